@@ -1,0 +1,1 @@
+"""Which region a frame shows: base, middle, apex or non-cardiac."""

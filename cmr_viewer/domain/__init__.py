@@ -1,0 +1,1 @@
+"""The nouns of the program: frozen data and pure functions, numpy only."""

@@ -1,0 +1,97 @@
+"""What a network made and what a reader kept, frame by frame."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cmr_viewer.domain.anatomy import REGIONS, Region
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex
+
+
+class Provenance(StrEnum):
+    """How a label map came to be. DICOM Segment Algorithm Type (0062,0008)."""
+
+    AUTOMATIC = "AUTOMATIC"
+    SEMIAUTOMATIC = "SEMIAUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+class ReviewStatus(StrEnum):
+    """How far a reader is with a frame."""
+
+    DRAFT = "draft"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True)
+class RegionPrediction:
+    """What the classifier says about a frame; never altered.
+
+    Attributes:
+        probabilities: One per region, in the order of `REGIONS`, adding up to 1.
+        model_id: The classifier.
+    """
+
+    probabilities: tuple[float, float, float, float]
+    model_id: str
+
+    @property
+    def region(self) -> Region:
+        """The most probable region."""
+        return REGIONS[max(range(4), key=self.probabilities.__getitem__)]
+
+    @property
+    def probability(self) -> float:
+        """Probability of the most probable region."""
+        return max(self.probabilities)
+
+    def of(self, region: Region) -> float:
+        """Probability of one region."""
+        return self.probabilities[REGIONS.index(region)]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a segmentation model made of a frame; never altered.
+
+    Attributes:
+        labels: (row, col) label map on the frame's own grid; not to be written to.
+        model_id: The segmentation model.
+        region: The region that the frame was routed by.
+        reason: Why this model, in words.
+    """
+
+    labels: LabelMap
+    model_id: str
+    region: Region
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One version of what a reader kept for a frame; versions are added and never changed.
+
+    Attributes:
+        stack_id: The stack.
+        frame: The frame.
+        version: 1 for the frame's first, counting up.
+        labels: (row, col) label map; not to be written to.
+        region: Region of the frame when it was kept.
+        provenance: AUTOMATIC as predicted, SEMIAUTOMATIC a corrected prediction, MANUAL drawn from nothing.
+        status: Draft (autosaved) or accepted.
+        reader: Who kept it.
+        model_id: The model whose prediction it started from, or None.
+        created_at: When, with time zone.
+    """
+
+    stack_id: str
+    frame: FrameIndex
+    version: int
+    labels: LabelMap
+    region: Region
+    provenance: Provenance
+    status: ReviewStatus
+    reader: str
+    model_id: str | None
+    created_at: datetime

@@ -1,0 +1,104 @@
+"""Where the pixels of a stack are in the patient.
+
+Patient coordinates are DICOM's (LPS: x to the left, y to the back, z to the head), in mm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.errors import GeometryError
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Grid of a stack: one orientation, one pixel spacing, one position per slice.
+
+    Attributes:
+        rows: Number of rows of a frame.
+        cols: Number of columns of a frame.
+        pixel_spacing_mm: (row, col) distance of pixel centres. DICOM (0028,0030).
+        row_direction: Unit vector along which the column index grows. First half of DICOM (0020,0037).
+        col_direction: Unit vector along which the row index grows. Second half of DICOM (0020,0037).
+        positions_mm: Per slice, base to apex: centre of the first pixel. DICOM (0020,0032).
+        single_slice_spacing_mm: Slice spacing to use where one slice alone does not give it.
+        spacing_known: False where the file's spacing is absent or known not to be true; then nothing may be
+            given in mm, ml or g.
+    """
+
+    rows: int
+    cols: int
+    pixel_spacing_mm: tuple[float, float]
+    row_direction: Vector
+    col_direction: Vector
+    positions_mm: tuple[Vector, ...]
+    single_slice_spacing_mm: float | None = None
+    spacing_known: bool = True
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.cols < 1 or not self.positions_mm:
+            raise GeometryError(
+                f"A stack needs rows, columns and slices, not {self.rows} x {self.cols} x {self.slices}."
+            )
+        if not all(np.isfinite(s) and s > 0 for s in self.pixel_spacing_mm):
+            raise GeometryError(f"Pixel spacing must be positive, not {self.pixel_spacing_mm} mm.")
+        if not np.isfinite(np.asarray([*self.positions_mm, self.row_direction, self.col_direction])).all():
+            raise GeometryError("Slice positions and directions must be numbers.")
+
+    @property
+    def slices(self) -> int:
+        """Number of slices."""
+        return len(self.positions_mm)
+
+    @cached_property
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector perpendicular to the frames, (3,)."""
+        cross = np.cross(np.asarray(self.row_direction, float), np.asarray(self.col_direction, float))
+        length = float(np.linalg.norm(cross))
+        if length < 1e-6:
+            raise GeometryError("The row and column directions of the stack are parallel.")
+        return np.asarray(cross / length, dtype=np.float64)
+
+    @cached_property
+    def slice_spacing_mm(self) -> float:
+        """Distance of neighbouring slice centres along the normal; not Slice Thickness (0018,0050).
+
+        The median over the stack, so that one missing slice does not change it.
+
+        Raises:
+            GeometryError: One slice alone, and no spacing was given for it; or slices at the same place.
+        """
+        if self.slices == 1:
+            if self.single_slice_spacing_mm is None:
+                raise GeometryError("The spacing of a single slice is not known.")
+            return self.single_slice_spacing_mm
+        spacing = slice_spacing_from_positions_mm(self.positions_mm, self.normal)
+        if spacing <= 0:
+            raise GeometryError("Neighbouring slices lie at the same place.")
+        return spacing
+
+    def to_patient_mm(self, slice_index: int, point: tuple[float, float]) -> NDArray[np.float64]:
+        """Patient coordinates (3,) of a (row, col) point of a slice; pixel centres are whole numbers."""
+        row, col = point
+        return np.asarray(
+            np.asarray(self.positions_mm[slice_index])
+            + np.asarray(self.col_direction) * (row * self.pixel_spacing_mm[0])
+            + np.asarray(self.row_direction) * (col * self.pixel_spacing_mm[1]),
+            dtype=np.float64,
+        )
+
+
+def slice_spacing_from_positions_mm(positions_mm: Sequence[Vector], normal: NDArray[np.float64]) -> float:
+    """Median distance of neighbouring slices along the normal, in mm.
+
+    Args:
+        positions_mm: Per slice, in order: centre of the first pixel; at least two.
+        normal: Unit vector perpendicular to the slices, (3,).
+    """
+    along = np.asarray(positions_mm, dtype=np.float64) @ normal
+    return float(np.median(np.abs(np.diff(along))))

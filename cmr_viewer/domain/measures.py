@@ -1,0 +1,173 @@
+"""Volumes, ejection fraction and mass from label maps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.errors import GeometryError
+
+MYOCARDIAL_DENSITY_G_PER_ML = 1.05
+"""Density of myocardium. SCMR post-processing guidelines, Schulz-Menger et al. 2020."""
+
+
+def stack_volume_ml(
+    labels: LabelMap, label: Label, *, pixel_spacing_mm: tuple[float, float], slice_spacing_mm: float
+) -> float:
+    """Volume of one label at one phase, as a stack of discs.
+
+    Args:
+        labels: (slice, row, col), values of `Label`.
+        label: The structure.
+        pixel_spacing_mm: (row, col) distance of pixel centres, > 0. DICOM (0028,0030).
+        slice_spacing_mm: Distance of slice centres, > 0; not Slice Thickness (0018,0050).
+
+    Returns:
+        Volume in ml; 0.0 if the label is absent.
+
+    Raises:
+        GeometryError: A spacing is not positive.
+
+    Source:
+        Summation of discs; SCMR post-processing guidelines, Schulz-Menger et al. 2020.
+    """
+    if min(*pixel_spacing_mm, slice_spacing_mm) <= 0:
+        raise GeometryError(f"Spacings must be positive, not {pixel_spacing_mm} and {slice_spacing_mm} mm.")
+    voxel_ml = pixel_spacing_mm[0] * pixel_spacing_mm[1] * slice_spacing_mm / 1000.0
+    return float(np.count_nonzero(labels == int(label)) * voxel_ml)
+
+
+def ejection_fraction_percent(edv: float, esv: float) -> float | None:
+    """Ejection fraction of a ventricle; None if the end-diastolic volume is not positive.
+
+    Both volumes in the same unit, so that counts of voxels will do where the spacing is not known.
+    """
+    if edv <= 0:
+        return None
+    return 100.0 * (edv - esv) / edv
+
+
+def ed_es_from_volumes(volumes: NDArray[np.float64]) -> tuple[int, int]:
+    """Phases of the largest and the smallest volume of the LV blood pool.
+
+    Args:
+        volumes: (phase,), in any unit; NaN where the phase is not measured; at least one is.
+
+    Returns:
+        (ED phase, ES phase); the first of equals.
+
+    Source:
+        SCMR post-processing guidelines, Schulz-Menger et al. 2020: ED and ES are the phases of largest and smallest LV blood
+        pool.
+    """
+    return int(np.nanargmax(volumes)), int(np.nanargmin(volumes))
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What the label maps of a stack amount to; None where it cannot be known, with the reason in `reasons`.
+
+    Attributes:
+        ed_phase: End-diastole.
+        es_phase: End-systole.
+        values: By name (`MEASURE_NAMES`): ml, g or percent.
+        reasons: By name: why a value is None.
+    """
+
+    ed_phase: int | None
+    es_phase: int | None
+    values: Mapping[str, float | None]
+    reasons: Mapping[str, str]
+
+
+MEASURE_NAMES = (
+    "lv_edv_ml",
+    "lv_esv_ml",
+    "lv_sv_ml",
+    "lv_ef_percent",
+    "lv_mass_g",
+    "rv_edv_ml",
+    "rv_esv_ml",
+    "rv_sv_ml",
+    "rv_ef_percent",
+)
+
+
+def measure(
+    counts: NDArray[np.int64],
+    *,
+    voxel_ml: float | None,
+    ed_phase: int | None,
+    es_phase: int | None,
+    no_volume_reason: str = "The spacing of the study is not known.",
+) -> Measures:
+    """Volumes, ejection fractions and mass from voxel counts.
+
+    Args:
+        counts: (phase, 4) voxels of each `Label` in the whole stack; -1 where the phase is not segmented.
+        voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions are given.
+        ed_phase: End-diastole as set by a reader or the source; None to take the largest LV blood pool.
+        es_phase: End-systole likewise; None to take the smallest.
+        no_volume_reason: Why `voxel_ml` is None.
+
+    Returns:
+        All of `MEASURE_NAMES`.
+    """
+    lv = counts[:, Label.LVBP].astype(np.float64)
+    segmented = counts[:, 0] >= 0
+    values: dict[str, float | None] = dict.fromkeys(MEASURE_NAMES)
+    if not segmented.any() or not (lv[segmented] > 0).any():
+        reason = "No left-ventricular blood pool is segmented."
+        return Measures(ed_phase, es_phase, values, dict.fromkeys(MEASURE_NAMES, reason))
+    lv[~segmented] = np.nan
+    found_ed, found_es = ed_es_from_volumes(lv)
+    ed = found_ed if ed_phase is None else ed_phase
+    es = found_es if es_phase is None else es_phase
+    reasons: dict[str, str] = {}
+    for side, label in (("lv", Label.LVBP), ("rv", Label.RVBP)):
+        _ventricle(values, reasons, side, counts[:, label], segmented, ed, es, voxel_ml, no_volume_reason)
+    if voxel_ml is None:
+        reasons["lv_mass_g"] = no_volume_reason
+    elif not segmented[ed]:
+        reasons["lv_mass_g"] = "The end-diastolic phase is not segmented."
+    else:
+        values["lv_mass_g"] = float(counts[ed, Label.LVM]) * voxel_ml * MYOCARDIAL_DENSITY_G_PER_ML
+    return Measures(ed, es, values, reasons)
+
+
+def _ventricle(
+    values: dict[str, float | None],
+    reasons: dict[str, str],
+    side: str,
+    voxels: NDArray[np.int64],
+    segmented: NDArray[np.bool_],
+    ed: int,
+    es: int,
+    voxel_ml: float | None,
+    no_volume_reason: str,
+) -> None:
+    names = [f"{side}_edv_ml", f"{side}_esv_ml", f"{side}_sv_ml", f"{side}_ef_percent"]
+    if not (segmented[ed] and segmented[es]):
+        reasons.update(dict.fromkeys(names, "End-diastole or end-systole is not segmented."))
+        return
+    edv, esv = float(voxels[ed]), float(voxels[es])
+    if ed == es:
+        reasons[names[2]] = reasons[names[3]] = "One phase alone gives no stroke volume."
+    else:
+        values[names[3]] = ejection_fraction_percent(edv, esv)
+        if values[names[3]] is None:
+            reasons[names[3]] = "The ventricle is empty at end-diastole."
+    if voxel_ml is None:
+        reasons.update(dict.fromkeys(names[:3], no_volume_reason))
+        return
+    values[names[0]], values[names[1]] = edv * voxel_ml, esv * voxel_ml
+    if ed != es:
+        values[names[2]] = (edv - esv) * voxel_ml
+
+
+def label_counts(labels: LabelMap) -> NDArray[np.int64]:
+    """Pixels of each `Label` in an array of any shape, (4,)."""
+    return np.bincount(labels.ravel(), minlength=4)[:4].astype(np.int64)

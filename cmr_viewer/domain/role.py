@@ -1,0 +1,35 @@
+"""What a model is for."""
+
+from enum import StrEnum
+
+from cmr_viewer.domain.anatomy import Region
+
+
+class Role(StrEnum):
+    """The places in the program that a model can fill, one active model each."""
+
+    CLASSIFIER = "classifier"
+    BASELINE = "baseline"
+    BASE = "base"
+    MIDDLE = "middle"
+    APEX = "apex"
+
+    @property
+    def title(self) -> str:
+        """The words shown to a reader."""
+        return {
+            "classifier": "Region classifier",
+            "baseline": "Baseline",
+            "base": "Base specialist",
+            "middle": "Middle specialist",
+            "apex": "Apex specialist",
+        }[self.value]
+
+
+def role_of(region: Region) -> Role:
+    """The role that segments a region: its specialist, and the baseline for non-cardiac frames.
+
+    Source:
+        Mariscal-Harana et al. 2021, section 2: frames classified as non-cardiac are segmented by the baseline.
+    """
+    return Role.BASELINE if region is Region.NON_CARDIAC else Role(region.value)

@@ -1,0 +1,135 @@
+"""A study as the program sees it: stacks of frames with their geometry and times."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.errors import GeometryError
+
+
+class FrameIndex(NamedTuple):
+    """One frame of a stack. `slice_index` 0 is the most basal."""
+
+    phase: int
+    slice_index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """A short-axis cine stack.
+
+    Attributes:
+        pixels: (phase, slice, row, col), any real dtype, slices base to apex, phases in time order; not to be written to.
+        geometry: Grid of one phase; the same for all.
+        phase_times_ms: Time of each phase after the R wave, or None where the files do not tell.
+        source_slices: Per slice: its index in the input's own slice order.
+        ed_phase: End-diastole as the source states it, or None.
+        es_phase: End-systole as the source states it, or None.
+        heart_rate_bpm: From the header, or None.
+        description: The series description or file name, for a reader.
+    """
+
+    pixels: NDArray[Any]
+    geometry: Geometry
+    phase_times_ms: tuple[float, ...] | None = None
+    source_slices: tuple[int, ...] = ()
+    ed_phase: int | None = None
+    es_phase: int | None = None
+    heart_rate_bpm: float | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        g = self.geometry
+        if (
+            self.pixels.ndim != 4
+            or self.pixels.shape[1:] != (g.slices, g.rows, g.cols)
+            or self.pixels.shape[0] < 1
+        ):
+            raise GeometryError(
+                f"Pixels of shape {self.pixels.shape} do not fit a grid of {g.slices} slices of {g.rows} x {g.cols}."
+            )
+        if self.phase_times_ms is not None and len(self.phase_times_ms) != self.phases:
+            raise GeometryError(f"{len(self.phase_times_ms)} phase times for {self.phases} phases.")
+        if not self.source_slices:
+            object.__setattr__(self, "source_slices", tuple(range(g.slices)))
+        if sorted(self.source_slices) != list(range(g.slices)):
+            raise GeometryError(
+                f"The source slices {self.source_slices} do not name each of {g.slices} slices once."
+            )
+
+    @property
+    def phases(self) -> int:
+        """Number of phases."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def slices(self) -> int:
+        """Number of slices."""
+        return self.geometry.slices
+
+    @property
+    def frame_indices(self) -> list[FrameIndex]:
+        """All frames, phase by phase, base to apex."""
+        return [FrameIndex(p, s) for p in range(self.phases) for s in range(self.slices)]
+
+    def frame(self, index: FrameIndex) -> NDArray[Any]:
+        """Pixels of one frame, (row, col)."""
+        return np.asarray(self.pixels[index.phase, index.slice_index])
+
+    @cached_property
+    def stack_id(self) -> str:
+        """What the stack is recognised by: 32 hex digits over its pixels, shape and positions.
+
+        The same pixels are the same stack, wherever the files lie and whatever they are called.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(
+            repr((self.pixels.shape, self.pixels.dtype.str, self.geometry.pixel_spacing_mm)).encode()
+        )
+        digest.update(np.round(np.asarray(self.geometry.positions_mm), 3).tobytes())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What was opened.
+
+    Attributes:
+        name: Pseudonym, folder or file name without extensions; for a reader, never a patient's name.
+        source: The file or folder it came from.
+        patient_key: What frames of one patient are recognised by across studies: a hash of the patient's identifier, or of
+            the name where there is none; empty means the stack itself.
+        stacks: Short-axis cine stacks, the suggested one first; at least one.
+        warnings: What a reader should know about the load, in words.
+        reference: Label maps that lie beside the images, (phase, slice, row, col) uint8 of `Label` for the first
+            stack, background at phases that have none; or None.
+        reference_phases: Phases of the first stack that have reference label maps.
+        format_name: "DICOM", "NIfTI" and so on.
+        source_affine: (4, 4) voxel-to-world matrix of the input as its file gives it (RAS for NIfTI), or None.
+    """
+
+    name: str
+    source: Path
+    stacks: tuple[Stack, ...]
+    patient_key: str = ""
+    warnings: tuple[str, ...] = ()
+    reference: NDArray[np.uint8] | None = None
+    reference_phases: tuple[int, ...] = ()
+    format_name: str = ""
+    source_affine: NDArray[np.float64] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if not self.stacks:
+            raise GeometryError(f"The study {self.name} has no stack.")
+
+    @property
+    def stack(self) -> Stack:
+        """The suggested stack."""
+        return self.stacks[0]

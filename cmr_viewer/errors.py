@@ -1,0 +1,51 @@
+"""All exceptions of the program.
+
+    CmrViewerError              anything the program says itself; its text is for a reader
+    ├── LoadError               a file or folder cannot become a study
+    │   └── NotAStudyError      there is nothing in it that could be one
+    ├── GeometryError           spacings, positions or shapes that cannot be
+    ├── LabelMapError           a label map with wrong codes, shape or type
+    ├── ModelError              a model folder that cannot be read or does not fit
+    ├── StoreError              the workspace cannot be read or written
+    │   └── WorkspaceInUseError another program holds it
+    └── TrainingError           training cannot start or go on
+
+A message says what happened, where (study, slice, file) and what to do. `Cancelled` is no error and
+lives in `progress`.
+"""
+
+
+class CmrViewerError(Exception):
+    """Base of all errors that the program raises itself."""
+
+
+class LoadError(CmrViewerError):
+    """A file or folder cannot become a study."""
+
+
+class NotAStudyError(LoadError):
+    """There is nothing in a file or folder that could be a study."""
+
+
+class GeometryError(CmrViewerError):
+    """Spacings, positions or shapes that cannot be."""
+
+
+class LabelMapError(CmrViewerError):
+    """A label map with wrong codes, shape or type."""
+
+
+class ModelError(CmrViewerError):
+    """A model folder that cannot be read or does not fit."""
+
+
+class StoreError(CmrViewerError):
+    """The workspace cannot be read or written."""
+
+
+class WorkspaceInUseError(StoreError):
+    """Another running program holds the workspace."""
+
+
+class TrainingError(CmrViewerError):
+    """Training cannot start or go on."""

@@ -1,0 +1,1 @@
+"""How good the label maps and regions are, by region."""

@@ -1,0 +1,1 @@
+"""Files to a Study: DICOM, NIfTI and the other image formats, contours."""

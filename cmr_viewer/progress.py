@@ -1,0 +1,35 @@
+"""How long work tells how far it is, and how it is asked to stop."""
+
+from typing import Protocol
+
+
+class Cancelled(Exception):  # noqa: N818 - a request that was met, not an error
+    """The work was asked to stop, and stopped; nothing half-made is left behind."""
+
+
+class Progress(Protocol):
+    """Called by long work at least every 100 ms or so, from the thread that does the work."""
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Tell how far the work is.
+
+        Args:
+            fraction: 0.0 to 1.0.
+            text: What is being done now, for a reader.
+
+        Raises:
+            Cancelled: The work was asked to stop.
+        """
+
+
+def silent(fraction: float, text: str) -> None:
+    """Progress that nobody watches."""
+
+
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Progress of a part of the work, given to a function that counts from 0 to 1."""
+
+    def scaled(fraction: float, text: str) -> None:
+        progress(start + (end - start) * fraction, text)
+
+    return scaled

@@ -1,0 +1,1 @@
+"""Whether a candidate takes the active model's place."""

@@ -1,0 +1,1 @@
+"""Correct and accept, without Qt."""

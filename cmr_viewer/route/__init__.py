@@ -1,0 +1,1 @@
+"""Which segmentation model serves a frame, and why."""

@@ -1,0 +1,1 @@
+"""Training of the classifier, the baseline and the specialists."""

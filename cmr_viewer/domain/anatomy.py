@@ -13,7 +13,7 @@ class Region(StrEnum):
     NON_CARDIAC = "non_cardiac"
 
     @property
-    def title(self) -> str:
+    def text(self) -> str:
         """The word shown to a reader."""
         return {"base": "Base", "middle": "Middle", "apex": "Apex", "non_cardiac": "Non-cardiac"}[self.value]
 
@@ -30,7 +30,7 @@ class Label(IntEnum):
     RVBP = 3
 
     @property
-    def title(self) -> str:
+    def text(self) -> str:
         """The words shown to a reader."""
         return ("Background", "LV blood pool", "LV myocardium", "RV blood pool")[self.value]
 

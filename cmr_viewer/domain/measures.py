@@ -60,8 +60,8 @@ def ed_es_from_volumes(volumes: NDArray[np.float64]) -> tuple[int, int]:
         (ED phase, ES phase); the first of equals.
 
     Source:
-        SCMR post-processing guidelines, Schulz-Menger et al. 2020: ED and ES are the phases of largest and smallest LV blood
-        pool.
+        SCMR post-processing guidelines, Schulz-Menger et al. 2020: ED and ES are the phases of largest and smallest
+        LV blood pool.
     """
     return int(np.nanargmax(volumes)), int(np.nanargmin(volumes))
 
@@ -109,7 +109,8 @@ def measure(
     Args:
         counts: (phase, 4) voxels of each `Label` in the whole stack; -1 where the phase is not segmented.
         voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions are given.
-        ed_phase: End-diastole as set by a reader or the source; None to take the largest LV blood pool.
+        ed_phase: End-diastole as set by a reader or the source; None to take the largest LV blood pool, if more than
+            one phase is segmented.
         es_phase: End-systole likewise; None to take the smallest.
         no_volume_reason: Why `voxel_ml` is None.
 
@@ -123,49 +124,55 @@ def measure(
         reason = "No left-ventricular blood pool is segmented."
         return Measures(ed_phase, es_phase, values, dict.fromkeys(MEASURE_NAMES, reason))
     lv[~segmented] = np.nan
-    found_ed, found_es = ed_es_from_volumes(lv)
-    ed = found_ed if ed_phase is None else ed_phase
-    es = found_es if es_phase is None else es_phase
+    ed, es = ed_phase, es_phase
+    if np.count_nonzero(segmented) > 1:
+        found_ed, found_es = ed_es_from_volumes(lv)
+        ed, es = found_ed if ed is None else ed, found_es if es is None else es
     reasons: dict[str, str] = {}
     for side, label in (("lv", Label.LVBP), ("rv", Label.RVBP)):
-        _ventricle(values, reasons, side, counts[:, label], segmented, ed, es, voxel_ml, no_volume_reason)
+        ends = [None if phase is None or not segmented[phase] else float(counts[phase, label]) for phase in (ed, es)]
+        _ventricle(values, reasons, side, (ends[0], ends[1]), voxel_ml, no_volume_reason)
     if voxel_ml is None:
         reasons["lv_mass_g"] = no_volume_reason
-    elif not segmented[ed]:
-        reasons["lv_mass_g"] = "The end-diastolic phase is not segmented."
+    elif ed is None or not segmented[ed]:
+        reasons["lv_mass_g"] = NO_PHASE_REASON.format("End-diastole")
     else:
         values["lv_mass_g"] = float(counts[ed, Label.LVM]) * voxel_ml * MYOCARDIAL_DENSITY_G_PER_ML
     return Measures(ed, es, values, reasons)
+
+
+NO_PHASE_REASON = "{} is not known, or not segmented."
 
 
 def _ventricle(
     values: dict[str, float | None],
     reasons: dict[str, str],
     side: str,
-    voxels: NDArray[np.int64],
-    segmented: NDArray[np.bool_],
-    ed: int,
-    es: int,
+    voxels: tuple[float | None, float | None],
     voxel_ml: float | None,
     no_volume_reason: str,
 ) -> None:
-    names = [f"{side}_edv_ml", f"{side}_esv_ml", f"{side}_sv_ml", f"{side}_ef_percent"]
-    if not (segmented[ed] and segmented[es]):
-        reasons.update(dict.fromkeys(names, "End-diastole or end-systole is not segmented."))
-        return
-    edv, esv = float(voxels[ed]), float(voxels[es])
-    if ed == es:
-        reasons[names[2]] = reasons[names[3]] = "One phase alone gives no stroke volume."
+    """Fill in one ventricle; `voxels` at (ED, ES), None where the phase is not known or not segmented."""
+    edv, esv = voxels
+    names = {name: f"{side}_{name}" for name in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")}
+    missing = NO_PHASE_REASON.format("End-diastole" if edv is None else "End-systole")
+    if edv is None or esv is None:
+        reasons[names["sv_ml"]] = reasons[names["ef_percent"]] = missing
     else:
-        values[names[3]] = ejection_fraction_percent(edv, esv)
-        if values[names[3]] is None:
-            reasons[names[3]] = "The ventricle is empty at end-diastole."
+        values[names["ef_percent"]] = ejection_fraction_percent(edv, esv)
+        if values[names["ef_percent"]] is None:
+            reasons[names["ef_percent"]] = "The ventricle is empty at end-diastole."
+        if voxel_ml is not None:
+            values[names["sv_ml"]] = (edv - esv) * voxel_ml
+    for name, count, phase in (("edv_ml", edv, "End-diastole"), ("esv_ml", esv, "End-systole")):
+        if voxel_ml is None:
+            reasons[names[name]] = no_volume_reason
+        elif count is None:
+            reasons[names[name]] = NO_PHASE_REASON.format(phase)
+        else:
+            values[names[name]] = count * voxel_ml
     if voxel_ml is None:
-        reasons.update(dict.fromkeys(names[:3], no_volume_reason))
-        return
-    values[names[0]], values[names[1]] = edv * voxel_ml, esv * voxel_ml
-    if ed != es:
-        values[names[2]] = (edv - esv) * voxel_ml
+        reasons[names["sv_ml"]] = no_volume_reason
 
 
 def label_counts(labels: LabelMap) -> NDArray[np.int64]:

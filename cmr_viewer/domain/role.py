@@ -15,7 +15,7 @@ class Role(StrEnum):
     APEX = "apex"
 
     @property
-    def title(self) -> str:
+    def text(self) -> str:
         """The words shown to a reader."""
         return {
             "classifier": "Region classifier",

@@ -25,7 +25,8 @@ class Stack:
     """A short-axis cine stack.
 
     Attributes:
-        pixels: (phase, slice, row, col), any real dtype, slices base to apex, phases in time order; not to be written to.
+        pixels: (phase, slice, row, col), any real dtype; slices base to apex, phases in time order; not to be
+            written to.
         geometry: Grid of one phase; the same for all.
         phase_times_ms: Time of each phase after the R wave, or None where the files do not tell.
         source_slices: Per slice: its index in the input's own slice order.
@@ -46,11 +47,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         g = self.geometry
-        if (
-            self.pixels.ndim != 4
-            or self.pixels.shape[1:] != (g.slices, g.rows, g.cols)
-            or self.pixels.shape[0] < 1
-        ):
+        if self.pixels.ndim != 4 or self.pixels.shape[1:] != (g.slices, g.rows, g.cols) or self.pixels.shape[0] < 1:
             raise GeometryError(
                 f"Pixels of shape {self.pixels.shape} do not fit a grid of {g.slices} slices of {g.rows} x {g.cols}."
             )
@@ -59,9 +56,7 @@ class Stack:
         if not self.source_slices:
             object.__setattr__(self, "source_slices", tuple(range(g.slices)))
         if sorted(self.source_slices) != list(range(g.slices)):
-            raise GeometryError(
-                f"The source slices {self.source_slices} do not name each of {g.slices} slices once."
-            )
+            raise GeometryError(f"The source slices {self.source_slices} do not name each of {g.slices} slices once.")
 
     @property
     def phases(self) -> int:
@@ -89,9 +84,7 @@ class Stack:
         The same pixels are the same stack, wherever the files lie and whatever they are called.
         """
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(
-            repr((self.pixels.shape, self.pixels.dtype.str, self.geometry.pixel_spacing_mm)).encode()
-        )
+        digest.update(repr((self.pixels.shape, self.pixels.dtype.str, self.geometry.pixel_spacing_mm)).encode())
         digest.update(np.round(np.asarray(self.geometry.positions_mm), 3).tobytes())
         digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
@@ -104,8 +97,8 @@ class Study:
     Attributes:
         name: Pseudonym, folder or file name without extensions; for a reader, never a patient's name.
         source: The file or folder it came from.
-        patient_key: What frames of one patient are recognised by across studies: a hash of the patient's identifier, or of
-            the name where there is none; empty means the stack itself.
+        patient_key: What frames of one patient are recognised by across studies: a hash of the patient's identifier, or
+            of the name where there is none; empty means the stack itself.
         stacks: Short-axis cine stacks, the suggested one first; at least one.
         warnings: What a reader should know about the load, in words.
         reference: Label maps that lie beside the images, (phase, slice, row, col) uint8 of `Label` for the first

@@ -1,0 +1,185 @@
+"""The doors of the program. Each imports what it needs only when it is gone through, so that `--help` is quick.
+
+cmr-viewer [PATH]                 the window
+cmr-viewer --demo                 the window with the demo study
+cmr-viewer segment INPUT...       label maps, regions and measures
+cmr-viewer train ...              train a model
+cmr-viewer evaluate DATA...       Dice by label and region
+cmr-viewer models list|promote|rollback
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cmr_viewer import __version__
+from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
+
+ROLES = ("classifier", "baseline", "base", "middle", "apex")
+DOORS = ("segment", "train", "evaluate", "models")
+NOTICE = "Research software, not a medical device."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Go through the door that the command line names.
+
+    Args:
+        argv: Arguments without the program's name; None for the process's own.
+
+    Returns:
+        Exit code: 0 done, 1 an error told in one line, 2 wrong usage.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    door = given[0] if given and given[0] in DOORS else "window"
+    arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)
+    logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("pydicom").setLevel(logging.ERROR)
+    try:
+        return _go(door, arguments)
+    except (Exception, KeyboardInterrupt) as error:  # the outermost boundary: one line for people, all with --debug
+        if arguments.debug:
+            raise
+        print(f"cmr-viewer: {_in_one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def _in_one_line(error: BaseException) -> str:
+    if isinstance(error, CmrViewerError):
+        return " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory. Close other programs, or give fewer inputs at once."
+    text = " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it says."
+
+
+def _go(door: str, arguments: argparse.Namespace) -> int:
+    if door == "window":
+        from cmr_viewer.ui.run import run as window
+
+        return window(
+            demo_study_dir() if arguments.demo else arguments.path,
+            demo=arguments.demo,
+            workspace=arguments.workspace,
+            models=arguments.models,
+            screenshot=arguments.screenshot,
+            quit_after_s=arguments.quit_after,
+        )
+    if door == "segment":
+        from cmr_viewer.doors.segment import run
+    elif door == "train":
+        from cmr_viewer.doors.train import run
+    elif door == "evaluate":
+        from cmr_viewer.doors.evaluate import run
+    else:
+        from cmr_viewer.doors.models import run
+    return run(arguments)
+
+
+def _window_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cmr-viewer",
+        description=f"Annotate and review short-axis cine cardiac MR, region by region. {NOTICE}",
+        epilog="Other doors: cmr-viewer segment | train | evaluate | models, each with --help.",
+    )
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a DICOM folder or an image file to open")
+    parser.add_argument("--demo", action="store_true", help="open the demo study")
+    parser.add_argument("--workspace", type=Path, metavar="DIR", help="where corrections are kept")
+    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
+    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window, then quit")
+    parser.add_argument("--quit-after", type=float, metavar="SECONDS", help="quit by then")
+    _common(parser)
+    parser.add_argument("--version", action="version", version=f"CMR Viewer {__version__}")
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+
+
+def _door_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cmr-viewer")
+    doors = parser.add_subparsers(dest="door", required=True)
+    _segment_parser(doors.add_parser("segment", help="label maps, regions and measures of studies"))
+    _train_parser(doors.add_parser("train", help="train a model"))
+    _evaluate_parser(doors.add_parser("evaluate", help="Dice by label and region"))
+    _models_parser(doors.add_parser("models", help="which models there are; promote, roll back"))
+    return parser
+
+
+def _service_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks run")
+    _common(parser)
+
+
+def _segment_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="a DICOM folder or an image file")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="results go to DIR/<name>/")
+    parser.add_argument(
+        "--routing",
+        choices=("predicted", "baseline"),
+        default="predicted",
+        help="each frame to its region's specialist (default), or all to the baseline",
+    )
+    _service_options(parser)
+
+
+def _train_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--role", choices=ROLES, help="what to train")
+    parser.add_argument("--spec", type=Path, metavar="FILE", help="a training spec in JSON")
+    parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="DIR", help="labelled data sets")
+    parser.add_argument("--workspace", type=Path, metavar="DIR", help="retrain on this workspace's accepted frames")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
+    parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="model folder whose weights to start from")
+    parser.add_argument("--iterations", type=int, metavar="N", help="batches to learn from")
+    parser.add_argument("--batch", type=int, metavar="N", help="frames in a batch")
+    parser.add_argument("--learning-rate", type=float, metavar="X", help="at the start")
+    parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
+    parser.add_argument("--progress", choices=("text", "json"), default="text", help="how progress is told")
+    parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
+    _service_options(parser)
+
+
+def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="+", type=Path, metavar="DATA", help="labelled data sets or patients")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="figures.json, frames.csv, tables.md")
+    parser.add_argument(
+        "--split",
+        choices=("held-out", "all"),
+        default="held-out",
+        help="only the patients that training leaves out (default), or all",
+    )
+    parser.add_argument(
+        "--routing",
+        choices=("predicted", "baseline", "reference"),
+        default="predicted",
+        help="by the classifier (default), all to the baseline, or by the reference regions (upper bound)",
+    )
+    _service_options(parser)
+
+
+def _models_parser(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    for action, text in (
+        ("list", "list the models"),
+        ("promote", "put a model in service"),
+        ("rollback", "go back to the model before"),
+    ):
+        one = actions.add_parser(action, help=text)
+        if action != "list":
+            one.add_argument("role", choices=ROLES, help="the role")
+            one.add_argument("--reason", default="From the command line.", help="why, for the log")
+        if action == "promote":
+            one.add_argument("model_id", help="the model")
+        one.add_argument("--workspace", type=Path, default=default_workspace_dir(), metavar="DIR", help="the workspace")
+        one.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
+        _common(one)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

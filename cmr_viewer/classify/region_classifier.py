@@ -1,0 +1,63 @@
+"""The region of frames, with probabilities."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cmr_viewer.domain.anatomy import REGIONS
+from cmr_viewer.domain.annotation import RegionPrediction
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError
+from cmr_viewer.networks.catalogue import CLASSIFIERS, build
+from cmr_viewer.networks.device import fast_arithmetic
+from cmr_viewer.networks.weights import load_weights
+from cmr_viewer.prepare.grid import Placement
+from cmr_viewer.prepare.intensity import normalise
+from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
+
+
+class RegionClassifier:
+    """A classifier ready to run.
+
+    Attributes:
+        plan: What its folder says of it.
+    """
+
+    def __init__(self, plan: Plan, network: nn.Module, device: torch.device) -> None:
+        self.plan = plan
+        self._network = network.eval().to(device)
+        self._device = device
+
+    def predict(self, frames: Sequence[tuple[NDArray[Any], Placement]]) -> list[RegionPrediction]:
+        """Classify a batch of frames.
+
+        Args:
+            frames: Pixels (row, col) in scanner units, each with the placement of the plan's grid on it.
+
+        Returns:
+            One prediction per frame.
+        """
+        images = np.stack([normalise(place.to_grid(pixels), place.coverage() > 0.5) for pixels, place in frames])
+        with torch.inference_mode(), fast_arithmetic(self._device):
+            logits = self._network(torch.from_numpy(images)[:, None].to(self._device))
+        probabilities = torch.softmax(logits.double(), dim=1).cpu().numpy()
+        return [RegionPrediction((p[0], p[1], p[2], p[3]), self.plan.model_id) for p in probabilities.tolist()]
+
+
+def load_classifier(folder: Path, device: torch.device) -> RegionClassifier:
+    """Read a classifier's model folder.
+
+    Raises:
+        ModelError: It is none, or cannot be read.
+    """
+    plan = read_plan(folder)
+    if plan.role is not Role.CLASSIFIER or plan.architecture not in CLASSIFIERS:
+        raise ModelError(f"The model in {folder} is no region classifier but {plan.role.text.lower()}.")
+    network = build(plan.architecture, {"classes": len(REGIONS), **plan.options})
+    load_weights(network, folder / WEIGHTS_FILE)
+    return RegionClassifier(plan, network, device)

@@ -1,0 +1,1 @@
+"""The doors without a window: what each command of `cmr-viewer` does."""

@@ -1,0 +1,197 @@
+"""Retrain the model of a role on a workspace's accepted corrections, and hold it beside the active one.
+
+It only reads the workspace: the program that holds it decides by the figures and writes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cmr_viewer.classify.region_classifier import load_classifier
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import TrainingError
+from cmr_viewer.networks.device import choose_device
+from cmr_viewer.prepare.grid import Placement
+from cmr_viewer.prepare.plan import CARD_FILE, Plan, read_plan
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.promote.assess import Assessment, assess_label_maps, assess_regions
+from cmr_viewer.segment.segmenter import load_segmenter
+from cmr_viewer.store.annotations import AcceptedSample, AnnotationStore
+from cmr_viewer.store.database import open_workspace_readonly
+from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.train.fit import train_model
+from cmr_viewer.train.samples import Sample, heart_centre, is_held_out, make_sample
+from cmr_viewer.train.spec import TrainingSpec, default_spec
+
+WORKSPACE_FOLD = 4
+"""One patient of a workspace in this many is held out."""
+
+RETRAINING_ITERATIONS = 150
+RETRAINING_RATE = 1e-4
+"""A tenth of the rate of the first training: corrections refine a model, they do not replace what it knows."""
+
+LARGEST_BATCH = 8
+
+
+def split(samples: Sequence[AcceptedSample]) -> tuple[list[AcceptedSample], list[AcceptedSample]]:
+    """Samples to train on and samples held out, by patient.
+
+    Where all patients would be held out, all are trained on: there is then nothing to compare with, and the active
+    model stays.
+    """
+    train = [s for s in samples if not is_held_out(s.patient_key, WORKSPACE_FOLD)]
+    held = [s for s in samples if is_held_out(s.patient_key, WORKSPACE_FOLD)]
+    return (train, held) if train else (held, [])
+
+
+def retrain(
+    workspace: Path,
+    role: Role,
+    folder: Path,
+    *,
+    model_id: str,
+    shipped: Path,
+    device: str = "auto",
+    iterations: int | None = None,
+    progress: Progress = silent,
+) -> Assessment:
+    """Train a candidate from the active model on accepted frames, and assess both on held-out patients.
+
+    Args:
+        workspace: The workspace; another program may hold it.
+        role: Which model.
+        folder: Where the candidate is written.
+        model_id: Its name.
+        shipped: Folder of the shipped models.
+        device: "auto", "cpu" or "cuda".
+        iterations: Batches to learn from; None for the default.
+        progress: 0 to 1 over the whole.
+
+    Raises:
+        TrainingError: There is nothing accepted to train on.
+    """
+    region = Region(role.value) if role in (Role.BASE, Role.MIDDLE, Role.APEX) else None
+    with open_workspace_readonly(workspace) as opened:
+        accepted = AnnotationStore(opened).accepted_samples(region)
+        active = ModelRegistry(shipped, opened).active(role)
+    if not accepted:
+        of_region = f" of the region {region.text.lower()}" if region else ""
+        raise TrainingError(f"There are no accepted frames{of_region} to train on. Correct and accept some first.")
+    plan = read_plan(active.folder)
+    train, held = split(accepted)
+    spec = retraining_spec(plan, len(train), iterations)
+    progress(0.0, f"Preparing {len(train)} accepted frames")
+    samples = [_sample(s, spec) for s in train]
+    train_model(
+        spec,
+        samples,
+        folder,
+        model_id=model_id,
+        device=choose_device(device),
+        start_from=active.folder,
+        origin={
+            "data": ["accepted frames of a workspace"],
+            "patients": len({s.patient_key for s in train}),
+            "held_out": f"patients with blake2b-64(key) % {WORKSPACE_FOLD} == 0: {len({s.patient_key for s in held})}",
+        },
+        progress=part(progress, 0.02, 0.9),
+    )
+    _write_card(folder, role, model_id, active.model_id, len(train), active.folder)
+    progress(0.92, f"Comparing with the active model on {len(held)} held-out frames")
+    return assess(role, folder, active.folder, held, device)
+
+
+def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> TrainingSpec:
+    """How a model is refined on a few frames: the active model's own network and grid, slowly.
+
+    Args:
+        plan: Of the active model.
+        frames: Number of frames to train on.
+        iterations: Batches to learn from; None for the default.
+    """
+    return default_spec(
+        plan.role,
+        architecture=plan.architecture,
+        options=plan.options,
+        spacing_mm=plan.spacing_mm,
+        rows=plan.rows,
+        cols=plan.cols,
+        iterations=iterations or RETRAINING_ITERATIONS,
+        batch=min(max(2, frames), LARGEST_BATCH),
+        learning_rate=RETRAINING_RATE,
+        focus_share=1.0,
+    )
+
+
+def _sample(accepted: AcceptedSample, spec: TrainingSpec) -> Sample:
+    return make_sample(
+        accepted.pixels,
+        accepted.labels,
+        pixel_spacing_mm=accepted.pixel_spacing_mm,
+        grid=spec.grid,
+        region=accepted.region,
+        patient_key=accepted.patient_key,
+        name=f"phase {accepted.frame.phase}, slice {accepted.frame.slice_index}",
+    )
+
+
+def assess(
+    role: Role, candidate: Path, active: Path, held: Sequence[AcceptedSample], device: str = "auto"
+) -> Assessment:
+    """Figures of a candidate and the active model on held-out frames.
+
+    Args:
+        role: The role they compete for.
+        candidate: Model folder.
+        active: Model folder.
+        held: Accepted frames that the candidate was not trained on; may be none.
+        device: "auto", "cpu" or "cuda".
+    """
+    ids = {"candidate_id": read_plan(candidate).model_id, "active_id": read_plan(active).model_id}
+    patients = [s.patient_key for s in held]
+    where = choose_device(device)
+    if role is Role.CLASSIFIER:
+        by_folder = {
+            folder: [load_classifier(folder, where).predict([_placed(s, folder)])[0].region for s in held]
+            for folder in (candidate, active)
+        }
+        return assess_regions(
+            **ids,
+            patients=patients,
+            reference=[s.region for s in held],
+            candidate=by_folder[candidate],
+            active=by_folder[active],
+        )
+    return assess_label_maps(
+        role,
+        **ids,
+        patients=patients,
+        reference=[s.labels for s in held],
+        candidate=_segmented(candidate, held, device),
+        active=_segmented(active, held, device),
+    )
+
+
+def _segmented(folder: Path, held: Sequence[AcceptedSample], device: str) -> list[LabelMap]:
+    segmenter = load_segmenter(folder, choose_device(device))
+    return [segmenter.predict([_placed(s, folder)])[0] for s in held]
+
+
+def _placed(sample: AcceptedSample, folder: Path) -> tuple[NDArray[Any], Placement]:
+    rows, cols = sample.labels.shape
+    centre = heart_centre(sample.labels) or ((rows - 1) / 2, (cols - 1) / 2)
+    return sample.pixels, Placement(read_plan(folder).grid, (rows, cols), sample.pixel_spacing_mm, centre)
+
+
+def _write_card(folder: Path, role: Role, model_id: str, active_id: str, frames: int, active: Path) -> None:
+    inherited = (active / CARD_FILE).is_file()
+    (folder / CARD_FILE).write_text(
+        f"# {model_id}\n\n{role.text}, retrained from {active_id} on {frames} accepted frames of a workspace.\n\n"
+        "Research software, not a medical device.\n\n"
+        + (f"Licence and limits are those of {active_id}: see its card.\n" if inherited else ""),
+        encoding="utf-8",
+    )

@@ -1,0 +1,106 @@
+"""`cmr-viewer segment`: label maps, regions and measures of studies, without a window."""
+
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer import __version__
+from cmr_viewer.domain.study import Study
+from cmr_viewer.doors.service import Analysis, analyse_stack, models_in
+from cmr_viewer.errors import CmrViewerError, LoadError
+from cmr_viewer.load.nifti import write_nifti_labels
+from cmr_viewer.load.study import open_study, study_name
+from cmr_viewer.pipeline import Models
+from cmr_viewer.store.export import RegionRow, write_measures_json, write_regions_csv
+
+LABELS_FILE = "labels.nii.gz"
+REGIONS_FILE = "regions.csv"
+MEASURES_FILE = "measures.json"
+
+_log = logging.getLogger(__name__)
+
+
+def run(arguments: Namespace) -> int:
+    """Segment each input; a bad one is told on standard error and the rest go on.
+
+    Returns:
+        Exit code: 0 if all were done, else 1.
+
+    Raises:
+        CmrViewerError: The models cannot be loaded.
+    """
+    models = models_in(arguments.models, arguments.device)
+    failed = 0
+    taken: dict[str, Path] = {}
+    for path in arguments.input:
+        try:
+            name = study_name(path)
+            if name in taken:
+                raise LoadError(f"{path} has the same name as {taken[name]}; segment it into another --output.")
+            taken[name] = path
+            folder = arguments.output / name
+            segment_one(path, folder, models, baseline_only=arguments.routing == "baseline")
+        except CmrViewerError as error:
+            failed += 1
+            print(f"cmr-viewer segment: {error}", file=sys.stderr, flush=True)
+            _log.debug("segment failed", exc_info=True)
+        except OSError as error:
+            failed += 1
+            print(
+                f"cmr-viewer segment: {path}: {error.strerror or error}: {error.filename}", file=sys.stderr, flush=True
+            )
+        else:
+            print(folder, flush=True)
+    return 1 if failed else 0
+
+
+def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool = False) -> None:
+    """Segment one study into a folder of three files.
+
+    Args:
+        path: The study, a folder or a file.
+        folder: Where labels.nii.gz, regions.csv and measures.json go.
+        models: The models in service.
+        baseline_only: Whether the baseline is to serve all frames.
+
+    Raises:
+        CmrViewerError: The study cannot be opened or the result not written.
+    """
+    study = open_study(path)
+    analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_nifti_labels(folder / LABELS_FILE, analysis.labels, study)
+    write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
+    write_measures_json(folder / MEASURES_FILE, analysis.measures, about=_about(study, models, baseline_only))
+
+
+def region_rows(study: Study, analysis: Analysis) -> list[RegionRow]:
+    """Lines of regions.csv, one for each frame."""
+    source = study.stack.source_slices
+    return [
+        RegionRow(
+            frame.phase,
+            frame.slice_index,
+            source[frame.slice_index],
+            prediction.region,
+            prediction.probability,
+            analysis.model_ids[frame],
+        )
+        for frame, prediction in analysis.regions.items()
+    ]
+
+
+def _about(study: Study, models: Models, baseline_only: bool) -> Mapping[str, Any]:
+    return {
+        "units": {"_ml": "millilitres", "_g": "grams", "_percent": "percent"},
+        "phases": study.stack.phases,
+        "slices": study.stack.slices,
+        "routing": "baseline" if baseline_only else "predicted",
+        "models": {role.value: model_id for role, model_id in models.active.items()},
+        "warnings": list(study.warnings),
+        "program": f"CMR Viewer {__version__}",
+        "notice": "Research software, not a medical device.",
+    }

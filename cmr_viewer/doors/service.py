@@ -1,0 +1,80 @@
+"""The models in service and the analysis of one study, as the doors need them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.annotation import RegionPrediction
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures import Measures, label_counts, measure
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.errors import GeometryError, ModelError
+from cmr_viewer.pipeline import Models, analyse, load_models
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.store.model_registry import ModelRegistry
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What the models made of a stack.
+
+    Attributes:
+        labels: (phase, slice, row, col) label map.
+        regions: Region prediction of each frame.
+        model_ids: Segmentation model of each frame.
+        measures: Volumes, fractions and mass.
+    """
+
+    labels: LabelMap
+    regions: dict[FrameIndex, RegionPrediction]
+    model_ids: dict[FrameIndex, str]
+    measures: Measures
+
+
+def models_in(folder: Path, device: str) -> Models:
+    """Load the models that a models folder puts in service.
+
+    Raises:
+        ModelError: There is no such folder, or not enough in it.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"The models folder {folder} does not exist. Name another with --models.")
+    active = ModelRegistry(folder, None).active_all()
+    return load_models({role: entry.folder for role, entry in active.items()}, device)
+
+
+def analyse_stack(
+    stack: Stack, models: Models, *, baseline_only: bool = False, progress: Progress = silent
+) -> Analysis:
+    """Classify, route, segment and measure a whole stack."""
+    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    regions: dict[FrameIndex, RegionPrediction] = {}
+    model_ids: dict[FrameIndex, str] = {}
+    for result in analyse(stack, models, progress, baseline_only=baseline_only):
+        if result.region_prediction is not None:
+            regions[result.frame] = result.region_prediction
+        if result.prediction is not None:
+            labels[result.frame.phase, result.frame.slice_index] = result.prediction.labels
+            model_ids[result.frame] = result.prediction.model_id
+    return Analysis(labels, regions, model_ids, measures_of(stack, labels))
+
+
+def measures_of(stack: Stack, labels: LabelMap) -> Measures:
+    """Measures of a whole stack's label maps, (phase, slice, row, col)."""
+    counts: NDArray[np.int64] = np.stack([label_counts(labels[phase]) for phase in range(stack.phases)])
+    voxel_ml, reason = voxel_volume_ml(stack)
+    return measure(counts, voxel_ml=voxel_ml, ed_phase=stack.ed_phase, es_phase=stack.es_phase, no_volume_reason=reason)
+
+
+def voxel_volume_ml(stack: Stack) -> tuple[float | None, str]:
+    """Volume of a voxel in ml, or None with the reason."""
+    geometry = stack.geometry
+    if not geometry.spacing_known:
+        return None, "The spacing in the file is not the true one."
+    try:
+        spacing = geometry.slice_spacing_mm
+    except GeometryError as error:
+        return None, str(error)
+    return geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1] * spacing / 1000.0, ""

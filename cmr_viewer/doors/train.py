@@ -1,0 +1,170 @@
+"""`cmr-viewer train`: train a model from data sets or from a workspace's accepted corrections."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer import __version__
+from cmr_viewer.domain.role import Role
+from cmr_viewer.doors.retrain import retrain
+from cmr_viewer.errors import CmrViewerError, TrainingError
+from cmr_viewer.networks.device import choose_device
+from cmr_viewer.progress import Progress, part
+from cmr_viewer.train.fit import train_model
+from cmr_viewer.train.samples import HELD_OUT_FOLD, count_by_region, read_samples
+from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
+
+JSON_EVERY_S = 0.2
+
+
+def json_line(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on a line of its own, at once; the form that a supervising program reads."""
+    print(json.dumps(values), flush=True)
+
+
+def json_progress() -> Progress:
+    """Progress as JSON lines, a few a second."""
+    last = [0.0]
+
+    def tell(fraction: float, text: str) -> None:
+        now = time.monotonic()
+        if fraction >= 1.0 or now - last[0] >= JSON_EVERY_S:
+            last[0] = now
+            json_line({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    return tell
+
+
+def text_progress() -> Progress:
+    """Progress as lines on standard error, one for every further percent, with the time left."""
+    began = time.monotonic()
+    last = [-1]
+
+    def tell(fraction: float, text: str) -> None:
+        percent = int(100 * fraction)
+        if percent != last[0]:
+            last[0] = percent
+            elapsed = time.monotonic() - began
+            left = f", {elapsed / fraction - elapsed:.0f} s left" if fraction > 0.02 else ""
+            print(f"{percent:3d} %  {text}{left}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def new_model_id(role: Role) -> str:
+    """A name for a model that is trained now: role and UTC time."""
+    return f"{role.value}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+
+
+def run(arguments: Namespace) -> int:
+    """Train as the command line says.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        CmrViewerError: What went wrong, unless it was told as a JSON line.
+    """
+    if arguments.nice and hasattr(os, "nice"):
+        os.nice(arguments.nice)
+    as_json = arguments.progress == "json"
+    progress = json_progress() if as_json else text_progress()
+    try:
+        done = _from_workspace(arguments, progress) if arguments.workspace else _from_data(arguments, progress)
+    except CmrViewerError as error:
+        if not as_json:
+            raise
+        json_line({"event": "error", "message": str(error)})
+        return 1
+    if as_json:
+        json_line({"event": "done", **done})
+    else:
+        print(f"{done['model_id']} is in {done['folder']}.")
+    return 0
+
+
+def _spec_of(arguments: Namespace) -> TrainingSpec:
+    changes = {
+        "iterations": arguments.iterations,
+        "batch": arguments.batch,
+        "seed": arguments.seed,
+        "learning_rate": arguments.learning_rate,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if arguments.spec:
+        return replace(read_spec(arguments.spec), **given).check()
+    if arguments.role is None:
+        raise TrainingError("Say what to train with --role or --spec.")
+    return default_spec(Role(arguments.role), **given)
+
+
+def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
+    if not arguments.data:
+        raise TrainingError("Name the data to train on with --data, or a workspace with --workspace.")
+    spec = _spec_of(arguments)
+    device = choose_device(arguments.device)
+    folder: Path = arguments.output
+    if folder.exists() and any(folder.iterdir()):
+        raise TrainingError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
+    samples, patients = read_samples(arguments.data, spec.grid, held_out=False, progress=part(progress, 0.0, 0.05))
+    origin = {
+        "data": [path.name for path in arguments.data],
+        "patients": patients,
+        "held_out": f"patients with blake2b-64(name) % {HELD_OUT_FOLD} == 0",
+        "regions": count_by_region(samples),
+        "program": __version__,
+        "revision": git_revision(),
+    }
+    plan = train_model(
+        spec,
+        samples,
+        folder,
+        model_id=folder.name,
+        device=device,
+        start_from=arguments.start_from,
+        origin=origin,
+        progress=part(progress, 0.05, 1.0),
+    )
+    return {"model_id": plan.model_id, "folder": str(folder)}
+
+
+def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
+    if arguments.role is None:
+        raise TrainingError("Say which model to retrain with --role.")
+    role = Role(arguments.role)
+    folder: Path = arguments.output
+    assessment = retrain(
+        arguments.workspace,
+        role,
+        folder,
+        model_id=new_model_id(role),
+        shipped=arguments.models,
+        device=arguments.device,
+        iterations=arguments.iterations,
+        progress=progress,
+    )
+    return {"model_id": assessment.candidate_id, "folder": str(folder), "assessment": assessment.as_json()}
+
+
+def git_revision() -> str | None:
+    """The checkout's revision, or None where there is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return (done.stdout.strip() or None) if done.returncode == 0 else None

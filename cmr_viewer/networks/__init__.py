@@ -1,0 +1,1 @@
+"""Network architectures, their weights on disk and the device they run on; the lowest place that imports torch."""

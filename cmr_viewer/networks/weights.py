@@ -1,0 +1,42 @@
+"""Weights on disk: safetensors, convolution kernels in half precision."""
+
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from cmr_viewer.errors import ModelError
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write a network's weights; kernels and matrices as float16, the small rest as it is.
+
+    Running statistics and biases stay in single precision, because they can lie outside what float16 holds and weigh
+    next to nothing.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in network.state_dict().items():
+        small = tensor.detach().cpu().contiguous()
+        tensors[name] = small.half() if small.is_floating_point() and small.ndim >= 2 else small.clone()
+    safetensors.torch.save_file(tensors, path)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Read weights into a network, as float32.
+
+    Raises:
+        ModelError: The file cannot be read or holds another network's weights.
+    """
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"The weights in {path} cannot be read: {error}. Copy the model folder again.") from error
+    full = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    if not all(torch.isfinite(t).all() for t in full.values() if t.is_floating_point()):
+        raise ModelError(f"The weights in {path} hold values that are no numbers.")
+    try:
+        network.load_state_dict(full)
+    except RuntimeError as error:
+        raise ModelError(f"The weights in {path} do not fit the network in its plan.") from error

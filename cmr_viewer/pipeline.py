@@ -1,0 +1,214 @@
+"""The flow of the program on one page.
+
+    load -> prepare -> classify -> route -> segment -> review -> store -> train -> promote
+
+A file or folder is loaded into a study (`load.study.open_study`). Every frame is prepared onto a network's grid around
+the heart (`prepare`), classified by region (`classify`), routed to the model of its region (`route`) and segmented
+(`segment`). That much is `analyse` here. A reader then corrects masks and regions (`review`); what is kept goes into
+the workspace (`store`); accepted corrections train a candidate (`train`), which takes the active model's place if it
+is measurably better (`promote`).
+
+No Qt here, and torch is imported only when models are loaded.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Prediction, RegionPrediction
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.errors import ModelError
+from cmr_viewer.prepare.grid import Grid, Placement, working_spacing_mm
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.route.router import DecidedBy, Route, route
+
+if TYPE_CHECKING:
+    from cmr_viewer.classify.region_classifier import RegionClassifier
+    from cmr_viewer.segment.segmenter import Segmenter
+
+CLASSIFY_BATCH = 16
+SEGMENT_BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """The models in service, loaded.
+
+    Attributes:
+        classifier: The region classifier.
+        segmenters: Baseline and specialists; a baseline is among them.
+    """
+
+    classifier: "RegionClassifier"
+    segmenters: Mapping[Role, "Segmenter"]
+    _centres: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def active(self) -> Mapping[Role, str]:
+        """Model id by role."""
+        ids = {role: segmenter.plan.model_id for role, segmenter in self.segmenters.items()}
+        return {Role.CLASSIFIER: self.classifier.plan.model_id, **ids}
+
+    def heart_centre(self, stack: Stack) -> tuple[float, float]:
+        """(row, col) of the heart in a stack; looked for once per stack."""
+        from cmr_viewer.segment.locate import heart_centre
+
+        if stack.stack_id not in self._centres:
+            self._centres[stack.stack_id] = heart_centre(stack, self.segmenters[Role.BASELINE])
+        return self._centres[stack.stack_id]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """Something that was found out about a frame.
+
+    Attributes:
+        frame: The frame.
+        region_prediction: What the classifier said, if that is the news.
+        prediction: What was segmented, if that is the news.
+    """
+
+    frame: FrameIndex
+    region_prediction: RegionPrediction | None = None
+    prediction: Prediction | None = None
+
+
+def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:
+    """Load the models in service.
+
+    Args:
+        folders: Model folder by role; a classifier and a baseline at least.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        ModelError: A model is missing or cannot be read, or there is no such device.
+    """
+    from cmr_viewer.classify.region_classifier import load_classifier
+    from cmr_viewer.networks.device import choose_device
+    from cmr_viewer.segment.segmenter import load_segmenter
+
+    for needed in (Role.CLASSIFIER, Role.BASELINE):
+        if needed not in folders:
+            raise ModelError(f"There is no model for the role {needed.text.lower()} in the models folder.")
+    where = choose_device(device)
+    segmenters: dict[Role, Segmenter] = {
+        role: load_segmenter(path, where) for role, path in folders.items() if role is not Role.CLASSIFIER
+    }
+    return Models(load_classifier(folders[Role.CLASSIFIER], where), segmenters)
+
+
+def classify_frames(
+    stack: Stack, frames: Sequence[FrameIndex], models: Models, progress: Progress = silent
+) -> dict[FrameIndex, RegionPrediction]:
+    """Region predictions of some frames of a stack."""
+    found: dict[FrameIndex, RegionPrediction] = {}
+    for batch in _classified(stack, frames, models, progress):
+        found.update(batch)
+    return found
+
+
+def segment_frames(
+    stack: Stack,
+    regions: Mapping[FrameIndex, Region],
+    models: Models,
+    progress: Progress = silent,
+    *,
+    by: Mapping[FrameIndex, DecidedBy] | None = None,
+    baseline_only: bool = False,
+) -> Iterator[tuple[FrameIndex, Prediction]]:
+    """Segment frames, each by the model that its region routes to; in batches, as computed, in the order given.
+
+    Args:
+        stack: The stack.
+        regions: Frames to segment with their regions.
+        models: The models in service.
+        progress: Told after each batch.
+        by: Frames whose region a reader decided; the others are the classifier's.
+        baseline_only: Whether the baseline is to serve all frames.
+    """
+    if not regions:
+        return
+    active: dict[Role, str] = {
+        role: model_id for role, model_id in models.active.items() if role is not Role.CLASSIFIER
+    }
+    decided = by or {}
+    waiting: dict[Role, list[tuple[FrameIndex, Route]]] = {}
+    centre = models.heart_centre(stack)
+    done = 0
+
+    def flush(role: Role) -> Iterator[tuple[FrameIndex, Prediction]]:
+        nonlocal done
+        batch = waiting.pop(role)
+        segmenter = models.segmenters[role]
+        place = _placement(stack, segmenter.plan.grid, centre)
+        label_maps = segmenter.predict([(stack.frame(frame), place) for frame, _ in batch])
+        done += len(batch)
+        progress(done / len(regions), f"Segmenting, {done} of {len(regions)} frames")
+        for (frame, choice), labels in zip(batch, label_maps, strict=True):
+            labels.setflags(write=False)
+            yield frame, Prediction(labels, choice.model_id, choice.region, choice.reason)
+
+    for frame, region in regions.items():
+        choice = route(region, active=active, by=decided.get(frame, "predicted"), baseline_only=baseline_only)
+        waiting.setdefault(choice.role, []).append((frame, choice))
+        if len(waiting[choice.role]) == SEGMENT_BATCH:
+            yield from flush(choice.role)
+    for role in list(waiting):
+        yield from flush(role)
+
+
+def analyse(
+    stack: Stack,
+    models: Models,
+    progress: Progress = silent,
+    *,
+    regions: Mapping[FrameIndex, Region] | None = None,
+    order: Sequence[FrameIndex] | None = None,
+    baseline_only: bool = False,
+) -> Iterator[FrameResult]:
+    """Classify and segment a stack: first all region predictions, then all label maps, as they are computed.
+
+    Args:
+        stack: The stack.
+        models: The models in service.
+        progress: Told after each batch; raises `Cancelled` to stop.
+        regions: Regions that a reader decided; they route instead of the predicted ones.
+        order: The frames wanted, first things first; None for all.
+        baseline_only: Whether the baseline is to serve all frames.
+    """
+    frames = list(order) if order is not None else stack.frame_indices
+    readers = regions or {}
+    predicted: dict[FrameIndex, Region] = {}
+    progress(0.0, "Looking for the heart")
+    models.heart_centre(stack)
+    for batch in _classified(stack, frames, models, part(progress, 0.02, 0.4)):
+        for frame, prediction in batch.items():
+            predicted[frame] = prediction.region
+            yield FrameResult(frame, region_prediction=prediction)
+    routed = {frame: readers.get(frame, predicted[frame]) for frame in frames}
+    by: dict[FrameIndex, DecidedBy] = {frame: "reader" for frame in frames if frame in readers}
+    segmented = segment_frames(stack, routed, models, part(progress, 0.4, 1.0), by=by, baseline_only=baseline_only)
+    for frame, made in segmented:
+        yield FrameResult(frame, prediction=made)
+
+
+def _classified(
+    stack: Stack, frames: Sequence[FrameIndex], models: Models, progress: Progress
+) -> Iterator[dict[FrameIndex, RegionPrediction]]:
+    if not frames:
+        return
+    place = _placement(stack, models.classifier.plan.grid, models.heart_centre(stack))
+    for start in range(0, len(frames), CLASSIFY_BATCH):
+        batch = frames[start : start + CLASSIFY_BATCH]
+        predictions = models.classifier.predict([(stack.frame(frame), place) for frame in batch])
+        done = start + len(batch)
+        progress(done / len(frames), f"Finding regions, {done} of {len(frames)} frames")
+        yield dict(zip(batch, predictions, strict=True))
+
+
+def _placement(stack: Stack, grid: Grid, centre: tuple[float, float]) -> Placement:
+    geometry = stack.geometry
+    return Placement(grid, (geometry.rows, geometry.cols), working_spacing_mm(geometry), centre)

@@ -1,0 +1,83 @@
+"""What a model folder says of itself: plan.json.
+
+A model folder holds `plan.json` (this), `weights.safetensors` and `card.md` (for people). Nothing outside the folder is
+needed to run the model.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError
+from cmr_viewer.prepare.grid import Grid
+
+PLAN_FILE = "plan.json"
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.md"
+PLAN_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to run a model, and where it comes from.
+
+    Attributes:
+        model_id: The folder's name.
+        role: What the model is for.
+        architecture: Name of the network, as `networks.catalogue` knows it.
+        options: The network's options, by name.
+        spacing_mm: Spacing of the grid.
+        rows: Rows of the grid.
+        cols: Columns of the grid.
+        created_at: ISO 8601 with time zone.
+        training: How it was trained: spec, seed, data fingerprint, split.
+        figures: What was measured on patients left out.
+    """
+
+    model_id: str
+    role: Role
+    architecture: str
+    options: Mapping[str, Any]
+    spacing_mm: float
+    rows: int
+    cols: int
+    created_at: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def grid(self) -> Grid:
+        """The grid that the network works on."""
+        return Grid(self.spacing_mm, self.rows, self.cols)
+
+    def write(self, folder: Path) -> None:
+        """Write plan.json into a folder that is not in use yet."""
+        text = json.dumps({"format": PLAN_FORMAT, **asdict(self)}, indent=2)
+        (folder / PLAN_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read the plan of a model folder.
+
+    Raises:
+        ModelError: There is none, or it cannot be read.
+    """
+    path = folder / PLAN_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is no model folder: it has no {PLAN_FILE}.") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The plan of the model in {folder} cannot be read: {error}.") from error
+    if not isinstance(values, dict) or values.pop("format", None) != PLAN_FORMAT:
+        raise ModelError(f"The plan in {path} is of a format that this version does not know.")
+    try:
+        plan = Plan(**{**values, "role": Role(values["role"])})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelError(f"The plan in {path} is not complete: {error}.") from error
+    if plan.spacing_mm <= 0 or plan.rows < 1 or plan.cols < 1:
+        raise ModelError(f"The plan in {path} has no usable grid.")
+    return plan

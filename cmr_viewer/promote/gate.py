@@ -1,0 +1,64 @@
+"""Whether a candidate takes the active model's place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmr_viewer.promote.assess import Assessment
+
+MIN_PATIENTS = 2
+"""From fewer held-out patients nothing is concluded: one patient's quirks would decide."""
+
+MIN_FRAMES = 6
+"""From fewer held-out frames nothing is concluded."""
+
+MIN_GAIN = 0.005
+"""Mean gain over the frames that is worth a change; about what two trainings with other seeds differ by."""
+
+MAX_LABEL_LOSS = 0.01
+"""No label may lose more than this."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done with a candidate.
+
+    Attributes:
+        promote: Whether it goes into service.
+        reason: Why, with the figures, for a reader.
+    """
+
+    promote: bool
+    reason: str
+
+
+def decide(assessment: Assessment) -> Decision:
+    """Decide by the figures.
+
+    A candidate is promoted if there are enough held-out patients and frames to tell, its mean gain over the frames is
+    `MIN_GAIN` or more and larger than the gain's standard error, and no label loses more than `MAX_LABEL_LOSS`.
+    Otherwise the active model is kept.
+    """
+    a = assessment
+    if a.patients < MIN_PATIENTS or a.frames < MIN_FRAMES:
+        held = f"{_count(a.frames, 'held-out frame')} of {_count(a.patients, 'patient')}"
+        return Decision(
+            False,
+            f"Kept the active model: too few to tell, {held}; it takes {MIN_FRAMES} of {MIN_PATIENTS} patients.",
+        )
+    gains = np.asarray(a.frame_gains, dtype=np.float64)
+    gain = float(gains.mean())
+    error = float(gains.std(ddof=1) / np.sqrt(gains.size))
+    basis = f"on {a.frames} held-out frames of {a.patients} patients"
+    change = f"{a.measure} {100 * gain:+.1f} points (standard error {100 * error:.1f}) {basis}"
+    losses = {name: a.active[name] - a.candidate[name] for name in a.active if name in a.candidate}
+    worst = max(losses, key=lambda name: losses[name], default=None)
+    if worst is not None and losses[worst] > MAX_LABEL_LOSS:
+        return Decision(False, f"Kept the active model: {worst} loses {100 * losses[worst]:.1f} points; {change}.")
+    if gain < MIN_GAIN or gain <= error:
+        return Decision(False, f"Kept the active model: the candidate is not measurably better; {change}.")
+    return Decision(True, f"Promoted: {change}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

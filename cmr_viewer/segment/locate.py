@@ -1,0 +1,41 @@
+"""Where the heart is in a stack, so that the grid can be laid around it."""
+
+import numpy as np
+
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
+from cmr_viewer.segment.segmenter import Segmenter
+
+WIDE_GRID = Grid(1.5, 256, 256)
+"""384 mm across: more than the field of view of a short-axis cine."""
+
+SEARCHED_LEVELS = (0.3, 0.45, 0.6)
+"""Where in the stack to look, from base 0 to apex 1: levels that show both ventricles."""
+
+SMALLEST_HEART_MM2 = 400.0
+"""What is smaller in a searched frame is no heart."""
+
+
+def heart_centre(stack: Stack, segmenter: Segmenter) -> tuple[float, float]:
+    """Find the heart with a segmentation model on the whole field of view.
+
+    Args:
+        stack: The stack; a few frames at the first phase are looked at.
+        segmenter: A baseline.
+
+    Returns:
+        (row, col) in pixels: median over the frames of the middle of what was segmented; the middle of the frame where
+        nothing was found.
+    """
+    rows, cols = stack.geometry.rows, stack.geometry.cols
+    spacing = working_spacing_mm(stack.geometry)
+    middle = frame_centre(rows, cols)
+    levels = sorted({round(level * (stack.slices - 1)) for level in SEARCHED_LEVELS})
+    place = Placement(WIDE_GRID, (rows, cols), spacing, middle)
+    found = segmenter.predict([(stack.frame(FrameIndex(0, s)), place) for s in levels])
+    smallest = SMALLEST_HEART_MM2 / (spacing[0] * spacing[1])
+    centres = [np.argwhere(labels > 0).mean(axis=0) for labels in found if np.count_nonzero(labels) >= smallest]
+    if not centres:
+        return middle
+    row, col = np.median(np.asarray(centres), axis=0)
+    return float(row), float(col)

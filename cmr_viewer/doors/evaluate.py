@@ -12,8 +12,8 @@ from typing import Any
 
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Region, reference_regions
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.doors.service import models_in
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.doors.service import make_output_folder, models_in
+from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
 from cmr_viewer.evaluate.by_region import (
     FrameScore,
     accuracy,
@@ -41,6 +41,7 @@ def run(arguments: Namespace) -> int:
         sources = [source for source in sources if is_held_out(source.name)]
     if not sources:
         raise LoadError("No labelled patients are left to evaluate on. Try --split all.")
+    make_output_folder(arguments.output)
     models = models_in(arguments.models, arguments.device)
     scores: list[FrameScore] = []
     true_regions: list[Region] = []
@@ -49,7 +50,7 @@ def run(arguments: Namespace) -> int:
     for source in sources:
         try:
             labelled = source.read()
-        except (LoadError, LabelMapError) as error:
+        except (LoadError, LabelMapError, GeometryError) as error:
             failed += 1
             print(f"cmr-viewer evaluate: {error}", file=sys.stderr)
             continue
@@ -62,7 +63,6 @@ def run(arguments: Namespace) -> int:
     figures["patients"] = len(sources) - failed
     figures["routing"] = arguments.routing
     figures["models"] = {role.value: model_id for role, model_id in models.active.items()}
-    arguments.output.mkdir(parents=True, exist_ok=True)
     write_frames(arguments.output / "frames.csv", scores)
     (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     table = markdown(figures)

@@ -4,6 +4,7 @@ from argparse import Namespace
 from getpass import getuser
 
 from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError
 from cmr_viewer.store.database import open_workspace, open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry
 
@@ -17,6 +18,8 @@ def run(arguments: Namespace) -> int:
     Raises:
         CmrViewerError: It cannot be done, and why.
     """
+    if not arguments.models.is_dir():
+        raise ModelError(f"The models folder {arguments.models} does not exist. Name another with --models.")
     if arguments.action == "list":
         return _list(arguments)
     with open_workspace(arguments.workspace, reader=getuser()) as workspace:

@@ -16,7 +16,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.grid import Placement
-from cmr_viewer.prepare.plan import CARD_FILE, Plan, read_plan
+from cmr_viewer.prepare.plan import Plan, read_plan
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.assess import Assessment, assess_label_maps, assess_regions
 from cmr_viewer.segment.segmenter import load_segmenter
@@ -100,7 +100,6 @@ def retrain(
         },
         progress=part(progress, 0.02, 0.9),
     )
-    _write_card(folder, role, model_id, active.model_id, len(train), active.folder)
     progress(0.92, f"Comparing with the active model on {len(held)} held-out frames")
     return assess(role, folder, active.folder, held, device)
 
@@ -120,7 +119,7 @@ def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> T
         spacing_mm=plan.spacing_mm,
         rows=plan.rows,
         cols=plan.cols,
-        iterations=iterations or RETRAINING_ITERATIONS,
+        iterations=RETRAINING_ITERATIONS if iterations is None else iterations,
         batch=min(max(2, frames), LARGEST_BATCH),
         learning_rate=RETRAINING_RATE,
         focus_share=1.0,
@@ -185,13 +184,3 @@ def _placed(sample: AcceptedSample, folder: Path) -> tuple[NDArray[Any], Placeme
     rows, cols = sample.labels.shape
     centre = heart_centre(sample.labels) or ((rows - 1) / 2, (cols - 1) / 2)
     return sample.pixels, Placement(read_plan(folder).grid, (rows, cols), sample.pixel_spacing_mm, centre)
-
-
-def _write_card(folder: Path, role: Role, model_id: str, active_id: str, frames: int, active: Path) -> None:
-    inherited = (active / CARD_FILE).is_file()
-    (folder / CARD_FILE).write_text(
-        f"# {model_id}\n\n{role.text}, retrained from {active_id} on {frames} accepted frames of a workspace.\n\n"
-        "Research software, not a medical device.\n\n"
-        + (f"Licence and limits are those of {active_id}: see its card.\n" if inherited else ""),
-        encoding="utf-8",
-    )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer import __version__
+from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import Study
-from cmr_viewer.doors.service import Analysis, analyse_stack, models_in
+from cmr_viewer.doors.service import Analysis, analyse_stack, make_output_folder, models_in
 from cmr_viewer.errors import CmrViewerError, LoadError
 from cmr_viewer.load.nifti import write_nifti_labels
 from cmr_viewer.load.study import open_study, study_name
@@ -32,6 +33,7 @@ def run(arguments: Namespace) -> int:
     Raises:
         CmrViewerError: The models cannot be loaded.
     """
+    make_output_folder(arguments.output)
     models = models_in(arguments.models, arguments.device)
     failed = 0
     taken: dict[str, Path] = {}
@@ -49,9 +51,8 @@ def run(arguments: Namespace) -> int:
             _log.debug("segment failed", exc_info=True)
         except OSError as error:
             failed += 1
-            print(
-                f"cmr-viewer segment: {path}: {error.strerror or error}: {error.filename}", file=sys.stderr, flush=True
-            )
+            where = f": {error.filename}" if error.filename else ""
+            print(f"cmr-viewer segment: {path}: {error.strerror or error}{where}", file=sys.stderr, flush=True)
         else:
             print(folder, flush=True)
     return 1 if failed else 0
@@ -72,9 +73,20 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
     study = open_study(path)
     analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
     folder.mkdir(parents=True, exist_ok=True)
-    write_nifti_labels(folder / LABELS_FILE, analysis.labels, study)
+    _write_labels(folder / LABELS_FILE, analysis.labels, study)
     write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
     write_measures_json(folder / MEASURES_FILE, analysis.measures, about=_about(study, models, baseline_only))
+
+
+def _write_labels(path: Path, labels: LabelMap, study: Study) -> None:
+    """Write labels.nii.gz whole or not at all."""
+    beside = path.with_name(f".part-{path.name}")
+    try:
+        write_nifti_labels(beside, labels, study)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def region_rows(study: Study, analysis: Analysis) -> list[RegionRow]:

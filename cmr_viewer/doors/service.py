@@ -1,5 +1,6 @@
 """The models in service and the analysis of one study, as the doors need them."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures, label_counts, measure
+from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.errors import GeometryError, ModelError
+from cmr_viewer.errors import GeometryError, ModelError, StoreError
 from cmr_viewer.pipeline import Models, analyse, load_models
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.store.model_registry import ModelRegistry
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +45,30 @@ def models_in(folder: Path, device: str) -> Models:
     """
     if not folder.is_dir():
         raise ModelError(f"The models folder {folder} does not exist. Name another with --models.")
-    active = ModelRegistry(folder, None).active_all()
+    registry = ModelRegistry(folder, None)
+    active = registry.active_all()
+    problems = registry.problems()
+    missing = [role for role in (Role.CLASSIFIER, Role.BASELINE) if role not in active]
+    if missing:
+        roles = " and no ".join(role.text.lower() for role in missing)
+        raise ModelError(" ".join([f"There is no {roles} in the models folder {folder}.", *problems]))
+    for problem in problems:
+        _log.warning("%s", problem)
     return load_models({role: entry.folder for role, entry in active.items()}, device)
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make the folder that results go to, before any work is done for them.
+
+    Raises:
+        StoreError: It cannot be made, or is no folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The output folder {folder} cannot be made: {error.strerror or error}. Name another with --output."
+        ) from error
 
 
 def analyse_stack(

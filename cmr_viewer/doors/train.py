@@ -15,6 +15,7 @@ from typing import Any
 from cmr_viewer import __version__
 from cmr_viewer.domain.role import Role
 from cmr_viewer.doors.retrain import retrain
+from cmr_viewer.doors.service import make_output_folder
 from cmr_viewer.errors import CmrViewerError, TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.progress import Progress, part
@@ -112,7 +113,8 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     spec = _spec_of(arguments)
     device = choose_device(arguments.device)
     folder: Path = arguments.output
-    if folder.exists() and any(folder.iterdir()):
+    make_output_folder(folder)
+    if any(folder.iterdir()):
         raise TrainingError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
     samples, patients = read_samples(arguments.data, spec.grid, held_out=False, progress=part(progress, 0.0, 0.05))
     origin = {
@@ -141,6 +143,7 @@ def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         raise TrainingError("Say which model to retrain with --role.")
     role = Role(arguments.role)
     folder: Path = arguments.output
+    make_output_folder(folder)
     assessment = retrain(
         arguments.workspace,
         role,

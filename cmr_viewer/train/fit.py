@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,9 +22,10 @@ from cmr_viewer.networks.catalogue import build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.unet import UNet2d
 from cmr_viewer.networks.weights import load_weights, save_weights
-from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
+from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.train.augment import Augmentation, augment_batch
+from cmr_viewer.train.card import card_text
 from cmr_viewer.train.losses import deep_supervision
 from cmr_viewer.train.samples import Sample
 from cmr_viewer.train.sampling import specialist_weights
@@ -91,11 +93,19 @@ def fit(
                 raise TrainingError(f"Training left the numbers at batch {step + 1}; try a lower learning rate.")
             recent = float(losses[max(0, step - 19) : step + 1].mean())
             progress((step + 1) / spec.iterations, f"Batch {step + 1} of {spec.iterations}, loss {recent:.3f}")
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
         raise TrainingError(
             "There was not enough memory to train. Close other programs or use a smaller batch."
         ) from error
     return Fitted(network.eval().cpu(), losses)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch means that memory ran out; on the CPU it is a RuntimeError that only its text tells."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
 
 
 def _augmentation(spec: TrainingSpec) -> Augmentation:
@@ -150,7 +160,7 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 
 def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
-    """Write plan, weights and losses of a trained network into a new or empty folder.
+    """Write plan, weights, card and losses of a trained network into a new or empty folder.
 
     Raises:
         TrainingError: The folder cannot be written.
@@ -159,8 +169,9 @@ def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(fitted.network, folder / WEIGHTS_FILE)
         (folder / "losses.json").write_text(json.dumps([round(float(x), 4) for x in fitted.losses]), encoding="utf-8")
+        (folder / CARD_FILE).write_text(card_text(plan), encoding="utf-8")
         plan.write(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise TrainingError(f"The trained model cannot be written to {folder}: {error}.") from error
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Region, reference_regions
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.errors import LoadError, TrainingError
+from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingError
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
 from cmr_viewer.prepare.intensity import normalise
@@ -158,7 +158,7 @@ def read_samples(
         progress(count / len(sources), f"Reading {source.name}")
         try:
             found = samples_of_stack(source.read(), grid)
-        except LoadError as error:
+        except (LoadError, LabelMapError, GeometryError) as error:
             _log.warning("A patient is left out of training: %s", error)
             continue
         samples += found

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ class TrainingSpec:
         Raises:
             TrainingError: A number that cannot be.
         """
+        for name in ("spacing_mm", "learning_rate", "weight_decay", "focus_share", "shift_px"):
+            if not isinstance(getattr(self, name), int | float) or not isfinite(getattr(self, name)):
+                raise TrainingError(f"{name} of a training must be a number, not {getattr(self, name)!r}.")
+        for name in ("rows", "cols", "iterations", "batch", "seed"):
+            if type(getattr(self, name)) is not int:
+                raise TrainingError(f"{name} of a training must be a whole number, not {getattr(self, name)!r}.")
         if self.iterations < 1 or self.batch < 1 or self.learning_rate <= 0 or self.spacing_mm <= 0:
             raise TrainingError("Iterations, batch, learning rate and spacing of a training must be positive.")
         if not 0 < self.focus_share <= 1:
@@ -108,7 +115,7 @@ def read_spec(path: Path) -> TrainingSpec:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         role = Role(values.pop("role"))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"The training spec {path} cannot be read: {error}.") from error
     unknown = set(values) - {f.name for f in fields(TrainingSpec)}
     if unknown:

@@ -1,0 +1,215 @@
+"""Brush, eraser and copying, as patches that can be taken back.
+
+Points are (row, col) in pixels, centres of pixels are whole numbers. Nothing here changes a label map until
+`Patch.apply` is called.
+"""
+
+import math
+from collections.abc import Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.errors import LabelMapError
+
+Point = tuple[float, float]
+"""(row, col) in pixels."""
+
+_FARTHEST = 1e6
+"""Pixels; a point farther away is an error of the caller."""
+
+_TOLERANCE = 1e-9
+"""Square pixels; so that a centre exactly on the rim counts as inside whatever the rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A change of a small box of a label map.
+
+    Attributes:
+        row0: First row of the box.
+        col0: First column of the box.
+        before: (row, col) label map of the box before the change; not writable.
+        after: (row, col) label map of the box after the change, of the same shape; not writable.
+    """
+
+    row0: int
+    col0: int
+    before: LabelMap
+    after: LabelMap
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changes nothing."""
+        return self.before.size == 0
+
+    @property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """(first row, row after the last, first column, column after the last), or None where nothing changes."""
+        if self.is_empty:
+            return None
+        rows, cols = self.before.shape
+        return self.row0, self.row0 + rows, self.col0, self.col0 + cols
+
+    def apply(self, labels: LabelMap) -> None:
+        """Make the change, in place.
+
+        Raises:
+            LabelMapError: The label map is not as it was before the change; it is left as it is.
+        """
+        self._write(labels, self.before, self.after)
+
+    def revert(self, labels: LabelMap) -> None:
+        """Take the change back, in place.
+
+        Raises:
+            LabelMapError: The label map is not as it was after the change; it is left as it is.
+        """
+        self._write(labels, self.after, self.before)
+
+    def _write(self, labels: LabelMap, old: LabelMap, new: LabelMap) -> None:
+        rows, cols = old.shape
+        box = labels[self.row0 : self.row0 + rows, self.col0 : self.col0 + cols]
+        if not np.array_equal(box, old):
+            raise LabelMapError("The label map has changed meanwhile, so that this change does not fit it any more.")
+        box[...] = new
+
+
+def paint_disc(
+    labels: LabelMap, point: Point, radius_px: float, label: Label, *, only_over: Set[Label] | None = None
+) -> Patch:
+    """Paint a disc; see `paint_line`."""
+    return paint_line(labels, point, point, radius_px, label, only_over=only_over)
+
+
+def paint_line(
+    labels: LabelMap,
+    from_point: Point,
+    to_point: Point,
+    radius_px: float,
+    label: Label,
+    *,
+    only_over: Set[Label] | None = None,
+) -> Patch:
+    """Paint what a disc covers that is moved along a straight line.
+
+    A pixel is painted if its centre lies within `radius_px` of the line from `from_point` to `to_point`, rim included;
+    and the pixels under the two points are painted however small the disc is. So a line has no gaps at a radius of 0.5
+    or more.
+
+    Args:
+        labels: (row, col) label map; not changed.
+        from_point: Where the line begins; may be outside the frame.
+        to_point: Where it ends.
+        radius_px: Radius of the disc, > 0.
+        label: What is painted; BACKGROUND erases.
+        only_over: Labels that may be painted over, such as the one that an eraser is limited to; None for all.
+
+    Returns:
+        The change, cut to the pixels that change; empty if none does.
+
+    Raises:
+        LabelMapError: The radius is not positive, or a number is not finite or beyond a million.
+    """
+    numbers = (*from_point, *to_point, radius_px)
+    if not all(abs(number) <= _FARTHEST for number in numbers) or radius_px <= 0:
+        raise LabelMapError(
+            f"A brush of radius {radius_px} cannot be moved from {from_point} to {to_point}; use a positive radius."
+        )
+    reach = max(radius_px, 0.5)
+    row0, row1 = _span(from_point[0], to_point[0], reach, labels.shape[0])
+    col0, col1 = _span(from_point[1], to_point[1], reach, labels.shape[1])
+    if row0 >= row1 or col0 >= col1:
+        return _empty()
+    covered = _covered((row0, row1, col0, col1), from_point, to_point, radius_px)
+    before = labels[row0:row1, col0:col1]
+    covered &= before != int(label)
+    if only_over is not None:
+        covered &= np.isin(before, [int(one) for one in only_over])
+    return _cut(row0, col0, before, covered, np.where(covered, np.uint8(label), before))
+
+
+def copy_labels(source: LabelMap, target: LabelMap, *, only: Set[Label] | None = None) -> Patch:
+    """The change that makes one label map like another, such as the next slice like this one.
+
+    Args:
+        source: (row, col) label map to take from.
+        target: (row, col) label map of the same shape, to be changed.
+        only: Structures to take over: they are replaced, the others stay where nothing is put over them; None for all.
+
+    Returns:
+        The change of `target`; empty if they are alike.
+
+    Raises:
+        LabelMapError: The shapes differ.
+    """
+    if source.shape != target.shape:
+        raise LabelMapError(f"A label map of shape {source.shape} cannot be copied onto one of shape {target.shape}.")
+    after = source
+    if only is not None:
+        codes = [int(one) for one in only if one is not Label.BACKGROUND]
+        taken = np.isin(source, codes)
+        kept = np.where(np.isin(target, codes), np.uint8(Label.BACKGROUND), target)
+        after = np.where(taken, source, kept)
+    return _cut(0, 0, target, after != target, after)
+
+
+def clear_label(labels: LabelMap, label: Label) -> Patch:
+    """The change that makes a label background."""
+    found = np.asarray(labels == int(label))
+    return _cut(0, 0, labels, found, np.where(found, np.uint8(Label.BACKGROUND), labels))
+
+
+def patch_between(before: LabelMap, after: LabelMap) -> Patch:
+    """The change from one label map to another of the same shape, such as all of a stroke.
+
+    Raises:
+        LabelMapError: The shapes differ.
+    """
+    return copy_labels(after, before)
+
+
+def _span(first: float, second: float, reach: float, size: int) -> tuple[int, int]:
+    """Pixels along one axis that a disc can reach: first, and one after the last."""
+    low = math.floor(min(first, second) - reach)
+    high = math.ceil(max(first, second) + reach) + 1
+    return min(max(low, 0), size), max(min(high, size), 0)
+
+
+def _covered(box: tuple[int, int, int, int], from_point: Point, to_point: Point, radius_px: float) -> NDArray[np.bool_]:
+    row0, row1, col0, col1 = box
+    rows = np.arange(row0, row1, dtype=np.float64)[:, None] - from_point[0]
+    cols = np.arange(col0, col1, dtype=np.float64)[None, :] - from_point[1]
+    along_row, along_col = to_point[0] - from_point[0], to_point[1] - from_point[1]
+    length2 = along_row**2 + along_col**2
+    if length2 > 0:
+        share = np.clip((rows * along_row + cols * along_col) / length2, 0.0, 1.0)
+        distance2 = (rows - share * along_row) ** 2 + (cols - share * along_col) ** 2
+    else:
+        distance2 = rows**2 + cols**2
+    covered: NDArray[np.bool_] = distance2 <= radius_px**2 + _TOLERANCE
+    for point in (from_point, to_point):
+        row, col = math.floor(point[0] + 0.5), math.floor(point[1] + 0.5)
+        if row0 <= row < row1 and col0 <= col < col1:
+            covered[row - row0, col - col0] = True
+    return covered
+
+
+def _cut(row0: int, col0: int, before: LabelMap, changed: NDArray[np.bool_], after: LabelMap) -> Patch:
+    """A patch of the smallest box that holds all that changes, with copies of its own."""
+    rows, cols = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    if rows.size == 0:
+        return _empty()
+    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
+    parts = [np.array(part[box], dtype=np.uint8, order="C") for part in (before, after)]
+    for part in parts:
+        part.flags.writeable = False
+    return Patch(row0 + int(rows[0]), col0 + int(cols[0]), parts[0], parts[1])
+
+
+def _empty() -> Patch:
+    nothing = np.zeros((0, 0), dtype=np.uint8)
+    return Patch(0, 0, nothing, nothing)

@@ -1,0 +1,112 @@
+"""In which order frames and studies are reviewed, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+
+_RANK = {Region.BASE: 0, Region.APEX: 1, Region.MIDDLE: 2, Region.NON_CARDIAC: 3}
+"""Base and apex first: readers and networks disagree there most. Mariscal-Harana et al. 2021, table 1."""
+
+
+@dataclass(frozen=True)
+class FrameReview:
+    """What the order needs to know of a frame.
+
+    Attributes:
+        region: Its region now, or None where it is not known.
+        probability: The classifier's probability of its most probable region, or None where it has not said.
+        by_reader: Whether the reader gave the region; then it is certain.
+        status: Of the latest kept version, or None.
+    """
+
+    region: Region | None
+    probability: float | None
+    by_reader: bool = False
+    status: ReviewStatus | None = None
+
+
+@dataclass(frozen=True)
+class Next:
+    """A frame to review.
+
+    Attributes:
+        frame: The frame.
+        why: Why it is next, in words.
+    """
+
+    frame: FrameIndex
+    why: str
+
+
+@dataclass(frozen=True)
+class StudyReview:
+    """What the order needs to know of a study: frames in all, accepted, and with a draft."""
+
+    stack_id: str
+    frames: int
+    accepted: int
+    drafts: int
+
+
+def next_frame(frames: Mapping[FrameIndex, FrameReview], current: FrameIndex | None = None) -> Next | None:
+    """The next frame to review: the least certain region first, then base and apex before middle.
+
+    Args:
+        frames: The frames of a study, or those of ED and ES.
+        current: The frame that is shown; the search begins after it and wraps around. None begins at the least certain.
+
+    Returns:
+        The frame, which is the current one where that alone is left; None where every frame is accepted.
+    """
+    order = queue(frames)
+    if not order:
+        return None
+    if current is None or current not in frames:
+        return order[0]
+    here = _key(current, frames[current])
+    return next((one for one in order if _key(one.frame, frames[one.frame]) > here), order[0])
+
+
+def queue(frames: Mapping[FrameIndex, FrameReview]) -> list[Next]:
+    """All frames that are still to be reviewed, in order; accepted ones are left out."""
+    waiting = [frame for frame, state in frames.items() if state.status is not ReviewStatus.ACCEPTED]
+    ordered = sorted(waiting, key=lambda one: _key(one, frames[one]))
+    return [
+        Next(frame, f"{_why(frames[frame])} {place} of {len(ordered)} left to review, the least certain first.")
+        for place, frame in enumerate(ordered, start=1)
+    ]
+
+
+def study_order(studies: Sequence[StudyReview]) -> list[StudyReview]:
+    """Studies in the order to read them: those begun, then those not begun, then those finished; else as given."""
+    return sorted(studies, key=_study_rank)
+
+
+def _study_rank(study: StudyReview) -> int:
+    if study.accepted >= study.frames:
+        return 2
+    return 0 if study.accepted or study.drafts else 1
+
+
+def _percent(state: FrameReview) -> int:
+    """Certainty of the region in whole per cent, as it is shown, so that what looks equal is equal."""
+    if state.by_reader:
+        return 100
+    return -1 if state.probability is None else round(100 * state.probability)
+
+
+def _key(frame: FrameIndex, state: FrameReview) -> tuple[int, int, int, int]:
+    rank = -1 if state.region is None else _RANK[state.region]
+    return _percent(state), rank, frame.phase, frame.slice_index
+
+
+def _why(state: FrameReview) -> str:
+    draft = " A draft is begun." if state.status is ReviewStatus.DRAFT else ""
+    if state.region is None or (state.probability is None and not state.by_reader):
+        return f"The region of this frame is not known yet.{draft}"
+    if state.by_reader:
+        return f"You set the region {state.region.text}; the masks are not accepted yet.{draft}"
+    return f"Region {state.region.text} is {_percent(state)} % certain.{draft}"

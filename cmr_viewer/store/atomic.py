@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all."""
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from cmr_viewer.errors import StoreError
+
+
+def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write a file so that at every moment it is the old one or the new one, whole; on disk when this returns.
+
+    Args:
+        path: The file; its folder is made if missing.
+        content: The bytes, or a function that writes them to the open file.
+
+    Raises:
+        StoreError: It cannot be written; the old file is as it was.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("xb") as file:
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    content(file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"The file {path} could not be written: {error.strerror or error}. What was there before is unchanged; "
+            "free some space, make the folder writable or choose another one."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder last through a loss of power; does nothing where the system has no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

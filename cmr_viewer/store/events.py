@@ -1,0 +1,155 @@
+"""The event log: who did what, when, to what, with which model. Rows are added and never changed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import StoreError
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.tables import events, now_text
+
+
+class What(StrEnum):
+    """Events that the store itself writes; others may add their own words."""
+
+    STUDY_OPENED = "study_opened"
+    DRAFT_SAVED = "draft_saved"
+    ACCEPTED = "accepted"
+    REGION_SET = "region_set"
+    REGION_WITHDRAWN = "region_withdrawn"
+    PHASE_MARKS_SET = "phase_marks_set"
+    MODEL_ADOPTED = "model_adopted"
+    MODEL_PROMOTED = "model_promoted"
+    MODEL_KEPT = "model_kept"
+    MODEL_ROLLED_BACK = "model_rolled_back"
+    TRAINING_STARTED = "training_started"
+    TRAINING_FINISHED = "training_finished"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry of the log.
+
+    Attributes:
+        id: Counts up.
+        at: When, with time zone.
+        who: The reader.
+        what: A value of `What`, or another word.
+        stack_id: The stack it is about, or None.
+        frame: The frame it is about, or None.
+        model_id: The model it is about, or None.
+        detail: Anything more, as JSON can hold it.
+    """
+
+    id: int
+    at: datetime
+    who: str
+    what: str
+    stack_id: str | None = None
+    frame: FrameIndex | None = None
+    model_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_event(
+    connection: Connection,
+    workspace: Workspace,
+    what: str,
+    *,
+    stack_id: str | None = None,
+    frame: FrameIndex | None = None,
+    model_id: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> int:
+    """Add an event within a transaction that is already open, so that it is kept together with the change.
+
+    Returns:
+        The event's id.
+
+    Raises:
+        StoreError: `detail` is not what JSON can hold.
+    """
+    try:
+        text = json.dumps(dict(detail or {}), allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"The detail of the event {what} cannot be kept as JSON: {error}.") from error
+    values = {
+        "at": now_text(),
+        "who": workspace.reader,
+        "what": str(what),
+        "stack_id": stack_id,
+        "phase": None if frame is None else frame.phase,
+        "slice_index": None if frame is None else frame.slice_index,
+        "model_id": model_id,
+        "detail": text,
+        "session_id": workspace.session(),
+    }
+    return int(connection.execute(insert(events).values(values).returning(events.c.id)).scalar_one())
+
+
+class EventLog:
+    """The event log of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def add(
+        self,
+        what: str,
+        *,
+        stack_id: str | None = None,
+        frame: FrameIndex | None = None,
+        model_id: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Add an event; on disk when this returns.
+
+        Returns:
+            The event's id.
+
+        Raises:
+            StoreError: It cannot be written, or `detail` is not what JSON can hold.
+        """
+        with self._workspace.write() as connection:
+            return write_event(
+                connection, self._workspace, what, stack_id=stack_id, frame=frame, model_id=model_id, detail=detail
+            )
+
+    def events(
+        self, *, stack_id: str | None = None, what: str | None = None, after_id: int = 0, limit: int | None = None
+    ) -> list[Event]:
+        """The log, oldest first.
+
+        Args:
+            stack_id: Of this stack only, or None for all.
+            what: Of this kind only, or None for all.
+            after_id: Later than this event only.
+            limit: At most so many, the latest of them; None for all.
+        """
+        statement = select(events).where(events.c.id > after_id).order_by(events.c.id.desc()).limit(limit)
+        if stack_id is not None:
+            statement = statement.where(events.c.stack_id == stack_id)
+        if what is not None:
+            statement = statement.where(events.c.what == str(what))
+        with self._workspace.read() as connection:
+            rows = connection.execute(statement).mappings().all()
+        return [_event(dict(row)) for row in reversed(rows)]
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(
+        id=row["id"],
+        at=datetime.fromisoformat(row["at"]),
+        who=row["who"],
+        what=row["what"],
+        stack_id=row["stack_id"],
+        frame=None if row["phase"] is None else FrameIndex(row["phase"], row["slice_index"]),
+        model_id=row["model_id"],
+        detail=json.loads(row["detail"]),
+    )

@@ -1,0 +1,89 @@
+"""What is handed to other programs: regions.csv and measures.json, each written whole or not at all."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
+from cmr_viewer.errors import StoreError
+from cmr_viewer.store.atomic import write_atomically
+
+REGION_COLUMNS = ("phase", "slice_index", "source_slice", "region", "probability", "model_id")
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """A line of regions.csv.
+
+    Attributes:
+        phase: Phase.
+        slice_index: Slice, 0 = most basal.
+        source_slice: The slice's index in the input's own order.
+        region: Region of the frame.
+        probability: The classifier's probability of that region, 0 to 1; None where it has not said.
+        model_id: The segmentation model that the frame was routed to; None where it was to none.
+    """
+
+    phase: int
+    slice_index: int
+    source_slice: int
+    region: Region
+    probability: float | None
+    model_id: str | None
+
+
+def write_regions_csv(path: Path, rows: Iterable[RegionRow]) -> None:
+    """Write the region of every frame, ordered by phase and slice.
+
+    Columns: phase, slice_index, source_slice, region (base, middle, apex, non_cardiac), probability (6 decimals, empty
+    if unknown), model_id (empty if none). UTF-8, comma, line feed.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(REGION_COLUMNS)
+    for row in sorted(rows, key=lambda one: (one.phase, one.slice_index)):
+        probability = "" if row.probability is None else f"{row.probability:.6f}"
+        writer.writerow(
+            [row.phase, row.slice_index, row.source_slice, str(row.region), probability, row.model_id or ""]
+        )
+    write_atomically(path, text.getvalue().encode("utf-8"))
+
+
+def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, Any] | None = None) -> None:
+    """Write volumes (ml), ejection fractions (percent) and mass (g).
+
+    One JSON object: "ed_phase", "es_phase", each of `MEASURE_NAMES` with a number or null, and "reasons", which says
+    for each null why it is one.
+
+    Args:
+        path: The file.
+        measures: What to write.
+        about: Further keys that say how it was measured (model ids, warnings); may not take one of the names above.
+
+    Raises:
+        StoreError: The file cannot be written, or `about` does not fit.
+    """
+    content: dict[str, Any] = {"ed_phase": measures.ed_phase, "es_phase": measures.es_phase}
+    for name in MEASURE_NAMES:
+        value = measures.values.get(name)
+        content[name] = value if value is not None and math.isfinite(value) else None
+    otherwise = next(iter(measures.reasons.values()), "It was not measured.")
+    reasons = {name: measures.reasons.get(name, otherwise) for name, value in content.items() if value is None}
+    content["reasons"] = reasons
+    taken = sorted(content.keys() & (about or {}).keys())
+    if taken:
+        raise StoreError(f"The measures could not be written to {path}: the keys {', '.join(taken)} are taken.")
+    try:
+        text = json.dumps({**content, **(about or {})}, indent=2, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"The measures could not be written to {path}: {error}.") from error
+    write_atomically(path, f"{text}\n".encode())

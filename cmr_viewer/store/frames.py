@@ -1,0 +1,49 @@
+"""Rows of the database by frame: the questions that all tables of frames are asked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, func, select
+
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import StoreError
+from cmr_viewer.store import tables
+
+
+def check_frames(connection: Connection, stack_id: str, frames: Sequence[FrameIndex]) -> None:
+    """Raise unless the study is known and has the frames.
+
+    Raises:
+        StoreError: It is not, or has not.
+    """
+    s = tables.studies
+    row = connection.execute(select(s.c.phases, s.c.slices).where(s.c.stack_id == stack_id)).first()
+    if row is None:
+        raise StoreError(f"The study with stack {stack_id} is not in this workspace; open it first.")
+    for phase, slice_index in frames:
+        if not (0 <= phase < row.phases and 0 <= slice_index < row.slices):
+            raise StoreError(
+                f"Phase {phase}, slice {slice_index} is not in the study, which has {row.phases} phases and "
+                f"{row.slices} slices."
+            )
+
+
+def is_frame(table: Table, stack_id: str, frame: FrameIndex) -> ColumnElement[bool]:
+    """Condition: the row is of this frame."""
+    return and_(table.c.stack_id == stack_id, table.c.phase == frame.phase, table.c.slice_index == frame.slice_index)
+
+
+def latest_rows(table: Table, by: str) -> Select[Any]:
+    """Rows of a table that are the last of their frame, by a column that counts up."""
+    other = table.alias()
+    last = select(func.max(other.c[by])).where(
+        other.c.stack_id == table.c.stack_id,
+        other.c.phase == table.c.phase,
+        other.c.slice_index == table.c.slice_index,
+    )
+    return select(table).where(table.c[by] == last.correlate(table).scalar_subquery())
+
+
+def frame_of(row: RowMapping) -> FrameIndex:
+    """The frame that a row is of."""
+    return FrameIndex(row["phase"], row["slice_index"])

@@ -1,0 +1,445 @@
+"""Which models there are, and which is in service for each role.
+
+Shipped models lie in `<shipped>/<model_id>/` and `<shipped>/active.json` names the default of each role; retrained
+ones lie in `<workspace>/models/<model_id>/`. What is in service follows from the promotions, which are only ever added
+to.
+"""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select
+
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError, StoreError
+from cmr_viewer.store.atomic import sync_folder
+from cmr_viewer.store.database import STAGING_PREFIX, Workspace
+from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.tables import now_text, promotions
+
+PLAN_NAME = "plan.json"
+WEIGHTS_NAME = "weights.safetensors"
+ACTIVE_NAME = "active.json"
+_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that can be used.
+
+    Attributes:
+        model_id: Its name, and the name of its folder.
+        role: What it is for.
+        folder: plan.json, weights.safetensors, card.md.
+        shipped: Whether it came with the program.
+        active: Whether it is in service for its role.
+        created_at: When it was made: "created_at" of its plan, else the time of the file.
+    """
+
+    model_id: str
+    role: Role
+    folder: Path
+    shipped: bool
+    active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class PromotionRow:
+    """One decision about a role.
+
+    Attributes:
+        id: Counts up.
+        role: The role.
+        kind: "promote", "keep" (the candidate stayed out of service) or "roll_back".
+        model_id: The model promoted, the candidate not promoted, or the model gone back to.
+        previous_model_id: The model in service before, or None where there was none.
+        reason: Why, in words.
+        who: The reader.
+        at: When, with time zone.
+    """
+
+    id: int
+    role: Role
+    kind: str
+    model_id: str
+    previous_model_id: str | None
+    reason: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What lies in the two model folders now; `default` is the shipped default of each role."""
+
+    found: dict[str, ModelEntry]
+    default: dict[Role, str]
+    problems: list[str]
+
+
+class ModelRegistry:
+    """The models that come with the program and those of a workspace.
+
+    Folders are looked at anew at each call, so that a model that appears or vanishes is noticed.
+    """
+
+    def __init__(self, shipped: Path, workspace: Workspace | None) -> None:
+        """Look at models.
+
+        Args:
+            shipped: Folder of the models that come with the program; may be missing.
+            workspace: Where retrained models and promotions are, or None for the shipped models alone.
+        """
+        self._shipped = Path(shipped)
+        self._workspace = workspace
+
+    def models(self) -> list[ModelEntry]:
+        """All whole models, by role and then age."""
+        scan, in_service = self._look()
+        roles = list(Role)
+        entries = [_with_active(one, in_service.get(one.role) == one.model_id) for one in scan.found.values()]
+        return sorted(entries, key=lambda one: (roles.index(one.role), one.created_at, one.model_id))
+
+    def active(self, role: Role) -> ModelEntry:
+        """The model in service for a role.
+
+        Raises:
+            ModelError: There is none.
+        """
+        entry = self.active_all().get(role)
+        if entry is None:
+            raise ModelError(
+                f"There is no model for the role {role.text} in {self._shipped}. Put one there, "
+                "or train one and promote it."
+            )
+        return entry
+
+    def active_all(self) -> dict[Role, ModelEntry]:
+        """The model in service of each role that has one."""
+        scan, in_service = self._look()
+        return {role: _with_active(scan.found[model_id], True) for role, model_id in in_service.items()}
+
+    def problems(self) -> list[str]:
+        """What is wrong with model folders and promotions, in words; empty if nothing is."""
+        scan = self._scan()
+        texts = list(scan.problems)
+        for role, history in self._histories().items():
+            wanted = _in_service(history)
+            if wanted is not None and not _usable(scan, role, wanted):
+                instead = scan.default.get(role)
+                texts.append(
+                    f"The model {wanted}, in service as {role.text}, is gone or damaged; "
+                    + (f"the shipped {instead} is used instead." if instead else "there is no other.")
+                )
+        return texts
+
+    def staging_folder(self) -> Path:
+        """A new, empty folder for a model in the making; what is not adopted is removed at the next opening.
+
+        Raises:
+            StoreError: There is no workspace to write to, or it cannot be written.
+        """
+        workspace = self._writable()
+        try:
+            workspace.models_folder.mkdir(exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=workspace.models_folder))
+        except OSError as error:
+            raise StoreError(
+                f"No folder for a new model could be made in {workspace.models_folder}: {error}."
+            ) from error
+
+    def adopt(self, staging: Path) -> ModelEntry:
+        """Take a finished model into the workspace: whole, under its own name, or not at all.
+
+        Args:
+            staging: Folder with plan.json and weights.safetensors, from `staging_folder` (then it is moved) or from
+                anywhere else (then it is copied).
+
+        Returns:
+            The model, not in service yet.
+
+        Raises:
+            ModelError: The folder is no whole model.
+            StoreError: A model of that name exists, or it cannot be written.
+        """
+        workspace = self._writable()
+        entry = _read_entry(Path(staging), shipped=False, own_name=False)
+        target = workspace.models_folder / entry.model_id
+        if target.exists() or entry.model_id in self._scan().found:
+            raise StoreError(f"There is a model {entry.model_id} already; give the new one another name.")
+        try:
+            source = Path(staging)
+            if source.parent.resolve() != workspace.models_folder.resolve():
+                source = self.staging_folder()
+                shutil.copytree(staging, source, dirs_exist_ok=True)
+            _sync_tree(source)
+            source.replace(target)
+            sync_folder(workspace.models_folder)
+        except OSError as error:
+            raise StoreError(f"The model {entry.model_id} could not be written to {target}: {error}.") from error
+        with workspace.write() as connection:
+            write_event(
+                connection, workspace, What.MODEL_ADOPTED, model_id=entry.model_id, detail={"role": str(entry.role)}
+            )
+        return _read_entry(target, shipped=False)
+
+    def promote(self, role: Role, model_id: str, reason: str) -> ModelEntry:
+        """Put a model in service.
+
+        Args:
+            role: The role.
+            model_id: A whole model of that role.
+            reason: Why, in words.
+
+        Returns:
+            The model, now active.
+
+        Raises:
+            StoreError: There is no such model of that role, it is in service already, or it cannot be written.
+        """
+        workspace = self._writable()
+        with workspace.write() as connection:
+            scan = self._scan()
+            if not _usable(scan, role, model_id):
+                names = ", ".join(one.model_id for one in scan.found.values() if one.role is role) or "none"
+                raise StoreError(f"There is no whole model {model_id} for the role {role.text}; there is: {names}.")
+            previous = _resolved(scan, role, _history(connection, role))
+            if previous == model_id:
+                raise StoreError(f"The model {model_id} is in service as {role.text} already.")
+            self._note(connection, role, "promote", model_id, previous, reason)
+        return _with_active(scan.found[model_id], True)
+
+    def keep(self, role: Role, candidate_id: str, reason: str) -> None:
+        """Note that a candidate was not put in service.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        workspace = self._writable()
+        with workspace.write() as connection:
+            previous = _resolved(self._scan(), role, _history(connection, role))
+            self._note(connection, role, "keep", candidate_id, previous, reason)
+
+    def roll_back(self, role: Role, reason: str = "Rolled back by the reader.") -> ModelEntry:
+        """Go back to the model that was in service before the active one; further back each time.
+
+        A model that has vanished meanwhile is passed over.
+
+        Returns:
+            The model that is in service now.
+
+        Raises:
+            StoreError: The shipped default is in service, or it cannot be written.
+        """
+        workspace = self._writable()
+        with workspace.write() as connection:
+            scan, history = self._scan(), _history(connection, role)
+            earlier = _stack(history)
+            if not earlier:
+                raise StoreError(f"The shipped model is in service as {role.text}; there is nothing to roll back to.")
+            target = next((one for one in reversed(earlier[:-1]) if _usable(scan, role, one)), scan.default.get(role))
+            if target is None:
+                raise StoreError(f"No earlier model for the role {role.text} is left to roll back to.")
+            self._note(connection, role, "roll_back", target, _resolved(scan, role, history), reason)
+        return _with_active(scan.found[target], True)
+
+    def history(self, role: Role) -> list[PromotionRow]:
+        """All decisions about a role, oldest first."""
+        if self._workspace is None:
+            return []
+        with self._workspace.read() as connection:
+            return _history(connection, role)
+
+    def _note(
+        self, connection: Connection, role: Role, kind: str, model_id: str, previous: str | None, reason: str
+    ) -> None:
+        workspace = self._writable()
+        connection.execute(
+            insert(promotions).values(
+                role=str(role),
+                kind=kind,
+                model_id=model_id,
+                previous_model_id=previous,
+                reason=reason,
+                who=workspace.reader,
+                at=now_text(),
+                session_id=workspace.session(),
+            )
+        )
+        what = {"promote": What.MODEL_PROMOTED, "keep": What.MODEL_KEPT, "roll_back": What.MODEL_ROLLED_BACK}[kind]
+        detail = {"role": str(role), "previous_model_id": previous, "reason": reason}
+        write_event(connection, workspace, what, model_id=model_id, detail=detail)
+
+    def _writable(self) -> Workspace:
+        if self._workspace is None:
+            raise StoreError("Models can be added and promoted only in a workspace, and none is open.")
+        return self._workspace
+
+    def _look(self) -> tuple[_Scan, dict[Role, str]]:
+        scan = self._scan()
+        resolved = {role: _resolved(scan, role, history) for role, history in self._histories().items()}
+        return scan, {role: model_id for role, model_id in resolved.items() if model_id is not None}
+
+    def _histories(self) -> dict[Role, list[PromotionRow]]:
+        if self._workspace is None:
+            return {role: [] for role in Role}
+        with self._workspace.read() as connection:
+            return {role: _history(connection, role) for role in Role}
+
+    def _scan(self) -> _Scan:
+        found: dict[str, ModelEntry] = {}
+        problems: list[str] = []
+        places = [(self._shipped, True)]
+        if self._workspace is not None:
+            places.append((self._workspace.models_folder, False))
+        for place, shipped in places:
+            for folder in _model_folders(place):
+                try:
+                    entry = _read_entry(folder, shipped=shipped)
+                except ModelError as error:
+                    problems.append(str(error))
+                    continue
+                if entry.model_id in found:
+                    problems.append(f"The model {folder} is not used: a shipped model has the same name.")
+                else:
+                    found[entry.model_id] = entry
+        return _Scan(found, _defaults(self._shipped, found, problems), problems)
+
+
+def _model_folders(place: Path) -> list[Path]:
+    if not place.is_dir():
+        return []
+    return sorted(folder for folder in place.iterdir() if folder.is_dir() and not folder.name.startswith((".", "_")))
+
+
+def _read_entry(folder: Path, *, shipped: bool, own_name: bool = True) -> ModelEntry:
+    """Read a model folder.
+
+    Args:
+        folder: The folder.
+        shipped: Whether it came with the program.
+        own_name: Whether the folder must be called as the model.
+
+    Raises:
+        ModelError: It is no whole model.
+    """
+    path = folder / PLAN_NAME
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} cannot be read ({error}).") from error
+    if not isinstance(plan, dict):
+        raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} is no JSON object.")
+    model_id, role = plan.get("model_id"), plan.get("role")
+    if not isinstance(model_id, str) or not _MODEL_ID.fullmatch(model_id):
+        raise ModelError(f"The model folder {folder} is not used: its model_id {model_id!r} cannot be a folder's name.")
+    if own_name and model_id != folder.name:
+        raise ModelError(f"The model folder {folder} is not used: its plan is of another model, {model_id}.")
+    if role not in list(Role):
+        raise ModelError(f"The model folder {folder} is not used: its role {role!r} is none of {', '.join(Role)}.")
+    if not (folder / WEIGHTS_NAME).is_file():
+        raise ModelError(f"The model folder {folder} is not used: {WEIGHTS_NAME} is missing.")
+    return ModelEntry(model_id, Role(role), folder, shipped, False, _created_at(plan.get("created_at"), written))
+
+
+def _created_at(text: object, otherwise: datetime) -> datetime:
+    try:
+        made = datetime.fromisoformat(text) if isinstance(text, str) else otherwise
+    except ValueError:
+        return otherwise
+    return made if made.tzinfo is not None else made.replace(tzinfo=UTC)
+
+
+def _defaults(shipped: Path, found: dict[str, ModelEntry], problems: list[str]) -> dict[Role, str]:
+    """Shipped default of each role; where active.json is silent, the only shipped model of the role."""
+    ours = [one for one in found.values() if one.shipped]
+    named: object = {}
+    path = shipped / ACTIVE_NAME
+    if path.is_file():
+        try:
+            named = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            problems.append(f"{path} cannot be read: {error}.")
+    names = named if isinstance(named, dict) else {}
+    defaults: dict[Role, str] = {}
+    for role in Role:
+        of_role = [one.model_id for one in ours if one.role is role]
+        wanted = names.get(str(role))
+        if wanted in of_role:
+            defaults[role] = str(wanted)
+        elif wanted is not None:
+            problems.append(f"{path} names {wanted} as {role.text}, and there is no such shipped model.")
+        elif len(of_role) == 1:
+            defaults[role] = of_role[0]
+    return defaults
+
+
+def _history(connection: Connection, role: Role) -> list[PromotionRow]:
+    statement = select(promotions).where(promotions.c.role == str(role)).order_by(promotions.c.id)
+    return [
+        PromotionRow(
+            id=row["id"],
+            role=role,
+            kind=row["kind"],
+            model_id=row["model_id"],
+            previous_model_id=row["previous_model_id"],
+            reason=row["reason"],
+            who=row["who"],
+            at=datetime.fromisoformat(row["at"]),
+        )
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+def _stack(history: Sequence[PromotionRow]) -> list[str]:
+    """Promoted models that are not rolled back, the one in service last; empty at the shipped default."""
+    stack: list[str] = []
+    for row in history:
+        if row.kind == "promote":
+            stack.append(row.model_id)
+        elif row.kind == "roll_back":
+            stack.pop()
+            while stack and stack[-1] != row.model_id:
+                stack.pop()
+    return stack
+
+
+def _in_service(history: Sequence[PromotionRow]) -> str | None:
+    stack = _stack(history)
+    return stack[-1] if stack else None
+
+
+def _usable(scan: _Scan, role: Role, model_id: str) -> bool:
+    entry = scan.found.get(model_id)
+    return entry is not None and entry.role is role
+
+
+def _resolved(scan: _Scan, role: Role, history: Sequence[PromotionRow]) -> str | None:
+    """The model in service: the promoted one, or the shipped default where that is gone or there was none."""
+    wanted = _in_service(history)
+    if wanted is not None and _usable(scan, role, wanted):
+        return wanted
+    return scan.default.get(role)
+
+
+def _with_active(entry: ModelEntry, active: bool) -> ModelEntry:
+    return ModelEntry(entry.model_id, entry.role, entry.folder, entry.shipped, active, entry.created_at)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        elif path.is_dir():
+            sync_folder(path)
+    sync_folder(folder)

@@ -1,0 +1,232 @@
+"""The tables of a workspace's database, and the triggers that make the kept ones append-only.
+
+Frames are (phase, slice_index). Times are ISO 8601 text with the time zone, always UTC. Blobs are written by
+`store.label_codec`.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.sql.schema import SchemaItem
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.role import Role
+
+SCHEMA_VERSION = 1
+"""Counted up whenever the tables change; a program refuses a database of a newer version."""
+
+APPLICATION_ID = 0x434D5256
+"""'CMRV': how the program knows its own database. SQLite file format, offset 68."""
+
+metadata = MetaData()
+
+
+def now_text() -> str:
+    """The present time as it is kept: ISO 8601, UTC, microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _one_of(column: str, values: type[Region] | type[Provenance] | type[ReviewStatus] | type[Role]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})")
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
+
+
+def _stack() -> Column[str]:
+    return Column("stack_id", Text, ForeignKey("studies.stack_id"), nullable=False)
+
+
+def _frame() -> tuple[SchemaItem, ...]:
+    return (
+        Column("phase", Integer, CheckConstraint("phase >= 0"), nullable=False),
+        Column("slice_index", Integer, CheckConstraint("slice_index >= 0"), nullable=False),
+    )
+
+
+def _session() -> Column[int]:
+    return Column("session_id", Integer, ForeignKey("sessions.id"), nullable=False)
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    Column("opened_at", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("closed_at", Text),
+    Column("clean", Integer, nullable=False, server_default="0"),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("stack_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("patient_key", Text, nullable=False),
+    Column("geometry_json", Text, nullable=False),
+    Column("phases", Integer, CheckConstraint("phases >= 1"), nullable=False),
+    Column("slices", Integer, CheckConstraint("slices >= 1"), nullable=False),
+    Column("opened_at", Text, nullable=False),
+)
+
+annotations = Table(
+    "annotations",
+    metadata,
+    _id(),
+    _stack(),
+    *_frame(),
+    Column("version", Integer, CheckConstraint("version >= 1"), nullable=False),
+    Column("labels", LargeBinary, nullable=False),
+    Column("region", Text, _one_of("region", Region), nullable=False),
+    Column("provenance", Text, _one_of("provenance", Provenance), nullable=False),
+    Column("status", Text, _one_of("status", ReviewStatus), nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("model_id", Text),
+    Column("created_at", Text, nullable=False),
+    _session(),
+    UniqueConstraint("stack_id", "phase", "slice_index", "version"),
+)
+
+frame_pixels = Table(
+    "frame_pixels",
+    metadata,
+    _id(),
+    _stack(),
+    *_frame(),
+    Column("pixels", LargeBinary, nullable=False),
+    Column("row_spacing_mm", Float, CheckConstraint("row_spacing_mm > 0"), nullable=False),
+    Column("col_spacing_mm", Float, CheckConstraint("col_spacing_mm > 0"), nullable=False),
+    UniqueConstraint("stack_id", "phase", "slice_index"),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    _id(),
+    _stack(),
+    *_frame(),
+    Column("region", Text, _one_of("region", Region)),
+    Column("predicted", Text, _one_of("predicted", Region)),
+    Column("reader", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    _session(),
+    Index("regions_by_stack", "stack_id", "phase", "slice_index"),
+)
+
+region_predictions = Table(
+    "region_predictions",
+    metadata,
+    _id(),
+    _stack(),
+    *_frame(),
+    Column("model_id", Text, nullable=False),
+    Column("base", Float, nullable=False),
+    Column("middle", Float, nullable=False),
+    Column("apex", Float, nullable=False),
+    Column("non_cardiac", Float, nullable=False),
+    Column("created_at", Text, nullable=False),
+    UniqueConstraint("stack_id", "phase", "slice_index", "model_id"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    _id(),
+    _stack(),
+    *_frame(),
+    Column("model_id", Text, nullable=False),
+    Column("region", Text, _one_of("region", Region), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("labels", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    UniqueConstraint("stack_id", "phase", "slice_index", "model_id", "region"),
+)
+
+phase_marks = Table(
+    "phase_marks",
+    metadata,
+    _id(),
+    _stack(),
+    Column("ed", Integer),
+    Column("es", Integer),
+    Column("reader", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    _session(),
+    Index("phase_marks_by_stack", "stack_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    Column("at", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("stack_id", Text),
+    Column("phase", Integer),
+    Column("slice_index", Integer),
+    Column("model_id", Text),
+    Column("detail", Text, nullable=False),
+    _session(),
+    Index("events_by_stack", "stack_id"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    _id(),
+    Column("role", Text, _one_of("role", Role), nullable=False),
+    Column("kind", Text, CheckConstraint("kind IN ('promote', 'keep', 'roll_back')"), nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("previous_model_id", Text),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    _session(),
+)
+
+training_runs = Table(
+    "training_runs",
+    metadata,
+    _id(),
+    Column("role", Text, _one_of("role", Role), nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Column("outcome", Text),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    _session(),
+)
+
+APPEND_ONLY: tuple[Table, ...] = (annotations, frame_pixels, regions, phase_marks, events, promotions)
+"""Tables whose rows are added and never changed or deleted."""
+
+
+def append_only_triggers() -> list[str]:
+    """SQL statements that make SQLite itself refuse UPDATE and DELETE on the append-only tables.
+
+    `INSERT OR REPLACE` is refused too, since connections set `recursive_triggers` (SQLite, "REPLACE: delete triggers
+    fire if and only if recursive triggers are enabled").
+    """
+    return [
+        f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
+        f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
+        for table in APPEND_ONLY
+        for verb in ("UPDATE", "DELETE")
+    ]

@@ -1,0 +1,101 @@
+"""The model card: what people should know of a model before they use it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cmr_viewer.domain.anatomy import STRUCTURES, Region
+from cmr_viewer.domain.role import Role
+from cmr_viewer.prepare.plan import Plan
+
+NON_COMMERCIAL = (
+    "Weights trained on ACDC (CC BY-NC-SA 4.0) and M&Ms: for **non-commercial research only**. "
+    "Cite Bernard et al. 2018, doi 10.1109/TMI.2018.2837502, and Campello et al. 2021, doi 10.1109/TMI.2021.3090082."
+)
+OWN_CORRECTIONS = (
+    "Refined on accepted frames of a workspace. The licence and limits of the model it started from hold as well: see "
+    "that model's card."
+)
+NOTICE = "Research software, not a medical device: not for diagnosis or treatment."
+
+_PURPOSE = {
+    Role.CLASSIFIER: "Says of each short-axis cine frame whether it shows the base, the middle, the apex or no heart.",
+    Role.BASELINE: "Segments LV blood pool, LV myocardium and RV blood pool on frames of any level; finds the heart.",
+    Role.BASE: "Segments frames of the base: LV blood pool, LV myocardium and RV blood pool.",
+    Role.MIDDLE: "Segments mid-ventricular frames: LV blood pool, LV myocardium and RV blood pool.",
+    Role.APEX: "Segments frames of the apex: LV blood pool, LV myocardium and RV blood pool.",
+}
+
+_FAILURES = {
+    Role.CLASSIFIER: "Neighbours are confused: base with middle or non-cardiac, apex with middle. It sees one frame "
+    "alone and does not know where in the stack it lies.",
+    Role.BASELINE: "Apical frames and the right ventricle at the base are the weakest.",
+    Role.BASE: "Outflow tract and atria are taken for ventricle in places, and the reverse.",
+    Role.MIDDLE: "Papillary muscles count as blood pool in most of the training labels, and so here.",
+    Role.APEX: "Very small blood pools at end-systole are missed or drawn too large.",
+}
+
+
+def card_text(plan: Plan) -> str:
+    """The card of a model, as Markdown.
+
+    Args:
+        plan: The model's plan; its figures become tables.
+    """
+    training = plan.training
+    spec: Mapping[str, Any] = training.get("spec", {})
+    data = [str(name) for name in training.get("data", [])]
+    published = any(name.startswith(("acdc", "mnms")) for name in data)
+    lines = [
+        f"# {plan.model_id}",
+        "",
+        f"{plan.role.text}. {_PURPOSE[plan.role]}",
+        "",
+        f"**{NOTICE}**",
+        "",
+        "## Licence",
+        "",
+        NON_COMMERCIAL if published else OWN_CORRECTIONS,
+        "",
+        "## Data and training",
+        "",
+        f"- Data: {', '.join(data) or 'not told'}; {training.get('samples', '?')} frames"
+        + (f" of {len(training['patients'])} patients." if isinstance(training.get("patients"), list) else "."),
+        f"- Left out: {training.get('held_out', 'nothing')}.",
+        f"- Network: {plan.architecture}, {plan.rows} x {plan.cols} at {plan.spacing_mm:g} mm around the heart.",
+        f"- {spec.get('iterations', '?')} batches of {spec.get('batch', '?')}, AdamW from "
+        f"{spec.get('learning_rate', '?')}, seed {spec.get('seed', '?')}, on {training.get('device', '?')}.",
+        f"- Started from: {training.get('started_from') or 'nothing'}.",
+        f"- Fingerprint of the data: {training.get('data_fingerprint', '?')}; made {plan.created_at}.",
+        "",
+        "## Figures on patients left out of training",
+        "",
+        *_figures(plan.figures),
+        "",
+        "## Known failures",
+        "",
+        _FAILURES[plan.role],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(figures: Mapping[str, Any]) -> list[str]:
+    if not figures:
+        return ["Not measured."]
+    count = f"{figures.get('patients', '?')} patients, {figures.get('frames', '?')} frames."
+    lines = [f"{count} {figures.get('how', '')}".strip()]
+    if "dice" in figures:
+        lines += ["", "| Dice %, mean (SD), n | base | middle | apex |", "|---|---|---|---|"]
+        for label in STRUCTURES:
+            row = [_cell(figures["dice"][label.name].get(r.value)) for r in (Region.BASE, Region.MIDDLE, Region.APEX)]
+            lines.append(f"| {label.text} | {' | '.join(row)} |")
+    if "region_accuracy" in figures:
+        lines += ["", f"Region found in {100 * figures['region_accuracy']:.1f} % of the frames."]
+    return lines
+
+
+def _cell(summary: Mapping[str, Any] | None) -> str:
+    if not summary or summary.get("mean") is None:
+        return "-"
+    sd = "-" if summary.get("sd") is None else f"{100 * summary['sd']:.1f}"
+    return f"{100 * summary['mean']:.1f} ({sd}), {summary['n']}"

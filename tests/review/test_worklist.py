@@ -1,0 +1,100 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.review.worklist import FrameReview, StudyReview, next_frame, queue, study_order
+
+BASE, MIDDLE, APEX, OUTSIDE = Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC
+ACCEPTED, DRAFT = ReviewStatus.ACCEPTED, ReviewStatus.DRAFT
+FRAMES = [FrameIndex(0, index) for index in range(6)]
+
+
+def test_the_least_certain_comes_first_and_at_equal_certainty_base_and_apex_before_middle() -> None:
+    states = dict(
+        zip(
+            FRAMES,
+            [
+                FrameReview(MIDDLE, 0.801),
+                FrameReview(OUTSIDE, 0.8),
+                FrameReview(APEX, 0.8),
+                FrameReview(BASE, 0.799),
+                FrameReview(MIDDLE, 0.4),
+                FrameReview(BASE, 0.99),
+            ],
+            strict=True,
+        )
+    )
+    assert [one.frame.slice_index for one in queue(states)] == [4, 3, 2, 0, 1, 5]
+    first = next_frame(states)
+    assert first is not None
+    assert first.frame == FRAMES[4]
+    assert first.why == "Region Middle is 40 % certain. 1 of 6 left to review, the least certain first."
+
+
+def test_accepted_frames_are_skipped_and_the_search_wraps_around() -> None:
+    states = {
+        FRAMES[0]: FrameReview(BASE, 0.5),
+        FRAMES[1]: FrameReview(BASE, 0.6, status=ACCEPTED),
+        FRAMES[2]: FrameReview(BASE, 0.7, status=DRAFT),
+    }
+    seen, current = [], FRAMES[1]
+    for _ in range(3):
+        found = next_frame(states, current)
+        assert found is not None
+        current = found.frame
+        seen.append(current.slice_index)
+    assert seen == [2, 0, 2]
+
+
+def test_the_next_frame_is_told_with_its_draft_or_who_set_the_region() -> None:
+    states = {
+        FRAMES[0]: FrameReview(None, None),
+        FRAMES[1]: FrameReview(BASE, 0.2, status=DRAFT),
+        FRAMES[2]: FrameReview(APEX, 0.3, by_reader=True),
+    }
+    words = [one.why for one in queue(states)]
+    assert words[0].startswith("The region of this frame is not known yet. 1 of 3")
+    assert words[1].startswith("Region Base is 20 % certain. A draft is begun. 2 of 3")
+    assert words[2].startswith("You set the region Apex; the masks are not accepted yet. 3 of 3")
+
+
+def test_nothing_is_next_where_all_is_accepted_and_the_last_one_left_is_next_to_itself() -> None:
+    states = {FRAMES[0]: FrameReview(BASE, 0.5, status=ACCEPTED), FRAMES[1]: FrameReview(BASE, 0.5)}
+    left = next_frame(states, FRAMES[1])
+    assert left is not None
+    assert left.frame == FRAMES[1]
+    states[FRAMES[1]] = FrameReview(BASE, 0.5, status=ACCEPTED)
+    assert next_frame(states, FRAMES[1]) is None
+    assert next_frame({}) is None
+
+
+@given(
+    st.dictionaries(
+        st.builds(FrameIndex, st.integers(0, 3), st.integers(0, 5)),
+        st.builds(
+            FrameReview,
+            st.one_of(st.none(), st.sampled_from(Region)),
+            st.one_of(st.none(), st.floats(0, 1)),
+            st.booleans(),
+            st.one_of(st.none(), st.sampled_from(ReviewStatus)),
+        ),
+        min_size=1,
+    )
+)
+def test_going_from_one_to_the_next_visits_each_frame_that_is_left_once(states: dict) -> None:
+    left = {frame for frame, state in states.items() if state.status is not ACCEPTED}
+    visited, current = [], None
+    for _ in left:
+        found = next_frame(states, current)
+        assert found is not None
+        current = found.frame
+        visited.append(current)
+    assert sorted(visited) == sorted(left)
+
+
+def test_studies_that_are_begun_come_before_untouched_ones_and_finished_ones_last() -> None:
+    done, new, begun = StudyReview("d", 4, 4, 0), StudyReview("n", 4, 0, 0), StudyReview("b", 4, 0, 1)
+    half = StudyReview("h", 4, 2, 0)
+    assert [one.stack_id for one in study_order([done, new, begun, half])] == ["b", "h", "n", "d"]

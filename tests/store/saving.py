@@ -1,0 +1,134 @@
+"""What the store's tests save; also run as a program that saves until it is killed.
+
+python -m tests.store.saving annotations WORKSPACE FIRST     one line for each version that is on disk
+python -m tests.store.saving file PATH FIRST                 one line for each time that the file is on disk
+python -m tests.store.saving draft WORKSPACE FIRST           two frames, a training run, a staged model, then the end
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Annotation, Provenance, ReviewStatus
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.atomic import write_atomically
+from cmr_viewer.store.database import Workspace, open_workspace
+from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.training_runs import TrainingRuns
+
+STACK_ID = "a" * 32
+PHASES, SLICES = 3, 4
+SPACING_MM = (1.25, 1.5)
+
+
+def keep_study(store: AnnotationStore, stack_id: str = STACK_ID, patient_key: str = "patient") -> None:
+    store.keep_study(
+        stack_id,
+        name="Study 1",
+        source="study",
+        patient_key=patient_key,
+        geometry_json="{}",
+        phases=PHASES,
+        slices=SLICES,
+    )
+
+
+def labels_of(number: int) -> LabelMap:
+    return np.random.default_rng(number).integers(0, 4, (24, 20)).astype(np.uint8)
+
+
+def pixels_of(frame: FrameIndex) -> np.ndarray:
+    return np.random.default_rng([frame.phase, frame.slice_index]).integers(0, 4000, (24, 20)).astype(np.int16)
+
+
+def save(
+    store: AnnotationStore,
+    frame: FrameIndex,
+    number: int = 0,
+    *,
+    status: ReviewStatus = ReviewStatus.DRAFT,
+    region: Region = Region.BASE,
+    stack_id: str = STACK_ID,
+    provenance: Provenance = Provenance.SEMIAUTOMATIC,
+) -> Annotation:
+    return store.save(
+        stack_id,
+        frame,
+        labels_of(number),
+        region=region,
+        provenance=provenance,
+        status=status,
+        model_id="model-1",
+        frame_pixels=pixels_of(frame),
+        pixel_spacing_mm=SPACING_MM,
+    )
+
+
+def frame_of(number: int) -> FrameIndex:
+    return FrameIndex(number % PHASES, number % SLICES)
+
+
+def status_of(number: int) -> ReviewStatus:
+    return ReviewStatus.ACCEPTED if number % 2 else ReviewStatus.DRAFT
+
+
+def file_content(number: int) -> bytes:
+    return f"{number}\n".encode() * 20_000
+
+
+def abandon(workspace: Workspace) -> None:
+    """Leave a workspace as a killed program does: no end of the session, the lock let go by the system."""
+    workspace.engine.dispose()
+    assert workspace._file_lock is not None
+    workspace._file_lock.release()
+
+
+def _tell(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
+def _save_until_killed(folder: Path, number: int) -> None:
+    store = AnnotationStore(open_workspace(folder, reader="child"))
+    keep_study(store)
+    _tell("ready")
+    while True:
+        kept = save(store, frame_of(number), number, status=status_of(number))
+        _tell(f"{number} {kept.version}")
+        number += 1
+
+
+def _write_file_until_killed(path: Path, number: int) -> None:
+    _tell("ready")
+    while True:
+        write_atomically(path, file_content(number))
+        _tell(f"{number} 0")
+        number += 1
+
+
+def _leave_things_behind(folder: Path) -> None:
+    workspace = open_workspace(folder, reader="child")
+    store = AnnotationStore(workspace)
+    keep_study(store)
+    save(store, FrameIndex(0, 0), 1, status=ReviewStatus.ACCEPTED)
+    save(store, FrameIndex(0, 1), 2, status=ReviewStatus.DRAFT)
+    TrainingRuns(workspace).start(Role.BASE)
+    staging = ModelRegistry(folder / "shipped", workspace).staging_folder()
+    (staging / "plan.json").write_text("{", encoding="utf-8")
+    _tell("ready")
+    os.kill(os.getpid(), 9)
+
+
+if __name__ == "__main__":
+    what, where, first = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    if what == "annotations":
+        _save_until_killed(where, first)
+    elif what == "file":
+        _write_file_until_killed(where, first)
+    else:
+        _leave_things_behind(where)

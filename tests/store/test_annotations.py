@@ -1,0 +1,221 @@
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmr_viewer.domain.anatomy import REGIONS, Region
+from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import LabelMapError, StoreError
+from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.events import EventLog, What
+from tests.store.saving import PHASES, SLICES, SPACING_MM, STACK_ID, keep_study, labels_of, pixels_of, save
+
+DRAFT, ACCEPTED = ReviewStatus.DRAFT, ReviewStatus.ACCEPTED
+FRAME, OTHER = FrameIndex(0, 1), FrameIndex(2, 3)
+FRAMES = st.builds(FrameIndex, st.integers(0, PHASES - 1), st.integers(0, SLICES - 1))
+SAVES = st.tuples(FRAMES, st.sampled_from(ReviewStatus), st.sampled_from(Region), st.integers(0, 9))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.one_of(SAVES, st.just("reopen")), max_size=12))
+def test_latest_and_versions_agree_with_what_was_saved(steps: list) -> None:
+    saved: dict[FrameIndex, list[tuple[ReviewStatus, Region, int]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = open_workspace(Path(folder), reader="reader")
+        try:
+            store = AnnotationStore(workspace)
+            keep_study(store)
+            for step in steps:
+                if step == "reopen":
+                    workspace.close()
+                    workspace = open_workspace(Path(folder), reader="reader")
+                    store = AnnotationStore(workspace)
+                    continue
+                frame, status, region, number = step
+                save(store, frame, number, status=status, region=region)
+                saved.setdefault(frame, []).append((status, region, number))
+            check_against(store, saved)
+        finally:
+            workspace.close()
+
+
+def check_against(store: AnnotationStore, saved: dict[FrameIndex, list[tuple[ReviewStatus, Region, int]]]) -> None:
+    latest = store.latest(STACK_ID)
+    assert latest.keys() == saved.keys()
+    for frame, states in saved.items():
+        versions = store.versions(STACK_ID, frame)
+        assert [one.version for one in versions] == list(range(1, len(states) + 1))
+        for one, (status, region, number) in zip(versions, states, strict=True):
+            assert (one.status, one.region) == (status, region)
+            assert np.array_equal(one.labels, labels_of(number))
+        assert latest[frame].version == len(states)
+    for wanted in (None, *REGIONS):
+        samples = {one.frame: one for one in store.accepted_samples(wanted)}
+        last = {frame: states[-1] for frame, states in saved.items()}
+        assert set(samples) == {
+            frame for frame, (status, region, _) in last.items() if status is ACCEPTED and wanted in (None, region)
+        }
+        for frame, sample in samples.items():
+            assert np.array_equal(sample.labels, labels_of(last[frame][2]))
+            assert np.array_equal(sample.pixels, pixels_of(frame))
+    row = store.studies()[0]
+    assert row.accepted == sum(states[-1][0] is ACCEPTED for states in saved.values())
+    assert row.drafts == sum(states[-1][0] is DRAFT for states in saved.values())
+    assert row.frames == PHASES * SLICES
+
+
+def test_a_version_keeps_all_that_it_was_saved_with(store: AnnotationStore) -> None:
+    before = datetime.now(UTC)
+    given_back = save(store, FRAME, 5, status=ACCEPTED, region=Region.APEX, provenance=Provenance.MANUAL)
+    read = store.versions(STACK_ID, FRAME)[0]
+    for one in (given_back, read):
+        assert isinstance(one, Annotation)
+        assert (one.stack_id, one.frame, one.version) == (STACK_ID, FRAME, 1)
+        assert (one.region, one.provenance, one.status) == (Region.APEX, Provenance.MANUAL, ACCEPTED)
+        assert (one.reader, one.model_id) == ("reader", "model-1")
+        assert before <= one.created_at <= datetime.now(UTC)
+        assert np.array_equal(one.labels, labels_of(5))
+    assert given_back.created_at == read.created_at
+
+
+def test_a_label_map_that_changes_after_saving_does_not_change_what_is_kept(store: AnnotationStore) -> None:
+    labels = labels_of(1).copy()
+    kept = store.save(STACK_ID, FRAME, labels, region=Region.BASE, provenance=Provenance.MANUAL, status=DRAFT)
+    labels[:] = 0
+    assert np.array_equal(kept.labels, labels_of(1))
+    assert np.array_equal(store.latest(STACK_ID)[FRAME].labels, labels_of(1))
+
+
+def test_each_save_is_in_the_event_log(store: AnnotationStore) -> None:
+    save(store, FRAME)
+    save(store, FRAME, status=ACCEPTED)
+    found = EventLog(store._workspace).events(stack_id=STACK_ID)[-2:]
+    assert [one.what for one in found] == [What.DRAFT_SAVED, What.ACCEPTED]
+    assert [one.frame for one in found] == [FRAME, FRAME]
+    assert [one.detail["version"] for one in found] == [1, 2]
+    assert {one.model_id for one in found} == {"model-1"}
+
+
+def test_several_frames_are_saved_all_or_none(store: AnnotationStore) -> None:
+    def kept(frame: FrameIndex, pixels: np.ndarray | None) -> Kept:
+        labels = labels_of(1)
+        return Kept(frame, labels, Region.BASE, Provenance.AUTOMATIC, ACCEPTED, "m", pixels, SPACING_MM, {"by": "all"})
+
+    with pytest.raises(StoreError, match="cannot be accepted without its pixels"):
+        store.save_all(STACK_ID, [kept(FRAME, pixels_of(FRAME)), kept(OTHER, None)])
+    assert store.latest(STACK_ID) == {}
+    assert store.accepted_samples() == []
+    both = store.save_all(STACK_ID, [kept(FRAME, pixels_of(FRAME)), kept(OTHER, pixels_of(OTHER))])
+    assert [one.version for one in both] == [1, 1]
+    assert store.latest(STACK_ID).keys() == {FRAME, OTHER}
+    assert EventLog(store._workspace).events()[-1].detail["by"] == "all"
+
+
+def test_pixels_are_needed_once_and_kept_as_they_were(store: AnnotationStore) -> None:
+    save(store, FRAME, 1, status=ACCEPTED)
+    again = store.save(STACK_ID, FRAME, labels_of(2), region=Region.BASE, provenance=Provenance.MANUAL, status=ACCEPTED)
+    assert again.version == 2
+    (sample,) = store.accepted_samples()
+    assert np.array_equal(sample.labels, labels_of(2))
+    assert np.array_equal(sample.pixels, pixels_of(FRAME))
+    assert sample.pixels.dtype == np.int16
+    assert sample.pixel_spacing_mm == SPACING_MM
+    assert (sample.patient_key, sample.region, sample.provenance) == ("patient", Region.BASE, Provenance.MANUAL)
+
+
+def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) -> None:
+    keep_study(store, "b" * 32, patient_key="")
+    save(store, FRAME, status=ACCEPTED, stack_id="b" * 32)
+    assert [one.patient_key for one in store.accepted_samples()] == ["b" * 32]
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_kept(store: AnnotationStore) -> None:
+    good = {"region": Region.BASE, "provenance": Provenance.MANUAL, "status": ACCEPTED}
+    with pytest.raises(StoreError, match="not in this workspace"):
+        store.save("c" * 32, FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=SPACING_MM, **good)
+    with pytest.raises(StoreError, match="3 phases and 4 slices"):
+        save(store, FrameIndex(0, SLICES))
+    with pytest.raises(LabelMapError):
+        store.save(STACK_ID, FRAME, np.full((2, 2), 9, np.uint8), **good)
+    with pytest.raises(StoreError, match="one frame"):
+        store.save(STACK_ID, FRAME, np.zeros((1, 2, 2), np.uint8), **good)
+    with pytest.raises(StoreError, match="do not fit"):
+        store.save(STACK_ID, FRAME, labels_of(1), frame_pixels=np.ones((2, 2)), pixel_spacing_mm=(1, 1), **good)
+    with pytest.raises(StoreError, match="needs its pixel spacing"):
+        store.save(STACK_ID, FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=(0, 1), **good)
+    assert store.latest(STACK_ID) == {}
+
+
+def test_the_last_region_of_a_reader_holds_until_it_is_withdrawn(store: AnnotationStore) -> None:
+    store.save_region(STACK_ID, FRAME, Region.BASE, predicted=Region.MIDDLE)
+    store.save_region(STACK_ID, FRAME, Region.APEX, predicted=Region.MIDDLE)
+    store.save_region(STACK_ID, OTHER, Region.NON_CARDIAC)
+    assert store.regions(STACK_ID) == {FRAME: Region.APEX, OTHER: Region.NON_CARDIAC}
+    store.save_region(STACK_ID, FRAME, None, predicted=Region.MIDDLE)
+    assert store.regions(STACK_ID) == {OTHER: Region.NON_CARDIAC}
+    last = EventLog(store._workspace).events()[-1]
+    assert (last.what, last.frame, last.detail) == (
+        What.REGION_WITHDRAWN,
+        FRAME,
+        {"region": None, "predicted": "middle"},
+    )
+
+
+def test_the_last_region_prediction_of_each_frame_is_given_back(store: AnnotationStore) -> None:
+    first = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
+    second = RegionPrediction((0.1, 0.2, 0.3, 0.4), "classifier-2")
+    store.save_region_predictions(STACK_ID, {FRAME: first, OTHER: first})
+    store.save_region_predictions(STACK_ID, {FRAME: second})
+    assert store.region_predictions(STACK_ID) == {FRAME: second, OTHER: first}
+    store.save_region_predictions(STACK_ID, {FRAME: first})  # rolled back: the first model speaks again
+    assert store.region_predictions(STACK_ID) == {FRAME: first, OTHER: first}
+    store.save_region_predictions(STACK_ID, {})
+
+
+def test_the_last_prediction_of_each_frame_is_given_back(store: AnnotationStore) -> None:
+    for number, model in ((1, "model-1"), (2, "model-2"), (3, "model-1")):
+        made = Prediction(labels_of(number), model, Region.BASE, f"reason {number}")
+        store.save_predictions(STACK_ID, {FRAME: made})
+        found = store.predictions(STACK_ID)
+        assert found.keys() == {FRAME}
+        assert np.array_equal(found[FRAME].labels, labels_of(number))
+        assert (found[FRAME].model_id, found[FRAME].reason) == (model, f"reason {number}")
+
+
+def test_phase_marks_are_given_back_as_set_last(store: AnnotationStore) -> None:
+    assert store.phase_marks(STACK_ID) == (None, None)
+    store.save_phase_mark(STACK_ID, ed=0, es=None)
+    store.save_phase_mark(STACK_ID, ed=2, es=1)
+    assert store.phase_marks(STACK_ID) == (2, 1)
+    with pytest.raises(StoreError, match="not in the study"):
+        store.save_phase_mark(STACK_ID, ed=PHASES, es=1)
+    assert store.phase_marks(STACK_ID) == (2, 1)
+
+
+def test_a_study_opened_again_keeps_its_work_and_comes_first(store: AnnotationStore) -> None:
+    keep_study(store, "b" * 32)
+    save(store, FRAME)
+    assert [one.stack_id for one in store.studies()] == ["b" * 32, STACK_ID]
+    keep_study(store)
+    assert [(one.stack_id, one.drafts) for one in store.studies()] == [(STACK_ID, 1), ("b" * 32, 0)]
+    assert store.geometry_json(STACK_ID) == "{}"
+    assert store.geometry_json("c" * 32) is None
+
+
+def test_corrections_are_counted_by_region_and_time(store: AnnotationStore) -> None:
+    save(store, FrameIndex(0, 0), status=ACCEPTED)
+    save(store, FrameIndex(0, 1), status=ACCEPTED, provenance=Provenance.AUTOMATIC)
+    save(store, FrameIndex(0, 2), status=ACCEPTED, region=Region.APEX)
+    first = store.latest(STACK_ID)[FrameIndex(0, 0)].created_at
+    save(store, FrameIndex(0, 3), status=ACCEPTED)
+    save(store, FrameIndex(1, 0), status=DRAFT)
+    assert store.count_corrections(Region.BASE) == 2
+    assert store.count_corrections(Region.BASE, since=first) == 1
+    assert store.count_corrections(Region.BASE, since=first + timedelta(days=1)) == 0
+    assert store.count_corrections(Region.MIDDLE) == 0

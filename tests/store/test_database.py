@@ -1,0 +1,295 @@
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import StoreError, WorkspaceInUseError
+from cmr_viewer.store import database, tables
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.database import DATABASE_NAME, Recovery, Workspace, open_workspace, open_workspace_readonly
+from cmr_viewer.store.events import EventLog
+from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, save
+
+FRAME = FrameIndex(0, 0)
+
+
+def pragma(workspace: Workspace, name: str) -> object:
+    with workspace.read() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+
+def test_each_commit_is_on_disk_before_it_is_acknowledged(workspace: Workspace) -> None:
+    assert pragma(workspace, "journal_mode") == "wal"
+    assert pragma(workspace, "synchronous") == 2
+    assert pragma(workspace, "foreign_keys") == 1
+    assert pragma(workspace, "busy_timeout") == database.BUSY_TIMEOUT_MS
+
+
+def test_a_second_program_is_told_that_the_workspace_is_in_use(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceInUseError, match="open in another window"):
+        open_workspace(workspace.folder, reader="another")
+
+
+def test_a_closed_workspace_can_be_opened_again_and_has_nothing_to_recover(tmp_path: Path) -> None:
+    for _ in range(2):
+        with open_workspace(tmp_path / "w", reader="reader") as workspace:
+            assert workspace.recovery == Recovery()
+            assert workspace.recovery.text() == ""
+
+
+def test_closing_twice_does_nothing_and_a_closed_workspace_says_so(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path, reader="reader")
+    workspace.close()
+    workspace.close()
+    with pytest.raises(StoreError, match="closed"):
+        EventLog(workspace).add("anything")
+    with pytest.raises(StoreError, match="closed"), workspace.read():
+        pass
+
+
+@pytest.mark.parametrize("table", [table.name for table in tables.APPEND_ONLY])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET id = id + 100", "DELETE FROM {}"])
+def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, table: str, verb: str) -> None:
+    workspace = store._workspace
+    save(store, FRAME, status=ReviewStatus.ACCEPTED)
+    store.save_region(STACK_ID, FRAME, Region.BASE)
+    store.save_phase_mark(STACK_ID, ed=0, es=1)
+    with workspace.write() as connection:
+        connection.execute(
+            insert(tables.promotions).values(
+                role="base", kind="keep", model_id="m", reason="", who="", at="", session_id=workspace.session()
+            )
+        )
+    with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as connection:
+        connection.exec_driver_sql(verb.format(table))
+
+
+def test_a_kept_row_is_not_replaced_by_an_insert(store: AnnotationStore) -> None:
+    save(store, FRAME, 1)
+    copy = "INSERT OR REPLACE INTO annotations SELECT * FROM annotations"
+    with pytest.raises(StoreError, match="append-only"), store._workspace.write() as connection:
+        connection.exec_driver_sql(copy)
+    assert (store.latest(STACK_ID)[FRAME].labels == labels_of(1)).all()
+
+
+def test_a_transaction_that_fails_half_way_leaves_nothing(store: AnnotationStore) -> None:
+    workspace = store._workspace
+    before = len(EventLog(workspace).events())
+    with pytest.raises(ZeroDivisionError), workspace.write() as connection:
+        connection.execute(
+            insert(tables.events).values(at="", who="", what="half", detail="{}", session_id=workspace.session())
+        )
+        raise ZeroDivisionError
+    assert len(EventLog(workspace).events()) == before
+
+
+@pytest.mark.parametrize("damage", ["no database at all " * 300, "SQLite format 3\0" + "x" * 5000])
+def test_a_damaged_database_is_kept_as_it_is(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / DATABASE_NAME
+    path.write_text(damage)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"damaged.*restore it from a copy, or move it away"):
+            open_workspace(tmp_path, reader="reader")
+    assert path.read_text() == damage
+    with pytest.raises(StoreError, match="damaged"):
+        open_workspace_readonly(tmp_path)
+
+
+def test_a_database_whose_pages_are_damaged_is_refused_after_a_kill(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path, reader="reader")
+    store = AnnotationStore(workspace)
+    keep_study(store)
+    for number in range(40):
+        save(store, FRAME, number, status=ReviewStatus.ACCEPTED)
+    abandon(workspace)
+    path = tmp_path / DATABASE_NAME
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    damaged = whole[:middle] + b"\xff" * 8192 + whole[middle + 8192 :]
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match="damaged"):
+        open_workspace(tmp_path, reader="reader")
+    assert path.read_bytes() == damaged
+
+
+def test_a_log_without_its_database_is_not_thrown_away(tmp_path: Path) -> None:
+    log = tmp_path / f"{DATABASE_NAME}-wal"
+    log.write_bytes(b"frames")
+    (tmp_path / DATABASE_NAME).touch()
+    with pytest.raises(StoreError, match="missing or empty"):
+        open_workspace(tmp_path, reader="reader")
+    assert log.read_bytes() == b"frames"
+
+
+def test_an_empty_database_file_is_a_new_workspace(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_NAME).touch()
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert AnnotationStore(workspace).studies() == []
+
+
+def test_a_database_of_another_program_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / DATABASE_NAME
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+    content = path.read_bytes()
+    with pytest.raises(StoreError, match="not a database of this program"):
+        open_workspace(tmp_path, reader="reader")
+    assert path.read_bytes() == content
+
+
+def test_a_workspace_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    open_workspace(tmp_path, reader="reader").close()
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    connection.execute(f"PRAGMA user_version = {tables.SCHEMA_VERSION + 1}")
+    connection.close()
+    for opening in (lambda: open_workspace(tmp_path, reader="reader"), lambda: open_workspace_readonly(tmp_path)):
+        with pytest.raises(StoreError, match="newer version of the program"):
+            opening()
+
+
+def test_a_full_disk_is_said_and_loses_nothing(store: AnnotationStore) -> None:
+    workspace = store._workspace
+    save(store, FRAME, 1, status=ReviewStatus.ACCEPTED)
+    with workspace.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    saved = 1
+    with pytest.raises(StoreError, match="full; this change was not saved, all earlier ones are"):
+        for number in range(2, 1000):
+            save(store, FRAME, number, status=ReviewStatus.ACCEPTED)
+            saved = number
+    assert len(store.versions(STACK_ID, FRAME)) == saved
+    with workspace.read() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    assert save(store, FRAME, 7).version == saved + 1
+
+
+def test_a_database_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        theirs = sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)
+        theirs.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="in use by another program"):
+            keep_study(AnnotationStore(workspace))
+        theirs.execute("ROLLBACK")
+        theirs.close()
+        keep_study(AnnotationStore(workspace))
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        open_workspace(tmp_path / "file" / "workspace", reader="reader")
+
+
+def test_a_folder_without_permission_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database.os, "access", lambda *_: False)
+    with pytest.raises(StoreError, match="Make the folder writable"):
+        open_workspace(tmp_path, reader="reader")
+
+
+def test_a_workspace_opens_for_reading_while_another_program_writes(store: AnnotationStore) -> None:
+    with open_workspace_readonly(store._workspace.folder) as reading:
+        save(store, FRAME, 3)
+        other = AnnotationStore(reading)
+        assert (other.latest(STACK_ID)[FRAME].labels == labels_of(3)).all()
+        with pytest.raises(StoreError, match="reading only"):
+            save(other, FRAME)
+
+
+def test_a_closed_workspace_opens_for_reading(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+    with open_workspace_readonly(tmp_path) as reading:
+        assert len(AnnotationStore(reading).studies()) == 1
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert not workspace.recovery.unclean
+
+
+def test_a_closed_workspace_opens_for_reading_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+    monkeypatch.setattr(database.os, "access", lambda *_: False)
+    with open_workspace_readonly(tmp_path) as reading:
+        assert len(AnnotationStore(reading).studies()) == 1
+    assert not (tmp_path / f"{DATABASE_NAME}-shm").exists()
+
+
+def test_a_folder_without_a_workspace_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="There is no workspace"):
+        open_workspace_readonly(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_drafts_newer_than_any_acceptance_are_recovered(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        store = AnnotationStore(workspace)
+        keep_study(store)
+        save(store, FrameIndex(2, 3))  # a draft of a session that closed
+    workspace = open_workspace(tmp_path, reader="reader")
+    store = AnnotationStore(workspace)
+    save(store, FrameIndex(0, 0))
+    save(store, FrameIndex(0, 0), status=ReviewStatus.ACCEPTED)
+    save(store, FrameIndex(0, 1), status=ReviewStatus.ACCEPTED)
+    save(store, FrameIndex(0, 1))
+    save(store, FrameIndex(0, 2))
+    save(store, FrameIndex(0, 2))
+    abandon(workspace)
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert workspace.recovery == Recovery(drafts=2, unclean=True)
+
+
+def test_several_threads_save_at_once_and_each_version_is_kept(store: AnnotationStore) -> None:
+    def work(number: int) -> int:
+        version = save(store, FRAME, number).version
+        assert store.latest(STACK_ID)[FRAME].version >= version
+        return version
+
+    with ThreadPoolExecutor(4) as threads:
+        versions = list(threads.map(work, range(40)))
+    assert sorted(versions) == list(range(1, 41))
+    kept = {one.version: one.labels for one in store.versions(STACK_ID, FRAME)}
+    assert all((kept[version] == labels_of(number)).all() for number, version in enumerate(versions))
+
+
+def test_one_reading_sees_one_state_while_another_thread_saves(store: AnnotationStore) -> None:
+    save(store, FRAME, 1)
+    count = "SELECT count(*) FROM annotations"
+    with store._workspace.read() as connection:
+        before = connection.exec_driver_sql(count).scalar_one()
+        other = threading.Thread(target=save, args=(store, FRAME, 2))
+        other.start()
+        other.join()
+        assert connection.exec_driver_sql(count).scalar_one() == before
+    assert len(store.versions(STACK_ID, FRAME)) == 2
+
+
+@pytest.mark.parametrize(
+    ("recovery", "text"),
+    [
+        (Recovery(unclean=True), "The program did not close properly last time. Everything accepted is here."),
+        (Recovery(interrupted_training=2), "2 training runs were interrupted; the active models are unchanged."),
+        (Recovery(partial_models=3), "3 unfinished models were removed."),
+        (Recovery(drafts=2), "2 frames have an unfinished draft, kept as it was."),
+    ],
+)
+def test_the_recovery_is_told_in_words(recovery: Recovery, text: str) -> None:
+    assert recovery.text() == text
+
+
+def test_a_workspace_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "ä ?mode=ro#%20'x"
+    with open_workspace(folder, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+    assert (folder / DATABASE_NAME).stat().st_size > 0
+    with open_workspace_readonly(folder) as reading:
+        assert len(AnnotationStore(reading).studies()) == 1

@@ -1,0 +1,66 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.measures import MEASURE_NAMES, Measures, measure
+from cmr_viewer.errors import StoreError
+from cmr_viewer.store.export import RegionRow, write_measures_json, write_regions_csv
+
+
+def test_regions_are_written_in_the_order_of_phase_and_slice(tmp_path: Path) -> None:
+    rows = [
+        RegionRow(1, 0, 2, Region.BASE, 0.5, "base-1"),
+        RegionRow(0, 1, 1, Region.MIDDLE, None, None),
+        RegionRow(0, 0, 2, Region.NON_CARDIAC, 1.0, "baseline-1"),
+    ]
+    write_regions_csv(tmp_path / "regions.csv", rows)
+    assert (tmp_path / "regions.csv").read_bytes() == (
+        b"phase,slice_index,source_slice,region,probability,model_id\n"
+        b"0,0,2,non_cardiac,1.000000,baseline-1\n"
+        b"0,1,1,middle,,\n"
+        b"1,0,2,base,0.500000,base-1\n"
+    )
+
+
+def test_measures_are_written_with_a_reason_for_each_null(tmp_path: Path) -> None:
+    # Per phase: background, LVBP, LVM, RVBP. 2000 ul voxels: EDV 200 ml, ESV 80 ml, EF 60 %, mass 50 * 2 * 1.05 g.
+    counts = np.array([[900, 100, 50, 0], [900, 40, 60, 0]])
+    measures = measure(counts, voxel_ml=2.0, ed_phase=None, es_phase=None)
+    write_measures_json(tmp_path / "measures.json", measures, about={"models": {"base": "base-1"}})
+    content = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))
+    assert (content["ed_phase"], content["es_phase"]) == (0, 1)
+    assert content["lv_edv_ml"] == pytest.approx(200)
+    assert content["lv_ef_percent"] == pytest.approx(60)
+    assert content["lv_mass_g"] == pytest.approx(105)
+    assert content["rv_ef_percent"] is None
+    assert content["reasons"] == {"rv_ef_percent": "The ventricle is empty at end-diastole."}
+    assert content["models"] == {"base": "base-1"}
+
+
+def test_nothing_measured_is_all_null_with_reasons(tmp_path: Path) -> None:
+    measures = measure(np.full((2, 4), -1), voxel_ml=1.0, ed_phase=None, es_phase=None)
+    write_measures_json(tmp_path / "measures.json", measures)
+    content = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))
+    names = {"ed_phase", "es_phase", *MEASURE_NAMES}
+    assert {name for name, value in content.items() if value is None} == names
+    assert set(content["reasons"]) == names
+    assert set(content["reasons"].values()) == {"No left-ventricular blood pool is segmented."}
+
+
+def test_a_value_that_is_no_number_is_null(tmp_path: Path) -> None:
+    measures = Measures(0, 1, {**dict.fromkeys(MEASURE_NAMES, 1.0), "lv_mass_g": float("nan")}, {})
+    write_measures_json(tmp_path / "measures.json", measures)
+    content = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))
+    assert content["lv_mass_g"] is None
+    assert content["reasons"] == {"lv_mass_g": "It was not measured."}
+
+
+@pytest.mark.parametrize("about", [{"reasons": 1}, {"extra": object()}])
+def test_more_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path, about: dict) -> None:
+    measures = Measures(None, None, {}, {})
+    with pytest.raises(StoreError, match="could not be written"):
+        write_measures_json(tmp_path / "measures.json", measures, about=about)
+    assert list(tmp_path.iterdir()) == []

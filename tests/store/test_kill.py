@@ -1,0 +1,101 @@
+"""Programs that are killed (SIGKILL) in the middle of writing lose nothing that was acknowledged."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.database import Workspace, open_workspace
+from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.training_runs import INTERRUPTED, TrainingRuns
+from tests.store import saving
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("CMR_VIEWER_KILLS", "15"))
+"""Set the variable to a few hundred for a thorough run."""
+
+
+def run_and_kill(what: str, where: Path, first: int, after: int) -> list[tuple[int, int]]:
+    """Start the saving program, kill it after so many acknowledgements, give all that it told."""
+    command = [sys.executable, "-m", "tests.store.saving", what, str(where), str(first)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, bufsize=0) as child:
+        assert child.stdout is not None
+        told = [child.stdout.readline() for _ in range(after)]
+        child.kill()
+        told += child.stdout.readlines()
+    lines = [line.decode().split() for line in told if line.endswith(b"\n")]
+    return [(int(line[0]), int(line[1])) for line in lines if line != ["ready"]]
+
+
+def whole(workspace: Workspace) -> bool:
+    with workspace.read() as connection:
+        return list(connection.exec_driver_sql("PRAGMA integrity_check").scalars()) == ["ok"]
+
+
+def test_every_acknowledged_version_is_there_whole_and_equal_after_each_kill(tmp_path: Path) -> None:
+    chance = random.Random(20260)
+    folder = tmp_path / "workspace"
+    acknowledged: dict[int, int] = {}
+    for _ in range(KILLS):
+        first = max(acknowledged, default=-1) + 2  # the one that was being written may be there or not
+        # After 0 lines the child is killed while it starts or opens the workspace.
+        told = run_and_kill("annotations", folder, first, after=chance.choice([0, 1, 2, 3, 5, 8, 21]))
+        acknowledged.update(told)
+        with open_workspace(folder, reader="parent") as workspace:
+            assert whole(workspace)
+            assert workspace.recovery.unclean or not told
+            check_all(AnnotationStore(workspace), acknowledged)
+    assert len(acknowledged) > KILLS
+
+
+def check_all(store: AnnotationStore, acknowledged: dict[int, int]) -> None:
+    versions = {
+        (frame, one.version): one
+        for frame in {saving.frame_of(number) for number in acknowledged}
+        for one in store.versions(saving.STACK_ID, frame)
+    }
+    for number, version in acknowledged.items():
+        kept = versions[saving.frame_of(number), version]
+        np.testing.assert_array_equal(kept.labels, saving.labels_of(number))
+        assert kept.status is saving.status_of(number)
+    for sample in store.accepted_samples():
+        np.testing.assert_array_equal(sample.pixels, saving.pixels_of(sample.frame))
+    latest = store.latest(saving.STACK_ID)
+    accepted_now = {frame for frame, one in latest.items() if one.status == "accepted"}
+    assert {sample.frame for sample in store.accepted_samples()} == accepted_now
+
+
+def test_a_file_that_is_written_atomically_is_whole_after_each_kill(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    last = -1
+    for after in (2, 3, 7):
+        told = run_and_kill("file", path, last + 1, after)
+        found = int(path.read_bytes().split(b"\n")[0])
+        assert path.read_bytes() == saving.file_content(found)
+        assert found >= told[-1][0]
+        last = found
+
+
+def test_the_next_opening_tells_what_a_killed_program_left_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    command = [sys.executable, "-m", "tests.store.saving", "draft", str(folder), "0"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).stdout == b"ready\n"
+
+    with open_workspace(folder, reader="parent") as workspace:
+        recovery = workspace.recovery
+        assert (recovery.unclean, recovery.drafts) == (True, 1)
+        assert (recovery.interrupted_training, recovery.partial_models) == (1, 1)
+        assert recovery.text() == (
+            "The program did not close properly last time. Everything accepted is here. 1 frame has an unfinished "
+            "draft, kept as it was. A training run was interrupted; the active models are unchanged. 1 unfinished "
+            "model was removed."
+        )
+        assert [run.outcome for run in TrainingRuns(workspace).runs()] == [INTERRUPTED]
+        assert list(workspace.models_folder.iterdir()) == []
+        assert ModelRegistry(folder / "shipped", workspace).models() == []
+    with open_workspace(folder, reader="parent") as workspace:
+        assert workspace.recovery.text() == ""

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import StoreError
+from cmr_viewer.store.database import Workspace, open_workspace
+from cmr_viewer.store.events import EventLog, What
+from cmr_viewer.store.training_runs import INTERRUPTED, TrainingRuns
+from tests.store.saving import abandon
+
+
+def test_a_run_is_begun_and_finished_and_logged(workspace: Workspace) -> None:
+    runs = TrainingRuns(workspace)
+    first, second = runs.start(Role.BASE), runs.start(Role.APEX)
+    runs.finish(first, "promoted", {"dice": 0.9})
+    (run,) = runs.runs(Role.BASE)
+    assert (run.id, run.role, run.outcome, run.detail) == (first, Role.BASE, "promoted", {"dice": 0.9})
+    assert run.finished_at is not None
+    assert run.finished_at >= run.started_at
+    assert [(one.id, one.outcome) for one in runs.runs()] == [(first, "promoted"), (second, None)]
+    found = EventLog(workspace).events()
+    assert [one.what for one in found] == [What.TRAINING_STARTED, What.TRAINING_STARTED, What.TRAINING_FINISHED]
+    assert found[-1].detail == {"dice": 0.9, "training_run": first, "outcome": "promoted"}
+
+
+def test_a_run_ends_once(workspace: Workspace) -> None:
+    runs = TrainingRuns(workspace)
+    number = runs.start(Role.BASE)
+    runs.finish(number, "cancelled")
+    for wrong in (number, number + 1):
+        with pytest.raises(StoreError, match="still running"):
+            runs.finish(wrong, "promoted")
+    assert runs.runs()[0].outcome == "cancelled"
+    assert len(EventLog(workspace).events(what=What.TRAINING_FINISHED)) == 1
+
+
+def test_a_run_that_was_cut_off_is_interrupted_at_the_next_opening(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path, reader="reader")
+    runs = TrainingRuns(workspace)
+    runs.finish(runs.start(Role.BASE), "kept")
+    runs.start(Role.BASE)
+    abandon(workspace)
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert workspace.recovery.interrupted_training == 1
+        assert [one.outcome for one in TrainingRuns(workspace).runs()] == ["kept", INTERRUPTED]

@@ -1,0 +1,146 @@
+"""Labelled sets on disk as sources of samples: ACDC, M&Ms and Sunnybrook (SCD)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import Study
+from cmr_viewer.errors import LoadError, NotAStudyError
+from cmr_viewer.load.contours import find_contours, read_sunnybrook_contours, with_contours
+from cmr_viewer.load.dicom import read_dicom_files
+from cmr_viewer.load.layouts import read_patient, recognise_patient
+from cmr_viewer.load.nifti import BASE_END_GUESSED
+from cmr_viewer.load.study import reversed_slices
+
+Group = Literal["acdc", "mnms", "scd"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledStack:
+    """A study with reference label maps at some of its phases.
+
+    Attributes:
+        study: The study; its slices run base to apex as the labels show.
+        labels: (phase, slice, row, col) uint8 of `Label`; background at phases without labels.
+        phases: Phases that have labels, ascending.
+        structures: Structures that are labelled at every one of `phases`.
+        phase_structures: Per labelled phase: structures that are labelled there. Where a structure is not among them,
+            its absence from the label map says nothing.
+        patient_key: As the study's.
+        group: The set.
+    """
+
+    study: Study
+    labels: LabelMap
+    phases: tuple[int, ...]
+    structures: frozenset[Label]
+    phase_structures: Mapping[int, frozenset[Label]]
+    patient_key: str
+    group: Group
+
+
+@dataclass(frozen=True)
+class LabelledSource:
+    """One patient of a labelled set, not yet read.
+
+    Attributes:
+        path: The patient's folder of images.
+        group: The set.
+        name: The patient's pseudonym.
+        contours: Folder of the patient's contour files (SCD only), or None.
+    """
+
+    path: Path
+    group: Group
+    name: str
+    contours: Path | None = None
+
+    def read(self) -> LabelledStack:
+        """Read images and labels.
+
+        Raises:
+            LoadError: Files cannot be read or have no labels.
+            LabelMapError: Labels do not fit the images.
+        """
+        study, structures = self._read_study()
+        if study.reference is None or not study.reference_phases:
+            raise LoadError(f"{self.path} has no label maps beside its images.")
+        labels = study.reference
+        if not labels_start_at_base(labels[list(study.reference_phases)]):
+            study, labels = reversed_slices(study), labels[:, ::-1]
+        study = replace(study, warnings=tuple(w for w in study.warnings if w != BASE_END_GUESSED))
+        return LabelledStack(
+            study=study,
+            labels=labels,
+            phases=study.reference_phases,
+            structures=frozenset.intersection(*structures.values()),
+            phase_structures=structures,
+            patient_key=study.patient_key,
+            group=self.group,
+        )
+
+    def _read_study(self) -> tuple[Study, Mapping[int, frozenset[Label]]]:
+        """The study and the structures labelled at each labelled phase: all three, or what contours there are."""
+        if self.contours is None:
+            study = read_patient(self.path, recognise_patient(self.path))
+            return study, dict.fromkeys(study.reference_phases, frozenset(STRUCTURES))
+        opened = read_dicom_files(self.path)
+        drawn = read_sunnybrook_contours(self.contours, opened.study, opened.files)
+        return with_contours(opened.study, drawn), drawn.structures
+
+
+def find_labelled(path: Path) -> list[LabelledSource]:
+    """Find labelled patients: a folder of ACDC or M&Ms patients, an SCD folder (`dicoms`, `contours`), or one patient.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        Sources in order of their names; at least one.
+
+    Raises:
+        NotAStudyError: Nothing labelled is there.
+    """
+    if not path.is_dir():
+        raise NotAStudyError(f"{path} is no folder. Name a folder of labelled patients.")
+    inside = path / "dicoms" if (path / "dicoms").is_dir() else path
+    folders = (path, *sorted(p for p in inside.iterdir() if p.is_dir()))
+    found = [source for folder in folders for source in _patient(folder)]
+    if not found:
+        raise NotAStudyError(f"{path} holds no ACDC, M&Ms or Sunnybrook patients with label maps.")
+    return found
+
+
+def _patient(folder: Path) -> list[LabelledSource]:
+    files = recognise_patient(folder)
+    if any(marked.labels for marked in files):
+        group: Group = "acdc" if files[0].layout == "acdc" else "mnms"
+        return [LabelledSource(folder, group, files[0].patient)]
+    if (contours := find_contours(folder)) is not None:
+        return [LabelledSource(folder, "scd", folder.name, contours)]
+    return []
+
+
+def labels_start_at_base(labels: LabelMap) -> bool:
+    """Whether the first labelled slices are the larger ones, hence basal.
+
+    The area of all structures falls from base to apex: the sign of its least-squares slope over the labelled slices,
+    each phase by itself (the base leaves the heart's outermost slice at ES) and weighted alike.
+
+    Args:
+        labels: (phase, slice, row, col) of labelled phases.
+
+    Returns:
+        True where nothing can be told.
+    """
+    slopes = 0.0
+    for area in (labels > 0).sum(axis=(2, 3)).astype(np.float64):
+        where = np.flatnonzero(area)
+        if where.size >= 2:
+            slopes += float(np.polyfit(where / where.size, area[where] / area.sum(), 1)[0])
+    return slopes <= 0

@@ -1,0 +1,128 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmr_viewer.domain.geometry import Geometry, slice_spacing_from_positions_mm
+from cmr_viewer.errors import GeometryError
+
+
+def axial(positions=((0.0, 0.0, 0.0), (0.0, 0.0, 8.0)), **changes) -> Geometry:
+    fields: dict[str, Any] = {
+        "rows": 4,
+        "cols": 5,
+        "pixel_spacing_mm": (2.0, 3.0),
+        "row_direction": (1.0, 0.0, 0.0),
+        "col_direction": (0.0, 1.0, 0.0),
+        "positions_mm": tuple(positions),
+    }
+    return Geometry(**(fields | changes))
+
+
+def test_the_normal_is_row_direction_times_col_direction():
+    np.testing.assert_allclose(axial().normal, [0.0, 0.0, 1.0])
+
+
+def test_rows_go_along_the_col_direction_in_row_spacings():
+    # 2 rows x 2 mm along y, 3 columns x 3 mm along x, second slice at z = 8.
+    np.testing.assert_allclose(axial().to_patient_mm(1, (2.0, 3.0)), [9.0, 4.0, 8.0])
+
+
+def test_slice_spacing_is_measured_along_the_normal_only():
+    shifted = axial([(0, 0, 0), (5, 1, 8), (-3, 2, 16)])
+    assert shifted.slice_spacing_mm == 8.0
+
+
+def test_a_missing_slice_does_not_change_the_slice_spacing():
+    assert axial([(0, 0, z) for z in (0, 10, 20, 40, 50)]).slice_spacing_mm == 10.0
+
+
+def test_slice_spacing_is_positive_when_slices_go_against_the_normal():
+    assert axial([(0, 0, z) for z in (20, 10, 0)]).slice_spacing_mm == 10.0
+
+
+def test_a_single_slice_has_the_spacing_that_it_was_given():
+    assert axial([(0, 0, 0)], single_slice_spacing_mm=6.0).slice_spacing_mm == 6.0
+
+
+def test_a_single_slice_without_spacing_is_refused():
+    with pytest.raises(GeometryError, match="single slice"):
+        _ = axial([(0, 0, 0)]).slice_spacing_mm
+
+
+def test_slices_at_the_same_place_have_no_spacing():
+    with pytest.raises(GeometryError, match="same place"):
+        _ = axial([(0, 0, 0), (1, 0, 0)]).slice_spacing_mm
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rows": 0},
+        {"cols": 0},
+        {"positions_mm": ()},
+        {"pixel_spacing_mm": (0.0, 1.0)},
+        {"pixel_spacing_mm": (1.0, -1.0)},
+        {"pixel_spacing_mm": (float("nan"), 1.0)},
+        {"positions_mm": ((0.0, 0.0, float("inf")),)},
+        {"row_direction": (float("nan"), 0.0, 0.0)},
+    ],
+)
+def test_grids_that_cannot_be_are_refused(changes):
+    with pytest.raises(GeometryError):
+        axial(**changes)
+
+
+def test_parallel_directions_have_no_normal():
+    with pytest.raises(GeometryError, match="parallel"):
+        _ = axial(col_direction=(1.0, 0.0, 0.0)).normal
+
+
+angles = st.floats(-np.pi, np.pi)
+spacings = st.floats(0.3, 3.0)
+millimetres = st.floats(-300.0, 300.0)
+
+
+@st.composite
+def oblique(draw) -> Geometry:
+    a, b, c = draw(angles), draw(angles), draw(angles)
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(c), -np.sin(c)], [0, np.sin(c), np.cos(c)]])
+    rotation = about_z @ about_y @ about_x
+    origin = np.array([draw(millimetres), draw(millimetres), draw(millimetres)])
+    step = draw(st.floats(2.0, 12.0)) * draw(st.sampled_from([-1, 1]))
+    positions = [origin + rotation[:, 2] * step * k for k in range(draw(st.integers(2, 6)))]
+    return Geometry(
+        rows=8,
+        cols=9,
+        pixel_spacing_mm=(draw(spacings), draw(spacings)),
+        row_direction=tuple(rotation[:, 0].tolist()),
+        col_direction=tuple(rotation[:, 1].tolist()),
+        positions_mm=tuple(tuple(p.tolist()) for p in positions),
+    )
+
+
+@settings(deadline=None)
+@given(oblique(), st.floats(0, 7), st.floats(0, 8), st.floats(0, 7), st.floats(0, 8))
+def test_distances_in_the_patient_follow_the_pixel_spacing(g, row, col, other_row, other_col):
+    first, second = g.to_patient_mm(0, (row, col)), g.to_patient_mm(0, (other_row, other_col))
+    expected = np.hypot((row - other_row) * g.pixel_spacing_mm[0], (col - other_col) * g.pixel_spacing_mm[1])
+    assert np.linalg.norm(first - second) == pytest.approx(expected, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(oblique(), st.floats(0, 7), st.floats(0, 8))
+def test_every_point_of_a_slice_is_one_slice_spacing_from_the_next(g, row, col):
+    step = (g.to_patient_mm(1, (row, col)) - g.to_patient_mm(0, (row, col))) @ g.normal
+    assert abs(step) == pytest.approx(g.slice_spacing_mm, abs=1e-6)
+    assert np.linalg.norm(g.normal) == pytest.approx(1.0)
+
+
+@settings(deadline=None)
+@given(oblique())
+def test_slice_spacing_is_the_same_from_either_end(g):
+    forwards = slice_spacing_from_positions_mm(g.positions_mm, g.normal)
+    assert slice_spacing_from_positions_mm(g.positions_mm[::-1], g.normal) == pytest.approx(forwards)

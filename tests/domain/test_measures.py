@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.measures import (
+    MEASURE_NAMES,
+    ed_es_from_volumes,
+    ejection_fraction_percent,
+    label_counts,
+    measure,
+    stack_volume_ml,
+)
+from cmr_viewer.errors import GeometryError
+from tests.phantom import sax_cine
+
+# Background, LVBP, LVM, RVBP at three phases: LV EF 60 %, RV EF 50 %.
+COUNTS = np.array([[0, 100, 80, 120], [0, 40, 90, 60], [0, 70, 85, 90]])
+
+
+def test_a_volume_is_pixels_times_area_times_slice_spacing():
+    labels = np.zeros((2, 10, 10), np.uint8)
+    labels[:, :5, :4] = Label.LVBP
+    # 40 pixels x 1.5 mm x 2 mm x 10 mm = 1200 mm3
+    assert stack_volume_ml(labels, Label.LVBP, pixel_spacing_mm=(1.5, 2.0), slice_spacing_mm=10.0) == pytest.approx(1.2)
+
+
+def test_a_label_that_is_absent_has_no_volume():
+    labels = np.zeros((1, 4, 4), np.uint8)
+    assert stack_volume_ml(labels, Label.RVBP, pixel_spacing_mm=(1.0, 1.0), slice_spacing_mm=8.0) == 0.0
+
+
+@pytest.mark.parametrize(("pixel", "slice_spacing"), [((0.0, 1.0), 8.0), ((1.0, 1.0), -8.0)])
+def test_spacings_must_be_positive(pixel, slice_spacing):
+    with pytest.raises(GeometryError, match="positive"):
+        stack_volume_ml(
+            np.zeros((1, 1, 1), np.uint8), Label.LVM, pixel_spacing_mm=pixel, slice_spacing_mm=slice_spacing
+        )
+
+
+def test_the_phantom_measures_as_its_formula_says():
+    phantom = sax_cine(rows=192, cols=176, pixel_spacing_mm=(0.9, 0.9), phases=3)
+    g = phantom.stack.geometry
+    for phase in (0, phantom.es_phase):
+        for label in (Label.LVBP, Label.LVM, Label.RVBP):
+            volume = stack_volume_ml(
+                phantom.labels[phase],
+                label,
+                pixel_spacing_mm=g.pixel_spacing_mm,
+                slice_spacing_mm=g.slice_spacing_mm,
+            )
+            assert volume == pytest.approx(phantom.volume_ml(phase, label), rel=0.01)
+
+
+def test_ejection_fraction_is_stroke_volume_of_end_diastolic_volume():
+    assert ejection_fraction_percent(100.0, 40.0) == pytest.approx(60.0)
+    assert ejection_fraction_percent(0.0, 0.0) is None
+
+
+def test_ed_and_es_are_the_largest_and_the_smallest_phase():
+    assert ed_es_from_volumes(np.array([np.nan, 90.0, 100.0, 35.0, np.nan])) == (2, 3)
+    assert ed_es_from_volumes(np.array([5.0, 5.0])) == (0, 0)
+
+
+def test_all_measures_of_a_segmented_stack():
+    result = measure(COUNTS, voxel_ml=0.5, ed_phase=None, es_phase=None)
+    assert (result.ed_phase, result.es_phase) == (0, 1)
+    expected = {
+        "lv_edv_ml": 50.0,
+        "lv_esv_ml": 20.0,
+        "lv_sv_ml": 30.0,
+        "lv_ef_percent": 60.0,
+        "lv_mass_g": 80 * 0.5 * 1.05,
+        "rv_edv_ml": 60.0,
+        "rv_esv_ml": 30.0,
+        "rv_sv_ml": 30.0,
+        "rv_ef_percent": 50.0,
+    }
+    assert dict(result.values) == pytest.approx(expected)
+    assert list(result.values) == list(MEASURE_NAMES)
+    assert result.reasons == {}
+
+
+def test_phases_set_by_a_reader_are_used():
+    result = measure(COUNTS, voxel_ml=1.0, ed_phase=2, es_phase=1)
+    assert (result.ed_phase, result.es_phase) == (2, 1)
+    assert result.values["lv_sv_ml"] == pytest.approx(30.0)
+
+
+def test_without_spacing_only_fractions_are_given_with_the_reason():
+    result = measure(COUNTS, voxel_ml=None, ed_phase=None, es_phase=None, no_volume_reason="No spacing.")
+    assert result.values["lv_ef_percent"] == pytest.approx(60.0)
+    assert result.values["rv_ef_percent"] == pytest.approx(50.0)
+    in_ml_or_g = [name for name in MEASURE_NAMES if not name.endswith("percent")]
+    assert all(result.values[name] is None and result.reasons[name] == "No spacing." for name in in_ml_or_g)
+
+
+def test_phases_that_are_not_segmented_are_passed_over():
+    counts = COUNTS.copy()
+    counts[0] = -1
+    result = measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None)
+    assert (result.ed_phase, result.es_phase) == (2, 1)
+
+
+def test_a_marked_phase_that_is_not_segmented_leaves_the_other():
+    counts = COUNTS.copy()
+    counts[0] = -1
+    result = measure(counts, voxel_ml=1.0, ed_phase=0, es_phase=1)
+    assert result.values["lv_esv_ml"] == 40.0
+    missing = {"lv_edv_ml", "lv_sv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_sv_ml", "rv_ef_percent"}
+    assert set(result.reasons) == missing
+    assert all(result.values[name] is None for name in missing)
+    assert all("End-diastole" in reason for reason in result.reasons.values())
+
+
+def test_one_phase_that_is_not_marked_is_neither_ed_nor_es():
+    result = measure(COUNTS[:1], voxel_ml=1.0, ed_phase=None, es_phase=None)
+    assert (result.ed_phase, result.es_phase) == (None, None)
+    assert set(result.reasons) == set(MEASURE_NAMES)
+
+
+def test_one_phase_marked_as_ed_gives_its_volumes_and_mass_alone():
+    result = measure(COUNTS[:1], voxel_ml=1.0, ed_phase=0, es_phase=None)
+    given = {name: value for name, value in result.values.items() if value is not None}
+    assert given == pytest.approx({"lv_edv_ml": 100.0, "rv_edv_ml": 120.0, "lv_mass_g": 84.0})
+    assert "End-systole" in result.reasons["lv_ef_percent"]
+
+
+def test_nothing_segmented_gives_one_reason_for_all():
+    result = measure(np.full((2, 4), -1), voxel_ml=1.0, ed_phase=None, es_phase=None)
+    assert result.ed_phase is None
+    assert set(result.reasons.values()) == {"No left-ventricular blood pool is segmented."}
+
+
+def test_an_empty_right_ventricle_has_no_ejection_fraction():
+    counts = COUNTS.copy()
+    counts[:, Label.RVBP] = 0
+    result = measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None)
+    assert result.values["rv_ef_percent"] is None
+    assert "empty" in result.reasons["rv_ef_percent"]
+
+
+def test_label_counts_count_each_label():
+    assert label_counts(np.array([[0, 1, 1], [3, 0, 0]], np.uint8)).tolist() == [3, 2, 0, 1]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cmr_viewer.classify.region_classifier import RegionClassifier
     from cmr_viewer.segment.segmenter import Segmenter
 
-CLASSIFY_BATCH = 16
+CLASSIFY_BATCH = 8
 SEGMENT_BATCH = 8
 
 

@@ -1,0 +1,151 @@
+"""The models at work: loaded once, then asked for what the open study lacks."""
+
+import logging
+from functools import partial
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from cmr_viewer.app.analysis import (
+    Flow,
+    FrameResult,
+    LoadedModels,
+    Todo,
+    compute,
+    load_active_models,
+    segment,
+    todo_of,
+)
+from cmr_viewer.app.jobs import Jobs, Priority
+from cmr_viewer.app.reading import Reading
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.progress import Progress
+from cmr_viewer.store.model_registry import ModelRegistry
+
+log = logging.getLogger(__name__)
+
+MODELS_KEY = "models"
+ANALYSIS_KEY = "analysis"
+
+
+class Computing(QObject):
+    """Loads the active models on the job thread and runs them; single frames go before the analysis of a study.
+
+    Signals:
+        loaded(): `models` is new.
+        not_loaded(str message): The models could not be loaded; earlier ones stay in use.
+        computed(object Reading, object list of FrameResult): New results of a study; a batch at a time.
+        analysed(): Everything that was missing of a study is computed.
+    """
+
+    loaded = Signal()
+    not_loaded = Signal(str)
+    computed = Signal(object, object)
+    analysed = Signal()
+
+    def __init__(
+        self, jobs: Jobs, registry: ModelRegistry, flow: Flow, device: str, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.models: LoadedModels | None = None
+        self.problem = ""
+        self._jobs, self._registry, self._flow, self._device = jobs, registry, flow, device
+        self._results: list[FrameResult] = []
+        self._reading: Reading | None = None
+        self._frame_keys: set[str] = set()
+        self._batch = QTimer(self, singleShot=True, interval=0)
+        self._batch.timeout.connect(self._tell_results)
+
+    def load(self) -> None:
+        """Load the active models, or load them anew."""
+        self._jobs.submit(
+            MODELS_KEY,
+            "Loading models",
+            lambda progress: load_active_models(self._flow, self._registry, self._device, progress),
+            priority=Priority.MODELS,
+            on_finished=self._on_loaded,
+            on_failed=self._on_not_loaded,
+        )
+
+    def _on_loaded(self, models: LoadedModels) -> None:
+        self.models, self.problem = models, ""
+        log.info("Models in service: %s.", ", ".join(models.active.values()))
+        self.loaded.emit()
+
+    def _on_not_loaded(self, message: str) -> None:
+        self.problem = message
+        self.not_loaded.emit(message)
+
+    def analyse(self, reading: Reading, shown: FrameIndex | None) -> None:
+        """Compute what a study lacks; an analysis that runs is superseded. Nothing without models."""
+        self._take(reading)
+        models = self.models
+        if models is None:
+            return
+        todo = todo_of(reading, shown)
+        if not todo:
+            self.analysed.emit()
+            return
+        self._jobs.submit(
+            ANALYSIS_KEY,
+            "Finding regions and masks" if todo.classify else "Finding masks",
+            partial(_computation, self._flow, reading, models, todo),
+            priority=Priority.BACKGROUND,
+            on_partial=self._on_result,
+            on_finished=self._on_analysed,
+        )
+
+    def segment(self, reading: Reading, wanted: dict[FrameIndex, Region]) -> None:
+        """Segment single frames before everything else. Nothing without models."""
+        self._take(reading)
+        models = self.models
+        if models is None:
+            return
+        for frame, region in wanted.items():
+            by_reader = reading.records[frame].reader_region is not None
+            todo = Todo((frame,), False, {}, {frame: region}, {frame: "reader" if by_reader else "predicted"})
+            key = f"frame-{frame.phase}-{frame.slice_index}"
+            self._frame_keys.add(key)
+            self._jobs.submit(
+                key,
+                f"Segmenting phase {frame.phase + 1}, slice {frame.slice_index + 1} as {region.text.lower()}",
+                partial(_segmentation, self._flow, reading, models, todo),
+                priority=Priority.READER,
+                on_partial=self._on_result,
+            )
+
+    def stop(self) -> None:
+        """Stop computing for the open study; what is ready is told first."""
+        self._tell_results()
+        for key in (ANALYSIS_KEY, *sorted(self._frame_keys)):
+            self._jobs.cancel(key)
+        self._frame_keys.clear()
+        self._reading = None
+
+    def _take(self, reading: Reading) -> None:
+        if self._reading is not reading:
+            self.stop()
+            self._reading = reading
+
+    def _on_result(self, result: FrameResult) -> None:
+        self._results.append(result)
+        if not self._batch.isActive():
+            self._batch.start()
+
+    def _on_analysed(self, _nothing: object) -> None:
+        self._tell_results()
+        self.analysed.emit()
+
+    def _tell_results(self) -> None:
+        self._batch.stop()
+        results, self._results = self._results, []
+        if results and self._reading is not None:
+            self.computed.emit(self._reading, results)
+
+
+def _computation(flow: Flow, reading: Reading, models: LoadedModels, todo: Todo, progress: Progress) -> object:
+    return compute(flow, reading.stack, models, todo, progress)
+
+
+def _segmentation(flow: Flow, reading: Reading, models: LoadedModels, todo: Todo, progress: Progress) -> object:
+    return segment(flow, reading.stack, models, todo, progress)

@@ -1,0 +1,306 @@
+"""Work beside the window: one thread that runs jobs one after another, the more urgent first.
+
+A job is a plain function `work(progress)` of the Qt-free packages. If it is a generator, each yielded value is a
+partial result, and a more urgent job may run between two of them: the generator waits and goes on afterwards.
+"""
+
+import heapq
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.progress import Cancelled, Progress
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Progress], Any]
+
+
+class Priority(IntEnum):
+    """How urgent a job is; the larger goes first."""
+
+    BACKGROUND = 10
+    MODELS = 20
+    OPEN = 30
+    READER = 40
+
+
+class _Told(Enum):
+    STARTED = "started"
+    PROGRESS = "progress"
+    PARTIAL = "partial"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(eq=False)
+class _Job:
+    key: str
+    text: str
+    work: Work
+    priority: int
+    serial: int
+    on_partial: Callable[[Any], None] | None
+    on_finished: Callable[[Any], None] | None
+    on_failed: Callable[[str], None] | None
+    stop: threading.Event = field(default_factory=threading.Event)
+    begun: bool = False
+    steps: Generator[Any, Any, Any] | None = None
+    latest_progress: tuple[float, str] | None = None
+
+    def __lt__(self, other: "_Job") -> bool:
+        return (-self.priority, self.serial) < (-other.priority, other.serial)
+
+    def close(self) -> None:
+        """Let an unfinished generator clean up; call it on the thread that runs the job."""
+        steps, self.steps = self.steps, None
+        if steps is not None:
+            try:
+                steps.close()
+            except Exception:
+                log.exception("%s did not clean up.", self.text)
+
+
+class Jobs(QObject):
+    """Runs jobs on one thread of its own and tells about them on the thread it was made on.
+
+    A key names what a job is for. Submitting a key again supersedes the earlier job of that key: it is asked to stop
+    and nothing of it is told any more. The same holds for a cancelled job.
+
+    Signals:
+        started(str key, str text): A job was begun.
+        progressed(str key, float fraction, str text): How far it is; only the latest is told.
+        partial(str key, object result): A generator yielded a result.
+        finished(str key, object result): What the function returned.
+        failed(str key, str message, str details): The work raised; `message` is for a reader, `details` the traceback.
+        cancelled(str key): The job was cancelled; told at once, also where the work needs a moment to notice.
+    """
+
+    started = Signal(str, str)
+    progressed = Signal(str, float, str)
+    partial = Signal(str, object)
+    finished = Signal(str, object)
+    failed = Signal(str, str, str)
+    cancelled = Signal(str)
+    _wake = Signal()
+
+    def __init__(self, name: str = "jobs", parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._current: dict[str, _Job] = {}
+        self._serial = 0
+        self._condition = threading.Condition()
+        self._waiting: list[_Job] = []
+        self._closing = False
+        self._told: deque[tuple[_Told, _Job, Any]] = deque()
+        self._told_lock = threading.Lock()
+        self._wake_is_due = False
+        self._news = threading.Event()
+        self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._thread = threading.Thread(target=self._run, name=f"cmr-viewer-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        key: str,
+        text: str,
+        work: Work,
+        *,
+        priority: int = Priority.BACKGROUND,
+        on_partial: Callable[[Any], None] | None = None,
+        on_finished: Callable[[Any], None] | None = None,
+        on_failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Queue a job.
+
+        Args:
+            key: What the job is for; an earlier job of the same key is superseded.
+            text: What it does, for a reader.
+            work: Called with a `Progress` on the job thread; may be a generator function.
+            priority: The larger goes first; equals in the order they were submitted.
+            on_partial: Called on this object's thread with each yielded value.
+            on_finished: Called on this object's thread with the returned value.
+            on_failed: Called on this object's thread with the message.
+
+        Raises:
+            RuntimeError: `shutdown` was called.
+        """
+        self._stop(key)
+        with self._condition:
+            if self._closing:
+                raise RuntimeError("Jobs were submitted after the job thread was shut down.")
+            self._serial += 1
+            job = _Job(key, text, work, int(priority), self._serial, on_partial, on_finished, on_failed)
+            self._current[key] = job
+            heapq.heappush(self._waiting, job)
+            self._condition.notify()
+
+    def cancel(self, key: str) -> None:
+        """Ask a job to stop; `cancelled` is told at once and no result of it after that. Unknown keys are ignored."""
+        if self._stop(key):
+            self.cancelled.emit(key)
+
+    def is_busy(self, key: str | None = None) -> bool:
+        """Whether a job of this key, or any job, is queued or running."""
+        return bool(self._current) if key is None else key in self._current
+
+    def shutdown(self, *, finish: bool = False, timeout_s: float = 15.0) -> bool:
+        """End the thread.
+
+        Args:
+            finish: True runs everything that is queued first; False asks all work to stop.
+            timeout_s: How long to wait for the thread.
+
+        Returns:
+            Whether the thread has ended; it is a daemon and cannot keep the program from ending.
+        """
+        if finish:
+            self._finish_all(time.monotonic() + timeout_s)
+        for key in list(self._current):
+            self.cancel(key)
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        self._thread.join(timeout_s)
+        ended = not self._thread.is_alive()
+        if not ended:
+            log.warning("A job did not stop within %.0f s.", timeout_s)
+        self._deliver()
+        return ended
+
+    def _finish_all(self, deadline: float) -> None:
+        """Run what is queued, and what the results of it queue."""
+        while self._current and (left := deadline - time.monotonic()) > 0:
+            self._news.wait(min(left, 1.0))
+            self._deliver()
+
+    def _stop(self, key: str) -> bool:
+        job = self._current.pop(key, None)
+        if job is None:
+            return False
+        job.stop.set()
+        with self._condition:
+            self._condition.notify()
+        return True
+
+    # -- on the job thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._waiting and not self._closing:
+                    self._condition.wait()
+                if not self._waiting:
+                    return
+                job = heapq.heappop(self._waiting)
+            if self._step(job):
+                with self._condition:
+                    heapq.heappush(self._waiting, job)
+
+    def _step(self, job: _Job) -> bool:
+        """Run a job to its end or to its next partial result; whether there is more to do."""
+        try:
+            if job.stop.is_set():
+                raise Cancelled
+            if not job.begun:
+                job.begun = True
+                self._tell(_Told.STARTED, job)
+                result = job.work(self._progress_of(job))
+                if not isinstance(result, Generator):
+                    self._tell(_Told.FINISHED, job, result)
+                    return False
+                job.steps = result
+            assert job.steps is not None
+            self._tell(_Told.PARTIAL, job, next(job.steps))
+            return True
+        except StopIteration as end:
+            self._tell(_Told.FINISHED, job, end.value)
+        except Cancelled:
+            job.close()
+            self._tell(_Told.CANCELLED, job)
+        except CmrViewerError as error:
+            self._tell(_Told.FAILED, job, (str(error), traceback.format_exc()))
+        except Exception as error:  # noqa: BLE001 - the job boundary: whatever happens, the thread goes on
+            message = f"{job.text} did not work: {type(error).__name__}: {error}. The details are in the log."
+            self._tell(_Told.FAILED, job, (message, traceback.format_exc()))
+        return False
+
+    def _progress_of(self, job: _Job) -> Progress:
+        def progress(fraction: float, text: str) -> None:
+            if job.stop.is_set():
+                raise Cancelled
+            first = job.latest_progress is None
+            job.latest_progress = (fraction, text)
+            if first:
+                self._tell(_Told.PROGRESS, job)
+
+        return progress
+
+    def _tell(self, what: _Told, job: _Job, value: Any = None) -> None:
+        with self._told_lock:
+            self._told.append((what, job, value))
+            self._news.set()
+            wake, self._wake_is_due = not self._wake_is_due, True
+        if wake:
+            try:
+                self._wake.emit()
+            except RuntimeError:  # the QObject was deleted while the work was ending
+                log.warning("A job told its result after the program was closed.")
+
+    # -- on the thread this object was made on -------------------------------------------------------------------------
+
+    @Slot()
+    def _deliver(self) -> None:
+        with self._told_lock:
+            self._wake_is_due = False
+        while True:
+            with self._told_lock:
+                if not self._told:
+                    self._news.clear()
+                    return
+                what, job, value = self._told.popleft()
+                # A receiver may run an event loop of its own, as a dialog does, or fail: the rest is then told by this.
+                wake = bool(self._told) and not self._wake_is_due
+                self._wake_is_due = self._wake_is_due or wake
+            if wake:
+                self._wake.emit()
+            if self._current.get(job.key) is job:
+                self._deliver_one(what, job, value)
+
+    def _deliver_one(self, what: _Told, job: _Job, value: Any) -> None:
+        if what is _Told.STARTED:
+            self.started.emit(job.key, job.text)
+        elif what is _Told.PROGRESS:
+            latest, job.latest_progress = job.latest_progress, None
+            if latest is not None:
+                self.progressed.emit(job.key, min(1.0, max(0.0, latest[0])), latest[1])
+        elif what is _Told.PARTIAL:
+            if job.on_partial is not None:
+                job.on_partial(value)
+            self.partial.emit(job.key, value)
+        else:
+            del self._current[job.key]
+            self._deliver_end(what, job, value)
+
+    def _deliver_end(self, what: _Told, job: _Job, value: Any) -> None:
+        if what is _Told.FINISHED:
+            if job.on_finished is not None:
+                job.on_finished(value)
+            self.finished.emit(job.key, value)
+        elif what is _Told.FAILED:
+            message, details = value
+            log.error("%s failed.\n%s", job.text, details)
+            if job.on_failed is not None:
+                job.on_failed(message)
+            self.failed.emit(job.key, message, details)
+        else:
+            self.cancelled.emit(job.key)

@@ -1,0 +1,154 @@
+"""Between the open study and the workspace: what is kept of a frame, and putting it back. Without Qt."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from cmr_viewer.app.frame_states import Changed, FrameRecord
+from cmr_viewer.app.reading import Reading
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.store.annotations import AnnotationStore, Kept
+
+UNSAID_REGION = Region.MIDDLE
+"""Stands in drafts of frames whose region nobody has said; the frame's own region is kept apart from its drafts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """What the workspace keeps of a study.
+
+    Attributes:
+        regions: The reader's.
+        region_predictions: The classifier's.
+        predictions: The last of each frame.
+        annotations: The last version of each frame.
+        ed_phase: As the reader marked it, or None.
+        es_phase: Likewise.
+    """
+
+    regions: Mapping[FrameIndex, Region]
+    region_predictions: Mapping[FrameIndex, RegionPrediction]
+    predictions: Mapping[FrameIndex, Prediction]
+    annotations: Mapping[FrameIndex, Annotation]
+    ed_phase: int | None
+    es_phase: int | None
+
+
+def keep_and_read(store: AnnotationStore, study: Study) -> Restored:
+    """Note that a study was opened, and read what is kept of it; for the store thread.
+
+    Raises:
+        StoreError: The workspace cannot be read or written.
+    """
+    stack = study.stack
+    store.keep_study(
+        stack.stack_id,
+        name=study.name,
+        source=str(study.source),
+        patient_key=study.patient_key,
+        geometry_json=json.dumps(asdict(stack.geometry)),
+        phases=stack.phases,
+        slices=stack.slices,
+    )
+    ed, es = store.phase_marks(stack.stack_id)
+    return Restored(
+        regions=store.regions(stack.stack_id),
+        region_predictions=store.region_predictions(stack.stack_id),
+        predictions=store.predictions(stack.stack_id),
+        annotations=store.latest(stack.stack_id),
+        ed_phase=ed,
+        es_phase=es,
+    )
+
+
+def put_back(reading: Reading, restored: Restored) -> None:
+    """Show what was kept; frames that the reader has changed meanwhile stay as they are."""
+    for frame, record in reading.records.items():
+        if frame in restored.predictions:
+            one = restored.predictions[frame]
+            record.predictions.setdefault(one.model_id, one)
+        if record.region_prediction is None and frame in restored.region_predictions:
+            record.region_prediction = restored.region_predictions[frame]
+            reading.note(frame, Changed.REGION)
+        if record.edit_number:
+            record.kept = record.kept or frame in restored.annotations
+            continue
+        if frame in restored.regions:
+            record.reader_region = restored.regions[frame]
+            reading.note(frame, Changed.REGION)
+        _put_labels_back(record, restored.annotations.get(frame), restored.predictions.get(frame))
+        if record.labels is not None:
+            reading.counts.set_frame(frame, record.labels)
+            reading.note(frame, Changed.LABELS)
+        if record.status is not None:
+            reading.note(frame, Changed.STATUS)
+    reading.reader_ed = restored.ed_phase if reading.reader_ed is None else reading.reader_ed
+    reading.reader_es = restored.es_phase if reading.reader_es is None else reading.reader_es
+
+
+def _put_labels_back(record: FrameRecord, kept: Annotation | None, predicted: Prediction | None) -> None:
+    record.kept = kept is not None
+    if kept is not None and kept.provenance is not Provenance.AUTOMATIC:
+        same = predicted is not None and predicted.model_id == kept.model_id
+        record.labels, record.edited, record.status = kept.labels.copy(), True, kept.status
+        record.base, record.origin = predicted if same else None, kept.model_id
+    elif kept is not None and kept.status is ReviewStatus.ACCEPTED:
+        reason = predicted.reason if predicted is not None and predicted.model_id == kept.model_id else "Accepted."
+        record.base = Prediction(kept.labels, kept.model_id or "", kept.region, reason)
+        record.labels, record.origin, record.status = kept.labels, kept.model_id, kept.status
+    elif predicted is not None:
+        record.base, record.labels, record.origin = predicted, predicted.labels, predicted.model_id
+
+
+def draft_of(reading: Reading, frame: FrameIndex) -> Kept:
+    """A draft of a frame as it is shown now.
+
+    A frame that came back to its prediction by undo is kept as an automatic draft, so that no older draft of it is put
+    back later.
+    """
+    record = reading.records[frame]
+    labels = reading.canvas(frame)
+    return Kept(
+        frame=frame,
+        labels=labels,
+        region=record.region or UNSAID_REGION,
+        provenance=record.provenance or Provenance.AUTOMATIC,
+        status=ReviewStatus.DRAFT,
+        model_id=record.origin,
+    )
+
+
+def why_not_acceptable(reading: Reading, frame: FrameIndex) -> str:
+    """Why a frame cannot be accepted, for a reader; empty if it can be."""
+    record = reading.records[frame]
+    where = f"Phase {frame.phase + 1}, slice {frame.slice_index + 1}"
+    if record.labels is None:
+        return f"{where} has no masks yet. Wait for the prediction, or draw them."
+    if record.region is None:
+        return f"{where} has no region yet. Set it first."
+    return ""
+
+
+def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]:
+    """What is to be kept of those frames that can be accepted and are not yet."""
+    kept = []
+    for frame in frames:
+        record = reading.records[frame]
+        if record.status is ReviewStatus.ACCEPTED or record.accepting or why_not_acceptable(reading, frame):
+            continue
+        assert record.region is not None and record.provenance is not None
+        kept.append(
+            Kept(
+                frame=frame,
+                labels=reading.canvas(frame),
+                region=record.region,
+                provenance=record.provenance,
+                status=ReviewStatus.ACCEPTED,
+                model_id=record.origin,
+                frame_pixels=reading.stack.frame(frame),
+                pixel_spacing_mm=reading.stack.geometry.pixel_spacing_mm,
+            )
+        )
+    return kept

@@ -1,0 +1,279 @@
+"""Retraining of a region's specialist beside the reader's work, in a child process."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from enum import Enum
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from cmr_viewer.app.keeping import Keeper
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
+from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS, ChildResult, TrainingChild
+from cmr_viewer.app.training_records import Outcome, Records, Run, region_of
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.paths import log_dir, program_command
+from cmr_viewer.store.training_runs import TrainingRuns
+
+log = logging.getLogger(__name__)
+
+CHILD_LOG_NAME = "training.log"
+
+CommandFor = Callable[[Role, Path], Sequence[str]]
+
+
+class _Stage(Enum):
+    IDLE = "idle"
+    BEGINNING = "beginning"
+    TRAINING = "training"
+    CONCLUDING = "concluding"
+
+
+class Retraining(QObject):
+    """Supervises the child process that trains; one at a time.
+
+    The child reads the workspace and writes a candidate to a staging folder; everything else - the decision, the
+    promotion, the event log - happens here, after the child has ended. A cancelled, crashed or killed child leaves
+    nothing and the active model stays. Corrections that the reader accepts are counted, and enough new ones of a region
+    begin a training by themselves (`Settings.auto_retrain_after`).
+
+    Signals:
+        started(str role): Training begins; `running` is true from here until `finished`.
+        progressed(float fraction, str text): How far it is.
+        finished(object Outcome): It ended, in whatever way; also told where it was refused.
+        rolled_back(str role, str model_id): An earlier model is in service again.
+        waiting_changed(): `corrections_waiting` is new.
+    """
+
+    started = Signal(str)
+    progressed = Signal(float, str)
+    finished = Signal(object)
+    rolled_back = Signal(str, str)
+    waiting_changed = Signal()
+    _child_progressed = Signal(float, str)
+    _child_ended = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        *,
+        shipped_models: Path | None = None,
+        command_for: CommandFor | None = None,
+        child_log: Path | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """Follow a session.
+
+        Args:
+            session: Whose corrections are learned from.
+            settings: When to begin, and on which device.
+            shipped_models: Models folder that the child starts from; None for the usual place.
+            command_for: (role, output folder) -> command of the child; None for this program's `train` door.
+            child_log: Where the child's standard error goes; None for the log folder.
+            parent: Qt parent.
+        """
+        super().__init__(parent)
+        self._session = session
+        self._keeper: Keeper = session.keeper
+        self._settings = settings
+        self._records = Records(session.store, session.registry, TrainingRuns(session.workspace))
+        self._shipped_models = shipped_models
+        self._command_for = command_for or self._train_door
+        self._child_log = child_log or log_dir() / CHILD_LOG_NAME
+        self._stage = _Stage.IDLE
+        self._role: Role | None = None
+        self._run: Run | None = None
+        self._child: TrainingChild | None = None
+        self._thread: threading.Thread | None = None
+        self._result: ChildResult | None = None
+        self._cancel_wanted = False
+        self._closing = False
+        self._last_outcome: Outcome | None = None
+        self._waiting: dict[Role, int] = {}
+        self._tried: dict[Role, int] = {}
+        self._child_progressed.connect(self._on_progress)
+        self._child_ended.connect(self._on_child_ended)
+        session.frames_accepted.connect(self._on_accepted)
+
+    # -- what there is -------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether a training is under way."""
+        return self._stage is not _Stage.IDLE
+
+    @property
+    def role(self) -> Role | None:
+        """What is being trained, or None."""
+        return self._role
+
+    @property
+    def last_outcome(self) -> Outcome | None:
+        """How the last training of this session ended, or None."""
+        return self._last_outcome
+
+    def corrections_waiting(self, role: Role) -> int:
+        """Corrections that were accepted since the role's last training began; as of the last waiting_changed."""
+        return self._waiting.get(role, 0)
+
+    # -- what can be done ----------------------------------------------------------------------------------------------
+
+    def start(self, role: Role) -> None:
+        """Begin to retrain a role; `finished` tells where it is refused."""
+        self._begin(role, self._settings.retrain_minimum)
+
+    def cancel(self) -> None:
+        """Stop the training; nothing of it stays. Nothing happens where none is under way, or it is just ending."""
+        if self._stage in (_Stage.BEGINNING, _Stage.TRAINING):
+            self._cancel_wanted = True
+            if self._child is not None:
+                self._child.cancel()
+
+    def roll_back(self, role: Role) -> None:
+        """Put the model in service that was before the active one."""
+        registry = self._session.registry
+
+        def work() -> tuple[str, str]:
+            return role.value, registry.roll_back(role, "Rolled back by the reader.").model_id
+
+        self._keeper.do("Rolling back", work, on_done=self._on_rolled_back)
+
+    def shutdown(self) -> None:
+        """Cancel what runs and write its end down; called before the session is shut down."""
+        self._closing = True
+        self.cancel()
+        if self._thread is not None:
+            self._thread.join(TERMINATE_SECONDS + EXIT_SECONDS)
+        if self._stage is _Stage.TRAINING:
+            self._conclude()
+
+    def refresh(self) -> None:
+        """Count anew how many corrections wait, and begin a training if they are enough."""
+        if not self._closing:
+            self._keeper.do("Counting corrections", self._records.corrections_waiting, on_done=self._on_counted)
+
+    # -- the way of a training -----------------------------------------------------------------------------------------
+
+    def _begin(self, role: Role, minimum: int) -> None:
+        if self._closing:
+            return
+        if self.running:
+            text = self._role.text.lower() if self._role is not None else "model"
+            self.finished.emit(Outcome(role, f"The {text} is being trained; wait for its end.", refused=True))
+            return
+        self._stage, self._role, self._cancel_wanted, self._result = _Stage.BEGINNING, role, False, None
+        self.started.emit(role.value)
+        self.progressed.emit(0.0, "Looking for accepted corrections")
+        self._keeper.do(
+            "Beginning a training",
+            lambda: self._records.begin(role, minimum),
+            on_done=self._on_begun,
+            on_failed=self._on_refused,
+            quiet=True,
+        )
+
+    def _on_begun(self, run: Run) -> None:
+        self._run, self._stage = run, _Stage.TRAINING
+        if self._cancel_wanted or self._closing:
+            self._result = ChildResult(cancelled=True)
+            self._conclude()
+            return
+        self._child = TrainingChild(list(self._command_for(run.role, run.staging)), self._child_log)
+        self._thread = threading.Thread(
+            target=self._supervise, args=(self._child,), name="cmr-viewer-training", daemon=True
+        )
+        self._thread.start()
+
+    def _supervise(self, child: TrainingChild) -> None:
+        """Follow the child; on the training thread."""
+        try:
+            self._result = child.run(self._child_progressed.emit)
+        except Exception as error:
+            log.exception("The supervision of the training failed.")
+            child.cancel()
+            self._result = ChildResult(reason=f"The training could not be followed: {type(error).__name__}.")
+        self._child_ended.emit()
+
+    @Slot(float, str)
+    def _on_progress(self, fraction: float, text: str) -> None:
+        if self._stage is _Stage.TRAINING and not self._cancel_wanted:
+            self.progressed.emit(fraction, text)
+
+    @Slot()
+    def _on_child_ended(self) -> None:
+        if self._stage is _Stage.TRAINING:
+            if self._thread is not None:
+                self._thread.join()
+            self._conclude()
+
+    def _conclude(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        self._stage, self._child, self._thread = _Stage.CONCLUDING, None, None
+        result = self._result or ChildResult(cancelled=True)
+        self._keeper.do(
+            "Ending a training",
+            lambda: self._records.conclude(run, result),
+            on_done=self._on_concluded,
+            on_failed=self._on_conclusion_failed,
+        )
+
+    def _on_concluded(self, outcome: Outcome) -> None:
+        self._end(outcome)
+
+    def _on_refused(self, message: str) -> None:
+        role = self._role
+        if role is not None:
+            self._end(Outcome(role, message, refused=True))
+
+    def _on_conclusion_failed(self, message: str) -> None:
+        role = self._role
+        if role is not None:
+            self._end(Outcome(role, message, failed=True))
+
+    def _end(self, outcome: Outcome) -> None:
+        self._stage, self._role, self._run, self._child = _Stage.IDLE, None, None, None
+        self._last_outcome = outcome
+        log.info("Training of %s: %s.", outcome.role, outcome.word)
+        if outcome.promoted and not self._closing:
+            self._session.reload_models()
+        self.finished.emit(outcome)
+        self.refresh()
+
+    # -- beginning by itself -------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_accepted(self, _frames: tuple[FrameIndex, ...]) -> None:
+        self.refresh()
+
+    def _on_counted(self, waiting: dict[Role, int]) -> None:
+        self._waiting = waiting
+        self.waiting_changed.emit()
+        enough = self._settings.auto_retrain_after
+        if enough <= 0 or self.running or self._closing:
+            return
+        for role, count in waiting.items():
+            tried = self._tried.get(role) == count  # it was refused, and nothing has changed since
+            if count >= enough and region_of(role) is not None and not tried:
+                self._tried[role] = count
+                self._begin(role, min(enough, self._settings.retrain_minimum))
+                return
+
+    def _on_rolled_back(self, done: tuple[str, str]) -> None:
+        role, model_id = done
+        self._session.reload_models()
+        self.rolled_back.emit(role, model_id)
+
+    def _train_door(self, role: Role, output: Path) -> list[str]:
+        command = [
+            *program_command(),
+            *("train", "--workspace", str(self._session.workspace.folder), "--role", role.value),
+            *("--output", str(output), "--progress", "json", "--nice", str(NICE)),
+            *("--device", self._settings.training_device, "--end-with-input"),
+        ]
+        return command if self._shipped_models is None else [*command, "--models", str(self._shipped_models)]

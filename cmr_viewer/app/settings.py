@@ -1,0 +1,226 @@
+"""What a reader has set, in one JSON file."""
+
+import contextlib
+import getpass
+import json
+import os
+import types
+import typing
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.paths import APP_NAME
+from cmr_viewer.store.atomic import write_atomically
+
+RECENT_STUDIES = 12
+
+
+def default_settings_path() -> Path:
+    """Where the settings lie when no path is named."""
+    return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "settings.json"
+
+
+def login_name() -> str:
+    """The name the reader is logged in with; "reader" where the system does not tell."""
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return "reader"
+
+
+def _label_colours() -> dict[str, str]:
+    return {"LVBP": "#ff4d4d", "LVM": "#35d06a", "RVBP": "#ffd84d"}
+
+
+def _region_colours() -> dict[str, str]:
+    return {"base": "#e69f00", "middle": "#56b4e9", "apex": "#0072b2", "non_cardiac": "#999999"}
+
+
+@dataclass
+class Settings:
+    """What a reader has set; change the fields and call `save`.
+
+    Attributes:
+        reader: Name that stands beside each change; the login name at first.
+        theme: "dark" or "light".
+        label_colours: `Label` name to #rrggbb. LV endocardium red, LV epicardium green, RV yellow, as readers
+            know them.
+        region_colours: `Region` value to #rrggbb. Orange, sky blue, blue and grey of the palette that
+            colour-blind readers tell apart (Okabe and Ito 2008, Color Universal Design).
+        overlay_opacity: Opacity of the fills, 0.0 to 1.0.
+        outline_width_px: Width of the outlines on the screen.
+        show_labels: Whether the masks are shown at the start.
+        brush_radius_px: Radius of the brush, in pixels of the frame.
+        key_bindings: Action name to key sequences, where they differ from the table of actions.
+        auto_retrain_after: Newly accepted corrections of a region after which its specialist is retrained; 0 never.
+        retrain_minimum: Accepted frames of a region below which training is refused.
+        training_device: "auto", "cpu" or "cuda", for the models' training.
+        device: "auto", "cpu" or "cuda", for the models' use.
+        recent_studies: Folders and files that were opened, the last first.
+        workspace: Folder of the workspace; empty for the default one.
+        cine_frames_per_second: Speed of the cine where the study does not tell its own.
+        window_geometry: Saved geometry of the main window, base64; empty at first.
+        window_state: Saved layout of the main window, base64; empty at first.
+        path: The file the settings are saved to; not part of the file.
+        warning: What went wrong when the file was read, for a reader; empty if nothing. Not part of the file.
+    """
+
+    reader: str = field(default_factory=login_name)
+    theme: str = "dark"
+    label_colours: dict[str, str] = field(default_factory=_label_colours)
+    region_colours: dict[str, str] = field(default_factory=_region_colours)
+    overlay_opacity: float = 0.25
+    outline_width_px: float = 1.5
+    show_labels: bool = True
+    brush_radius_px: float = 4.0
+    key_bindings: dict[str, list[str]] = field(default_factory=dict)
+    auto_retrain_after: int = 10
+    retrain_minimum: int = 3
+    training_device: str = "auto"
+    device: str = "auto"
+    recent_studies: list[str] = field(default_factory=list)
+    workspace: str = ""
+    cine_frames_per_second: float = 25.0
+    window_geometry: str = ""
+    window_state: str = ""
+    path: Path = field(default_factory=default_settings_path, metadata={"kept": False})
+    warning: str = field(default="", metadata={"kept": False})
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "Settings":
+        """Read the settings.
+
+        Args:
+            path: The file; None for the default one.
+
+        Returns:
+            The settings of the file. Where the file is absent, the defaults. Where it cannot be understood, the
+            defaults with `warning` set; the file is kept beside its place as `.broken`. Single values that do not fit
+            are replaced by their default, with `warning` set; the file as it was is kept as `.broken` too.
+        """
+        path = default_settings_path() if path is None else path
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return cls(path=path)
+        except (OSError, UnicodeDecodeError) as error:
+            return cls(path=path, warning=_set_aside(path, f"cannot be read ({type(error).__name__})"))
+        try:
+            values = json.loads(text)
+        except ValueError:
+            return cls(path=path, warning=_set_aside(path, "are not valid JSON"))
+        if not isinstance(values, dict):
+            return cls(path=path, warning=_set_aside(path, "are not a table of names and values"))
+        return cls._from_values(values, path)
+
+    @classmethod
+    def _from_values(cls, values: dict[str, Any], path: Path) -> "Settings":
+        settings = cls(path=path)
+        hints = typing.get_type_hints(cls)
+        wrong = []
+        for name in settings._kept():
+            if name not in values:
+                continue
+            try:
+                value = _fitted(values[name], hints[name])
+            except (TypeError, ValueError):
+                wrong.append(name)
+                continue
+            if name in ("label_colours", "region_colours"):
+                value = {**getattr(settings, name), **value}
+            setattr(settings, name, value)
+        wrong += settings._mend()
+        if wrong:
+            names = ", ".join(sorted(set(wrong)))
+            settings.warning = _set_aside(path, f"hold values that do not fit ({names})", move=False)
+        return settings
+
+    def _kept(self) -> list[str]:
+        return [f.name for f in fields(self) if f.metadata.get("kept", True)]
+
+    def _mend(self) -> list[str]:
+        """Put back defaults where a value is outside what the program can use; the names of those."""
+        default = Settings(path=self.path)
+        fits = {
+            "reader": bool(self.reader.strip()),
+            "theme": self.theme in ("dark", "light"),
+            "label_colours": all(_is_colour(c) for c in self.label_colours.values()),
+            "region_colours": all(_is_colour(c) for c in self.region_colours.values()),
+            "overlay_opacity": 0.0 <= self.overlay_opacity <= 1.0,
+            "outline_width_px": 0.0 <= self.outline_width_px <= 20.0,
+            "brush_radius_px": 0.0 < self.brush_radius_px <= 100.0,
+            "auto_retrain_after": self.auto_retrain_after >= 0,
+            "retrain_minimum": self.retrain_minimum >= 1,
+            "training_device": self.training_device in ("auto", "cpu", "cuda"),
+            "device": self.device in ("auto", "cpu", "cuda"),
+            "cine_frames_per_second": 0.0 < self.cine_frames_per_second <= 120.0,
+        }
+        wrong = [name for name, fit in fits.items() if not fit]
+        for name in wrong:
+            setattr(self, name, getattr(default, name))
+        return wrong
+
+    def save(self) -> None:
+        """Write the settings; whole or not at all.
+
+        Raises:
+            StoreError: The file or its folder cannot be written.
+        """
+        values = asdict(self)
+        kept = {name: values[name] for name in self._kept()}
+        write_atomically(self.path, json.dumps(kept, indent=2, ensure_ascii=False).encode("utf-8"))
+
+    def label_colour(self, label: Label) -> str:
+        """#rrggbb of a label."""
+        return self.label_colours[label.name]
+
+    def region_colour(self, region: Region) -> str:
+        """#rrggbb of a region."""
+        return self.region_colours[region.value]
+
+    def remember_study(self, path: Path) -> None:
+        """Put a study at the head of the recent ones."""
+        text = str(path)
+        self.recent_studies = [text, *(p for p in self.recent_studies if p != text)][:RECENT_STUDIES]
+
+
+def _is_colour(text: str) -> bool:
+    return len(text) == 7 and text[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in text[1:])
+
+
+def _fitted(value: Any, hint: Any) -> Any:
+    """The value if it is of the type; whole numbers fit where fractions are meant.
+
+    Raises:
+        TypeError: It is of another type.
+    """
+    origin = typing.get_origin(hint)
+    if origin is dict and isinstance(value, dict):
+        key_type, value_type = typing.get_args(hint)
+        return {_fitted(k, key_type): _fitted(v, value_type) for k, v in value.items()}
+    if origin is list and isinstance(value, list):
+        (item_type,) = typing.get_args(hint)
+        return [_fitted(v, item_type) for v in value]
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, bool):
+        raise TypeError(hint)
+    if not isinstance(origin, type | types.GenericAlias) and isinstance(value, hint):
+        return value
+    raise TypeError(hint)
+
+
+def _set_aside(path: Path, why: str, *, move: bool = True) -> str:
+    """Keep a file that is not understood beside its place; the warning for a reader."""
+    broken = path.with_name(path.name + ".broken")
+    try:
+        if move:
+            os.replace(path, broken)  # noqa: PTH105 - replaces on every platform
+        else:
+            broken.write_bytes(path.read_bytes())
+    except OSError as error:
+        return f"The settings in {path} {why} and could not be set aside ({error.strerror}). The defaults are used."
+    return f"The settings in {path} {why}. The defaults are used instead; the old file is kept as {broken.name}."

@@ -1,0 +1,185 @@
+"""The study that is read, against a plain model: every state is remembered, and undo and redo walk through them."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmr_viewer.app.frame_states import Changed
+from cmr_viewer.app.reading import Reading
+from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
+from cmr_viewer.domain.annotation import Prediction, ReviewStatus
+from cmr_viewer.domain.measures import label_counts
+from cmr_viewer.domain.role import Role, role_of
+from cmr_viewer.domain.study import FrameIndex
+from tests.app.conftest import COLS, REGION_OF_SLICE, ROWS, model_labels, said, small_study
+
+ACTIVE = {role: f"{role.value}-1" for role in Role}
+FRAMES = [FrameIndex(0, 0), FrameIndex(0, 1)]
+
+
+def predicted(frame: FrameIndex, region: Region) -> Prediction:
+    model_id = ACTIVE[role_of(region)]
+    return Prediction(model_labels(model_id, frame), model_id, region, "By formula.")
+
+
+def analysed_reading() -> Reading:
+    """A reading whose models have segmented every frame, for every region."""
+    reading = Reading(small_study())
+    reading.set_active(ACTIVE)
+    for frame in reading.records:
+        reading.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
+        for region in REGIONS:
+            reading.receive_prediction(frame, predicted(frame, region))
+    reading.take_effects()
+    return reading
+
+
+def picture(reading: Reading) -> list[Any]:
+    """Everything that is shown of the frames, comparable."""
+    shown = []
+    for frame in FRAMES:
+        state = reading.state(frame)
+        labels = None if state.labels is None else state.labels.tobytes()
+        shown.append((labels, state.region, state.region_by, state.edited, state.provenance, state.model_id))
+    return shown
+
+
+points = st.tuples(st.integers(0, ROWS - 1), st.integers(0, COLS - 1))
+actions = st.one_of(
+    st.tuples(st.just("paint"), st.sampled_from(FRAMES), st.sampled_from(list(Label)), points, points),
+    st.tuples(st.just("region"), st.sampled_from(FRAMES), st.sampled_from(REGIONS)),
+    st.tuples(st.just("take"), st.sampled_from(FRAMES)),
+    st.tuples(st.just("copy"), st.just(FRAMES[0]), st.just(FRAMES[1])),
+    st.tuples(st.just("clear"), st.sampled_from(FRAMES), st.sampled_from([None, *STRUCTURES])),
+    st.tuples(st.just("undo")),
+    st.tuples(st.just("redo")),
+)
+
+
+def act(reading: Reading, action: tuple[Any, ...]) -> None:
+    name, *rest = action
+    if name == "paint":
+        frame, label, start, end = rest
+        reading.begin_stroke(frame, label, 2.0, start, None)
+        reading.extend_stroke(end)
+        reading.end_stroke()
+    elif name == "region":
+        reading.set_region(*rest)
+    elif name == "take":
+        reading.take_proposal(*rest)
+    elif name == "copy":
+        reading.copy_to(*rest)
+    else:
+        reading.clear(*rest)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(actions, max_size=25))
+def test_undo_and_redo_walk_through_exactly_the_states_that_were(steps: list[tuple[Any, ...]]) -> None:
+    reading = analysed_reading()
+    states, place = [picture(reading)], 0
+    for step in steps:
+        if step[0] == "undo":
+            place -= reading.undo() is not None
+        elif step[0] == "redo":
+            place += reading.redo() is not None
+        else:
+            before = reading.history._done[-1] if reading.history.can_undo else None
+            act(reading, step)
+            after = reading.history._done[-1] if reading.history.can_undo else None
+            if after is not before:
+                states = [*states[: place + 1], picture(reading)]
+                place += 1
+        assert picture(reading) == states[place]
+        for frame in FRAMES:
+            labels, counted = reading.records[frame].labels, reading.counts.of_frame(frame)
+            assert (labels is None) == (counted is None)
+            assert labels is None or np.array_equal(counted, label_counts(labels))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.one_of(actions, st.tuples(st.just("arrive"), st.sampled_from(FRAMES), st.integers(1, 9))), max_size=25)
+)
+def test_what_a_reader_drew_is_never_changed_by_a_prediction(steps: list[tuple[Any, ...]]) -> None:
+    reading = analysed_reading()
+    for step in steps:
+        if step[0] == "arrive":
+            _, frame, number = step
+            records = reading.records[frame]
+            edited, shown = records.edited, None if records.labels is None else records.labels.copy()
+            role = role_of(records.region or Region.MIDDLE)
+            model_id = f"{role.value}-{number}"
+            reading.set_active({**ACTIVE, role: model_id})
+            labels = np.full((ROWS, COLS), number % 4, np.uint8)
+            reading.receive_prediction(frame, Prediction(labels, model_id, records.region or Region.MIDDLE, ""))
+            assert not edited or np.array_equal(records.labels, shown)
+        elif step[0] == "undo":
+            reading.undo()
+        elif step[0] == "redo":
+            reading.redo()
+        else:
+            act(reading, step)
+
+
+def test_effects_say_what_is_to_be_kept_and_computed() -> None:
+    reading = Reading(small_study())
+    reading.set_active(ACTIVE)
+    frame = FRAMES[0]
+    reading.receive_region(frame, said(Region.BASE))
+    reading.receive_prediction(frame, predicted(frame, Region.BASE))
+    assert reading.take_effects().changed == {frame: Changed.REGION | Changed.LABELS}
+    reading.set_region(frame, Region.APEX)
+    effects = reading.take_effects()
+    assert effects.wanted == {frame: Region.APEX} and effects.regions == [frame] and effects.history
+    assert effects.drafts == []
+    reading.begin_stroke(frame, Label.LVM, 1.0, (2.0, 2.0), None)
+    reading.end_stroke()
+    effects = reading.take_effects()
+    assert effects.drafts == [frame] and effects.changed == {frame: Changed.LABELS | Changed.STATUS}
+    assert reading.take_effects().changed == {}
+
+
+def test_an_acceptance_on_its_way_holds_the_label_map() -> None:
+    reading = analysed_reading()
+    frame = FRAMES[0]
+    reading.records[frame].accepting = True
+    reading.set_active({**ACTIVE, Role.BASE: "base-9"})
+    before = reading.records[frame].labels
+    reading.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
+    assert reading.records[frame].labels is before and reading.state(frame).proposal is not None
+
+
+def test_an_accepted_frame_is_offered_a_new_prediction_and_not_given_it() -> None:
+    reading = analysed_reading()
+    frame = FRAMES[0]
+    reading.records[frame].status = ReviewStatus.ACCEPTED
+    reading.set_active({**ACTIVE, Role.BASE: "base-9"})
+    assert not reading.lacks_prediction(frame)
+    reading.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
+    state = reading.state(frame)
+    assert state.proposal is not None and np.array_equal(state.labels, model_labels("base-1", frame))
+
+
+def test_a_prediction_for_a_region_that_was_changed_meanwhile_is_only_remembered() -> None:
+    reading = Reading(small_study())
+    reading.set_active(ACTIVE)
+    frame = FRAMES[0]
+    reading.receive_region(frame, said(Region.BASE))
+    reading.set_region(frame, Region.APEX)
+    reading.receive_prediction(frame, predicted(frame, Region.BASE))
+    assert reading.state(frame).labels is None and reading.lacks_prediction(frame)
+    reading.undo()
+    assert np.array_equal(reading.state(frame).labels, model_labels("base-1", frame))
+
+
+def test_a_part_of_a_stroke_makes_no_copy_of_the_frame() -> None:
+    reading = analysed_reading()
+    frame = FRAMES[0]
+    reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0), None)
+    canvas = reading.records[frame].labels
+    for number in range(20):
+        reading.extend_stroke((10.0 + number % 5, 10.0))
+    assert reading.records[frame].labels is canvas

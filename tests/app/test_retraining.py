@@ -1,0 +1,252 @@
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmr_viewer.app.retraining import Retraining
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
+from cmr_viewer.app.training_records import Outcome
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.training_runs import TrainingRuns
+from tests.app.conftest import PHASES, FormulaFlow
+from tests.app.test_session import kept, open_whole, paint
+
+CHILD = """
+import json, os, pathlib, sys, time
+output, how, role = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+print(json.dumps({"event": "progress", "fraction": 0.5, "text": "Training"}), flush=True)
+if how == "hang":
+    (output / "half").write_text("half a model")
+    time.sleep(60)
+if how == "crash":
+    (output / "half").write_text("half a model")
+    os.abort()
+model_id = role + "-22"
+(output / "plan.json").write_text(json.dumps({"model_id": model_id, "role": role}))
+(output / "weights.safetensors").write_bytes(b"0")
+gain = 0.05 if how == "better" else 0.0
+assessment = {"role": role, "candidate_id": model_id, "active_id": role + "-1", "patients": 3, "frames": 6,
+    "measure": "Dice", "active": {"LVBP": 0.8}, "candidate": {"LVBP": 0.8 + gain}, "frame_gains": [gain] * 6}
+if how == "mute":
+    assessment = None
+print(json.dumps({"event": "done", "model_id": model_id, "folder": str(output), "assessment": assessment}))
+"""
+
+Make = Callable[..., Retraining]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(path=tmp_path / "settings.json", auto_retrain_after=0, retrain_minimum=2)
+
+
+@pytest.fixture
+def make(session: Session, settings: Settings, tmp_path: Path) -> Iterator[Make]:
+    made: list[Retraining] = []
+
+    def make_one(how: str = "better") -> Retraining:
+        def command_for(role: Role, output: Path) -> list[str]:
+            return [sys.executable, "-S", "-c", CHILD, str(output), how, role.value]
+
+        one = Retraining(session, settings, command_for=command_for, child_log=tmp_path / "training.log")
+        made.append(one)
+        return one
+
+    yield make_one
+    for one in made:
+        one.shutdown()
+
+
+def correct(qtbot: Any, session: Session, count: int = 2) -> None:
+    """Open a study, correct and accept frames of the base."""
+    open_whole(qtbot, session)
+    for phase in range(count):
+        paint(session, FrameIndex(phase, 0), Label.LVM)
+        session.accept(FrameIndex(phase, 0))
+    kept(qtbot, session)
+
+
+def ended(qtbot: Any, retraining: Retraining, act: Callable[[], None]) -> Outcome:
+    with qtbot.waitSignal(retraining.finished, timeout=20_000) as told:
+        act()
+    outcome: Outcome = told.args[0]
+    return outcome
+
+
+def staging_left(session: Session) -> list[Path]:
+    return list(session.workspace.models_folder.glob(".staging-*"))
+
+
+def test_a_better_candidate_is_promoted_and_used(
+    qtbot: Any, session: Session, make: Make, formula: FormulaFlow
+) -> None:
+    correct(qtbot, session)
+    retraining = make("better")
+    told: list[Any] = []
+    retraining.started.connect(told.append)
+    retraining.progressed.connect(lambda *args: told.append(args))
+    with qtbot.waitSignal(session.models_changed):
+        outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
+    assert outcome.promoted and outcome.model_id == "base-22" and outcome.reason.startswith("Promoted: Dice +5.0")
+    assert told[0] == "base" and (0.5, "Training") in told
+    assert not retraining.running and retraining.last_outcome is outcome
+    kept(qtbot, session)
+    assert session.registry.active(Role.BASE).model_id == "base-22" and not staging_left(session)
+    assert session.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-22"
+    (run,) = TrainingRuns(session.workspace).runs()
+    assert (run.role, run.outcome) == (Role.BASE, "promoted")
+
+
+def test_a_candidate_that_is_not_better_is_kept_aside_with_the_reason(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("same")
+    outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
+    assert outcome.kept and "not measurably better" in outcome.reason
+    kept(qtbot, session)
+    assert session.registry.active(Role.BASE).model_id == "base-1"
+    (row,) = session.registry.history(Role.BASE)
+    assert (row.kind, row.model_id, row.reason) == ("keep", "base-22", outcome.reason)
+
+
+def test_too_few_corrections_are_refused_before_anything_starts(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session, count=1)
+    retraining = make()
+    outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
+    assert outcome.refused and outcome.reason.startswith(
+        "Too few accepted corrections of region base to learn from: 1, and it takes 2."
+    )
+    kept(qtbot, session)
+    assert TrainingRuns(session.workspace).runs() == [] and not staging_left(session)
+
+
+def test_the_baseline_learns_from_corrections_of_all_regions(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session, count=1)
+    paint(session, FrameIndex(0, 3), Label.LVM)
+    session.accept(FrameIndex(0, 3))
+    kept(qtbot, session)
+    retraining = make("same")
+    outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASELINE))
+    assert outcome.kept and outcome.model_id == "baseline-22"
+
+
+def test_cancel_leaves_nothing(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("hang")
+    retraining.progressed.connect(lambda fraction, text: retraining.cancel() if text == "Training" else None)
+    outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
+    assert outcome.cancelled and not retraining.running
+    kept(qtbot, session)
+    assert not staging_left(session) and session.registry.active(Role.BASE).model_id == "base-1"
+    assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["cancelled"]
+
+
+def test_cancel_before_the_child_began(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("hang")
+
+    def start_and_cancel() -> None:
+        retraining.start(Role.BASE)
+        retraining.cancel()
+
+    assert ended(qtbot, retraining, start_and_cancel).cancelled
+    kept(qtbot, session)
+    assert not staging_left(session)
+
+
+@pytest.mark.parametrize("how", ["crash", "mute"])
+def test_a_failed_child_leaves_the_active_model(qtbot: Any, session: Session, make: Make, how: str) -> None:
+    correct(qtbot, session)
+    retraining = make(how)
+    outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
+    assert outcome.failed and "active model stays" in outcome.reason
+    kept(qtbot, session)
+    assert session.registry.active(Role.BASE).model_id == "base-1" and not staging_left(session)
+    assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["failed"]
+
+
+def test_two_trainings_do_not_run_at_once(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("hang")
+    retraining.start(Role.BASE)
+    outcome = ended(qtbot, retraining, lambda: retraining.start(Role.APEX))
+    assert outcome.refused and outcome.role is Role.APEX and retraining.role is Role.BASE
+    qtbot.waitUntil(lambda: retraining._child is not None)
+    assert ended(qtbot, retraining, retraining.cancel).cancelled
+    kept(qtbot, session)
+
+
+def test_the_program_ends_while_a_training_runs(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("hang")
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "Training"):
+        retraining.start(Role.BASE)
+    retraining.shutdown()
+    session.shutdown()
+    assert not staging_left(session)
+    assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["cancelled"]
+
+
+def test_the_program_ends_while_a_training_is_about_to_begin(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("hang")
+    retraining.start(Role.BASE)
+    retraining.shutdown()
+    session.shutdown()
+    assert not staging_left(session)
+    assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["cancelled"]
+
+
+def test_enough_corrections_begin_a_training_by_themselves(
+    qtbot: Any, session: Session, make: Make, settings: Settings
+) -> None:
+    settings.auto_retrain_after = 2
+    retraining = make("same")
+    correct(qtbot, session, count=1)
+    assert retraining.corrections_waiting(Role.BASE) == 1 and not retraining.running
+    paint(session, FrameIndex(2, 0), Label.LVM)
+    outcome = ended(qtbot, retraining, lambda: session.accept(FrameIndex(2, 0)))
+    assert outcome.kept and outcome.role is Role.BASE
+    kept(qtbot, session)
+    assert retraining.corrections_waiting(Role.BASE) == 0 and not retraining.running
+
+
+def test_accepted_predictions_are_no_corrections(qtbot: Any, session: Session, make: Make, settings: Settings) -> None:
+    settings.auto_retrain_after = 1
+    retraining = make()
+    open_whole(qtbot, session)
+    session.accept_all()
+    kept(qtbot, session)
+    assert not retraining.running and all(retraining.corrections_waiting(role) == 0 for role in Role)
+
+
+def test_roll_back_puts_the_former_model_in_service(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("better")
+    assert ended(qtbot, retraining, lambda: retraining.start(Role.BASE)).promoted
+    kept(qtbot, session)
+    with qtbot.waitSignals([retraining.rolled_back, session.models_changed]):
+        retraining.roll_back(Role.BASE)
+    kept(qtbot, session)
+    assert session.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-1"
+    with qtbot.waitSignal(session.message) as told:
+        retraining.roll_back(Role.BASE)
+    assert told.args[0] == "error" and "nothing to roll back to" in told.args[1]
+    kept(qtbot, session)
+
+
+def test_the_child_is_this_programs_train_door(
+    qtbot: Any, session: Session, settings: Settings, tmp_path: Path
+) -> None:
+    retraining = Retraining(session, settings, shipped_models=tmp_path / "models")
+    command = retraining._train_door(Role.APEX, tmp_path / "out")
+    expected = ["-m", "cmr_viewer", "train", "--workspace", str(session.workspace.folder), "--role", "apex"]
+    expected += ["--output", str(tmp_path / "out"), "--progress", "json", "--nice", "10", "--device", "auto"]
+    expected += ["--models", str(tmp_path / "models")]
+    assert command[1:] == expected, json.dumps(command)
+    retraining.shutdown()

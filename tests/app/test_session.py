@@ -1,0 +1,535 @@
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cmr_viewer.app.session import Session
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import ModelError
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.database import Workspace
+from tests.app.conftest import PHASES, SLICES, FormulaFlow, make_session, model_labels, write_model
+
+BASAL = FrameIndex(0, 0)
+MIDDLE = FrameIndex(0, 1)
+
+
+def open_whole(qtbot: Any, session: Session, name: str = "alpha") -> None:
+    """Open a study and wait until everything is computed and kept."""
+    with qtbot.waitSignal(session.analysed):
+        session.start()
+        session.open_path(Path("/nowhere") / name)
+    kept(qtbot, session)
+
+
+def kept(qtbot: Any, session: Session) -> None:
+    qtbot.waitUntil(lambda: not session.keeper.is_busy and not session.jobs.is_busy())
+
+
+def paint(session: Session, frame: FrameIndex, label: Label = Label.LVM, at: tuple[float, float] = (20, 15)) -> None:
+    session.begin_stroke(frame, label, 1.5, at)
+    session.extend_stroke((at[0], at[1] + 2))
+    session.end_stroke()
+
+
+def test_the_image_is_there_before_regions_and_masks(qtbot: Any, session: Session) -> None:
+    order: list[str] = []
+    session.study_opened.connect(lambda: order.append("opened"))
+    session.study_restored.connect(lambda: order.append("restored"))
+    session.models_changed.connect(lambda: order.append("models"))
+    session.region_changed.connect(lambda frame: order.append("region"))
+    session.labels_changed.connect(lambda frame: order.append("labels"))
+    open_whole(qtbot, session)
+    assert order[0] == "opened" and order.index("restored") < order.index("region") < order.index("labels")
+    assert order.count("region") == order.count("labels") == PHASES * SLICES
+
+
+def test_a_frame_is_classified_routed_and_segmented_with_its_reason(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    state = session.frame_state(BASAL)
+    assert (state.region, state.region_by, state.model_id) == (Region.BASE, "predicted", "base-1")
+    assert (state.status, state.edited, state.provenance) == (None, False, Provenance.AUTOMATIC)
+    assert state.reason == "The classifier says base; its specialist is in service."
+    assert np.array_equal(state.labels, model_labels("base-1", BASAL))
+
+
+def test_batches_of_results_are_told_together(qtbot: Any, session: Session) -> None:
+    batches: list[tuple[FrameIndex, ...]] = []
+    session.frames_changed.connect(batches.append)
+    open_whole(qtbot, session)
+    assert len({frame for batch in batches for frame in batch}) == PHASES * SLICES
+    assert len(batches) < 2 * PHASES * SLICES
+
+
+def test_the_shown_frame_and_its_phase_are_computed_first(qtbot: Any, session: Session, formula: FormulaFlow) -> None:
+    session.study_opened.connect(lambda: session.look_at(FrameIndex(2, 3)))
+    open_whole(qtbot, session)
+    assert formula.analysed[0][:5] == ((2, 3), (2, 0), (2, 1), (2, 2), (0, 3))
+    assert sorted(formula.analysed[0]) == sorted(session.stack.frame_indices)
+
+
+def test_a_study_that_cannot_be_loaded_leaves_the_open_one(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    with qtbot.waitSignal(session.study_failed) as told:
+        session.open_path(Path("/nowhere/broken"))
+    assert "holds no images" in told.args[0] and session.study.name == "alpha"
+
+
+def test_without_models_a_study_is_read_by_hand(qtbot: Any, session: Session, formula: FormulaFlow) -> None:
+    formula.error = ModelError("No weights.")
+    told: list[tuple[str, str]] = []
+    session.message.connect(lambda *args: told.append(args))
+    with qtbot.waitSignal(session.models_changed):
+        session.start()
+        session.open_path(Path("/nowhere/alpha"))
+    kept(qtbot, session)
+    assert told == [("warning", "No weights. Frames can be read and corrected by hand meanwhile.")]
+    assert session.models_problem == "No weights." and not session.models_ready
+    session.set_region(BASAL, Region.BASE)
+    paint(session, BASAL)
+    session.accept(BASAL)
+    kept(qtbot, session)
+    state = session.frame_state(BASAL)
+    assert (state.status, state.provenance, state.model_id) == (ReviewStatus.ACCEPTED, Provenance.MANUAL, None)
+
+
+def test_setting_a_region_routes_and_segments_the_frame_anew(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.set_region(BASAL, Region.MIDDLE)
+    state = session.frame_state(BASAL)
+    assert (state.region, state.region_by, state.model_id) == (Region.MIDDLE, "reader", "middle-1")
+    assert np.array_equal(state.labels, model_labels("base-1", BASAL)), "shown until the new one is there"
+    kept(qtbot, session)
+    assert np.array_equal(session.frame_state(BASAL).labels, model_labels("middle-1", BASAL))
+    assert session.store.regions(session.stack.stack_id) == {BASAL: Region.MIDDLE}
+
+
+def test_a_region_goes_before_the_running_analysis(qtbot: Any, session: Session, formula: FormulaFlow) -> None:
+    formula.gate = threading.Semaphore(0)
+    session.start()
+    session.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: formula.reached.is_set() and session.frame_state(BASAL).region is not None)
+    assert session.is_analysing and formula.segmented == []
+    session.set_region(FrameIndex(2, 2), Region.APEX)
+    formula.gate.release()
+    qtbot.waitUntil(lambda: session.frame_state(FrameIndex(2, 2)).labels is not None)
+    assert formula.segmented[:2] == [FrameIndex(0, 0), FrameIndex(2, 2)] and session.is_analysing
+    formula.gate.release(1000)
+    kept(qtbot, session)
+    state = session.frame_state(FrameIndex(2, 2))
+    assert state.prediction.model_id == "apex-1", "the analysis' result for the former region is not shown"
+
+
+def test_undo_of_a_region_brings_the_former_prediction_back(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.set_region(BASAL, Region.MIDDLE)
+    kept(qtbot, session)
+    assert session.undo_text == "set region Middle" and session.undo() == BASAL
+    state = session.frame_state(BASAL)
+    assert (state.region, state.region_by) == (Region.BASE, "predicted")
+    assert np.array_equal(state.labels, model_labels("base-1", BASAL))
+    session.redo()
+    assert np.array_equal(session.frame_state(BASAL).labels, model_labels("middle-1", BASAL))
+    session.undo()
+    kept(qtbot, session)
+    assert session.store.regions(session.stack.stack_id) == {}
+
+
+def test_a_region_set_on_an_edited_frame_offers_the_new_prediction(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    paint(session, BASAL)
+    mine = session.frame_state(BASAL).labels.copy()
+    with qtbot.waitSignal(session.proposal_changed):
+        session.set_region(BASAL, Region.MIDDLE)
+    state = session.frame_state(BASAL)
+    assert np.array_equal(state.labels, mine) and state.proposal.model_id == "middle-1" and state.edited
+    session.take_proposal(BASAL)
+    state = session.frame_state(BASAL)
+    assert state.proposal is None and not state.edited and state.provenance is Provenance.AUTOMATIC
+    assert np.array_equal(state.labels, model_labels("middle-1", BASAL))
+    session.undo()
+    state = session.frame_state(BASAL)
+    assert np.array_equal(state.labels, mine) and state.edited and state.proposal is not None
+
+
+def test_a_dismissed_proposal_is_not_offered_again(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    paint(session, BASAL)
+    with qtbot.waitSignal(session.proposal_changed):
+        session.set_region(BASAL, Region.MIDDLE)
+    session.dismiss_proposal(BASAL)
+    assert session.frame_state(BASAL).proposal is None
+    session.reload_models()
+    with qtbot.waitSignal(session.models_changed):
+        pass
+    kept(qtbot, session)
+    assert session.frame_state(BASAL).proposal is None
+
+
+def test_an_edit_beats_a_prediction_that_comes_later(qtbot: Any, session: Session, formula: FormulaFlow) -> None:
+    formula.gate = threading.Semaphore(0)
+    session.start()
+    session.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: formula.reached.is_set() and session.frame_state(BASAL).region is not None)
+    paint(session, BASAL)
+    mine = session.frame_state(BASAL).labels.copy()
+    assert session.frame_state(BASAL).provenance is Provenance.MANUAL
+    formula.gate.release(1000)
+    kept(qtbot, session)
+    state = session.frame_state(BASAL)
+    assert np.array_equal(state.labels, mine) and state.proposal.model_id == "base-1"
+
+
+def test_a_prediction_that_comes_during_a_stroke_does_not_touch_it(
+    qtbot: Any, session: Session, formula: FormulaFlow
+) -> None:
+    formula.gate = threading.Semaphore(0)
+    session.start()
+    session.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: formula.reached.is_set() and session.frame_state(BASAL).region is not None)
+    session.begin_stroke(BASAL, Label.RVBP, 1.0, (20.0, 15.0))
+    formula.gate.release(1000)
+    qtbot.waitUntil(lambda: session.frame_state(BASAL).proposal is not None)
+    assert session.extend_stroke((20.0, 17.0)) == (19, 22, 16, 19)
+    session.cancel_stroke()
+    state = session.frame_state(BASAL)
+    assert not state.edited and np.array_equal(state.labels, model_labels("base-1", BASAL)) and state.proposal is None
+    kept(qtbot, session)
+
+
+def test_a_stroke_paints_at_once_and_is_one_undo_step_and_one_draft(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    told: list[FrameIndex] = []
+    session.labels_changed.connect(told.append)
+    assert session.begin_stroke(BASAL, Label.LVM, 1.0, (20.0, 10.0)) == (19, 22, 9, 12)
+    assert session.extend_stroke((20.0, 12.0)) == (19, 22, 11, 14)
+    assert session.extend_stroke((20.0, 12.0)) is None
+    session.end_stroke()
+    assert told == [BASAL, BASAL] and session.undo_text == "paint LV myocardium"
+    expected = model_labels("base-1", BASAL).copy()
+    expected[20, 9:14] = Label.LVM
+    expected[19, 10:13] = expected[21, 10:13] = Label.LVM
+    state = session.frame_state(BASAL)
+    assert np.array_equal(state.labels, expected)
+    assert (state.status, state.provenance) == (ReviewStatus.DRAFT, Provenance.SEMIAUTOMATIC)
+    kept(qtbot, session)
+    (draft,) = session.store.versions(session.stack.stack_id, BASAL)
+    assert np.array_equal(draft.labels, expected) and draft.model_id == "base-1"
+    assert (draft.status, draft.region) == (ReviewStatus.DRAFT, Region.BASE)
+
+
+def test_a_stroke_that_changes_nothing_leaves_no_trace(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.begin_stroke(BASAL, Label.BACKGROUND, 1.0, (20.0, 15.0))
+    session.end_stroke()
+    state = session.frame_state(BASAL)
+    assert not state.edited and state.status is None and not session.can_undo
+    kept(qtbot, session)
+    assert session.store.latest(session.stack.stack_id) == {}
+
+
+def test_an_eraser_limited_to_a_label_spares_the_others(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    paint(session, BASAL, Label.RVBP, at=(20, 10))
+    session.begin_stroke(BASAL, Label.BACKGROUND, 30.0, (12.0, 10.0), only=Label.LVBP)
+    session.end_stroke()
+    labels = session.frame_state(BASAL).labels
+    assert not (labels == Label.LVBP).any() and (labels == Label.RVBP).any()
+    assert session.undo_text == "erase LV blood pool"
+
+
+def test_undo_to_the_prediction_makes_the_frame_unedited_also_after_opening_again(
+    qtbot: Any, session: Session, workspace: Workspace, shipped: Path, formula: FormulaFlow
+) -> None:
+    open_whole(qtbot, session)
+    paint(session, BASAL)
+    session.undo()
+    state = session.frame_state(BASAL)
+    assert not state.edited and state.status is None and np.array_equal(state.labels, model_labels("base-1", BASAL))
+    session.redo()
+    assert session.frame_state(BASAL).edited
+    session.undo()
+    session.shutdown()
+    again = make_session(workspace, shipped, formula)
+    open_whole(qtbot, again)
+    state = again.frame_state(BASAL)
+    again.shutdown()
+    assert not state.edited and state.status is None and np.array_equal(state.labels, model_labels("base-1", BASAL))
+
+
+def test_redo_of_a_stroke_starts_from_the_prediction_it_was_painted_on(
+    qtbot: Any, session: Session, shipped: Path
+) -> None:
+    open_whole(qtbot, session)
+    paint(session, BASAL)
+    painted = session.frame_state(BASAL).labels.copy()
+    session.undo()
+    kept(qtbot, session)
+    entry = session.registry.adopt(write_model(shipped.parent / "new", "base-22", Role.BASE))
+    session.registry.promote(Role.BASE, entry.model_id, "better")
+    session.reload_models()
+    with qtbot.waitSignal(session.analysed):
+        pass
+    assert np.array_equal(session.frame_state(BASAL).labels, model_labels("base-22", BASAL))
+    session.redo()
+    assert np.array_equal(session.frame_state(BASAL).labels, painted)
+    session.undo()
+    assert np.array_equal(session.frame_state(BASAL).labels, model_labels("base-22", BASAL))
+    kept(qtbot, session)
+
+
+def test_accepted_is_told_only_after_it_is_on_disk(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.accept(BASAL)
+    assert session.frame_state(BASAL).status is None
+    with qtbot.waitSignal(session.frames_accepted) as told:
+        pass
+    assert told.args[0] == (BASAL,) and session.frame_state(BASAL).status is ReviewStatus.ACCEPTED
+    (sample,) = session.store.accepted_samples(Region.BASE)
+    assert np.array_equal(sample.pixels, session.stack.frame(BASAL)) and sample.pixel_spacing_mm == (2.0, 2.0)
+    assert sample.provenance is Provenance.AUTOMATIC
+    kept(qtbot, session)
+
+
+def test_a_failed_write_does_not_show_as_accepted(
+    qtbot: Any, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_whole(qtbot, session)
+
+    def full(*_args: Any) -> None:
+        raise ModelError("The disk is full.")
+
+    monkeypatch.setattr(AnnotationStore, "save_all", full)
+    with qtbot.waitSignal(session.message) as told:
+        session.accept(BASAL)
+    assert told.args == ["error", "The disk is full."] and session.frame_state(BASAL).status is None
+    kept(qtbot, session)
+
+
+def test_a_stroke_after_accepting_makes_a_draft_again(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.accept(BASAL)
+    paint(session, BASAL)
+    kept(qtbot, session)
+    assert session.frame_state(BASAL).status is ReviewStatus.DRAFT
+    versions = session.store.versions(session.stack.stack_id, BASAL)
+    assert [v.status for v in versions] == [ReviewStatus.ACCEPTED, ReviewStatus.DRAFT]
+
+
+def test_a_slice_and_the_study_are_accepted_at_once(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.accept_slice(1)
+    kept(qtbot, session)
+    accepted = [f for f in session.stack.frame_indices if session.frame_state(f).status is ReviewStatus.ACCEPTED]
+    assert accepted == [FrameIndex(p, 1) for p in range(PHASES)]
+    session.accept_all()
+    kept(qtbot, session)
+    assert len(session.store.accepted_samples()) == PHASES * SLICES
+    assert all(len(session.store.versions(session.stack.stack_id, f)) == 1 for f in session.stack.frame_indices)
+    assert session.next_frame(BASAL) is None
+
+
+def test_a_frame_without_masks_is_not_accepted(qtbot: Any, session: Session, formula: FormulaFlow) -> None:
+    formula.error = ModelError("none")
+    with qtbot.waitSignal(session.study_restored):
+        session.open_path(Path("/nowhere/alpha"))
+    with qtbot.waitSignal(session.message) as told:
+        session.accept(BASAL)
+    assert told.args == ["warning", "Phase 1, slice 1 has no masks yet. Wait for the prediction, or draw them."]
+    kept(qtbot, session)
+
+
+def test_everything_is_there_when_the_study_is_opened_again(
+    qtbot: Any, session: Session, workspace: Workspace, shipped: Path, formula: FormulaFlow
+) -> None:
+    open_whole(qtbot, session)
+    session.set_region(BASAL, Region.MIDDLE)
+    kept(qtbot, session)
+    paint(session, BASAL)
+    paint(session, MIDDLE, Label.RVBP)
+    session.accept(MIDDLE)
+    session.accept(FrameIndex(1, 3))
+    session.set_ed(2)
+    before = {f: session.frame_state(f) for f in session.stack.frame_indices}
+    maps = {f: s.labels.copy() for f, s in before.items()}
+    session.shutdown()
+    computed = len(formula.segmented)
+
+    again = make_session(workspace, shipped, formula)
+    open_whole(qtbot, again)
+    states = {f: again.frame_state(f) for f in again.stack.frame_indices}
+    marks = (again.ed_phase, again.es_phase)
+    again.shutdown()
+    assert all(np.array_equal(states[f].labels, maps[f]) for f in maps)
+    assert all(
+        (states[f].region, states[f].region_by, states[f].edited, states[f].provenance)
+        == (before[f].region, before[f].region_by, before[f].edited, before[f].provenance)
+        for f in maps
+    )
+    accepted = {f for f, s in states.items() if s.status is ReviewStatus.ACCEPTED}
+    assert accepted == {MIDDLE, FrameIndex(1, 3)} and states[BASAL].status is ReviewStatus.DRAFT
+    assert all(s.proposal is None for s in states.values())
+    assert marks == (2, 2), "ED as marked, ES by volume"
+    assert len(formula.segmented) == computed, "nothing is computed anew"
+
+
+def test_an_analysis_that_was_cut_short_goes_on_where_it_was(
+    qtbot: Any, session: Session, workspace: Workspace, shipped: Path, formula: FormulaFlow
+) -> None:
+    formula.gate = threading.Semaphore(3)
+    session.start()
+    session.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: len(formula.segmented) == 3)
+    qtbot.waitUntil(lambda: len(session.store.predictions(session.stack.stack_id)) == 3)
+    formula.gate.release(1)
+    session.close_study()
+    session.shutdown()
+    formula.gate = None
+    done = set(formula.segmented[:3])
+    formula.segmented.clear()
+    again = make_session(workspace, shipped, formula)
+    open_whole(qtbot, again)
+    again.shutdown()
+    assert len(formula.analysed) == 1 and done.isdisjoint(formula.segmented)
+    assert len(done) + len(formula.segmented) >= PHASES * SLICES
+
+
+def test_measures_follow_each_stroke(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    qtbot.waitUntil(lambda: session.ed_phase is not None)
+    counts = [
+        sum(int((model_labels(m, FrameIndex(p, 0)) == 1).sum()) for m in ("base-1", "middle-1", "middle-1", "apex-1"))
+        for p in range(PHASES)
+    ]
+    values = session.measures.values
+    assert (session.ed_phase, session.es_phase) == (0, 2)
+    assert values["lv_edv_ml"] == pytest.approx(counts[0] * 0.04)
+    assert values["lv_esv_ml"] == pytest.approx(counts[2] * 0.04)
+    with qtbot.waitSignal(session.measures_changed):
+        session.begin_stroke(BASAL, Label.LVBP, 0.4, (23.0, 19.0))
+    assert session.measures.values["lv_edv_ml"] == pytest.approx((counts[0] + 1) * 0.04)
+    session.end_stroke()
+    session.undo()
+    assert session.measures.values["lv_edv_ml"] == pytest.approx(counts[0] * 0.04)
+    kept(qtbot, session)
+
+
+def test_marked_phases_are_kept_and_told(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    with qtbot.waitSignal(session.phase_marks_changed):
+        session.set_ed(1)
+    session.set_es(0)
+    kept(qtbot, session)
+    assert (session.ed_phase, session.es_phase) == (1, 0) == session.store.phase_marks(session.stack.stack_id)
+    with qtbot.waitSignal(session.message) as told:
+        session.set_es(7)
+    assert told.args == ["error", "Phase 8 is not in this study of 3 phases."]
+    session.set_ed(None)
+    assert session.ed_phase == 0
+    kept(qtbot, session)
+
+
+def test_masks_are_copied_towards_the_apex(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    assert session.copy_to_next_slice(BASAL) == MIDDLE
+    state = session.frame_state(MIDDLE)
+    assert np.array_equal(state.labels, model_labels("base-1", BASAL)) and state.edited
+    assert session.undo_text == "copy from slice 1" and session.undo() == MIDDLE
+    assert np.array_equal(session.frame_state(MIDDLE).labels, model_labels("middle-1", MIDDLE))
+    assert session.copy_to_next_slice(FrameIndex(0, SLICES - 1)) is None
+    kept(qtbot, session)
+
+
+def test_a_label_is_cleared_and_comes_back(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    session.clear_label(BASAL, Label.LVBP)
+    assert not session.frame_state(BASAL).labels.any()
+    session.undo()
+    assert np.array_equal(session.frame_state(BASAL).labels, model_labels("base-1", BASAL))
+    kept(qtbot, session)
+
+
+def test_a_promoted_specialist_segments_unedited_frames_of_its_region_anew(
+    qtbot: Any, session: Session, shipped: Path, formula: FormulaFlow
+) -> None:
+    open_whole(qtbot, session)
+    paint(session, BASAL)
+    session.accept(FrameIndex(1, 0))
+    kept(qtbot, session)
+    mine = session.frame_state(BASAL).labels.copy()
+    entry = session.registry.adopt(write_model(shipped.parent / "new", "base-22", Role.BASE))
+    session.registry.promote(Role.BASE, entry.model_id, "better")
+    formula.segmented.clear()
+    with qtbot.waitSignal(session.analysed):
+        session.reload_models()
+    kept(qtbot, session)
+    assert formula.segmented == [FrameIndex(2, 0)]
+    assert session.frame_state(FrameIndex(2, 0)).prediction.model_id == "base-22"
+    assert np.array_equal(session.frame_state(BASAL).labels, mine)
+    assert session.frame_state(FrameIndex(1, 0)).status is ReviewStatus.ACCEPTED
+    assert session.frame_state(FrameIndex(1, 0)).prediction.model_id == "base-1"
+
+
+def test_models_that_cannot_be_loaded_anew_leave_the_old_ones(
+    qtbot: Any, session: Session, formula: FormulaFlow
+) -> None:
+    open_whole(qtbot, session)
+    formula.error = ModelError("Damaged.")
+    with qtbot.waitSignal(session.message) as told:
+        session.reload_models()
+    assert told.args == ["warning", "Damaged."] and session.models_ready
+    session.set_region(BASAL, Region.APEX)
+    kept(qtbot, session)
+    assert session.frame_state(BASAL).prediction.model_id == "apex-1"
+
+
+def test_another_study_is_opened_in_place_of_the_first(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session, "alpha")
+    paint(session, BASAL)
+    with qtbot.waitSignal(session.analysed):
+        session.open_path(Path("/nowhere/beta"))
+    assert session.study.name == "beta" and not session.can_undo and not session.frame_state(BASAL).edited
+    kept(qtbot, session)
+    assert [row.name for row in session.studies] == ["beta", "alpha"]
+    assert [row.drafts for row in session.studies] == [0, 1]
+    with qtbot.waitSignal(session.study_closed):
+        session.close_study()
+    assert session.study is None and session.measures.values["lv_edv_ml"] is None
+
+
+def test_a_stroke_that_was_not_ended_is_kept_when_the_study_closes(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    stack_id = session.stack.stack_id
+    session.begin_stroke(BASAL, Label.LVM, 1.0, (20.0, 15.0))
+    session.close_study()
+    kept(qtbot, session)
+    assert session.store.latest(stack_id)[BASAL].status is ReviewStatus.DRAFT
+
+
+def test_the_next_frame_is_the_least_certain_of_ed_and_es(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    assert session.next_frame(None) == FrameIndex(0, 0)
+    assert session.next_frame(FrameIndex(0, 0)) == FrameIndex(2, 0)
+    assert "70 % certain" in session.next_reason(None)
+
+
+def test_opening_can_be_cancelled(qtbot: Any, session: Session) -> None:
+    with qtbot.waitSignal(session.study_failed) as told:
+        session.open_path(Path("/nowhere/alpha"))
+        session.jobs.cancel("open")
+    assert told.args[0] == "Opening the study was cancelled." and session.study is None
+
+
+def test_names_of_studies_stay_out_of_the_log(qtbot: Any, session: Session, caplog: pytest.LogCaptureFixture) -> None:
+    from cmr_viewer.app.private_log import PrivateFormatter
+
+    with qtbot.waitSignal(session.study_failed):
+        session.open_path(Path("/nowhere/Doe^Jane/broken"))
+    open_whole(qtbot, session, "Doe^John")
+    text = "\n".join(PrivateFormatter("%(message)s").format(record) for record in caplog.records)
+    assert "failed" in text and "Doe" not in text

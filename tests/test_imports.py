@@ -1,0 +1,89 @@
+"""What may import what, beyond the layers that import-linter holds."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "cmr_viewer"
+
+
+def imports_of(file: Path) -> Iterator[tuple[str, int]]:
+    """Names of all modules that a file imports, wherever in it, each with its line."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def loaded_by(module: str) -> set[str]:
+    """Top-level names of all modules that a fresh Python has loaded after importing one."""
+    code = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def offences(files: Iterator[Path], forbidden: tuple[str, ...], allowed: tuple[str, ...] = ()) -> list[str]:
+    """Imports of forbidden packages, as `file:line name`."""
+    return [
+        f"{file.relative_to(ROOT)}:{line} {name}"
+        for file in files
+        for name, line in imports_of(file)
+        if name.partition(".")[0] in forbidden and not any(f"{name}.".startswith(f"{start}.") for start in allowed)
+    ]
+
+
+@pytest.mark.parametrize(
+    "module", ["cmr_viewer", "cmr_viewer.__main__", "cmr_viewer.pipeline", "cmr_viewer.app.session"]
+)
+def test_import_loads_neither_torch_nor_widgets(module: str) -> None:
+    assert not loaded_by(module) & {"torch", "pyqtgraph", "monai"}
+
+
+def test_the_window_is_imported_without_torch() -> None:
+    loaded = loaded_by("cmr_viewer.ui.main_window")
+    assert "PySide6" in loaded
+    assert not loaded & {"torch", "monai", "SimpleITK"}
+
+
+@pytest.mark.parametrize("module", ["cmr_viewer", "cmr_viewer.__main__"])
+def test_the_command_line_starts_without_numpy_and_qt(module: str) -> None:
+    assert not loaded_by(module) & {"numpy", "scipy", "skimage", "PySide6", "sqlalchemy"}
+
+
+def test_app_uses_qtcore_only() -> None:
+    assert offences((PACKAGE / "app").rglob("*.py"), ("PySide6", "pyqtgraph"), allowed=("PySide6.QtCore",)) == []
+
+
+def test_nothing_pickles() -> None:
+    assert offences(PACKAGE.rglob("*.py"), ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve")) == []
+
+
+def test_packages_hold_a_docstring_and_no_reexports() -> None:
+    for file in PACKAGE.glob("*/__init__.py"):
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        assert len(body) == 1, f"{file.relative_to(ROOT)} holds more than a docstring"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from PySide6 import QtWidgets", ["PySide6.QtWidgets"]),
+        ("from PySide6.QtCore import QObject", ["PySide6.QtCore.QObject"]),
+        ("def f():\n    import pickle as p, os", ["pickle", "os"]),
+    ],
+)
+def test_imports_are_found_wherever_they_stand(tmp_path: Path, source: str, expected: list[str]) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source, encoding="utf-8")
+    assert [name for name, _ in imports_of(file)] == expected

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cmr_viewer import __version__
-from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.errors import in_one_line
 from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
 
 ROLES = ("classifier", "baseline", "base", "middle", "apex")
@@ -37,24 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pydicom").setLevel(logging.ERROR)
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its errors are raised as well, and told once
     try:
         return _go(door, arguments)
     except (Exception, KeyboardInterrupt) as error:  # the outermost boundary: one line for people, all with --debug
         if arguments.debug:
             raise
-        print(f"cmr-viewer: {_in_one_line(error)}", file=sys.stderr)
+        print(f"cmr-viewer: {in_one_line(error)}", file=sys.stderr)
         return 1
-
-
-def _in_one_line(error: BaseException) -> str:
-    if isinstance(error, CmrViewerError):
-        return " ".join(str(error).split())
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped."
-    if isinstance(error, MemoryError):
-        return "there is not enough memory. Close other programs, or give fewer inputs at once."
-    text = " ".join(str(error).split())
-    return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it says."
 
 
 def _go(door: str, arguments: argparse.Namespace) -> int:
@@ -141,6 +131,7 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, metavar="X", help="at the start")
     parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
     parser.add_argument("--progress", choices=("text", "json"), default="text", help="how progress is told")
+    parser.add_argument("--end-with-input", action="store_true", help="stop training when standard input ends")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
     _service_options(parser)
 

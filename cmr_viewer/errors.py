@@ -49,3 +49,18 @@ class WorkspaceInUseError(StoreError):
 
 class TrainingError(CmrViewerError):
     """Training cannot start or go on."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says, on one line for a reader; an error that nobody thought of says so."""
+    text = " ".join(str(error).split())
+    if isinstance(error, CmrViewerError):
+        return text
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory. Close other programs, or give fewer inputs at once."
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}."
+    return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it says."

@@ -56,8 +56,13 @@ def load_classifier(folder: Path, device: torch.device) -> RegionClassifier:
         ModelError: It is none, or cannot be read.
     """
     plan = read_plan(folder)
-    if plan.role is not Role.CLASSIFIER or plan.architecture not in CLASSIFIERS:
+    if plan.role is not Role.CLASSIFIER:
         raise ModelError(f"The model in {folder} is no region classifier but {plan.role.text.lower()}.")
-    network = build(plan.architecture, {"classes": len(REGIONS), **plan.options})
+    if plan.architecture not in CLASSIFIERS:
+        raise ModelError(
+            f"The model in {folder} needs the network {plan.architecture!r}, and this version classifies with "
+            f"{', '.join(CLASSIFIERS)} only."
+        )
+    network = build(plan.architecture, {**plan.options, "classes": len(REGIONS)})
     load_weights(network, folder / WEIGHTS_FILE)
     return RegionClassifier(plan, network, device)

@@ -13,7 +13,7 @@ from typing import Any
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Region, reference_regions
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.doors.service import make_output_folder, models_in
-from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
+from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, in_one_line
 from cmr_viewer.evaluate.by_region import (
     FrameScore,
     accuracy,
@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> int:
             labelled = source.read()
         except (LoadError, LabelMapError, GeometryError) as error:
             failed += 1
-            print(f"cmr-viewer evaluate: {error}", file=sys.stderr)
+            print(f"cmr-viewer evaluate: {in_one_line(error)}", file=sys.stderr)
             continue
         truth, found, frames = evaluate_stack(labelled, source, models, arguments.routing)
         scores += frames

@@ -11,7 +11,7 @@ from cmr_viewer import __version__
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import Study
 from cmr_viewer.doors.service import Analysis, analyse_stack, make_output_folder, models_in
-from cmr_viewer.errors import CmrViewerError, LoadError
+from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.load.nifti import write_nifti_labels
 from cmr_viewer.load.study import open_study, study_name
 from cmr_viewer.pipeline import Models
@@ -45,14 +45,11 @@ def run(arguments: Namespace) -> int:
             taken[name] = path
             folder = arguments.output / name
             segment_one(path, folder, models, baseline_only=arguments.routing == "baseline")
-        except CmrViewerError as error:
+        except Exception as error:  # noqa: BLE001 - each input is a job of its own, and the others go on
             failed += 1
-            print(f"cmr-viewer segment: {error}", file=sys.stderr, flush=True)
+            where = "" if isinstance(error, CmrViewerError) else f"{path}: "
+            print(f"cmr-viewer segment: {where}{in_one_line(error)}", file=sys.stderr, flush=True)
             _log.debug("segment failed", exc_info=True)
-        except OSError as error:
-            failed += 1
-            where = f": {error.filename}" if error.filename else ""
-            print(f"cmr-viewer segment: {path}: {error.strerror or error}{where}", file=sys.stderr, flush=True)
         else:
             print(folder, flush=True)
     return 1 if failed else 0

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from cmr_viewer import __version__
 from cmr_viewer.domain.role import Role
 from cmr_viewer.doors.retrain import retrain
 from cmr_viewer.doors.service import make_output_folder
-from cmr_viewer.errors import CmrViewerError, TrainingError
+from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.train.fit import train_model
@@ -76,20 +77,29 @@ def run(arguments: Namespace) -> int:
     """
     if arguments.nice and hasattr(os, "nice"):
         os.nice(arguments.nice)
+    if arguments.end_with_input:
+        threading.Thread(target=_end_with_input, name="cmr-viewer-input", daemon=True).start()
     as_json = arguments.progress == "json"
     progress = json_progress() if as_json else text_progress()
     try:
         done = _from_workspace(arguments, progress) if arguments.workspace else _from_data(arguments, progress)
-    except CmrViewerError as error:
+    except (CmrViewerError, OSError) as error:
         if not as_json:
             raise
-        json_line({"event": "error", "message": str(error)})
+        json_line({"event": "error", "message": in_one_line(error)})
         return 1
     if as_json:
         json_line({"event": "done", **done})
     else:
         print(f"{done['model_id']} is in {done['folder']}.")
     return 0
+
+
+def _end_with_input() -> None:
+    """End the process when standard input ends: whoever asked for the training is gone, and nobody would take it."""
+    while sys.stdin.readline():
+        pass
+    os._exit(1)
 
 
 def _spec_of(arguments: Namespace) -> TrainingSpec:
@@ -107,15 +117,21 @@ def _spec_of(arguments: Namespace) -> TrainingSpec:
     return default_spec(Role(arguments.role), **given)
 
 
+def _new_folder(arguments: Namespace) -> Path:
+    """The folder of the model that is to be trained, made before any work is done for it."""
+    folder: Path = arguments.output.resolve()
+    make_output_folder(folder)
+    if any(folder.iterdir()):
+        raise TrainingError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
+    return folder
+
+
 def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     if not arguments.data:
         raise TrainingError("Name the data to train on with --data, or a workspace with --workspace.")
     spec = _spec_of(arguments)
     device = choose_device(arguments.device)
-    folder: Path = arguments.output
-    make_output_folder(folder)
-    if any(folder.iterdir()):
-        raise TrainingError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
+    folder = _new_folder(arguments)
     samples, patients = read_samples(arguments.data, spec.grid, held_out=False, progress=part(progress, 0.0, 0.05))
     origin = {
         "data": [path.name for path in arguments.data],
@@ -142,8 +158,7 @@ def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     if arguments.role is None:
         raise TrainingError("Say which model to retrain with --role.")
     role = Role(arguments.role)
-    folder: Path = arguments.output
-    make_output_folder(folder)
+    folder = _new_folder(arguments)
     assessment = retrain(
         arguments.workspace,
         role,

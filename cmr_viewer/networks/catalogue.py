@@ -29,5 +29,5 @@ def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
         raise ModelError(f"The network {architecture!r} is not known; this version has {known}.")
     try:
         return constructor(**options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"The network {architecture!r} cannot be built with {dict(options)}: {error}.") from error

@@ -35,6 +35,8 @@ class UNet2d(nn.Module):
 
     def __init__(self, widths: Sequence[int] = (24, 48, 96, 192, 256), outputs: int = 4, supervised: int = 3) -> None:
         super().__init__()
+        if len(widths) < 2 or outputs < 1 or supervised < 1:
+            raise ValueError(f"{len(widths)} stages, {outputs} outputs and {supervised} supervised make no U-Net")
         self.stages = nn.ModuleList()
         inputs = 1
         for depth, width in enumerate(widths):

@@ -11,7 +11,7 @@ from cmr_viewer.errors import ModelError
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's weights; kernels and matrices as float16, the small rest as it is.
+    """Write a network's weights; kernels and matrices as float16 where they fit, the small rest as it is.
 
     Running statistics and biases stay in single precision, because they can lie outside what float16 holds and weigh
     next to nothing.
@@ -19,8 +19,10 @@ def save_weights(network: nn.Module, path: Path) -> None:
     tensors: dict[str, Tensor] = {}
     for name, tensor in network.state_dict().items():
         small = tensor.detach().cpu().contiguous()
-        tensors[name] = small.half() if small.is_floating_point() and small.ndim >= 2 else small.clone()
-    safetensors.torch.save_file(tensors, path)
+        halved = small.half() if small.is_floating_point() and small.ndim >= 2 else None
+        fits = halved is not None and bool(torch.isfinite(halved).all())
+        tensors[name] = halved if halved is not None and fits else small.clone()
+    path.write_bytes(safetensors.torch.save(tensors))  # save_file would make a file that its owner alone may read
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

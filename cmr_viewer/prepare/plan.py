@@ -7,6 +7,7 @@ needed to run the model.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ PLAN_FILE = "plan.json"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.md"
 PLAN_FORMAT = 1
+_NEEDED = ("model_id", "role", "architecture", "options", "spacing_mm", "rows", "cols")
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,24 @@ def read_plan(folder: Path) -> Plan:
         raise ModelError(f"The plan of the model in {folder} cannot be read: {error}.") from error
     if not isinstance(values, dict) or values.pop("format", None) != PLAN_FORMAT:
         raise ModelError(f"The plan in {path} is of a format that this version does not know.")
+    missing = [name for name in _NEEDED if name not in values]
+    if missing:
+        raise ModelError(f"The plan in {path} is not complete: it has no {', '.join(missing)}.")
     try:
         plan = Plan(**{**values, "role": Role(values["role"])})
-    except (TypeError, KeyError, ValueError) as error:
-        raise ModelError(f"The plan in {path} is not complete: {error}.") from error
-    if plan.spacing_mm <= 0 or plan.rows < 1 or plan.cols < 1:
-        raise ModelError(f"The plan in {path} has no usable grid.")
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"The plan in {path} cannot be understood: {error}.") from error
+    _check(plan, path)
     return plan
+
+
+def _check(plan: Plan, path: Path) -> None:
+    """Raise ModelError unless what a plan holds is of the right kind; JSON may hold anything under any name."""
+    texts = (plan.model_id, plan.architecture, plan.created_at)
+    mappings = (plan.options, plan.training, plan.figures)
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, dict) for one in mappings):
+        raise ModelError(f"The plan in {path} holds something of the wrong kind. Copy the model folder again.")
+    numbers = (plan.spacing_mm, plan.rows, plan.cols)
+    whole = all(type(count) is int and count >= 1 for count in (plan.rows, plan.cols))
+    if not whole or not all(isinstance(n, int | float) and isfinite(n) and n > 0 for n in numbers):
+        raise ModelError(f"The plan in {path} has no usable grid: {plan.rows} x {plan.cols} of {plan.spacing_mm} mm.")

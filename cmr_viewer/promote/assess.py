@@ -1,5 +1,6 @@
 """How a candidate does beside the active model, on frames of patients that neither was trained on here."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -51,7 +52,7 @@ class Assessment:
             ModelError: Something is missing or of the wrong kind.
         """
         try:
-            return Assessment(
+            read = Assessment(
                 role=Role(values["role"]),
                 candidate_id=str(values["candidate_id"]),
                 active_id=str(values["active_id"]),
@@ -64,6 +65,10 @@ class Assessment:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"The candidate's figures cannot be read: {error!r}.") from error
+        numbers = (*read.active.values(), *read.candidate.values(), *read.frame_gains)
+        if len(read.frame_gains) != read.frames or not all(math.isfinite(number) for number in numbers):
+            raise ModelError("The candidate's figures cannot be read: they are not one number for each frame.")
+        return read
 
 
 def assess_label_maps(

@@ -55,7 +55,7 @@ def decide(assessment: Assessment) -> Decision:
     worst = max(losses, key=lambda name: losses[name], default=None)
     if worst is not None and losses[worst] > MAX_LABEL_LOSS:
         return Decision(False, f"Kept the active model: {worst} loses {100 * losses[worst]:.1f} points; {change}.")
-    if gain < MIN_GAIN or gain <= error:
+    if not (gain >= MIN_GAIN and gain > error):
         return Decision(False, f"Kept the active model: the candidate is not measurably better; {change}.")
     return Decision(True, f"Promoted: {change}.")
 

@@ -1,19 +1,30 @@
 """Where the heart is in a stack, so that the grid can be laid around it."""
 
+import math
+
 import numpy as np
 
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
 from cmr_viewer.segment.segmenter import Segmenter
 
-WIDE_GRID = Grid(1.5, 256, 256)
-"""384 mm across: more than the field of view of a short-axis cine."""
+FIELD_OF_VIEW_MM = 384.0
+"""Width of the grid to look on: more than the field of view of a short-axis cine."""
+
+GRID_MULTIPLE = 32
+"""Rows and columns of the wide grid are a multiple of this, so that every network can halve it."""
 
 SEARCHED_LEVELS = (0.3, 0.45, 0.6)
 """Where in the stack to look, from base 0 to apex 1: levels that show both ventricles."""
 
 SMALLEST_HEART_MM2 = 400.0
 """What is smaller in a searched frame is no heart."""
+
+
+def wide_grid(spacing_mm: float) -> Grid:
+    """A grid over the whole field of view, at the spacing that a model was trained on."""
+    count = GRID_MULTIPLE * math.ceil(FIELD_OF_VIEW_MM / spacing_mm / GRID_MULTIPLE)
+    return Grid(spacing_mm, count, count)
 
 
 def heart_centre(stack: Stack, segmenter: Segmenter) -> tuple[float, float]:
@@ -31,7 +42,7 @@ def heart_centre(stack: Stack, segmenter: Segmenter) -> tuple[float, float]:
     spacing = working_spacing_mm(stack.geometry)
     middle = frame_centre(rows, cols)
     levels = sorted({round(level * (stack.slices - 1)) for level in SEARCHED_LEVELS})
-    place = Placement(WIDE_GRID, (rows, cols), spacing, middle)
+    place = Placement(wide_grid(segmenter.plan.spacing_mm), (rows, cols), spacing, middle)
     found = segmenter.predict([(stack.frame(FrameIndex(0, s)), place) for s in levels])
     smallest = SMALLEST_HEART_MM2 / (spacing[0] * spacing[1])
     centres = [np.argwhere(labels > 0).mean(axis=0) for labels in found if np.count_nonzero(labels) >= smallest]

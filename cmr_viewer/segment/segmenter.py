@@ -70,8 +70,18 @@ def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
         ModelError: It is none, or cannot be read.
     """
     plan = read_plan(folder)
-    if plan.role is Role.CLASSIFIER or plan.architecture not in SEGMENTERS:
+    if plan.role is Role.CLASSIFIER:
         raise ModelError(f"The model in {folder} is no segmentation model but {plan.role.text.lower()}.")
+    if plan.architecture not in SEGMENTERS:
+        raise ModelError(
+            f"The model in {folder} needs the network {plan.architecture!r}, and this version segments with "
+            f"{', '.join(SEGMENTERS)} only."
+        )
     network = build(plan.architecture, plan.options)
+    multiple = getattr(network, "multiple", 1)
+    if plan.rows % multiple or plan.cols % multiple:
+        raise ModelError(
+            f"The model in {folder} cannot run: its grid of {plan.rows} x {plan.cols} is no multiple of {multiple}."
+        )
     load_weights(network, folder / WEIGHTS_FILE)
     return Segmenter(plan, network, device)

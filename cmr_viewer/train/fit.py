@@ -1,5 +1,6 @@
 """Fit a network to samples, and write the model folder."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,7 +22,7 @@ from cmr_viewer.networks.catalogue import build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.unet import UNet2d
 from cmr_viewer.networks.weights import load_weights, save_weights
-from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan
+from cmr_viewer.prepare.plan import CARD_FILE, PLAN_FILE, WEIGHTS_FILE, Plan, read_plan
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.train.augment import Augmentation, augment_batch
 from cmr_viewer.train.card import card_text
@@ -31,6 +31,7 @@ from cmr_viewer.train.samples import Sample
 from cmr_viewer.train.sampling import specialist_weights
 from cmr_viewer.train.spec import TrainingSpec
 
+LOSSES_FILE = "losses.json"
 CLASSIFIER_MINIMUM_ZOOM = 0.85
 """A classifier must see how large the heart is in the frame; segmentation need not."""
 
@@ -163,15 +164,18 @@ def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
     """Write plan, weights, card and losses of a trained network into a new or empty folder.
 
     Raises:
-        TrainingError: The folder cannot be written.
+        TrainingError: The folder cannot be written; then nothing of the model is left in it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(fitted.network, folder / WEIGHTS_FILE)
-        (folder / "losses.json").write_text(json.dumps([round(float(x), 4) for x in fitted.losses]), encoding="utf-8")
+        (folder / LOSSES_FILE).write_text(json.dumps([round(float(x), 4) for x in fitted.losses]), encoding="utf-8")
         (folder / CARD_FILE).write_text(card_text(plan), encoding="utf-8")
         plan.write(folder)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        for name in (PLAN_FILE, WEIGHTS_FILE, CARD_FILE, LOSSES_FILE):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
         raise TrainingError(f"The trained model cannot be written to {folder}: {error}.") from error
 
 

@@ -69,6 +69,10 @@ class TrainingSpec:
         for name in ("rows", "cols", "iterations", "batch", "seed"):
             if type(getattr(self, name)) is not int:
                 raise TrainingError(f"{name} of a training must be a whole number, not {getattr(self, name)!r}.")
+        if not isinstance(self.options, Mapping):
+            raise TrainingError(f"options of a training must be named values, not {self.options!r}.")
+        if self.weight_decay < 0 or self.shift_px < 0:
+            raise TrainingError("weight_decay and shift_px of a training must not be negative.")
         if self.iterations < 1 or self.batch < 1 or self.learning_rate <= 0 or self.spacing_mm <= 0:
             raise TrainingError("Iterations, batch, learning rate and spacing of a training must be positive.")
         if not 0 < self.focus_share <= 1:

@@ -1,0 +1,187 @@
+# ruff: noqa: E501 - one row per action reads as a table
+"""The one table of what a reader can do: menus, buttons, keys, tips and the sheet of keys are made from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+
+from cmr_viewer.ui.theme import icon
+
+
+class When(Enum):
+    """What must be so for an action to be possible."""
+
+    ALWAYS = "always"
+    STUDY = "a study is open"
+    MASK = "the frame has a label map"
+    REGION = "the frame has a region"
+    UNDO = "there is something to undo"
+    REDO = "there is something to redo"
+    PROPOSAL = "a new prediction is offered for the frame"
+    IDLE = "no training runs"
+    TRAINING = "a training runs"
+
+
+class Menu(Enum):
+    """The menus, in their order."""
+
+    FILE = "&File"
+    EDIT = "&Edit"
+    GO = "&Go"
+    VIEW = "&View"
+    REVIEW = "&Review"
+    MODELS = "&Models"
+    HELP = "&Help"
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing that a reader can do.
+
+    Attributes:
+        id: What code and settings call it.
+        text: What the menu says.
+        keys: Its keys as Qt's portable text, the one that is shown first.
+        tip: What it does, in a sentence.
+        menu: The menu that holds it.
+        when: What must be so for it to be possible.
+        icon: Name in `resources/icons`, or empty.
+        checkable: Whether it is on or off.
+        section: Actions of a menu with the same section stand together.
+        short: What a button says; empty for the menu's text.
+    """
+
+    id: str
+    text: str
+    keys: tuple[str, ...]
+    tip: str
+    menu: Menu
+    when: When = When.STUDY
+    icon: str = ""
+    checkable: bool = False
+    section: int = 0
+    short: str = ""
+
+
+_A = ActionSpec
+
+# fmt: off
+ACTIONS: tuple[ActionSpec, ...] = (
+    _A("open_folder", "Open &folder…", ("Ctrl+O",), "Open a folder of DICOM files", Menu.FILE, When.ALWAYS, "folder", short="Folder"),
+    _A("open_file", "Open f&ile…", ("Ctrl+Shift+O",), "Open a NIfTI, MHA or NRRD file", Menu.FILE, When.ALWAYS, "file", short="File"),
+    _A("open_demo", "Open the &demo study", (), "Open the study that comes with the program", Menu.FILE, When.ALWAYS, "demo", short="Demo"),
+    _A("export_labels", "&Export label maps…", ("Ctrl+E",), "Write the label maps as NIfTI on the grid of the input", Menu.FILE, icon="export", section=1),
+    _A("close_study", "&Close study", ("Ctrl+W",), "Close the study; everything is kept", Menu.FILE, section=1),
+    _A("settings", "&Settings…", ("Ctrl+,",), "Colours, reader's name and retraining", Menu.FILE, When.ALWAYS, "settings", section=2),
+    _A("quit", "&Quit", ("Ctrl+Q",), "Close the program; everything is kept", Menu.FILE, When.ALWAYS, section=2),
+    _A("undo", "&Undo", ("Ctrl+Z",), "Take the last change back", Menu.EDIT, When.UNDO, "undo"),
+    _A("redo", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make the change again that was taken back", Menu.EDIT, When.REDO, "redo"),
+    _A("brush", "&Brush", ("B",), "Paint with the mouse; right button erases. Off: left button moves the frame", Menu.EDIT, icon="brush", checkable=True, section=1, short="Brush"),
+    _A("label_lvbp", "Paint &LV blood pool", ("1",), "Paint LV blood pool", Menu.EDIT, checkable=True, section=1, short="LV pool"),
+    _A("label_lvm", "Paint LV &myocardium", ("2",), "Paint LV myocardium", Menu.EDIT, checkable=True, section=1, short="Myocardium"),
+    _A("label_rvbp", "Pai&nt RV blood pool", ("3",), "Paint RV blood pool", Menu.EDIT, checkable=True, section=1, short="RV pool"),
+    _A("label_erase", "&Erase", ("0",), "Erase with the left button", Menu.EDIT, icon="eraser", checkable=True, section=1, short="Erase"),
+    _A("brush_smaller", "&Smaller brush", ("[",), "Make the brush smaller", Menu.EDIT, section=2),
+    _A("brush_larger", "L&arger brush", ("]",), "Make the brush larger", Menu.EDIT, section=2),
+    _A("copy_to_next_slice", "&Copy to next slice", ("C",), "Copy the label map to the next slice towards the apex, and go there", Menu.EDIT, When.MASK, "copy", section=3),
+    _A("clear_frame", "Clear the &frame", ("Del",), "Remove every label of the frame", Menu.EDIT, When.MASK, "trash", section=3),
+    _A("slice_up", "Slice towards &base", ("Up",), "Go one slice towards the base", Menu.GO),
+    _A("slice_down", "Slice towards &apex", ("Down",), "Go one slice towards the apex", Menu.GO),
+    _A("phase_previous", "&Previous phase", ("Left",), "Go one phase back", Menu.GO, icon="chevron_left"),
+    _A("phase_next", "&Next phase", ("Right",), "Go one phase on", Menu.GO, icon="chevron_right"),
+    _A("play", "P&lay cine", ("Space", "P"), "Play the slice through the cardiac cycle at its true speed", Menu.GO, icon="play", checkable=True, section=1),
+    _A("go_ed", "Go to &end-diastole", ("D",), "Go to end-diastole", Menu.GO, section=2),
+    _A("go_es", "Go to end-&systole", ("S",), "Go to end-systole", Menu.GO, section=2),
+    _A("set_ed", "This phase &is end-diastole", ("Alt+D",), "Set end-diastole to this phase", Menu.GO, section=3),
+    _A("set_es", "This phase is end-s&ystole", ("Alt+S",), "Set end-systole to this phase", Menu.GO, section=3),
+    _A("hide_masks", "&Hide masks", ("H",), "Hide or show outlines and fills", Menu.VIEW, icon="eye", checkable=True),
+    _A("exact_edges", "E&xact pixel edges", ("X",), "Draw outlines along the edges of the pixels instead of smooth", Menu.VIEW, checkable=True, short="Pixel edges"),
+    _A("zoom_heart", "&Zoom to the heart", ("Z",), "Zoom to what moves", Menu.VIEW, icon="heart_zoom", section=1),
+    _A("zoom_fit", "Whole &frame", ("F",), "Show the whole frame", Menu.VIEW, icon="fit", section=1),
+    _A("zoom_in", "Zoom &in", ("Ctrl++", "Ctrl+="), "Zoom in", Menu.VIEW, section=1),
+    _A("zoom_out", "Zoom &out", ("Ctrl+-",), "Zoom out", Menu.VIEW, section=1),
+    _A("window_auto", "&Window and level from the study", ("W",), "Set window and level back to what suits the study", Menu.VIEW, icon="contrast", section=1),
+    _A("grid", "&Grid of all phases", ("G",), "Thumbnails: all phases as a grid, or the slices of this phase as a strip", Menu.VIEW, icon="grid", checkable=True, section=2),
+    _A("full_screen", "F&ull screen", ("F11",), "Fill the screen", Menu.VIEW, When.ALWAYS, checkable=True, section=2),
+    _A("region_base", "Region: &base", ("Shift+1",), "This frame is base: its specialist segments it", Menu.REVIEW),
+    _A("region_middle", "Region: &middle", ("Shift+2",), "This frame is middle: its specialist segments it", Menu.REVIEW),
+    _A("region_apex", "Region: &apex", ("Shift+3",), "This frame is apex: its specialist segments it", Menu.REVIEW),
+    _A("region_non_cardiac", "Region: &non-cardiac", ("Shift+4",), "This frame is non-cardiac: the baseline segments it", Menu.REVIEW),
+    _A("accept", "A&ccept frame", ("Return", "Enter"), "Accept the frame's region and label map", Menu.REVIEW, When.REGION, "check", section=1, short="Accept frame"),
+    _A("accept_slice", "Accept the &slice", ("Shift+Return",), "Accept this slice at all phases", Menu.REVIEW, section=1),
+    _A("accept_all", "Accept the &whole study", ("Ctrl+Return",), "Accept every frame that is segmented", Menu.REVIEW, section=1),
+    _A("next_review", "Ne&xt to review", ("N",), "Go to the frame that needs a look most", Menu.REVIEW, icon="next", section=1, short="Next"),
+    _A("analyse", "Compute what is m&issing", ("Ctrl+R",), "Find regions and label maps that are missing, such as after Cancel", Menu.REVIEW, icon="train", section=2),
+    _A("proposal_show", "Sh&ow new prediction", ("V",), "Show the new prediction, dashed, beside your label map", Menu.REVIEW, When.PROPOSAL, checkable=True, section=3, short="Show"),
+    _A("proposal_take", "&Take new prediction", ("T",), "Replace your label map with the new prediction; can be undone", Menu.REVIEW, When.PROPOSAL, section=3, short="Take"),
+    _A("proposal_keep", "&Keep mine", ("K",), "Keep your label map and drop the new prediction", Menu.REVIEW, When.PROPOSAL, section=3, short="Keep mine"),
+    _A("retrain_base", "Retrain the &base specialist", (), "Retrain it in the background from the accepted frames", Menu.MODELS, When.IDLE, "train", short="Retrain"),
+    _A("retrain_middle", "Retrain the &middle specialist", (), "Retrain it in the background from the accepted frames", Menu.MODELS, When.IDLE, "train", short="Retrain"),
+    _A("retrain_apex", "Retrain the &apex specialist", (), "Retrain it in the background from the accepted frames", Menu.MODELS, When.IDLE, "train", short="Retrain"),
+    _A("cancel_training", "&Cancel training", (), "Stop the training; the active model stays", Menu.MODELS, When.TRAINING, "stop", section=1, short="Cancel"),
+    _A("keys", "&Keys and mouse", ("F1",), "Show all keys", Menu.HELP, When.ALWAYS, "keys"),
+    _A("messages", "&Messages", ("F2",), "Show the warnings and messages since the start", Menu.HELP, When.ALWAYS, "bell"),
+    _A("open_logs", "Open the folder of &logs", (), "Show the folder where the log of each run lies", Menu.HELP, When.ALWAYS, section=1),
+    _A("about", "&About CMR Viewer", (), "Version, licence and what the program is for", Menu.HELP, When.ALWAYS, "info", section=1),
+)
+# fmt: on
+"""Everything a reader can do, in the order of the menus."""
+
+MOUSE: tuple[tuple[str, str], ...] = (
+    ("Wheel", "Slice"),
+    ("Shift + wheel", "Phase"),
+    ("Ctrl + wheel, pinch", "Zoom at the pointer"),
+    ("Alt + wheel", "Brush size"),
+    ("Left drag", "Paint; without the brush, move the frame"),
+    ("Right drag", "Erase; without the brush, window and level"),
+    ("Ctrl + right drag", "Window and level, with the brush too"),
+    ("Middle drag", "Move the frame"),
+    ("Double click", "Without the brush: zoom to the heart, and back"),
+)
+"""What the mouse does over the frame, for the sheet of keys."""
+
+
+def keys_of(spec: ActionSpec, chosen: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Keys of an action: the reader's where some were chosen, else the table's."""
+    return tuple(chosen.get(spec.id, spec.keys))
+
+
+def shown_keys(keys: Sequence[str]) -> str:
+    """Keys as this platform writes them, or an empty text."""
+    shown = [QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in keys]
+    return " or ".join(dict.fromkeys(shown))
+
+
+def tip_of(spec: ActionSpec, keys: Sequence[str]) -> str:
+    """The tip with the key behind it."""
+    return f"{spec.tip} ({shown_keys(keys)})" if keys else spec.tip
+
+
+def build_actions(parent: QObject, chosen_keys: Mapping[str, Sequence[str]] | None = None) -> dict[str, QAction]:
+    """Make a Qt action of every row of the table.
+
+    Args:
+        parent: Owner; a window, so that the keys work all over it.
+        chosen_keys: The reader's own keys by action id.
+    """
+    actions = {}
+    for spec in ACTIONS:
+        action = QAction(spec.text, parent)
+        action.setObjectName(spec.id)
+        action.setCheckable(spec.checkable)
+        action.setIconText(spec.short or spec.text.replace("&", "").rstrip("…"))
+        if spec.icon:
+            action.setIcon(icon(spec.icon))
+        give_keys(action, spec, keys_of(spec, chosen_keys or {}))
+        actions[spec.id] = action
+    return actions
+
+
+def give_keys(action: QAction, spec: ActionSpec, keys: Sequence[str]) -> None:
+    """Set the keys of an action, and name them in its tip."""
+    action.setShortcuts([QKeySequence(key) for key in keys])
+    action.setToolTip(tip_of(spec, keys))
+    action.setStatusTip("")

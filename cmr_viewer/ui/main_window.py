@@ -1,0 +1,478 @@
+"""The window: makes the parts, wires them in one table, and asks what only a dialog can ask."""
+
+import base64
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QUrl, Slot
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QDialog, QFileDialog, QMainWindow
+
+from cmr_viewer.app.retraining import Retraining
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.paths import demo_study_dir, log_dir
+from cmr_viewer.ui.about import NOT_A_DEVICE, About
+from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys, keys_of
+from cmr_viewer.ui.desk import Desk
+from cmr_viewer.ui.exporting import export_label_maps
+from cmr_viewer.ui.keys_sheet import KeysSheet
+from cmr_viewer.ui.layout import Parts
+from cmr_viewer.ui.models_showing import ModelsShowing
+from cmr_viewer.ui.panels.worklist_panel import StudyLine
+from cmr_viewer.ui.settings_dialog import SettingsDialog
+from cmr_viewer.ui.showing import Screen, Showing
+from cmr_viewer.ui.widgets import DASH, belongs_to_focus, label
+
+_FILES = "Images (*.nii *.nii.gz *.mha *.mhd *.nrrd *.dcm);;All files (*)"
+
+Wire = tuple[Any, Callable[..., Any]]
+"""A signal and the slot it is connected to."""
+
+
+class MainWindow(QMainWindow):
+    """One reader's window.
+
+    Args:
+        session: The workspace and its open study; not yet started.
+        retraining: Training beside it.
+        settings: What the reader has set.
+        workspace_text: Where the reader's work is kept, for the about box.
+    """
+
+    def __init__(self, session: Session, retraining: Retraining, settings: Settings, workspace_text: str = "") -> None:
+        super().__init__()
+        self.session, self.retraining, self.settings = session, retraining, settings
+        self._workspace_text = workspace_text
+        self.setAcceptDrops(True)
+        self.resize(1440, 900)
+        self.actions_by_id = build_actions(self, settings.key_bindings)
+        self.parts = parts = Parts(self.actions_by_id)
+        self.desk = Desk(session, settings, self)
+        screen = Screen(
+            parts.view,
+            parts.strip,
+            parts.navigator,
+            parts.tools,
+            parts.region,
+            parts.measures,
+            parts.worklist,
+            parts.proposal,
+        )
+        self.showing = Showing(session, settings, self.desk, screen)
+        self.models = ModelsShowing(session, retraining, parts.models, parts.training)
+        self.setCentralWidget(parts.arranged())
+        self._make_menus()
+        self._make_status_bar()
+        for signal, slot in self._wires():
+            signal.connect(slot)
+        if settings.window_geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(settings.window_geometry)))
+        self.actions_by_id["hide_masks"].setChecked(not settings.show_labels)
+        self.parts.view.set_hidden(not settings.show_labels)
+        parts.welcome.show_recent(settings.recent_studies)
+        self._show_worklist()
+        self._show_title()
+        self._show_possible()
+        self._sync_tools()
+
+    def _wires(self) -> Iterable[Wire]:
+        """Who tells whom: signal, slot."""
+        session, parts, desk, showing, models = self.session, self.parts, self.desk, self.showing, self.models
+        retraining, view = self.retraining, self.parts.view
+        yield from self._action_wires()
+        yield from (
+            # the mouse over the frame
+            (view.stroke_began, desk.begin_stroke),
+            (view.stroke_moved, desk.extend_stroke),
+            (view.stroke_ended, desk.end_stroke),
+            (view.slice_stepped, desk.step_slice),
+            (view.phase_stepped, desk.step_phase),
+            (view.brush_stepped, desk.step_radius),
+            (view.window_dragged, showing.show_window),
+            (view.heart_toggled, showing.toggle_heart),
+            # panels
+            (parts.strip.frame_chosen, desk.go),
+            (parts.navigator.phase_chosen, desk.go_phase),
+            (parts.navigator.speed_chosen, desk.player.set_speed),
+            (parts.measures.phase_chosen, desk.go_phase),
+            (parts.tools.radius_chosen, desk.set_radius),
+            (parts.tools.fill_chosen, showing.set_fill),
+            (parts.tools.window_chosen, showing.set_window_parts),
+            (parts.models.roll_back_wanted, models.roll_back),
+            (parts.worklist.study_chosen, self.open_path),
+            (parts.welcome.study_chosen, self.open_path),
+            (parts.bell.clicked, parts.bell.open_list),
+            (parts.work.cancel_wanted, session.jobs.cancel),
+            (parts.training.cancel_wanted, models.cancel),
+            # the desk
+            (desk.frame_changed, showing.show_frame),
+            (desk.stroke_painted, showing.show_stroke),
+            (desk.tool_changed, showing.show_tool),
+            (desk.tool_changed, self._sync_tools),
+            (desk.player.running_changed, self.actions_by_id["play"].setChecked),
+            (desk.player.running_changed, showing.show_panels_again),
+            (showing.possible_changed, self._show_possible),
+            # the session
+            (session.study_opening, self._show_opening),
+            (session.study_opened, self._show_opened),
+            (session.study_failed, self._show_failed),
+            (session.study_closed, self._show_closed),
+            (session.frames_changed, showing.take_changes),
+            (session.labels_changed, showing.take_change),
+            (session.analysed, showing.show_next),
+            (session.measures_changed, showing.show_measures),
+            (session.phase_marks_changed, showing.show_marks),
+            (session.history_changed, self._show_possible),
+            (session.message, self.say),
+            (session.models_changed, models.refresh),
+            (session.worklist_changed, self._show_worklist),
+            # what runs
+            (session.jobs.started, parts.work.begin),
+            (session.jobs.progressed, parts.work.progress),
+            (session.jobs.finished, parts.work.end),
+            (session.jobs.failed, parts.work.end),
+            (session.jobs.cancelled, parts.work.end),
+            # training
+            (retraining.started, models.show_started),
+            (retraining.progressed, models.show_progress),
+            (retraining.finished, models.show_finished),
+            (retraining.rolled_back, models.show_rolled_back),
+            (retraining.waiting_changed, models.show_lines),
+            (models.possible_changed, self._show_possible),
+            (models.said, self.say),
+        )
+
+    def _action_wires(self) -> Iterable[Wire]:
+        """What each action does."""
+        desk, showing, models, view = self.desk, self.showing, self.models, self.parts.view
+        slots: dict[str, Callable[..., Any]] = {
+            "open_folder": self._open_folder,
+            "open_file": self._open_file,
+            "open_demo": self._open_demo,
+            "export_labels": self._export_labels,
+            "close_study": self.session.close_study,
+            "settings": self._settings,
+            "quit": self.close,
+            "undo": desk.undo,
+            "redo": desk.redo,
+            "brush": desk.hold_brush,
+            "label_lvbp": desk.label_lvbp,
+            "label_lvm": desk.label_lvm,
+            "label_rvbp": desk.label_rvbp,
+            "label_erase": desk.label_erase,
+            "brush_smaller": desk.brush_smaller,
+            "brush_larger": desk.brush_larger,
+            "copy_to_next_slice": desk.copy_to_next_slice,
+            "clear_frame": desk.clear_frame,
+            "slice_up": desk.slice_up,
+            "slice_down": desk.slice_down,
+            "phase_previous": desk.phase_previous,
+            "phase_next": desk.phase_next,
+            "play": desk.play,
+            "go_ed": desk.go_ed,
+            "go_es": desk.go_es,
+            "set_ed": desk.set_ed,
+            "set_es": desk.set_es,
+            "hide_masks": self._hide_masks,
+            "exact_edges": view.set_exact,
+            "zoom_heart": showing.fit_heart,
+            "zoom_fit": showing.fit_frame,
+            "zoom_in": view.zoom_in,
+            "zoom_out": view.zoom_out,
+            "window_auto": showing.window_auto,
+            "grid": self.parts.strip.set_grid,
+            "full_screen": self._full_screen,
+            "region_base": desk.region_base,
+            "region_middle": desk.region_middle,
+            "region_apex": desk.region_apex,
+            "region_non_cardiac": desk.region_non_cardiac,
+            "accept": desk.accept,
+            "accept_slice": desk.accept_slice,
+            "accept_all": desk.accept_all,
+            "next_review": desk.next_review,
+            "analyse": self.session.analyse,
+            "proposal_show": showing.show_proposal,
+            "proposal_take": desk.take_proposal,
+            "proposal_keep": desk.keep_mine,
+            "retrain_base": models.retrain_base,
+            "retrain_middle": models.retrain_middle,
+            "retrain_apex": models.retrain_apex,
+            "cancel_training": models.cancel,
+            "keys": self._keys,
+            "messages": self.parts.bell.open_list,
+            "open_logs": self._open_logs,
+            "about": self._about,
+        }
+        for name, slot in slots.items():
+            action = self.actions_by_id[name]
+            yield (action.toggled if name in _TOGGLED else action.triggered), slot
+
+    # Menus and status bar
+
+    def _make_menus(self) -> None:
+        for menu in Menu:
+            shown = self.menuBar().addMenu(menu.value)
+            section: int | None = None
+            for spec in ACTIONS:
+                if spec.menu is not menu:
+                    continue
+                if section is not None and spec.section != section:
+                    shown.addSeparator()
+                section = spec.section
+                shown.addAction(self.actions_by_id[spec.id])
+                if spec.id == "open_demo":
+                    self._recent = shown.addMenu("Open &recent")
+                    self._recent.aboutToShow.connect(self._fill_recent)
+        labels = QActionGroup(self)
+        labels.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)
+        for name in ("label_lvbp", "label_lvm", "label_rvbp", "label_erase"):
+            labels.addAction(self.actions_by_id[name])
+        for action in self.actions_by_id.values():
+            self.addAction(action)
+
+    def _fill_recent(self) -> None:
+        self._recent.clear()
+        for text in self.settings.recent_studies:
+            action = self._recent.addAction(Path(text).name)
+            action.setData(text)
+            action.setToolTip(text)
+            action.triggered.connect(self._open_recent)
+        if not self.settings.recent_studies:
+            self._recent.addAction("No study was opened yet").setEnabled(False)
+
+    def _make_status_bar(self) -> None:
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self.parts.work)
+        bar.addWidget(self.parts.training)
+        bar.addPermanentWidget(label(NOT_A_DEVICE.split(".")[0], "small"))
+        bar.addPermanentWidget(self.parts.bell)
+
+    # What is possible
+
+    @Slot()
+    def _show_possible(self) -> None:
+        """Enable what is possible, and say what undo takes back."""
+        session, state = self.session, self.showing.state
+        study = session.stack is not None
+        true = {
+            When.ALWAYS: True,
+            When.STUDY: study,
+            When.MASK: study and state is not None and state.labels is not None,
+            When.REGION: study and state is not None and state.region is not None,
+            When.UNDO: study and session.can_undo,
+            When.REDO: study and session.can_redo,
+            When.PROPOSAL: study and state is not None and state.proposal is not None,
+            When.IDLE: not self.retraining.running,
+            When.TRAINING: self.retraining.running,
+        }
+        self.parts.tools.set_possible(study)
+        for spec in ACTIONS:
+            self.actions_by_id[spec.id].setEnabled(true[spec.when])
+        for name, word, when, text in (
+            ("undo", "&Undo", When.UNDO, session.undo_text),
+            ("redo", "&Redo", When.REDO, session.redo_text),
+        ):
+            self.actions_by_id[name].setText(f"{word} {text}".strip() if true[when] else word)
+
+    @Slot()
+    def _sync_tools(self) -> None:
+        desk = self.desk
+        self.actions_by_id["brush"].setChecked(desk.brush_on)
+        chosen = {
+            Label.LVBP: "label_lvbp",
+            Label.LVM: "label_lvm",
+            Label.RVBP: "label_rvbp",
+            Label.BACKGROUND: "label_erase",
+        }[desk.label]
+        self.actions_by_id[chosen].setChecked(True)
+
+    # Studies
+
+    @Slot(object)
+    def open_path(self, path: Path) -> None:
+        """Open a study."""
+        self.session.open_path(path)
+
+    @Slot()
+    def _open_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Open a folder of DICOM files", self._last_folder())
+        if chosen:
+            self.open_path(Path(chosen))
+
+    @Slot()
+    def _open_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open an image file", self._last_folder(), _FILES)
+        if chosen:
+            self.open_path(Path(chosen))
+
+    @Slot()
+    def _open_demo(self) -> None:
+        self.open_path(demo_study_dir())
+
+    @Slot()
+    def _open_recent(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.open_path(Path(str(action.data())))
+
+    def _last_folder(self) -> str:
+        recent = self.settings.recent_studies
+        return str(Path(recent[0]).parent) if recent else str(Path.home())
+
+    @Slot(str)
+    def _show_opening(self, path: str) -> None:
+        self.parts.welcome.show_opening(f"Opening {Path(path).name}…")
+
+    @Slot()
+    def _show_opened(self) -> None:
+        study = self.session.study
+        if study is None:
+            return
+        self.parts.welcome.show_opening("")
+        self.parts.middle.setCurrentWidget(self.parts.desk_page)
+        self.parts.view.setFocus()
+        self.showing.show_study()
+        self._show_worklist()
+        self._show_title()
+        self._show_possible()
+        self.settings.remember_study(study.source)
+
+    @Slot(str)
+    def _show_failed(self, text: str) -> None:
+        self.parts.welcome.show_opening("")
+        self.say("error", text)
+
+    @Slot()
+    def _show_closed(self) -> None:
+        self.parts.middle.setCurrentWidget(self.parts.welcome)
+        self.parts.welcome.show_recent(self.settings.recent_studies)
+        self.showing.show_no_study()
+        self._show_worklist()
+        self._show_title()
+        self._show_possible()
+
+    @Slot()
+    def _show_worklist(self) -> None:
+        stack = self.session.stack
+        self.parts.worklist.show_worklist(
+            [
+                StudyLine(
+                    each.name,
+                    Path(each.source),
+                    each.frames,
+                    each.accepted,
+                    each.drafts,
+                    is_open=stack is not None and stack.stack_id == each.stack_id,
+                )
+                for each in self.session.studies
+            ]
+        )
+
+    def _show_title(self) -> None:
+        study = self.session.study
+        self.setWindowTitle("CMR Viewer" if study is None else f"{study.name} {DASH} CMR Viewer")
+
+    def event(self, event: QEvent) -> bool:
+        """Leave the keys that a control lives by to the control that has the keyboard."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and belongs_to_focus(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files and folders may be dropped."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open_path(Path(url.toLocalFile()))
+                return
+
+    # Dialogs
+
+    @Slot()
+    def _export_labels(self) -> None:
+        study = self.session.study
+        if study is None:
+            return
+        start = str(Path(self._last_folder()) / f"{study.name}-labels.nii.gz")
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export label maps", start, "NIfTI (*.nii.gz)")
+        if chosen:
+            path = Path(chosen if chosen.endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
+            export_label_maps(self.session, study, path, self.say)
+
+    @Slot()
+    def _settings(self) -> None:
+        dialog = SettingsDialog(self.settings, self)
+        dialog.accepted.connect(self._take_settings)
+        self._open(dialog)
+
+    @Slot()
+    def _take_settings(self) -> None:
+        for spec in ACTIONS:
+            give_keys(self.actions_by_id[spec.id], spec, keys_of(spec, self.settings.key_bindings))
+        self.showing.take_settings()
+        self.save_settings()
+
+    def save_settings(self) -> None:
+        """Keep the settings; what goes wrong is said."""
+        try:
+            self.settings.save()
+        except (CmrViewerError, OSError) as error:
+            self.say("warning", f"The settings could not be saved to {self.settings.path}: {error}")
+
+    @Slot()
+    def _keys(self) -> None:
+        self._open(KeysSheet(self.settings.key_bindings, self))
+
+    @Slot()
+    def _about(self) -> None:
+        self._open(About(self._workspace_text, self))
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    @Slot()
+    def _open_logs(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_dir())))
+
+    @Slot(bool)
+    def _hide_masks(self, hidden: bool) -> None:
+        self.settings.show_labels = not hidden
+        self.parts.view.set_hidden(hidden)
+
+    @Slot(bool)
+    def _full_screen(self, on: bool) -> None:
+        full = Qt.WindowState.WindowFullScreen
+        self.setWindowState(self.windowState() | full if on else self.windowState() & ~full)
+
+    @Slot(str, str)
+    def say(self, severity: str, text: str) -> None:
+        """Tell the reader something: in the bar over the frame, and in the list behind the bell."""
+        self.parts.bell.add(severity, text)
+        self.parts.messages.say(severity, text)
+
+    @Slot(str, str, str)
+    def report(self, severity: str, text: str, _details: str) -> None:
+        """Tell the reader of something unexpected; the details are in the log."""
+        self.say(severity, text)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep the layout; the program is closed by whoever started it."""
+        self.desk.player.stop()
+        self.settings.window_geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
+        self.save_settings()
+        super().closeEvent(event)
+
+
+_TOGGLED = frozenset({"hide_masks", "exact_edges", "grid", "proposal_show"})
+"""Actions whose slot follows the state, however it was changed; the rest follow the reader alone."""

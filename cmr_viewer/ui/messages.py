@@ -1,0 +1,165 @@
+"""What the program has to say: a bar over the frame for what matters, and a list of everything behind the bell."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
+
+from cmr_viewer.ui.theme import icon
+from cmr_viewer.ui.widgets import column, label
+
+_SHOWN_MS = {"info": 6000, "warning": 15000}
+_ICONS = {"info": ("info", "accent"), "warning": ("warning", "warn"), "error": ("error", "bad")}
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something that was said.
+
+    Attributes:
+        severity: "info", "warning" or "error".
+        text: For a reader.
+        at: When.
+    """
+
+    severity: str
+    text: str
+    at: datetime
+
+
+class MessageBar(QFrame):
+    """One message over the frame. An error stays until it is closed, the rest goes by itself.
+
+    Signals:
+        closed(): The message went or was closed.
+    """
+
+    closed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("message")
+        self._icon = QLabel()
+        self._text = label("", wrap=True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        close = QToolButton()
+        close.setIcon(icon("close", "soft"))
+        close.setIconSize(QSize(14, 14))
+        close.setToolTip("Close the message")
+        close.setAccessibleName("Close the message")
+        close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        close.clicked.connect(self._close)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 6, 8, 6)
+        layout.setSpacing(10)
+        layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._close)
+        self._severity = "info"
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is shown."""
+        return self._text.text()
+
+    def say(self, severity: str, text: str) -> None:
+        """Show a message; an error on show gives way to another error only."""
+        if self.isVisible() and self._severity == "error" and severity != "error":
+            return
+        self._severity = severity
+        name, tint = _ICONS.get(severity, _ICONS["info"])
+        self._icon.setPixmap(icon(name, tint).pixmap(18, 18))
+        self._text.setText(text)
+        self.setProperty("severity", severity)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.show()
+        self._timer.stop()
+        if severity in _SHOWN_MS:
+            self._timer.start(_SHOWN_MS[severity])
+
+    def _close(self) -> None:
+        self._timer.stop()
+        self.hide()
+        self.closed.emit()
+
+
+class Bell(QToolButton):
+    """The button that opens the list of messages, with the number of warnings and errors not yet looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setIconSize(QSize(16, 16))
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._messages: list[Message] = []
+        self._unread = 0
+        self._show()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Everything that was said, the first first."""
+        return tuple(self._messages)
+
+    def add(self, severity: str, text: str) -> None:
+        """Keep a message."""
+        self._messages.append(Message(severity, text, datetime.now().astimezone()))
+        self._unread += severity != "info"
+        self._show()
+
+    def open_list(self) -> None:
+        """Show everything that was said."""
+        self._unread = 0
+        self._show()
+        dialog = MessagesDialog(self._messages, self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _show(self) -> None:
+        self.setIcon(icon("bell", "warn" if self._unread else "soft"))
+        self.setText(str(self._unread) if self._unread else "")
+        said = f"{self._unread} new warnings" if self._unread else "No new warnings"
+        self.setToolTip(f"{said}. Show all messages (F2)")
+        self.setAccessibleName(f"Messages: {said}")
+
+
+class MessagesDialog(QDialog):
+    """All messages since the start, the last first.
+
+    Args:
+        messages: The first first.
+        parent: The window.
+    """
+
+    def __init__(self, messages: list[Message], parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Messages")
+        self.resize(640, 420)
+        listed = QListWidget()
+        listed.setWordWrap(True)
+        listed.setSpacing(3)
+        for message in reversed(messages):
+            name, tint = _ICONS.get(message.severity, _ICONS["info"])
+            listed.addItem(QListWidgetItem(icon(name, tint), f"{message.at:%H:%M:%S}   {message.text}"))
+        empty = label("Nothing was said yet.", "soft")
+        empty.setVisible(not messages)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        self.setLayout(column(empty, listed, buttons, spacing=10, margins=(14, 14, 14, 14)))

@@ -1,0 +1,178 @@
+"""The open study, how far its review is, and the studies of the workspace."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QFontMetrics, QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from cmr_viewer.ui.theme import colour
+from cmr_viewer.ui.widgets import action_button, column, label, row
+
+_ROW = Qt.ItemDataRole.UserRole
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study of the worklist.
+
+    Attributes:
+        name: Pseudonym.
+        source: Where it is opened from.
+        frames: Frames of its stack.
+        accepted: Accepted frames.
+        drafts: Frames begun and not accepted.
+        is_open: Whether it is the open study.
+    """
+
+    name: str
+    source: Path
+    frames: int
+    accepted: int
+    drafts: int
+    is_open: bool = False
+
+
+class _StudyDelegate(QStyledItemDelegate):
+    """Draws a study in two lines: name, and how far its review is."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(120, 46)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        line: StudyLine = index.data(_ROW)
+        area: QRect = option.rect.adjusted(2, 1, -2, -1)
+        state: QStyle.StateFlag = option.state
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if line.is_open:
+            painter.setBrush(colour("hover"))
+            painter.drawRoundedRect(area, 5, 5)
+            painter.setBrush(colour("accent"))
+            painter.drawRoundedRect(QRect(area.left(), area.top() + 8, 3, area.height() - 16), 1, 1)
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.setBrush(colour("raised"))
+            painter.drawRoundedRect(area, 5, 5)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(colour("accent"))
+            painter.drawRoundedRect(area, 5, 5)
+        inner = area.adjusted(11, 5, -9, -5)
+        font = painter.font()
+        painter.setPen(colour("text"))
+        name = QFontMetrics(font).elidedText(line.name, Qt.TextElideMode.ElideMiddle, inner.width())
+        painter.drawText(inner, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, name)
+        font.setPixelSize(12)
+        painter.setFont(font)
+        done = line.frames > 0 and line.accepted == line.frames
+        painter.setPen(colour("good" if done else "soft"))
+        text = f"{line.accepted} of {line.frames} accepted" if line.accepted else "Not reviewed"
+        if done:
+            text = "All accepted"
+        if line.drafts and not done:
+            text += f" · {line.drafts} draft" + ("s" if line.drafts > 1 else "")
+        painter.drawText(inner, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, text)
+        painter.restore()
+
+
+class WorklistPanel(QWidget):
+    """Study and worklist.
+
+    Signals:
+        study_chosen(object): A study of the worklist; its source `Path`.
+    """
+
+    study_chosen = Signal(object)
+
+    def __init__(self, actions: Mapping[str, QAction]) -> None:
+        super().__init__()
+        self._name = label("No study", "title")
+        self._facts = label("Open a study to begin", "small", wrap=True)
+        self._review = label("", "small")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Accepted frames of the study")
+        self._list = QListWidget()
+        self._list.setAccessibleName("Worklist")
+        self._list.setItemDelegate(_StudyDelegate(self._list))
+        self._list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._list.setMouseTracking(True)
+        self._list.setSelectionMode(QListWidget.SelectionMode.SingleSelection)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.itemClicked.connect(self._on_item)
+        self._list.itemActivated.connect(self._on_item)
+        card = QFrame()
+        card.setObjectName("card")
+        card.setLayout(column(self._name, self._facts, self._bar, self._review, spacing=6, margins=(12, 10, 12, 11)))
+        opens = row(
+            action_button(actions["open_folder"]),
+            action_button(actions["open_file"]),
+            action_button(actions["open_demo"]),
+            None,
+            spacing=2,
+        )
+        self._empty = label("Studies that you open are listed here with how far their review is.", "small", wrap=True)
+        self._empty.setContentsMargins(6, 2, 0, 0)
+        head = label("WORKLIST", "heading")
+        head.setContentsMargins(4, 10, 0, 2)
+        self._next = label("", "small", wrap=True)
+        self._next_box = QFrame()
+        self._next_box.setObjectName("card")
+        follow = action_button(actions["next_review"])
+        follow.setProperty("part", "boxed")
+        self._next_box.setLayout(
+            column(label("Next to review"), self._next, row(None, follow), spacing=4, margins=(12, 9, 10, 9))
+        )
+        self.show_next("")
+        self.setLayout(
+            column(opens, card, self._next_box, head, self._empty, self._list, spacing=6, margins=(8, 8, 8, 8))
+        )
+        self.show_progress(0, 0)
+
+    def show_study(self, name: str, facts: Sequence[str]) -> None:
+        """Show the open study; an empty name where none is open."""
+        self._name.setText(name or "No study")
+        self._name.setToolTip(name)
+        self._facts.setText("\n".join(facts) if name else "Open a study to begin")
+
+    def show_progress(self, accepted: int, frames: int) -> None:
+        """Show how many frames are accepted."""
+        self._review.setText(f"{accepted} of {frames} accepted")
+        self._bar.setRange(0, max(1, frames))
+        self._bar.setValue(accepted)
+        self._review.setVisible(frames > 0)
+        self._bar.setVisible(frames > 0)
+
+    def show_next(self, text: str) -> None:
+        """Say which frame is next to review, and why; empty for none."""
+        self._next.setText(text)
+        self._next_box.setVisible(bool(text))
+
+    def show_worklist(self, lines: Sequence[StudyLine]) -> None:
+        """List the studies of the workspace."""
+        self._list.clear()
+        for line in lines:
+            item = QListWidgetItem(line.name)
+            item.setData(_ROW, line)
+            item.setToolTip(f"{line.name}\n{line.source}\nClick to open")
+            self._list.addItem(item)
+        self._empty.setVisible(not lines)
+
+    def _on_item(self, item: QListWidgetItem) -> None:
+        line: StudyLine = item.data(_ROW)
+        if not line.is_open:
+            self.study_chosen.emit(line.source)

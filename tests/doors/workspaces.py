@@ -1,0 +1,50 @@
+"""Workspaces with accepted frames of phantoms, as a reader would leave them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cmr_viewer.domain.anatomy import Region, reference_regions
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.database import open_workspace
+from tests.phantom import sax_cine
+
+TRAINED_ON = ("patient001", "patient002")
+HELD_OUT = ("patient003", "patient007", "patient016")
+"""One patient in four is held out: those whose blake2b-64 modulo 4 is 0."""
+
+
+def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus = ReviewStatus.ACCEPTED) -> Path:
+    """A workspace with all frames of ED and ES of one phantom for each patient kept."""
+    with open_workspace(folder, reader="reader") as workspace:
+        store = AnnotationStore(workspace)
+        for number, patient in enumerate(patients):
+            phantom = sax_cine(phases=2, slices=6, rows=64, cols=60, seed=100 + number)
+            stack = phantom.stack
+            store.keep_study(
+                stack.stack_id,
+                name=patient,
+                source="phantom",
+                patient_key=patient,
+                geometry_json="{}",
+                phases=stack.phases,
+                slices=stack.slices,
+            )
+            kept = []
+            for phase in range(2):
+                regions: list[Region] = reference_regions([bool(one.any()) for one in phantom.labels[phase]])
+                kept += [
+                    Kept(
+                        FrameIndex(phase, s),
+                        phantom.labels[phase, s],
+                        regions[s],
+                        Provenance.MANUAL,
+                        status,
+                        frame_pixels=stack.pixels[phase, s],
+                        pixel_spacing_mm=stack.geometry.pixel_spacing_mm,
+                    )
+                    for s in range(stack.slices)
+                ]
+            store.save_all(stack.stack_id, kept)
+    return folder

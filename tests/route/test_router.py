@@ -1,0 +1,58 @@
+import pytest
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError
+from cmr_viewer.route.router import Route, route
+
+ALL = {Role.BASELINE: "all-1", Role.BASE: "base-1", Role.MIDDLE: "middle-1", Role.APEX: "apex-1"}
+
+
+@pytest.mark.parametrize(
+    ("region", "role", "model_id"),
+    [
+        (Region.BASE, Role.BASE, "base-1"),
+        (Region.MIDDLE, Role.MIDDLE, "middle-1"),
+        (Region.APEX, Role.APEX, "apex-1"),
+        (Region.NON_CARDIAC, Role.BASELINE, "all-1"),
+    ],
+)
+def test_each_region_goes_to_its_model(region: Region, role: Role, model_id: str) -> None:
+    chosen = route(region, active=ALL)
+    assert (chosen.role, chosen.model_id, chosen.region) == (role, model_id, region)
+
+
+def test_the_reason_of_a_specialist_names_who_said_it_and_the_region() -> None:
+    assert route(Region.APEX, active=ALL).reason == "The classifier says apex; its specialist is in service."
+    assert route(Region.APEX, active=ALL, by="reader").reason == "The reader says apex; its specialist is in service."
+
+
+def test_the_reason_of_a_non_cardiac_frame_says_why_the_baseline() -> None:
+    reason = route(Region.NON_CARDIAC, active=ALL, by="reader").reason
+    assert reason == "The reader says non-cardiac; non-cardiac frames go to the baseline."
+
+
+@pytest.mark.parametrize("region", list(Region))
+def test_where_there_is_no_specialist_the_baseline_serves(region: Region) -> None:
+    chosen = route(region, active={Role.BASELINE: "all-1"})
+    assert chosen == Route(Role.BASELINE, "all-1", region, chosen.reason)
+
+
+def test_the_reason_names_the_specialist_that_is_missing() -> None:
+    others = {role: model_id for role, model_id in ALL.items() if role is not Role.BASE}
+    chosen = route(Region.BASE, active=others)
+    assert chosen.model_id == "all-1"
+    assert chosen.reason == "The classifier says base; no base specialist is in service, so the baseline."
+
+
+@pytest.mark.parametrize("region", list(Region))
+def test_the_baseline_serves_all_frames_when_it_is_asked_to(region: Region) -> None:
+    chosen = route(region, active=ALL, baseline_only=True)
+    assert (chosen.role, chosen.model_id) == (Role.BASELINE, "all-1")
+    assert "the baseline was asked for" in chosen.reason
+    assert region.text.lower() in chosen.reason
+
+
+def test_without_a_baseline_nothing_is_routed() -> None:
+    with pytest.raises(ModelError, match="No baseline"):
+        route(Region.BASE, active={Role.BASE: "base-1"})

@@ -1,0 +1,155 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cmr_viewer import __main__ as program
+from cmr_viewer import __version__
+from cmr_viewer.__main__ import main
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import LoadError
+
+
+def ends_with(argv: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], ["segment", "--help"], ["train", "--help"], ["evaluate", "--help"], ["models", "list", "--help"]],
+)
+def test_every_door_explains_itself(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends_with(argv) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("usage: cmr-viewer")
+    assert told.err == ""
+
+
+def test_the_help_names_the_doors_and_says_what_it_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    ends_with(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "not a medical device" in text
+    assert "segment | train | evaluate | models" in text
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends_with(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"CMR Viewer {__version__}"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--nonsense"],
+        ["one", "two"],
+        ["segment"],
+        ["segment", "a.nii.gz"],
+        ["segment", "a.nii.gz", "--output", "o", "--device", "tpu"],
+        ["segment", "a.nii.gz", "--output", "o", "--routing", "random"],
+        ["train", "--role", "captain", "--output", "o"],
+        ["train", "--role", "base", "--output", "o", "--iterations", "many"],
+        ["evaluate"],
+        ["models"],
+        ["models", "promote", "base"],
+        ["models", "promote", "captain", "x"],
+    ],
+)
+def test_wrong_usage_ends_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends_with(argv) == 2
+    assert capsys.readouterr().err.startswith("usage:")
+
+
+def test_the_roles_of_the_command_line_are_those_of_the_program() -> None:
+    assert tuple(role.value for role in Role) == program.ROLES
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(door: str, arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr(program, "_go", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (LoadError("The file\nis broken."), "cmr-viewer: The file is broken."),
+        (KeyboardInterrupt(), "cmr-viewer: stopped."),
+        (
+            MemoryError(),
+            "cmr-viewer: there is not enough memory. Close other programs, or give fewer inputs at once.",
+        ),
+        (OSError(28, "No space left on device"), "cmr-viewer: No space left on device."),
+        (PermissionError(13, "Permission denied", "/x"), "cmr-viewer: Permission denied: /x."),
+        (
+            ValueError("odd"),
+            "cmr-viewer: unexpected ValueError: odd. Run again with --debug and report what it says.",
+        ),
+    ],
+)
+def test_an_error_is_one_line_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, line: str
+) -> None:
+    failing(monkeypatch, error)
+    assert main(["models", "list"]) == 1
+    assert capsys.readouterr().err.splitlines() == [line]
+
+
+def test_with_debug_an_error_shows_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, LoadError("broken"))
+    with pytest.raises(LoadError, match="broken"):
+        main(["models", "list", "--debug"])
+
+
+def test_what_the_door_says_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    for code in (0, 1):
+        monkeypatch.setattr(program, "_go", lambda door, arguments, code=code: code)
+        assert main(["models", "list"]) == code
+
+
+@pytest.mark.parametrize(
+    ("argv", "door"),
+    [
+        ([], "window"),
+        (["study"], "window"),
+        (["--demo"], "window"),
+        (["segment", "x", "--output", "o"], "segment"),
+        (["train", "--output", "o"], "train"),
+        (["evaluate", "x", "--output", "o"], "evaluate"),
+        (["models", "list"], "models"),
+    ],
+)
+def test_the_first_argument_names_the_door(monkeypatch: pytest.MonkeyPatch, argv: list[str], door: str) -> None:
+    gone: list[str] = []
+
+    def go(name: str, arguments: object) -> int:
+        gone.append(name)
+        return 0
+
+    monkeypatch.setattr(program, "_go", go)
+    assert main(argv) == 0
+    assert gone == [door]
+
+
+def test_help_in_a_process_of_its_own_imports_neither_torch_nor_qt() -> None:
+    code = (
+        "import sys\n"
+        "from cmr_viewer.__main__ import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "late = ('torch', 'PySide6', 'SimpleITK', 'nibabel', 'scipy')\n"
+        "print('imported:', [m for m in late if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported: []"
+
+
+def test_the_program_runs_as_a_module_and_tells_errors_without_a_traceback(tmp_path: Path) -> None:
+    given = [sys.executable, "-m", "cmr_viewer", "models", "list", "--models", str(tmp_path / "nowhere")]
+    done = subprocess.run(given, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("cmr-viewer: The models folder ")

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from cmr_viewer.train.augment import NO_AUGMENTATION, Augmentation, _sampling_grid, augment_batch
+
+GEOMETRY_ONLY = replace(NO_AUGMENTATION, rotation_deg=30.0, zoom=(0.75, 1.3), stretch=0.1, shift_px=12.0)
+
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def standard(images: Tensor) -> Tensor:
+    """Each image brought to mean 0 and standard deviation 1."""
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    return (images - mean) / images.std(dim=(1, 2, 3), keepdim=True)
+
+
+def discs(count: int, size: int = 80) -> tuple[Tensor, Tensor]:
+    """Bright discs off the centre of dark images, with their label maps."""
+    r, c = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    inside = ((r - 46) ** 2 + (c - 33) ** 2 < 100).expand(count, size, size)
+    return inside[:, None].float() * 4 - 1, inside.to(torch.uint8) * 2
+
+
+def test_without_augmentation_the_middle_is_cut_out_exactly() -> None:
+    images = torch.randn(2, 1, 44, 46, generator=chance())
+    labels = torch.randint(0, 4, (2, 44, 46), generator=chance()).to(torch.uint8)
+    made, moved = augment_batch(images, labels, (32, 32), NO_AUGMENTATION, chance())
+    assert torch.equal(moved, labels[:, 6:38, 7:39].long())
+    assert torch.allclose(made, standard(images[:, :, 6:38, 7:39]), atol=1e-4)
+
+
+def test_shapes_and_types_are_those_of_the_network() -> None:
+    made, moved = augment_batch(*discs(3), (32, 48), Augmentation(), chance())
+    assert (made.shape, made.dtype) == ((3, 1, 32, 48), torch.float32)
+    assert (moved.shape, moved.dtype) == ((3, 32, 48), torch.int64)
+    assert torch.isfinite(made).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_move_with_the_images(seed: int) -> None:
+    made, moved = augment_batch(*discs(8), (64, 64), GEOMETRY_ONLY, chance(seed))
+    for image, label in zip(made[:, 0], moved, strict=True):
+        bright = image > (image.max() + image.min()) / 2
+        assert set(label.unique().tolist()) == {0, 2}
+        overlap = 2 * int((bright & (label == 2)).sum()) / int(bright.sum() + (label == 2).sum())
+        assert overlap > 0.95
+
+
+def test_labels_move_with_the_images_under_the_whole_augmentation() -> None:
+    made, moved = augment_batch(*discs(16), (64, 64), replace(Augmentation(), noise=0.02), chance(1))
+    for image, label in zip(made[:, 0], moved, strict=True):
+        assert image[label == 2].mean() > image[label == 0].mean() + 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_sample_is_mirrored_and_its_size_stays_within_the_limits(seed: int) -> None:
+    how = Augmentation(rotation_deg=180.0, stretch=0.3)
+    grid = _sampling_grid(64, (101, 101), (32, 32), how, chance(seed))
+    across = (grid[:, 0, 1] - grid[:, 0, 0]) * 50  # (x, y) in pixels of the source, one column on
+    down = (grid[:, 1, 0] - grid[:, 0, 0]) * 50
+    determinant = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
+    assert (determinant > 0).all()
+    # the area that a pixel takes from the source is that of the magnification alone
+    assert determinant.min() >= 1 / 1.3**2 - 1e-3
+    assert determinant.max() <= 1 / 0.75**2 + 1e-3
+
+
+def test_shifts_and_rotations_stay_within_their_limits() -> None:
+    how = replace(NO_AUGMENTATION, rotation_deg=20.0, shift_px=5.0)
+    grid = _sampling_grid(200, (101, 101), (33, 33), how, chance()) * 50
+    assert grid[:, 16, 16].abs().max() <= 5.0
+    across = grid[:, 0, 1] - grid[:, 0, 0]
+    angles = torch.rad2deg(torch.atan2(across[:, 1], across[:, 0]))
+    assert angles.abs().max() <= 20.01
+    assert angles.std() > 5.0
+
+
+def test_each_sample_is_changed_in_its_own_way() -> None:
+    made, _ = augment_batch(*discs(2), (64, 64), Augmentation(), chance())
+    assert not torch.allclose(made[0], made[1], atol=0.1)
+
+
+def test_the_same_seed_gives_the_same_batch() -> None:
+    first = augment_batch(*discs(4), (32, 32), Augmentation(), chance(7))
+    second = augment_batch(*discs(4), (32, 32), Augmentation(), chance(7))
+    other = augment_batch(*discs(4), (32, 32), Augmentation(), chance(8))
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_an_image_of_one_value_stays_finite() -> None:
+    made, _ = augment_batch(
+        torch.zeros(2, 1, 44, 44), torch.zeros(2, 44, 44, dtype=torch.uint8), (32, 32), Augmentation(), chance()
+    )
+    assert torch.isfinite(made).all()

@@ -1,0 +1,191 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError, TrainingError
+from cmr_viewer.networks import catalogue
+from cmr_viewer.prepare.grid import Placement
+from cmr_viewer.prepare.plan import read_plan
+from cmr_viewer.progress import Cancelled
+from cmr_viewer.segment.segmenter import load_segmenter
+from cmr_viewer.train.fit import Fitted, fingerprint, fit, out_of_memory, plan_of, train_model, write_model
+from cmr_viewer.train.samples import Sample
+from cmr_viewer.train.spec import TrainingSpec
+from tests.phantom import sax_cine
+from tests.tiny_models import dice_3d, phantom_samples, tiny_spec, write_tiny_models
+
+CPU = torch.device("cpu")
+
+
+def small(role: Role = Role.BASELINE, **changes: object) -> TrainingSpec:
+    """A spec that is trained in a moment."""
+    options = {"blocks": [1], "growth": 2} if role is Role.CLASSIFIER else {"widths": [4, 8]}
+    return tiny_spec(role, **{"options": options, "iterations": 4, "batch": 2, **changes})
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    return phantom_samples(sax_cine(phases=2, slices=6, seed=5), small())
+
+
+def test_training_lowers_the_loss_and_finds_the_left_ventricle_of_another_phantom(tmp_path: Path) -> None:
+    places = write_tiny_models(tmp_path)
+    losses = json.loads((places[Role.BASELINE] / "losses.json").read_text(encoding="utf-8"))
+    assert np.mean(losses[-20:]) < np.mean(losses[:20]) - 0.8
+
+    phantom = sax_cine(seed=77)
+    segmenter = load_segmenter(places[Role.BASELINE], CPU)
+    place = Placement(segmenter.plan.grid, (96, 88), (1.8, 1.8), (47.5, 45.0))
+    found = np.stack(segmenter.predict([(phantom.stack.pixels[0, s], place) for s in range(9)]))
+    assert dice_3d(found, phantom.labels[0], Label.LVBP) > 0.9
+    assert dice_3d(found, phantom.labels[0], Label.LVM) > 0.8
+    assert dice_3d(found, phantom.labels[0], Label.RVBP) > 0.8
+
+
+@pytest.mark.parametrize("role", [Role.BASELINE, Role.CLASSIFIER, Role.BASE])
+def test_the_same_seed_gives_the_same_losses_and_weights(role: Role, samples: list[Sample]) -> None:
+    first, second = (fit(small(role), samples, device=CPU) for _ in range(2))
+    other = fit(small(role, seed=9), samples, device=CPU)
+    assert first.losses.tolist() == second.losses.tolist()
+    assert first.losses.tolist() != other.losses.tolist()
+    for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_fitted_network_is_ready_for_use(samples: list[Sample]) -> None:
+    fitted = fit(small(), samples, device=CPU)
+    assert not fitted.network.training
+    assert fitted.losses.shape == (4,)
+    assert fitted.losses.dtype == np.float32
+
+
+def test_progress_is_told_after_each_batch(samples: list[Sample]) -> None:
+    told: list[tuple[float, str]] = []
+    fit(small(), samples, device=CPU, progress=lambda fraction, text: told.append((fraction, text)))
+    assert [fraction for fraction, _ in told] == [0.25, 0.5, 0.75, 1.0]
+    assert told[1][1].startswith("Batch 2 of 4, loss ")
+
+
+def test_a_specialist_is_trained_on_its_region(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    only_middle = [s for s in samples if s.region is Region.MIDDLE]
+    with pytest.raises(TrainingError, match="base"):
+        fit(small(Role.BASE), only_middle, device=CPU)
+    assert fit(small(Role.MIDDLE), only_middle, device=CPU).losses.size == 4
+
+
+def test_no_samples_are_told() -> None:
+    with pytest.raises(TrainingError, match="no samples"):
+        fit(small(), [], device=CPU)
+
+
+def test_training_starts_from_another_models_weights(samples: list[Sample], tmp_path: Path) -> None:
+    train_model(small(), samples, tmp_path / "a", model_id="a", device=CPU)
+    hardly = small(Role.BASE, iterations=1, learning_rate=1e-9)
+    plan = train_model(hardly, samples, tmp_path / "b", model_id="b", device=CPU, start_from=tmp_path / "a")
+    images = np.random.default_rng(0).normal(size=(1, 32, 32)).astype(np.float32)
+    before = load_segmenter(tmp_path / "a", CPU).probabilities(images)
+    after = load_segmenter(tmp_path / "b", CPU).probabilities(images)
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    assert plan.training["started_from"] == "a"
+
+
+def test_training_cannot_start_from_another_architecture(samples: list[Sample], tmp_path: Path) -> None:
+    train_model(small(), samples, tmp_path / "a", model_id="a", device=CPU)
+    with pytest.raises(ModelError, match="cannot start from a, a unet2d"):
+        fit(small(Role.CLASSIFIER), samples, device=CPU, start_from=tmp_path / "a")
+
+
+def test_a_loss_that_is_no_number_ends_training(samples: list[Sample]) -> None:
+    spoiled = [replace(s, image=np.full_like(s.image, np.nan)) for s in samples]
+    with pytest.raises(TrainingError, match="batch 1; try a lower learning rate"):
+        fit(small(), spoiled, device=CPU)
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_cancelling_passes_through_and_writes_nothing(samples: list[Sample], tmp_path: Path, at: int) -> None:
+    told: list[float] = []
+
+    def stop(fraction: float, text: str) -> None:
+        told.append(fraction)
+        if len(told) == at:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        train_model(small(), samples, tmp_path / "m", model_id="m", device=CPU, progress=stop)
+    assert not (tmp_path / "m").exists()
+    assert len(told) == at
+
+
+class Greedy(nn.Module):
+    """A network that asks for more memory than there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.empty(2**46) * self.weight
+
+
+def test_memory_that_runs_out_is_told(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(catalogue.SEGMENTERS, "greedy", Greedy)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="not enough memory"):
+        fit(small(architecture="greedy", options={}), samples, device=CPU)
+
+
+def test_other_errors_of_torch_are_not_taken_for_lack_of_memory() -> None:
+    assert out_of_memory(MemoryError())
+    assert out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+    assert not out_of_memory(RuntimeError("shape mismatch"))
+
+
+def test_the_model_folder_says_what_it_was_trained_on(samples: list[Sample], tmp_path: Path) -> None:
+    spec = small(Role.APEX)
+    written = train_model(spec, samples, tmp_path / "m", model_id="m", device=CPU, origin={"data": ["phantom"]})
+    plan = read_plan(tmp_path / "m")
+    assert plan == written
+    assert (plan.model_id, plan.role, plan.rows, plan.cols, plan.spacing_mm) == ("m", Role.APEX, 32, 32, 4.0)
+    assert plan.training["samples"] == len(samples)
+    assert plan.training["data"] == ["phantom"]
+    assert plan.training["data_fingerprint"] == fingerprint(samples)
+    assert plan.training["spec"] == json.loads(json.dumps(spec.as_dict()))
+    assert len(json.loads((tmp_path / "m" / "losses.json").read_text(encoding="utf-8"))) == 4
+    assert (tmp_path / "m" / "card.md").read_text(encoding="utf-8").startswith("# m\n")
+
+
+def test_a_fingerprint_changes_with_images_labels_regions_and_order(samples: list[Sample]) -> None:
+    first = samples[0]
+    others = [
+        [replace(first, image=first.image + 1), *samples[1:]],
+        [replace(first, labels=(first.labels + 1) % 4), *samples[1:]],
+        [replace(first, region=Region.APEX), *samples[1:]],
+        samples[::-1],
+        samples[1:],
+    ]
+    assert len({fingerprint(one) for one in [samples, *others]}) == 6
+    assert len(fingerprint(samples)) == 16
+
+
+def fitted() -> Fitted:
+    return Fitted(catalogue.build("unet2d", {"widths": [4, 8]}), np.zeros(1, np.float32))
+
+
+def test_a_place_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("in the way", encoding="utf-8")
+    with pytest.raises(TrainingError, match="cannot be written"):
+        write_model(tmp_path / "m", plan_of(small(), "m", {}), fitted())
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "losses.json", "card.md", "plan.json"])
+def test_a_file_that_cannot_be_written_is_told_and_nothing_of_the_model_is_left(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(TrainingError, match="cannot be written"):
+        write_model(tmp_path, plan_of(small(), "m", {}), fitted())
+    assert [p.name for p in tmp_path.iterdir()] == [name]

@@ -1,0 +1,193 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.errors import LoadError, TrainingError
+from cmr_viewer.load.datasets import find_labelled
+from cmr_viewer.prepare.grid import Grid
+from cmr_viewer.prepare.intensity import normalise
+from cmr_viewer.progress import Cancelled
+from cmr_viewer.train.samples import (
+    count_by_region,
+    heart_centre,
+    is_held_out,
+    make_sample,
+    read_samples,
+    sample_grid,
+    samples_of_stack,
+)
+from tests.phantom import sax_cine, write_acdc_patient
+
+GRID = Grid(4.0, 32, 32)
+PATIENTS = ["patient001", "patient002", "patient003", "patient004", "patient005", "patient006", "patient007"]
+HELD_OUT = ["patient001", "patient007"]
+HELD_OUT_OF_40 = [1, 7, 8, 12, 16, 27, 29, 30, 34]
+HELD_OUT_BY_4 = [3, 7, 16]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of seven small ACDC patients."""
+    root = tmp_path_factory.mktemp("acdc")
+    for seed, name in enumerate(PATIENTS):
+        write_acdc_patient(root, sax_cine(phases=4, slices=6, rows=48, cols=44, seed=seed), patient=name)
+    return root
+
+
+def test_who_is_held_out_never_changes() -> None:
+    # blake2b of 8 bytes, big-endian, modulo 5
+    assert [name for name in PATIENTS if is_held_out(name)] == HELD_OUT
+    assert [n for n in range(1, 41) if is_held_out(f"patient{n:03d}")] == HELD_OUT_OF_40
+    assert [n for n in range(1, 21) if is_held_out(f"patient{n:03d}", 4)] == HELD_OUT_BY_4
+
+
+def test_about_one_in_the_fold_is_held_out() -> None:
+    count = sum(is_held_out(f"p{n}") for n in range(2000))
+    assert count == pytest.approx(400, abs=60)
+
+
+def test_the_centre_is_the_mean_of_all_labelled_pixels() -> None:
+    labels = np.zeros((2, 5, 6), np.uint8)
+    labels[0, 1, 2] = 1
+    labels[1, 3, 5] = 3
+    assert heart_centre(labels) == (2.0, 3.5)
+    assert heart_centre(labels[0]) == (1.0, 2.0)
+    assert heart_centre(np.zeros((3, 3), np.uint8)) is None
+
+
+def test_samples_are_kept_wider_than_the_networks_grid() -> None:
+    assert sample_grid(Grid(1.5, 160, 128)) == Grid(1.5, 224, 179)
+
+
+def test_a_sample_lies_around_the_heart_with_its_labels_on_its_pixels() -> None:
+    pixels = np.full((60, 60), 100, np.int16)
+    labels = np.zeros((60, 60), np.uint8)
+    labels[10:17, 30:37] = 1
+    pixels[labels > 0] = 900
+    made = make_sample(
+        pixels,
+        labels,
+        pixel_spacing_mm=(2.0, 2.0),
+        grid=Grid(2.0, 32, 32),
+        region=Region.APEX,
+        patient_key="p",
+        name="n",
+    )
+    assert made.image.shape == made.labels.shape == (44, 44)
+    assert (made.region, made.patient_key, made.name) == (Region.APEX, "p", "n")
+    # the heart's centre (13, 33) lies at the sample's centre (21.5, 21.5): half a pixel off the frame's own
+    r, c = np.nonzero(made.labels)
+    assert (r.mean(), c.mean()) == pytest.approx((21.5, 21.5), abs=0.51)
+    assert made.image[made.labels > 0].mean() > made.image[made.labels == 0].mean() + 2
+
+
+@pytest.mark.parametrize(("centre", "expected"), [(None, (22.5, 22.5)), ((10.0, 30.0), (34.5, 14.5))])
+def test_without_labels_the_middle_of_the_frame_or_a_given_centre_is_taken(
+    centre: tuple[float, float] | None, expected: tuple[float, float]
+) -> None:
+    pixels = np.zeros((45, 45), np.uint16)
+    pixels[20:25, 20:25] = 100
+    made = make_sample(
+        pixels,
+        np.zeros((45, 45), np.uint8),
+        pixel_spacing_mm=(1.0, 1.0),
+        grid=Grid(1.0, 33, 33),
+        region=Region.NON_CARDIAC,
+        patient_key="p",
+        name="n",
+        centre=centre,
+    )
+    assert made.image.shape == (46, 46)
+    # the bright square's middle is pixel (22, 22); the sample's centre is (22.5, 22.5)
+    assert np.argwhere(made.image > 0.2 * made.image.max()).mean(axis=0) == pytest.approx(expected)
+
+
+def test_outside_the_frame_a_sample_is_zero_and_does_not_count() -> None:
+    pixels = np.random.default_rng(0).integers(0, 900, (20, 20)).astype(np.uint16)
+    made = make_sample(
+        pixels,
+        np.zeros((20, 20), np.uint8),
+        pixel_spacing_mm=(1.0, 1.0),
+        grid=Grid(1.0, 20, 20),
+        region=Region.BASE,
+        patient_key="p",
+        name="n",
+    )
+    assert_array_equal(made.image[4:24, 4:24], normalise(pixels))
+    outside = np.ones((28, 28), bool)
+    outside[4:24, 4:24] = False
+    assert not made.image[outside].any()
+
+
+def test_regions_of_a_stack_follow_from_its_labels(data: Path) -> None:
+    labelled = find_labelled(data / "patient001")[0].read()
+    made = samples_of_stack(labelled, GRID)
+    # six slices: one above, four cardiac at ED (20 % of 4 is 0.8, hence one base and one apex), one below
+    n, b, m, a = Region.NON_CARDIAC, Region.BASE, Region.MIDDLE, Region.APEX
+    assert [s.region for s in made[:6]] == [n, b, m, m, a, n]
+    assert len(made) == 6 * len(labelled.phases)
+    assert {s.patient_key for s in made} == {labelled.study.name}
+
+
+def test_reading_splits_by_patient_and_never_overlaps(data: Path) -> None:
+    train, trained_on = read_samples([data], GRID, held_out=False)
+    held, held_out = read_samples([data], GRID, held_out=True)
+    assert held_out == HELD_OUT
+    assert sorted(trained_on + held_out) == PATIENTS
+    assert not {s.patient_key for s in train} & {s.patient_key for s in held}
+    assert len(train) == 12 * len(trained_on)
+    assert len(held) == 12 * len(held_out)
+
+
+def test_samples_are_counted_by_region(data: Path) -> None:
+    samples, _ = read_samples([data], GRID, held_out=True)
+    counts = count_by_region(samples)
+    assert set(counts) == {"base", "middle", "apex", "non_cardiac"}
+    assert sum(counts.values()) == len(samples)
+
+
+def test_a_patient_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for seed, name in enumerate(("patient002", "patient003")):
+        write_acdc_patient(tmp_path, sax_cine(phases=2, slices=4, rows=32, cols=32, seed=seed), patient=name)
+    broken = tmp_path / "patient002" / "patient002_frame01.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:300])
+    with caplog.at_level(logging.WARNING):
+        _, patients = read_samples([tmp_path], GRID, held_out=False)
+    assert patients == ["patient003"]
+    assert "left out of training" in caplog.text
+
+
+def test_labels_that_do_not_fit_their_images_leave_the_patient_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = sax_cine(phases=2, slices=4, rows=32, cols=32)
+    write_acdc_patient(tmp_path, small, patient="patient002")
+    write_acdc_patient(tmp_path, small, patient="patient003")
+    write_acdc_patient(tmp_path / "other", sax_cine(phases=2, slices=5, rows=32, cols=32), patient="patient002")
+    gt = "patient002/patient002_frame01_gt.nii.gz"
+    (tmp_path / gt).write_bytes((tmp_path / "other" / gt).read_bytes())
+    with caplog.at_level(logging.WARNING):
+        _, patients = read_samples([tmp_path], GRID, held_out=False)
+    assert patients == ["patient003"]
+
+
+def test_nothing_named_is_told() -> None:
+    with pytest.raises(TrainingError, match="--data"):
+        read_samples([], GRID, held_out=False)
+
+
+def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LoadError):
+        read_samples([tmp_path], GRID, held_out=False)
+
+
+def test_reading_can_be_cancelled(data: Path) -> None:
+    def stop(fraction: float, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        read_samples([data], GRID, held_out=False, progress=stop)

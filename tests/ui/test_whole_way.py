@@ -1,0 +1,182 @@
+"""The whole way on the demo study with the shipped models, in a real window: from opening to opening it again."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from cmr_viewer.app.retraining import Retraining
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
+from cmr_viewer.app.startup import Program
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.paths import demo_study_dir, program_command, shipped_models_dir
+from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.ui.main_window import MainWindow
+from tests.ui.conftest import settle
+
+Key, Held = Qt.Key, Qt.KeyboardModifier
+
+LONG_MS = 300_000
+QUICK_TRAINING = ("--iterations", "2", "--batch", "2")
+
+
+def start(folder: Path) -> Program:
+    """The program on a workspace, with a training of a few batches."""
+    settings = Settings(reader="R. Eader", path=folder / "settings.json", auto_retrain_after=0, retrain_minimum=1)
+    workspace = open_workspace(folder / "workspace", reader=settings.reader)
+    session = Session(workspace, ModelRegistry(shipped_models_dir(), workspace))
+
+    def train(role: Role, output: Path) -> list[str]:
+        where = ["--workspace", str(workspace.folder), "--output", str(output)]
+        return [*program_command(), "train", "--role", role.value, *where, "--progress", "json", *QUICK_TRAINING]
+
+    return Program(settings, workspace, session, Retraining(session, settings, command_for=train))
+
+
+def show(program: Program, qtbot: QtBot) -> MainWindow:
+    window = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
+    qtbot.addWidget(window)
+    window.resize(1440, 900)
+    window.show()
+    qtbot.waitExposed(window)
+    return window
+
+
+def press(qtbot: QtBot, window: MainWindow, key: Key, held: Held = Held.NoModifier) -> None:
+    qtbot.keyClick(window.parts.view, key, held)
+
+
+def go(qtbot: QtBot, window: MainWindow, frame: FrameIndex) -> None:
+    """To a frame with the arrow keys."""
+    while window.desk.frame.phase != frame.phase:
+        press(qtbot, window, Key.Key_Right if window.desk.frame.phase < frame.phase else Key.Key_Left)
+    while window.desk.frame.slice_index != frame.slice_index:
+        press(qtbot, window, Key.Key_Down if window.desk.frame.slice_index < frame.slice_index else Key.Key_Up)
+
+
+def paint(qtbot: QtBot, window: MainWindow, points: list[tuple[float, float]]) -> None:
+    view = window.parts.view
+    first, *others = [view.to_widget(point).toPoint() for point in points]
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=first)
+    for at in others:
+        qtbot.mouseMove(view, at)
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=others[-1])
+
+
+def keep_picture(window: MainWindow, name: str) -> None:
+    folder = os.environ.get("CMR_VIEWER_ARTEFACTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        QApplication.processEvents()
+        window.grab().save(str(Path(folder) / f"{name}.png"))
+
+
+@pytest.fixture
+def program(app: QApplication, tmp_path: Path) -> Iterator[Program]:
+    made = start(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.xcb
+@pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="There is no X server.")
+def test_a_study_is_opened_corrected_kept_learned_from_and_found_again(
+    program: Program, app: QApplication, tmp_path: Path, qtbot: QtBot
+) -> None:
+    session = program.session
+    window = show(program, qtbot)
+
+    # open: the image first, then regions and label maps
+    with qtbot.waitSignal(session.analysed, timeout=LONG_MS):
+        with qtbot.waitSignal(session.study_opened, timeout=LONG_MS):
+            session.open_path(demo_study_dir())
+        assert session.stack is not None
+        assert session.frame_state(FrameIndex(0, 0)).prediction is None
+        program.start()
+    settle(qtbot, window)
+    stack, ed = session.stack, session.ed_phase
+    assert ed is not None
+    regions = [session.frame_state(FrameIndex(ed, s)).region for s in range(stack.slices)]
+    assert {Region.BASE, Region.MIDDLE, Region.APEX} <= set(regions)
+    keep_picture(window, "whole-way-opened")
+
+    # a basal frame is said to be middle: routed to the other specialist at once
+    frame = FrameIndex(ed, regions.index(Region.BASE))
+    go(qtbot, window, frame)
+    before = session.frame_state(frame)
+    assert before.model_id == session.registry.active(Role.BASE).model_id
+    press(qtbot, window, Key.Key_2, Held.ShiftModifier)
+    settle(qtbot, window)
+    routed = session.frame_state(frame)
+    assert (routed.region, routed.region_by) == (Region.MIDDLE, "reader")
+    assert routed.model_id == session.registry.active(Role.MIDDLE).model_id
+    assert "reader" in routed.reason
+    press(qtbot, window, Key.Key_Z, Held.ControlModifier)
+    settle(qtbot, window)
+    assert session.frame_state(frame).region is Region.BASE
+    assert np.array_equal(session.frame_state(frame).labels, before.labels)
+
+    # paint and undo, then paint to keep
+    press(qtbot, window, Key.Key_2)
+    centre = np.argwhere(before.labels > 0).mean(axis=0)
+    stroke = [(float(centre[0]) - 6, float(centre[1]) + d) for d in (-8.0, 0.0, 8.0)]
+    paint(qtbot, window, stroke)
+    painted = session.frame_state(frame).labels.copy()
+    assert np.count_nonzero(painted == Label.LVM) > np.count_nonzero(before.labels == Label.LVM)
+    press(qtbot, window, Key.Key_Z, Held.ControlModifier)
+    assert np.array_equal(session.frame_state(frame).labels, before.labels)
+    paint(qtbot, window, stroke)
+    assert np.array_equal(session.frame_state(frame).labels, painted)
+    keep_picture(window, "whole-way-painted")
+
+    # accept
+    press(qtbot, window, Key.Key_Return)
+    settle(qtbot, window)
+    kept = session.frame_state(frame)
+    assert (kept.status, kept.provenance) == (ReviewStatus.ACCEPTED, Provenance.SEMIAUTOMATIC)
+
+    # retrain: one patient is too few to tell, so the active model is kept, and it is said why
+    active = session.registry.active(Role.BASE).model_id
+    with qtbot.waitSignal(program.retraining.finished, timeout=LONG_MS) as ended:
+        window.actions_by_id["retrain_base"].trigger()
+        assert program.retraining.running
+        press(qtbot, window, Key.Key_Down)
+        assert window.desk.frame == FrameIndex(ed, frame.slice_index + 1)
+    settle(qtbot, window)
+    outcome = ended.args[0]
+    assert outcome.kept, outcome
+    assert "too few" in outcome.reason
+    assert session.registry.active(Role.BASE).model_id == active
+    keep_picture(window, "whole-way-retrained")
+
+    # close, open again: everything is there, and nothing is computed anew
+    measures = session.measures.values
+    window.close()
+    program.close()
+    again = start(tmp_path)
+    try:
+        assert again.workspace.recovery.text() == ""
+        second = show(again, qtbot)
+        with qtbot.waitSignal(again.session.study_restored, timeout=LONG_MS):
+            again.session.open_path(demo_study_dir())
+        settle(qtbot, second)
+        found = again.session.frame_state(frame)
+        assert (found.status, found.region) == (ReviewStatus.ACCEPTED, Region.BASE)
+        assert np.array_equal(found.labels, painted)
+        assert all(again.session.frame_state(f).labels is not None for f in again.session.stack.frame_indices)
+        assert again.session.measures.values == measures
+        assert [row.kind for row in again.session.registry.history(Role.BASE)] == ["keep"]
+        keep_picture(second, "whole-way-found-again")
+        second.close()
+    finally:
+        again.close()

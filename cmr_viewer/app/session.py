@@ -24,7 +24,6 @@ from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.load.study import open_study
 from cmr_viewer.progress import Progress
 from cmr_viewer.review.edit import Point
 from cmr_viewer.store.annotations import StudyRow
@@ -42,6 +41,13 @@ Box = tuple[int, int, int, int]
 Opener = Callable[[Path, Progress], Study]
 
 
+def open_with_readers(path: Path, progress: Progress) -> Study:
+    """`load.study.open_study`; on the job thread."""
+    from cmr_viewer.load.study import open_study  # noqa: PLC0415 - the readers would keep the window waiting
+
+    return open_study(path, progress)
+
+
 class Session(SessionState):
     """One workspace and the study that is open in it; its signals stand in `SessionState`.
 
@@ -56,7 +62,7 @@ class Session(SessionState):
         *,
         device: str = "auto",
         flow: Flow | None = None,
-        opener: Opener = open_study,
+        opener: Opener = open_with_readers,
         parent: QObject | None = None,
     ) -> None:
         """Begin a session; `start` loads models once the window is shown.

@@ -1,5 +1,7 @@
 """What can be asked of a session, what it tells, and the parts it is made of."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.accepting import Accepting
@@ -11,10 +13,12 @@ from cmr_viewer.app.keeping import Keeper
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.review.checks import Finding, check_frame
 from cmr_viewer.store.annotations import AnnotationStore, StudyRow
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+
+if TYPE_CHECKING:
+    from cmr_viewer.review.checks import Finding
 
 
 class SessionState(QObject):
@@ -156,9 +160,11 @@ class SessionState(QObject):
         """
         return self._open().state(frame)
 
-    def findings(self, frame: FrameIndex) -> list[Finding]:
+    def findings(self, frame: FrameIndex) -> "list[Finding]":
         """What looks wrong in a frame's label map; nothing where there is none."""
         record = self._open().records[frame]
+        from cmr_viewer.review.checks import check_frame  # noqa: PLC0415 - scipy would keep the window waiting
+
         return [] if record.labels is None else check_frame(frame, record.labels, record.region)
 
     def next_frame(self, frame: FrameIndex | None = None) -> FrameIndex | None:

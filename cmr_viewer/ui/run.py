@@ -162,9 +162,7 @@ def application(arguments: list[str]) -> QApplication:
     return app
 
 
-def _opened(
-    settings: Settings, workspace: Path | None, models: Path | None, *, interactive: bool
-) -> Program | None:
+def _opened(settings: Settings, workspace: Path | None, models: Path | None, *, interactive: bool) -> Program | None:
     """Open the workspace; what stands in the way is said in a dialog, or on standard error where nobody looks."""
     tell: Callable[[str], object] = _ask if interactive else _write
     try:

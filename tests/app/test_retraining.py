@@ -246,7 +246,17 @@ def test_the_child_is_this_programs_train_door(
     retraining = Retraining(session, settings, shipped_models=tmp_path / "models")
     command = retraining._train_door(Role.APEX, tmp_path / "out")
     expected = ["-m", "cmr_viewer", "train", "--workspace", str(session.workspace.folder), "--role", "apex"]
-    expected += ["--output", str(tmp_path / "out"), "--progress", "json", "--nice", "10", "--device", "auto", "--end-with-input"]
+    expected += [
+        "--output",
+        str(tmp_path / "out"),
+        "--progress",
+        "json",
+        "--nice",
+        "10",
+        "--device",
+        "auto",
+        "--end-with-input",
+    ]
     expected += ["--models", str(tmp_path / "models")]
     assert command[1:] == expected, json.dumps(command)
     retraining.shutdown()

@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,16 @@ def test_without_git_the_revision_is_not_known(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(subprocess, "run", missing)
     assert train.git_revision() is None
+
+
+def test_training_ends_when_the_program_that_asked_for_it_is_gone(data: Path, tmp_path: Path) -> None:
+    spec = spec_file(tmp_path, Role.BASELINE, iterations=1_000_000)
+    command = [sys.executable, "-m", "cmr_viewer", "train", "--spec", str(spec), "--data", str(data), "--device", "cpu"]
+    command += ["--output", str(tmp_path / "m"), "--progress", "json", "--end-with-input"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert any("Batch" in line for line in iter(child.stdout.readline, ""))
+        child.stdin.close()
+        assert child.wait(timeout=60) == 1
+    assert not (tmp_path / "m" / "plan.json").exists()

@@ -47,8 +47,9 @@ def show(program: Program, qtbot: QtBot) -> MainWindow:
     window = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
     qtbot.addWidget(window)
     window.resize(1440, 900)
-    window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitActive(window):  # keys reach the actions of the active window only
+        window.show()
+        window.activateWindow()
     return window
 
 
@@ -58,10 +59,12 @@ def press(qtbot: QtBot, window: MainWindow, key: Key, held: Held = Held.NoModifi
 
 def go(qtbot: QtBot, window: MainWindow, frame: FrameIndex) -> None:
     """To a frame with the arrow keys."""
-    while window.desk.frame.phase != frame.phase:
-        press(qtbot, window, Key.Key_Right if window.desk.frame.phase < frame.phase else Key.Key_Left)
-    while window.desk.frame.slice_index != frame.slice_index:
-        press(qtbot, window, Key.Key_Down if window.desk.frame.slice_index < frame.slice_index else Key.Key_Up)
+    phases, slices = frame.phase - window.desk.frame.phase, frame.slice_index - window.desk.frame.slice_index
+    for _ in range(abs(phases)):
+        press(qtbot, window, Key.Key_Right if phases > 0 else Key.Key_Left)
+    for _ in range(abs(slices)):
+        press(qtbot, window, Key.Key_Down if slices > 0 else Key.Key_Up)
+    assert window.desk.frame == frame
 
 
 def paint(qtbot: QtBot, window: MainWindow, points: list[tuple[float, float]]) -> None:

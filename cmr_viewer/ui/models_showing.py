@@ -129,7 +129,7 @@ def outcome_text(outcome: Outcome) -> tuple[str, bool | None]:
     if outcome.promoted:
         return f"{name}: {outcome.model_id} is in service. {outcome.reason}", True
     if outcome.kept:
-        return f"{name}: the active model stays. {outcome.reason}", None
+        return f"{name}: {outcome.reason}", None
     if outcome.cancelled:
         return f"{name}: training was cancelled; the active model stays.", None
     if outcome.refused:

@@ -193,7 +193,10 @@ class Showing(QObject):
             model_id=state.model_id,
             accepted=state.status is ReviewStatus.ACCEPTED,
         )
-        self._screen.region.show_findings([each.text for each in self._session.findings(self._desk.frame)])
+        findings = self._session.findings(self._desk.frame)
+        self._screen.region.show_findings(
+            [each.text for each in findings if not each.is_note], [each.text for each in findings if each.is_note]
+        )
         if not self._gather.isActive():
             self._gather.start()
         proposal = state.proposal

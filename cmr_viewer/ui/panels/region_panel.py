@@ -105,6 +105,7 @@ class RegionPanel(QWidget):
         self._model = label("", "small", wrap=True)
         self._model.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._findings = label("", "warn", wrap=True)
+        self._notes = label("", "small", wrap=True)
         accept = action_button(actions["accept"])
         accept.setProperty("part", "primary")
         accept.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -114,7 +115,7 @@ class RegionPanel(QWidget):
         self.setLayout(
             column(
                 *self._buttons.values(),
-                column(self._decided, self._reason, self._model, self._findings, spacing=2, margins=(1, 4, 0, 4)),
+                column(self._decided, self._reason, self._model, self._findings, self._notes, spacing=2, margins=(1, 4, 0, 4)),
                 row(accept, follow),
                 spacing=4,
             )
@@ -164,10 +165,11 @@ class RegionPanel(QWidget):
             self._say("Decided by the classifier.", reason, model_id or "")
         self._accept.defaultAction().setIconText("Accepted" if accepted else "Accept frame")
 
-    def show_findings(self, texts: Sequence[str]) -> None:
-        """Say what looks wrong in the label map; hints, nothing is changed."""
-        self._findings.setText("\n".join(texts))
-        self._findings.setVisible(bool(texts))
+    def show_findings(self, texts: Sequence[str], notes: Sequence[str] = ()) -> None:
+        """Say what looks wrong in the label map, and what is only to be known; hints, nothing is changed."""
+        for place, lines in ((self._findings, texts), (self._notes, notes)):
+            place.setText("\n".join(lines))
+            place.setVisible(bool(lines))
 
     def _say(self, decided: str, reason: str, model: str) -> None:
         self._decided.setText(decided)

@@ -106,6 +106,7 @@ class RegionPanel(QWidget):
         self._model.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._findings = label("", "warn", wrap=True)
         self._notes = label("", "small", wrap=True)
+        texts = (self._decided, self._reason, self._model, self._findings, self._notes)
         accept = action_button(actions["accept"])
         accept.setProperty("part", "primary")
         accept.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -115,7 +116,7 @@ class RegionPanel(QWidget):
         self.setLayout(
             column(
                 *self._buttons.values(),
-                column(self._decided, self._reason, self._model, self._findings, self._notes, spacing=2, margins=(1, 4, 0, 4)),
+                column(*texts, spacing=2, margins=(1, 4, 0, 4)),
                 row(accept, follow),
                 spacing=4,
             )

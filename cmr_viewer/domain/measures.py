@@ -121,7 +121,9 @@ def measure(
     segmented = counts[:, 0] >= 0
     values: dict[str, float | None] = dict.fromkeys(MEASURE_NAMES)
     if not segmented.any() or not (lv[segmented] > 0).any():
-        reason = "No left-ventricular blood pool is segmented."
+        reason = "No phase is segmented whole yet."
+        if segmented.any():
+            reason = "No left-ventricular blood pool is segmented."
         return Measures(ed_phase, es_phase, values, dict.fromkeys(MEASURE_NAMES, reason))
     lv[~segmented] = np.nan
     ed, es = ed_phase, es_phase

@@ -125,10 +125,17 @@ def test_one_phase_marked_as_ed_gives_its_volumes_and_mass_alone():
     assert "End-systole" in result.reasons["lv_ef_percent"]
 
 
-def test_nothing_segmented_gives_one_reason_for_all():
-    result = measure(np.full((2, 4), -1), voxel_ml=1.0, ed_phase=None, es_phase=None)
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        (np.full((2, 4), -1), "No phase is segmented whole yet."),
+        (np.array([[100, 0, 0, 0], [90, 0, 0, 10]]), "No left-ventricular blood pool is segmented."),
+    ],
+)
+def test_nothing_segmented_gives_one_reason_for_all(counts, reason):
+    result = measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None)
     assert result.ed_phase is None
-    assert set(result.reasons.values()) == {"No left-ventricular blood pool is segmented."}
+    assert set(result.reasons.values()) == {reason}
 
 
 def test_an_empty_right_ventricle_has_no_ejection_fraction():

@@ -1,4 +1,4 @@
-"""Draw the bitmap icons from resources/icons/app.svg: `.venv/bin/python packaging/make_icons.py`."""
+"""Draw the bitmap icons from resources/icons/app.svg: `.venv/bin/python packaging/make_icons.py`; needs Pillow."""
 
 import io
 import os

@@ -27,8 +27,8 @@ class _Begin(QObject):
         program: What runs behind it.
         path: A study to open, or None.
         screenshot: Where to save a picture of the window before it is closed, or None.
-        quit_after_s: Seconds after which the window is closed; None leaves it open, or closes it when the picture is
-            taken.
+        quit_after_s: Seconds after which the window is closed at the latest; None leaves it open, or closes it when the
+            picture is taken.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class _Begin(QObject):
         session = self._program.session
         if self._quit_after_s is not None:
             QTimer.singleShot(round(1000 * self._quit_after_s), self._end)
-        elif self._screenshot is not None:
+        if self._screenshot is not None:
             ends = (session.analysed, session.study_failed) if self._path is not None else (session.worklist_changed,)
             for signal in ends:
                 signal.connect(self._end_soon)
@@ -102,8 +102,8 @@ def run(
         demo: Whether to open the demo study, where no study is named.
         workspace: The workspace; None for the one in the settings.
         models: Folder of the models to start from; None for those that come with the program.
-        screenshot: Where to save a picture of the window; without `quit_after_s` it is taken when all is computed, and
-            the window is closed.
+        screenshot: Where to save a picture of the window; it is taken when all is computed, or after `quit_after_s` at
+            the latest, and the window is closed.
         quit_after_s: Seconds after which the window is closed, or None.
         qt_arguments: Arguments for Qt, such as ["-platform", "offscreen"].
 

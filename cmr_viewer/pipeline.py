@@ -119,7 +119,9 @@ def segment_frames(
     by: Mapping[FrameIndex, DecidedBy] | None = None,
     baseline_only: bool = False,
 ) -> Iterator[tuple[FrameIndex, Prediction]]:
-    """Segment frames, each by the model that its region routes to; in batches, as computed, in the order given.
+    """Segment frames, each by the model that its region routes to; in batches, as computed.
+
+    Frames of one model come in the order given; those of different models are mixed as their batches fill.
 
     Args:
         stack: The stack.

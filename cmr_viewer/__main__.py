@@ -132,6 +132,7 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
     parser.add_argument("--progress", choices=("text", "json"), default="text", help="how progress is told")
     parser.add_argument("--end-with-input", action="store_true", help="stop training when standard input ends")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; fewer leave room for a window beside it")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
     _service_options(parser)
 

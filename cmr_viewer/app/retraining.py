@@ -1,6 +1,7 @@
 """Retraining of a region's specialist beside the reader's work, in a child process."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -21,6 +22,12 @@ from cmr_viewer.store.training_runs import TrainingRuns
 log = logging.getLogger(__name__)
 
 CHILD_LOG_NAME = "training.log"
+
+
+def _threads() -> int:
+    """Half of the CPUs: the threads of two programs on the same CPUs wait for one another, and the window would too."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
 
 CommandFor = Callable[[Role, Path], Sequence[str]]
 
@@ -273,7 +280,7 @@ class Retraining(QObject):
         command = [
             *program_command(),
             *("train", "--workspace", str(self._session.workspace.folder), "--role", role.value),
-            *("--output", str(output), "--progress", "json", "--nice", str(NICE)),
+            *("--output", str(output), "--progress", "json", "--nice", str(NICE), "--threads", str(_threads())),
             *("--device", self._settings.training_device, "--end-with-input"),
         ]
         return command if self._shipped_models is None else [*command, "--models", str(self._shipped_models)]

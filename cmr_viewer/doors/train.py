@@ -18,7 +18,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.doors.retrain import retrain
 from cmr_viewer.doors.service import make_output_folder
 from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
-from cmr_viewer.networks.device import choose_device
+from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.train.fit import train_model
 from cmr_viewer.train.samples import HELD_OUT_FOLD, count_by_region, read_samples
@@ -82,6 +82,8 @@ def run(arguments: Namespace) -> int:
     as_json = arguments.progress == "json"
     progress = json_progress() if as_json else text_progress()
     try:
+        if arguments.threads is not None:
+            use_threads(arguments.threads)
         done = _from_workspace(arguments, progress) if arguments.workspace else _from_data(arguments, progress)
     except (CmrViewerError, OSError) as error:
         if not as_json:

@@ -12,6 +12,17 @@ from cmr_viewer.errors import ModelError
 DEVICES = ("auto", "cpu", "cuda")
 
 
+def use_threads(count: int) -> None:
+    """Compute on this many CPU threads.
+
+    Raises:
+        ModelError: The count is not positive.
+    """
+    if count < 1:
+        raise ModelError(f"The number of threads must be positive, not {count}.")
+    torch.set_num_threads(count)
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """The device of that name; with "auto" a CUDA device where there is one.
 

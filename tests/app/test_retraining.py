@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,6 +254,8 @@ def test_the_child_is_this_programs_train_door(
         "json",
         "--nice",
         "10",
+        "--threads",
+        str(max(1, (os.cpu_count() or 1) // 2)),
         "--device",
         "auto",
         "--end-with-input",

@@ -54,3 +54,17 @@ def test_arithmetic_is_bfloat16_on_a_cpu_that_has_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(device, "cpu_multiplies_bf16", lambda: True)
     with device.fast_arithmetic(torch.device("cpu")):
         assert torch.is_autocast_enabled("cpu")
+
+
+def test_the_number_of_threads_is_the_one_asked_for() -> None:
+    before = torch.get_num_threads()
+    try:
+        device.use_threads(1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_threads_are_refused() -> None:
+    with pytest.raises(ModelError, match="positive, not 0"):
+        device.use_threads(0)

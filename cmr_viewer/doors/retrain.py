@@ -31,8 +31,9 @@ WORKSPACE_FOLD = 4
 """One patient of a workspace in this many is held out."""
 
 RETRAINING_ITERATIONS = 150
-RETRAINING_RATE = 1e-4
-"""A tenth of the rate of the first training: corrections refine a model, they do not replace what it knows."""
+RETRAINING_RATE = 3e-5
+"""Far below the rate of the first training: corrections refine a model, they do not replace what it knows. With 97
+accepted apical frames of 25 patients a rate of 1e-4 and above lost Dice on the patients held out."""
 
 LARGEST_BATCH = 8
 

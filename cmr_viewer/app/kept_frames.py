@@ -9,6 +9,7 @@ from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.store.annotations import AnnotationStore, Kept
 
 UNSAID_REGION = Region.MIDDLE
@@ -148,7 +149,7 @@ def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]
                 status=ReviewStatus.ACCEPTED,
                 model_id=record.origin,
                 frame_pixels=reading.stack.frame(frame),
-                pixel_spacing_mm=reading.stack.geometry.pixel_spacing_mm,
+                pixel_spacing_mm=working_spacing_mm(reading.stack.geometry),
             )
         )
     return kept

@@ -6,9 +6,15 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import MEASURE_NAMES, Measures, ed_es_from_volumes, label_counts, measure
+from cmr_viewer.domain.measures import (
+    MEASURE_NAMES,
+    Measures,
+    ed_es_from_volumes,
+    label_counts,
+    measure,
+    voxel_volume_ml,
+)
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import GeometryError
 
 NOT_SEGMENTED = -1
 
@@ -65,17 +71,6 @@ class VoxelCounts:
         return ed_es_from_volumes(lv.astype(np.float64))
 
 
-def voxel_ml(geometry: Geometry) -> tuple[float | None, str]:
-    """Volume of a voxel in ml and an empty text; or None and the reason why it is not known."""
-    if not geometry.spacing_known:
-        return None, "The spacing of the study is not known."
-    try:
-        spacing = geometry.slice_spacing_mm
-    except GeometryError as error:
-        return None, str(error)
-    return geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1] * spacing / 1000.0, ""
-
-
 def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, es_phase: int | None) -> Measures:
     """Measures of a study at its ED and ES.
 
@@ -89,7 +84,7 @@ def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, e
     if ed_phase is None and es_phase is None:
         reason = "End-diastole and end-systole are not known until all phases are segmented; or mark them."
         return Measures(None, None, values, dict.fromkeys(MEASURE_NAMES, reason))
-    ml, why_not = voxel_ml(geometry)
+    ml, why_not = voxel_volume_ml(geometry)
     known = [phase for phase in (ed_phase, es_phase) if phase is not None]
     found = measure(counts.of_phases(), voxel_ml=ml, ed_phase=known[0], es_phase=known[-1], no_volume_reason=why_not)
     if len(known) == 2:

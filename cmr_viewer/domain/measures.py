@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import GeometryError
 
@@ -38,6 +39,17 @@ def stack_volume_ml(
         raise GeometryError(f"Spacings must be positive, not {pixel_spacing_mm} and {slice_spacing_mm} mm.")
     voxel_ml = pixel_spacing_mm[0] * pixel_spacing_mm[1] * slice_spacing_mm / 1000.0
     return float(np.count_nonzero(labels == int(label)) * voxel_ml)
+
+
+def voxel_volume_ml(geometry: Geometry) -> tuple[float | None, str]:
+    """Volume of a voxel in ml and an empty text; or None and the reason why it is not known."""
+    if not geometry.spacing_known:
+        return None, "The spacing of the study is not known."
+    try:
+        spacing = geometry.slice_spacing_mm
+    except GeometryError as error:
+        return None, str(error)
+    return geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1] * spacing / 1000.0, ""
 
 
 def ejection_fraction_percent(edv: float, esv: float) -> float | None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures, label_counts, measure
+from cmr_viewer.domain.measures import Measures, label_counts, measure, voxel_volume_ml
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.errors import GeometryError, ModelError, StoreError
+from cmr_viewer.errors import ModelError, StoreError
 from cmr_viewer.pipeline import Models, analyse, load_models
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.store.model_registry import ModelRegistry
@@ -90,17 +90,5 @@ def analyse_stack(
 def measures_of(stack: Stack, labels: LabelMap) -> Measures:
     """Measures of a whole stack's label maps, (phase, slice, row, col)."""
     counts: NDArray[np.int64] = np.stack([label_counts(labels[phase]) for phase in range(stack.phases)])
-    voxel_ml, reason = voxel_volume_ml(stack)
+    voxel_ml, reason = voxel_volume_ml(stack.geometry)
     return measure(counts, voxel_ml=voxel_ml, ed_phase=stack.ed_phase, es_phase=stack.es_phase, no_volume_reason=reason)
-
-
-def voxel_volume_ml(stack: Stack) -> tuple[float | None, str]:
-    """Volume of a voxel in ml, or None with the reason."""
-    geometry = stack.geometry
-    if not geometry.spacing_known:
-        return None, "The spacing in the file is not the true one."
-    try:
-        spacing = geometry.slice_spacing_mm
-    except GeometryError as error:
-        return None, str(error)
-    return geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1] * spacing / 1000.0, ""

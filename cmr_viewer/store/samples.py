@@ -26,7 +26,7 @@ class AcceptedSample:
         frame: The frame.
         region: Region when it was accepted.
         pixels: (row, col), as in the source; not writable.
-        pixel_spacing_mm: (row, col).
+        pixel_spacing_mm: (row, col) that the frame is prepared with; assumed where the true one is not known.
         labels: (row, col) label map; not writable.
         provenance: How the label map came to be.
         version: Version of the annotation.

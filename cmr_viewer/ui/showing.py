@@ -7,10 +7,11 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.app.volumes import VoxelCounts, voxel_ml
+from cmr_viewer.app.volumes import VoxelCounts
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures import voxel_volume_ml
 from cmr_viewer.domain.role import role_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.ui.desk import Desk
@@ -288,7 +289,7 @@ class Showing(QObject):
         self._screen.worklist.show_progress(len(self._accepted), stack.phases * stack.slices)
         self.show_next()
         lv = self._counts.of_phases()[:, Label.LVBP]
-        ml, _ = voxel_ml(stack.geometry)
+        ml, _ = voxel_volume_ml(stack.geometry)
         volumes = [None if count < 0 else float(count) * (ml or 1.0) for count in lv]
         self._screen.measures.curve.show_volumes(volumes, "ml" if ml is not None else "pixels")
 

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
-from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import ModelError
+from cmr_viewer.progress import Progress
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from tests.app.conftest import PHASES, SLICES, FormulaFlow, make_session, model_labels, write_model
@@ -280,6 +282,23 @@ def test_redo_of_a_stroke_starts_from_the_prediction_it_was_painted_on(
     assert np.array_equal(session.frame_state(BASAL).labels, painted)
     session.undo()
     assert np.array_equal(session.frame_state(BASAL).labels, model_labels("base-22", BASAL))
+    kept(qtbot, session)
+
+
+def test_frames_of_unknown_spacing_are_kept_with_the_one_they_are_prepared_with(qtbot: Any, session: Session) -> None:
+    whole = session._opener
+
+    def without_spacing(path: Path, progress: Progress) -> Study:
+        study = whole(path, progress)
+        geometry = replace(study.stack.geometry, spacing_known=False)
+        return replace(study, stacks=(replace(study.stack, geometry=geometry),))
+
+    session._opener = without_spacing
+    open_whole(qtbot, session)
+    with qtbot.waitSignal(session.frames_accepted):
+        session.accept(BASAL)
+    (sample,) = session.store.accepted_samples(Region.BASE)
+    assert sample.pixel_spacing_mm == (1.3, 1.3)
     kept(qtbot, session)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.measures import (
     MEASURE_NAMES,
     ed_es_from_volumes,
@@ -9,6 +10,7 @@ from cmr_viewer.domain.measures import (
     label_counts,
     measure,
     stack_volume_ml,
+    voxel_volume_ml,
 )
 from cmr_viewer.errors import GeometryError
 from tests.phantom import sax_cine
@@ -148,3 +150,15 @@ def test_an_empty_right_ventricle_has_no_ejection_fraction():
 
 def test_label_counts_count_each_label():
     assert label_counts(np.array([[0, 1, 1], [3, 0, 0]], np.uint8)).tolist() == [3, 2, 0, 1]
+
+
+def test_the_volume_of_a_voxel_is_spacing_times_spacing_times_spacing():
+    grid = Geometry(4, 4, (1.5, 2.0), (1, 0, 0), (0, 1, 0), ((0, 0, 0), (0, 0, 10)))
+    assert voxel_volume_ml(grid) == (pytest.approx(0.03), "")
+
+
+def test_where_a_spacing_is_not_known_the_volume_of_a_voxel_is_not_and_it_is_said_why():
+    one_slice = Geometry(4, 4, (1.5, 2.0), (1, 0, 0), (0, 1, 0), ((0, 0, 0),))
+    untrue = Geometry(4, 4, (1.0, 1.0), (1, 0, 0), (0, 1, 0), ((0, 0, 0), (0, 0, 1)), spacing_known=False)
+    assert voxel_volume_ml(one_slice) == (None, "The spacing of a single slice is not known.")
+    assert voxel_volume_ml(untrue) == (None, "The spacing of the study is not known.")

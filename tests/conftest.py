@@ -3,6 +3,7 @@
 Nothing here imports Qt: the tests below `app` also run where it is not installed.
 """
 
+import gc
 import os
 import threading
 import time
@@ -21,6 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let pass what the offscreen platform says of itself; every other warning of Qt fails its test."""
     if config.pluginmanager.hasplugin("pytest-qt"):
         config.addinivalue_line("qt_log_ignore", "This plugin does not support propagateSizeHints")
+
+
+@pytest.fixture(autouse=True)
+def collected_on_this_thread() -> Iterator[None]:
+    """As in the program: no thread but this one ends Qt's objects (`cmr_viewer.app.collecting`)."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

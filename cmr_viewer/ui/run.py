@@ -9,6 +9,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 import cmr_viewer
+from cmr_viewer.app.collecting import Collector
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program, Reporter, open_program, start_reporting
 from cmr_viewer.errors import StoreError
@@ -117,12 +118,14 @@ def run(
         program = _opened(settings, workspace, models, interactive=screenshot is None and quit_after_s is None)
         if program is None:
             return 1
+        collector = Collector()
         try:
             return _show(
                 app, program, reporter, argv_path or (demo_study_dir() if demo else None), screenshot, quit_after_s
             )
         finally:
             program.close()
+            collector.stop()
     finally:
         reporter.stop()
 

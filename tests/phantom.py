@@ -1,17 +1,11 @@
 """A synthetic short-axis cine with known volumes, and writers of the file layouts that the program reads.
 
-The heart of the phantom is an idealised one. With s = 0 at the base plane and 1 at the epicardial apex, lengths in mm:
+The heart of the phantom is an idealised one, whose outlines are written down in `tests.phantom_heart`. A slice belongs
+to the heart at a phase if its centre lies at or below the base plane and above the apex. From ED to ES the base plane
+moves towards the apex by `shortening_mm`. `areas_mm2` gives the exact area of each structure of a slice, and
+`volume_ml` adds them up as discs, so that label maps of the phantom agree with it to within the pixels on the outlines.
 
-    epicardium of the LV    disc of radius R(s) = R0 sqrt(1 - s^2)                    (half an ellipsoid)
-    endocardium of the LV   disc of radius r(s) = r0 sqrt(1 - (s / 0.9)^2), s < 0.9
-    RV blood pool           annular sector around the epicardium: angles within 60 degrees of the image's left side,
-                            from R(s) to R(s) + W(s), W(s) = W0 (1 - s / 0.8), s < 0.8
-
-A slice belongs to the heart at a phase if its centre lies at or below the base plane and above the apex. From ED to
-ES the base plane moves towards the apex by `shortening_mm`, r0 and W0 shrink, and R0 keeps the volume of myocardium
-about alike. `areas_mm2` gives the exact area of each structure of a slice, and `volume_ml` adds them up as discs, so
-that label maps of the phantom agree with it to within the pixels on the outlines. Papillary muscles are dark in the
-images and belong to the LVBP.
+`sax_cine` makes the plain phantom unless it is told otherwise; `clinical_cine` draws what makes clinical frames hard.
 """
 
 from collections.abc import Sequence
@@ -29,6 +23,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import Stack
+from tests.phantom_heart import BALANCED, CONTRASTS, Anatomy, Contrast, CrossSection
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 UID_ROOT = "1.2.826.0.1.3680043.8.498."
@@ -36,12 +31,6 @@ UID_ROOT = "1.2.826.0.1.3680043.8.498."
 ROW_DIRECTION = (0.77038, 0.618446, 0.155046)
 COL_DIRECTION = (-0.15161, 0.41389, -0.897613)
 """Directions of a real short-axis stack; row x column points from apex to base."""
-
-LV_R0_ED_MM, LV_R0_ES_MM = 25.0, 16.0
-EPI_R0_ED_MM, EPI_R0_ES_MM = 34.0, 32.0
-RV_W0_ED_MM, RV_W0_ES_MM = 24.0, 14.0
-RV_HALF_ANGLE = np.deg2rad(60.0)
-ENDO_END, RV_END = 0.9, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +43,8 @@ class Phantom:
         areas_mm2: (phase, slice, 4) exact area of each `Label` of the idealised heart; 0 for background.
         first_cardiac: Per phase: the most basal slice of the heart.
         last_cardiac: Per phase: its most apical slice.
+        open_deg: (phase, slice) angle over which the ring of myocardium is open, 0 where it is closed.
+        shifts_mm: (slice, 2) by which the picture of each slice is moved, down and right.
     """
 
     stack: Stack
@@ -61,6 +52,8 @@ class Phantom:
     areas_mm2: NDArray[np.float64]
     first_cardiac: tuple[int, ...]
     last_cardiac: tuple[int, ...]
+    open_deg: NDArray[np.float64]
+    shifts_mm: NDArray[np.float64]
 
     @property
     def es_phase(self) -> int:
@@ -94,6 +87,11 @@ def sax_cine(
     below: int = 1,
     shortening_mm: float = 12.0,
     noise: float = 12.0,
+    bias: float = 0.25,
+    rotation_deg: float = 0.0,
+    breath_shift_mm: float = 0.0,
+    anatomy: Anatomy | None = None,
+    contrast: Contrast = BALANCED,
     seed: int = 0,
     spacing_known: bool = True,
     dtype: Any = np.int16,
@@ -112,39 +110,45 @@ def sax_cine(
         shortening_mm: How far the base plane moves towards the apex at ES; more than the slice spacing makes the most
             basal slice leave the heart.
         noise: Standard deviation of the noise, against about 700 for blood.
-        seed: Of the noise and the place of the heart.
+        bias: Largest relative change of brightness by a smooth field over the frame.
+        rotation_deg: By how much the whole picture is turned about the frame's middle, clockwise. The stack's
+            directions turn with it, so that the heart stays where it is in the patient.
+        breath_shift_mm: Largest shift of a slice's picture down or up, left or right, as each slice is acquired in a
+            breath-hold of its own.
+        anatomy: What the heart is like; the plain one of `Anatomy()` by default.
+        contrast: How bright the structures are.
+        seed: Of the noise, the shifts and the place of the heart.
         spacing_known: As in `Geometry`.
         dtype: Of the pixels.
     """
+    anatomy = anatomy or Anatomy()
     rng = np.random.default_rng(seed)
     amount = contraction(phases)
     z = (np.arange(slices) - above) * slice_spacing_mm
     apex_mm = (slices - above - below - 0.5) * slice_spacing_mm
     areas = np.zeros((phases, slices, 4))
+    open_deg = np.zeros((phases, slices))
     labels = np.zeros((phases, slices, rows, cols), np.uint8)
     pixels = np.zeros((phases, slices, rows, cols), np.float64)
-    y, x = _grid_mm(rows, cols, pixel_spacing_mm, rng)
-    bias = 1.0 + 0.25 * np.sin(y / 90.0 + 0.4) * np.cos(x / 110.0)
+    place = rng.uniform(-3.0, 3.0, 2)
+    y, x = _grid_mm(rows, cols, pixel_spacing_mm, rotation_deg, place)
+    field = 1.0 + bias * np.sin(y / 90.0 + 0.4) * np.cos(x / 110.0)
     texture = rng.normal(0.0, 1.0, (slices, rows, cols))
-    for phase, a in enumerate(amount):
-        base_mm = -0.25 * slice_spacing_mm + a * shortening_mm
-        for index in range(slices):
-            s = (z[index] - base_mm) / (apex_mm - base_mm)
-            shape = _Shape.at(float(s), float(a))
-            labels[phase, index] = shape.labels(y, x)
-            areas[phase, index] = shape.areas_mm2()
-            pixels[phase, index] = _intensity(labels[phase, index], shape, y, x, float(s), float(a))
-    pixels = pixels * bias + noise * texture + rng.normal(0.0, noise, pixels.shape)
-    geometry = Geometry(
-        rows=rows,
-        cols=cols,
-        pixel_spacing_mm=pixel_spacing_mm,
-        row_direction=_unit(ROW_DIRECTION),
-        col_direction=_unit_perpendicular(COL_DIRECTION, ROW_DIRECTION),
-        positions_mm=_positions(slices, slice_spacing_mm),
-        single_slice_spacing_mm=slice_spacing_mm,
-        spacing_known=spacing_known,
-    )
+    shifts_mm = np.random.default_rng([seed, 1]).uniform(-breath_shift_mm, breath_shift_mm, (slices, 2))
+    for index in range(slices):
+        y, x = _grid_mm(rows, cols, pixel_spacing_mm, rotation_deg, place, shifts_mm[index])
+        for phase, a in enumerate(amount):
+            base_mm = -0.25 * slice_spacing_mm + a * shortening_mm
+            s = float((z[index] - base_mm) / (apex_mm - base_mm))
+            section = CrossSection.at(s, float(a), float(z[index] - base_mm), anatomy)
+            labels[phase, index] = section.labels(y, x)
+            areas[phase, index] = section.areas_mm2()
+            open_deg[phase, index] = section.open_deg
+            pixels[phase, index] = section.intensities(
+                labels[phase, index], y, x, s=s, a=float(a), contrast=contrast, papillary=anatomy.papillary
+            )
+    pixels = contrast.gain * (pixels * field + noise * texture + rng.normal(0.0, noise, pixels.shape))
+    geometry = _geometry(rows, cols, pixel_spacing_mm, slices, slice_spacing_mm, rotation_deg, spacing_known)
     times = tuple(float(t) for t in np.arange(phases) * 800.0 / phases)
     stack = Stack(
         np.clip(np.rint(pixels), 0, 4000).astype(dtype), geometry, times, heart_rate_bpm=75.0, description="SAX phantom"
@@ -152,82 +156,94 @@ def sax_cine(
     present = labels.any(axis=(2, 3))
     first = tuple(int(np.flatnonzero(p)[0]) for p in present)
     last = tuple(int(np.flatnonzero(p)[-1]) for p in present)
-    return Phantom(stack, labels, areas, first, last)
+    return Phantom(stack, labels, areas, first, last, open_deg, shifts_mm)
+
+
+def clinical_cine(seed: int, **changes: Any) -> Phantom:
+    """A phantom with all that makes clinical frames hard, drawn from the seed.
+
+    The heart's size and taper, an open outflow tract, a crescent for the RV, papillary muscles of any size, contrast,
+    noise, bias field, any rotation in the plane, shifts between slices, spacings and how far the base moves.
+
+    Args:
+        seed: The same seed gives the same phantom.
+        changes: Arguments of `sax_cine` that are given instead of drawn.
+    """
+    rng = np.random.default_rng([seed, 2])
+    spacing_mm = float(rng.uniform(1.6, 2.1))
+    drawn: dict[str, Any] = {
+        "slices": int(rng.integers(8, 12)),
+        "above": int(rng.integers(0, 3)),
+        "pixel_spacing_mm": (spacing_mm, spacing_mm),
+        "slice_spacing_mm": float(rng.uniform(8.0, 10.5)),
+        "shortening_mm": float(rng.uniform(8.0, 16.0)),
+        "noise": float(rng.uniform(8.0, 30.0)),
+        "bias": float(rng.uniform(0.1, 0.5)),
+        "rotation_deg": float(rng.uniform(-180.0, 180.0)),
+        "breath_shift_mm": 3.0,
+        "anatomy": Anatomy(
+            size=float(rng.uniform(0.8, 1.1)),
+            rv=float(rng.uniform(1.0, 1.3)),
+            taper=float(rng.uniform(0.9, 1.4)),
+            crescent=True,
+            outflow_deg=float(rng.uniform(40.0, 100.0)),
+            papillary=float(rng.uniform(0.5, 1.6)),
+        ),
+        "contrast": CONTRASTS[int(rng.integers(len(CONTRASTS)))],
+    }
+    return sax_cine(seed=seed, **{**drawn, **changes})
 
 
 def _grid_mm(
-    rows: int, cols: int, spacing: tuple[float, float], rng: np.random.Generator
+    rows: int,
+    cols: int,
+    spacing: tuple[float, float],
+    rotation_deg: float,
+    place: NDArray[np.float64],
+    shift: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances (y down, x right) in mm of pixel centres from the axis of the LV, near the middle of the frame."""
-    shift = rng.uniform(-3.0, 3.0, 2)
-    y = (np.arange(rows) - (rows - 1) / 2) * spacing[0] + shift[0]
-    x = (np.arange(cols) - (cols - 1) / 2) * spacing[1] - 8.0 + shift[1]
-    return np.meshgrid(y, x, indexing="ij")
+    """Distances (y, x) in mm of pixel centres from the axis of the LV, down and right before the picture was turned."""
+    moved = np.zeros(2) if shift is None else shift
+    down = (np.arange(rows) - (rows - 1) / 2) * spacing[0] - moved[0]
+    right = (np.arange(cols) - (cols - 1) / 2) * spacing[1] - moved[1]
+    v, u = np.meshgrid(down, right, indexing="ij")
+    cos, sin = np.cos(np.deg2rad(rotation_deg)), np.sin(np.deg2rad(rotation_deg))
+    return cos * v - sin * u + place[0], cos * u + sin * v - 8.0 + place[1]
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """Outlines in one slice, in mm; all 0 outside the heart."""
-
-    endo: float
-    epi: float
-    rv: float
-
-    @classmethod
-    def at(cls, s: float, a: float) -> "_Shape":
-        if not 0.0 <= s < 1.0:
-            return cls(0.0, 0.0, 0.0)
-        r0 = LV_R0_ED_MM + a * (LV_R0_ES_MM - LV_R0_ED_MM)
-        e0 = EPI_R0_ED_MM + a * (EPI_R0_ES_MM - EPI_R0_ED_MM)
-        w0 = RV_W0_ED_MM + a * (RV_W0_ES_MM - RV_W0_ED_MM)
-        return cls(
-            endo=r0 * float(np.sqrt(max(0.0, 1.0 - (s / ENDO_END) ** 2))),
-            epi=e0 * float(np.sqrt(1.0 - s**2)),
-            rv=w0 * max(0.0, 1.0 - s / RV_END),
-        )
-
-    def labels(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.uint8]:
-        radius, angle = np.hypot(y, x), np.abs(np.arctan2(y, -x))
-        result = np.zeros(y.shape, np.uint8)
-        result[(radius < self.epi + self.rv) & (angle < RV_HALF_ANGLE)] = Label.RVBP
-        result[radius < self.epi] = Label.LVM
-        result[radius < self.endo] = Label.LVBP
-        return result
-
-    def areas_mm2(self) -> NDArray[np.float64]:
-        lvbp = np.pi * self.endo**2
-        lvm = np.pi * self.epi**2 - lvbp
-        rvbp = RV_HALF_ANGLE * ((self.epi + self.rv) ** 2 - self.epi**2)
-        return np.array([0.0, lvbp, lvm, rvbp])
+def _geometry(
+    rows: int,
+    cols: int,
+    spacing: tuple[float, float],
+    slices: int,
+    slice_spacing_mm: float,
+    rotation_deg: float,
+    spacing_known: bool,
+) -> Geometry:
+    """The grid, turned about the frame's middle: its first pixel moves, the anatomy stays."""
+    row, col = np.asarray(_unit(ROW_DIRECTION)), np.asarray(_unit_perpendicular(COL_DIRECTION, ROW_DIRECTION))
+    cos, sin = np.cos(np.deg2rad(rotation_deg)), np.sin(np.deg2rad(rotation_deg))
+    turned_row, turned_col = cos * row - sin * col, cos * col + sin * row
+    to_middle = (row - turned_row) * (cols - 1) / 2 * spacing[1] + (col - turned_col) * (rows - 1) / 2 * spacing[0]
+    return Geometry(
+        rows=rows,
+        cols=cols,
+        pixel_spacing_mm=spacing,
+        row_direction=_vector(turned_row),
+        col_direction=_vector(turned_col),
+        positions_mm=_positions(slices, slice_spacing_mm, to_middle),
+        single_slice_spacing_mm=slice_spacing_mm,
+        spacing_known=spacing_known,
+    )
 
 
-def _intensity(
-    labels: NDArray[np.uint8], shape: _Shape, y: NDArray[np.float64], x: NDArray[np.float64], s: float, a: float
-) -> NDArray[np.float64]:
-    """Plausible balanced-SSFP intensities: bright blood and fat, grey muscle, dark lung."""
-    image = np.full(labels.shape, 60.0)
-    body = (x / 75.0) ** 2 + (y / 82.0) ** 2
-    image[(body > 0.72) & (body < 1.0)] = 520.0
-    image[(body <= 0.72) & (y > 38.0)] = 210.0
-    image[np.array([0.0, 700.0, 170.0, 680.0])[labels] > 0] = 0.0
-    image += np.array([0.0, 700.0, 170.0, 680.0])[labels]
-    if s < 0.0:
-        # Above the valves: great vessels and atria, bright and hardly beating.
-        image[np.hypot(y - 4.0, x + 4.0) < 17.0] = 650.0
-        image[np.hypot(y + 26.0, x + 22.0) < 13.0] = 640.0
-    elif s >= 1.0:
-        image[np.hypot(y - 20.0, x) < 30.0] = 260.0
-    elif shape.endo > 8.0 and 0.2 < s < 0.75:
-        for angle in (0.6, 2.4):
-            centre = 0.68 * shape.endo
-            image[np.hypot(y - centre * np.sin(angle), x - centre * np.cos(angle)) < 3.0 + a] = 200.0
-    return image
+def _vector(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    return (float(values[0]), float(values[1]), float(values[2]))
 
 
 def _unit(vector: Sequence[float]) -> tuple[float, float, float]:
     v = np.asarray(vector, float)
-    v = v / np.linalg.norm(v)
-    return (float(v[0]), float(v[1]), float(v[2]))
+    return _vector(v / np.linalg.norm(v))
 
 
 def _unit_perpendicular(vector: Sequence[float], to: Sequence[float]) -> tuple[float, float, float]:
@@ -236,12 +252,11 @@ def _unit_perpendicular(vector: Sequence[float], to: Sequence[float]) -> tuple[f
     return _unit(v - u * float(v @ u))
 
 
-def _positions(slices: int, spacing: float) -> tuple[tuple[float, float, float], ...]:
+def _positions(slices: int, spacing: float, moved: NDArray[np.float64]) -> tuple[tuple[float, float, float], ...]:
     """First-pixel centres, base to apex: against row x column, which points from apex to base."""
     normal = np.cross(_unit(ROW_DIRECTION), _unit_perpendicular(COL_DIRECTION, ROW_DIRECTION))
-    first = np.array([-98.0, -211.0, 142.0])
-    points = [first - normal * spacing * k for k in range(slices)]
-    return tuple((float(p[0]), float(p[1]), float(p[2])) for p in points)
+    first = np.array([-98.0, -211.0, 142.0]) + moved
+    return tuple(_vector(first - normal * spacing * k) for k in range(slices))
 
 
 def write_dicom_folder(

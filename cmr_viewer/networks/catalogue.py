@@ -1,4 +1,9 @@
-"""Networks by the name that a plan gives them."""
+"""Networks by the name that a plan gives them.
+
+Every classifier takes `classes` (4 regions by default) and `inputs` (channels, 1 by default), maps images (batch,
+channel, row, col) of any size from 64 x 64 to logits (batch, class), and begins with weights that can be trained from
+scratch.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,11 +11,26 @@ from typing import Any
 from torch import nn
 
 from cmr_viewer.errors import ModelError
+from cmr_viewer.networks.alexnet import AlexNet
 from cmr_viewer.networks.densenet import DenseNet
+from cmr_viewer.networks.mobilenet import MobileNetV2
+from cmr_viewer.networks.plain_conv_unet import plain_conv_unet
+from cmr_viewer.networks.resnet import ResNet18
+from cmr_viewer.networks.shufflenet import ShuffleNetV2
+from cmr_viewer.networks.squeezenet import SqueezeNet
 from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.vgg import Vgg11
 
-SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"unet2d": UNet2d}
-CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {"densenet121": DenseNet}
+SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"unet2d": UNet2d, "plain_conv_unet": plain_conv_unet}
+CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
+    "alexnet": AlexNet,
+    "densenet121": DenseNet,
+    "mobilenet_v2": MobileNetV2,
+    "resnet18": ResNet18,
+    "shufflenet_v2": ShuffleNetV2,
+    "squeezenet": SqueezeNet,
+    "vgg11_bn": Vgg11,
+}
 
 
 def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The region classifier's network: DenseNet for one-channel input."""
+"""DenseNet for region classification."""
 
 from collections.abc import Sequence
 
@@ -40,25 +40,32 @@ class Transition(nn.Sequential):
 
 
 class DenseNet(nn.Module):
-    """DenseNet-BC; with its defaults DenseNet121 for one channel.
+    """DenseNet-BC; with its defaults DenseNet121.
 
     Args:
         classes: Number of outputs.
         blocks: Layers of each dense block.
         growth: Channels that each layer adds.
         dropout: Share of features left out before the last layer while training.
+        inputs: Number of input channels: the frame, and neighbours where there are any.
 
     Source:
-        Huang et al. 2017, Densely Connected Convolutional Networks, table 1.
+        Huang et al. 2017, Densely Connected Convolutional Networks, table 1. What differs: input channels, outputs, and
+        dropout before the last layer, which the paper's networks for large data sets do not have.
     """
 
     def __init__(
-        self, classes: int = 4, blocks: Sequence[int] = (6, 12, 24, 16), growth: int = 32, dropout: float = 0.2
+        self,
+        classes: int = 4,
+        blocks: Sequence[int] = (6, 12, 24, 16),
+        growth: int = 32,
+        dropout: float = 0.2,
+        inputs: int = 1,
     ) -> None:
         super().__init__()
         channels = 2 * growth
         layers: list[nn.Module] = [
-            nn.Conv2d(1, channels, 7, stride=2, padding=3, bias=False),
+            nn.Conv2d(inputs, channels, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, padding=1),
@@ -76,7 +83,7 @@ class DenseNet(nn.Module):
         self.head = nn.Linear(channels, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (batch, class) of images (batch, 1, row, col)."""
+        """Logits (batch, class) of images (batch, channel, row, col)."""
         features = functional.relu(self.features(images))
         pooled = functional.adaptive_avg_pool2d(features, 1).flatten(1)
         logits: Tensor = self.head(self.dropout(pooled))

@@ -27,21 +27,28 @@ class UNet2d(nn.Module):
         widths: Channels of each stage, from full resolution down; each stage but the first halves the resolution.
         outputs: Number of labels, background included.
         supervised: How many resolutions give an output in training.
+        inputs: Number of input channels: the frame, with neighbouring slices around it.
 
     Source:
         nnU-Net's PlainConvUNet: instance norm, leaky ReLU 0.01, strided convolutions down, transposed convolutions up.
         Isensee et al. 2021.
     """
 
-    def __init__(self, widths: Sequence[int] = (24, 48, 96, 192, 256), outputs: int = 4, supervised: int = 3) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = (24, 48, 96, 192, 256),
+        outputs: int = 4,
+        supervised: int = 3,
+        inputs: int = 1,
+    ) -> None:
         super().__init__()
-        if len(widths) < 2 or outputs < 1 or supervised < 1:
+        if len(widths) < 2 or outputs < 1 or supervised < 1 or inputs < 1:
             raise ValueError(f"{len(widths)} stages, {outputs} outputs and {supervised} supervised make no U-Net")
         self.stages = nn.ModuleList()
-        inputs = 1
+        before = inputs
         for depth, width in enumerate(widths):
-            self.stages.append(ConvBlock(inputs, width, stride=1 if depth == 0 else 2))
-            inputs = width
+            self.stages.append(ConvBlock(before, width, stride=1 if depth == 0 else 2))
+            before = width
         ups = range(len(widths) - 1)
         self.ups = nn.ModuleList(nn.ConvTranspose2d(widths[d + 1], widths[d], 2, 2) for d in ups)
         self.merges = nn.ModuleList(ConvBlock(2 * widths[d], widths[d]) for d in ups)
@@ -53,7 +60,7 @@ class UNet2d(nn.Module):
         return int(2 ** (len(self.stages) - 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (batch, label, row, col) of images (batch, 1, row, col)."""
+        """Logits (batch, label, row, col) of images (batch, input channel, row, col)."""
         return self.forward_deep(images, outputs=1)[0]
 
     def forward_deep(self, images: Tensor, outputs: int | None = None) -> list[Tensor]:

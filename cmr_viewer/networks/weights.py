@@ -10,16 +10,21 @@ from torch import Tensor, nn
 from cmr_viewer.errors import ModelError
 
 
-def save_weights(network: nn.Module, path: Path) -> None:
+def save_weights(network: nn.Module, path: Path, *, halve: bool = True) -> None:
     """Write a network's weights; kernels and matrices as float16 where they fit, the small rest as it is.
 
     Running statistics and biases stay in single precision, because they can lie outside what float16 holds and weigh
     next to nothing.
+
+    Args:
+        network: The network.
+        path: The new file.
+        halve: False to keep every weight as it is.
     """
     tensors: dict[str, Tensor] = {}
     for name, tensor in network.state_dict().items():
         small = tensor.detach().cpu().contiguous()
-        halved = small.half() if small.is_floating_point() and small.ndim >= 2 else None
+        halved = small.half() if halve and small.is_floating_point() and small.ndim >= 2 else None
         fits = halved is not None and bool(torch.isfinite(halved).all())
         tensors[name] = halved if halved is not None and fits else small.clone()
     path.write_bytes(safetensors.torch.save(tensors))  # save_file would make a file that its owner alone may read

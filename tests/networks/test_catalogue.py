@@ -12,7 +12,7 @@ def test_networks_are_built_by_the_name_in_the_plan() -> None:
 
 
 def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
-    with pytest.raises(ModelError, match=r"'resnet'.*unet2d, densenet121"):
+    with pytest.raises(ModelError, match=r"'resnet'.*unet2d.*alexnet, densenet121"):
         build("resnet", {})
 
 

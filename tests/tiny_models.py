@@ -21,6 +21,7 @@ from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.role import Role
 from cmr_viewer.networks import device
 from cmr_viewer.prepare.grid import frame_centre
+from cmr_viewer.prepare.neighbours import offsets
 from cmr_viewer.train.fit import Fitted, fit, plan_of, write_model
 from cmr_viewer.train.samples import Sample, heart_centre, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
@@ -57,7 +58,7 @@ def tiny_id(role: Role) -> str:
     return f"tiny-{role.value}"
 
 
-def phantom_samples(phantom: Phantom, spec: TrainingSpec, patient: str = "phantom") -> list[Sample]:
+def phantom_samples(phantom: Phantom, spec: TrainingSpec, patient: str = "phantom", context: int = 0) -> list[Sample]:
     """All frames of a phantom's ED and ES as training samples."""
     stack = phantom.stack
     phases = sorted({0, phantom.es_phase})
@@ -75,6 +76,7 @@ def phantom_samples(phantom: Phantom, spec: TrainingSpec, patient: str = "phanto
                 patient_key=patient,
                 name=f"{patient}, phase {phase}, slice {s}",
                 centre=centre,
+                neighbours={o: stack.pixels[phase, s + o] for o in offsets(context) if o and 0 <= s + o < stack.slices},
             )
             for s in range(stack.slices)
         ]

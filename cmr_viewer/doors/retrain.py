@@ -4,10 +4,8 @@ It only reads the workspace: the program that holds it decides by the figures an
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from cmr_viewer.classify.region_classifier import load_classifier
 from cmr_viewer.domain.anatomy import Region
@@ -16,13 +14,14 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.grid import Placement
+from cmr_viewer.prepare.neighbours import Slices, offsets
 from cmr_viewer.prepare.plan import Plan, read_plan
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.assess import Assessment, assess_label_maps, assess_regions
 from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.store.annotations import AcceptedSample, AnnotationStore
 from cmr_viewer.store.database import open_workspace_readonly
-from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry
 from cmr_viewer.train.fit import train_model
 from cmr_viewer.train.samples import Sample, heart_centre, is_held_out, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
@@ -77,11 +76,11 @@ def retrain(
     region = Region(role.value) if role in (Role.BASE, Role.MIDDLE, Role.APEX) else None
     with open_workspace_readonly(workspace) as opened:
         accepted = AnnotationStore(opened).accepted_samples(region)
-        active = ModelRegistry(shipped, opened).active(role)
+        active = serving(ModelRegistry(shipped, opened), role)
     if not accepted:
         of_region = f" of the region {region.text.lower()}" if region else ""
         raise TrainingError(f"There are no accepted frames{of_region} to train on. Correct and accept some first.")
-    plan = read_plan(active.folder)
+    plan = replace(read_plan(active.folder), role=role)
     train, held = split(accepted)
     spec = retraining_spec(plan, len(train), iterations)
     progress(0.0, f"Preparing {len(train)} accepted frames")
@@ -104,6 +103,18 @@ def retrain(
     return assess(role, folder, active.folder, held, device)
 
 
+def serving(registry: ModelRegistry, role: Role) -> ModelEntry:
+    """The model that serves a role's frames: the one in service, or the baseline where a region has no specialist.
+
+    Raises:
+        ModelError: There is neither.
+    """
+    active = registry.active_all()
+    if role not in active and role in (Role.BASE, Role.MIDDLE, Role.APEX) and Role.BASELINE in active:
+        return active[Role.BASELINE]
+    return registry.active(role)
+
+
 def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> TrainingSpec:
     """How a model is refined on a few frames: the active model's own network and grid, slowly.
 
@@ -111,11 +122,21 @@ def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> T
         plan: Of the active model.
         frames: Number of frames to train on.
         iterations: Batches to learn from; None for the default.
+
+    Raises:
+        TrainingError: The model was imported: it sees whole phases, and a workspace keeps frames.
     """
+    if plan.preparation:
+        raise TrainingError(
+            f"The model {plan.model_id} was imported from nnU-Net and cannot be retrained here, because it is prepared "
+            "from whole phases and only frames are kept. Train it in nnU-Net and import it again, or roll back to a "
+            "model of this program."
+        )
     return default_spec(
         plan.role,
         architecture=plan.architecture,
-        options=plan.options,
+        options={name: value for name, value in plan.options.items() if name != "inputs"},
+        context=plan.context,
         spacing_mm=plan.spacing_mm,
         rows=plan.rows,
         cols=plan.cols,
@@ -135,6 +156,7 @@ def _sample(accepted: AcceptedSample, spec: TrainingSpec) -> Sample:
         region=accepted.region,
         patient_key=accepted.patient_key,
         name=f"phase {accepted.frame.phase}, slice {accepted.frame.slice_index}",
+        neighbours=accepted.neighbours,
     )
 
 
@@ -180,7 +202,9 @@ def _segmented(folder: Path, held: Sequence[AcceptedSample], device: str) -> lis
     return [segmenter.predict([_placed(s, folder)])[0] for s in held]
 
 
-def _placed(sample: AcceptedSample, folder: Path) -> tuple[NDArray[Any], Placement]:
+def _placed(sample: AcceptedSample, folder: Path) -> tuple[Slices, Placement]:
     rows, cols = sample.labels.shape
     centre = heart_centre(sample.labels) or ((rows - 1) / 2, (cols - 1) / 2)
-    return sample.pixels, Placement(read_plan(folder).grid, (rows, cols), sample.pixel_spacing_mm, centre)
+    plan = read_plan(folder)
+    place = Placement(plan.grid, (rows, cols), sample.pixel_spacing_mm, centre)
+    return [sample.pixels if o == 0 else sample.neighbours.get(o) for o in offsets(plan.context)], place

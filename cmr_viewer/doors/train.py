@@ -20,9 +20,11 @@ from cmr_viewer.doors.service import make_output_folder
 from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.progress import Progress, part
+from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
 from cmr_viewer.train.fit import train_model
-from cmr_viewer.train.samples import HELD_OUT_FOLD, count_by_region, read_samples
+from cmr_viewer.train.samples import Sample, count_by_region, read_samples
 from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
+from cmr_viewer.train.split import Part, Split, read_split
 
 JSON_EVERY_S = 0.2
 
@@ -46,17 +48,14 @@ def json_progress() -> Progress:
 
 
 def text_progress() -> Progress:
-    """Progress as lines on standard error, one for every further percent, with the time left."""
-    began = time.monotonic()
+    """Progress as lines on standard error, one for every further percent."""
     last = [-1]
 
     def tell(fraction: float, text: str) -> None:
         percent = int(100 * fraction)
         if percent != last[0]:
             last[0] = percent
-            elapsed = time.monotonic() - began
-            left = f", {elapsed / fraction - elapsed:.0f} s left" if fraction > 0.02 else ""
-            print(f"{percent:3d} %  {text}{left}", file=sys.stderr, flush=True)
+            print(f"{percent:3d} %  {text}", file=sys.stderr, flush=True)
 
     return tell
 
@@ -123,7 +122,7 @@ def _new_folder(arguments: Namespace) -> Path:
     """The folder of the model that is to be trained, made before any work is done for it."""
     folder: Path = arguments.output.resolve()
     make_output_folder(folder)
-    if any(folder.iterdir()):
+    if any(file.name.removeprefix(".").removesuffix(".part") != CHECKPOINT_FILE for file in folder.iterdir()):
         raise TrainingError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
     return folder
 
@@ -134,11 +133,28 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     spec = _spec_of(arguments)
     device = choose_device(arguments.device)
     folder = _new_folder(arguments)
-    samples, patients = read_samples(arguments.data, spec.grid, held_out=False, progress=part(progress, 0.0, 0.05))
+    split = read_split(arguments.split_file) if arguments.split_file else Split()
+    # What a frame's labels do not tell about cannot teach a classifier where the heart begins.
+    partial = spec.role is not Role.CLASSIFIER
+
+    def read(part_: Part, share: Progress) -> tuple[list[Sample], list[str]]:
+        return read_samples(
+            arguments.data,
+            spec.grid,
+            part=part_,
+            split=split,
+            context=spec.context,
+            partial=partial,
+            progress=share,
+        )
+
+    samples, patients = read("train", part(progress, 0.0, 0.04))
+    looked_at, validation = read("validation", part(progress, 0.04, 0.05))
     origin = {
         "data": [path.name for path in arguments.data],
         "patients": patients,
-        "held_out": f"patients with blake2b-64(name) % {HELD_OUT_FOLD} == 0",
+        "validation_patients": validation,
+        "split": arguments.split_file.name if arguments.split_file else "by the hash of the name",
         "regions": count_by_region(samples),
         "program": __version__,
         "revision": git_revision(),
@@ -150,6 +166,7 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         model_id=folder.name,
         device=device,
         start_from=arguments.start_from,
+        validation=looked_at,
         origin=origin,
         progress=part(progress, 0.05, 1.0),
     )

@@ -37,6 +37,7 @@ class Plan:
         created_at: ISO 8601 with time zone.
         training: How it was trained: spec, seed, data fingerprint, split.
         figures: What was measured on patients left out.
+        preparation: How an imported model wants its input, where that is not the program's own way; empty for its own.
     """
 
     model_id: str
@@ -49,6 +50,13 @@ class Plan:
     created_at: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
+    preparation: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def context(self) -> int:
+        """Neighbouring slices to either side that the network sees beside the frame."""
+        inputs = self.options.get("inputs", 1)
+        return (inputs - 1) // 2 if isinstance(inputs, int) else 0
 
     @property
     def grid(self) -> Grid:
@@ -90,7 +98,7 @@ def read_plan(folder: Path) -> Plan:
 def _check(plan: Plan, path: Path) -> None:
     """Raise ModelError unless what a plan holds is of the right kind; JSON may hold anything under any name."""
     texts = (plan.model_id, plan.architecture, plan.created_at)
-    mappings = (plan.options, plan.training, plan.figures)
+    mappings = (plan.options, plan.training, plan.figures, plan.preparation)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, dict) for one in mappings):
         raise ModelError(f"The plan in {path} holds something of the wrong kind. Copy the model folder again.")
     numbers = (plan.spacing_mm, plan.rows, plan.cols)

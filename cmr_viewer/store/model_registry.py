@@ -360,7 +360,10 @@ def _created_at(text: object, otherwise: datetime) -> datetime:
 
 
 def _defaults(shipped: Path, found: dict[str, ModelEntry], problems: list[str]) -> dict[Role, str]:
-    """Shipped default of each role; where active.json is silent, the only shipped model of the role."""
+    """Shipped default of each role; where active.json is silent, the only shipped model of the role.
+
+    A role that active.json names with null has none: the model is shipped, but is no better than the baseline.
+    """
     ours = [one for one in found.values() if one.shipped]
     named: object = {}
     path = shipped / ACTIVE_NAME
@@ -376,6 +379,8 @@ def _defaults(shipped: Path, found: dict[str, ModelEntry], problems: list[str]) 
         wanted = names.get(str(role))
         if wanted in of_role:
             defaults[role] = str(wanted)
+        elif wanted is None and str(role) in names:
+            continue
         elif wanted is not None:
             problems.append(f"{path} names {wanted} as {role.text}, and there is no such shipped model.")
         elif len(of_role) == 1:

@@ -1,10 +1,11 @@
 """Accepted frames as training takes them, independent of the source files."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
-from sqlalchemy import and_, select
+from sqlalchemy import Connection, RowMapping, and_, select
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
@@ -30,6 +31,8 @@ class AcceptedSample:
         labels: (row, col) label map; not writable.
         provenance: How the label map came to be.
         version: Version of the annotation.
+        neighbours: (row, col) pixels of the slices beside it, by distance in slices, -1 towards the base; those that
+            are kept.
     """
 
     stack_id: str
@@ -41,6 +44,7 @@ class AcceptedSample:
     labels: LabelMap
     provenance: Provenance = Provenance.SEMIAUTOMATIC
     version: int = 1
+    neighbours: Mapping[int, NDArray[Any]] = field(default_factory=dict)
 
 
 def read_accepted_samples(workspace: Workspace, region: Region | None) -> list[AcceptedSample]:
@@ -59,6 +63,7 @@ def read_accepted_samples(workspace: Workspace, region: Region | None) -> list[A
     )
     with workspace.read() as connection:
         rows = connection.execute(statement).mappings().all()
+        beside = {(row["stack_id"], frame_of(row)): _neighbours(connection, row) for row in rows}
     return [
         AcceptedSample(
             stack_id=row["stack_id"],
@@ -70,6 +75,17 @@ def read_accepted_samples(workspace: Workspace, region: Region | None) -> list[A
             labels=decode_label_map(row["labels"]),
             provenance=Provenance(row["provenance"]),
             version=row["version"],
+            neighbours={offset: decode_pixels(pixels) for offset, pixels in beside[row["stack_id"], frame_of(row)]},
         )
         for row in rows
     ]
+
+
+def _neighbours(connection: Connection, row: RowMapping) -> list[tuple[int, bytes]]:
+    """Encoded pixels of the slices next to a frame, those that are kept, with their distance."""
+    p = tables.frame_pixels
+    at: int = row["slice_index"]
+    statement = select(p.c.slice_index, p.c.pixels).where(
+        p.c.stack_id == row["stack_id"], p.c.phase == row["phase"], p.c.slice_index.in_((at - 1, at + 1))
+    )
+    return [(found.slice_index - at, found.pixels) for found in connection.execute(statement)]

@@ -1,14 +1,13 @@
-"""Changes to a batch that leave its meaning as it is: geometry and intensity.
-
-No mirroring: it would exchange left and right ventricle.
-"""
+"""Changes to a batch that leave its meaning as it is: geometry and intensity."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from cmr_viewer.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -17,26 +16,70 @@ class Augmentation:
 
     Attributes:
         rotation_deg: Rotation to either side.
+        any_rotation: Share of samples that are turned by any angle instead: a scanner's in-plane orientation follows
+            the plane that was planned, and files without orientation may be turned by quarters.
+        mirror: Share of samples that are mirrored. Labels name structures and not sides of the image, so they stay
+            right; 0 unless it is asked for.
         zoom: Smallest and largest magnification.
         stretch: Largest relative difference of the two axes' magnification.
         shift_px: Shift to either side, in pixels of the grid.
+        breath_px: Shift of a neighbouring slice against the frame to either side, as between breath-holds.
+        no_neighbour: Share of samples each of whose neighbouring slices is taken away.
         gamma: Smallest and largest exponent of the normalised intensities.
         noise: Largest standard deviation of Gaussian noise.
         bias: Largest relative strength of a smooth intensity slope.
         blur: Share of samples that are blurred.
+        coarse: Share of samples that lose resolution, as if acquired with fewer pixels.
+        coarsest: Largest factor by which they lose it.
     """
 
     rotation_deg: float = 30.0
+    any_rotation: float = 0.0
+    mirror: float = 0.0
     zoom: tuple[float, float] = (0.75, 1.3)
     stretch: float = 0.1
     shift_px: float = 14.0
+    breath_px: float = 2.0
+    no_neighbour: float = 0.1
     gamma: tuple[float, float] = (0.65, 1.5)
     noise: float = 0.15
     bias: float = 0.4
     blur: float = 0.15
+    coarse: float = 0.0
+    coarsest: float = 2.0
+
+    def changed(self, **values: object) -> "Augmentation":
+        """With some values changed, as a spec names them.
+
+        Raises:
+            TrainingError: A name is not known or a value is no number (or pair of numbers).
+        """
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise TrainingError(f"The augmentation {name!r} is not known; there are {', '.join(known)}.")
+            pair = isinstance(known[name], tuple)
+            given = tuple(value) if isinstance(value, list | tuple) else (value,)
+            if len(given) != (2 if pair else 1) or not all(
+                isinstance(v, int | float) and math.isfinite(v) for v in given
+            ):
+                raise TrainingError(f"The augmentation {name} must be {'two numbers' if pair else 'a number'}.")
+            known[name] = given if pair else given[0]
+        return Augmentation(**known)
 
 
-NO_AUGMENTATION = Augmentation(0.0, (1.0, 1.0), 0.0, 0.0, (1.0, 1.0), 0.0, 0.0, 0.0)
+NO_AUGMENTATION = Augmentation(
+    rotation_deg=0.0,
+    zoom=(1.0, 1.0),
+    stretch=0.0,
+    shift_px=0.0,
+    breath_px=0.0,
+    no_neighbour=0.0,
+    gamma=(1.0, 1.0),
+    noise=0.0,
+    bias=0.0,
+    blur=0.0,
+)
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -49,25 +92,49 @@ def augment_batch(
     """Cut a batch of samples to the network's grid, each changed in its own way.
 
     Args:
-        images: (batch, 1, row, col) float32, normalised, wider than `size`.
+        images: (batch, channel, row, col) float32, normalised, wider than `size`; the frame is the middle channel, a
+            channel of zeros is a neighbouring slice that is not there.
         labels: (batch, row, col) uint8.
         size: (rows, cols) of the network's grid.
         how: How far.
         generator: Source of chance, on the CPU.
 
     Returns:
-        images (batch, 1, *size) float32 and labels (batch, *size) int64, on the device of `images`.
+        images (batch, channel, *size) float32 and labels (batch, *size) int64, on the device of `images`.
     """
     grid = _sampling_grid(images.shape[0], (images.shape[2], images.shape[3]), size, how, generator).to(images.device)
-    changed = functional.grid_sample(images, grid, mode="bilinear", align_corners=True)
+    present = images.flatten(2).any(dim=2)
+    changed = _sample_channels(images, grid, how, generator)
     moved = functional.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=True)
-    return _change_intensity(changed, how, generator), moved[:, 0].long()
+    changed = _change_intensity(changed, how, generator)
+    middle = images.shape[1] // 2
+    kept = torch.rand(present.shape, generator=generator).to(images.device) >= how.no_neighbour
+    kept[:, middle] = True
+    return changed * (present & kept)[:, :, None, None], moved[:, 0].long()
+
+
+def _sample_channels(images: Tensor, grid: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    count, channels, rows, cols = images.shape
+    if channels == 1 or not how.breath_px:
+        return functional.grid_sample(images, grid, mode="bilinear", align_corners=True)
+    sampled = []
+    for channel in range(channels):
+        of_channel = grid
+        if channel != channels // 2:
+            apart = [_uniform(count, -how.breath_px, how.breath_px, generator) / ((n - 1) / 2) for n in (cols, rows)]
+            of_channel = grid + torch.stack(apart, dim=-1)[:, None, None].to(grid.device)
+        one = images[:, channel : channel + 1]
+        sampled.append(functional.grid_sample(one, of_channel, mode="bilinear", align_corners=True))
+    return torch.cat(sampled, dim=1)
 
 
 def _sampling_grid(
     count: int, source: tuple[int, int], size: tuple[int, int], how: Augmentation, generator: torch.Generator
 ) -> Tensor:
-    angle = _uniform(count, -how.rotation_deg, how.rotation_deg, generator) * math.pi / 180
+    angle = _uniform(count, -how.rotation_deg, how.rotation_deg, generator)
+    turned = torch.rand(count, generator=generator) < how.any_rotation
+    angle = torch.where(turned, _uniform(count, -180.0, 180.0, generator), angle) * math.pi / 180
+    side = torch.where(torch.rand(count, generator=generator) < how.mirror, -1.0, 1.0)
     zoom = torch.exp(_uniform(count, math.log(how.zoom[0]), math.log(how.zoom[1]), generator))
     stretch = torch.exp(_uniform(count, -how.stretch, how.stretch, generator))
     shift_row = _uniform(count, -how.shift_px, how.shift_px, generator)[:, None, None]
@@ -75,7 +142,7 @@ def _sampling_grid(
     rows = torch.arange(size[0]) - (size[0] - 1) / 2
     cols = torch.arange(size[1]) - (size[1] - 1) / 2
     r, c = (axis[None] for axis in torch.meshgrid(rows, cols, indexing="ij"))
-    scale_row, scale_col = (1 / (zoom * stretch))[:, None, None], (stretch / zoom)[:, None, None]
+    scale_row, scale_col = (1 / (zoom * stretch))[:, None, None], (side * stretch / zoom)[:, None, None]
     cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
     source_row = (cos * r - sin * c) * scale_row + shift_row
     source_col = (sin * r + cos * c) * scale_col + shift_col
@@ -89,8 +156,8 @@ def _change_intensity(images: Tensor, how: Augmentation, generator: torch.Genera
     def per_sample(low: float, high: float) -> Tensor:
         return _uniform(count, low, high, generator).to(device)[:, None, None, None]
 
-    low = images.amin(dim=(1, 2, 3), keepdim=True)
-    span = (images.amax(dim=(1, 2, 3), keepdim=True) - low).clamp_min(1e-3)
+    low = images.amin(dim=(2, 3), keepdim=True)
+    span = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(1e-3)
     gamma = torch.exp(per_sample(math.log(how.gamma[0]), math.log(how.gamma[1])))
     changed = ((images - low) / span).pow(gamma)
     if how.bias:
@@ -102,8 +169,24 @@ def _change_intensity(images: Tensor, how: Augmentation, generator: torch.Genera
     if how.blur:
         blurred = functional.avg_pool2d(changed, 3, 1, 1, count_include_pad=False)
         changed = torch.where(per_sample(0.0, 1.0) < how.blur, blurred, changed)
-    mean = changed.mean(dim=(1, 2, 3), keepdim=True)
-    changed = (changed - mean) / changed.std(dim=(1, 2, 3), keepdim=True).clamp_min(1e-3)
+    if how.coarse:
+        changed = _lose_resolution(changed, how, generator)
+    mean = changed.mean(dim=(2, 3), keepdim=True)
+    changed = (changed - mean) / changed.std(dim=(2, 3), keepdim=True).clamp_min(1e-3)
     if how.noise:
         changed = changed + per_sample(0.0, how.noise) * torch.randn(images.shape, generator=generator).to(device)
+    return changed
+
+
+def _lose_resolution(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Some samples at fewer pixels and back; one factor for all of them in a batch."""
+    factor = float(_uniform(1, 1.0, how.coarsest, generator))
+    chosen = torch.rand(images.shape[0], generator=generator) < how.coarse
+    if not chosen.any():
+        return images
+    size = (images.shape[2], images.shape[3])
+    fewer = (max(2, round(size[0] / factor)), max(2, round(size[1] / factor)))
+    small = functional.interpolate(images[chosen], size=fewer, mode="bilinear", antialias=True)
+    changed = images.clone()
+    changed[chosen] = functional.interpolate(small, size=size, mode="bilinear")
     return changed

@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cmr_viewer.domain.anatomy import REGIONS
+from cmr_viewer.domain.anatomy import REGIONS, Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError, TrainingError
 from cmr_viewer.networks.catalogue import build
@@ -26,12 +27,15 @@ from cmr_viewer.prepare.plan import CARD_FILE, PLAN_FILE, WEIGHTS_FILE, Plan, re
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.train.augment import Augmentation, augment_batch
 from cmr_viewer.train.card import card_text
+from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
+from cmr_viewer.train.curves import CURVES_PICTURE, draw_curves
 from cmr_viewer.train.losses import deep_supervision
 from cmr_viewer.train.samples import Sample
-from cmr_viewer.train.sampling import specialist_weights
+from cmr_viewer.train.sampling import end_weights, specialist_weights
 from cmr_viewer.train.spec import TrainingSpec
+from cmr_viewer.train.validate import batch_tensors, validation_score
 
-LOSSES_FILE = "losses.json"
+CURVES_FILE = "curves.json"
 CLASSIFIER_MINIMUM_ZOOM = 0.85
 """A classifier must see how large the heart is in the frame; segmentation need not."""
 
@@ -43,10 +47,43 @@ class Fitted:
     Attributes:
         network: In evaluation mode, on the CPU.
         losses: (iteration,) the loss of each batch.
+        validation: (batches done, score) of each look at the validation part.
+        kept_at: Batches done when the weights that are kept were made.
     """
 
     network: nn.Module
     losses: NDArray[np.float32]
+    validation: Sequence[tuple[int, float]] = ()
+    kept_at: int = 0
+
+
+@dataclass
+class _State:
+    """A training between two batches."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: dict[str, Tensor]
+    generator: torch.Generator
+    chance: np.random.Generator
+    losses: list[float] = field(default_factory=list)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_at: int = 0
+
+    @property
+    def done(self) -> int:
+        return len(self.losses)
+
+    def follow(self, largest_decay: float) -> None:
+        """Move the running average of the weights towards the last ones; faster at the beginning."""
+        decay = min(largest_decay, (1 + self.done) / (10 + self.done))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - decay)
+                else:
+                    self.average[name].copy_(value)
 
 
 def fit(
@@ -55,6 +92,8 @@ def fit(
     *,
     device: torch.device,
     start_from: Path | None = None,
+    validation: Sequence[Sample] = (),
+    checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> Fitted:
     """Train a network.
@@ -64,43 +103,182 @@ def fit(
         samples: Training samples, on `train.samples.sample_grid` of the spec's grid.
         device: Where to train.
         start_from: Model folder whose weights to start from, of the same architecture; None for fresh weights.
+        validation: Samples of the validation part; the weights that score best on them are kept. Without any, the last.
+        checkpoints: Folder to write a checkpoint to at each look at the validation part, and to go on from if one is
+            there; it is removed at the end.
         progress: Told after each batch.
 
     Raises:
-        TrainingError: No samples, or the loss is no number any more, or no memory is left.
+        TrainingError: No samples, or the loss is no number any more, or no memory is left, or the checkpoint is of
+            another training.
         Cancelled: From `progress`.
     """
     torch.manual_seed(spec.seed)
-    network = _starting_network(spec, start_from).to(device)
-    generator = torch.Generator().manual_seed(spec.seed)
-    chance = np.random.default_rng(spec.seed)
-    weights = specialist_weights([s.region for s in samples], spec.focus, spec.focus_share)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay)
+    state = _begin(spec, start_from, device)
+    identity = _identity(spec, samples)
+    if checkpoints is not None and (found := read_checkpoint(checkpoints)) is not None:
+        _go_on(state, found, identity, checkpoints)
+    weights = _chances(spec, samples)
     how = _augmentation(spec)
-    losses = np.zeros(spec.iterations, dtype=np.float32)
-    network.train()
+    clock = _Clock(state.done, spec.iterations)
     try:
-        for step in range(spec.iterations):
-            for group in optimizer.param_groups:
-                group["lr"] = spec.learning_rate * (1 - step / spec.iterations) ** 0.9
-            drawn = [samples[i] for i in chance.choice(len(samples), spec.batch, p=weights)]
-            loss = _loss(network, spec, drawn, how, device, generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 12.0)
-            optimizer.step()
-            losses[step] = float(loss.detach())
-            if not np.isfinite(losses[step]):
-                raise TrainingError(f"Training left the numbers at batch {step + 1}; try a lower learning rate.")
-            recent = float(losses[max(0, step - 19) : step + 1].mean())
-            progress((step + 1) / spec.iterations, f"Batch {step + 1} of {spec.iterations}, loss {recent:.3f}")
+        while state.done < spec.iterations:
+            state.network.train()
+            loss = _step(state, spec, samples, weights, how, device)
+            if not np.isfinite(loss):
+                raise TrainingError(f"Training left the numbers at batch {state.done}; try a lower learning rate.")
+            if state.done % spec.validate_every == 0 or state.done == spec.iterations:
+                _look(state, spec, validation, device)
+                if checkpoints is not None and state.done < spec.iterations:
+                    _checkpoint(state, identity).write(checkpoints)
+            recent = float(np.mean(state.losses[-20:]))
+            score = f", validation {state.validation[-1][1]:.4f}" if state.validation else ""
+            text = f"Batch {state.done} of {spec.iterations}, loss {recent:.3f}{score}{clock.left(state.done)}"
+            progress(state.done / spec.iterations, text)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
         raise TrainingError(
             "There was not enough memory to train. Close other programs or use a smaller batch."
         ) from error
-    return Fitted(network.eval().cpu(), losses)
+    return _ended(state, spec, checkpoints)
+
+
+class _Clock:
+    """Tells how long a training still takes, from the batches of this run."""
+
+    def __init__(self, begun_at: int, iterations: int) -> None:
+        self._begun_at = begun_at
+        self._iterations = iterations
+        self._began = time.monotonic()
+
+    def left(self, done: int) -> str:
+        """The time left in words, once that can be told."""
+        batches = done - self._begun_at
+        if batches < 5 or done == self._iterations:
+            return ""
+        seconds = (time.monotonic() - self._began) / batches * (self._iterations - done)
+        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
+
+
+def _begin(spec: TrainingSpec, start_from: Path | None, device: torch.device) -> _State:
+    network = _starting_network(spec, start_from).to(device)
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()} if spec.average else {}
+    return _State(
+        network,
+        _optimizer(spec, network),
+        average,
+        torch.Generator().manual_seed(spec.seed),
+        np.random.default_rng(spec.seed),
+    )
+
+
+def _optimizer(spec: TrainingSpec, network: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = spec.learning_rate, spec.weight_decay
+    if spec.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), rate, momentum=spec.momentum, nesterov=True, weight_decay=decay)
+    kind = torch.optim.Adam if spec.optimizer == "adam" else torch.optim.AdamW
+    return kind(network.parameters(), rate, weight_decay=decay)
+
+
+def _chances(spec: TrainingSpec, samples: Sequence[Sample]) -> NDArray[np.float64]:
+    if spec.focus is None and spec.ends_ratio > 1:
+        return end_weights([s.position for s in samples], spec.ends_ratio)
+    return specialist_weights([s.region for s in samples], spec.focus, spec.focus_share)
+
+
+def _step(
+    state: _State,
+    spec: TrainingSpec,
+    samples: Sequence[Sample],
+    weights: NDArray[np.float64],
+    how: Augmentation,
+    device: torch.device,
+) -> float:
+    for group in state.optimizer.param_groups:
+        group["lr"] = spec.learning_rate * (1 - state.done / spec.iterations) ** 0.9
+    drawn = [samples[i] for i in state.chance.choice(len(samples), spec.batch, p=weights)]
+    loss = _loss(state.network, spec, drawn, how, device, state.generator, _class_weights(spec, samples))
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
+    state.optimizer.step()
+    state.losses.append(float(loss.detach()))
+    if spec.average:
+        state.follow(spec.average)
+    return state.losses[-1]
+
+
+def _look(state: _State, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
+    """Score the weights that would be kept, and remember them if they are the best so far."""
+    if not validation:
+        return
+    weights = state.average or state.network.state_dict()
+    kept = {name: value.detach().clone() for name, value in state.network.state_dict().items()}
+    state.network.load_state_dict(weights)
+    score = validation_score(state.network, spec, validation, device)
+    if score is not None:
+        if score >= max((s for _, s in state.validation), default=0.0):
+            state.best = {name: value.detach().clone() for name, value in state.network.state_dict().items()}
+            state.best_at = state.done
+        state.validation.append((state.done, score))
+    state.network.load_state_dict(kept)
+
+
+def _ended(state: _State, spec: TrainingSpec, checkpoints: Path | None) -> Fitted:
+    state.network.load_state_dict(state.best or state.average or state.network.state_dict())
+    if checkpoints is not None:
+        (checkpoints / CHECKPOINT_FILE).unlink(missing_ok=True)
+    losses = np.asarray(state.losses, dtype=np.float32)
+    kept_at = state.best_at if state.best else state.done
+    return Fitted(state.network.eval().cpu(), losses, tuple(state.validation), kept_at)
+
+
+def _identity(spec: TrainingSpec, samples: Sequence[Sample]) -> str:
+    """What a checkpoint must agree in to be gone on from."""
+    return f"{json.dumps(spec.as_dict(), sort_keys=True, default=str)} {fingerprint(samples)}"
+
+
+def _checkpoint(state: _State, identity: str) -> Checkpoint:
+    tensors: dict[str, Tensor] = {}
+    for prefix, group in (("network", state.network.state_dict()), ("average", state.average), ("best", state.best)):
+        tensors.update({f"{prefix}.{name}": value for name, value in group.items()})
+    for index, of_parameter in state.optimizer.state_dict()["state"].items():
+        tensors.update({f"optimizer.{index}.{n}": v for n, v in of_parameter.items() if isinstance(v, Tensor)})
+    tensors["chance.torch"] = torch.get_rng_state()
+    tensors["chance.augment"] = state.generator.get_state()
+    values = {
+        "identity": identity,
+        "losses": state.losses,
+        "validation": state.validation,
+        "best_at": state.best_at,
+        "chance": state.chance.bit_generator.state,
+    }
+    return Checkpoint(tensors, values)
+
+
+def _go_on(state: _State, found: Checkpoint, identity: str, folder: Path) -> None:
+    if found.values.get("identity") != identity:
+        raise TrainingError(
+            f"The checkpoint in {folder} is of a training with another spec or other data. Name a new --output folder, "
+            "or remove it."
+        )
+    state.network.load_state_dict(found.under("network"))
+    for name, value in found.under("average").items():
+        state.average[name].copy_(value)
+    state.best = found.under("best")
+    optimizer = state.optimizer.state_dict()
+    of_parameters: dict[int, dict[str, Tensor]] = {}
+    for name, value in found.under("optimizer").items():
+        index, key = name.split(".", 1)
+        of_parameters.setdefault(int(index), {})[key] = value
+    state.optimizer.load_state_dict({**optimizer, "state": of_parameters})
+    torch.set_rng_state(found.tensors["chance.torch"])
+    state.generator.set_state(found.tensors["chance.augment"])
+    state.chance.bit_generator.state = found.values["chance"]
+    state.losses = [float(x) for x in found.values["losses"]]
+    state.validation = [(int(at), float(score)) for at, score in found.values["validation"]]
+    state.best_at = int(found.values["best_at"])
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -112,12 +290,14 @@ def out_of_memory(error: BaseException) -> bool:
 def _augmentation(spec: TrainingSpec) -> Augmentation:
     how = Augmentation(shift_px=spec.shift_px)
     if spec.role is Role.CLASSIFIER:
-        return replace(how, zoom=(CLASSIFIER_MINIMUM_ZOOM, 1 / CLASSIFIER_MINIMUM_ZOOM))
-    return how
+        how = replace(how, zoom=(CLASSIFIER_MINIMUM_ZOOM, 1 / CLASSIFIER_MINIMUM_ZOOM))
+    return how.changed(**spec.augmentation)
 
 
 def _starting_network(spec: TrainingSpec, start_from: Path | None) -> nn.Module:
-    network = build(spec.architecture, spec.options)
+    network = build(spec.architecture, spec.network_options)
+    if spec.role is not Role.CLASSIFIER and not isinstance(network, UNet2d):
+        raise TrainingError(f"A {spec.architecture} can be imported, but not trained here; train a unet2d.")
     if start_from is not None:
         plan = read_plan(start_from)
         if plan.architecture != spec.architecture:
@@ -128,6 +308,14 @@ def _starting_network(spec: TrainingSpec, start_from: Path | None) -> nn.Module:
     return network
 
 
+def _class_weights(spec: TrainingSpec, samples: Sequence[Sample]) -> Tensor | None:
+    """Of a weighted classifier: one over the share of each region, 1 on average; None where all weigh alike."""
+    if not spec.weighted_loss:
+        return None
+    counts = torch.tensor([max(1, sum(s.region is region for s in samples)) for region in REGIONS]).float()
+    return len(samples) / (len(REGIONS) * counts)
+
+
 def _loss(
     network: nn.Module,
     spec: TrainingSpec,
@@ -135,9 +323,9 @@ def _loss(
     how: Augmentation,
     device: torch.device,
     generator: torch.Generator,
+    class_weights: Tensor | None,
 ) -> Tensor:
-    images = torch.from_numpy(np.stack([s.image for s in drawn]))[:, None].to(device)
-    labels = torch.from_numpy(np.stack([s.labels for s in drawn])).to(device)
+    images, labels = (tensor.to(device) for tensor in batch_tensors(drawn, spec.context))
     images, labels = augment_batch(images, labels, (spec.rows, spec.cols), how, generator)
     with fast_arithmetic(device):
         if isinstance(network, UNet2d):
@@ -145,9 +333,11 @@ def _loss(
         else:
             logits = network(images)
     if isinstance(network, UNet2d):
-        return deep_supervision(outputs, labels)
+        known = torch.tensor([[label in s.structures or not label for label in Label] for s in drawn], device=device)
+        return deep_supervision(outputs, labels, None if bool(known.all()) else known)
     target = torch.tensor([REGIONS.index(s.region) for s in drawn], device=device)
-    return functional.cross_entropy(logits.float(), target)
+    weight = None if class_weights is None else class_weights.to(device)
+    return functional.cross_entropy(logits.float(), target, weight)
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
@@ -161,7 +351,7 @@ def fingerprint(samples: Sequence[Sample]) -> str:
 
 
 def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
-    """Write plan, weights, card and losses of a trained network into a new or empty folder.
+    """Write plan, weights, card and curves of a trained network into a new or empty folder.
 
     Raises:
         TrainingError: The folder cannot be written; then nothing of the model is left in it.
@@ -169,11 +359,14 @@ def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(fitted.network, folder / WEIGHTS_FILE)
-        (folder / LOSSES_FILE).write_text(json.dumps([round(float(x), 4) for x in fitted.losses]), encoding="utf-8")
+        curves = {"loss": [round(float(x), 4) for x in fitted.losses], "validation": list(fitted.validation)}
+        (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
+        score = "share of regions found" if plan.role is Role.CLASSIFIER else "mean Dice, validation part"
+        draw_curves(folder / CURVES_PICTURE, fitted.losses, fitted.validation, title=plan.model_id, score=score)
         (folder / CARD_FILE).write_text(card_text(plan), encoding="utf-8")
         plan.write(folder)
     except OSError as error:
-        for name in (PLAN_FILE, WEIGHTS_FILE, CARD_FILE, LOSSES_FILE):
+        for name in (PLAN_FILE, WEIGHTS_FILE, CARD_FILE, CURVES_FILE, CURVES_PICTURE):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
         raise TrainingError(f"The trained model cannot be written to {folder}: {error}.") from error
@@ -185,7 +378,7 @@ def plan_of(spec: TrainingSpec, model_id: str, training: dict[str, Any]) -> Plan
         model_id=model_id,
         role=spec.role,
         architecture=spec.architecture,
-        options=dict(spec.options),
+        options=dict(spec.network_options),
         spacing_mm=spec.spacing_mm,
         rows=spec.rows,
         cols=spec.cols,
@@ -202,6 +395,7 @@ def train_model(
     model_id: str,
     device: torch.device,
     start_from: Path | None = None,
+    validation: Sequence[Sample] = (),
     origin: dict[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Plan:
@@ -210,22 +404,32 @@ def train_model(
     Args:
         spec: What and how.
         samples: See `fit`.
-        folder: The new model folder.
+        folder: The new model folder; checkpoints go there as well, and a training that was stopped goes on from there.
         model_id: The model's name.
         device: Where to train.
         start_from: See `fit`.
+        validation: See `fit`.
         origin: What else is to be known of the training: data sets, patients, git revision.
         progress: 0 to 1 over the whole.
 
     Returns:
         The plan that was written.
     """
-    fitted = fit(spec, samples, device=device, start_from=start_from, progress=part(progress, 0.0, 0.99))
+    fitted = fit(
+        spec,
+        samples,
+        device=device,
+        start_from=start_from,
+        validation=validation,
+        checkpoints=folder,
+        progress=part(progress, 0.0, 0.99),
+    )
     training = {
         "samples": len(samples),
         "data_fingerprint": fingerprint(samples),
         "started_from": start_from.name if start_from else None,
         "device": device.type,
+        "validation": {"frames": len(validation), "kept_at": fitted.kept_at, "scores": list(fitted.validation)[-1:]},
         **(origin or {}),
     }
     plan = plan_of(spec, model_id, training)

@@ -1,28 +1,26 @@
 """Frames to learn from: labelled frames on the training grid."""
 
-import hashlib
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.anatomy import STRUCTURES, Region, reference_regions
+from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region, reference_regions
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingError
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
 from cmr_viewer.prepare.intensity import normalise
+from cmr_viewer.prepare.neighbours import channels, offsets
 from cmr_viewer.progress import Progress, silent
+from cmr_viewer.train.split import Part, Split, hash_of
 
 SAMPLE_MARGIN = 1.4
 """A sample is kept this much wider than the network's grid, so that shifts and rotations find pixels."""
-
-HELD_OUT_FOLD = 5
-"""One patient in this many is left out of training."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +35,11 @@ class Sample:
         region: Region of the frame, by its reference labels or as its reader says.
         patient_key: The patient.
         name: Study, phase and slice, for messages.
+        neighbours: (row, col) images of the slices beside it on the same grid, by distance in slices; -1 is the next
+            towards the base.
+        structures: Structures that the labels tell about; the absence of another one says nothing.
+        position: 0.0 at the most basal slice of the heart at this phase to 1.0 at the most apical one; None for a
+            non-cardiac frame or where it is not known.
     """
 
     image: NDArray[np.float32]
@@ -44,17 +47,23 @@ class Sample:
     region: Region
     patient_key: str
     name: str
+    neighbours: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
+    structures: frozenset[Label] = frozenset(STRUCTURES)
+    position: float | None = None
+
+    def channels(self, context: int) -> NDArray[np.float32]:
+        """Input of a network with that many neighbours to either side: (channel, row, col)."""
+        return channels(self.image, self.neighbours, context)
 
 
-def is_held_out(patient_key: str, fold: int = HELD_OUT_FOLD) -> bool:
-    """Whether a patient is left out of training; the same on every machine and in every run.
+def is_held_out(patient_key: str, fold: int) -> bool:
+    """Whether a patient of a workspace is left out of retraining; the same on every machine and in every run.
 
     Args:
-        patient_key: The patient: the pseudonym of a published set, or `Study.patient_key` in a workspace.
+        patient_key: `Study.patient_key`.
         fold: One in this many is left out.
     """
-    digest = hashlib.blake2b(patient_key.encode("utf-8"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % fold == 0
+    return hash_of(patient_key) % fold == 0
 
 
 def heart_centre(labels: LabelMap) -> tuple[float, float] | None:
@@ -80,6 +89,7 @@ def make_sample(
     patient_key: str,
     name: str,
     centre: tuple[float, float] | None = None,
+    neighbours: Mapping[int, NDArray[Any]] | None = None,
 ) -> Sample:
     """Bring one labelled frame onto the wider grid.
 
@@ -92,53 +102,92 @@ def make_sample(
         patient_key: The patient.
         name: For messages.
         centre: (row, col) of the heart; None to take the frame's own labels, or the middle of the frame.
+        neighbours: (row, col) pixels of the slices beside it, by distance in slices, where they are known.
     """
     rows, cols = labels.shape
     around = centre or heart_centre(labels) or frame_centre(rows, cols)
     placement = Placement(sample_grid(grid), (rows, cols), pixel_spacing_mm, around)
     inside = placement.coverage() > 0.5
     return Sample(
-        normalise(placement.to_grid(pixels), inside), placement.labels_to_grid(labels), region, patient_key, name
+        normalise(placement.to_grid(pixels), inside),
+        placement.labels_to_grid(labels),
+        region,
+        patient_key,
+        name,
+        {offset: normalise(placement.to_grid(p), inside) for offset, p in (neighbours or {}).items()},
     )
 
 
-def samples_of_stack(labelled: LabelledStack, grid: Grid) -> list[Sample]:
-    """All frames of a stack whose reference label maps tell all three structures.
+def samples_of_stack(labelled: LabelledStack, grid: Grid, *, context: int = 0, partial: bool = False) -> list[Sample]:
+    """The labelled frames of a stack.
 
     The heart's centre is one for the stack, so that frames without a label lie where the heart would be.
+
+    Args:
+        labelled: The stack with its reference label maps.
+        grid: The network's grid.
+        context: Number of neighbouring slices to either side that the network sees.
+        partial: Whether phases whose reference lacks a structure are taken too.
     """
     stack = labelled.study.stack
-    centre = heart_centre(labelled.labels[list(labelled.phases)])
+    shape = (stack.geometry.rows, stack.geometry.cols)
+    centre = heart_centre(labelled.labels[list(labelled.phases)]) or frame_centre(*shape)
+    place = Placement(sample_grid(grid), shape, working_spacing_mm(stack.geometry), centre)
+    inside = place.coverage() > 0.5
     samples = []
     for phase in labelled.phases:
-        if labelled.phase_structures[phase] != frozenset(STRUCTURES):
+        structures = labelled.phase_structures[phase]
+        if structures != frozenset(STRUCTURES) and not (partial and structures):
             continue
-        regions = reference_regions([bool(labelled.labels[phase, s].any()) for s in range(stack.slices)])
+        has_label = [bool(labelled.labels[phase, s].any()) for s in range(stack.slices)]
+        positions = _positions(has_label)
+        regions = reference_regions(has_label)
+        images = [normalise(place.to_grid(stack.pixels[phase, s]), inside) for s in range(stack.slices)]
         samples += [
-            make_sample(
-                stack.pixels[phase, s],
-                labelled.labels[phase, s],
-                pixel_spacing_mm=working_spacing_mm(stack.geometry),
-                grid=grid,
-                region=regions[s],
-                patient_key=labelled.study.name,
-                name=f"{labelled.study.name}, phase {phase}, slice {s}",
-                centre=centre,
+            Sample(
+                images[s],
+                place.labels_to_grid(labelled.labels[phase, s]),
+                regions[s],
+                labelled.study.name,
+                f"{labelled.study.name}, phase {phase}, slice {s}",
+                {o: images[s + o] for o in offsets(context) if o and 0 <= s + o < stack.slices},
+                structures,
+                positions[s],
             )
             for s in range(stack.slices)
         ]
     return samples
 
 
+def _positions(has_label: Sequence[bool]) -> list[float | None]:
+    """Of each slice of a phase: 0.0 at the first slice with a label to 1.0 at the last; None outside of them."""
+    labelled = [s for s, present in enumerate(has_label) if present]
+    if not labelled:
+        return [None] * len(has_label)
+    first, last = labelled[0], labelled[-1]
+    long = max(1, last - first)
+    return [(s - first) / long if first <= s <= last else None for s in range(len(has_label))]
+
+
 def read_samples(
-    folders: Iterable[Path], grid: Grid, *, held_out: bool, progress: Progress = silent
+    folders: Iterable[Path],
+    grid: Grid,
+    *,
+    part: Part,
+    split: Split,
+    context: int = 0,
+    partial: bool = False,
+    progress: Progress = silent,
 ) -> tuple[list[Sample], list[str]]:
-    """Read the labelled frames of data sets, one side of the split only.
+    """Read the labelled frames of data sets, one part of the split only.
 
     Args:
         folders: Data sets in the layouts that `load.datasets` knows.
         grid: The network's grid.
-        held_out: True for the patients left out of training, False for the others.
+        part: Which patients.
+        split: The part of each patient.
+        context: Number of neighbouring slices to either side that the network sees.
+        partial: Whether phases whose reference lacks a structure are taken too.
         progress: Told of each patient.
 
     Returns:
@@ -153,11 +202,11 @@ def read_samples(
     samples: list[Sample] = []
     patients: list[str] = []
     for count, source in enumerate(sources):
-        if is_held_out(source.name) is not held_out:
+        if split.part_of(source.name) != part:
             continue
         progress(count / len(sources), f"Reading {source.name}")
         try:
-            found = samples_of_stack(source.read(), grid)
+            found = samples_of_stack(source.read(), grid, context=context, partial=partial)
         except (LoadError, LabelMapError, GeometryError) as error:
             _log.warning("A patient is left out of training: %s", error)
             continue

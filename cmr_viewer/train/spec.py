@@ -1,9 +1,10 @@
-"""What is to be trained and how, in one JSON document that is kept with the model."""
+"""What is to be trained and how, in one TOML or JSON document that is kept with the model."""
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,20 @@ class TrainingSpec:
         spacing_mm: Spacing of the grid.
         rows: Rows of the grid.
         cols: Columns of the grid.
+        context: Neighbouring slices to either side that the network sees beside the frame.
         iterations: Batches to learn from.
         batch: Samples in a batch.
+        optimizer: "adamw", "adam" (as the paper's classifiers), or "sgd" with Nesterov momentum (as nnU-Net).
         learning_rate: At the start; falls to 0 as (1 - done)^0.9.
-        weight_decay: Of AdamW.
+        weight_decay: Of the optimizer.
+        momentum: Of "sgd".
+        average: Largest decay of the running average of the weights, which is what is kept; 0 for the last weights.
         focus_share: For a specialist: share of its own region in the batches.
+        ends_ratio: How much oftener the ends of the heart are drawn than its middle; 1 for all alike. For the baseline.
+        weighted_loss: For a classifier: whether regions weigh in the loss by the inverse of their number.
         shift_px: Largest shift of the heart from the grid's centre that is trained on.
+        augmentation: What of `augment.Augmentation` differs from its defaults, by name.
+        validate_every: Batches between two looks at the validation part, where there is one.
         seed: Of everything that is drawn.
     """
 
@@ -39,18 +48,31 @@ class TrainingSpec:
     spacing_mm: float = 1.5
     rows: int = 160
     cols: int = 160
+    context: int = 0
     iterations: int = 1500
     batch: int = 16
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
+    momentum: float = 0.99
+    average: float = 0.0
     focus_share: float = 0.8
+    ends_ratio: float = 1.0
+    weighted_loss: bool = False
     shift_px: float = 20.0
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    validate_every: int = 250
     seed: int = 1
 
     @property
     def grid(self) -> Grid:
         """The network's grid."""
         return Grid(self.spacing_mm, self.rows, self.cols)
+
+    @property
+    def network_options(self) -> Mapping[str, Any]:
+        """The network's options, with as many input channels as the context asks for."""
+        return {**self.options, "inputs": 1 + 2 * self.context} if self.context else self.options
 
     @property
     def focus(self) -> Region | None:
@@ -63,28 +85,57 @@ class TrainingSpec:
         Raises:
             TrainingError: A number that cannot be.
         """
-        for name in ("spacing_mm", "learning_rate", "weight_decay", "focus_share", "shift_px"):
-            if not isinstance(getattr(self, name), int | float) or not isfinite(getattr(self, name)):
-                raise TrainingError(f"{name} of a training must be a number, not {getattr(self, name)!r}.")
-        for name in ("rows", "cols", "iterations", "batch", "seed"):
-            if type(getattr(self, name)) is not int:
-                raise TrainingError(f"{name} of a training must be a whole number, not {getattr(self, name)!r}.")
-        if not isinstance(self.options, Mapping):
-            raise TrainingError(f"options of a training must be named values, not {self.options!r}.")
-        if self.weight_decay < 0 or self.shift_px < 0:
-            raise TrainingError("weight_decay and shift_px of a training must not be negative.")
-        if self.iterations < 1 or self.batch < 1 or self.learning_rate <= 0 or self.spacing_mm <= 0:
-            raise TrainingError("Iterations, batch, learning rate and spacing of a training must be positive.")
-        if not 0 < self.focus_share <= 1:
-            raise TrainingError(f"focus_share must lie above 0 and up to 1, not {self.focus_share}.")
-        if min(self.rows, self.cols) < 32 or self.rows % 16 or self.cols % 16:
+        self._check_kinds()
+        if self.optimizer not in OPTIMIZERS:
+            raise TrainingError(f"The optimizer {self.optimizer!r} is not known; there are {', '.join(OPTIMIZERS)}.")
+        for name, low, high in _LIMITS:
+            if not low <= getattr(self, name) <= high:
+                upper = "" if high == inf else f" and {high:g} at most"
+                raise TrainingError(f"{name} of a training must be {low:g} at least{upper}, not {getattr(self, name)}.")
+        if self.learning_rate <= 0 or self.spacing_mm <= 0 or self.focus_share <= 0:
+            raise TrainingError("learning_rate, spacing_mm and focus_share of a training must be positive.")
+        if self.momentum == 1 or self.average == 1:
+            raise TrainingError("momentum and average of a training must be below 1.")
+        if self.rows % 16 or self.cols % 16:
             raise TrainingError(f"The grid must be a multiple of 16 from 32 up, not {self.rows} x {self.cols}.")
         return self
+
+    def _check_kinds(self) -> None:
+        for name in _NUMBERS:
+            if not isinstance(getattr(self, name), int | float) or not isfinite(getattr(self, name)):
+                raise TrainingError(f"{name} of a training must be a number, not {getattr(self, name)!r}.")
+        for name in _WHOLE_NUMBERS:
+            if type(getattr(self, name)) is not int:
+                raise TrainingError(f"{name} of a training must be a whole number, not {getattr(self, name)!r}.")
+        for name in ("options", "augmentation"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise TrainingError(f"{name} of a training must be named values, not {getattr(self, name)!r}.")
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
         return asdict(self)
 
+
+OPTIMIZERS = ("adamw", "adam", "sgd")
+_NUMBERS = (
+    "spacing_mm", "learning_rate", "weight_decay", "momentum", "average", "focus_share", "ends_ratio", "shift_px",
+)  # fmt: skip
+_WHOLE_NUMBERS = ("rows", "cols", "context", "iterations", "batch", "validate_every", "seed")
+_LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("iterations", 1, inf),
+    ("batch", 1, inf),
+    ("validate_every", 1, inf),
+    ("rows", 32, inf),
+    ("cols", 32, inf),
+    ("context", 0, inf),
+    ("seed", 0, inf),
+    ("weight_decay", 0, inf),
+    ("shift_px", 0, inf),
+    ("momentum", 0, 1),
+    ("average", 0, 1),
+    ("focus_share", 0, 1),
+    ("ends_ratio", 1, inf),
+)
 
 _DEFAULTS: Mapping[Role, TrainingSpec] = {
     Role.CLASSIFIER: TrainingSpec(
@@ -111,13 +162,14 @@ def default_spec(role: Role, **changes: Any) -> TrainingSpec:
 
 
 def read_spec(path: Path) -> TrainingSpec:
-    """Read a spec from a JSON file; what it does not name has the role's default.
+    """Read a spec from a TOML or JSON file; what it does not name has the role's default.
 
     Raises:
         TrainingError: The file cannot be read or names something unknown.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
         role = Role(values.pop("role"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"The training spec {path} cannot be read: {error}.") from error

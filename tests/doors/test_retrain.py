@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_a_candidate_is_trained_and_held_beside_the_active_model(
     assert (assessment.patients, assessment.frames) == (len(HELD_OUT), len(held))
     assert assessment.active["LVBP"] > 0.7
     assert decide(assessment).reason
+
+
+def test_a_region_without_a_specialist_gets_its_first_from_the_baseline_that_serves_it(
+    workspace: Path, models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(models_folder, models)
+    active = json.loads((models / "active.json").read_text(encoding="utf-8"))
+    active["apex"] = None
+    (models / "active.json").write_text(json.dumps(active), encoding="utf-8")
+    assert main(child(workspace, models, tmp_path / "m", "apex")) == 0
+    done = lines_of(capsys.readouterr().out)[-1]
+    plan = read_plan(tmp_path / "m")
+    assert (plan.role, plan.training["started_from"]) == (Role.APEX, "tiny-baseline")
+    assert Assessment.from_json(done["assessment"]).active_id == "tiny-baseline"
 
 
 def test_the_classifier_is_retrained_on_the_regions_that_the_reader_kept(

@@ -12,6 +12,7 @@ from cmr_viewer.classify.region_classifier import load_classifier
 from cmr_viewer.domain.role import Role
 from cmr_viewer.doors import train
 from cmr_viewer.prepare.plan import read_plan
+from cmr_viewer.progress import Progress
 from cmr_viewer.segment.segmenter import load_segmenter
 from tests.phantom import sax_cine, write_acdc_patient
 from tests.tiny_models import tiny_spec
@@ -21,9 +22,9 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three small ACDC patients; patient001 is held out."""
+    """Four small ACDC patients: patient001 is in the test part, patient003 in the validation part."""
     root = tmp_path_factory.mktemp("data") / "acdc"
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         phantom = sax_cine(phases=2, slices=6, rows=48, cols=44, seed=number)
         write_acdc_patient(root, phantom, patient=f"patient{number:03d}")
     return root
@@ -47,8 +48,10 @@ def test_training_on_a_data_set_writes_a_model_that_can_be_loaded(
     assert main([*given, "--iterations", "5", "--seed", "4", "--learning-rate", "0.01"]) == 0
     plan = load_segmenter(out, CPU).plan
     assert (plan.model_id, plan.role) == ("apex-7", Role.APEX)
-    assert plan.training["patients"] == ["patient002", "patient003"]
+    assert plan.training["patients"] == ["patient002", "patient004"]
     assert plan.training["samples"] == 24
+    assert plan.training["validation_patients"] == ["patient003"]
+    assert plan.training["validation"]["frames"] == 12
     assert plan.training["data"] == ["acdc"]
     assert (plan.training["spec"]["iterations"], plan.training["spec"]["seed"]) == (5, 4)
     assert plan.training["spec"]["learning_rate"] == 0.01
@@ -56,6 +59,40 @@ def test_training_on_a_data_set_writes_a_model_that_can_be_loaded(
     told = capsys.readouterr()
     assert told.out.splitlines() == [f"apex-7 is in {out}."]
     assert "100 %  Model written" in told.err
+
+
+def test_a_split_file_says_who_is_trained_on(data: Path, tmp_path: Path) -> None:
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": ["patient001"], "test": ["patient002", "patient004"]}), encoding="utf-8")
+    out = tmp_path / "m"
+    given = ["train", "--spec", str(spec_file(tmp_path, Role.BASELINE)), "--data", str(data), "--output", str(out)]
+    assert main([*given, "--device", "cpu", "--split-file", str(split)]) == 0
+    training = read_plan(out).training
+    assert (training["patients"], training["validation_patients"]) == (["patient001"], ["patient003"])
+    assert training["split"] == "split.json"
+
+
+def test_a_training_that_was_killed_goes_on_from_its_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "m"
+    spec = spec_file(tmp_path, Role.BASELINE, iterations=4, validate_every=1)
+    given = ["train", "--spec", str(spec), "--data", str(data), "--output", str(out), "--device", "cpu"]
+
+    def killed() -> Progress:
+        def tell(fraction: float, text: str) -> None:
+            if text.startswith("Batch 3"):
+                raise KeyboardInterrupt
+
+        return tell
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "text_progress", killed)
+        assert main(given) != 0
+    assert [p.name for p in out.iterdir()] == ["checkpoint.safetensors"]
+    assert main(given) == 0
+    assert "Batch 3 of 4" not in capsys.readouterr().err
+    assert sorted(p.name for p in out.iterdir()) == ["card.md", "curves.json", "plan.json", "weights.safetensors"]
 
 
 def test_a_classifier_is_trained_the_same_way(data: Path, tmp_path: Path) -> None:
@@ -88,7 +125,7 @@ def test_progress_can_be_told_as_json(data: Path, tmp_path: Path, capsys: pytest
     [
         (["--role", "base"], "--data"),
         (["--data", "DATA"], "--role or --spec"),
-        (["--role", "base", "--data", "DATA", "--iterations", "0"], "must be positive"),
+        (["--role", "base", "--data", "DATA", "--iterations", "0"], "must be 1 at least"),
         (["--role", "base", "--data", "nowhere"], "nowhere"),
         (["--spec", "nowhere.json", "--data", "DATA"], "nowhere.json"),
         (["--workspace", "nowhere"], "--role"),

@@ -121,6 +121,13 @@ def test_broken_folders_are_passed_over_and_listed(registry: ModelRegistry, ship
         assert word in text
 
 
+def test_a_role_that_is_named_with_nothing_has_no_model_in_service(shipped: Path) -> None:
+    (shipped / "active.json").write_text('{"base": "shipped-base", "classifier": null}', encoding="utf-8")
+    registry = ModelRegistry(shipped, None)
+    assert set(registry.active_all()) == {Role.BASE}
+    assert registry.problems() == []
+
+
 def test_a_default_that_is_not_there_is_a_problem(registry: ModelRegistry, shipped: Path) -> None:
     (shipped / "active.json").write_text('{"base": "gone"}', encoding="utf-8")
     assert Role.BASE not in registry.active_all()

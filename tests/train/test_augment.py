@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cmr_viewer.errors import TrainingError
 from cmr_viewer.train.augment import NO_AUGMENTATION, Augmentation, _sampling_grid, augment_batch
 
 GEOMETRY_ONLY = replace(NO_AUGMENTATION, rotation_deg=30.0, zoom=(0.75, 1.3), stretch=0.1, shift_px=12.0)
@@ -99,3 +100,66 @@ def test_an_image_of_one_value_stays_finite() -> None:
         torch.zeros(2, 1, 44, 44), torch.zeros(2, 44, 44, dtype=torch.uint8), (32, 32), Augmentation(), chance()
     )
     assert torch.isfinite(made).all()
+
+
+def test_samples_are_turned_any_way_and_mirrored_only_where_that_is_asked_for() -> None:
+    how = replace(NO_AUGMENTATION, any_rotation=0.5, mirror=0.25)
+    grid = _sampling_grid(2000, (101, 101), (33, 33), how, chance())
+    across, down = grid[:, 0, 1] - grid[:, 0, 0], grid[:, 1, 0] - grid[:, 0, 0]
+    determinant = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
+    assert float((determinant < 0).float().mean()) == pytest.approx(0.25, abs=0.04)
+    angles = torch.rad2deg(torch.atan2(down[:, 0], down[:, 1]))  # of the rows: mirroring turns the columns only
+    assert float((angles.abs() > 1).float().mean()) == pytest.approx(0.5, abs=0.05)
+    assert angles.abs().max() > 175
+
+
+def three_slices() -> tuple[Tensor, Tensor]:
+    images, labels = discs(8)
+    return images.repeat(1, 3, 1, 1), labels
+
+
+def test_a_neighbour_that_is_not_there_stays_zero() -> None:
+    images, labels = three_slices()
+    images[:, 0] = 0
+    made, _ = augment_batch(images, labels, (64, 64), replace(Augmentation(), no_neighbour=0.0), chance())
+    assert not made[:, 0].any()
+    assert made[:, 1].flatten(1).any(dim=1).all()
+    assert made[:, 2].flatten(1).any(dim=1).all()
+
+
+def test_neighbours_are_taken_away_by_their_share_and_the_frame_never() -> None:
+    images, labels = three_slices()
+    made, _ = augment_batch(images, labels, (64, 64), replace(NO_AUGMENTATION, no_neighbour=1.0), chance())
+    assert not made[:, [0, 2]].any()
+    assert made[:, 1].flatten(1).any(dim=1).all()
+
+
+def test_neighbours_move_against_the_frame_by_the_breath_at_most() -> None:
+    images, labels = three_slices()
+    made, moved = augment_batch(images, labels, (64, 64), replace(NO_AUGMENTATION, breath_px=4.0), chance())
+    for sample, label in zip(made, moved, strict=True):
+        centres = [torch.nonzero(channel > 0).float().mean(dim=0) for channel in sample]
+        assert torch.allclose(centres[1], torch.nonzero(label == 2).float().mean(dim=0), atol=0.5)
+        assert (centres[0] - centres[1]).abs().max() <= 4.5
+    spread = torch.stack([torch.nonzero(s[0] > 0).float().mean(dim=0) for s in made])
+    assert spread.std(dim=0).min() > 0.8
+
+
+def test_lost_resolution_smooths_and_keeps_the_size() -> None:
+    images = torch.randn(4, 1, 64, 64, generator=chance())
+    labels = torch.zeros(4, 64, 64, dtype=torch.uint8)
+    made, _ = augment_batch(images, labels, (64, 64), replace(NO_AUGMENTATION, coarse=1.0, coarsest=3.0), chance(3))
+    assert made.shape == images.shape
+    step = (made[:, :, 1:] - made[:, :, :-1]).abs().mean()
+    assert step < 0.8 * (images[:, :, 1:] - images[:, :, :-1]).abs().mean()
+
+
+def test_a_spec_names_what_is_changed() -> None:
+    how = Augmentation().changed(mirror=0.1, zoom=[0.5, 2.0])
+    assert (how.mirror, how.zoom, how.noise) == (0.1, (0.5, 2.0), Augmentation().noise)
+
+
+@pytest.mark.parametrize("given", [{"sparkle": 1.0}, {"mirror": "yes"}, {"zoom": 1.0}, {"mirror": [0.1, 0.2]}])
+def test_a_change_that_is_not_known_or_no_number_is_told(given: dict[str, object]) -> None:
+    with pytest.raises(TrainingError):
+        Augmentation().changed(**given)

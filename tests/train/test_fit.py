@@ -37,13 +37,13 @@ def samples() -> list[Sample]:
 
 def test_training_lowers_the_loss_and_finds_the_left_ventricle_of_another_phantom(tmp_path: Path) -> None:
     places = write_tiny_models(tmp_path)
-    losses = json.loads((places[Role.BASELINE] / "losses.json").read_text(encoding="utf-8"))
+    losses = json.loads((places[Role.BASELINE] / "curves.json").read_text(encoding="utf-8"))["loss"]
     assert np.mean(losses[-20:]) < np.mean(losses[:20]) - 0.8
 
     phantom = sax_cine(seed=77)
     segmenter = load_segmenter(places[Role.BASELINE], CPU)
     place = Placement(segmenter.plan.grid, (96, 88), (1.8, 1.8), (47.5, 45.0))
-    found = np.stack(segmenter.predict([(phantom.stack.pixels[0, s], place) for s in range(9)]))
+    found = np.stack(segmenter.predict([([phantom.stack.pixels[0, s]], place) for s in range(9)]))
     assert dice_3d(found, phantom.labels[0], Label.LVBP) > 0.9
     assert dice_3d(found, phantom.labels[0], Label.LVM) > 0.8
     assert dice_3d(found, phantom.labels[0], Label.RVBP) > 0.8
@@ -89,7 +89,7 @@ def test_training_starts_from_another_models_weights(samples: list[Sample], tmp_
     train_model(small(), samples, tmp_path / "a", model_id="a", device=CPU)
     hardly = small(Role.BASE, iterations=1, learning_rate=1e-9)
     plan = train_model(hardly, samples, tmp_path / "b", model_id="b", device=CPU, start_from=tmp_path / "a")
-    images = np.random.default_rng(0).normal(size=(1, 32, 32)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(1, 1, 32, 32)).astype(np.float32)
     before = load_segmenter(tmp_path / "a", CPU).probabilities(images)
     after = load_segmenter(tmp_path / "b", CPU).probabilities(images)
     np.testing.assert_allclose(after, before, atol=1e-4)
@@ -156,8 +156,89 @@ def test_the_model_folder_says_what_it_was_trained_on(samples: list[Sample], tmp
     assert plan.training["data"] == ["phantom"]
     assert plan.training["data_fingerprint"] == fingerprint(samples)
     assert plan.training["spec"] == json.loads(json.dumps(spec.as_dict()))
-    assert len(json.loads((tmp_path / "m" / "losses.json").read_text(encoding="utf-8"))) == 4
+    assert len(json.loads((tmp_path / "m" / "curves.json").read_text(encoding="utf-8"))["loss"]) == 4
     assert (tmp_path / "m" / "card.md").read_text(encoding="utf-8").startswith("# m\n")
+
+
+def test_neighbours_and_validation_are_part_of_a_training(tmp_path: Path) -> None:
+    phantom = sax_cine(phases=2, slices=6, seed=5)
+    spec = small(context=1, iterations=6, validate_every=2, average=0.9)
+    seen = phantom_samples(phantom, spec, context=1)
+    fitted = fit(spec, seen, device=CPU, validation=seen[:6])
+    assert [at for at, _ in fitted.validation] == [2, 4, 6]
+    best = max(score for _, score in fitted.validation)
+    assert dict(fitted.validation)[fitted.kept_at] == best
+    assert build_inputs(fitted.network) == 3
+
+
+def build_inputs(network: nn.Module) -> int:
+    return int(next(network.parameters()).shape[1])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(
+    samples: list[Sample], tmp_path: Path, optimizer: str
+) -> None:
+    role = Role.CLASSIFIER if optimizer == "adam" else Role.BASELINE
+    spec = small(role, iterations=6, validate_every=2, average=0.9, optimizer=optimizer)
+    whole = fit(spec, samples, device=CPU, validation=samples)
+
+    def stop(fraction: float, text: str) -> None:
+        if fraction > 0.8:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fit(spec, samples, device=CPU, validation=samples, checkpoints=tmp_path, progress=stop)
+    assert (tmp_path / "checkpoint.safetensors").exists()
+    told: list[float] = []
+    resumed = fit(
+        spec,
+        samples,
+        device=CPU,
+        validation=samples,
+        checkpoints=tmp_path,
+        progress=lambda fraction, text: told.append(fraction),
+    )
+    assert told == pytest.approx([5 / 6, 1.0])
+    assert resumed.losses.tolist() == whole.losses.tolist()
+    assert resumed.validation == whole.validation
+    for a, b in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_a_checkpoint_of_another_training_is_not_gone_on_from(samples: list[Sample], tmp_path: Path) -> None:
+    def stop(fraction: float, text: str) -> None:
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fit(small(validate_every=1), samples, device=CPU, checkpoints=tmp_path, progress=stop)
+    with pytest.raises(TrainingError, match="another spec or other data"):
+        fit(small(validate_every=1, seed=7), samples, device=CPU, checkpoints=tmp_path)
+
+
+def test_the_running_average_follows_the_weights(samples: list[Sample]) -> None:
+    # after one batch the decay is min(0.5, 2 / 11): average = start + 9/11 (last - start)
+    spec = small(iterations=1, learning_rate=1e-2)
+    torch.manual_seed(spec.seed)
+    start = catalogue.build("unet2d", {"widths": [4, 8]}).state_dict()
+    last = fit(spec, samples, device=CPU).network.state_dict()
+    averaged = fit(replace(spec, average=0.5), samples, device=CPU).network.state_dict()
+    for name, value in averaged.items():
+        torch.testing.assert_close(value, start[name] + 9 / 11 * (last[name] - start[name]))
+
+
+def test_a_weighted_loss_changes_what_a_classifier_learns(samples: list[Sample]) -> None:
+    plain, weighted = (
+        fit(small(Role.CLASSIFIER, weighted_loss=weighted), samples, device=CPU) for weighted in (False, True)
+    )
+    assert plain.losses.tolist() != weighted.losses.tolist()
+
+
+def test_a_frame_that_lacks_a_structure_teaches_the_others(samples: list[Sample]) -> None:
+    left = [replace(s, structures=frozenset({Label.LVBP, Label.LVM})) for s in samples]
+    assert np.isfinite(fit(small(), left, device=CPU).losses).all()
 
 
 def test_a_fingerprint_changes_with_images_labels_regions_and_order(samples: list[Sample]) -> None:
@@ -183,7 +264,7 @@ def test_a_place_that_is_a_file_is_told(tmp_path: Path) -> None:
         write_model(tmp_path / "m", plan_of(small(), "m", {}), fitted())
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "losses.json", "card.md", "plan.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "curves.json", "card.md", "plan.json"])
 def test_a_file_that_cannot_be_written_is_told_and_nothing_of_the_model_is_left(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(TrainingError, match="cannot be written"):

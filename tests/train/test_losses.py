@@ -58,3 +58,35 @@ def test_one_resolution_alone_is_the_loss_itself() -> None:
 
 def test_half_precision_logits_are_counted_in_single_precision() -> None:
     assert dice_and_cross_entropy(sure(LABELS).bfloat16(), LABELS).dtype == torch.float32
+
+
+ALL = torch.ones(1, 4, dtype=torch.bool)
+LEFT_ONLY = torch.tensor([[True, True, True, False]])
+
+
+def test_where_all_labels_are_known_nothing_changes() -> None:
+    logits = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    plain, told = dice_and_cross_entropy(logits, LABELS), dice_and_cross_entropy(logits, LABELS, ALL)
+    assert float(told) == pytest.approx(float(plain), abs=1e-6)
+
+
+def test_a_label_that_the_reference_does_not_tell_about_is_not_punished_in_its_background() -> None:
+    without_right = torch.where(LABELS == 3, 0, LABELS)
+    # the network sees the right ventricle, the reference has background there
+    assert float(dice_and_cross_entropy(sure(LABELS), without_right, LEFT_ONLY)) == pytest.approx(-1.0, abs=1e-4)
+    # told about, it would cost 50 at 3 of 16 pixels, and its Dice of 0 one third
+    assert float(dice_and_cross_entropy(sure(LABELS), without_right)) == pytest.approx(50 * 3 / 16 - 2 / 3, abs=1e-3)
+
+
+def test_even_probabilities_without_one_label_give_the_formula() -> None:
+    without_right = torch.where(LABELS == 3, 0, LABELS)
+    # background 1/2 at 10 of 16 pixels, LVBP and LVM 1/4 at 3 each; Dice of each 2 * 3/4 / (4 + 3)
+    expected = (10 * math.log(2) + 6 * math.log(4)) / 16 - 1.5 / 7
+    found = float(dice_and_cross_entropy(torch.zeros(1, 4, 4, 4), without_right, LEFT_ONLY))
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_batch_of_both_kinds_takes_the_dice_of_a_label_from_those_that_tell() -> None:
+    both = torch.cat([LABELS, torch.where(LABELS == 3, 0, LABELS)])
+    logits = torch.cat([sure(LABELS), sure(LABELS)])
+    assert float(dice_and_cross_entropy(logits, both, torch.cat([ALL, LEFT_ONLY]))) == pytest.approx(-1.0, abs=1e-4)

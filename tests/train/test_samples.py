@@ -1,11 +1,12 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.errors import LoadError, TrainingError
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.prepare.grid import Grid
@@ -20,11 +21,13 @@ from cmr_viewer.train.samples import (
     sample_grid,
     samples_of_stack,
 )
+from cmr_viewer.train.split import Split
 from tests.phantom import sax_cine, write_acdc_patient
 
 GRID = Grid(4.0, 32, 32)
 PATIENTS = ["patient001", "patient002", "patient003", "patient004", "patient005", "patient006", "patient007"]
 HELD_OUT = ["patient001", "patient007"]
+SPLIT = Split()
 HELD_OUT_OF_40 = [1, 7, 8, 12, 16, 27, 29, 30, 34]
 HELD_OUT_BY_4 = [3, 7, 16]
 
@@ -38,15 +41,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_who_is_held_out_never_changes() -> None:
-    # blake2b of 8 bytes, big-endian, modulo 5
-    assert [name for name in PATIENTS if is_held_out(name)] == HELD_OUT
-    assert [n for n in range(1, 41) if is_held_out(f"patient{n:03d}")] == HELD_OUT_OF_40
+def test_who_of_a_workspace_is_held_out_never_changes() -> None:
+    # blake2b of 8 bytes, big-endian, modulo the fold
+    assert [n for n in range(1, 41) if is_held_out(f"patient{n:03d}", 5)] == HELD_OUT_OF_40
     assert [n for n in range(1, 21) if is_held_out(f"patient{n:03d}", 4)] == HELD_OUT_BY_4
 
 
 def test_about_one_in_the_fold_is_held_out() -> None:
-    count = sum(is_held_out(f"p{n}") for n in range(2000))
+    count = sum(is_held_out(f"p{n}", 5) for n in range(2000))
     assert count == pytest.approx(400, abs=60)
 
 
@@ -133,31 +135,64 @@ def test_regions_of_a_stack_follow_from_its_labels(data: Path) -> None:
     assert {s.patient_key for s in made} == {labelled.study.name}
 
 
+def test_neighbours_are_the_images_of_the_slices_beside_a_frame(data: Path) -> None:
+    labelled = find_labelled(data / "patient001")[0].read()
+    made = samples_of_stack(labelled, GRID, context=1)
+    assert [sorted(s.neighbours) for s in made[:6]] == [[1], [-1, 1], [-1, 1], [-1, 1], [-1, 1], [-1]]
+    assert made[2].neighbours[-1] is made[1].image
+    assert made[2].neighbours[1] is made[3].image
+    assert_array_equal(made[0].channels(1), np.stack([np.zeros_like(made[0].image), made[0].image, made[1].image]))
+    assert_array_equal(made[0].channels(0), made[0].image[None])
+
+
+def test_the_position_runs_from_the_base_to_the_apex_of_the_heart(data: Path) -> None:
+    labelled = find_labelled(data / "patient001")[0].read()
+    made = samples_of_stack(labelled, GRID)
+    assert [s.position for s in made[:6]] == [None, 0.0, pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0, None]
+
+
+def test_phases_that_lack_a_structure_are_taken_only_where_that_is_asked_for(data: Path) -> None:
+    labelled = find_labelled(data / "patient001")[0].read()
+    ed, es = labelled.phases
+    left = frozenset({Label.LVBP, Label.LVM})
+    lacking = replace(labelled, phase_structures={ed: frozenset(Label) - {Label.BACKGROUND}, es: left})
+    assert len(samples_of_stack(lacking, GRID)) == 6
+    both = samples_of_stack(lacking, GRID, partial=True)
+    assert [s.structures == left for s in both] == [False] * 6 + [True] * 6
+
+
 def test_reading_splits_by_patient_and_never_overlaps(data: Path) -> None:
-    train, trained_on = read_samples([data], GRID, held_out=False)
-    held, held_out = read_samples([data], GRID, held_out=True)
-    assert held_out == HELD_OUT
-    assert sorted(trained_on + held_out) == PATIENTS
-    assert not {s.patient_key for s in train} & {s.patient_key for s in held}
+    train, trained_on = read_samples([data], GRID, part="train", split=SPLIT)
+    chosen_by, validation = read_samples([data], GRID, part="validation", split=SPLIT)
+    held, held_out = read_samples([data], GRID, part="test", split=SPLIT)
+    assert (held_out, validation) == (HELD_OUT, ["patient003"])
+    assert sorted(trained_on + validation + held_out) == PATIENTS
+    keys = [{s.patient_key for s in samples} for samples in (train, chosen_by, held)]
+    assert len(set.union(*keys)) == sum(len(one) for one in keys) == len(PATIENTS)
     assert len(train) == 12 * len(trained_on)
     assert len(held) == 12 * len(held_out)
 
 
+def test_a_split_that_names_patients_is_followed(data: Path) -> None:
+    _, patients = read_samples([data], GRID, part="test", split=Split({"patient001": "train", "patient002": "test"}))
+    assert patients == ["patient002", "patient007"]
+
+
 def test_samples_are_counted_by_region(data: Path) -> None:
-    samples, _ = read_samples([data], GRID, held_out=True)
+    samples, _ = read_samples([data], GRID, part="test", split=SPLIT)
     counts = count_by_region(samples)
     assert set(counts) == {"base", "middle", "apex", "non_cardiac"}
     assert sum(counts.values()) == len(samples)
 
 
 def test_a_patient_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for seed, name in enumerate(("patient002", "patient003")):
+    for seed, name in enumerate(("patient002", "patient004")):
         write_acdc_patient(tmp_path, sax_cine(phases=2, slices=4, rows=32, cols=32, seed=seed), patient=name)
     broken = tmp_path / "patient002" / "patient002_frame01.nii.gz"
     broken.write_bytes(broken.read_bytes()[:300])
     with caplog.at_level(logging.WARNING):
-        _, patients = read_samples([tmp_path], GRID, held_out=False)
-    assert patients == ["patient003"]
+        _, patients = read_samples([tmp_path], GRID, part="train", split=SPLIT)
+    assert patients == ["patient004"]
     assert "left out of training" in caplog.text
 
 
@@ -166,23 +201,23 @@ def test_labels_that_do_not_fit_their_images_leave_the_patient_out(
 ) -> None:
     small = sax_cine(phases=2, slices=4, rows=32, cols=32)
     write_acdc_patient(tmp_path, small, patient="patient002")
-    write_acdc_patient(tmp_path, small, patient="patient003")
+    write_acdc_patient(tmp_path, small, patient="patient004")
     write_acdc_patient(tmp_path / "other", sax_cine(phases=2, slices=5, rows=32, cols=32), patient="patient002")
     gt = "patient002/patient002_frame01_gt.nii.gz"
     (tmp_path / gt).write_bytes((tmp_path / "other" / gt).read_bytes())
     with caplog.at_level(logging.WARNING):
-        _, patients = read_samples([tmp_path], GRID, held_out=False)
-    assert patients == ["patient003"]
+        _, patients = read_samples([tmp_path], GRID, part="train", split=SPLIT)
+    assert patients == ["patient004"]
 
 
 def test_nothing_named_is_told() -> None:
     with pytest.raises(TrainingError, match="--data"):
-        read_samples([], GRID, held_out=False)
+        read_samples([], GRID, part="train", split=SPLIT)
 
 
 def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
     with pytest.raises(LoadError):
-        read_samples([tmp_path], GRID, held_out=False)
+        read_samples([tmp_path], GRID, part="train", split=SPLIT)
 
 
 def test_reading_can_be_cancelled(data: Path) -> None:
@@ -190,4 +225,4 @@ def test_reading_can_be_cancelled(data: Path) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        read_samples([data], GRID, held_out=False, progress=stop)
+        read_samples([data], GRID, part="train", split=SPLIT, progress=stop)

@@ -64,6 +64,15 @@ def test_some_values_of_a_default_are_changed() -> None:
         {"seed": "x"},
         {"weight_decay": -1.0},
         {"shift_px": -1.0},
+        {"optimizer": "magic"},
+        {"momentum": 1.0},
+        {"average": 1.0},
+        {"average": -0.1},
+        {"ends_ratio": 0.9},
+        {"context": -1},
+        {"context": 0.5},
+        {"validate_every": 0},
+        {"augmentation": 3},
     ],
 )
 def test_a_number_that_cannot_be_is_told(changes: dict[str, Any]) -> None:
@@ -75,6 +84,17 @@ def test_a_spec_file_takes_the_defaults_of_its_role(tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
     path.write_text(json.dumps({"role": "middle", "batch": 4}), encoding="utf-8")
     assert read_spec(path) == default_spec(Role.MIDDLE, batch=4)
+
+
+def test_a_spec_file_may_be_toml(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text('role = "apex"\ncontext = 1\n[augmentation]\nmirror = 0.1\n', encoding="utf-8")
+    assert read_spec(path) == default_spec(Role.APEX, context=1, augmentation={"mirror": 0.1})
+
+
+def test_a_context_gives_the_network_a_channel_for_each_slice_it_sees() -> None:
+    assert default_spec(Role.BASE, context=1).network_options == {"inputs": 3}
+    assert default_spec(Role.BASE, options={"widths": [4, 8]}).network_options == {"widths": [4, 8]}
 
 
 def test_what_is_kept_with_a_model_can_be_read_as_a_spec(tmp_path: Path) -> None:
@@ -99,8 +119,8 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_told(tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
-    path.write_text(json.dumps({"role": "base", "epochs": 3, "momentum": 1}), encoding="utf-8")
-    with pytest.raises(TrainingError, match="epochs, momentum"):
+    path.write_text(json.dumps({"role": "base", "epochs": 3, "tempo": 1}), encoding="utf-8")
+    with pytest.raises(TrainingError, match="epochs, tempo"):
         read_spec(path)
 
 

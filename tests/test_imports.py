@@ -66,7 +66,9 @@ def test_app_uses_qtcore_only() -> None:
 
 
 def test_nothing_pickles() -> None:
-    assert offences(PACKAGE.rglob("*.py"), ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve")) == []
+    forbidden = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve")
+    # the name of what torch raises when it refuses a file runs nothing
+    assert offences(PACKAGE.rglob("*.py"), forbidden, allowed=("pickle.UnpicklingError",)) == []
 
 
 def test_packages_hold_a_docstring_and_no_reexports() -> None:

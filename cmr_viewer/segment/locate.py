@@ -6,7 +6,9 @@ import numpy as np
 
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
-from cmr_viewer.segment.segmenter import Segmenter
+from cmr_viewer.prepare.neighbours import slices_around
+from cmr_viewer.segment.cleanup import clean
+from cmr_viewer.segment.segmenter import FrameSegmenter
 
 FIELD_OF_VIEW_MM = 384.0
 """Width of the grid to look on: more than the field of view of a short-axis cine."""
@@ -27,7 +29,7 @@ def wide_grid(spacing_mm: float) -> Grid:
     return Grid(spacing_mm, count, count)
 
 
-def heart_centre(stack: Stack, segmenter: Segmenter) -> tuple[float, float]:
+def heart_centre(stack: Stack, segmenter: FrameSegmenter) -> tuple[float, float]:
     """Find the heart with a segmentation model on the whole field of view.
 
     Args:
@@ -43,7 +45,9 @@ def heart_centre(stack: Stack, segmenter: Segmenter) -> tuple[float, float]:
     middle = frame_centre(rows, cols)
     levels = sorted({round(level * (stack.slices - 1)) for level in SEARCHED_LEVELS})
     place = Placement(wide_grid(segmenter.plan.spacing_mm), (rows, cols), spacing, middle)
-    found = segmenter.predict([(stack.frame(FrameIndex(0, s)), place) for s in levels])
+    context = segmenter.plan.context
+    seen = [(slices_around(stack, FrameIndex(0, s), context), place) for s in levels]
+    found = [clean(labels) for labels in segmenter.predict(seen)]
     smallest = SMALLEST_HEART_MM2 / (spacing[0] * spacing[1])
     centres = [np.argwhere(labels > 0).mean(axis=0) for labels in found if np.count_nonzero(labels) >= smallest]
     if not centres:

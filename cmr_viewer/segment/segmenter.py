@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,14 +11,30 @@ from torch import nn
 
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import SEGMENTERS, build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.weights import load_weights
-from cmr_viewer.prepare.grid import Placement
-from cmr_viewer.prepare.intensity import normalise
+from cmr_viewer.prepare.grid import Placement, working_spacing_mm
+from cmr_viewer.prepare.neighbours import Slices, network_input, slices_around
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
 from cmr_viewer.segment.cleanup import clean
+from cmr_viewer.segment.nnunet_segmenter import NnUNetSegmenter
+
+
+class FrameSegmenter(Protocol):
+    """What every segmentation model can do, the program's own as those that were imported."""
+
+    @property
+    def plan(self) -> Plan:
+        """What the model's folder says of it."""
+
+    def predict_frames(self, stack: Stack, frames: Sequence[FrameIndex], centre: tuple[float, float]) -> list[LabelMap]:
+        """Segment a batch of a stack's frames, around the heart's centre; see `Segmenter`."""
+
+    def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[LabelMap]:
+        """Segment a batch of frames whose stack is not at hand; see `Segmenter`."""
 
 
 class Segmenter:
@@ -37,25 +53,41 @@ class Segmenter:
         """Probability of each label on the grid.
 
         Args:
-            images: (frame, grid row, grid col), normalised; rows and columns multiples of 16.
+            images: (frame, channel, grid row, grid col), normalised; rows and columns multiples of 16.
 
         Returns:
             (frame, label, grid row, grid col) float32.
         """
         with torch.inference_mode(), fast_arithmetic(self._device):
-            logits = self._network(torch.from_numpy(images)[:, None].to(self._device))
+            logits = self._network(torch.from_numpy(images).to(self._device))
         return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy(), dtype=np.float32)
 
-    def predict(self, frames: Sequence[tuple[NDArray[Any], Placement]]) -> list[LabelMap]:
+    def predict_frames(self, stack: Stack, frames: Sequence[FrameIndex], centre: tuple[float, float]) -> list[LabelMap]:
+        """Segment a batch of a stack's frames.
+
+        Args:
+            stack: The stack.
+            frames: Which frames.
+            centre: (row, col) of the heart in pixels.
+
+        Returns:
+            As `predict`.
+        """
+        shape = (stack.geometry.rows, stack.geometry.cols)
+        place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
+        return self.predict([(slices_around(stack, frame, self.plan.context), place) for frame in frames])
+
+    def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[LabelMap]:
         """Segment a batch of frames.
 
         Args:
-            frames: Pixels (row, col) in scanner units, each with the placement of one same grid on it.
+            frames: Pixels of a frame and its neighbours in scanner units, as many as the plan's context asks for, each
+                with the placement of one same grid on it.
 
         Returns:
             One (row, col) label map per frame, on the frame's own pixels, cleaned.
         """
-        images = np.stack([normalise(place.to_grid(pixels), place.coverage() > 0.5) for pixels, place in frames])
+        images = np.stack([network_input(slices, place) for slices, place in frames])
         probabilities = self.probabilities(images)
         return [
             clean(place.probabilities_to_frame(of_frame))
@@ -63,7 +95,7 @@ class Segmenter:
         ]
 
 
-def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
+def load_segmenter(folder: Path, device: torch.device) -> FrameSegmenter:
     """Read a segmentation model's folder.
 
     Raises:
@@ -78,6 +110,9 @@ def load_segmenter(folder: Path, device: torch.device) -> Segmenter:
             f"{', '.join(SEGMENTERS)} only."
         )
     network = build(plan.architecture, plan.options)
+    if plan.preparation:
+        load_weights(network, folder / WEIGHTS_FILE)
+        return NnUNetSegmenter(plan, network, device)
     multiple = getattr(network, "multiple", 1)
     if plan.rows % multiple or plan.cols % multiple:
         raise ModelError(

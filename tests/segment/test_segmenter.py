@@ -37,7 +37,7 @@ def test_labels_lie_on_the_pixels_they_were_seen_at_whatever_the_placement() -> 
     frame = np.where(disc, 800, 50).astype(np.int16)
     for centre in ((31.0, 104.0), (38.3, 97.6), (25.2, 111.9)):
         place = Placement(Grid(1.5, 64, 64), shape, spacing, centre)
-        (labels,) = Segmenter(plan(place.grid), Threshold(), CPU).predict([(frame, place)])
+        (labels,) = Segmenter(plan(place.grid), Threshold(), CPU).predict([([frame], place)])
         assert labels.shape == shape
         assert labels.dtype == np.uint8
         r, c = np.nonzero(labels == 1)
@@ -51,7 +51,7 @@ def test_at_the_frames_own_spacing_every_pixel_is_right() -> None:
     frame = np.zeros((40, 48), np.uint16)
     frame[5:11, 30:41] = 700
     place = Placement(Grid(1.5, 32, 32), (40, 48), (1.5, 1.5), (15.5, 31.5))
-    (labels,) = Segmenter(plan(place.grid), Threshold(), CPU).predict([(frame, place)])
+    (labels,) = Segmenter(plan(place.grid), Threshold(), CPU).predict([([frame], place)])
     assert_array_equal(labels, (frame > 0).astype(np.uint8))
 
 
@@ -61,7 +61,7 @@ def test_frames_of_a_batch_keep_their_own_placements() -> None:
     grid = Grid(1.5, 32, 32)
     near = Placement(grid, (64, 64), (1.5, 1.5), (24.5, 24.5))
     moved = Placement(grid, (64, 64), (1.5, 1.5), (30.5, 20.5))
-    first, second = Segmenter(plan(grid), Threshold(), CPU).predict([(frame, near), (frame, moved)])
+    first, second = Segmenter(plan(grid), Threshold(), CPU).predict([([frame], near), ([frame], moved)])
     assert_array_equal(first, second)
     assert_array_equal(first, (frame > 0).astype(np.uint8))
 
@@ -71,14 +71,14 @@ def test_label_maps_are_cleaned() -> None:
     frame[8:20, 8:20] = 700
     frame[25:27, 25:27] = 700
     place = Placement(Grid(1.5, 32, 32), (32, 32), (1.5, 1.5), (15.5, 15.5))
-    (labels,) = Segmenter(plan(place.grid), Threshold(), CPU).predict([(frame, place)])
+    (labels,) = Segmenter(plan(place.grid), Threshold(), CPU).predict([([frame], place)])
     assert labels[8:20, 8:20].all()
     assert not labels[24:, 24:].any()
 
 
 def test_probabilities_of_the_labels_add_up_to_one() -> None:
     torch.manual_seed(0)
-    images = np.random.default_rng(0).normal(size=(3, 16, 32)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(3, 1, 16, 32)).astype(np.float32)
     made = Segmenter(plan(Grid(1.5, 16, 32)), UNet2d(widths=(4, 8)), CPU).probabilities(images)
     assert made.shape == (3, 4, 16, 32)
     assert made.dtype == np.float32
@@ -97,7 +97,7 @@ def test_a_model_folder_is_read_with_the_network_of_its_plan(tmp_path: Path, mon
     folder = write(tmp_path / "m", plan(Grid(1.5, 32, 32)), Threshold(0.25))
     segmenter = load_segmenter(folder, CPU)
     assert segmenter.plan == plan(Grid(1.5, 32, 32))
-    (made,) = segmenter.probabilities(np.array([[[0.24, 0.26]]], np.float32))
+    (made,) = segmenter.probabilities(np.array([[[[0.24, 0.26]]]], np.float32))
     assert made[1, 0, 0] < made[0, 0, 0]
     assert made[1, 0, 1] > made[0, 0, 1]
 

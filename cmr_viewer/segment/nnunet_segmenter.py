@@ -1,0 +1,124 @@
+"""Label maps of frames by a model imported from nnU-Net, as nnU-Net's own predictor makes them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.label_map import LabelMap, empty_label_map
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.errors import GeometryError, ModelError
+from cmr_viewer.prepare.grid import Placement, working_spacing_mm
+from cmr_viewer.prepare.neighbours import Slices
+from cmr_viewer.prepare.plan import Plan
+from cmr_viewer.segment.nnunet_preparation import (
+    UNKNOWN_SLICE_SPACING_MM,
+    PreparedPhase,
+    Triple,
+    frame_labels,
+    prepare_phase,
+    read_preparation,
+)
+from cmr_viewer.segment.nnunet_window import predict_logits
+
+PHASES_KEPT = 16
+"""Prepared phases that are kept, so that single frames of a phase need not prepare it again; about 3 MB each."""
+
+
+class NnUNetSegmenter:
+    """A model imported from nnU-Net, ready to run.
+
+    nnU-Net sees one phase of a stack at a time: it crops and normalises the phase as a whole, and then segments its
+    slices one by one, over their whole field of view. Label maps are what its own predictor gives: they are not
+    cleaned.
+
+    Attributes:
+        plan: What its folder says of it.
+    """
+
+    def __init__(self, plan: Plan, network: nn.Module, device: torch.device) -> None:
+        """Take a network into service.
+
+        Raises:
+            ModelError: The plan's preparation cannot be understood, or does not fit the network.
+        """
+        self.plan = plan
+        self._how = read_preparation(plan.preparation)
+        multiples = getattr(network, "multiples", (1, 1))
+        if any(size % multiple for size, multiple in zip(self._how.patch, multiples, strict=True)):
+            raise ModelError(f"A patch of {self._how.patch} is no multiple of {multiples}, which the network needs.")
+        self._network = network.eval().to(device)
+        self._device = device
+        self._phases: OrderedDict[tuple[str, int], PreparedPhase] = OrderedDict()
+
+    def predict_frames(self, stack: Stack, frames: Sequence[FrameIndex], centre: tuple[float, float]) -> list[LabelMap]:
+        """Segment some frames of a stack.
+
+        Args:
+            stack: The stack.
+            frames: Which frames; those of one phase are quicker together.
+            centre: Of the heart; not needed by a network that sees the whole frame.
+
+        Returns:
+            One (row, col) label map per frame, on the frame's own pixels.
+        """
+        found: dict[FrameIndex, LabelMap] = {}
+        for number in dict.fromkeys(frame.phase for frame in frames):
+            levels = sorted({frame.slice_index for frame in frames if frame.phase == number})
+            maps = self._segment(self._phase(stack, number), levels)
+            found.update({FrameIndex(number, level): labels for level, labels in zip(levels, maps, strict=True)})
+        return [found[frame] for frame in frames]
+
+    def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[LabelMap]:
+        """Segment frames whose phase is not at hand, each as a stack of one slice.
+
+        Args:
+            frames: Pixels of a frame, alone or in the middle of neighbours that are not looked at, each with a
+                placement, of which the pixel spacing alone is used.
+
+        Returns:
+            One (row, col) label map per frame, on the frame's own pixels.
+        """
+        found = []
+        for slices, place in frames:
+            pixels = slices[len(slices) // 2]
+            if pixels is None:
+                raise GeometryError("There are no pixels of the frame that is to be segmented.")
+            phase = prepare_phase(pixels[None], (UNKNOWN_SLICE_SPACING_MM, *place.pixel_spacing_mm), self._how)
+            found += self._segment(phase, [0])
+        return found
+
+    def _phase(self, stack: Stack, number: int) -> PreparedPhase:
+        key = (stack.stack_id, number)
+        phase = self._phases.pop(key, None)
+        if phase is None:
+            phase = prepare_phase(np.asarray(stack.pixels[number]), _spacing_mm(stack.geometry), self._how)
+        self._phases[key] = phase
+        while len(self._phases) > PHASES_KEPT:
+            self._phases.popitem(last=False)
+        return phase
+
+    def _segment(self, phase: PreparedPhase, levels: Sequence[int]) -> list[LabelMap]:
+        """Label maps of some slices of a phase; those that are zero all over are background."""
+        box = phase.box[0]
+        inside = [level for level in levels if box.start <= level < box.stop]
+        shape = phase.shape[1:] if self._how.transpose == (0, 1, 2) else phase.shape[:0:-1]
+        found = {level: empty_label_map(*shape) for level in levels}
+        if inside:
+            images = torch.from_numpy(phase.image[[level - box.start for level in inside]]).to(self._device)
+            logits = predict_logits(self._network, images, self._how.patch, self._how.mirror_axes).cpu().numpy()
+            for level, of_frame in zip(inside, logits, strict=True):
+                found[level] = frame_labels(of_frame, phase, self._how)
+        return [found[level] for level in levels]
+
+
+def _spacing_mm(geometry: Geometry) -> Triple:
+    """Spacing of slices, rows and columns."""
+    try:
+        slices = geometry.slice_spacing_mm if geometry.spacing_known else UNKNOWN_SLICE_SPACING_MM
+    except GeometryError:
+        slices = UNKNOWN_SLICE_SPACING_MM
+    return (slices, *working_spacing_mm(geometry))

@@ -1,0 +1,190 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.errors import ModelError
+from cmr_viewer.networks.weights import save_weights
+from cmr_viewer.prepare.grid import Grid, Placement
+from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan
+from cmr_viewer.segment import nnunet_segmenter
+from cmr_viewer.segment.locate import heart_centre
+from cmr_viewer.segment.nnunet_import import convert
+from cmr_viewer.segment.nnunet_segmenter import NnUNetSegmenter
+from cmr_viewer.segment.segmenter import load_segmenter
+from tests.segment.nnunet_folder import Model, pointwise_weights
+
+CPU = torch.device("cpu")
+CENTRE = (0.0, 0.0)
+
+
+def bright_is_lvbp(**changes: Any) -> Model:
+    """Says LVBP where a pixel is more than 1 standard deviation above its tile's mean; LVC is nnU-Net's output 3."""
+    weights = pointwise_weights((0.0, 0.0, 0.0, 1.0), (0.0, -9.0, -9.0, -4.0))
+    return replace(Model({"0": weights}), **changes)
+
+
+def segmenter(folder: Path, model: Model) -> NnUNetSegmenter:
+    plan, network = convert(model.write(folder), role=Role.BASELINE, model_id="m")
+    return NnUNetSegmenter(plan, network, CPU)
+
+
+def stack_of(pixels: NDArray[Any], spacing: tuple[float, float] = (1.8, 1.8), slice_mm: float = 8.0) -> Stack:
+    slices, rows, cols = pixels.shape[1:]
+    positions = tuple((0.0, 0.0, slice_mm * s) for s in range(slices))
+    return Stack(pixels, Geometry(rows, cols, spacing, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), positions, slice_mm))
+
+
+def noise(*shape: int) -> NDArray[np.int16]:
+    return np.random.default_rng(7).integers(1, 1000, shape).astype(np.int16)
+
+
+def all_frames(stack: Stack) -> list[FrameIndex]:
+    return stack.frame_indices
+
+
+def above_one_deviation(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return (pixels > pixels.mean() + pixels.std()).astype(np.uint8)
+
+
+def test_frames_of_the_patchs_size_and_spacing_are_labelled_pixel_by_pixel(tmp_path: Path) -> None:
+    pixels = noise(2, 3, 32, 32)
+    made = segmenter(tmp_path / "m", bright_is_lvbp()).predict_frames(
+        stack_of(pixels), all_frames(stack_of(pixels)), CENTRE
+    )
+    expected = [above_one_deviation(frame) for phase in pixels for frame in phase]
+    for labels, by_hand in zip(made, expected, strict=True):
+        assert labels.dtype == np.uint8
+        assert np.count_nonzero(labels != by_hand) <= 2  # a value at the threshold itself may fall to either side
+
+
+def test_frames_come_in_the_order_asked_for_and_are_the_same_alone(tmp_path: Path) -> None:
+    stack = stack_of(noise(2, 3, 40, 36), (1.5, 1.7))
+    one = segmenter(tmp_path / "m", bright_is_lvbp())
+    asked = [FrameIndex(1, 2), FrameIndex(0, 0), FrameIndex(1, 0), FrameIndex(1, 2)]
+    together = one.predict_frames(stack, asked, CENTRE)
+    alone = [one.predict_frames(stack, [frame], (9.0, 9.0))[0] for frame in asked]
+    assert all(labels.shape == (40, 36) for labels in together)
+    for a, b in zip(together, alone, strict=True):
+        assert_array_equal(a, b)
+    assert_array_equal(together[0], together[3])
+
+
+@pytest.mark.parametrize("spacing", [(1.8, 1.8), (1.0, 1.3), (2.4, 2.0)])
+def test_a_disc_is_found_where_it_is_whatever_the_spacing(tmp_path: Path, spacing: tuple[float, float]) -> None:
+    rows, cols = np.mgrid[:90, :80]
+    disc = np.hypot((rows - 50) * spacing[0], (cols - 30) * spacing[1]) < 16.0
+    pixels = np.where(disc, 900, 100).astype(np.int16)[None, None].repeat(3, axis=1)
+    stack = stack_of(pixels, spacing)
+    labels = segmenter(tmp_path / "m", bright_is_lvbp()).predict_frames(stack, [FrameIndex(0, 1)], CENTRE)[0]
+    overlap = 2 * np.count_nonzero((labels == 1) & disc) / (np.count_nonzero(labels) + np.count_nonzero(disc))
+    assert overlap > 0.95
+
+
+def test_slices_of_zeros_are_background(tmp_path: Path) -> None:
+    pixels = noise(1, 4, 32, 32)
+    pixels[0, 0] = pixels[0, 3] = 0
+    stack = stack_of(pixels)
+    made = segmenter(tmp_path / "m", bright_is_lvbp()).predict_frames(stack, all_frames(stack), CENTRE)
+    assert [bool(labels.any()) for labels in made] == [False, True, True, False]
+
+
+def test_a_phase_of_zeros_is_background(tmp_path: Path) -> None:
+    stack = stack_of(np.zeros((1, 2, 20, 24), np.int16))
+    made = segmenter(tmp_path / "m", bright_is_lvbp()).predict_frames(stack, all_frames(stack), CENTRE)
+    assert [labels.shape for labels in made] == [(20, 24)] * 2
+    assert not np.any(made)
+
+
+def test_a_single_slice_of_unknown_spacing_is_segmented(tmp_path: Path) -> None:
+    pixels = noise(1, 1, 32, 32)
+    g = Geometry(32, 32, (1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), ((0.0, 0.0, 0.0),), spacing_known=False)
+    (labels,) = segmenter(tmp_path / "m", bright_is_lvbp()).predict_frames(Stack(pixels, g), [FrameIndex(0, 0)], CENTRE)
+    assert labels.any()
+
+
+def left_neighbour(frame: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The pixel to the left, 0 at the border, brought to mean 0 and standard deviation 1 over the frame."""
+    shifted = np.zeros_like(frame)
+    shifted[:, 1:] = frame[:, :-1]
+    return np.asarray((shifted - shifted.mean()) / shifted.std())
+
+
+def test_predictions_are_averaged_over_the_mirrored_frames(tmp_path: Path) -> None:
+    model = bright_is_lvbp()
+    kernel = dict(model.weights["0"])["encoder.stages.0.0.convs.0.conv.weight"]
+    kernel[0, 0, 1, 1], kernel[0, 0, 1, 0] = 0.0, 1.0  # the network looks at the pixel to the left
+    pixels = noise(1, 2, 32, 32)
+    labels = segmenter(tmp_path / "m", model).predict_frames(stack_of(pixels), [FrameIndex(0, 0)], CENTRE)[0]
+    frame = ((pixels[0] - pixels[0].mean()) / pixels[0].std())[0]
+    both = (left_neighbour(frame) + left_neighbour(frame[:, ::-1])[:, ::-1]) / 2
+    assert np.count_nonzero(labels != (both > 1)) <= 2
+    assert 10 < np.count_nonzero(labels) < 500
+
+
+def test_a_prepared_phase_is_kept_and_the_oldest_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[int] = []
+    original = nnunet_segmenter.prepare_phase
+
+    def counting(pixels: NDArray[Any], *rest: Any) -> Any:
+        prepared.append(int(pixels[0, 0, 0]))
+        return original(pixels, *rest)
+
+    monkeypatch.setattr(nnunet_segmenter, "prepare_phase", counting)
+    monkeypatch.setattr(nnunet_segmenter, "PHASES_KEPT", 2)
+    pixels = noise(3, 2, 32, 32)
+    pixels[:, 0, 0, 0] = [1, 2, 3]
+    stack = stack_of(pixels)
+    one = segmenter(tmp_path / "m", bright_is_lvbp())
+    for phase, level in ((0, 0), (0, 1), (1, 0), (0, 0), (2, 0), (0, 1), (1, 1)):
+        one.predict_frames(stack, [FrameIndex(phase, level)], CENTRE)
+    assert prepared == [1, 2, 3, 2]
+
+
+def test_frames_without_their_phase_are_segmented_as_one_slice(tmp_path: Path) -> None:
+    pixels = noise(1, 1, 32, 32)
+    one = segmenter(tmp_path / "m", bright_is_lvbp())
+    place = Placement(Grid(1.8, 32, 32), (32, 32), (1.8, 1.8), (15.5, 15.5))
+    (labels,) = one.predict([([None, pixels[0, 0], None], place)])
+    assert_array_equal(labels, one.predict_frames(stack_of(pixels), [FrameIndex(0, 0)], CENTRE)[0])
+
+
+def write(folder: Path, plan: Plan, network: torch.nn.Module) -> Path:
+    folder.mkdir()
+    plan.write(folder)
+    save_weights(network, folder / WEIGHTS_FILE, halve=False)
+    return folder
+
+
+def test_a_written_model_is_loaded_and_gives_the_same_label_maps(tmp_path: Path) -> None:
+    plan, network = convert(Model().write(tmp_path / "nnunet"), role=Role.BASELINE, model_id="m")
+    loaded = load_segmenter(write(tmp_path / "m", plan, network), CPU)
+    assert isinstance(loaded, NnUNetSegmenter)
+    assert loaded.plan == plan
+    stack = stack_of(noise(1, 2, 40, 36))
+    direct = NnUNetSegmenter(plan, network, CPU).predict_frames(stack, all_frames(stack), CENTRE)
+    for a, b in zip(direct, loaded.predict_frames(stack, all_frames(stack), CENTRE), strict=True):
+        assert_array_equal(a, b)
+
+
+def test_a_patch_that_the_network_cannot_halve_is_told(tmp_path: Path) -> None:
+    plan, network = convert(Model().write(tmp_path / "nnunet"), role=Role.BASELINE, model_id="m")
+    odd = replace(plan, preparation={**plan.preparation, "patch": [32, 31]})
+    with pytest.raises(ModelError, match=r"no multiple of \(2, 2\)"):
+        load_segmenter(write(tmp_path / "m", odd, network), CPU)
+
+
+def test_the_heart_is_found_with_an_imported_baseline(tmp_path: Path) -> None:
+    rows, cols = np.mgrid[:96, :88]
+    disc = np.hypot(rows - 60, cols - 30) < 14
+    pixels = np.where(disc, 900, 100).astype(np.int16)[None, None].repeat(6, axis=1)
+    row, col = heart_centre(stack_of(pixels), segmenter(tmp_path / "m", bright_is_lvbp()))
+    assert (row, col) == pytest.approx((60, 30), abs=1.0)

@@ -1,9 +1,11 @@
-"""Put trained models into models/: measured on the patients left out, with plan, weights and card.
+"""Put trained models into models/: measured on the test part, with plan, weights and card.
 
     python packaging/ship_models.py TRAINED_FOLDER... --data DIR...
 
-Each trained folder was made by `cmr-viewer train`. The figures of each model are those of the frames that it serves:
-specialists on the frames of their own reference region, the baseline on all, the classifier by its regions.
+Each trained folder was made by `cmr-viewer train`. A specialist goes into service only if on the validation part it is
+better than the baseline on the frames of its own region; that decides active.json, and the test part decides nothing.
+The figures of each model are those of the frames that it serves: specialists on the frames of their own reference
+region, the baseline on all, the classifier by its regions.
 """
 
 import argparse
@@ -26,11 +28,21 @@ from cmr_viewer.train.card import card_text
 LARGEST_WEIGHTS_MB = 16
 
 
-def measured(models: Path, data: Sequence[Path], routing: str) -> dict[str, Any]:
-    """Figures of a models folder on the patients left out."""
+SPECIALISTS = (Role.BASE, Role.MIDDLE, Role.APEX)
+
+
+def measured(models: Path, data: Sequence[Path], routing: str, split: str) -> dict[str, Any]:
+    """Figures of a models folder on one part of the patients."""
     with tempfile.TemporaryDirectory() as folder:
         options = Namespace(
-            data=data, models=models, output=Path(folder), split="held-out", routing=routing, device="auto"
+            data=data,
+            models=models,
+            output=Path(folder),
+            split=split,
+            split_file=None,
+            routing=routing,
+            save_labels=False,
+            device="auto",
         )
         if evaluate.run(options):
             sys.exit("Not all patients could be read.")
@@ -55,6 +67,37 @@ def figures_of(role: Role, by_routing: Mapping[str, Mapping[str, Any]]) -> dict[
     return {"how": how, "patients": reference["patients"], "frames": frames, "dice": dice}
 
 
+def mean_dice(figures: Mapping[str, Any], region: str) -> float:
+    """Mean over the structures of the mean Dice of frames of a region."""
+    means = [by_region[region]["mean"] for by_region in figures["dice"].values()]
+    return sum(m or 0.0 for m in means) / len(means)
+
+
+def in_service(roles: Sequence[Role], validation: Mapping[str, Mapping[str, Any]]) -> dict[Role, str]:
+    """Why each specialist that is better than the baseline goes into service, by role.
+
+    Args:
+        roles: Of the trained models.
+        validation: Figures on the validation part by routing, "baseline" and "reference".
+    """
+    reasons = {}
+    for role in SPECIALISTS:
+        if role not in roles:
+            continue
+        ours, theirs = (mean_dice(validation[routing], role.value) for routing in ("reference", "baseline"))
+        told = f"{role.value}: mean Dice {100 * ours:.2f} %, baseline {100 * theirs:.2f} %, validation part"
+        print(f"{told}: {'in service' if ours > theirs else 'not in service'}", flush=True)
+        if ours > theirs:
+            reasons[role] = told
+    return reasons
+
+
+def write_active(folder: Path, plans: Mapping[Path, Plan], roles: Sequence[Role]) -> None:
+    """State which models are in service."""
+    active = {plan.role.value: plan.model_id if plan.role in roles else None for plan in plans.values()}
+    (folder / "active.json").write_text(json.dumps(active, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure and copy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -67,9 +110,12 @@ def main() -> None:
         models = Path(folder)
         for source, plan in plans.items():
             shutil.copytree(source, models / plan.model_id)
-        active = {plan.role.value: plan.model_id for plan in plans.values()}
-        (models / "active.json").write_text(json.dumps(active, indent=2) + "\n", encoding="utf-8")
-        figures = {routing: measured(models, arguments.data, routing) for routing in ("baseline", "reference")}
+        roles = [plan.role for plan in plans.values()]
+        write_active(models, plans, roles)
+        routings = ("baseline", "reference")
+        reasons = in_service(roles, {r: measured(models, arguments.data, r, "validation") for r in routings})
+        figures = {r: measured(models, arguments.data, r, "test") for r in routings}
+        write_active(models, plans, [role for role in roles if role not in SPECIALISTS or role in reasons])
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
         for plan in plans.values():
@@ -79,7 +125,11 @@ def main() -> None:
             shipped = target / plan.model_id
             shipped.mkdir()
             shutil.copyfile(models / plan.model_id / WEIGHTS_FILE, shipped / WEIGHTS_FILE)
-            whole = dataclasses.replace(plan, figures=figures_of(plan.role, figures))
+            of_role = figures_of(plan.role, figures)
+            if plan.role in SPECIALISTS:
+                chosen = reasons.get(plan.role, "not in service: no better than the baseline on the validation part")
+                of_role["how"] = f"{of_role['how']} Chosen by {chosen}."
+            whole = dataclasses.replace(plan, figures=of_role)
             whole.write(shipped)
             (shipped / CARD_FILE).write_text(card_text(whole), encoding="utf-8")
         shutil.copyfile(models / "active.json", target / "active.json")

@@ -1,51 +1,49 @@
-"""`cmr-viewer evaluate`: Dice per label and region against reference label maps, and how often the region is right."""
+"""`cmr-viewer evaluate`: label maps, regions and volumes of the models in service against reference label maps."""
 
-import csv
 import json
-import logging
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Region, reference_regions
+import numpy as np
+
+from cmr_viewer.domain.anatomy import reference_regions
+from cmr_viewer.domain.annotation import Prediction, RegionPrediction
+from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.doors.service import make_output_folder, models_in
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, in_one_line
-from cmr_viewer.evaluate.by_region import (
-    FrameScore,
-    accuracy,
-    confusion,
-    dice_by_region,
-    score_frame,
-    stack_dice,
-    summarise,
-)
+from cmr_viewer.evaluate.classification import FrameRegions
+from cmr_viewer.evaluate.report import report_of
+from cmr_viewer.evaluate.runs import Run, write_run
+from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore, known_spacing_mm, score_frame, score_stack
+from cmr_viewer.evaluate.tables import markdown
+from cmr_viewer.evaluate.volumes import volume_pairs
 from cmr_viewer.load.datasets import LabelledSource, LabelledStack, find_labelled
-from cmr_viewer.pipeline import Models, classify_frames, segment_frames
-from cmr_viewer.train.samples import is_held_out
+from cmr_viewer.load.nifti import write_nifti_labels
+from cmr_viewer.pipeline import Models, analyse, classify_frames, segment_frames
+from cmr_viewer.train.split import Split, read_split
 
-_log = logging.getLogger(__name__)
+FIGURES_FILE = "figures.json"
+TABLES_FILE = "tables.md"
+LABELS_FOLDER = "labels"
 
 
 def run(arguments: Namespace) -> int:
-    """Evaluate the models in service on labelled patients, and print the tables.
+    """Evaluate the models in service on labelled patients, write and draw what was found, and print the tables.
 
     Returns:
         Exit code: 1 if a patient could not be read.
+
+    Raises:
+        CmrViewerError: There are no such data, no such patients in the part of the split, or no models.
     """
-    sources = [source for folder in arguments.data for source in find_labelled(folder)]
-    if arguments.split == "held-out":
-        sources = [source for source in sources if is_held_out(source.name)]
-    if not sources:
-        raise LoadError("No labelled patients are left to evaluate on. Try --split all.")
+    sources = wanted_sources(arguments)
     make_output_folder(arguments.output)
     models = models_in(arguments.models, arguments.device)
-    scores: list[FrameScore] = []
-    true_regions: list[Region] = []
-    found_regions: list[Region] = []
+    found = Run()
     failed = 0
     for source in sources:
         try:
@@ -54,124 +52,171 @@ def run(arguments: Namespace) -> int:
             failed += 1
             print(f"cmr-viewer evaluate: {in_one_line(error)}", file=sys.stderr)
             continue
-        truth, found, frames = evaluate_stack(labelled, source, models, arguments.routing)
-        scores += frames
-        true_regions += truth
-        found_regions += found
+        one, labels = evaluate_stack(labelled, source, models, arguments.routing)
+        found += one
+        if arguments.save_labels:
+            make_output_folder(arguments.output / LABELS_FOLDER)
+            write_nifti_labels(arguments.output / LABELS_FOLDER / f"{source.name}.nii.gz", labels, labelled.study)
         print(f"{source.name} done", file=sys.stderr, flush=True)
-    figures = figures_of(scores, true_regions, found_regions)
-    figures["patients"] = len(sources) - failed
-    figures["routing"] = arguments.routing
-    figures["models"] = {role.value: model_id for role, model_id in models.active.items()}
-    write_frames(arguments.output / "frames.csv", scores)
-    (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    table = markdown(figures)
-    (arguments.output / "tables.md").write_text(table, encoding="utf-8")
-    print(table)
+    about = {
+        "split": arguments.split,
+        "routing": arguments.routing,
+        "models": {role.value: model_id for role, model_id in models.active.items()},
+        "failed": failed,
+    }
+    print(write_results(arguments.output, found, about))
     return 1 if failed else 0
+
+
+def wanted_sources(arguments: Namespace) -> list[LabelledSource]:
+    """The patients of the data sets that are in the part of the split that was asked for.
+
+    Raises:
+        LoadError: There are none, or two have the same name.
+        TrainingError: The split cannot be read.
+    """
+    sources = [source for folder in arguments.data for source in find_labelled(folder)]
+    split = read_split(arguments.split_file) if arguments.split_file else Split()
+    wanted = "test" if arguments.split == "held-out" else arguments.split
+    sources = [source for source in sources if wanted in ("all", split.part_of(source.name))]
+    if not sources:
+        raise LoadError(f"No labelled patient of the data is in the {wanted} part of the split. Try --split all.")
+    places: dict[str, Path] = {}
+    for source in sources:
+        if source.name in places:
+            raise LoadError(
+                f"Two patients are called {source.name}: {places[source.name]} and {source.path}. "
+                "Name each data set once, and evaluate sets that share names by themselves."
+            )
+        places[source.name] = source.path
+    return sources
+
+
+def write_results(folder: Path, found: Run, about: Mapping[str, Any]) -> str:
+    """Write tables, figures and pictures of a run.
+
+    Args:
+        folder: Where they go.
+        found: What was measured.
+        about: How it was measured, for figures.json.
+
+    Returns:
+        What tables.md says.
+    """
+    from cmr_viewer.evaluate.figures import draw_run  # noqa: PLC0415 - matplotlib is slow to import
+
+    figures = {**about, **report_of(found)}
+    text = markdown(figures)
+    write_run(folder, found)
+    (folder / FIGURES_FILE).write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / TABLES_FILE).write_text(text, encoding="utf-8")
+    draw_run(folder, found, figures)
+    return text
 
 
 def evaluate_stack(
     labelled: LabelledStack, source: LabelledSource, models: Models, routing: str
-) -> tuple[list[Region], list[Region], list[FrameScore]]:
-    """Score the labelled phases of one stack.
+) -> tuple[Run, LabelMap]:
+    """Measure the labelled phases of one stack.
 
     Args:
         labelled: The stack with its reference label maps.
         source: Names the patient.
         models: The models in service.
-        routing: "predicted", "baseline", or "reference" for the regions that follow from the labels.
+        routing: "predicted" as the program does it; or, with the baseline on non-cardiac frames as in the paper,
+            "argmax" by the region of each frame alone, "reference" by the regions that follow from the labels (upper
+            bound), or "baseline" on all frames; "none" to measure the regions alone.
 
     Returns:
-        Reference regions, predicted regions, and the scores of the frames.
+        What was measured, and the predicted label maps, (phase, slice, row, col), background where nothing was
+        segmented.
     """
     stack: Stack = labelled.study.stack
-    frames = [FrameIndex(phase, s) for phase in labelled.phases for s in range(stack.slices)]
-    predicted = {frame: made.region for frame, made in classify_frames(stack, frames, models).items()}
-    truth: dict[FrameIndex, Region] = {}
+    places = places_of(labelled, source)
+    found, made = predict(stack, places, models, routing)
+    predicted = np.zeros(labelled.labels.shape, dtype=np.uint8)
+    for frame, prediction in made.items():
+        predicted[frame.phase, frame.slice_index] = prediction.labels
+    regions = tuple(
+        FrameRegions(
+            place,
+            {"predicted": found[f].region, "argmax": found[f].argmax},
+            made[f].model_id if f in made else "",
+        )
+        for f, place in places.items()
+    )
+    if not made:
+        return Run(regions=regions), predicted
+    scores, stacks = _scores(labelled, places, predicted)
+    volumes = volume_pairs(
+        source.group,
+        source.name,
+        reference=labelled.labels,
+        predicted=predicted,
+        structures=labelled.phase_structures,
+        geometry=stack.geometry,
+        ed_phase=stack.ed_phase,
+        es_phase=stack.es_phase,
+    )
+    return Run(tuple(scores), regions, tuple(stacks), tuple(volumes)), predicted
+
+
+def predict(
+    stack: Stack, places: Mapping[FrameIndex, FramePlace], models: Models, routing: str
+) -> tuple[dict[FrameIndex, RegionPrediction], dict[FrameIndex, Prediction]]:
+    """Regions and label maps of the frames that are measured; `routing` as in `evaluate_stack`."""
+    if routing == "predicted":
+        found: dict[FrameIndex, RegionPrediction] = {}
+        made: dict[FrameIndex, Prediction] = {}
+        for result in analyse(stack, models, order=list(places)):
+            if result.region_prediction is not None:
+                found[result.frame] = result.region_prediction
+            if result.prediction is not None:
+                made[result.frame] = result.prediction
+        return found, made
+    found = classify_frames(stack, list(places), models)
+    if routing == "none":
+        return found, {}
+    routed = {frame: place.region if routing == "reference" else found[frame].argmax for frame, place in places.items()}
+    return found, dict(segment_frames(stack, routed, models, baseline_only=routing == "baseline"))
+
+
+def places_of(labelled: LabelledStack, source: LabelledSource) -> dict[FrameIndex, FramePlace]:
+    """The frames of the labelled phases, with their reference regions."""
+    stack = labelled.study.stack
+    names = {stack.es_phase: "ES", stack.ed_phase: "ED"}
+    places: dict[FrameIndex, FramePlace] = {}
     for phase in labelled.phases:
         regions = reference_regions([bool(labelled.labels[phase, s].any()) for s in range(stack.slices)])
-        truth.update({FrameIndex(phase, s): region for s, region in enumerate(regions)})
-    routed = truth if routing == "reference" else predicted
-    made = dict(segment_frames(stack, routed, models, baseline_only=routing == "baseline"))
-    scores: list[FrameScore] = []
-    for frame in frames:
-        scores += score_frame(
-            source.name,
-            frame.phase,
-            frame.slice_index,
-            truth[frame],
-            reference=labelled.labels[frame.phase, frame.slice_index],
-            predicted=made[frame].labels,
-            structures=labelled.phase_structures[frame.phase],
+        for s, region in enumerate(regions):
+            place = FramePlace(source.group, source.name, phase, names.get(phase, ""), s, region)
+            places[FrameIndex(phase, s)] = place
+    return places
+
+
+def _scores(
+    labelled: LabelledStack, places: Mapping[FrameIndex, FramePlace], predicted: LabelMap
+) -> tuple[list[FrameScore], list[StackScore]]:
+    slice_mm, pixel_mm = known_spacing_mm(labelled.study.stack.geometry)
+    space_mm = None if slice_mm is None or pixel_mm is None else (slice_mm, *pixel_mm)
+    frames: list[FrameScore] = []
+    stacks: list[StackScore] = []
+    for frame, place in places.items():
+        phase, s = frame
+        structures = labelled.phase_structures[phase]
+        frames += score_frame(
+            place,
+            reference=labelled.labels[phase, s],
+            predicted=predicted[phase, s],
+            pixel_spacing_mm=pixel_mm,
+            structures=structures,
         )
-    return [truth[f] for f in frames], [predicted[f] for f in frames], scores
-
-
-def figures_of(scores: Sequence[FrameScore], truth: Sequence[Region], found: Sequence[Region]) -> dict[str, Any]:
-    """All figures as JSON values."""
-    table = confusion(truth, found)
-    by_region = dice_by_region(scores)
-    stacks = stack_dice(scores)
-    return {
-        "frames": len(truth),
-        "dice": {
-            label.name: {region.value: asdict(by_region[label, region]) for region in REGIONS} for label in STRUCTURES
-        },
-        "stack_dice": {
-            label.name: asdict(summarise([value for (_, _, of), value in stacks.items() if of is label]))
-            for label in STRUCTURES
-        },
-        "region_accuracy": accuracy(table),
-        "confusion": {r.value: {p.value: n for p, n in row.items()} for r, row in table.items()},
-    }
-
-
-def write_frames(path: Path, scores: Sequence[FrameScore]) -> None:
-    """One line per frame and label."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["patient", "phase", "slice_index", "region", "label", "dice", "reference_px", "predicted_px"])
-        for s in scores:
-            dice = "" if s.dice is None else f"{s.dice:.5f}"
-            writer.writerow(
-                [
-                    s.patient,
-                    s.phase,
-                    s.slice_index,
-                    s.region,
-                    s.label.name,
-                    dice,
-                    s.reference_pixels,
-                    s.predicted_pixels,
-                ]
+        if s == 0:
+            stacks += score_stack(
+                place,
+                reference=labelled.labels[phase],
+                predicted=predicted[phase],
+                spacing_mm=space_mm,
+                structures=structures,
             )
-
-
-def markdown(figures: Mapping[str, Any]) -> str:
-    """The headline tables as Markdown."""
-    lines = [
-        f"{figures['patients']} patients, {figures['frames']} frames, routing: {figures['routing']}",
-        "",
-        "Dice of frames, % mean (SD), n",
-        "",
-        "| label | base | middle | apex | whole stack |",
-        "|---|---|---|---|---|",
-    ]
-    for label in STRUCTURES:
-        cells = [_cell(figures["dice"][label.name][r.value]) for r in (Region.BASE, Region.MIDDLE, Region.APEX)]
-        lines.append(f"| {label.name} | {' | '.join(cells)} | {_cell(figures['stack_dice'][label.name])} |")
-    found = figures["region_accuracy"]
-    lines += ["", f"Region found: {100 * found:.1f} % of frames" if found is not None else "", ""]
-    lines += ["| reference \\ predicted | " + " | ".join(r.value for r in REGIONS) + " |", "|---|---|---|---|---|"]
-    for r in REGIONS:
-        row = figures["confusion"][r.value]
-        lines.append(f"| {r.value} | {' | '.join(str(row[p.value]) for p in REGIONS)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(summary: Mapping[str, Any]) -> str:
-    if summary["mean"] is None:
-        return "-"
-    sd = "-" if summary["sd"] is None else f"{100 * summary['sd']:.1f}"
-    return f"{100 * summary['mean']:.1f} ({sd}), {summary['n']}"
+    return frames, stacks

@@ -1,128 +1,91 @@
-"""Dice per label and region, and how often the region is right."""
+"""Scores gathered by label, reference region and phase."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.evaluate.scores import FrameScore
+from cmr_viewer.evaluate.summary import Summary, summarise
+
+CONVENTION = (
+    "A frame counts where the reference has the label; a label that is missed there counts as 0. "
+    "Frames without the label in the reference do not count in it, however they were predicted: they are counted "
+    "beside it (wrongly marked, both empty), and `dice_either` takes the frames where reference or prediction has the "
+    "label. HD95 and ASSD need the label in both and the true pixel spacing. SD is that of the sample (n - 1)."
+)
+"""What the means are over, for whoever reads the results."""
 
 
 @dataclass(frozen=True)
-class FrameScore:
-    """One label in one frame.
+class RegionSummary:
+    """One label over a set of frames.
 
     Attributes:
-        patient: Pseudonym.
-        phase: Phase of the stack.
-        slice_index: 0 is the most basal.
-        region: Reference region of the frame.
-        label: The structure.
-        dice: 0.0 to 1.0, or None where neither reference nor prediction has the label.
-        reference_pixels: Size of the label in the reference.
-        predicted_pixels: Size of the label in the prediction.
+        dice: Over the frames where the reference has the label; 0 where the prediction misses it.
+        dice_either: Over the frames where reference or prediction has the label.
+        hd95_mm: Over the frames where both have the label and the spacing is known.
+        assd_mm: Likewise.
+        frames: All frames of which the reference tells whether they have the label.
+        missed: Frames where the reference alone has the label.
+        wrongly_marked: Frames where the prediction alone has the label.
+        both_empty: Frames where neither has it.
     """
 
-    patient: str
-    phase: int
-    slice_index: int
-    region: Region
-    label: Label
-    dice: float | None
-    reference_pixels: int
-    predicted_pixels: int
+    dice: Summary
+    dice_either: Summary
+    hd95_mm: Summary
+    assd_mm: Summary
+    frames: int
+    missed: int
+    wrongly_marked: int
+    both_empty: int
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Mean and standard deviation of a set of scores.
-
-    Attributes:
-        mean: None where there are no scores.
-        sd: Standard deviation of the sample; None for fewer than two scores.
-        n: Number of scores.
-    """
-
-    mean: float | None
-    sd: float | None
-    n: int
-
-
-def score_frame(
-    patient: str,
-    phase: int,
-    slice_index: int,
-    region: Region,
+def select(
+    scores: Iterable[FrameScore],
     *,
-    reference: LabelMap,
-    predicted: LabelMap,
-    structures: Iterable[Label] = STRUCTURES,
+    label: Label | None = None,
+    region: Region | None = None,
+    phase_name: str | None = None,
 ) -> list[FrameScore]:
-    """Dice of each structure that the reference tells about, in one frame; both label maps (row, col)."""
+    """Scores of one label, region or phase; None takes all."""
     return [
-        FrameScore(
-            patient,
-            phase,
-            slice_index,
-            region,
-            label,
-            dice(predicted, reference, label),
-            int(np.count_nonzero(reference == int(label))),
-            int(np.count_nonzero(predicted == int(label))),
-        )
-        for label in sorted(structures)
+        score
+        for score in scores
+        if (label is None or score.label is label)
+        and (region is None or score.place.region is region)
+        and (phase_name is None or score.place.phase_name == phase_name)
     ]
 
 
-def summarise(values: Sequence[float]) -> Summary:
-    """Mean and standard deviation (n - 1)."""
-    if not values:
-        return Summary(None, None, 0)
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return Summary(float(np.mean(values)), sd, len(values))
+def counted(scores: Iterable[FrameScore]) -> list[FrameScore]:
+    """Scores that count in a mean Dice: where the reference has the label."""
+    return [score for score in scores if score.reference_pixels > 0]
+
+
+def summary_of(scores: Sequence[FrameScore]) -> RegionSummary:
+    """Summary of one label's scores."""
+    return RegionSummary(
+        dice=summarise(score.dice for score in counted(scores)),
+        dice_either=summarise(score.dice for score in scores),
+        hd95_mm=summarise(score.hd95_mm for score in scores),
+        assd_mm=summarise(score.assd_mm for score in scores),
+        frames=len(scores),
+        missed=sum(1 for s in scores if s.reference_pixels and not s.predicted_pixels),
+        wrongly_marked=sum(1 for s in scores if s.predicted_pixels and not s.reference_pixels),
+        both_empty=sum(1 for s in scores if not s.predicted_pixels and not s.reference_pixels),
+    )
 
 
 def dice_by_region(scores: Iterable[FrameScore]) -> Mapping[tuple[Label, Region], Summary]:
-    """Summaries by label and reference region, over the frames where the reference has the label.
+    """Dice by label and reference region, over the frames where the reference has the label.
 
     Source:
         Mariscal-Harana et al. 2021, table 1: mean and SD of the Dice of each frame, by cardiac region.
     """
-    groups: dict[tuple[Label, Region], list[float]] = {
+    groups: dict[tuple[Label, Region], list[float | None]] = {
         (label, region): [] for label in STRUCTURES for region in REGIONS
     }
-    for score in scores:
-        if score.reference_pixels > 0 and score.dice is not None:
-            groups[score.label, score.region].append(score.dice)
+    for score in counted(scores):
+        groups[score.label, score.place.region].append(score.dice)
     return {key: summarise(values) for key, values in groups.items()}
-
-
-def stack_dice(scores: Iterable[FrameScore]) -> Mapping[tuple[str, int, Label], float]:
-    """Dice of each label over all slices of a phase (3D Dice), by patient, phase and label.
-
-    Worked out from the frames: the sizes add up, and 2 |A and B| is a frame's Dice times its sizes.
-    """
-    both: dict[tuple[str, int, Label], float] = {}
-    sizes: dict[tuple[str, int, Label], int] = {}
-    for score in scores:
-        key = (score.patient, score.phase, score.label)
-        size = score.reference_pixels + score.predicted_pixels
-        sizes[key] = sizes.get(key, 0) + size
-        both[key] = both.get(key, 0.0) + (score.dice or 0.0) * size
-    return {key: both[key] / size for key, size in sizes.items() if size}
-
-
-def confusion(reference: Sequence[Region], predicted: Sequence[Region]) -> dict[Region, dict[Region, int]]:
-    """Number of frames by reference region (outer) and predicted region (inner)."""
-    table = {r: dict.fromkeys(REGIONS, 0) for r in REGIONS}
-    for r, p in zip(reference, predicted, strict=True):
-        table[r][p] += 1
-    return table
-
-
-def accuracy(table: Mapping[Region, Mapping[Region, int]]) -> float | None:
-    """Share of frames on the diagonal of a confusion table; None for an empty one."""
-    total = sum(sum(row.values()) for row in table.values())
-    return sum(table[r][r] for r in table) / total if total else None

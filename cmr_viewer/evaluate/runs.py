@@ -1,0 +1,187 @@
+"""One run of an evaluation, and the tables in which it is kept: frames.csv, regions.csv, stacks.csv and volumes.csv."""
+
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.errors import LoadError
+from cmr_viewer.evaluate.classification import FrameRegions, ways_of
+from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore
+from cmr_viewer.evaluate.volumes import VolumePair
+
+FRAMES_FILE = "frames.csv"
+REGIONS_FILE = "regions.csv"
+STACKS_FILE = "stacks.csv"
+VOLUMES_FILE = "volumes.csv"
+
+_PLACE = ("group", "patient", "phase", "phase_name", "slice_index", "region")
+_AGREEMENT = ("label", "dice", "hd95_mm", "assd_mm")
+_FRAMES = (*_PLACE, *_AGREEMENT, "reference_px", "predicted_px")
+_STACKS = ("group", "patient", "phase", "phase_name", *_AGREEMENT, "reference_voxels", "predicted_voxels")
+_VOLUMES = ("group", "patient", "measure", "reference", "predicted", "error")
+_FOUND = "found_"
+"""Columns of regions.csv with the regions that were found begin with this."""
+
+Row = Mapping[str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that was measured.
+
+    Attributes:
+        scores: One per frame and label.
+        regions: One per frame.
+        stacks: One per patient, phase and label.
+        volumes: One per patient and measure.
+    """
+
+    scores: tuple[FrameScore, ...] = ()
+    regions: tuple[FrameRegions, ...] = ()
+    stacks: tuple[StackScore, ...] = ()
+    volumes: tuple[VolumePair, ...] = ()
+
+    def __add__(self, other: "Run") -> "Run":
+        return Run(
+            self.scores + other.scores,
+            self.regions + other.regions,
+            self.stacks + other.stacks,
+            self.volumes + other.volumes,
+        )
+
+    def of_group(self, group: str) -> "Run":
+        """What was measured in one data set."""
+        return Run(
+            tuple(s for s in self.scores if s.place.group == group),
+            tuple(r for r in self.regions if r.place.group == group),
+            tuple(s for s in self.stacks if s.group == group),
+            tuple(v for v in self.volumes if v.group == group),
+        )
+
+    @property
+    def patients(self) -> Mapping[str, int]:
+        """Number of patients by data set, in order of the data sets' names."""
+        pairs = sorted({(r.place.group, r.place.patient) for r in self.regions})
+        return {group: sum(1 for g, _ in pairs if g == group) for group in dict.fromkeys(g for g, _ in pairs)}
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Write the four tables; a value that is not known is left empty."""
+    ways = ways_of(run.regions)
+    _write(folder / FRAMES_FILE, _FRAMES, (_frame_row(score) for score in run.scores))
+    _write(folder / STACKS_FILE, _STACKS, (_stack_row(score) for score in run.stacks))
+    _write(folder / VOLUMES_FILE, _VOLUMES, (_volume_row(pair) for pair in run.volumes))
+    _write(
+        folder / REGIONS_FILE,
+        (*_PLACE, *(f"{_FOUND}{way}" for way in ways), "model"),
+        ((*_place_row(r.place), *(r.found[way] for way in ways), r.model_id) for r in run.regions),
+    )
+
+
+def read_run(folder: Path) -> Run:
+    """Read what `write_run` wrote.
+
+    Raises:
+        LoadError: A table is missing or cannot be read.
+    """
+    return Run(
+        scores=_read(folder / FRAMES_FILE, _frame_of),
+        regions=_read(folder / REGIONS_FILE, _regions_of),
+        stacks=_read(folder / STACKS_FILE, _stack_of),
+        volumes=_read(folder / VOLUMES_FILE, _volume_of),
+    )
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _read(path: Path, take: Callable[[Row], T]) -> tuple[T, ...]:
+    rows: list[T] = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                rows.append(take(row))
+    except OSError as error:
+        raise LoadError(
+            f"{path} cannot be read: {error.strerror or error}. Name a folder that cmr-viewer evaluate wrote."
+        ) from error
+    except (KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
+        raise LoadError(
+            f"Line {len(rows) + 2} of {path} is not as cmr-viewer evaluate of this version writes it ({error!r}). "
+            "Evaluate again."
+        ) from error
+    return tuple(rows)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _or_none(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _place_row(place: FramePlace) -> tuple[object, ...]:
+    return place.group, place.patient, place.phase, place.phase_name, place.slice_index, place.region
+
+
+def _place_of(row: Row) -> FramePlace:
+    return FramePlace(
+        row["group"],
+        row["patient"],
+        int(row["phase"]),
+        row["phase_name"],
+        int(row["slice_index"]),
+        Region(row["region"]),
+    )
+
+
+def _agreement_row(score: FrameScore | StackScore) -> tuple[str, str, str, str]:
+    return score.label.name, _number(score.dice, 6), _number(score.hd95_mm, 4), _number(score.assd_mm, 4)
+
+
+def _agreement_of(row: Row) -> tuple[Label, float | None, float | None, float | None]:
+    return Label[row["label"]], _or_none(row["dice"]), _or_none(row["hd95_mm"]), _or_none(row["assd_mm"])
+
+
+def _frame_row(score: FrameScore) -> tuple[object, ...]:
+    return *_place_row(score.place), *_agreement_row(score), score.reference_pixels, score.predicted_pixels
+
+
+def _frame_of(row: Row) -> FrameScore:
+    return FrameScore(_place_of(row), *_agreement_of(row), int(row["reference_px"]), int(row["predicted_px"]))
+
+
+def _stack_row(s: StackScore) -> tuple[object, ...]:
+    place = (s.group, s.patient, s.phase, s.phase_name)
+    return *place, *_agreement_row(s), s.reference_voxels, s.predicted_voxels
+
+
+def _stack_of(row: Row) -> StackScore:
+    place = (row["group"], row["patient"], int(row["phase"]), row["phase_name"])
+    return StackScore(*place, *_agreement_of(row), int(row["reference_voxels"]), int(row["predicted_voxels"]))
+
+
+def _volume_row(pair: VolumePair) -> tuple[object, ...]:
+    numbers = (_number(value, 4) for value in (pair.reference, pair.predicted, pair.error))
+    return pair.group, pair.patient, pair.measure, *numbers
+
+
+def _volume_of(row: Row) -> VolumePair:
+    values = (float(row["reference"]), _or_none(row["predicted"]))
+    return VolumePair(row["group"], row["patient"], row["measure"], *values)
+
+
+def _regions_of(row: Row) -> FrameRegions:
+    found = {name.removeprefix(_FOUND): Region(value) for name, value in row.items() if name.startswith(_FOUND)}
+    if "predicted" not in found:
+        raise KeyError(f"{_FOUND}predicted")
+    return FrameRegions(_place_of(row), found, row["model"])

@@ -69,7 +69,7 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 NEEDED_GB = 3.5
 NEEDED_WITH_CUDA_GB = 12.0
 
-WINDOWLESS_DOORS = ("segment", "train", "evaluate", "models", "measure")
+WINDOWLESS_DOORS = ("segment", "train", "plan", "evaluate", "compare", "models", "measure")
 
 NO_VENV = "Python's venv module is missing: install it (Debian, Ubuntu: sudo apt install python3-venv)."
 

@@ -4,8 +4,9 @@ cmr-viewer [PATH]                 the window
 cmr-viewer --demo                 the window with the demo study
 cmr-viewer segment INPUT...       label maps, regions and measures
 cmr-viewer train ...              train a model
-cmr-viewer evaluate DATA...       Dice by label and region
-cmr-viewer models list|promote|rollback
+cmr-viewer evaluate DATA...       Dice, distances, regions and volumes against reference label maps
+cmr-viewer compare RUN...         runs of evaluate against a baseline
+cmr-viewer models list|promote|rollback|import-nnunet
 """
 
 import argparse
@@ -19,7 +20,7 @@ from cmr_viewer.errors import in_one_line
 from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
 
 ROLES = ("classifier", "baseline", "base", "middle", "apex")
-DOORS = ("segment", "train", "evaluate", "models")
+DOORS = ("segment", "train", "plan", "evaluate", "compare", "models")
 NOTICE = "Research software, not a medical device."
 
 
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pydicom").setLevel(logging.ERROR)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # with --debug it tells of every font
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its errors are raised as well, and told once
     try:
         return _go(door, arguments)
@@ -63,8 +65,14 @@ def _go(door: str, arguments: argparse.Namespace) -> int:
         from cmr_viewer.doors.segment import run
     elif door == "train":
         from cmr_viewer.doors.train import run
+    elif door == "plan":
+        from cmr_viewer.doors.plan import run
     elif door == "evaluate":
         from cmr_viewer.doors.evaluate import run
+    elif door == "compare":
+        from cmr_viewer.doors.compare import run
+    elif arguments.action == "import-nnunet":
+        from cmr_viewer.doors.import_nnunet import run
     else:
         from cmr_viewer.doors.models import run
     return run(arguments)
@@ -74,7 +82,7 @@ def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cmr-viewer",
         description=f"Annotate and review short-axis cine cardiac MR, region by region. {NOTICE}",
-        epilog="Other doors: cmr-viewer segment | train | evaluate | models, each with --help.",
+        epilog="Other doors: cmr-viewer segment | train | plan | evaluate | compare | models, each with --help.",
     )
     parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a DICOM folder or an image file to open")
     parser.add_argument("--demo", action="store_true", help="open the demo study")
@@ -96,8 +104,10 @@ def _door_parser() -> argparse.ArgumentParser:
     doors = parser.add_subparsers(dest="door", required=True)
     _segment_parser(doors.add_parser("segment", help="label maps, regions and measures of studies"))
     _train_parser(doors.add_parser("train", help="train a model"))
-    _evaluate_parser(doors.add_parser("evaluate", help="Dice by label and region"))
-    _models_parser(doors.add_parser("models", help="which models there are; promote, roll back"))
+    _plan_parser(doors.add_parser("plan", help="derive a training spec from the data"))
+    _evaluate_parser(doors.add_parser("evaluate", help="measure the models against reference label maps"))
+    _compare_parser(doors.add_parser("compare", help="compare runs of evaluate with a baseline"))
+    _models_parser(doors.add_parser("models", help="which models there are; promote, roll back, import"))
     return parser
 
 
@@ -121,8 +131,9 @@ def _segment_parser(parser: argparse.ArgumentParser) -> None:
 
 def _train_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", choices=ROLES, help="what to train")
-    parser.add_argument("--spec", type=Path, metavar="FILE", help="a training spec in JSON")
+    parser.add_argument("--spec", type=Path, metavar="FILE", help="a training spec in TOML or JSON")
     parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="DIR", help="labelled data sets")
+    parser.add_argument("--split-file", type=Path, metavar="FILE", help="JSON: which patients train, validate, test")
     parser.add_argument("--workspace", type=Path, metavar="DIR", help="retrain on this workspace's accepted frames")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
     parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="model folder whose weights to start from")
@@ -137,22 +148,45 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     _service_options(parser)
 
 
+def _plan_parser(parser: argparse.ArgumentParser) -> None:
+    roles = [role for role in ROLES if role != "classifier"]
+    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="labelled data sets")
+    parser.add_argument("--split-file", type=Path, metavar="FILE", help="JSON: which patients train, validate, test")
+    parser.add_argument("--role", choices=roles, default="baseline", help="what is to be trained")
+    parser.add_argument(
+        "--recipe", choices=("nnunet", "light"), default="nnunet", help="as the paper trained, or for CPUs"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the spec, in TOML")
+    _common(parser)
+
+
 def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA", help="labelled data sets or patients")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="figures.json, frames.csv, tables.md")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="tables, figures and pictures")
     parser.add_argument(
         "--split",
-        choices=("held-out", "all"),
-        default="held-out",
-        help="only the patients that training leaves out (default), or all",
+        choices=("train", "validation", "test", "all", "held-out"),
+        default="test",
+        help="which part of the patients: test (default; held-out is another name for it), validation, train, or all",
     )
+    parser.add_argument("--split-file", type=Path, metavar="FILE", help="JSON: which patients train, validate, test")
     parser.add_argument(
         "--routing",
-        choices=("predicted", "baseline", "reference"),
+        choices=("predicted", "argmax", "baseline", "reference", "none"),
         default="predicted",
-        help="by the classifier (default), all to the baseline, or by the reference regions (upper bound)",
+        help="as the program does it (default), by the classifier on each frame alone, all to the baseline, by the "
+        "reference regions (upper bound), or none: the regions alone are measured",
     )
+    parser.add_argument("--save-labels", action="store_true", help="keep the label maps too, in DIR/labels")
     _service_options(parser)
+
+
+def _compare_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="what evaluate wrote, of the same frames")
+    parser.add_argument("--baseline", type=Path, required=True, metavar="RUN_DIR", help="the run to compare with")
+    parser.add_argument("--names", metavar="A,B,...", help="names of baseline and runs, in order; else their folders'")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="compare.json, tables.md, pictures")
+    _common(parser)
 
 
 def _models_parser(parser: argparse.ArgumentParser) -> None:
@@ -171,6 +205,19 @@ def _models_parser(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--workspace", type=Path, default=default_workspace_dir(), metavar="DIR", help="the workspace")
         one.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
         _common(one)
+    _import_parser(actions.add_parser("import-nnunet", help="make a model folder from a trained nnU-Net v2 model"))
+
+
+def _import_parser(parser: argparse.ArgumentParser) -> None:
+    roles = [role for role in ROLES if role != "classifier"]
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="with plans.json, dataset.json and fold_*")
+    parser.add_argument("--role", choices=roles, required=True, help="what the model is to be for")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
+    parser.add_argument("--fold", nargs="+", default=[], metavar="N", help="folds to average; default every one")
+    parser.add_argument("--labels", default="", metavar="LABEL=NAME,...", help='as "LVBP=LV cavity,LVM=MYO,RVBP=RV"')
+    parser.add_argument("--no-mirroring", action="store_true", help="do not average over mirrored images: 4 x faster")
+    parser.add_argument("--checkpoint", default="checkpoint_final.pth", metavar="NAME", help="file in each fold")
+    _common(parser)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     load -> prepare -> classify -> route -> segment -> review -> store -> train -> promote
 
 A file or folder is loaded into a study (`load.study.open_study`). Every frame is prepared onto a network's grid around
-the heart (`prepare`), classified by region (`classify`), routed to the model of its region (`route`) and segmented
-(`segment`). That much is `analyse` here. A reader then corrects masks and regions (`review`); what is kept goes into
-the workspace (`store`); accepted corrections train a candidate (`train`), which takes the active model's place if it
-is measurably better (`promote`).
+the heart (`prepare`), classified by region (`classify`), first by itself and then in the order of its stack, routed to
+the model of its region (`route`) and segmented (`segment`). That much is `analyse` here. A reader then corrects masks
+and regions (`review`); what is kept goes into the workspace (`store`); accepted corrections train a candidate
+(`train`), which takes the active model's place if it is measurably better (`promote`).
 
 No Qt here, and torch is imported only when models are loaded.
 """
@@ -16,18 +16,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cmr_viewer.classify.in_stack import frames_of_stack
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
+from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
-from cmr_viewer.prepare.grid import Grid, Placement, working_spacing_mm
+from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.route.router import DecidedBy, Route, route
 
 if TYPE_CHECKING:
     from cmr_viewer.classify.region_classifier import RegionClassifier
-    from cmr_viewer.segment.segmenter import Segmenter
+    from cmr_viewer.segment.segmenter import FrameSegmenter
 
 CLASSIFY_BATCH = 8
 SEGMENT_BATCH = 8
@@ -43,7 +47,7 @@ class Models:
     """
 
     classifier: "RegionClassifier"
-    segmenters: Mapping[Role, "Segmenter"]
+    segmenters: Mapping[Role, "FrameSegmenter"]
     _centres: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -94,20 +98,39 @@ def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:
         if needed not in folders:
             raise ModelError(f"There is no model for the role {needed.text.lower()} in the models folder.")
     where = choose_device(device)
-    segmenters: dict[Role, Segmenter] = {
+    segmenters: dict[Role, FrameSegmenter] = {
         role: load_segmenter(path, where) for role, path in folders.items() if role is not Role.CLASSIFIER
     }
     return Models(load_classifier(folders[Role.CLASSIFIER], where), segmenters)
 
 
 def classify_frames(
-    stack: Stack, frames: Sequence[FrameIndex], models: Models, progress: Progress = silent
+    stack: Stack,
+    frames: Sequence[FrameIndex],
+    models: Models,
+    progress: Progress = silent,
+    *,
+    regions: Mapping[FrameIndex, Region] | None = None,
 ) -> dict[FrameIndex, RegionPrediction]:
-    """Region predictions of some frames of a stack."""
-    found: dict[FrameIndex, RegionPrediction] = {}
-    for batch in _classified(stack, frames, models, progress):
-        found.update(batch)
+    """Region predictions of some frames of a stack, in the order of the stack as far as these frames show it.
+
+    Args:
+        stack: The stack.
+        frames: Which frames; whole phases are best.
+        models: The models in service.
+        progress: Told after each batch.
+        regions: Regions that a reader decided; they lead the frames around them.
+    """
+    alone: dict[FrameIndex, RegionPrediction] = {}
+    for batch in _classified(stack, frames, models, part(progress, 0.0, 0.9)):
+        alone.update(batch)
+    found, _ = _in_stack(stack, alone, models, part(progress, 0.9, 1.0), regions or {})
     return found
+
+
+def certainty_of(predictions: Mapping[FrameIndex, RegionPrediction]) -> dict[FrameIndex, float]:
+    """How probable the regions are of those frames that were seen in their stack, for `segment_frames`."""
+    return {frame: made.probability for frame, made in predictions.items() if made.posterior is not None}
 
 
 def segment_frames(
@@ -117,6 +140,8 @@ def segment_frames(
     progress: Progress = silent,
     *,
     by: Mapping[FrameIndex, DecidedBy] | None = None,
+    certainty: Mapping[FrameIndex, float] | None = None,
+    baseline_maps: Mapping[FrameIndex, LabelMap] | None = None,
     baseline_only: bool = False,
 ) -> Iterator[tuple[FrameIndex, Prediction]]:
     """Segment frames, each by the model that its region routes to; in batches, as computed.
@@ -129,6 +154,9 @@ def segment_frames(
         models: The models in service.
         progress: Told after each batch.
         by: Frames whose region a reader decided; the others are the classifier's.
+        certainty: How probable the regions are, where the whole stack was looked at; a frame that is surely non-cardiac
+            gets an empty label map.
+        baseline_maps: The baseline's label maps, (row, col), of frames that it has segmented already.
         baseline_only: Whether the baseline is to serve all frames.
     """
     if not regions:
@@ -136,28 +164,41 @@ def segment_frames(
     active: dict[Role, str] = {
         role: model_id for role, model_id in models.active.items() if role is not Role.CLASSIFIER
     }
-    decided = by or {}
+    decided, sure, drawn = by or {}, certainty or {}, baseline_maps or {}
     waiting: dict[Role, list[tuple[FrameIndex, Route]]] = {}
     centre = models.heart_centre(stack)
     done = 0
 
-    def flush(role: Role) -> Iterator[tuple[FrameIndex, Prediction]]:
+    def made(
+        choices: list[tuple[FrameIndex, Route]], label_maps: list[LabelMap]
+    ) -> Iterator[tuple[FrameIndex, Prediction]]:
         nonlocal done
-        batch = waiting.pop(role)
-        segmenter = models.segmenters[role]
-        place = _placement(stack, segmenter.plan.grid, centre)
-        label_maps = segmenter.predict([(stack.frame(frame), place) for frame, _ in batch])
-        done += len(batch)
+        done += len(choices)
         progress(done / len(regions), f"Segmenting, {done} of {len(regions)} frames")
-        for (frame, choice), labels in zip(batch, label_maps, strict=True):
+        for (frame, choice), labels in zip(choices, label_maps, strict=True):
             labels.setflags(write=False)
             yield frame, Prediction(labels, choice.model_id, choice.region, choice.reason)
 
+    def flush(role: Role) -> Iterator[tuple[FrameIndex, Prediction]]:
+        batch = waiting.pop(role)
+        yield from made(batch, models.segmenters[role].predict_frames(stack, [frame for frame, _ in batch], centre))
+
     for frame, region in regions.items():
-        choice = route(region, active=active, by=decided.get(frame, "predicted"), baseline_only=baseline_only)
-        waiting.setdefault(choice.role, []).append((frame, choice))
-        if len(waiting[choice.role]) == SEGMENT_BATCH:
-            yield from flush(choice.role)
+        choice = route(
+            region,
+            active=active,
+            by=decided.get(frame, "predicted"),
+            certainty=sure.get(frame),
+            baseline_only=baseline_only,
+        )
+        if choice.empty:
+            yield from made([(frame, choice)], [empty_label_map(stack.geometry.rows, stack.geometry.cols)])
+        elif choice.role is Role.BASELINE and frame in drawn:
+            yield from made([(frame, choice)], [drawn[frame]])
+        else:
+            waiting.setdefault(choice.role, []).append((frame, choice))
+            if len(waiting[choice.role]) == SEGMENT_BATCH:
+                yield from flush(choice.role)
     for role in list(waiting):
         yield from flush(role)
 
@@ -173,28 +214,62 @@ def analyse(
 ) -> Iterator[FrameResult]:
     """Classify and segment a stack: first all region predictions, then all label maps, as they are computed.
 
+    Of each frame two region predictions come: of the frame by itself as soon as it is classified, and, when all are,
+    that of the frame in its stack.
+
     Args:
         stack: The stack.
         models: The models in service.
         progress: Told after each batch; raises `Cancelled` to stop.
-        regions: Regions that a reader decided; they route instead of the predicted ones.
+        regions: Regions that a reader decided; they route instead of the predicted ones, and lead the frames around
+            them.
         order: The frames wanted, first things first; None for all.
         baseline_only: Whether the baseline is to serve all frames.
     """
     frames = list(order) if order is not None else stack.frame_indices
     readers = regions or {}
-    predicted: dict[FrameIndex, Region] = {}
+    alone: dict[FrameIndex, RegionPrediction] = {}
     progress(0.0, "Looking for the heart")
     models.heart_centre(stack)
     for batch in _classified(stack, frames, models, part(progress, 0.02, 0.4)):
+        alone.update(batch)
         for frame, prediction in batch.items():
-            predicted[frame] = prediction.region
             yield FrameResult(frame, region_prediction=prediction)
-    routed = {frame: readers.get(frame, predicted[frame]) for frame in frames}
-    by: dict[FrameIndex, DecidedBy] = {frame: "reader" for frame in frames if frame in readers}
-    segmented = segment_frames(stack, routed, models, part(progress, 0.4, 1.0), by=by, baseline_only=baseline_only)
+    found, drawn = _in_stack(stack, alone, models, part(progress, 0.4, 0.5), readers)
+    for frame, prediction in found.items():
+        yield FrameResult(frame, region_prediction=prediction)
+    segmented = segment_frames(
+        stack,
+        {frame: readers.get(frame, found[frame].region) for frame in frames},
+        models,
+        part(progress, 0.5, 1.0),
+        by={frame: "reader" for frame in frames if frame in readers},
+        certainty=certainty_of(found),
+        baseline_maps=drawn,
+        baseline_only=baseline_only,
+    )
     for frame, made in segmented:
         yield FrameResult(frame, prediction=made)
+
+
+def _in_stack(
+    stack: Stack,
+    alone: Mapping[FrameIndex, RegionPrediction],
+    models: Models,
+    progress: Progress,
+    readers: Mapping[FrameIndex, Region],
+) -> tuple[dict[FrameIndex, RegionPrediction], dict[FrameIndex, LabelMap]]:
+    """Predictions in the order of the stack, and what the baseline drew to help with them."""
+    frames = frames_of_stack(alone, phases=stack.phases, slices=stack.slices, readers=readers)
+    asked = frames.to_ask()
+    row_mm, col_mm = working_spacing_mm(stack.geometry)
+    drawn: dict[FrameIndex, LabelMap] = {}
+    for start in range(0, len(asked), SEGMENT_BATCH):
+        batch = asked[start : start + SEGMENT_BATCH]
+        label_maps = models.segmenters[Role.BASELINE].predict_frames(stack, batch, models.heart_centre(stack))
+        drawn.update(zip(batch, label_maps, strict=True))
+        progress(len(drawn) / len(asked), "Finding the ends of the heart")
+    return frames.in_stack({f: np.count_nonzero(labels) * row_mm * col_mm for f, labels in drawn.items()}), drawn
 
 
 def _classified(
@@ -202,15 +277,10 @@ def _classified(
 ) -> Iterator[dict[FrameIndex, RegionPrediction]]:
     if not frames:
         return
-    place = _placement(stack, models.classifier.plan.grid, models.heart_centre(stack))
+    centre = models.heart_centre(stack)
     for start in range(0, len(frames), CLASSIFY_BATCH):
         batch = frames[start : start + CLASSIFY_BATCH]
-        predictions = models.classifier.predict([(stack.frame(frame), place) for frame in batch])
+        predictions = models.classifier.predict_frames(stack, batch, centre)
         done = start + len(batch)
         progress(done / len(frames), f"Finding regions, {done} of {len(frames)} frames")
         yield dict(zip(batch, predictions, strict=True))
-
-
-def _placement(stack: Stack, grid: Grid, centre: tuple[float, float]) -> Placement:
-    geometry = stack.geometry
-    return Placement(grid, (geometry.rows, geometry.cols), working_spacing_mm(geometry), centre)

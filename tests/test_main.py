@@ -6,7 +6,7 @@ import pytest
 
 from cmr_viewer import __main__ as program
 from cmr_viewer import __version__
-from cmr_viewer.__main__ import main
+from cmr_viewer.__main__ import DOORS, main
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import LoadError
 
@@ -19,7 +19,7 @@ def ends_with(argv: list[str]) -> int:
 
 @pytest.mark.parametrize(
     "argv",
-    [["--help"], ["segment", "--help"], ["train", "--help"], ["evaluate", "--help"], ["models", "list", "--help"]],
+    [["--help"], ["models", "list", "--help"], *([door, "--help"] for door in DOORS)],
 )
 def test_every_door_explains_itself(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(argv) == 0
@@ -32,7 +32,7 @@ def test_the_help_names_the_doors_and_says_what_it_is_not(capsys: pytest.Capture
     ends_with(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "not a medical device" in text
-    assert "segment | train | evaluate | models" in text
+    assert "segment | train | plan | evaluate | compare | models" in text
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +52,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ["train", "--role", "captain", "--output", "o"],
         ["train", "--role", "base", "--output", "o", "--iterations", "many"],
         ["evaluate"],
+        ["compare"],
+        ["plan", "--data", "x"],
         ["models"],
         ["models", "promote", "base"],
         ["models", "promote", "captain", "x"],
@@ -118,7 +120,9 @@ def test_what_the_door_says_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) ->
         (["--demo"], "window"),
         (["segment", "x", "--output", "o"], "segment"),
         (["train", "--output", "o"], "train"),
+        (["plan", "--data", "x", "--output", "o"], "plan"),
         (["evaluate", "x", "--output", "o"], "evaluate"),
+        (["compare", "--baseline", "a", "b", "--output", "o"], "compare"),
         (["models", "list"], "models"),
     ],
 )

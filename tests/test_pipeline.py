@@ -18,6 +18,7 @@ from cmr_viewer.pipeline import (
     FrameResult,
     Models,
     analyse,
+    certainty_of,
     classify_frames,
     load_models,
     segment_frames,
@@ -55,6 +56,7 @@ def results(phantom: Phantom, models: Models) -> list[FrameResult]:
 
 
 def regions_in(results: list[FrameResult]) -> dict[FrameIndex, RegionPrediction]:
+    """The last that was said of each frame."""
     return {r.frame: r.region_prediction for r in results if r.region_prediction is not None}
 
 
@@ -68,10 +70,13 @@ def predictions_in(results: list[FrameResult]) -> dict[FrameIndex, Prediction]:
 def test_first_all_regions_come_and_then_all_label_maps(results: list[FrameResult], phantom: Phantom) -> None:
     frames = phantom.stack.frame_indices
     count = len(frames)
-    assert [r.frame for r in results[:count]] == frames
-    assert all(r.region_prediction is not None and r.prediction is None for r in results[:count])
-    assert sorted(r.frame for r in results[count:]) == frames
-    assert all(r.prediction is not None and r.region_prediction is None for r in results[count:])
+    alone, in_stack, made = results[:count], results[count : 2 * count], results[2 * count :]
+    assert [r.frame for r in alone] == [r.frame for r in in_stack] == frames
+    assert all(r.region_prediction is not None and r.region_prediction.decoded is None for r in alone)
+    assert all(r.region_prediction is not None and r.region_prediction.decoded is not None for r in in_stack)
+    assert all(r.prediction is None for r in alone + in_stack)
+    assert sorted(r.frame for r in made) == frames
+    assert all(r.prediction is not None and r.region_prediction is None for r in made)
 
 
 def test_the_phantoms_heart_is_found_and_segmented(results: list[FrameResult], phantom: Phantom) -> None:
@@ -98,7 +103,7 @@ def test_each_frame_is_segmented_by_the_model_of_its_region(results: list[FrameR
         role = Role.BASELINE if region is Region.NON_CARDIAC else Role(region.value)
         assert prediction.region is region
         assert prediction.model_id == tiny_id(role)
-        assert prediction.reason.startswith(f"The classifier says {region.text.lower()};")
+        assert prediction.reason.startswith(f"The classifier says {region.text.lower()}")
         assert regions[frame].model_id == tiny_id(Role.CLASSIFIER)
 
 
@@ -120,10 +125,72 @@ def test_a_readers_region_takes_the_place_of_the_predicted_one(phantom: Phantom,
     assert made[other].reason.startswith("The classifier says")
 
 
+def test_a_readers_region_leads_the_frames_beside_it(phantom: Phantom, models: Models) -> None:
+    readers = dict.fromkeys([FrameIndex(0, s) for s in range(5)], Region.NON_CARDIAC)
+    order = [FrameIndex(0, s) for s in range(9)]
+    found = classify_frames(phantom.stack, order, models, regions=readers)
+    free = classify_frames(phantom.stack, order, models)
+    assert free[FrameIndex(0, 5)].region is Region.MIDDLE
+    assert found[FrameIndex(0, 5)].region is not Region.MIDDLE, "base begins where the reader's non-cardiac frames end"
+    assert [found[f].region for f in readers] == [free[f].region for f in readers], "as if the reader had said nothing"
+
+
+def test_the_regions_of_every_phase_are_in_order(results: list[FrameResult], phantom: Phantom) -> None:
+    found = regions_in(results)
+    for phase in range(phantom.stack.phases):
+        regions = [found[FrameIndex(phase, s)].region for s in range(phantom.stack.slices)]
+        heart = [r for r in regions if r is not Region.NON_CARDIAC]
+        first = regions.index(heart[0])
+        assert regions[first : first + len(heart)] == heart, "one piece"
+        assert heart == sorted(heart, key=[Region.BASE, Region.MIDDLE, Region.APEX].index)
+
+
+def test_nothing_is_marked_in_frames_that_are_surely_non_cardiac_and_no_model_is_asked(
+    phantom: Phantom, folders: Mapping[Role, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = load_models(folders, "cpu")
+    few.heart_centre(phantom.stack)
+    asked: list[FrameIndex] = []
+    for segmenter in few.segmenters.values():
+        before = segmenter.predict_frames
+        monkeypatch.setattr(
+            segmenter,
+            "predict_frames",
+            lambda stack, frames, c, of=before: asked.extend(frames) or of(stack, frames, c),
+        )
+    sure, unsure = FrameIndex(0, 3), FrameIndex(0, 4)
+    regions = dict.fromkeys([sure, unsure], Region.NON_CARDIAC)
+    made = dict(segment_frames(phantom.stack, regions, few, certainty={sure: 0.99, unsure: 0.4}))
+    assert not made[sure].labels.any() and made[unsure].labels.any()
+    assert made[sure].reason.endswith("99 % certain; nothing is marked.")
+    assert asked == [unsure]
+
+
+def test_what_the_baseline_drew_before_is_not_drawn_again(
+    phantom: Phantom, folders: Mapping[Role, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = load_models({role: folders[role] for role in (Role.CLASSIFIER, Role.BASELINE)}, "cpu")
+    few.heart_centre(phantom.stack)
+    baseline, calls = few.segmenters[Role.BASELINE], []
+    before = baseline.predict_frames
+    monkeypatch.setattr(
+        baseline, "predict_frames", lambda stack, frames, c: calls.extend(frames) or before(stack, frames, c)
+    )
+    results = list(analyse(phantom.stack, few))
+    assert len(predictions_in(results)) == len(phantom.stack.frame_indices)
+    assert len(calls) == len(set(calls)), "no frame twice"
+
+
+def test_certainty_is_told_of_frames_seen_in_their_stack_alone() -> None:
+    alone = RegionPrediction((0.7, 0.1, 0.1, 0.1), "c")
+    in_stack = RegionPrediction((0.7, 0.1, 0.1, 0.1), "c", Region.MIDDLE, (0.2, 0.8, 0.0, 0.0))
+    assert certainty_of({FrameIndex(0, 0): alone, FrameIndex(0, 1): in_stack}) == {FrameIndex(0, 1): 0.8}
+
+
 def test_only_the_frames_wanted_are_looked_at_in_their_order(phantom: Phantom, models: Models) -> None:
     wanted = [FrameIndex(2, 5), FrameIndex(0, 3), FrameIndex(1, 4)]
     results = list(analyse(phantom.stack, models, order=wanted))
-    assert [r.frame for r in results if r.region_prediction] == wanted
+    assert [r.frame for r in results if r.region_prediction] == wanted + wanted  # alone, then in their stack
     assert {r.frame for r in results if r.prediction} == set(wanted)
 
 

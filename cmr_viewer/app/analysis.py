@@ -1,7 +1,7 @@
 """What is computed for a study, in which order; functions for the job thread, without Qt."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -56,14 +56,14 @@ class Flow:
     Attributes:
         load_models: (folders by role, device) -> models.
         analyse: (stack, models, progress, regions, order) -> results, all regions before the label maps.
-        segment_frames: (stack, {frame: region}, models, progress, {frame: who says the region}) -> (frame, prediction),
-            as computed.
+        segment_frames: (stack, {frame: region}, models, progress, {frame: who says the region}, {frame: how probable it
+            is in the whole stack}) -> (frame, prediction), as computed.
     """
 
     load_models: Callable[[Mapping[Role, Path], str], LoadedModels]
     analyse: Callable[[Stack, Any, Progress, Mapping[FrameIndex, Region], Sequence[FrameIndex]], Iterator[FrameResult]]
     segment_frames: Callable[
-        [Stack, Mapping[FrameIndex, Region], Any, Progress, Mapping[FrameIndex, DecidedBy]],
+        [Stack, Mapping[FrameIndex, Region], Any, Progress, Mapping[FrameIndex, DecidedBy], Mapping[FrameIndex, float]],
         Iterator[tuple[FrameIndex, Prediction]],
     ]
 
@@ -75,8 +75,8 @@ def pipeline_flow() -> Flow:
         analyse=lambda stack, models, progress, regions, order: pipeline.analyse(
             stack, models, progress, regions=regions, order=order
         ),
-        segment_frames=lambda stack, regions, models, progress, by: pipeline.segment_frames(
-            stack, regions, models, progress, by=by
+        segment_frames=lambda stack, regions, models, progress, by, certainty: pipeline.segment_frames(
+            stack, regions, models, progress, by=by, certainty=certainty
         ),
     )
 
@@ -91,6 +91,7 @@ class Todo:
         reader_regions: Regions that the reader has set; they go before the classifier's.
         segment: Where only label maps are missing: the frames and their regions, the most wanted first.
         by: Who says the region of each frame in `segment`.
+        certainty: How probable the region is in the whole stack, of frames in `segment` whose region is predicted so.
     """
 
     order: tuple[FrameIndex, ...]
@@ -98,6 +99,7 @@ class Todo:
     reader_regions: Mapping[FrameIndex, Region]
     segment: Mapping[FrameIndex, Region]
     by: Mapping[FrameIndex, DecidedBy]
+    certainty: Mapping[FrameIndex, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.classify or bool(self.segment)
@@ -152,6 +154,7 @@ def todo_of(reading: Reading, shown: FrameIndex | None) -> Todo:
         reader_regions=reader_regions,
         segment=segment,
         by={frame: "reader" for frame in segment if frame in reader_regions},
+        certainty={f: sure for f in segment if (sure := reading.records[f].certainty) is not None},
     )
 
 
@@ -179,5 +182,5 @@ def segment(
         ModelError: A model does not fit.
         Cancelled: `progress` asked to stop.
     """
-    for frame, prediction in flow.segment_frames(stack, todo.segment, models, progress, todo.by):
+    for frame, prediction in flow.segment_frames(stack, todo.segment, models, progress, todo.by, todo.certainty):
         yield Result(frame, None, prediction)

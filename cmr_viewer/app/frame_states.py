@@ -25,7 +25,7 @@ class FrameState:
     Attributes:
         region: The reader's region, else the predicted one, else None.
         region_by: "reader", "predicted" or None.
-        region_prediction: What the classifier said, or None.
+        region_prediction: What the classifier said, of the frame alone and in its stack, or None.
         labels: (row, col) label map that is shown, or None; not to be written to, and valid until the next change.
         prediction: The prediction that `labels` is or started from, or None.
         edited: Whether `labels` differs from a prediction by the reader's hand.
@@ -33,7 +33,7 @@ class FrameState:
         provenance: What `labels` would be kept as; None without labels.
         proposal: A prediction that is offered beside an edited or accepted label map, or None.
         reason: Why this model segments the frame, in words; empty without a region.
-        model_id: The model that segments the frame, or None.
+        model_id: The model that segments the frame, or None; none does where nothing is to be marked.
     """
 
     region: Region | None
@@ -113,6 +113,14 @@ class FrameRecord:
         if self.reader_region is not None:
             return "reader"
         return "predicted" if self.region_prediction is not None else None
+
+    @property
+    def certainty(self) -> float | None:
+        """How probable the predicted region is in the whole stack; None where that is not known, or not what counts."""
+        predicted = self.region_prediction
+        if self.reader_region is not None or predicted is None or predicted.posterior is None:
+            return None
+        return predicted.probability
 
     @property
     def provenance(self) -> Provenance | None:

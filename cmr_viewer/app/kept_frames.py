@@ -69,7 +69,8 @@ def put_back(reading: Reading, restored: Restored) -> None:
     for frame, record in reading.records.items():
         if frame in restored.predictions:
             one = restored.predictions[frame]
-            record.predictions.setdefault(one.model_id, one)
+            if one.region is not Region.NON_CARDIAC or one.labels.any():  # else no model may have been asked
+                record.predictions.setdefault(one.model_id, one)
         if record.region_prediction is None and frame in restored.region_predictions:
             record.region_prediction = restored.region_predictions[frame]
             reading.note(frame, Changed.REGION)
@@ -135,7 +136,10 @@ def why_not_acceptable(reading: Reading, frame: FrameIndex) -> str:
 def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]:
     """What is to be kept of those frames that can be accepted and are not yet."""
     kept = []
-    for frame in frames:
+    wanted = list(frames)
+    with_pixels = {frame for frame, record in reading.records.items() if record.status is ReviewStatus.ACCEPTED}
+    with_pixels.update(wanted)
+    for frame in wanted:
         record = reading.records[frame]
         if record.status is ReviewStatus.ACCEPTED or record.accepting or why_not_acceptable(reading, frame):
             continue
@@ -150,6 +154,12 @@ def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]
                 model_id=record.origin,
                 frame_pixels=reading.stack.frame(frame),
                 pixel_spacing_mm=working_spacing_mm(reading.stack.geometry),
+                neighbours={
+                    offset: reading.stack.frame(beside)
+                    for offset in (-1, 1)
+                    if (beside := FrameIndex(frame.phase, frame.slice_index + offset)) in reading.records
+                    and beside not in with_pixels
+                },
             )
         )
     return kept

@@ -65,7 +65,7 @@ class ShownFrames:
             return None
         by: DecidedBy = "reader" if record.reader_region is not None else "predicted"
         try:
-            return route(record.region, active=self._active, by=by)
+            return route(record.region, active=self._active, by=by, certainty=record.certainty)
         except ModelError:
             return None
 
@@ -84,21 +84,29 @@ class ShownFrames:
             provenance=record.provenance,
             proposal=record.proposal,
             reason=reason,
-            model_id=choice.model_id if choice is not None else record.origin,
+            model_id=record.origin if choice is None else None if choice.empty else choice.model_id,
         )
 
     def lacks_prediction(self, frame: FrameIndex) -> bool:
         """Whether the frame's model has not segmented it, and the result would be shown."""
         record, choice = self.records[frame], self.route_of(frame)
-        if choice is None or record.edited or record.status is ReviewStatus.ACCEPTED or record.accepting:
+        if (
+            choice is None
+            or choice.empty
+            or record.edited
+            or record.status is ReviewStatus.ACCEPTED
+            or record.accepting
+        ):
             return False
         return choice.model_id not in record.predictions
 
     def lacks_region(self, frame: FrameIndex) -> bool:
-        """Whether the active classifier has not classified the frame."""
+        """Whether the active classifier has not classified the frame, or it was not seen in its stack."""
         classifier = self._active.get(Role.CLASSIFIER)
         predicted = self.records[frame].region_prediction
-        return classifier is not None and (predicted is None or predicted.model_id != classifier)
+        if classifier is None:
+            return False
+        return predicted is None or predicted.model_id != classifier or predicted.decoded is None
 
     def take_effects(self) -> Effects:
         """What follows from the changes since the last call."""
@@ -129,17 +137,21 @@ class ShownFrames:
     def receive_region(self, frame: FrameIndex, predicted: RegionPrediction) -> None:
         """The classifier has classified a frame."""
         record = self.records[frame]
-        before = record.region
+        before = self.route_of(frame)
         record.region_prediction = predicted
         self.note(frame, Changed.REGION)
-        if record.region is not before:
+        if self.route_of(frame) != before:
             self._follow(frame, want=False)
 
     def receive_prediction(self, frame: FrameIndex, prediction: Prediction) -> None:
         """A model has segmented a frame; shown, offered or only remembered, as the frame stands now."""
-        self.records[frame].predictions[prediction.model_id] = prediction
         choice = self.route_of(frame)
-        if choice is None or choice.model_id == prediction.model_id:
+        if choice is not None and choice.empty:
+            self._follow(frame, want=False)
+            if not prediction.labels.any():
+                return  # nothing was marked because of the region, and no model was asked
+        self.records[frame].predictions[prediction.model_id] = prediction
+        if choice is None or (choice.model_id == prediction.model_id and not choice.empty):
             self._show(frame, prediction)
 
     def _follow(self, frame: FrameIndex, *, want: bool) -> None:
@@ -147,11 +159,20 @@ class ShownFrames:
         record, choice = self.records[frame], self.route_of(frame)
         if choice is None:
             return
-        known = record.predictions.get(choice.model_id)
+        known = self._nothing(frame, choice) if choice.empty else record.predictions.get(choice.model_id)
         if known is not None:
             self._show(frame, known)
         elif want:
             self._effects.wanted[frame] = choice.region
+
+    def _nothing(self, frame: FrameIndex, choice: Route) -> Prediction:
+        """The empty label map of a frame where nothing is to be marked; the one that is shown if it is that."""
+        base = self.records[frame].base
+        if base is not None and (base.region, base.reason) == (choice.region, choice.reason):
+            return base
+        labels = self.canvas_of(None)
+        labels.setflags(write=False)
+        return Prediction(labels, choice.model_id, choice.region, choice.reason)
 
     def _show(self, frame: FrameIndex, prediction: Prediction) -> None:
         record = self.records[frame]

@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from cmr_viewer.domain.anatomy import REGIONS
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import CLASSIFIERS, build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.weights import load_weights
-from cmr_viewer.prepare.grid import Placement
-from cmr_viewer.prepare.intensity import normalise
+from cmr_viewer.prepare.grid import Placement, working_spacing_mm
+from cmr_viewer.prepare.neighbours import Slices, network_input, slices_around
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
 
 
@@ -33,18 +32,36 @@ class RegionClassifier:
         self._network = network.eval().to(device)
         self._device = device
 
-    def predict(self, frames: Sequence[tuple[NDArray[Any], Placement]]) -> list[RegionPrediction]:
-        """Classify a batch of frames.
+    def predict_frames(
+        self, stack: Stack, frames: Sequence[FrameIndex], centre: tuple[float, float]
+    ) -> list[RegionPrediction]:
+        """Classify a batch of a stack's frames, each by itself.
 
         Args:
-            frames: Pixels (row, col) in scanner units, each with the placement of the plan's grid on it.
+            stack: The stack.
+            frames: Which frames.
+            centre: (row, col) of the heart in pixels.
 
         Returns:
             One prediction per frame.
         """
-        images = np.stack([normalise(place.to_grid(pixels), place.coverage() > 0.5) for pixels, place in frames])
+        shape = (stack.geometry.rows, stack.geometry.cols)
+        place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
+        return self.predict([(slices_around(stack, frame, self.plan.context), place) for frame in frames])
+
+    def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[RegionPrediction]:
+        """Classify a batch of frames.
+
+        Args:
+            frames: Pixels of a frame and its neighbours in scanner units, as many as the plan's context asks for, each
+                with the placement of the plan's grid on it.
+
+        Returns:
+            One prediction per frame.
+        """
+        images = np.stack([network_input(slices, place) for slices, place in frames])
         with torch.inference_mode(), fast_arithmetic(self._device):
-            logits = self._network(torch.from_numpy(images)[:, None].to(self._device))
+            logits = self._network(torch.from_numpy(images).to(self._device))
         probabilities = torch.softmax(logits.double(), dim=1).cpu().numpy()
         return [RegionPrediction((p[0], p[1], p[2], p[3]), self.plan.model_id) for p in probabilities.tolist()]
 

@@ -24,31 +24,56 @@ class ReviewStatus(StrEnum):
     ACCEPTED = "accepted"
 
 
+Probabilities = tuple[float, float, float, float]
+"""One per region, in the order of `REGIONS`, adding up to 1."""
+
+
 @dataclass(frozen=True)
 class RegionPrediction:
-    """What the classifier says about a frame; never altered.
+    """What the classifier says about a frame, alone and in its stack; never altered.
 
     Attributes:
-        probabilities: One per region, in the order of `REGIONS`, adding up to 1.
+        probabilities: Of the classifier, which looked at the frame by itself.
         model_id: The classifier.
+        decoded: The region that the order of the stack leads to, or None where the frame was taken by itself.
+        posterior: Probability of each region once the whole stack is known, or None likewise.
     """
 
-    probabilities: tuple[float, float, float, float]
+    probabilities: Probabilities
     model_id: str
+    decoded: Region | None = None
+    posterior: Probabilities | None = None
 
     @property
     def region(self) -> Region:
-        """The most probable region."""
+        """The region that routes and is shown: by the order of the stack, else by the frame alone."""
+        return self.argmax if self.decoded is None else self.decoded
+
+    @property
+    def argmax(self) -> Region:
+        """The most probable region of the frame alone."""
         return REGIONS[max(range(4), key=self.probabilities.__getitem__)]
 
     @property
     def probability(self) -> float:
-        """Probability of the most probable region."""
-        return max(self.probabilities)
+        """Probability of `region`."""
+        return self.of(self.region)
 
     def of(self, region: Region) -> float:
-        """Probability of one region."""
-        return self.probabilities[REGIONS.index(region)]
+        """Probability of one region: in the stack, else of the frame alone."""
+        return (self.posterior or self.probabilities)[REGIONS.index(region)]
+
+    @property
+    def differs(self) -> str:
+        """What the frame by itself looks like, in words, where its place in the stack says otherwise; else empty."""
+        alone = self.argmax
+        if alone is self.region:
+            return ""
+        percent = round(100 * self.probabilities[REGIONS.index(alone)])
+        return (
+            f"By itself the frame looks like {alone.text.lower()} ({percent} %); its place in the stack says "
+            f"{self.region.text.lower()}."
+        )
 
 
 @dataclass(frozen=True, eq=False)

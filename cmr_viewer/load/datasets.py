@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
@@ -127,10 +128,12 @@ def _patient(folder: Path) -> list[LabelledSource]:
 
 
 def labels_start_at_base(labels: LabelMap) -> bool:
-    """Whether the first labelled slices are the larger ones, hence basal.
+    """Whether the first labelled slices are basal.
 
-    The area of all structures falls from base to apex: the sign of its least-squares slope over the labelled slices,
-    each phase by itself (the base leaves the heart's outermost slice at ES) and weighted alike.
+    The area of all structures falls from base to apex, and that of the right ventricle by itself as well: the sign of
+    the sum of both least-squares slopes over the labelled slices, each phase by itself (the base leaves the heart's
+    outermost slice at ES) and weighted alike. The right ventricle decides where an aneurysm widens the apex of the left,
+    or where its labels stop at the valve while those of the left ventricle taper off at both ends.
 
     Args:
         labels: (phase, slice, row, col) of labelled phases.
@@ -138,9 +141,13 @@ def labels_start_at_base(labels: LabelMap) -> bool:
     Returns:
         True where nothing can be told.
     """
-    slopes = 0.0
-    for area in (labels > 0).sum(axis=(2, 3)).astype(np.float64):
-        where = np.flatnonzero(area)
-        if where.size >= 2:
-            slopes += float(np.polyfit(where / where.size, area[where] / area.sum(), 1)[0])
-    return slopes <= 0
+    areas = ((labels > 0).sum(axis=(2, 3)), (labels == Label.RVBP).sum(axis=(2, 3)))
+    return sum(_slope(area.astype(np.float64)) for of_phases in areas for area in of_phases) <= 0
+
+
+def _slope(area: NDArray[np.float64]) -> float:
+    """Least-squares slope of an area over its own slices, both as shares of the whole; 0 for fewer than two slices."""
+    where = np.flatnonzero(area)
+    if where.size < 2:
+        return 0.0
+    return float(np.polyfit(where / where.size, area[where] / area.sum(), 1)[0])

@@ -15,7 +15,14 @@ from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, sele
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.annotation import (
+    Annotation,
+    Prediction,
+    Probabilities,
+    Provenance,
+    RegionPrediction,
+    ReviewStatus,
+)
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
@@ -61,7 +68,13 @@ class StudyRow:
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What is to be kept of one frame; the attributes are those of `AnnotationStore.save`, and `detail` for the log."""
+    """What is to be kept of one frame; the attributes are those of `AnnotationStore.save`, and two more.
+
+    Attributes:
+        detail: For the log.
+        neighbours: (row, col) pixels of the slices beside an accepted frame, by distance in slices, -1 towards the
+            base; networks with context learn from them too.
+    """
 
     frame: FrameIndex
     labels: LabelMap
@@ -72,6 +85,7 @@ class Kept:
     frame_pixels: NDArray[Any] | None = None
     pixel_spacing_mm: tuple[float, float] | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    neighbours: Mapping[int, NDArray[Any]] = field(default_factory=dict)
 
 
 class AnnotationStore:
@@ -206,7 +220,9 @@ class AnnotationStore:
             check_frames(connection, stack_id, [one.frame for one in kept])
             return [self._add(connection, stack_id, one, blobs) for one, blobs in zip(kept, encoded, strict=True)]
 
-    def _add(self, connection: Connection, stack_id: str, kept: Kept, blobs: tuple[bytes, bytes | None]) -> Annotation:
+    def _add(
+        self, connection: Connection, stack_id: str, kept: Kept, blobs: tuple[bytes, Mapping[int, bytes]]
+    ) -> Annotation:
         a, workspace, at = tables.annotations, self._workspace, now_text()
         last = connection.execute(select(func.max(a.c.version)).where(is_frame(a, stack_id, kept.frame))).scalar_one()
         version = (last or 0) + 1
@@ -336,6 +352,8 @@ class AnnotationStore:
                 "slice_index": frame.slice_index,
                 "model_id": one.model_id,
                 **dict(zip(_PROBABILITIES, map(float, one.probabilities), strict=True)),
+                tables.DECODED_COLUMN: None if one.decoded is None else str(one.decoded),
+                **dict(zip(tables.IN_STACK_COLUMNS, map(_real, one.posterior or (None,) * 4), strict=True)),
                 "created_at": now_text(),
             }
             for frame, one in predictions.items()
@@ -348,7 +366,10 @@ class AnnotationStore:
         rows = self._rows(latest_rows(t, "id").where(t.c.stack_id == stack_id))
         return {
             frame_of(row): RegionPrediction(
-                (row["base"], row["middle"], row["apex"], row["non_cardiac"]), row["model_id"]
+                _four(row, _PROBABILITIES),
+                row["model_id"],
+                None if row[tables.DECODED_COLUMN] is None else Region(row[tables.DECODED_COLUMN]),
+                None if row[tables.DECODED_COLUMN] is None else _four(row, tables.IN_STACK_COLUMNS),
             )
             for row in rows
         }
@@ -461,40 +482,55 @@ class AnnotationStore:
 _PROBABILITIES = ("base", "middle", "apex", "non_cardiac")
 
 
-def _encoded(kept: Kept) -> tuple[bytes, bytes | None]:
-    """Compressed label map and pixels; done before the transaction, so that others need not wait for it."""
+def _real(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _four(row: RowMapping, names: Sequence[str]) -> Probabilities:
+    base, middle, apex, none = (float(row[name]) for name in names)
+    return base, middle, apex, none
+
+
+def _encoded(kept: Kept) -> tuple[bytes, Mapping[int, bytes]]:
+    """Compressed label map, and pixels by distance in slices (0 is the frame itself).
+
+    Done before the transaction, so that others need not wait for it.
+    """
     labels = as_label_map(kept.labels)
     if labels.ndim != 2:
         raise StoreError(f"An annotation is one frame, (row, col), not an array of shape {labels.shape}.")
     if kept.status is not ReviewStatus.ACCEPTED or kept.frame_pixels is None:
-        return encode_label_map(labels), None
+        return encode_label_map(labels), {}
     pixels, spacing = kept.frame_pixels, kept.pixel_spacing_mm
-    if pixels.shape != labels.shape:
-        raise StoreError(f"Pixels of shape {pixels.shape} do not fit a label map of shape {labels.shape}.")
+    around = {0: pixels, **kept.neighbours}
+    for one in around.values():
+        if one.shape != labels.shape:
+            raise StoreError(f"Pixels of shape {one.shape} do not fit a label map of shape {labels.shape}.")
     if spacing is None or not all(np.isfinite(value) and value > 0 for value in spacing):
         raise StoreError(f"An accepted frame needs its pixel spacing, and {spacing} is none.")
-    return encode_label_map(labels), encode_pixels(pixels)
+    return encode_label_map(labels), {offset: encode_pixels(one) for offset, one in around.items()}
 
 
-def _keep_pixels(connection: Connection, stack_id: str, kept: Kept, pixels: bytes | None) -> None:
+def _keep_pixels(connection: Connection, stack_id: str, kept: Kept, pixels: Mapping[int, bytes]) -> None:
+    """Keep the pixels of an accepted frame and of its neighbours, those that are not kept yet."""
     p = tables.frame_pixels
-    if connection.execute(select(p.c.id).where(is_frame(p, stack_id, kept.frame))).first() is not None:
-        return
-    if pixels is None or kept.pixel_spacing_mm is None:
-        raise StoreError(
-            f"Phase {kept.frame.phase}, slice {kept.frame.slice_index} cannot be accepted without its pixels and their "
-            "spacing."
+    phase, at = kept.frame.phase, kept.frame.slice_index
+    for offset in sorted({0, *pixels}):
+        frame = FrameIndex(phase, at + offset)
+        if connection.execute(select(p.c.id).where(is_frame(p, stack_id, frame))).first() is not None:
+            continue
+        if offset not in pixels or kept.pixel_spacing_mm is None:
+            raise StoreError(f"Phase {phase}, slice {at} cannot be accepted without its pixels and their spacing.")
+        connection.execute(
+            insert(p).values(
+                stack_id=stack_id,
+                phase=phase,
+                slice_index=frame.slice_index,
+                pixels=pixels[offset],
+                row_spacing_mm=float(kept.pixel_spacing_mm[0]),
+                col_spacing_mm=float(kept.pixel_spacing_mm[1]),
+            )
         )
-    connection.execute(
-        insert(p).values(
-            stack_id=stack_id,
-            phase=kept.frame.phase,
-            slice_index=kept.frame.slice_index,
-            pixels=pixels,
-            row_spacing_mm=float(kept.pixel_spacing_mm[0]),
-            col_spacing_mm=float(kept.pixel_spacing_mm[1]),
-        )
-    )
 
 
 def _annotation(row: RowMapping) -> Annotation:

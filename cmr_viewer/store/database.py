@@ -241,6 +241,17 @@ def create_schema(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
 
 
+def upgrade_schema(connection: Connection) -> None:
+    """Bring a database of version 1 to this one's, within the connection's transaction; nothing that it holds changes.
+
+    Version 1 kept of a region prediction only what the classifier said of the frame alone.
+    """
+    for name in (tables.DECODED_COLUMN, *tables.IN_STACK_COLUMNS):
+        kind = "TEXT" if name == tables.DECODED_COLUMN else "FLOAT"
+        connection.exec_driver_sql(f"ALTER TABLE {tables.region_predictions.name} ADD COLUMN {name} {kind}")
+    connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
+
+
 def _take_lock(folder: Path) -> filelock.BaseFileLock:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -293,8 +304,11 @@ def _start_session(folder: Path, reader: str, engine: Engine, lock: filelock.Bas
     _use_write_ahead_log(engine, folder)
     immediate = engine.execution_options(immediate=True)
     with immediate.begin() as connection:
-        if _known_version(connection, folder) == 0:
+        version = _known_version(connection, folder)
+        if version == 0:
             create_schema(connection)
+        elif version < tables.SCHEMA_VERSION:
+            upgrade_schema(connection)
         recovery = _recover(connection, folder)
         values = {"opened_at": now_text(), "pid": os.getpid(), "reader": reader}
         session_id = connection.execute(

@@ -25,7 +25,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Counted up whenever the tables change; a program refuses a database of a newer version."""
 
 APPLICATION_ID = 0x434D5256
@@ -130,6 +130,12 @@ regions = Table(
     Index("regions_by_stack", "stack_id", "phase", "slice_index"),
 )
 
+DECODED_COLUMN = "decoded"
+"""Region of a region prediction in its stack; null, as the probabilities, where the frame was taken by itself."""
+
+IN_STACK_COLUMNS = ("base_in_stack", "middle_in_stack", "apex_in_stack", "non_cardiac_in_stack")
+"""Probabilities of a region prediction in its stack, in the order of `REGIONS`."""
+
 region_predictions = Table(
     "region_predictions",
     metadata,
@@ -142,6 +148,8 @@ region_predictions = Table(
     Column("apex", Float, nullable=False),
     Column("non_cardiac", Float, nullable=False),
     Column("created_at", Text, nullable=False),
+    Column(DECODED_COLUMN, Text),
+    *(Column(name, Float) for name in IN_STACK_COLUMNS),
     UniqueConstraint("stack_id", "phase", "slice_index", "model_id"),
 )
 

@@ -156,6 +156,8 @@ class Showing(QObject):
         self._screen.strip.show_thumbnails(thumbnails)
 
     def _labels_of(self, frame: FrameIndex) -> LabelMap | None:
+        if self._session.stack is None:  # thumbnails are made in later turns, and the study may be closed by then
+            return None
         return self._session.frame_state(frame).labels
 
     # The frame
@@ -399,6 +401,7 @@ def cell_of(state: FrameState) -> Cell:
         accepted=state.status is ReviewStatus.ACCEPTED,
         edited=state.edited or state.region_by == "reader",
         offered=state.proposal is not None,
+        differs=predicted.differs if predicted is not None and state.region_by == "predicted" else "",
     )
 
 

@@ -45,6 +45,7 @@ class Cell:
         accepted: Whether a reader accepted the frame.
         edited: Whether a reader changed its label map or region.
         offered: Whether a new prediction is offered for it.
+        differs: What the frame looks like by itself, in words, where its place in the stack says otherwise.
     """
 
     region: Region | None = None
@@ -52,6 +53,7 @@ class Cell:
     accepted: bool = False
     edited: bool = False
     offered: bool = False
+    differs: str = ""
 
 
 class StackStrip(QAbstractScrollArea):
@@ -403,6 +405,7 @@ class StackStrip(QAbstractScrollArea):
                 "decided by you" if cell.probability is None else f"{100 * cell.probability:.0f} % by the classifier"
             )
             lines.append(f"{cell.region.text}, {decided}")
+            lines += [cell.differs] if cell.differs else []
         states = [
             (cell.accepted, "Accepted"),
             (cell.edited, "Corrected"),

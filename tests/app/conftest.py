@@ -45,8 +45,9 @@ def model_labels(model_id: str, frame: FrameIndex) -> Any:
 
 
 def said(region: Region, model_id: str = "classifier-1") -> RegionPrediction:
-    """A region prediction that is 70 % certain."""
-    return RegionPrediction(tuple(0.7 if one is region else 0.1 for one in REGIONS), model_id)  # type: ignore[arg-type]
+    """A region prediction that is 70 % certain, alone and in its stack."""
+    chances: Any = tuple(0.7 if one is region else 0.1 for one in REGIONS)
+    return RegionPrediction(chances, model_id, region, chances)
 
 
 @dataclass
@@ -106,6 +107,7 @@ class FormulaFlow:
         models: FormulaModels,
         progress: Progress,
         by: Mapping[FrameIndex, str],
+        certainty: Mapping[FrameIndex, float],
     ) -> Iterator[tuple[FrameIndex, Prediction]]:
         for frame, region in regions.items():
             progress(0.5, "Segmenting")

@@ -59,3 +59,11 @@ def test_no_models_at_all_are_told_with_what_can_be_done(tmp_path: Path, formula
     with pytest.raises(ModelError, match="by hand"):
         load_active_models(formula.flow(), ModelRegistry(tmp_path / "none", None), "auto", silent)
     assert formula.loads == 0
+
+
+def test_how_certain_a_region_is_in_the_stack_goes_with_the_frame_unless_the_reader_said_it() -> None:
+    reading = classified()
+    by_reader = FrameIndex(0, 2)
+    reading.set_region(by_reader, Region.APEX)
+    certainty = todo_of(reading, None).certainty
+    assert certainty == {frame: 0.7 for frame in reading.records if frame != by_reader}

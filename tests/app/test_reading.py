@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cmr_viewer.app.frame_states import Changed
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
-from cmr_viewer.domain.annotation import Prediction, ReviewStatus
+from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
@@ -183,3 +183,82 @@ def test_a_part_of_a_stroke_makes_no_copy_of_the_frame() -> None:
     for number in range(20):
         reading.extend_stroke((10.0 + number % 5, 10.0))
     assert reading.records[frame].labels is canvas
+
+
+# ------------------------------------------------------------------------------------------ non-cardiac frames
+
+
+def in_stack(region: Region, certainty: float) -> RegionPrediction:
+    """The frame alone looks like the middle; its place in the stack says something else."""
+    rest = (1.0 - certainty) / 3
+    chances: Any = tuple(certainty if one is region else rest for one in REGIONS)
+    return RegionPrediction(said(Region.MIDDLE).probabilities, ACTIVE[Role.CLASSIFIER], region, chances)
+
+
+def test_a_frame_that_the_reader_calls_non_cardiac_is_empty_and_undo_brings_its_marks_back() -> None:
+    reading, frame = analysed_reading(), FRAMES[0]
+    before = reading.state(frame).labels
+    assert before is not None and before.any()
+    reading.set_region(frame, Region.NON_CARDIAC)
+    state = reading.state(frame)
+    assert state.labels is not None and not state.labels.any()
+    assert (state.reason, state.model_id) == ("The reader says non-cardiac; nothing is marked.", None)
+    assert not reading.take_effects().wanted
+    reading.undo()
+    assert reading.state(frame).labels is before
+
+
+def test_a_frame_that_turns_out_to_be_surely_non_cardiac_loses_its_marks_and_gets_them_back() -> None:
+    reading, frame = analysed_reading(), FRAMES[1]
+    before = reading.state(frame).labels
+    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
+    labels = reading.state(frame).labels
+    assert labels is not None and not labels.any()
+    assert "99 % certain" in reading.state(frame).reason
+    assert not reading.lacks_prediction(frame)
+    reading.receive_region(frame, in_stack(Region.MIDDLE, 0.99))
+    assert reading.state(frame).labels is before
+
+
+def test_the_empty_label_map_of_a_frame_is_not_taken_for_what_the_baseline_says() -> None:
+    reading, frame = Reading(small_study()), FRAMES[0]
+    reading.set_active({role: ACTIVE[role] for role in (Role.CLASSIFIER, Role.BASELINE)})
+    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
+    nothing = Prediction(np.zeros((ROWS, COLS), np.uint8), ACTIVE[Role.BASELINE], Region.NON_CARDIAC, "Nothing.")
+    reading.receive_prediction(frame, nothing)
+    reading.take_effects()
+    reading.set_region(frame, Region.APEX)
+    assert reading.take_effects().wanted == {frame: Region.APEX}, "the baseline has not seen it yet"
+
+
+def test_marks_that_come_late_to_a_frame_without_a_heart_are_not_shown() -> None:
+    reading, frame = analysed_reading(), FRAMES[0]
+    reading.set_region(frame, Region.NON_CARDIAC)
+    reading.receive_prediction(frame, predicted(frame, Region.NON_CARDIAC))
+    labels = reading.state(frame).labels
+    assert labels is not None and not labels.any()
+
+
+def test_a_corrected_label_map_stays_when_the_stack_says_non_cardiac() -> None:
+    reading, frame = analysed_reading(), FRAMES[0]
+    reading.begin_stroke(frame, Label.RVBP, 2.0, (18.0, 14.0), None)
+    reading.end_stroke()
+    mine = reading.canvas(frame)
+    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
+    state = reading.state(frame)
+    assert state.labels is not None and np.array_equal(state.labels, mine)
+    assert state.proposal is not None and not state.proposal.labels.any()
+
+
+def test_the_baseline_serves_a_frame_that_is_hardly_non_cardiac() -> None:
+    reading, frame = analysed_reading(), FRAMES[0]
+    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.45))
+    assert reading.state(frame).model_id == ACTIVE[Role.BASELINE]
+    assert reading.state(frame).labels is not None
+
+
+def test_a_frame_that_was_not_seen_in_its_stack_lacks_its_region() -> None:
+    reading, frame = analysed_reading(), FRAMES[0]
+    assert not reading.lacks_region(frame)
+    reading.receive_region(frame, RegionPrediction(said(Region.BASE).probabilities, ACTIVE[Role.CLASSIFIER]))
+    assert reading.lacks_region(frame)

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,26 @@ def test_the_base_is_where_the_areas_are_larger(phantom):
     assert labels_start_at_base(phantom.labels)
     assert not labels_start_at_base(phantom.labels[:, ::-1])
     assert labels_start_at_base(np.zeros((1, 3, 4, 4), np.uint8))
+
+
+def areas_of(left: Sequence[int], right: Sequence[int]) -> np.ndarray:
+    """Label maps (1, slice, 1, col) of so many pixels of LVBP and RVBP in each slice."""
+    labels = np.zeros((1, len(left), 1, 40), np.uint8)
+    for index, (lv, rv) in enumerate(zip(left, right, strict=True)):
+        labels[0, index, 0, :lv] = Label.LVBP
+        labels[0, index, 0, 20 : 20 + rv] = Label.RVBP
+    return labels
+
+
+def test_an_aneurysm_at_the_apex_does_not_turn_the_stack() -> None:
+    # all together rise towards the apex; the right ventricle falls
+    labels = areas_of([10, 10, 11, 12, 14, 16], [0, 6, 5, 4, 2, 0])
+    assert labels_start_at_base(labels)
+    assert not labels_start_at_base(labels[:, ::-1])
+
+
+def test_the_right_ventricle_tells_the_ends_where_all_together_are_alike_at_both() -> None:
+    # it tapers off towards the apex, which comes first here, and stops at once at the valve
+    labels = areas_of([6, 6, 10, 12, 12, 12, 6], [3, 6, 9, 14, 16, 0, 0])
+    assert not labels_start_at_base(labels)
+    assert labels_start_at_base(labels[:, ::-1])

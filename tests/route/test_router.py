@@ -3,7 +3,7 @@ import pytest
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError
-from cmr_viewer.route.router import Route, route
+from cmr_viewer.route.router import SURELY_NON_CARDIAC, DecidedBy, Route, route
 
 ALL = {Role.BASELINE: "all-1", Role.BASE: "base-1", Role.MIDDLE: "middle-1", Role.APEX: "apex-1"}
 
@@ -28,8 +28,37 @@ def test_the_reason_of_a_specialist_names_who_said_it_and_the_region() -> None:
 
 
 def test_the_reason_of_a_non_cardiac_frame_says_why_the_baseline() -> None:
-    reason = route(Region.NON_CARDIAC, active=ALL, by="reader").reason
-    assert reason == "The reader says non-cardiac; non-cardiac frames go to the baseline."
+    chosen = route(Region.NON_CARDIAC, active=ALL)
+    assert chosen.reason == "The classifier says non-cardiac; non-cardiac frames go to the baseline."
+    assert not chosen.empty
+
+
+def test_nothing_is_marked_in_a_frame_that_the_reader_calls_non_cardiac() -> None:
+    chosen = route(Region.NON_CARDIAC, active=ALL, by="reader")
+    assert chosen.reason == "The reader says non-cardiac; nothing is marked."
+    assert chosen.empty
+
+
+@pytest.mark.parametrize(("certainty", "empty"), [(SURELY_NON_CARDIAC - 0.01, False), (SURELY_NON_CARDIAC, True)])
+def test_nothing_is_marked_in_a_frame_that_is_surely_non_cardiac(certainty: float, empty: bool) -> None:
+    assert route(Region.NON_CARDIAC, active=ALL, certainty=certainty).empty is empty
+
+
+def test_the_reason_of_an_empty_label_map_says_how_certain_that_is() -> None:
+    reason = route(Region.NON_CARDIAC, active=ALL, certainty=0.93).reason
+    assert reason == (
+        "The classifier says non-cardiac, which its place in the stack makes 93 % certain; nothing is marked."
+    )
+
+
+@pytest.mark.parametrize("region", [Region.BASE, Region.MIDDLE, Region.APEX])
+def test_a_frame_of_the_heart_is_marked_however_certain_its_region_is(region: Region) -> None:
+    assert not route(region, active=ALL, certainty=1.0).empty
+
+
+@pytest.mark.parametrize("by", ["reader", "predicted"])
+def test_the_baseline_asked_for_on_all_frames_marks_non_cardiac_ones_too(by: DecidedBy) -> None:
+    assert not route(Region.NON_CARDIAC, active=ALL, by=by, certainty=1.0, baseline_only=True).empty
 
 
 @pytest.mark.parametrize("region", list(Region))

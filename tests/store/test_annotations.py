@@ -129,6 +129,49 @@ def test_pixels_are_needed_once_and_kept_as_they_were(store: AnnotationStore) ->
     assert (sample.patient_key, sample.region, sample.provenance) == ("patient", Region.BASE, Provenance.MANUAL)
 
 
+def test_the_slices_beside_an_accepted_frame_are_kept_with_it(store: AnnotationStore) -> None:
+    at = FrameIndex(1, 2)
+    above, below = FrameIndex(1, 1), FrameIndex(1, 3)
+    kept = Kept(
+        at,
+        labels_of(1),
+        Region.BASE,
+        Provenance.AUTOMATIC,
+        ACCEPTED,
+        "m",
+        pixels_of(at),
+        SPACING_MM,
+        neighbours={-1: pixels_of(above), 1: pixels_of(below)},
+    )
+    store.save_all(STACK_ID, [kept])
+    (sample,) = store.accepted_samples()
+    assert sorted(sample.neighbours) == [-1, 1]
+    assert np.array_equal(sample.neighbours[-1], pixels_of(above))
+    assert np.array_equal(sample.neighbours[1], pixels_of(below))
+    # a neighbour that is accepted later has its pixels already, and has the first frame beside it
+    save(store, below, status=ACCEPTED)
+    of_below = next(one for one in store.accepted_samples() if one.frame == below)
+    assert np.array_equal(of_below.pixels, pixels_of(below))
+    assert np.array_equal(of_below.neighbours[-1], pixels_of(at))
+
+
+def test_neighbours_of_another_shape_are_refused(store: AnnotationStore) -> None:
+    odd = {1: np.ones((2, 2), np.int16)}
+    kept = Kept(
+        FRAME,
+        labels_of(1),
+        Region.BASE,
+        Provenance.AUTOMATIC,
+        ACCEPTED,
+        "m",
+        pixels_of(FRAME),
+        SPACING_MM,
+        neighbours=odd,
+    )
+    with pytest.raises(StoreError, match="do not fit"):
+        store.save_all(STACK_ID, [kept])
+
+
 def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) -> None:
     keep_study(store, "b" * 32, patient_key="")
     save(store, FRAME, status=ACCEPTED, stack_id="b" * 32)
@@ -176,6 +219,14 @@ def test_the_last_region_prediction_of_each_frame_is_given_back(store: Annotatio
     store.save_region_predictions(STACK_ID, {FRAME: first})  # rolled back: the first model speaks again
     assert store.region_predictions(STACK_ID) == {FRAME: first, OTHER: first}
     store.save_region_predictions(STACK_ID, {})
+
+
+def test_a_region_prediction_in_its_stack_is_given_back_whole(store: AnnotationStore) -> None:
+    alone = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
+    in_stack = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1", Region.MIDDLE, (0.25, 0.5, 0.125, 0.125))
+    store.save_region_predictions(STACK_ID, {FRAME: alone, OTHER: alone})
+    store.save_region_predictions(STACK_ID, {FRAME: in_stack})
+    assert store.region_predictions(STACK_ID) == {FRAME: in_stack, OTHER: alone}
 
 
 def test_the_last_prediction_of_each_frame_is_given_back(store: AnnotationStore) -> None:

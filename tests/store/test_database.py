@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
@@ -152,6 +152,26 @@ def test_a_workspace_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     for opening in (lambda: open_workspace(tmp_path, reader="reader"), lambda: open_workspace_readonly(tmp_path)):
         with pytest.raises(StoreError, match="newer version of the program"):
             opening()
+
+
+def test_a_workspace_of_version_1_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+        old = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
+        AnnotationStore(workspace).save_region_predictions(STACK_ID, {FRAME: old})
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    for name in ("decoded", "base_in_stack", "middle_in_stack", "apex_in_stack", "non_cardiac_in_stack"):
+        connection.execute(f"ALTER TABLE region_predictions DROP COLUMN {name}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    new = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1", Region.BASE, (0.9, 0.1, 0.0, 0.0))
+    other = FrameIndex(0, 1)
+    for expected in ({FRAME: old}, {FRAME: old, other: new}):
+        with open_workspace(tmp_path, reader="reader") as workspace:
+            assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION
+            assert AnnotationStore(workspace).region_predictions(STACK_ID) == expected
+            AnnotationStore(workspace).save_region_predictions(STACK_ID, {other: new})
 
 
 def test_a_full_disk_is_said_and_loses_nothing(store: AnnotationStore) -> None:

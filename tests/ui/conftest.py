@@ -50,7 +50,7 @@ class KnowingFlow:
     def said(self, frame: FrameIndex, model_id: str) -> RegionPrediction:
         region = self.region(frame)
         chances = tuple(0.85 if each is region else 0.05 for each in REGIONS)
-        return RegionPrediction(chances, model_id)  # type: ignore[arg-type]
+        return RegionPrediction(chances, model_id, region, chances)  # type: ignore[arg-type]
 
     def made(self, models: KnowingModels, frame: FrameIndex, region: Region) -> Prediction:
         labels = self.phantom.labels[frame.phase, frame.slice_index]
@@ -79,6 +79,7 @@ class KnowingFlow:
         models: KnowingModels,
         progress: Progress,
         by: object = None,
+        certainty: object = None,
     ) -> Iterator[tuple[FrameIndex, Prediction]]:
         for frame, region in regions.items():
             self.segmented.append(frame)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog
 
 from cmr_viewer.app.training_records import Outcome
 from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.about import NOT_A_DEVICE, About
@@ -219,7 +219,31 @@ def test_the_label_map_is_copied_to_the_next_slice(open_window, qtbot):
 # Regions
 
 
-@pytest.mark.parametrize("region", [Region.BASE, Region.APEX, Region.NON_CARDIAC])
+def test_the_panel_and_the_strip_say_where_the_stack_overrules_the_frame_alone(open_window, qtbot):
+    frame = open_window.desk.frame
+    alone = RegionPrediction((0.1, 0.2, 0.61, 0.09), "classifier-1", Region.MIDDLE, (0.05, 0.9, 0.05, 0.0))
+    open_window.session._reading.receive_region(frame, alone)
+    open_window.session._carry_out()
+    settle(qtbot, open_window)
+    assert open_window.parts.region._decided.text() == (
+        "Decided by the classifier. By itself the frame looks like apex (61 %); its place in the stack says middle."
+    )
+    assert open_window.parts.strip.cell(frame).probability == pytest.approx(0.9)
+    assert open_window.parts.strip.cell(frame).differs == alone.differs
+
+
+def test_a_frame_that_the_reader_calls_non_cardiac_loses_its_marks_at_once_and_gets_them_back(open_window, qtbot):
+    frame, before = open_window.desk.frame, labels(open_window)
+    assert before.any()
+    press(qtbot, open_window, Key.Key_4, Held.ShiftModifier)
+    assert not open_window.session.frame_state(frame).labels.any()
+    assert open_window.parts.region._reason.text() == "The reader says non-cardiac; nothing is marked."
+    assert open_window.parts.region._model.isHidden(), "no model was asked"
+    press(qtbot, open_window, Key.Key_Z, Held.ControlModifier)
+    assert np.array_equal(labels(open_window), before)
+
+
+@pytest.mark.parametrize("region", [Region.BASE, Region.APEX])
 def test_a_region_button_sets_the_region_and_the_frame_is_segmented_anew(open_window, knowing, region, qtbot):
     frame = open_window.desk.frame
     qtbot.mouseClick(open_window.parts.region._buttons[region], Qt.MouseButton.LeftButton)

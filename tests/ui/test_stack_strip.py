@@ -93,3 +93,11 @@ def test_the_tip_says_who_decided(strip):
     assert strip._tip(FrameIndex(0, 1)) == "Slice 2, phase 1\nApex, 73 % by the classifier\nAccepted"
     strip.set_cell(FrameIndex(0, 1), Cell(region=Region.APEX, edited=True))
     assert strip._tip(FrameIndex(0, 1)) == "Slice 2, phase 1\nApex, decided by you\nCorrected"
+
+
+def test_the_tip_says_what_the_frame_alone_looks_like_where_its_place_says_otherwise(strip):
+    frame, differs = FrameIndex(0, 2), "By itself the frame looks like apex (61 %); its place in the stack says middle."
+    strip.set_cell(frame, Cell(region=Region.MIDDLE, probability=0.75, differs=differs))
+    assert strip._tip(frame).splitlines() == ["Slice 3, phase 1", "Middle, 75 % by the classifier", differs]
+    strip.set_cell(frame, Cell(region=Region.MIDDLE, probability=0.75))
+    assert strip._tip(frame).splitlines() == ["Slice 3, phase 1", "Middle, 75 % by the classifier"]

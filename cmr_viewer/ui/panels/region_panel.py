@@ -163,7 +163,7 @@ class RegionPanel(QWidget):
         elif by_reader:
             self._say(decided_by_reader(region, prediction), reason, model_id or "")
         else:
-            self._say("Decided by the classifier.", reason, model_id or "")
+            self._say(decided_by_classifier(prediction), reason, model_id or "")
         self._accept.defaultAction().setIconText("Accepted" if accepted else "Accept frame")
 
     def show_findings(self, texts: Sequence[str], notes: Sequence[str] = ()) -> None:
@@ -178,6 +178,12 @@ class RegionPanel(QWidget):
         self._reason.setVisible(bool(reason))
         self._model.setText(f"Model {model}" if model else "")
         self._model.setVisible(bool(model))
+
+
+def decided_by_classifier(prediction: RegionPrediction | None) -> str:
+    """Who decided, where it was the classifier, and what it says of the frame by itself if its place changed that."""
+    differs = "" if prediction is None else prediction.differs
+    return f"Decided by the classifier. {differs}".rstrip()
 
 
 def decided_by_reader(region: Region, prediction: RegionPrediction | None) -> str:

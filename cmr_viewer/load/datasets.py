@@ -132,8 +132,8 @@ def labels_start_at_base(labels: LabelMap) -> bool:
 
     The area of all structures falls from base to apex, and that of the right ventricle by itself as well: the sign of
     the sum of both least-squares slopes over the labelled slices, each phase by itself (the base leaves the heart's
-    outermost slice at ES) and weighted alike. The right ventricle decides where an aneurysm widens the apex of the left,
-    or where its labels stop at the valve while those of the left ventricle taper off at both ends.
+    outermost slice at ES) and weighted alike. The right ventricle decides where an aneurysm widens the apex of the
+    left, or where its labels stop at the valve while those of the left ventricle taper off at both ends.
 
     Args:
         labels: (phase, slice, row, col) of labelled phases.

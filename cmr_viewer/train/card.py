@@ -26,8 +26,8 @@ _PURPOSE = {
 }
 
 _FAILURES = {
-    Role.CLASSIFIER: "Neighbours are confused: base with middle or non-cardiac, apex with middle. It sees one frame "
-    "alone and does not know where in the stack it lies.",
+    Role.CLASSIFIER: "Neighbours are confused: base with middle or non-cardiac, apex with middle. It does not know "
+    "where in the stack a frame lies; the program decides the regions of a whole stack, which mends most of it.",
     Role.BASELINE: "Apical frames and the right ventricle at the base are the weakest.",
     Role.BASE: "Outflow tract and atria are taken for ventricle in places, and the reverse.",
     Role.MIDDLE: "Papillary muscles count as blood pool in most of the training labels, and so here.",
@@ -60,10 +60,12 @@ def card_text(plan: Plan) -> str:
         "",
         f"- Data: {', '.join(data) or 'not told'}; {training.get('samples', '?')} frames"
         + (f" of {len(training['patients'])} patients." if isinstance(training.get("patients"), list) else "."),
-        f"- Left out: {training.get('held_out', 'nothing')}.",
-        f"- Network: {plan.architecture}, {plan.rows} x {plan.cols} at {plan.spacing_mm:g} mm around the heart.",
-        f"- {spec.get('iterations', '?')} batches of {spec.get('batch', '?')}, AdamW from "
+        f"- Parts of the patients: {training.get('split') or training.get('held_out') or 'none'}.",
+        f"- Network: {plan.architecture}, {plan.rows} x {plan.cols} at {plan.spacing_mm:g} mm around the heart, sees "
+        f"{1 + 2 * plan.context} {'slices' if plan.context else 'slice'}.",
+        f"- {spec.get('iterations', '?')} batches of {spec.get('batch', '?')}, {spec.get('optimizer', 'adamw')} from "
         f"{spec.get('learning_rate', '?')}, seed {spec.get('seed', '?')}, on {training.get('device', '?')}.",
+        *_validation(training),
         f"- Started from: {training.get('started_from') or 'nothing'}.",
         f"- Fingerprint of the data: {training.get('data_fingerprint', '?')}; made {plan.created_at}.",
         "",
@@ -77,6 +79,13 @@ def card_text(plan: Plan) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _validation(training: Mapping[str, Any]) -> list[str]:
+    looked: Mapping[str, Any] = training.get("validation") or {}
+    if not looked.get("frames"):
+        return []
+    return [f"- Chosen on {looked['frames']} validation frames: the weights after batch {looked['kept_at']}."]
 
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ def test_without_a_validation_part_nothing_is_said_of_it() -> None:
 
 def test_figures_stand_in_a_table_by_region() -> None:
     of_label = {"apex": {"mean": 0.8125, "sd": 0.1, "n": 12}}
-    figures = {"patients": 3, "frames": 12, "dice": {name: of_label for name in ("LVBP", "LVM", "RVBP")}}
+    figures = {"patients": 3, "frames": 12, "dice": dict.fromkeys(("LVBP", "LVM", "RVBP"), of_label)}
     whole = Plan("m", Role.APEX, "unet2d", {}, 1.5, 128, 128, figures=figures)
     assert "| LV blood pool | - | - | 81.2 (10.0), 12 |" in card_text(whole)
     assert "Not measured." in card_text(plan())

@@ -1,11 +1,13 @@
 """Put trained models into models/: measured on the test part, with plan, weights and card.
 
-    python packaging/ship_models.py TRAINED_FOLDER... --data DIR...
+    python packaging/ship_models.py TRAINED_FOLDER... --data DIR... --work FOLDER [--results docs/results]
 
 Each trained folder was made by `cmr-viewer train`. A specialist goes into service only if on the validation part it is
 better than the baseline on the frames of its own region; that decides active.json, and the test part decides nothing.
 The figures of each model are those of the frames that it serves: specialists on the frames of their own reference
-region, the baseline on all, the classifier by its regions.
+region, the baseline on all, the classifier by its regions. The runs of `cmr-viewer evaluate` stay in the work folder
+and are not done again; what they found is written into the results folder: the program's own routing beside the
+baseline.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.domain.role import Role
-from cmr_viewer.doors import evaluate
+from cmr_viewer.doors import compare, evaluate
 from cmr_viewer.paths import shipped_models_dir
 from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan
 from cmr_viewer.train.card import card_text
@@ -31,13 +33,14 @@ LARGEST_WEIGHTS_MB = 16
 SPECIALISTS = (Role.BASE, Role.MIDDLE, Role.APEX)
 
 
-def measured(models: Path, data: Sequence[Path], routing: str, split: str) -> dict[str, Any]:
-    """Figures of a models folder on one part of the patients."""
-    with tempfile.TemporaryDirectory() as folder:
+def measured(models: Path, arguments: Namespace, routing: str, split: str) -> dict[str, Any]:
+    """Figures of a models folder on one part of the patients; the run stays in the work folder."""
+    folder: Path = arguments.work / f"{split}-{routing}"
+    if not (folder / "figures.json").exists():
         options = Namespace(
-            data=data,
+            data=arguments.data,
             models=models,
-            output=Path(folder),
+            output=folder,
             split=split,
             split_file=None,
             routing=routing,
@@ -46,8 +49,38 @@ def measured(models: Path, data: Sequence[Path], routing: str, split: str) -> di
         )
         if evaluate.run(options):
             sys.exit("Not all patients could be read.")
-        figures: dict[str, Any] = json.loads((Path(folder) / "figures.json").read_text(encoding="utf-8"))
+    figures: dict[str, Any] = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
     return figures
+
+
+def write_results(arguments: Namespace) -> None:
+    """The tables and pictures of the test part, for people."""
+    work, results = arguments.work, arguments.results
+    runs = ("predicted", "reference")
+    beside = Namespace(
+        baseline=work / "test-baseline",
+        runs=[work / f"test-{routing}" for routing in runs],
+        names="baseline,program,upper bound",
+        output=work / "comparison",
+    )
+    compare.run(beside)
+    parts = [
+        "# The shipped models, measured",
+        "Test part of [split.json](split.json) only. Made by `python packaging/ship_models.py` with `cmr-viewer evaluate`"
+        " and `cmr-viewer compare`; see [../training.md](../training.md).",
+        "![Dice from base to apex: baseline, program, upper bound](shipped-curves.svg)",
+        "# What the program does",
+        (work / "test-predicted" / "tables.md").read_text(encoding="utf-8"),
+        "![Bland-Altman plots of the volumes](shipped-bland-altman.svg)",
+        "# The program and the upper bound (reference regions) beside the baseline",
+        (work / "comparison" / "tables.md").read_text(encoding="utf-8"),
+        "# The baseline on every frame",
+        (work / "test-baseline" / "tables.md").read_text(encoding="utf-8"),
+    ]
+    text = "\n\n".join(part.strip() for part in parts) + "\n"
+    (results / "shipped-models.md").write_text(text, encoding="utf-8")
+    shutil.copyfile(work / "comparison" / "curves.svg", results / "shipped-curves.svg")
+    shutil.copyfile(work / "test-predicted" / "bland-altman.svg", results / "shipped-bland-altman.svg")
 
 
 def figures_of(role: Role, by_routing: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -103,6 +136,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trained", nargs="+", type=Path)
     parser.add_argument("--data", nargs="+", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="where the runs are kept")
+    parser.add_argument("--results", type=Path, help="where tables and pictures go")
     arguments = parser.parse_args()
     plans: dict[Path, Plan] = {folder: read_plan(folder) for folder in arguments.trained}
     target = shipped_models_dir()
@@ -113,9 +148,10 @@ def main() -> None:
         roles = [plan.role for plan in plans.values()]
         write_active(models, plans, roles)
         routings = ("baseline", "reference")
-        reasons = in_service(roles, {r: measured(models, arguments.data, r, "validation") for r in routings})
-        figures = {r: measured(models, arguments.data, r, "test") for r in routings}
+        reasons = in_service(roles, {r: measured(models, arguments, r, "validation") for r in routings})
+        figures = {r: measured(models, arguments, r, "test") for r in routings}
         write_active(models, plans, [role for role in roles if role not in SPECIALISTS or role in reasons])
+        measured(models, arguments, "predicted", "test")
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
         for plan in plans.values():
@@ -133,6 +169,8 @@ def main() -> None:
             whole.write(shipped)
             (shipped / CARD_FILE).write_text(card_text(whole), encoding="utf-8")
         shutil.copyfile(models / "active.json", target / "active.json")
+    if arguments.results:
+        write_results(arguments)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from typing import Any
 import torch
 
 from cmr_viewer.classify.region_classifier import load_classifier
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.doors import compare, evaluate
 from cmr_viewer.evaluate.classification import FrameRegions, classification
@@ -55,7 +55,6 @@ IN_THE_PAPER = {
     "squeezenet": "SqueezeNet",
     "vgg11_bn": "VGG",
 }
-SPECIALISTS = (Role.BASE, Role.MIDDLE, Role.APEX)
 SEED = 11
 FAST_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 

@@ -3,7 +3,8 @@
     python packaging/ship_models.py TRAINED_FOLDER... --data DIR... --work FOLDER [--results docs/results]
 
 Each trained folder was made by `cmr-viewer train`. A specialist goes into service only if on the validation part it is
-better than the baseline on the frames of its own region; that decides active.json, and the test part decides nothing.
+measurably better than the baseline on the frames of its own region; that decides active.json, and the test part
+decides nothing.
 The figures of each model are those of the frames that it serves: specialists on the frames of their own reference
 region, the baseline on all, the classifier by its regions. The runs of `cmr-viewer evaluate` stay in the work folder
 and are not done again; what they found is written into the results folder: the program's own routing beside the
@@ -21,16 +22,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer.domain.role import Role
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.doors import compare, evaluate
+from cmr_viewer.evaluate.runs import read_run
 from cmr_viewer.paths import shipped_models_dir
 from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan
 from cmr_viewer.train.card import card_text
 
 LARGEST_WEIGHTS_MB = 16
-
-
-SPECIALISTS = (Role.BASE, Role.MIDDLE, Role.APEX)
 
 
 def measured(models: Path, arguments: Namespace, routing: str, split: str) -> dict[str, Any]:
@@ -100,27 +102,38 @@ def figures_of(role: Role, by_routing: Mapping[str, Mapping[str, Any]]) -> dict[
     return {"how": how, "patients": reference["patients"], "frames": frames, "dice": dice}
 
 
-def mean_dice(figures: Mapping[str, Any], region: str) -> float:
-    """Mean over the structures of the mean Dice of frames of a region."""
-    means = [by_region[region]["mean"] for by_region in figures["dice"].values()]
-    return sum(m or 0.0 for m in means) / len(means)
+def gains(arguments: Namespace, region: str) -> NDArray[np.float64]:
+    """Per patient of the validation part: what the specialist gains over the baseline, in points of mean Dice.
+
+    Over all frames of the reference region and all structures that the reference has there.
+    """
+    runs = [read_run(arguments.work / f"validation-{routing}") for routing in ("baseline", "reference")]
+    by_run = [{(s.place.patient, s.place.phase, s.place.slice_index, s.label): s for s in run.scores} for run in runs]
+    differences: dict[str, list[float]] = {}
+    for key, theirs in by_run[0].items():
+        if theirs.place.region.value == region and theirs.reference_pixels:
+            ours = by_run[1][key]
+            differences.setdefault(key[0], []).append(100 * ((ours.dice or 0.0) - (theirs.dice or 0.0)))
+    return np.array([np.mean(of_patient) for of_patient in differences.values()])
 
 
-def in_service(roles: Sequence[Role], validation: Mapping[str, Mapping[str, Any]]) -> dict[Role, str]:
-    """Why each specialist that is better than the baseline goes into service, by role.
+def in_service(roles: Sequence[Role], arguments: Namespace) -> dict[Role, str]:
+    """Why each specialist that is measurably better than the baseline goes into service, by role.
 
-    Args:
-        roles: Of the trained models.
-        validation: Figures on the validation part by routing, "baseline" and "reference".
+    Measurably: the mean gain over the patients of the validation part is larger than its standard error.
     """
     reasons = {}
     for role in SPECIALISTS:
         if role not in roles:
             continue
-        ours, theirs = (mean_dice(validation[routing], role.value) for routing in ("reference", "baseline"))
-        told = f"{role.value}: mean Dice {100 * ours:.2f} %, baseline {100 * theirs:.2f} %, validation part"
-        print(f"{told}: {'in service' if ours > theirs else 'not in service'}", flush=True)
-        if ours > theirs:
+        found = gains(arguments, role.value)
+        gain, error = float(found.mean()), float(found.std(ddof=1) / np.sqrt(len(found)))
+        told = (
+            f"a gain of {gain:.2f} points of Dice over the baseline on {len(found)} validation patients, "
+            f"standard error {error:.2f}"
+        )
+        print(f"{role.value}: {told}: {'in service' if gain > error else 'not in service'}", flush=True)
+        if gain > error:
             reasons[role] = told
     return reasons
 
@@ -148,13 +161,17 @@ def main() -> None:
         roles = [plan.role for plan in plans.values()]
         write_active(models, plans, roles)
         routings = ("baseline", "reference")
-        reasons = in_service(roles, {r: measured(models, arguments, r, "validation") for r in routings})
-        figures = {r: measured(models, arguments, r, "test") for r in routings}
+        for routing in routings:
+            measured(models, arguments, routing, "validation")
+        reasons = in_service(roles, arguments)
         write_active(models, plans, [role for role in roles if role not in SPECIALISTS or role in reasons])
+        figures = {r: measured(models, arguments, r, "test") for r in routings}
         measured(models, arguments, "predicted", "test")
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
         for plan in plans.values():
+            if plan.role in SPECIALISTS and plan.role not in reasons:
+                continue
             size_mb = (models / plan.model_id / WEIGHTS_FILE).stat().st_size / 1e6
             if size_mb > LARGEST_WEIGHTS_MB:
                 sys.exit(f"The weights of {plan.model_id} take {size_mb:.1f} MB; the limit is {LARGEST_WEIGHTS_MB} MB.")
@@ -163,8 +180,7 @@ def main() -> None:
             shutil.copyfile(models / plan.model_id / WEIGHTS_FILE, shipped / WEIGHTS_FILE)
             of_role = figures_of(plan.role, figures)
             if plan.role in SPECIALISTS:
-                chosen = reasons.get(plan.role, "not in service: no better than the baseline on the validation part")
-                of_role["how"] = f"{of_role['how']} Chosen by {chosen}."
+                of_role["how"] = f"{of_role['how']} In service because of {reasons[plan.role]}."
             whole = dataclasses.replace(plan, figures=of_role)
             whole.write(shipped)
             (shipped / CARD_FILE).write_text(card_text(whole), encoding="utf-8")

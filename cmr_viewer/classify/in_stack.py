@@ -12,8 +12,8 @@ from cmr_viewer.domain.annotation import Probabilities, RegionPrediction
 from cmr_viewer.domain.study import FrameIndex
 
 UNDECIDED = 0.01
-"""The baseline is asked about slices where at some phase a heart is more probable than this, and less probable than all
-but this. On the validation patients it finds the same regions as asking about every frame."""
+"""The baseline is asked about slices where at some phase a heart is more probable than this, and less probable than
+all but this, about half of all. Asking about every frame finds 0.6 % more of the regions of the validation patients."""
 
 PHASES_ASKED = 8
 """At most so many phases of a cine are asked about, evenly spread; the drawn area is interpolated between them."""

@@ -89,15 +89,15 @@ REGION_SHARES = (0.17, 0.49, 0.17, 0.17)
 """Shares of base, middle, apex and non-cardiac frames that the classifiers are trained on: ACDC and M&Ms vendor A."""
 
 WEIGHTS = OrderWeights(
-    classifier=0.45,
-    shares=0.3,
-    heart_at_none=-0.3,
-    heart_per_decade=1.3,
-    base_at_none=-3.2,
-    base_per_decade=1.3,
-    heart_most=2.8,
-    move=0.45,
-    slack=5.5,
+    classifier=0.54,
+    shares=0.32,
+    heart_at_none=-0.81,
+    heart_per_decade=1.29,
+    base_at_none=-2.41,
+    base_per_decade=1.13,
+    heart_most=2.42,
+    move=0.39,
+    slack=5.37,
     nothing=4.0,
 )
 """Fitted by `python benchmarks/stack_order.py fit` on the validation patients of ACDC and M&Ms vendor A, with models

@@ -26,6 +26,10 @@ class Role(StrEnum):
         }[self.value]
 
 
+SPECIALISTS: tuple[Role, ...] = (Role.BASE, Role.MIDDLE, Role.APEX)
+"""Roles of one region each."""
+
+
 def role_of(region: Region) -> Role:
     """The role that segments a region: its specialist, and the baseline for non-cardiac frames.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cmr_viewer.classify.region_classifier import load_classifier
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.grid import Placement
@@ -73,7 +73,7 @@ def retrain(
     Raises:
         TrainingError: There is nothing accepted to train on.
     """
-    region = Region(role.value) if role in (Role.BASE, Role.MIDDLE, Role.APEX) else None
+    region = Region(role.value) if role in SPECIALISTS else None
     with open_workspace_readonly(workspace) as opened:
         accepted = AnnotationStore(opened).accepted_samples(region)
         active = serving(ModelRegistry(shipped, opened), role)
@@ -110,7 +110,7 @@ def serving(registry: ModelRegistry, role: Role) -> ModelEntry:
         ModelError: There is neither.
     """
     active = registry.active_all()
-    if role not in active and role in (Role.BASE, Role.MIDDLE, Role.APEX) and Role.BASELINE in active:
+    if role not in active and role in SPECIALISTS and Role.BASELINE in active:
         return active[Role.BASELINE]
     return registry.active(role)
 

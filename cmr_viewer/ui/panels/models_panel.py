@@ -7,7 +7,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QProgressBar, QToolButton, QWidget
 
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import ElidedLabel, action_button, column, label, row, set_part
 
@@ -67,7 +67,8 @@ class _RoleRow(QWidget):
 
     def show_line(self, line: ModelLine, *, idle: bool) -> None:
         origin = "shipped" if line.shipped else "retrained here"
-        text = "No model" if line.model_id is None else f"{line.model_id} · {origin}"
+        none = "None: the baseline serves" if line.role in SPECIALISTS else "No model"
+        text = none if line.model_id is None else f"{line.model_id} · {origin}"
         if line.waiting:
             text += f" · {line.waiting} new"
         self._model.setText(text)

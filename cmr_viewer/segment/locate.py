@@ -59,7 +59,7 @@ def heart_centre(stack: Stack, segmenter: FrameSegmenter) -> tuple[float, float]
         return middle
     row, col = np.median(np.asarray(centres), axis=0)
     again = segmenter.predict_frames(stack, _frames_at(stack, CENTRED_LEVELS), (float(row), float(col)))
-    marked = np.argwhere(np.stack(again) > 0)
+    marked = np.argwhere(np.stack([clean(labels) for labels in again]) > 0)
     if len(marked) >= smallest:
         row, col = marked[:, 1:].mean(axis=0)
     return float(row), float(col)

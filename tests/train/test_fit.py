@@ -11,6 +11,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError, TrainingError
 from cmr_viewer.networks import catalogue
+from cmr_viewer.networks.unet import UNet2d
 from cmr_viewer.prepare.grid import Placement
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.progress import Cancelled
@@ -123,15 +124,14 @@ def test_cancelling_passes_through_and_writes_nothing(samples: list[Sample], tmp
     assert len(told) == at
 
 
-class Greedy(nn.Module):
+class Greedy(UNet2d):
     """A network that asks for more memory than there is."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1))
+        super().__init__(widths=(4, 8))
 
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.empty(2**46) * self.weight
+    def forward_deep(self, images: Tensor, outputs: int | None = None) -> list[Tensor]:
+        return [torch.empty(2**46) * self.heads[0].weight.sum()]
 
 
 def test_memory_that_runs_out_is_told(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:

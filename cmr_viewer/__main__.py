@@ -11,6 +11,7 @@ cmr-viewer models list|promote|rollback|import-nnunet
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 done, 1 an error told in one line, 2 wrong usage.
     """
+    # Before torch is imported: threads that wait for one another sleep instead of spinning. Beside another busy program
+    # networks are several times slower otherwise; on a quiet machine it makes no difference.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if argv is None else argv)
     door = given[0] if given and given[0] in DOORS else "window"
     arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)

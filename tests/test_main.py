@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,15 @@ def test_the_help_names_the_doors_and_says_what_it_is_not(capsys: pytest.Capture
     text = " ".join(capsys.readouterr().out.split())
     assert "not a medical device" in text
     assert "segment | train | plan | evaluate | compare | models" in text
+
+
+def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    ends_with(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    ends_with(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,9 +22,10 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.networks import device
 from cmr_viewer.prepare.grid import frame_centre
 from cmr_viewer.prepare.neighbours import offsets
-from cmr_viewer.train.fit import Fitted, fit, plan_of, write_model
+from cmr_viewer.train.fit import Fitted, fit
 from cmr_viewer.train.samples import Sample, heart_centre, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
+from cmr_viewer.train.train_model import plan_of, write_model
 from tests.phantom import Phantom, sax_cine
 
 SEGMENTERS = (Role.BASELINE, Role.BASE, Role.MIDDLE, Role.APEX)

@@ -22,9 +22,9 @@ from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.store.annotations import AcceptedSample, AnnotationStore
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry
-from cmr_viewer.train.fit import train_model
 from cmr_viewer.train.samples import Sample, heart_centre, is_held_out, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
+from cmr_viewer.train.train_model import train_model
 
 WORKSPACE_FOLD = 4
 """One patient of a workspace in this many is held out."""

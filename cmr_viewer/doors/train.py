@@ -21,10 +21,10 @@ from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
-from cmr_viewer.train.fit import train_model
 from cmr_viewer.train.samples import Sample, count_by_region, read_samples
 from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
 from cmr_viewer.train.split import Part, Split, read_split
+from cmr_viewer.train.train_model import train_model
 
 JSON_EVERY_S = 0.2
 

@@ -1,14 +1,10 @@
-"""Fit a network to samples, and write the model folder."""
+"""Fit a network to samples."""
 
-import contextlib
-import hashlib
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,20 +18,17 @@ from cmr_viewer.errors import ModelError, TrainingError
 from cmr_viewer.networks.catalogue import build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.unet import UNet2d
-from cmr_viewer.networks.weights import load_weights, save_weights
-from cmr_viewer.prepare.plan import CARD_FILE, PLAN_FILE, WEIGHTS_FILE, Plan, read_plan
-from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.networks.weights import load_weights
+from cmr_viewer.prepare.plan import WEIGHTS_FILE, read_plan
+from cmr_viewer.progress import Progress, silent
 from cmr_viewer.train.augment import Augmentation, augment_batch
-from cmr_viewer.train.card import card_text
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
-from cmr_viewer.train.curves import CURVES_PICTURE, draw_curves
 from cmr_viewer.train.losses import deep_supervision
-from cmr_viewer.train.samples import Sample
+from cmr_viewer.train.samples import Sample, fingerprint
 from cmr_viewer.train.sampling import end_weights, specialist_weights
 from cmr_viewer.train.spec import TrainingSpec
 from cmr_viewer.train.validate import batch_tensors, validation_score
 
-CURVES_FILE = "curves.json"
 CLASSIFIER_MINIMUM_ZOOM = 0.85
 """A classifier must see how large the heart is in the frame; segmentation need not."""
 
@@ -86,6 +79,48 @@ class _State:
                     self.average[name].copy_(value)
 
 
+@dataclass(frozen=True, eq=False)
+class _Learning:
+    """What stays the same from batch to batch."""
+
+    spec: TrainingSpec
+    samples: Sequence[Sample]
+    chances: NDArray[np.float64]
+    how: Augmentation
+    class_weights: Tensor | None
+    device: torch.device
+
+    def step(self, state: _State) -> float:
+        """Learn from one batch; its loss."""
+        spec = self.spec
+        for group in state.optimizer.param_groups:
+            group["lr"] = spec.learning_rate * (1 - state.done / spec.iterations) ** 0.9
+        drawn = [self.samples[i] for i in state.chance.choice(len(self.samples), spec.batch, p=self.chances)]
+        loss = self._loss(state, drawn)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
+        state.optimizer.step()
+        state.losses.append(float(loss.detach()))
+        if spec.average:
+            state.follow(spec.average)
+        return state.losses[-1]
+
+    def _loss(self, state: _State, drawn: Sequence[Sample]) -> Tensor:
+        spec, network = self.spec, state.network
+        images, labels = (tensor.to(self.device) for tensor in batch_tensors(drawn, spec.context))
+        images, labels = augment_batch(images, labels, (spec.rows, spec.cols), self.how, state.generator)
+        with fast_arithmetic(self.device):
+            outputs = network.forward_deep(images) if isinstance(network, UNet2d) else [network(images)]
+        if isinstance(network, UNet2d):
+            told = [[label in s.structures or not label for label in Label] for s in drawn]
+            known = torch.tensor(told, device=self.device)
+            return deep_supervision(outputs, labels, None if bool(known.all()) else known)
+        target = torch.tensor([REGIONS.index(s.region) for s in drawn], device=self.device)
+        weight = None if self.class_weights is None else self.class_weights.to(self.device)
+        return functional.cross_entropy(outputs[0].float(), target, weight)
+
+
 def fit(
     spec: TrainingSpec,
     samples: Sequence[Sample],
@@ -115,16 +150,17 @@ def fit(
     """
     torch.manual_seed(spec.seed)
     state = _begin(spec, start_from, device)
-    identity = _identity(spec, samples)
+    identity = "" if checkpoints is None else _identity(spec, samples)
     if checkpoints is not None and (found := read_checkpoint(checkpoints)) is not None:
         _go_on(state, found, identity, checkpoints)
-    weights = _chances(spec, samples)
-    how = _augmentation(spec)
+    learn = _Learning(
+        spec, samples, _chances(spec, samples), _augmentation(spec), _class_weights(spec, samples), device
+    )
     clock = _Clock(state.done, spec.iterations)
     try:
         while state.done < spec.iterations:
             state.network.train()
-            loss = _step(state, spec, samples, weights, how, device)
+            loss = learn.step(state)
             if not np.isfinite(loss):
                 raise TrainingError(f"Training left the numbers at batch {state.done}; try a lower learning rate.")
             if state.done % spec.validate_every == 0 or state.done == spec.iterations:
@@ -185,28 +221,6 @@ def _chances(spec: TrainingSpec, samples: Sequence[Sample]) -> NDArray[np.float6
     if spec.focus is None and spec.ends_ratio > 1:
         return end_weights([s.position for s in samples], spec.ends_ratio)
     return specialist_weights([s.region for s in samples], spec.focus, spec.focus_share)
-
-
-def _step(
-    state: _State,
-    spec: TrainingSpec,
-    samples: Sequence[Sample],
-    weights: NDArray[np.float64],
-    how: Augmentation,
-    device: torch.device,
-) -> float:
-    for group in state.optimizer.param_groups:
-        group["lr"] = spec.learning_rate * (1 - state.done / spec.iterations) ** 0.9
-    drawn = [samples[i] for i in state.chance.choice(len(samples), spec.batch, p=weights)]
-    loss = _loss(state.network, spec, drawn, how, device, state.generator, _class_weights(spec, samples))
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 12.0)
-    state.optimizer.step()
-    state.losses.append(float(loss.detach()))
-    if spec.average:
-        state.follow(spec.average)
-    return state.losses[-1]
 
 
 def _look(state: _State, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
@@ -314,125 +328,3 @@ def _class_weights(spec: TrainingSpec, samples: Sequence[Sample]) -> Tensor | No
         return None
     counts = torch.tensor([max(1, sum(s.region is region for s in samples)) for region in REGIONS]).float()
     return len(samples) / (len(REGIONS) * counts)
-
-
-def _loss(
-    network: nn.Module,
-    spec: TrainingSpec,
-    drawn: Sequence[Sample],
-    how: Augmentation,
-    device: torch.device,
-    generator: torch.Generator,
-    class_weights: Tensor | None,
-) -> Tensor:
-    images, labels = (tensor.to(device) for tensor in batch_tensors(drawn, spec.context))
-    images, labels = augment_batch(images, labels, (spec.rows, spec.cols), how, generator)
-    with fast_arithmetic(device):
-        if isinstance(network, UNet2d):
-            outputs = network.forward_deep(images)
-        else:
-            logits = network(images)
-    if isinstance(network, UNet2d):
-        known = torch.tensor([[label in s.structures or not label for label in Label] for s in drawn], device=device)
-        return deep_supervision(outputs, labels, None if bool(known.all()) else known)
-    target = torch.tensor([REGIONS.index(s.region) for s in drawn], device=device)
-    weight = None if class_weights is None else class_weights.to(device)
-    return functional.cross_entropy(logits.float(), target, weight)
-
-
-def fingerprint(samples: Sequence[Sample]) -> str:
-    """What a set of samples is recognised by: 16 hex digits over images, labels and regions in order."""
-    digest = hashlib.blake2b(digest_size=8)
-    for sample in samples:
-        digest.update(sample.image.tobytes())
-        digest.update(sample.labels.tobytes())
-        digest.update(sample.region.value.encode())
-    return digest.hexdigest()
-
-
-def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
-    """Write plan, weights, card and curves of a trained network into a new or empty folder.
-
-    Raises:
-        TrainingError: The folder cannot be written; then nothing of the model is left in it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_weights(fitted.network, folder / WEIGHTS_FILE)
-        curves = {"loss": [round(float(x), 4) for x in fitted.losses], "validation": list(fitted.validation)}
-        (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
-        score = "share of regions found" if plan.role is Role.CLASSIFIER else "mean Dice, validation part"
-        draw_curves(folder / CURVES_PICTURE, fitted.losses, fitted.validation, title=plan.model_id, score=score)
-        (folder / CARD_FILE).write_text(card_text(plan), encoding="utf-8")
-        plan.write(folder)
-    except OSError as error:
-        for name in (PLAN_FILE, WEIGHTS_FILE, CARD_FILE, CURVES_FILE, CURVES_PICTURE):
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
-        raise TrainingError(f"The trained model cannot be written to {folder}: {error}.") from error
-
-
-def plan_of(spec: TrainingSpec, model_id: str, training: dict[str, Any]) -> Plan:
-    """The plan of a model trained by a spec."""
-    return Plan(
-        model_id=model_id,
-        role=spec.role,
-        architecture=spec.architecture,
-        options=dict(spec.network_options),
-        spacing_mm=spec.spacing_mm,
-        rows=spec.rows,
-        cols=spec.cols,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        training={"spec": spec.as_dict(), **training},
-    )
-
-
-def train_model(
-    spec: TrainingSpec,
-    samples: Sequence[Sample],
-    folder: Path,
-    *,
-    model_id: str,
-    device: torch.device,
-    start_from: Path | None = None,
-    validation: Sequence[Sample] = (),
-    origin: dict[str, Any] | None = None,
-    progress: Progress = silent,
-) -> Plan:
-    """Fit a network and write its model folder.
-
-    Args:
-        spec: What and how.
-        samples: See `fit`.
-        folder: The new model folder; checkpoints go there as well, and a training that was stopped goes on from there.
-        model_id: The model's name.
-        device: Where to train.
-        start_from: See `fit`.
-        validation: See `fit`.
-        origin: What else is to be known of the training: data sets, patients, git revision.
-        progress: 0 to 1 over the whole.
-
-    Returns:
-        The plan that was written.
-    """
-    fitted = fit(
-        spec,
-        samples,
-        device=device,
-        start_from=start_from,
-        validation=validation,
-        checkpoints=folder,
-        progress=part(progress, 0.0, 0.99),
-    )
-    training = {
-        "samples": len(samples),
-        "data_fingerprint": fingerprint(samples),
-        "started_from": start_from.name if start_from else None,
-        "device": device.type,
-        "validation": {"frames": len(validation), "kept_at": fitted.kept_at, "scores": list(fitted.validation)[-1:]},
-        **(origin or {}),
-    }
-    plan = plan_of(spec, model_id, training)
-    write_model(folder, plan, fitted)
-    progress(1.0, "Model written")
-    return plan

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 an error told in one line, 2 wrong usage.
     """
     # Before torch is imported: threads that wait for one another sleep instead of spinning. Beside another busy program
-    # networks are several times slower otherwise; on a quiet machine it makes no difference.
+    # networks take more than twice as long otherwise; on a quiet machine it makes no difference.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if argv is None else argv)
     door = given[0] if given and given[0] in DOORS else "window"

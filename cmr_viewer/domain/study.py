@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError
 
 
@@ -18,6 +19,22 @@ class FrameIndex(NamedTuple):
 
     phase: int
     slice_index: int
+
+
+class FrameSource(NamedTuple):
+    """Where one frame was read from.
+
+    Attributes:
+        path: The file; inside an archive, the archive's path followed by the name inside it.
+        frame_number: Frame of a file that holds several, from 1 as DICOM counts them; 1 where there is only one.
+        instance_uid: SOP Instance UID, DICOM (0008,0018); empty where there is none.
+        class_uid: SOP Class UID, DICOM (0008,0016); empty where there is none.
+    """
+
+    path: Path
+    frame_number: int = 1
+    instance_uid: str = ""
+    class_uid: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +51,7 @@ class Stack:
         es_phase: End-systole as the source states it, or None.
         heart_rate_bpm: From the header, or None.
         description: The series description or file name, for a reader.
+        frame_sources: (phase)(slice) where each frame was read from, or empty where frames have no file of their own.
     """
 
     pixels: NDArray[Any]
@@ -44,6 +62,7 @@ class Stack:
     es_phase: int | None = None
     heart_rate_bpm: float | None = None
     description: str = ""
+    frame_sources: tuple[tuple[FrameSource, ...], ...] = ()
 
     def __post_init__(self) -> None:
         g = self.geometry
@@ -57,6 +76,8 @@ class Stack:
             object.__setattr__(self, "source_slices", tuple(range(g.slices)))
         if sorted(self.source_slices) != list(range(g.slices)):
             raise GeometryError(f"The source slices {self.source_slices} do not name each of {g.slices} slices once.")
+        if self.frame_sources and [len(row) for row in self.frame_sources] != [g.slices] * self.phases:
+            raise GeometryError(f"The frame sources do not name each of {self.phases} x {g.slices} frames.")
 
     @property
     def phases(self) -> int:
@@ -90,6 +111,34 @@ class Stack:
         return digest.hexdigest()
 
 
+class StackChoice(NamedTuple):
+    """A stack, or an acquisition of a slice, that a study offers.
+
+    Attributes:
+        key: What the choice is recognised by when the study is opened again.
+        text: For a reader: description, slices x phases, what tells it from the others.
+        opened: Whether this is the one that was opened.
+    """
+
+    key: str
+    text: str
+    opened: bool = False
+
+
+class RepeatedSlice(NamedTuple):
+    """A slice that was acquired more than once.
+
+    Attributes:
+        slice_index: The slice, 0 = most basal.
+        key: What the place is recognised by when the study is opened again.
+        acquisitions: In order of time; the one that was opened is marked.
+    """
+
+    slice_index: int
+    key: str
+    acquisitions: tuple[StackChoice, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Study:
     """What was opened.
@@ -106,6 +155,9 @@ class Study:
         reference_phases: Phases of the first stack that have reference label maps.
         format_name: "DICOM", "NIfTI" and so on.
         source_affine: (4, 4) voxel-to-world matrix of the input as its file gives it (RAS for NIfTI), or None.
+        long_axis: Long-axis cines of the same study, to be shown with the lines of the slices on them.
+        choices: The stacks that the files offer, the opened one included; empty where there is only one.
+        repeats: Slices that were acquired more than once.
     """
 
     name: str
@@ -117,6 +169,9 @@ class Study:
     reference_phases: tuple[int, ...] = ()
     format_name: str = ""
     source_affine: NDArray[np.float64] | None = field(default=None)
+    long_axis: tuple[LongAxisView, ...] = ()
+    choices: tuple[StackChoice, ...] = ()
+    repeats: tuple[RepeatedSlice, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.stacks:

@@ -1,0 +1,62 @@
+"""What a reader decided about how a study is opened; kept, so that it is asked only once."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a study is opened where its files leave it open or are wrong.
+
+    Attributes:
+        stack: Key of the stack to open (`StackChoice.key`); empty for the one that is suggested.
+        repeats: Per repeated slice (`RepeatedSlice.key`), the key of the acquisition to use; the last one where it is
+            not named.
+        base_reversed: Whether the slices are turned round against what the program found.
+        spacing_mm: (row, col, slice) distances to use instead of the files', or None.
+    """
+
+    stack: str = ""
+    repeats: Mapping[str, str] = field(default_factory=dict)
+    base_reversed: bool = False
+    spacing_mm: tuple[float, float, float] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was decided."""
+        return self == AS_FOUND
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values; `opening_from_json` is the way back."""
+        return {
+            "stack": self.stack,
+            "repeats": dict(self.repeats),
+            "base_reversed": self.base_reversed,
+            "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
+        }
+
+
+AS_FOUND = Opening()
+"""Nothing was decided: as the files are and the program finds."""
+
+
+def opening_from_json(values: Mapping[str, Any]) -> Opening:
+    """Read what `Opening.as_json` wrote; what is absent or of another form counts as not decided."""
+    stack, repeats, spacing = values.get("stack"), values.get("repeats"), values.get("spacing_mm")
+    spacing_mm = None
+    if isinstance(spacing, list) and len(spacing) == 3 and all(_is_length(value) for value in spacing):
+        spacing_mm = (float(spacing[0]), float(spacing[1]), float(spacing[2]))
+    return Opening(
+        stack=stack if isinstance(stack, str) else "",
+        repeats={str(k): str(v) for k, v in repeats.items()} if isinstance(repeats, dict) else {},
+        base_reversed=values.get("base_reversed") is True,
+        spacing_mm=spacing_mm,
+    )
+
+
+def _is_length(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value > 0

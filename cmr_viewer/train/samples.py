@@ -222,10 +222,17 @@ def count_by_region(samples: Sequence[Sample]) -> dict[str, int]:
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """What a set of samples is recognised by: 16 hex digits over images, labels and regions in order."""
+    """What a set of samples is recognised by: 16 hex digits over all that is learnt from, in order.
+
+    That is images with their neighbours, labels with the structures they tell about, regions and positions.
+    """
     digest = hashlib.blake2b(digest_size=8)
     for sample in samples:
         digest.update(sample.image.tobytes())
+        for offset, neighbour in sorted(sample.neighbours.items()):
+            digest.update(str(offset).encode())
+            digest.update(neighbour.tobytes())
         digest.update(sample.labels.tobytes())
-        digest.update(sample.region.value.encode())
+        told = sorted(int(label) for label in sample.structures)
+        digest.update(f"{sample.region.value} {told} {sample.position}".encode())
     return digest.hexdigest()

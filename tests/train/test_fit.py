@@ -16,7 +16,7 @@ from cmr_viewer.prepare.grid import Placement
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.train.fit import fit, out_of_memory
-from cmr_viewer.train.samples import Sample, fingerprint
+from cmr_viewer.train.samples import Sample
 from cmr_viewer.train.spec import TrainingSpec
 from tests.phantom import sax_cine
 from tests.tiny_models import dice_3d, phantom_samples, tiny_spec, write_tiny_models
@@ -192,16 +192,3 @@ def test_a_weighted_loss_changes_what_a_classifier_learns(samples: list[Sample])
 def test_a_frame_that_lacks_a_structure_teaches_the_others(samples: list[Sample]) -> None:
     left = [replace(s, structures=frozenset({Label.LVBP, Label.LVM})) for s in samples]
     assert np.isfinite(fit(small(), left, device=CPU).losses).all()
-
-
-def test_a_fingerprint_changes_with_images_labels_regions_and_order(samples: list[Sample]) -> None:
-    first = samples[0]
-    others = [
-        [replace(first, image=first.image + 1), *samples[1:]],
-        [replace(first, labels=(first.labels + 1) % 4), *samples[1:]],
-        [replace(first, region=Region.APEX), *samples[1:]],
-        samples[::-1],
-        samples[1:],
-    ]
-    assert len({fingerprint(one) for one in [samples, *others]}) == 6
-    assert len(fingerprint(samples)) == 16

@@ -13,7 +13,9 @@ from cmr_viewer.prepare.grid import Grid
 from cmr_viewer.prepare.intensity import normalise
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.train.samples import (
+    Sample,
     count_by_region,
+    fingerprint,
     heart_centre,
     is_held_out,
     make_sample,
@@ -226,3 +228,25 @@ def test_reading_can_be_cancelled(data: Path) -> None:
 
     with pytest.raises(Cancelled):
         read_samples([data], GRID, part="train", split=SPLIT, progress=stop)
+
+
+def test_a_fingerprint_changes_with_everything_that_is_learnt_from(data: Path) -> None:
+    samples = read_samples([data], GRID, part="train", split=SPLIT, context=1)[0][:4]
+    first = next(s for s in samples if s.neighbours)
+    rest = [s for s in samples if s is not first]
+    one_less = dict(list(first.neighbours.items())[1:])
+    moved = {2 * offset: image for offset, image in first.neighbours.items()}
+    others: list[list[Sample]] = [
+        [replace(first, image=first.image + 1), *rest],
+        [replace(first, labels=(first.labels + 1) % 4), *rest],
+        [replace(first, region=Region.APEX), *rest],
+        [replace(first, neighbours=one_less), *rest],
+        [replace(first, neighbours=moved), *rest],
+        [replace(first, structures=frozenset({Label.LVBP})), *rest],
+        [replace(first, position=0.123), *rest],
+        [*rest, first],
+        rest,
+    ]
+    found = {fingerprint(one) for one in [[first, *rest], *others]}
+    assert len(found) == len(others) + 1
+    assert {len(one) for one in found} == {16}

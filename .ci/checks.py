@@ -29,7 +29,15 @@ STEP_LIMIT_S = 15 * 60
 WITHOUT_QT = [
     *("domain", "load", "prepare", "classify", "networks", "route", "segment", "review", "store"),
     *("train", "promote", "evaluate", "doors"),
-    *("test_pipeline.py", "test_errors.py", "test_paths.py", "test_progress.py", "test_phantom.py", "test_start.py"),
+    *(
+        "test_pipeline.py",
+        "test_export_study.py",
+        "test_errors.py",
+        "test_paths.py",
+        "test_progress.py",
+        "test_phantom.py",
+        "test_start.py",
+    ),
 ]
 
 

@@ -111,13 +111,13 @@ def main() -> None:
     os.environ.update({"nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": "1", "nnUNet_compile": "f"})
 
     # nnU-Net reads the places above when it is imported
-    import torch  # noqa: PLC0415
-    from nnunetv2.experiment_planning.plan_and_preprocess_api import (  # noqa: PLC0415
+    import torch
+    from nnunetv2.experiment_planning.plan_and_preprocess_api import (
         extract_fingerprints,
         plan_experiments,
         preprocess,
     )
-    from nnunetv2.run.run_training import get_trainer_from_args  # noqa: PLC0415
+    from nnunetv2.run.run_training import get_trainer_from_args
 
     name = f"Dataset{DATASET}_ACDC"
     raw, prepared = places["nnUNet_raw"] / name, places["nnUNet_preprocessed"] / name

@@ -27,7 +27,7 @@ def as_label_map(values: NDArray[Any], shape: tuple[int, ...] | None = None) -> 
     """
     if shape is not None and values.shape != shape:
         raise LabelMapError(f"A label map of shape {values.shape} does not fit frames of shape {shape}.")
-    if values.size and not np.isfinite(np.asarray(values, dtype=np.float64)).all():
+    if values.dtype.kind not in "biu" and not np.isfinite(np.asarray(values, dtype=np.float64)).all():
         raise LabelMapError("A label map must hold whole numbers, and this one holds values that are no numbers.")
     labels = values if values.dtype == np.uint8 else np.asarray(values).astype(np.uint8)
     if values.dtype != np.uint8 and not np.array_equal(labels, values):

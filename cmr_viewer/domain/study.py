@@ -29,12 +29,26 @@ class FrameSource(NamedTuple):
         frame_number: Frame of a file that holds several, from 1 as DICOM counts them; 1 where there is only one.
         instance_uid: SOP Instance UID, DICOM (0008,0018); empty where there is none.
         class_uid: SOP Class UID, DICOM (0008,0016); empty where there is none.
+        origin: (row, col) in the file of the first pixel of the frame; not (0, 0) where rows or columns were turned
+            round, cut off or filled up to fit the stack.
+        step: Rows and columns of the file from one row, col of the frame to the next; negative where they were turned
+            round.
     """
 
     path: Path
     frame_number: int = 1
     instance_uid: str = ""
     class_uid: str = ""
+    origin: tuple[float, float] = (0.0, 0.0)
+    step: tuple[float, float] = (1.0, 1.0)
+
+    def in_file(self, point: tuple[float, float]) -> tuple[float, float]:
+        """Where a (row, col) point of the frame is in the image of its file."""
+        return self.origin[0] + self.step[0] * point[0], self.origin[1] + self.step[1] * point[1]
+
+    def in_frame(self, point: tuple[float, float]) -> tuple[float, float]:
+        """Where a (row, col) point of the file's image is in the frame."""
+        return (point[0] - self.origin[0]) / self.step[0], (point[1] - self.origin[1]) / self.step[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +121,8 @@ class Stack:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((self.pixels.shape, self.pixels.dtype.str, self.geometry.pixel_spacing_mm)).encode())
         digest.update(np.round(np.asarray(self.geometry.positions_mm), 3).tobytes())
-        digest.update(np.ascontiguousarray(self.pixels).data)
+        for phase in self.pixels:  # one by one, so that a view that is turned round is never copied whole
+            digest.update(np.ascontiguousarray(phase).data)
         return digest.hexdigest()
 
 

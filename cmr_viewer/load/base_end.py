@@ -1,12 +1,13 @@
 """Which end of a short-axis stack is the base."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from cmr_viewer.domain.geometry import Vector
+from cmr_viewer.domain.geometry import Geometry, Vector
+from cmr_viewer.domain.view import LongAxisView
 
 TO_APEX: Vector = (0.6, -0.55, -0.55)
 """Direction from the base to the apex of the left ventricle in the patient (LPS), near enough for either end to be
@@ -16,6 +17,13 @@ The long axis of the heart points to the left, to the front and down; in adults 
 while the other end is 180 degrees away (Foster et al. 2005, Clin Physiol Funct Imaging 25:286).
 """
 
+SURE_LIKENESS = 0.35
+"""Least likeness of a direction to the axis of the heart for its sign to be trusted: within 70 degrees of it."""
+
+BASE_END_GUESSED = "Base end found from the images; check it."
+"""Warning of a study whose files do not tell which end of the stack is the base."""
+
+_BEYOND_MM = 30.0
 _PHASES_LOOKED_AT = 10
 _LEAST_PIXELS = 16
 
@@ -35,6 +43,22 @@ def is_oblique(normal: NDArray[np.float64]) -> bool:
 def points_to_apex(direction: NDArray[np.float64]) -> bool:
     """Whether a direction in the patient (LPS) goes from base to apex rather than back."""
     return float(direction @ np.asarray(TO_APEX)) > 0
+
+
+def axis_likeness(direction: NDArray[np.float64]) -> float:
+    """How near a direction is to the usual long axis of the heart, either way: the cosine, 0 to 1."""
+    length = float(np.linalg.norm(direction)) * float(np.linalg.norm(TO_APEX))
+    return abs(float(direction @ np.asarray(TO_APEX))) / length if length > 0 else 0.0
+
+
+def tells_the_apex(direction: NDArray[np.float64]) -> bool:
+    """Whether `points_to_apex` can be trusted for a normal of slices.
+
+    It is not where the normal lies along an axis of the body, as in files that lost their orientation, nor where it
+    is nearly perpendicular to the usual axis of the heart, as with a heart on the right side.
+    """
+    length = float(np.linalg.norm(direction))
+    return length > 0 and is_oblique(direction / length) and axis_likeness(direction) >= SURE_LIKENESS
 
 
 def starts_at_base(pixels: NDArray[Any]) -> bool:
@@ -64,8 +88,59 @@ def starts_at_base(pixels: NDArray[Any]) -> bool:
     return _trend(extent) + _trend(spread) <= 0
 
 
+def views_motion(views: Sequence[LongAxisView], stack: Geometry) -> float:
+    """At which end of a stack long-axis cines move more.
+
+    Beyond the base lie the atria, the valves and the great vessels, which move; beyond the apex the wall of the chest.
+    The places of the slices in the views say which is which, so that nothing depends on how a view is turned.
+
+    Args:
+        views: Cines of planes along the heart.
+        stack: Grid of the short-axis stack.
+
+    Returns:
+        -1 to 1: motion in the 30 mm beyond the first slice against that beyond the last; positive where the first
+        moves more and is the base, 0 where the views tell nothing.
+    """
+    ends = np.zeros(2)
+    for view in views:
+        if view.phases >= 2 and stack.slices >= 2:
+            ends += _motion_beyond(view, stack)
+    total = float(ends.sum())
+    return float(ends[0] - ends[1]) / total if total > 0 else 0.0
+
+
+def _motion_beyond(view: LongAxisView, stack: Geometry) -> NDArray[np.float64]:
+    """Mean change over the phases of a view beyond the first and the last slice, (2,), near the axis of the stack."""
+    from scipy import ndimage  # noqa: PLC0415 - few studies need it, and it is slow to import
+
+    chosen = np.unique(np.linspace(0, view.phases - 1, _PHASES_LOOKED_AT).round().astype(int))
+    change = ndimage.gaussian_filter(view.pixels[chosen].astype(np.float32).std(axis=0), 1.5)
+    middle = ((stack.rows - 1) / 2, (stack.cols - 1) / 2)
+    first, last = (stack.to_patient_mm(s, middle) for s in (0, stack.slices - 1))
+    length = float(np.linalg.norm(last - first))
+    if length <= 0:
+        return np.zeros(2)
+    axis, g = (last - first) / length, view.geometry
+    rows, cols = np.mgrid[: g.rows, : g.cols].astype(np.float32)
+    points = (
+        np.asarray(g.positions_mm[0])
+        + rows[..., None] * (np.asarray(g.col_direction) * g.pixel_spacing_mm[0])
+        + cols[..., None] * (np.asarray(g.row_direction) * g.pixel_spacing_mm[1])
+        - first
+    )
+    along = points @ axis
+    near = np.linalg.norm(points - along[..., None] * axis, axis=-1) < 2 * _BEYOND_MM
+    bands = (near & (along < 0) & (along > -_BEYOND_MM), near & (along > length) & (along < length + _BEYOND_MM))
+    if not all(band.any() for band in bands):
+        return np.zeros(2)
+    return np.array([float(change[band].mean()) for band in bands])
+
+
 def _motion(frames: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Per slice: how much of the heart's surroundings changes over the phases, and how far from the heart's middle."""
+    from scipy import ndimage  # noqa: PLC0415 - few studies need it, and it is slow to import
+
     change = ndimage.gaussian_filter(frames.std(axis=0), (0, 1.5, 1.5))
     rows, cols = change.shape[1:]
     y, x = np.mgrid[:rows, :cols].astype(np.float32)

@@ -1,30 +1,39 @@
-"""A folder of classic single-frame DICOM files to a study.
+"""DICOM files to a study.
 
-Files are grouped into stacks by patient plane, matrix and spacing, over all series of a study, since some scanners
-export one series per slice. Of the stacks the short-axis cine is taken: several slices, several phases, a plane
-across the long axis of the heart, and the most frames. Slices follow from positions along the normal, never from
-numbers or names of files.
+Headers are scanned first; frames are grouped into stacks by patient, plane and time over all series of a study, since
+some scanners export one series per slice. Of the stacks the short-axis cine is taken: several slices, several phases of
+one beat, a plane across the long axis of the heart. Slices follow from positions along the normal, never from numbers
+or names of files. Long-axis cines of the study are kept beside it.
+
+What is decided where files leave something open is written down in docs/loading/stacks.md.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, StackChoice, Study
+from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import LoadError, NotAStudyError
-from cmr_viewer.load.base_end import points_to_apex
-from cmr_viewer.load.dicom_groups import Group, group_headers
-from cmr_viewer.load.dicom_headers import READ_ERRORS, WITHOUT_IMAGE, Header, Scan, read_pixels, scan_folder, tolerant
+from cmr_viewer.load.dicom_acquisitions import Acquisition
+from cmr_viewer.load.dicom_copies import without_copies
+from cmr_viewer.load.dicom_groups import Group, GroupSlice, group_headers
+from cmr_viewer.load.dicom_headers import WITHOUT_IMAGE, Header
+from cmr_viewer.load.dicom_identity import patient_in
+from cmr_viewer.load.dicom_index import scan_remembered
+from cmr_viewer.load.dicom_kinds import could_be_cine
+from cmr_viewer.load.dicom_pixels import Preview
+from cmr_viewer.load.dicom_scan import Scan
+from cmr_viewer.load.dicom_stack import ReadStack, plan_stack, read_stack
+from cmr_viewer.load.dicom_views import PlannedView, find_views, read_views
+from cmr_viewer.load.gather import Gathered, gather
 from cmr_viewer.load.names import name_of, patient_key_of
 from cmr_viewer.progress import Progress, part, silent
 
 _MOST_NAMES = 3
+_MOST_LEFT_OUT = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,34 +62,73 @@ def read_dicom(folder: Path, progress: Progress = silent) -> Study:
     return read_dicom_files(folder, progress).study
 
 
-def read_dicom_files(folder: Path, progress: Progress = silent) -> DicomStudy:
-    """As `read_dicom`, and which file each frame came from."""
-    with tolerant():
-        scan = scan_folder(folder, part(progress, 0.0, 0.4))
-        _require_images(folder, scan)
-        groups = group_headers(scan.headers)
-        notes = [*_scan_notes(scan), *_other_notes(groups)]
-        return _read_group(folder, groups[0], notes, part(progress, 0.4, 1.0))
+def read_dicom_files(
+    path: Path, progress: Progress = silent, opening: Opening = AS_FOUND, preview: Preview | None = None
+) -> DicomStudy:
+    """As `read_dicom`, and which file each frame came from.
+
+    Args:
+        path: A folder, an archive or a DICOMDIR.
+        progress: Told how far the work is.
+        opening: Which stack and which repeats of slices are wanted; the rest of it is for the caller.
+        preview: Called once, with the first frame that is decoded.
+    """
+    with gather(path, part(progress, 0.0, 0.1)) as gathered:
+        return read_gathered(gathered, path, part(progress, 0.1, 1.0), opening, preview)
 
 
-def _require_images(folder: Path, scan: Scan) -> None:
-    if scan.headers:
+def read_gathered(
+    gathered: Gathered,
+    source: Path,
+    progress: Progress = silent,
+    opening: Opening = AS_FOUND,
+    preview: Preview | None = None,
+    file: Path | None = None,
+    index: Path | None = None,
+) -> DicomStudy:
+    """As `read_dicom_files`, of files that are already gathered.
+
+    Args:
+        gathered: The files.
+        source: What the reader pointed at; its name becomes the study's.
+        progress: Told how far the work is.
+        opening: Which stack and which repeats of slices are wanted.
+        preview: Called once, with the first frame that is decoded.
+        file: The file whose stack is wanted where `opening` names none, or None.
+        index: Where headers are remembered for the next time, or None.
+    """
+    # What was unpacked from an archive lies elsewhere each time.
+    remembered = index if gathered.archive is None else None
+    found = scan_remembered(gathered.files, gathered.root, remembered, part(progress, 0.0, 0.4))
+    _require_images(source, found)
+    headers, notes = without_copies(found.headers)
+    groups = group_headers(headers)
+    group, chosen_notes = _chosen(groups, opening, file)
+    views = find_views(groups, group)
+    notes = [*gathered.notes, *found.notes, *_scan_notes(found), *notes, *chosen_notes]
+    notes += _other_notes(groups, group, views, decided=bool(opening.stack))
+    opened = _Opened(gathered, source, groups, group, views, opening)
+    return opened.read(notes, part(progress, 0.4, 1.0), preview)
+
+
+def _require_images(folder: Path, found: Scan) -> None:
+    if found.headers:
         return
-    if not scan.any_dicom:
+    if not found.any_dicom:
         raise NotAStudyError(f"{folder} holds no DICOM images. Open a folder of a short-axis cine series.")
-    reasons = [f"{len(paths)} {reason}" for reason, paths in scan.other.items()]
-    if scan.unreadable:
-        reasons.append(f"{len(scan.unreadable)} that cannot be read, such as {_names(scan.unreadable)}")
+    reasons = [f"{len(paths)} {reason}, such as {_names(paths[:1])}" for reason, paths in found.other.items()]
+    if found.unreadable:
+        reasons.append(f"{len(found.unreadable)} that cannot be read, such as {_names(found.unreadable)}")
     raise LoadError(f"{folder} holds no DICOM image that can be opened: {'; '.join(reasons)}.")
 
 
-def _scan_notes(scan: Scan) -> list[str]:
+def _scan_notes(found: Scan) -> list[str]:
     notes = []
-    if scan.unreadable:
-        notes.append(f"Files that cannot be read were left out: {_names(scan.unreadable)}.")
-    for reason, paths in scan.other.items():
+    if found.unreadable:
+        notes.append(f"Files that cannot be read were left out: {_names(found.unreadable)}.")
+    for reason, paths in found.other.items():
         if reason != WITHOUT_IMAGE:
-            notes.append(f"{len(paths)} DICOM files {reason} were left out.")
+            notes.append(f"{len(paths)} DICOM files {reason} were left out: {_names(paths)}.")
     return notes
 
 
@@ -89,158 +137,161 @@ def _names(paths: Sequence[Path]) -> str:
     return ", ".join(p.name for p in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _other_notes(groups: list[Group]) -> list[str]:
-    if len(groups) < 2:
-        return []
-    texts = [group.text for group in groups[1:]]
-    more = len(texts) - 6
-    listed = ", ".join(texts[:6]) + (f" and {more} more" if more > 0 else "")
-    return [f"Opened {groups[0].text}, slices x phases; left out: {listed}."]
+def _chosen(groups: Sequence[Group], opening: Opening, file: Path | None) -> tuple[Group, list[str]]:
+    """The stack that is opened: the reader's, that of the file pointed at, or the suggested one."""
+    if opening.stack:
+        wanted = [g for g, choice in zip(groups, _keys(groups), strict=True) if choice == opening.stack]
+        if wanted:
+            return wanted[0], []
+        return groups[0], ["The stack that was chosen before is not among the files; the suggested one is opened."]
+    if file is None:
+        return groups[0], []
+    own = next((g for g in groups if any(h.path == file for h in g.headers)), None)
+    if own is None:
+        return groups[0], [f"{file.name} is in none of the stacks; the suggested one of its folder is opened."]
+    if not own.is_cine and groups[0].is_cine:
+        return groups[0], [f"{file.name} is of {own.text}, no short-axis cine; the cine beside it is opened."]
+    return own, []
 
 
-def _read_group(folder: Path, group: Group, notes: list[str], progress: Progress) -> DicomStudy:
-    frames, unreadable = _read_frames(group.headers, progress)
-    if not frames:
-        raise LoadError(f"The images in {folder} cannot be decoded, for example {_names(unreadable)}.")
-    if unreadable:
-        notes.append(f"Files whose image is damaged were left out: {_names(unreadable)}.")
-    if group.replaced:
-        notes.append(f"{group.replaced} slices were acquired more than once; the later ones are used.")
-    slices = [[h for h in files if h.path in frames] for files in group.slices]
-    slices = _order(_base_first([files for files in slices if files]), notes)
-    slices, times = _same_phases(slices, notes)
-    stack = _stack(slices, times, frames)
-    if stack.slices < 2 or stack.phases < 2:
-        notes.append(f"This is no cine stack: {stack.slices} slices, {stack.phases} phases.")
-    name = name_of(folder)
-    study = Study(
-        name=name,
-        source=folder,
-        stacks=(stack,),
-        patient_key=patient_key_of(slices[0][0].patient_id or name),
-        warnings=tuple(notes),
-        format_name="DICOM",
-    )
-    files = {h.path: FrameIndex(p, s) for s, row in enumerate(slices) for p, h in enumerate(row)}
-    return DicomStudy(study, files)
+def _keys(groups: Sequence[Group]) -> list[str]:
+    """Keys of stacks, told apart by their order where files do not tell them apart."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for group in groups:
+        keys.append(f"{group.key}-{seen[group.key]}" if seen[group.key] else group.key)
+        seen[group.key] += 1
+    return keys
 
 
-def _read_frames(headers: list[Header], progress: Progress) -> tuple[dict[Path, NDArray[Any]], list[Path]]:
-    """Pixels by file, of one dtype, and the files that cannot be decoded."""
-    raw: dict[Path, tuple[NDArray[Any], float, float]] = {}
-    unreadable = []
-    for number, header in enumerate(headers):
-        if number % 8 == 0:
-            progress(number / len(headers), "Reading images")
-        try:
-            raw[header.path] = read_pixels(header.path)
-        except READ_ERRORS:
-            unreadable.append(header.path)
-    plain = all(slope == 1 and intercept == 0 for _, slope, intercept in raw.values())
-    if plain:
-        return {path: pixels for path, (pixels, _, _) in raw.items()}, unreadable
-    scaled = {path: v * np.float32(slope) + np.float32(intercept) for path, (v, slope, intercept) in raw.items()}
-    return scaled, unreadable
+def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[PlannedView], *, decided: bool) -> list[str]:
+    """What was left out that could have been meant; localizers and the like are not, beside a cine."""
+    shown = {v.acquisition.first.key for v in views}
+    others = [g for g in groups if g is not opened and g.slices[0].acquisitions[0].first.key not in shown]
+    if opened.is_cine:
+        others = [g for g in others if g.phases > 1 and not g.is_dynamic and could_be_cine(g.first)]
+    notes = []
+    patients = len({g.patient for g in groups})
+    if patients > 1:
+        notes.append(f"The files are of {patients} patients, as far as they tell; one of them is opened.")
+    if others and not decided:
+        texts = [group.text for group in others]
+        more = len(texts) - _MOST_LEFT_OUT
+        listed = ", ".join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
+        notes.append(f"Opened {opened.text}, slices x phases; left out: {listed}.")
+    return notes
 
 
-def _base_first(slices: list[list[Header]]) -> list[list[Header]]:
-    """Slices that ascend along the normal, turned so that the first is the most basal."""
-    step = np.asarray(slices[-1][0].position) - np.asarray(slices[0][0].position)
-    return slices if points_to_apex(step) else slices[::-1]
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A stack that was chosen among others, on its way to a study."""
+
+    gathered: Gathered
+    source: Path
+    groups: Sequence[Group]
+    group: Group
+    views: Sequence[PlannedView]
+    opening: Opening
+
+    def read(self, notes: list[str], progress: Progress, preview: Preview | None) -> DicomStudy:
+        """Decode the stack and the views."""
+        acquisitions = [self._acquisition(s) for s in self.group.slices]
+        planned = plan_stack(acquisitions, self.group.reference.normal)
+        frames = sum(len(row) for row in planned.phases.frames)
+        beside = sum(len(v.acquisition.headers) for v in self.views)
+        share = frames / max(1, frames + beside)
+        views: list[LongAxisView] = []
+        view_notes: list[str] = []
+        asked: list[bool] = []
+
+        def read_the_views() -> Sequence[LongAxisView]:
+            if not asked:
+                asked.append(True)
+                found, told = read_views(self.views, part(progress, share, 1.0))
+                views.extend(found)
+                view_notes.extend(told)
+            return views
+
+        read = read_stack(planned, read_the_views, part(progress, 0.0, share), preview, self.gathered.source_of)
+        read_the_views()
+        notes = [*notes, *self._repeat_notes(read), *read.notes, *view_notes]
+        stack = read.stack
+        if stack.slices < 2 or stack.phases < 2:
+            notes.append(f"This is no cine stack: {stack.slices} slices, {stack.phases} phases.")
+        name = name_of(self.source)
+        study = Study(
+            name=name,
+            source=self.source,
+            stacks=(stack,),
+            patient_key=patient_in(read.frames[0][0]) or patient_key_of(name),
+            warnings=tuple(dict.fromkeys(notes)),
+            format_name="DICOM",
+            long_axis=tuple(views),
+            choices=self._choices(),
+            repeats=tuple(self._repeats(read)),
+        )
+        files: dict[Path, FrameIndex] = {}
+        for s, row in enumerate(read.frames):
+            for p, h in enumerate(row):
+                files.setdefault(h.path, FrameIndex(p, s))
+        return DicomStudy(study, files)
+
+    def _acquisition(self, of_slice: GroupSlice) -> Acquisition:
+        """The acquisition of a slice that the reader chose, or the suggested one."""
+        wanted = self.opening.repeats.get(of_slice.key)
+        return next((a for a in of_slice.acquisitions if a.key == wanted), of_slice.suggested)
+
+    def _slices_of(self, read: ReadStack) -> list[tuple[int, GroupSlice]]:
+        """Slices that were acquired more than once, by their index in the stack."""
+        place = {id(a): index for index, a in enumerate(read.acquisitions)}
+        found = [(place.get(id(self._acquisition(s)), -1), s) for s in self.group.slices if len(s.acquisitions) > 1]
+        return sorted(((index, s) for index, s in found if index >= 0), key=lambda pair: pair[0])
+
+    def _repeat_notes(self, read: ReadStack) -> list[str]:
+        undecided = [str(i + 1) for i, s in self._slices_of(read) if s.key not in self.opening.repeats]
+        if not undecided:
+            return []
+        return [f"Slices {', '.join(undecided)} were acquired more than once; the later images are used."]
+
+    def _repeats(self, read: ReadStack) -> list[RepeatedSlice]:
+        repeats = []
+        for index, of_slice in self._slices_of(read):
+            used = self._acquisition(of_slice)
+            texts = (StackChoice(a.key, _told(a, len(a.headers)), a is used) for a in of_slice.acquisitions)
+            repeats.append(RepeatedSlice(index, of_slice.key, tuple(texts)))
+        return repeats
+
+    def _choices(self) -> tuple[StackChoice, ...]:
+        """Stacks with several slices and phases, and the opened one; all, where none is a cine."""
+        listed = [
+            (key, g) for key, g in zip(_keys(self.groups), self.groups, strict=True) if g is self.group or _is_stack(g)
+        ]
+        if not any(g.is_cine for _, g in listed):
+            listed = list(zip(_keys(self.groups), self.groups, strict=True))
+        if len(listed) < 2:
+            return ()
+        patients = list(dict.fromkeys(g.patient for g in self.groups))
+        choices = []
+        for key, group in listed:
+            text = f"{group.name}, {len(group.slices)} x {group.phases}{_told_of(group.first)}"
+            if len(patients) > 1:
+                path = group.first.path
+                number = f"{patients.index(group.patient) + 1} of {len(patients)}"
+                text += f", patient {number}, such as {path.parent.name}/{path.name}"
+            choices.append(StackChoice(key, text, group is self.group))
+        return tuple(choices)
 
 
-def _order(slices: list[list[Header]], notes: list[str]) -> list[list[Header]]:
-    """Files of each slice in time order; of a slice that was acquired again within its series, the later files."""
-    typical = Counter(len(files) for files in slices).most_common(1)[0][0]
-    ordered, repeated = [], []
-    for index, files in enumerate(slices):
-        if typical > 1 and len(files) > typical and len(files) % typical == 0:
-            later = sorted(files, key=lambda h: (h.acquired_at or 0.0, h.series_number, h.instance_number))[-typical:]
-            ordered.append(_in_time(later))
-            repeated.append(str(index + 1))
-        else:
-            ordered.append(_in_time(files))
-    if repeated:
-        notes.append(f"Slices {', '.join(repeated)} were acquired more than once; the later images are used.")
-    return ordered
+def _is_stack(group: Group) -> bool:
+    return len(group.slices) >= 2 and group.phases >= 2
 
 
-def _in_time(files: list[Header]) -> list[Header]:
-    """Sort by the first of TriggerTime, TemporalPositionIdentifier, AcquisitionTime that tells all files apart.
-
-    InstanceNumber is what remains.
-    """
-    for attribute in ("trigger_ms", "temporal_position", "acquired_at"):
-        values = [getattr(h, attribute) for h in files]
-        if None not in values and len(set(values)) == len(values):
-            return sorted(files, key=lambda h: float(getattr(h, attribute)))
-    return sorted(files, key=lambda h: (h.series_number, h.instance_number))
+def _told(acquisition: Acquisition, phases: int) -> str:
+    return f"series {acquisition.first.series_number}, {phases} phases{_told_of(acquisition.first)}"
 
 
-def _same_phases(slices: list[list[Header]], notes: list[str]) -> tuple[list[list[Header]], tuple[float, ...] | None]:
-    """Bring all slices to one number of phases, by leaving files out evenly.
-
-    A slice with less than half of the usual number is left out itself.
-    """
-    counts = [len(files) for files in slices]
-    typical = Counter(counts).most_common(1)[0][0]
-    if dropped := [str(i + 1) for i, n in enumerate(counts) if 2 * n < typical]:
-        notes.append(f"Slices {', '.join(dropped)} have too few phases and were left out.")
-    kept = [files for files in slices if 2 * len(files) >= typical]
-    phases = min(len(files) for files in kept)
-    if len({len(files) for files in kept}) > 1:
-        odd = [f"{i + 1} ({n})" for i, n in enumerate(counts) if n != typical and 2 * n >= typical]
-        notes.append(f"Slices have different numbers of phases ({typical}; slice {', '.join(odd)}); {phases} are used.")
-    even = [[files[i] for i in np.linspace(0, len(files) - 1, phases).round().astype(int)] for files in kept]
-    triggers = [[h.trigger_ms for h in files] for files in even]
-    if any(t is None for row in triggers for t in row):
-        return even, None
-    times = np.median(np.asarray(triggers, dtype=np.float64), axis=0)
-    if phases > 1 and not (np.diff(times) > 0).all():
-        return even, None
-    return even, tuple(float(t) for t in times)
-
-
-def _stack(slices: list[list[Header]], times: tuple[float, ...] | None, frames: dict[Path, NDArray[Any]]) -> Stack:
-    first = slices[0][0]
-    shape = (len(slices[0]), len(slices), first.rows, first.cols)
-    pixels = np.empty(shape, np.result_type(*{frames[h.path].dtype for row in slices for h in row}))
-    for s, row in enumerate(slices):
-        for p, header in enumerate(row):
-            pixels[p, s] = frames[header.path]
-    o = first.orientation
-    geometry = Geometry(
-        rows=first.rows,
-        cols=first.cols,
-        pixel_spacing_mm=first.spacing,
-        row_direction=(o[0], o[1], o[2]),
-        col_direction=(o[3], o[4], o[5]),
-        positions_mm=tuple(row[0].position for row in slices),
-        single_slice_spacing_mm=first.slice_spacing_mm,
-    )
-    return Stack(
-        pixels,
-        geometry,
-        phase_times_ms=times,
-        source_slices=_source_slices(slices),
-        heart_rate_bpm=_heart_rate(slices, times),
-        description=first.description,
-    )
-
-
-def _source_slices(slices: list[list[Header]]) -> tuple[int, ...]:
-    """The input's own order: along the normal, from the end that was numbered first."""
-    numbers = [(row[0].series_number, min(h.instance_number for h in row)) for row in slices]
-    count = len(slices)
-    return tuple(range(count)) if numbers[0] <= numbers[-1] else tuple(reversed(range(count)))
-
-
-def _heart_rate(slices: list[list[Header]], times: tuple[float, ...] | None) -> float | None:
-    """Median of the headers', or from the phase times where these cover a whole cycle."""
-    rates = [h.heart_rate_bpm for row in slices for h in row if h.heart_rate_bpm is not None]
-    if rates:
-        return float(np.median(rates))
-    if times is None or len(times) < 10:
-        return None
-    rate = 60000.0 / ((times[-1] - times[0]) * len(times) / (len(times) - 1))
-    return float(rate) if 30 <= rate <= 200 else None
+def _told_of(header: Header) -> str:
+    """Time of day and matrix of a frame."""
+    at = header.acquired_at
+    time = "" if at is None else f", {int(at // 3600) % 24:02d}:{int(at // 60) % 60:02d}:{int(at % 60):02d}"
+    return f"{time}, {header.rows} x {header.cols}"

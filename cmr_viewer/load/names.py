@@ -3,7 +3,12 @@
 import hashlib
 from pathlib import Path
 
-_EXTENSIONS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".dcm", ".ima")
+NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
+META_ENDINGS = (".mha", ".mhd")
+NRRD_ENDINGS = (".nrrd", ".nhdr")
+ITK_ENDINGS = (*META_ENDINGS, *NRRD_ENDINGS)
+
+_EXTENSIONS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".dcm", ".ima", ".zip")
 
 
 def name_of(path: Path) -> str:

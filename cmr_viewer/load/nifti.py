@@ -5,35 +5,39 @@ slices so that the first is the most basal, rows so that a frame is not mirrored
 in the patient. Nothing is ever resampled.
 """
 
-import zlib
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
-from cmr_viewer.load.base_end import is_oblique, points_to_apex, starts_at_base
+from cmr_viewer.load.base_end import BASE_END_GUESSED, is_oblique, points_to_apex, starts_at_base
 from cmr_viewer.load.names import name_of, patient_key_of
+from cmr_viewer.load.nifti_header import READ_ERRORS, affine_of, open_checked, quiet, usable_matrix
+from cmr_viewer.load.nifti_writing import write_image
 from cmr_viewer.progress import Progress, silent
-
-BASE_END_GUESSED = "Base end found from the images; check it."
-"""Warning of a study whose files do not tell which end of the stack is the base."""
 
 SPACING_UNKNOWN = (
     "The file gives a voxel size of exactly 1 x 1 x 1 mm, which is a default and not a measurement: "
     "no ml, g or mm are given."
 )
+SPACING_MISSING = "The file gives no size to its voxels, so no ml, g or mm are given. Correct the spacing."
+LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
+"""Description in the header of label files that this program writes, by which it knows them again."""
+
+IMAGES_WRITTEN = "CMR Viewer images; research software, not a medical device"
+"""Description in the header of image files that this program writes."""
+
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
+_LARGEST_CODE = 1e6
 _SHORTEST_STEP_MS, _LONGEST_STEP_MS = 5.0, 250.0
-_READ_ERRORS = (OSError, EOFError, zlib.error, ValueError, ImageFileError, HeaderDataError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +49,25 @@ class Volume:
         affine: (4, 4) voxel-to-world matrix, RAS, mm.
         warnings: What a reader should know.
         phase_step_ms: Time from phase to phase, or None where the file does not tell.
+        spacing_known: False where the file gives no size to its voxels; the affine then has some.
+        placed: False where the file does not say how it lies in the patient; the affine then says it somehow.
+        description: What the file says of itself, empty where it says nothing.
     """
 
     voxels: NDArray[Any]
     affine: NDArray[np.float64]
     warnings: tuple[str, ...] = ()
     phase_step_ms: float | None = None
+    spacing_known: bool = True
+    placed: bool = True
+    description: str = ""
 
 
 def read_nifti(path: Path, progress: Progress = silent) -> Study:
     """Open a 3D (one phase) or 4D (phases on the fourth axis) NIfTI file.
 
     Args:
-        path: A `.nii` or `.nii.gz` file.
+        path: A `.nii` file or one of a pair `.hdr` and `.img`, gzipped or not.
         progress: Told how far the work is.
 
     Returns:
@@ -80,16 +90,41 @@ def read_volume(path: Path) -> Volume:
         LoadError: The file cannot be read, or holds no 3D or 4D image of real numbers.
     """
     try:
-        image: Any = nibabel.load(path)
-        voxels = np.asanyarray(image.dataobj)
-    except _READ_ERRORS as error:
+        with quiet():
+            image, sized = open_checked(path)
+            affine, notes = affine_of(image)
+            voxels = np.asanyarray(image.dataobj)
+            step, description = _phase_step_ms(image.header), _description(image.header)
+    except READ_ERRORS as error:
         raise LoadError(f"{path.name} cannot be read as NIfTI ({error}). Check that the file is whole.") from error
-    affine = np.asarray(image.affine, dtype=np.float64)
-    return replace(checked_volume(voxels, affine, path), phase_step_ms=_phase_step_ms(image.header))
+    if affine is None:
+        affine, sized = np.diag([-1.0, -1.0, 1.0, 1.0]), False
+    volume = checked_volume(voxels, affine, path)
+    return replace(
+        volume,
+        warnings=(*notes, *volume.warnings),
+        phase_step_ms=step,
+        spacing_known=sized,
+        placed=_is_placed(image.header),
+        description=description,
+    )
+
+
+def _is_placed(header: Any) -> bool:
+    return hasattr(header, "get_sform") and (int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0)
+
+
+def _description(header: Any) -> str:
+    try:
+        return bytes(header["descrip"].item()).split(b"\0")[0].decode("latin-1")
+    except (KeyError, ValueError, TypeError):
+        return ""
 
 
 def _phase_step_ms(header: Any) -> float | None:
     """The fourth voxel size where it has a unit of time and is that of a cine; many files hold 1 s there."""
+    if not hasattr(header, "get_xyzt_units"):
+        return None
     zooms, factor = header.get_zooms(), {"sec": 1000.0, "msec": 1.0}.get(header.get_xyzt_units()[1])
     if len(zooms) != 4 or factor is None:
         return None
@@ -101,7 +136,7 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
     """Give voxels four axes, the machine's byte order and finite values.
 
     Args:
-        voxels: (i, j, k) or (i, j, k, t); a 2D image counts as one slice.
+        voxels: (i, j, k) or (i, j, k, t), further axes of length 1 allowed; a 2D image counts as one slice.
         affine: (4, 4) voxel-to-world matrix, RAS, mm.
         path: For messages.
 
@@ -111,12 +146,17 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
     shape = voxels.shape
     if voxels.dtype.kind not in "iuf":
         raise LoadError(f"{path.name} holds no grey values but {voxels.dtype}; open the magnitude image instead.")
+    while len(shape) > 4 and shape[-1] == 1:
+        shape = shape[:-1]
+    voxels = voxels.reshape(shape)
     if not 2 <= voxels.ndim <= 4 or 0 in shape:
         text = " x ".join(map(str, shape))
         raise LoadError(f"{path.name} has {voxels.ndim} axes ({text}); an image of 3 or 4 axes (cine) is needed.")
     voxels = np.array(voxels.reshape(shape + (1,) * (4 - voxels.ndim)), order="K")
-    if voxels.dtype == np.float64:
-        voxels = voxels.astype(np.float32)
+    if voxels.dtype.kind == "f" and voxels.dtype.itemsize > 4:
+        # What is too large for single precision becomes infinite and is told as no number below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            voxels = voxels.astype(np.float32)
     elif not voxels.dtype.isnative:
         voxels = voxels.astype(voxels.dtype.newbyteorder("="))
     warnings: tuple[str, ...] = ()
@@ -141,13 +181,14 @@ def study_of_volume(volume: Volume, path: Path, *, format_name: str, judged_by: 
     """
     try:
         geometry = _geometry_in_file_order(volume.affine, volume.voxels.shape)
+        geometry = replace(geometry, spacing_known=geometry.spacing_known and volume.spacing_known)
         normal = geometry.normal
     except GeometryError as error:
         raise LoadError(f"{path.name} has no usable affine: {error}") from error
     pixels = frames_of_voxels(volume.voxels, volume.affine)
     warnings = list(volume.warnings)
     if not geometry.spacing_known:
-        warnings.append(SPACING_UNKNOWN)
+        warnings.append(SPACING_UNKNOWN if volume.spacing_known else SPACING_MISSING)
     order = list(range(geometry.slices))
     if geometry.slices > 1:
         trusted = geometry.spacing_known and is_oblique(normal)
@@ -268,13 +309,25 @@ def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
     codes = frames_of_voxels(volume.voxels, affine)
     if codes.shape[1:] != study.stack.pixels.shape[1:]:
         raise LabelMapError(f"{path.name} has another grid than {study.name}; label maps must fit the image.")
-    whole = np.rint(codes).astype(np.int64)
-    if codes.dtype.kind == "f" and not np.array_equal(whole, codes):
-        raise LabelMapError(f"{path.name} holds values between label codes; it was resampled. Open the original.")
+    whole = whole_codes(codes, path)
     return np.asarray(whole[:, list(study.stack.source_slices)])
 
 
-def write_nifti_labels(path: Path, labels: LabelMap, study: Study) -> None:
+def whole_codes(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
+    """Label codes as whole numbers.
+
+    Raises:
+        LabelMapError: There are values between codes, or so large that they are none.
+    """
+    if values.dtype.kind == "f":
+        if values.size and not np.array_equal(np.rint(values), values):
+            raise LabelMapError(f"{path.name} holds values between label codes; it was resampled. Open the original.")
+        if values.size and np.abs(values).max() > _LARGEST_CODE:
+            raise LabelMapError(f"{path.name} holds values that are no label codes. Open the label map itself.")
+    return np.asarray(values, dtype=np.int64)
+
+
+def write_nifti_labels(path: Path, labels: LabelMap, study: Study, progress: Progress = silent) -> None:
     """Write label maps as uint8 on the input's own grid.
 
     A 3D file gives a 3D file of the same shape, affine and qform/sform codes; a 4D file a 4D one. A study of DICOM
@@ -284,15 +337,36 @@ def write_nifti_labels(path: Path, labels: LabelMap, study: Study) -> None:
         path: The file to write, `.nii.gz` or `.nii`.
         labels: (phase, slice, row, col) of the study's stack, in its order.
         study: Where they belong.
+        progress: Told how far the work is.
 
     Raises:
         LabelMapError: Wrong codes or shape.
         OSError: The file cannot be written.
+        Cancelled: `progress` asked to stop; the file is not whole then.
     """
+    _write_frames(path, as_label_map(labels, study.stack.pixels.shape), study, LABELS_WRITTEN, progress)
+
+
+def write_nifti_images(path: Path, study: Study, progress: Progress = silent) -> None:
+    """Write the frames of a study's first stack, values and type as they are, on the grid of `write_nifti_labels`.
+
+    Args:
+        path: The file to write, `.nii.gz` or `.nii`.
+        study: The study.
+        progress: Told how far the work is.
+
+    Raises:
+        OSError: The file cannot be written.
+        Cancelled: `progress` asked to stop; the file is not whole then.
+    """
+    _write_frames(path, study.stack.pixels, study, IMAGES_WRITTEN, progress)
+
+
+def _write_frames(path: Path, frames: NDArray[Any], study: Study, description: str, progress: Progress) -> None:
+    """Write (phase, slice, row, col) of a study's stack on the input's own grid."""
     stack = study.stack
-    checked = as_label_map(labels, stack.pixels.shape)
-    in_source_order = np.empty_like(checked)
-    in_source_order[:, list(stack.source_slices)] = checked
+    in_source_order = np.empty_like(frames)
+    in_source_order[:, list(stack.source_slices)] = frames
     if study.source_affine is None:
         affine, voxels = affine_of_stack(stack), in_source_order.transpose(3, 2, 1, 0)
     else:
@@ -300,14 +374,26 @@ def write_nifti_labels(path: Path, labels: LabelMap, study: Study) -> None:
     header = _source_header(study)
     if header is not None and len(header.get_data_shape()) < 4:
         voxels = voxels.reshape(header.get_data_shape())
-    image: Any = nibabel.Nifti1Image(np.ascontiguousarray(voxels), affine)  # type: ignore[no-untyped-call]
+    voxels = np.ascontiguousarray(voxels)
+    image: Any = nibabel.Nifti1Image(voxels, affine, dtype=voxels.dtype)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm", "msec")
     if header is not None:
-        image.header.set_xyzt_units(*header.get_xyzt_units())
-        image.set_qform(header.get_qform(), int(header["qform_code"]))
-        image.set_sform(header.get_sform(), int(header["sform_code"]))
+        _copy_orientation(header, image)
         image.header["pixdim"][1 : 1 + voxels.ndim] = header["pixdim"][1 : 1 + voxels.ndim]
-    nibabel.save(image, path)
+    elif stack.phase_times_ms is not None and stack.phases > 1:
+        image.header["pixdim"][4] = float(np.median(np.diff(stack.phase_times_ms)))
+    image.header["descrip"] = description.encode("ascii")
+    write_image(path, image, progress)
+
+
+def _copy_orientation(header: Any, image: Any) -> None:
+    """Units, qform and sform with their codes; one that is damaged in the source is left out."""
+    with quiet(), contextlib.suppress(*READ_ERRORS):
+        image.header.set_xyzt_units(*header.get_xyzt_units())
+    for form in ("qform", "sform"):
+        with quiet(), contextlib.suppress(*READ_ERRORS):
+            matrix = usable_matrix(getattr(header, f"get_{form}"))
+            getattr(image, f"set_{form}")(matrix, 0 if matrix is None else int(header[f"{form}_code"]))
 
 
 def _source_header(study: Study) -> Any | None:
@@ -315,10 +401,11 @@ def _source_header(study: Study) -> Any | None:
     if study.format_name != "NIfTI" or not study.source.is_file():
         return None
     try:
-        header: Any = nibabel.load(study.source).header
-    except _READ_ERRORS:
+        with quiet():
+            header: Any = open_checked(study.source)[0].header
+    except (LoadError, *READ_ERRORS):
         return None
-    return header
+    return header if hasattr(header, "get_sform") else None
 
 
 def affine_of_stack(stack: Stack) -> NDArray[np.float64]:

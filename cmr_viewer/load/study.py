@@ -1,23 +1,30 @@
 """Open whatever the reader pointed at: a folder or a file becomes a study."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cmr_viewer.domain.study import Stack, Study
-from cmr_viewer.errors import NotAStudyError
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.errors import LabelMapError, LoadError, NotAStudyError
 from cmr_viewer.load.contours import find_contours, read_sunnybrook_contours, with_contours
-from cmr_viewer.load.dicom import read_dicom_files
-from cmr_viewer.load.dicom_headers import looks_like_dicom
-from cmr_viewer.load.itk import read_itk
-from cmr_viewer.load.layouts import read_marked_file, read_patient, recognise_file, recognise_patient
-from cmr_viewer.load.names import name_of
-from cmr_viewer.load.nifti import read_nifti
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.load.dicom import read_gathered
+from cmr_viewer.load.dicom_scan import looks_like_dicom
+from cmr_viewer.load.dicom_stack import reversed_stack
+from cmr_viewer.load.gather import Gathered, gather
+from cmr_viewer.load.layout_names import recognise_file, recognise_patient
+from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS, name_of
+from cmr_viewer.progress import Progress, part, silent
 
-NIFTI_ENDINGS = (".nii", ".nii.gz")
-ITK_ENDINGS = (".mha", ".mhd", ".nrrd", ".nhdr")
+Preview = Callable[[NDArray[Any]], None]
+"""Given a first frame (row, col) of the stack that is being opened."""
+
+_IMAGE_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
+_DIRECTORY = "dicomdir"
 
 
 def study_name(path: Path) -> str:
@@ -25,12 +32,23 @@ def study_name(path: Path) -> str:
     return name_of(path)
 
 
-def open_study(path: Path, progress: Progress = silent) -> Study:
-    """Open a DICOM folder, an ACDC or M&Ms patient folder, or an image file.
+def open_study(
+    path: Path,
+    progress: Progress = silent,
+    opening: Opening = AS_FOUND,
+    preview: Preview | None = None,
+    index: Path | None = None,
+) -> Study:
+    """Open a folder of DICOM files, an ACDC or M&Ms patient folder, an archive or an image file.
 
     Args:
-        path: A folder, or a `.nii`, `.nii.gz`, `.mha`, `.mhd`, `.nrrd` or DICOM file.
+        path: A folder, a `.zip`, a DICOMDIR, a DICOM file, or an image file of NIfTI, MetaImage or NRRD. A DICOM file
+            stands for its stack in its folder.
         progress: Told how far the work is.
+        opening: What the reader decided about how this study is opened.
+        preview: Called once, as soon as a first frame is decoded, from the thread that calls this.
+        index: Folder where the headers of DICOM files are remembered, so that a folder seen before opens at once; None
+            remembers nothing.
 
     Returns:
         The study, its short-axis cine stack first, slices base to apex.
@@ -42,52 +60,136 @@ def open_study(path: Path, progress: Progress = silent) -> Study:
     """
     if not path.exists():
         raise NotAStudyError(f"{path} does not exist. Check the path.")
-    if path.is_dir():
-        return _open_folder(path, progress)
+    study = _opened(path, progress, opening, preview, index)
+    if opening.spacing_mm is not None:
+        from cmr_viewer.load.spacing import with_spacing  # noqa: PLC0415 - with the readers of images, rarely needed
+
+        study = with_spacing(study, opening.spacing_mm)
+    return reversed_slices(study) if opening.base_reversed else study
+
+
+def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview | None, index: Path | None) -> Study:
     name = path.name.lower()
-    if name.endswith(NIFTI_ENDINGS):
-        marked = recognise_file(path)
-        return read_nifti(path, progress) if marked is None else read_marked_file(marked, progress)
-    if name.endswith(ITK_ENDINGS):
-        return read_itk(path, progress)
+    if path.is_dir() or name.endswith(".zip") or name == _DIRECTORY:
+        # A DICOMDIR stands for the folder that it lies in.
+        source = path.resolve().parent if name == _DIRECTORY and path.is_file() else path
+        with gather(path, part(progress, 0.0, 0.1)) as gathered:
+            return _Folder(gathered, source, opening, preview, index).open(part(progress, 0.1, 1.0))
+    if name.endswith(_IMAGE_ENDINGS):
+        return _previewed(_open_image(path, progress), preview)
     if looks_like_dicom(path):
-        # One classic file is one frame: its stack is the folder that it lies in.
-        return _open_folder(path.resolve().parent, progress)
+        file = path.resolve()
+        with gather(file.parent, part(progress, 0.0, 0.1)) as gathered:
+            return _Folder(gathered, file.parent, opening, preview, index, file).open_dicom(part(progress, 0.1, 1.0))
     raise NotAStudyError(
         f"{path.name} is no DICOM, NIfTI, MHA or NRRD file. Open an image file or a folder of DICOM files."
     )
 
 
-def _open_folder(folder: Path, progress: Progress) -> Study:
-    if files := recognise_patient(folder):
-        return read_patient(folder, files, progress)
-    images = [p for p in sorted(folder.iterdir()) if p.name.lower().endswith((*NIFTI_ENDINGS, *ITK_ENDINGS))]
-    try:
-        opened = read_dicom_files(folder, progress)
-    except NotAStudyError:
-        if images:
-            raise NotAStudyError(
-                f"{folder} holds no DICOM images but {images[0].name}: open that file itself, not its folder."
-            ) from None
-        raise
-    contours = find_contours(folder)
-    if contours is None:
-        return opened.study
-    return with_contours(opened.study, read_sunnybrook_contours(contours, opened.study, opened.files))
+def _open_image(path: Path, progress: Progress) -> Study:
+    # The readers' libraries take longer to import than a DICOM study to open.
+    from cmr_viewer.load.itk import read_itk  # noqa: PLC0415
+    from cmr_viewer.load.layouts import read_marked_file  # noqa: PLC0415
+    from cmr_viewer.load.nifti import read_nifti  # noqa: PLC0415
+
+    if path.name.lower().endswith(ITK_ENDINGS):
+        return read_itk(path, progress)
+    marked = recognise_file(path)
+    return read_nifti(path, progress) if marked is None else read_marked_file(marked, progress)
+
+
+def _previewed(study: Study, preview: Preview | None) -> Study:
+    if preview is not None:
+        preview(study.stack.frame(FrameIndex(0, study.stack.slices // 2)))
+    return study
+
+
+class _Folder:
+    """Files that were gathered, which become one study.
+
+    Args:
+        gathered: The files.
+        source: What the reader pointed at.
+        opening: What the reader decided.
+        preview: Given a first frame.
+        index: Where headers are remembered, or None.
+        file: The file whose stack is wanted, or None.
+    """
+
+    def __init__(
+        self,
+        gathered: Gathered,
+        source: Path,
+        opening: Opening,
+        preview: Preview | None,
+        index: Path | None,
+        file: Path | None = None,
+    ) -> None:
+        self._gathered, self._source, self._file = gathered, source, file
+        self._opening, self._preview, self._index = opening, preview, index
+        self._images = [p for p in gathered.files if p.name.lower().endswith(_IMAGE_ENDINGS)]
+
+    def open(self, progress: Progress) -> Study:
+        """The patient's folder of a known set, or the DICOM study, or the only image file there is."""
+        folder = self._patient_folder()
+        if folder is not None:
+            from cmr_viewer.load.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
+
+            return self._as_source(_previewed(read_patient(folder, recognise_patient(folder), progress), self._preview))
+        try:
+            return self.open_dicom(progress)
+        except NotAStudyError:
+            own = [p for p in self._images if self._gathered.archive is not None or p.parent == self._gathered.root]
+            if len(own) == 1 and self._gathered.archive is not None:
+                return self._as_source(_previewed(_open_image(own[0], progress), self._preview))
+            if own:
+                raise NotAStudyError(
+                    f"{self._source} holds no DICOM images but {own[0].name}: open that file itself, not its folder."
+                ) from None
+            raise
+
+    def open_dicom(self, progress: Progress) -> Study:
+        """The DICOM study, with the contours that lie beside it."""
+        opened = read_gathered(
+            self._gathered, self._source, progress, self._opening, self._preview, self._file, self._index
+        )
+        study = opened.study
+        if self._images and self._file is None:
+            names = f"{self._images[0].name}" + (f" and {len(self._images) - 1} more" if len(self._images) > 1 else "")
+            note = f"Beside the DICOM images there are image files ({names}); they were not opened."
+            study = replace(study, warnings=(*study.warnings, note))
+        contours = find_contours(self._gathered.root)
+        if contours is None:
+            return study
+        try:
+            return with_contours(study, read_sunnybrook_contours(contours, study, opened.files))
+        except (LoadError, LabelMapError) as error:
+            return replace(study, warnings=(*study.warnings, f"The contours beside the images were left out: {error}"))
+
+    def _patient_folder(self) -> Path | None:
+        """The only folder that holds a patient in the layout of a known set."""
+        if recognise_patient(self._gathered.root):
+            return self._gathered.root
+        if self._gathered.archive is None:
+            return None
+        folders = [f for f in dict.fromkeys(p.parent for p in self._images) if recognise_patient(f)]
+        return folders[0] if len(folders) == 1 else None
+
+    def _as_source(self, study: Study) -> Study:
+        """The study under what the reader pointed at, where its files were unpacked from an archive."""
+        if self._gathered.archive is None:
+            return study
+        return replace(study, source=self._source, name=name_of(self._source))
 
 
 def reversed_slices(study: Study) -> Study:
     """The study with the slice order of its first stack turned round; pixels are a reversed view, not a copy."""
-    stack, g = study.stack, study.stack.geometry
-    turned = Stack(
-        pixels=stack.pixels[:, ::-1],
-        geometry=replace(g, positions_mm=g.positions_mm[::-1]),
-        phase_times_ms=stack.phase_times_ms,
-        source_slices=stack.source_slices[::-1],
-        ed_phase=stack.ed_phase,
-        es_phase=stack.es_phase,
-        heart_rate_bpm=stack.heart_rate_bpm,
-        description=stack.description,
+    stack = study.stack
+    last = stack.slices - 1
+    turned = [repeat._replace(slice_index=last - repeat.slice_index) for repeat in reversed(study.repeats)]
+    return replace(
+        study,
+        stacks=(reversed_stack(stack), *study.stacks[1:]),
+        reference=None if study.reference is None else np.asarray(study.reference[:, ::-1]),
+        repeats=tuple(turned),
     )
-    reference = None if study.reference is None else np.asarray(study.reference[:, ::-1])
-    return replace(study, stacks=(turned, *study.stacks[1:]), reference=reference)

@@ -1,19 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.errors import LoadError
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.contours import (
-    fill_polygon,
+    contour_folder,
     find_contours,
     read_points,
     read_sunnybrook_contours,
+    read_sunnybrook_labels,
     with_contours,
 )
 from cmr_viewer.load.dicom import read_dicom_files
 from tests.phantom import sax_cine, write_dicom_folder
+from tests.phantom_contours import identified
 
 
 def write_contour(folder, number, kind, points):
@@ -33,44 +36,6 @@ def opened(tmp_path):
     phantom = sax_cine(phases=3, slices=4, rows=32, cols=32, pixel_spacing_mm=(5.0, 5.0))
     write_dicom_folder(tmp_path / "dicoms" / "P1", phantom.stack)
     return read_dicom_files(tmp_path / "dicoms" / "P1")
-
-
-def test_pixels_whose_centre_is_inside_are_filled():
-    inside = fill_polygon(np.array(square(0.5, 3.5)), (5, 6))
-    assert inside.sum() == 9
-    assert inside[1:4, 1:4].all()
-
-
-def test_of_centres_on_the_outline_the_left_and_upper_belong():
-    inside = fill_polygon(np.array(square(1.0, 3.0)), (5, 5))
-    assert np.argwhere(inside).tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
-
-
-def test_x_counts_columns_and_y_rows():
-    inside = fill_polygon(np.array([(0.5, 0.5), (4.5, 0.5), (4.5, 1.5), (0.5, 1.5)]), (6, 6))
-    assert np.argwhere(inside).tolist() == [[1, 1], [1, 2], [1, 3], [1, 4]]
-
-
-def test_what_is_outside_the_frame_is_cut_off():
-    assert fill_polygon(np.array(square(-5.0, 50.0)), (4, 4)).all()
-    assert not fill_polygon(np.array(square(10.0, 50.0)), (4, 4)).any()
-
-
-def test_a_concave_outline_is_not_filled_in_its_notch():
-    u_shape = [(0.5, 0.5), (6.5, 0.5), (6.5, 4.5), (4.5, 4.5), (4.5, 2.5), (2.5, 2.5), (2.5, 4.5), (0.5, 4.5)]
-    inside = fill_polygon(np.array(u_shape), (6, 8))
-    assert not inside[3:, 3:5].any()
-    assert inside.sum() == 6 * 2 + 2 * 2 * 2
-
-
-@settings(deadline=None)
-@given(st.floats(2, 14), st.floats(15, 25), st.floats(15, 25))
-def test_a_disc_has_the_area_of_a_disc_whichever_way_it_is_drawn(radius, x, y):
-    angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    points = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1)
-    inside = fill_polygon(points, (40, 40))
-    assert inside.sum() == pytest.approx(np.pi * radius**2, abs=2 * np.pi * radius)
-    assert (inside != fill_polygon(points[::-1], (40, 40))).sum() <= 4
 
 
 def test_coordinates_count_from_one(opened, tmp_path):
@@ -106,10 +71,60 @@ def test_contours_are_found_beside_the_images_or_inside_their_folder(opened, tmp
     assert find_contours(images) == images / "contours"
 
 
-def test_a_contour_of_no_image_is_named(opened, tmp_path):
+def test_contours_of_no_image_are_refused_if_they_are_all_and_told_if_they_are_some(opened, tmp_path):
     write_contour(tmp_path / "c", 99, "i", square(4, 8))
-    with pytest.raises(LoadError, match=r"IM-0001-0099-icontour-manual.txt belongs to image 99"):
+    with pytest.raises(LabelMapError, match=r"IM-0001-0099-icontour-manual.txt belongs to image 99"):
         read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
+    write_contour(tmp_path / "c", 1, "i", square(4, 8))
+    contours = read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
+    assert contours.warnings == (
+        "1 of 2 contours belong to images that are not in this stack, as IM-0001-0099-icontour-manual.txt.",
+    )
+    assert with_contours(opened.study, contours).warnings == (*opened.study.warnings, *contours.warnings)
+
+
+def test_a_damaged_contour_is_left_out_and_told(opened, tmp_path):
+    write_contour(tmp_path / "c", 1, "i", square(4, 8))
+    write_contour(tmp_path / "c", 2, "i", [(1, 1)])
+    contours = read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
+    assert contours.frames == {FrameIndex(0, 0): {Label.LVBP}}
+    assert "1 of 2 contours were left out" in contours.warnings[0]
+    (tmp_path / "c" / "i-contours" / "IM-0001-0001-icontour-manual.txt").unlink()
+    with pytest.raises(LoadError, match=r"IM-0001-0002"):
+        read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
+
+
+def test_papillary_muscles_count_as_blood(opened, tmp_path):
+    write_contour(tmp_path / "c", 1, "i", square(4.5, 8.5))
+    for kind in ("p1", "p2", "p1-"):
+        (tmp_path / "c" / f"IM-0001-0001-{kind}contour-manual.txt").write_text("6 6\n7 6\n7 7\n")
+    contours = read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
+    assert np.bincount(contours.labels[0, 0].ravel()).tolist() == [32 * 32 - 16, 16]
+    assert contours.warnings == ()
+
+
+def test_the_published_layout_is_found_from_the_patient_and_from_the_images(opened, tmp_path):
+    manual = tmp_path / "SC-HF-I-01" / "contours-manual" / "IRCCI-expert"
+    manual.mkdir(parents=True)
+    (manual / "IM-0001-0001-icontour-manual.txt").write_text("4.5 4.5\n8.5 4.5\n8.5 8.5\n4.5 8.5\n")
+    assert contour_folder(tmp_path / "SC-HF-I-01") == manual
+    assert find_contours(tmp_path / "SC-HF-I-01") == manual
+    assert find_contours(tmp_path / "SC-HF-I-01" / "DICOM") == manual
+    assert contour_folder(tmp_path) is None
+
+
+def test_images_are_known_by_the_last_number_of_their_name(tmp_path):
+    stack = sax_cine(phases=2, slices=4, rows=32, cols=32, pixel_spacing_mm=(5.0, 5.0)).stack
+    study = identified(stack)
+    renamed = tuple(
+        tuple(s._replace(path=s.path.with_name(f"IM-0003-{int(s.path.stem):04d}.dcm")) for s in row)
+        for row in study.stack.frame_sources
+    )
+    study = replace(study, stacks=(replace(study.stack, frame_sources=renamed),))
+    write_contour(tmp_path / "c", 4, "i", square(4.5, 8.5))
+    imported = read_sunnybrook_labels(tmp_path / "c", study)
+    assert imported.structures == {FrameIndex(1, 1): {Label.LVBP}}
+    assert imported.labels[1, 1].sum() == 16
 
 
 def test_a_folder_without_contours_is_refused(opened, tmp_path):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.layouts import read_marked_file, read_patient, recognise_file, recognise_patient
+from cmr_viewer.load.layout_names import recognise_file, recognise_patient
+from cmr_viewer.load.layouts import read_marked_file, read_patient
 from cmr_viewer.load.names import patient_key_of
 from tests.phantom import (
     default_affine,
@@ -126,3 +127,91 @@ def test_an_uncompressed_file_finds_its_label_map(tmp_path, phantom):
     write_nifti(tmp_path / "A1_sa_ED.nii", frames, affine)
     gt = write_nifti(tmp_path / "A1_sa_ED_gt.nii", codes, affine)
     assert recognise_file(tmp_path / "A1_sa_ED.nii").labels == gt
+
+
+def write_acdc_cine(folder, phantom, *, apex_first=True):
+    voxels = voxels_of(phantom.stack.pixels, apex_first=apex_first)
+    return write_nifti(folder / "patient001_4d.nii.gz", voxels, default_affine(phantom.stack))
+
+
+@pytest.mark.parametrize("opened", ["folder", "file"])
+def test_the_cine_of_acdc_is_opened_with_ed_es_and_label_maps_at_their_phases(acdc, phantom, opened):
+    path = write_acdc_cine(acdc, phantom)
+    files = recognise_patient(acdc)
+    study = read_patient(acdc, files) if opened == "folder" else read_marked_file(recognise_file(path))
+    es = phantom.es_phase
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
+    assert (study.stack.ed_phase, study.stack.es_phase) == (0, es)
+    assert study.reference_phases == (0, es)
+    np.testing.assert_array_equal(study.reference[[0, es]], phantom.labels[[0, es]])
+    assert not np.delete(study.reference, [0, es], axis=0).any()
+    assert study.patient_key == patient_key_of("acdc/patient001")
+    assert study.source == (acdc if opened == "folder" else path)
+
+
+def test_the_cine_of_acdc_alone_is_marked_by_its_info_file(acdc, phantom):
+    write_acdc_cine(acdc, phantom)
+    for path in acdc.glob("*frame*"):
+        path.unlink()
+    study = read_patient(acdc, recognise_patient(acdc))
+    assert (study.stack.ed_phase, study.stack.es_phase) == (0, phantom.es_phase)
+    assert study.reference is None
+
+
+def test_a_frame_that_is_not_of_the_cine_is_told(acdc, phantom):
+    write_acdc_cine(acdc, phantom)
+    frame = acdc / "patient001_frame01.nii.gz"
+    write_nifti(frame, voxels_of(phantom.stack.pixels[:1] + 1, apex_first=True)[..., 0], default_affine(phantom.stack))
+    study = read_patient(acdc, recognise_patient(acdc))
+    assert "patient001_frame01.nii.gz differs from the phase" in " ".join(study.warnings)
+    frame.write_bytes(b"")
+    study = read_patient(acdc, recognise_patient(acdc))
+    assert "patient001_frame01.nii.gz was left out" in " ".join(study.warnings)
+    assert study.reference_phases == (phantom.es_phase,)
+
+
+def test_a_damaged_cine_leaves_ed_and_es_with_a_warning(acdc, phantom):
+    path = write_acdc_cine(acdc, phantom)
+    path.write_bytes(path.read_bytes()[:3000])
+    study = read_patient(acdc, recognise_patient(acdc))
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[[0, phantom.es_phase]])
+    assert study.reference_phases == (0, 1)
+    assert "ED and ES alone were opened. patient001_4d.nii.gz" in study.warnings[-1]
+
+
+@pytest.mark.parametrize("opened", ["folder", "file"])
+def test_the_original_layout_of_mnms_is_a_cine_with_label_maps_at_ed_and_es(tmp_path, phantom, opened):
+    folder, es = tmp_path / "A0B1C2", phantom.es_phase
+    labels = np.zeros_like(phantom.labels)
+    labels[[1, es]] = phantom.labels[[1, es]]
+    affine = default_affine(phantom.stack)
+    path = write_nifti(folder / "A0B1C2_sa.nii.gz", voxels_of(phantom.stack.pixels), affine)
+    write_nifti(folder / "A0B1C2_sa_gt.nii.gz", voxels_of(labels), affine)
+    files = recognise_patient(folder)
+    study = read_patient(folder, files) if opened == "folder" else read_marked_file(recognise_file(path))
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
+    np.testing.assert_array_equal(study.reference, labels)
+    assert (study.stack.ed_phase, study.stack.es_phase, study.reference_phases) == (1, es, (1, es))
+    assert study.patient_key == patient_key_of("mnms/A0B1C2")
+
+
+def test_mnms_2_is_a_cine_with_its_ed_es_and_long_axis_view(tmp_path, phantom):
+    folder, es, affine = tmp_path / "001", phantom.es_phase, default_affine(phantom.stack)
+    write_nifti(folder / "001_SA_CINE.nii.gz", voxels_of(phantom.stack.pixels), affine)
+    long_axis = phantom.stack.pixels[:, 3:4, ::2]
+    for mark, phase in (("ED", 0), ("ES", es)):
+        write_nifti(folder / f"001_SA_{mark}.nii.gz", voxels_of(phantom.stack.pixels[[phase]])[..., 0], affine)
+        write_nifti(folder / f"001_SA_{mark}_gt.nii.gz", voxels_of(phantom.labels[[phase]])[..., 0], affine)
+        write_nifti(folder / f"001_LA_{mark}.nii.gz", voxels_of(long_axis[[phase]])[..., 0], affine)
+        write_nifti(folder / f"001_LA_{mark}_gt.nii.gz", voxels_of(long_axis[[phase]])[..., 0], affine)
+    study = read_patient(folder, recognise_patient(folder))
+    assert (study.stack.ed_phase, study.stack.es_phase, study.reference_phases) == (0, es, (0, es))
+    np.testing.assert_array_equal(study.reference[es], phantom.labels[es])
+    np.testing.assert_array_equal(study.long_axis[0].pixels, long_axis[[0, es], 0])
+    write_nifti(folder / "001_LA_CINE.nii.gz", voxels_of(long_axis), affine)
+    study = read_patient(folder, recognise_patient(folder))
+    np.testing.assert_array_equal(study.long_axis[0].pixels, long_axis[:, 0])
+    (folder / "001_LA_CINE.nii.gz").write_bytes(b"none")
+    study = read_patient(folder, recognise_patient(folder))
+    assert study.long_axis == ()
+    assert "long-axis view" in study.warnings[-1]

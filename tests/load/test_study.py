@@ -1,10 +1,12 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from cmr_viewer import paths
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.study import open_study, reversed_slices, study_name
 from cmr_viewer.progress import Cancelled
@@ -17,6 +19,7 @@ from tests.phantom import (
     write_mnms_patient,
     write_nifti,
 )
+from tests.phantom_dicom import brighter, long_axis_stack, part_of, write_frames
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,119 @@ def test_reversing_slices_twice_changes_nothing(tmp_path, phantom):
     assert again.stack.stack_id == study.stack.stack_id
     fields = [f.name for f in dataclasses.fields(study.stack) if f.name not in ("pixels", "geometry")]
     assert all(getattr(again.stack, name) == getattr(study.stack, name) for name in fields)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "nifti", "acdc"])
+def test_a_frame_of_the_stack_is_shown_before_the_study_is_there(tmp_path, phantom, kind):
+    path = tmp_path / "case"
+    if kind in ("folder", "zip"):
+        write_frames(path, phantom.stack, series="1")
+    if kind == "zip":
+        path = shutil.make_archive(tmp_path / "export", "zip", path)
+    if kind == "nifti":
+        path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    if kind == "acdc":
+        path = write_acdc_patient(tmp_path, phantom)
+    seen = []
+    study = open_study(type(tmp_path)(path), preview=seen.append)
+    assert len(seen) == 1
+    np.testing.assert_array_equal(seen[0], study.stack.pixels[0, 3])
+
+
+def test_an_archive_opens_as_its_folder_does_and_leaves_nothing_behind(tmp_path, phantom):
+    write_frames(tmp_path / "case", phantom.stack, series="1")
+    write_frames(tmp_path / "case", long_axis_stack(phantom.stack, 0.0), series="2")
+    archive = tmp_path / "export.zip"
+    shutil.make_archive(archive.with_suffix(""), "zip", tmp_path / "case")
+    study = open_study(archive)
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
+    assert (study.name, study.source, len(study.long_axis)) == ("export", archive, 1)
+    assert study.stack.frame_sources[0][0].path == archive / "1-0001.dcm"
+    assert study.stack.stack_id == open_study(tmp_path / "case").stack.stack_id
+
+
+def test_an_archive_of_an_image_file_or_a_patient_of_a_known_set_opens(tmp_path, phantom):
+    write_nifti(tmp_path / "one" / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    write_acdc_patient(tmp_path / "two", phantom)
+    for name in ("one", "two"):
+        archive = tmp_path / f"{name}.zip"
+        shutil.make_archive(archive.with_suffix(""), "zip", tmp_path / name)
+        study = open_study(archive)
+        assert (study.name, study.source) == (name, archive)
+        np.testing.assert_array_equal(study.stack.pixels[0], phantom.stack.pixels[0])
+
+
+def test_a_dicom_file_stands_for_its_stack(tmp_path, phantom):
+    before = write_frames(tmp_path, phantom.stack, series="1", time="100000")
+    after = write_frames(tmp_path, brighter(phantom.stack, 9), series="2", number=400, time="110000")
+    view = write_frames(tmp_path, long_axis_stack(phantom.stack, 0.0), series="3", number=401, description="4CH")
+    np.testing.assert_array_equal(open_study(before[4]).stack.pixels, phantom.stack.pixels)
+    np.testing.assert_array_equal(open_study(after[4]).stack.pixels, phantom.stack.pixels + 9)
+    study = open_study(view[0])
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels + 9)
+    assert any("3-0001.dcm is of 4CH (1 x 10), no short-axis cine" in warning for warning in study.warnings)
+
+
+def test_a_damaged_dicom_file_opens_the_stack_beside_it_and_both_is_told(tmp_path, phantom):
+    files = write_frames(tmp_path, phantom.stack, series="1")
+    files[0].write_bytes(files[0].read_bytes()[:300])
+    study = open_study(files[0])
+    np.testing.assert_array_equal(study.stack.pixels[1:], phantom.stack.pixels[1:])
+    assert any("1-0001.dcm is in none of the stacks" in warning for warning in study.warnings)
+    assert any("left out: 1-0001.dcm" in warning for warning in study.warnings)
+
+
+def test_image_files_beside_dicom_images_are_told(tmp_path, phantom):
+    write_frames(tmp_path, phantom.stack, series="1")
+    write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    study = open_study(tmp_path)
+    assert study.format_name == "DICOM"
+    assert study.warnings == ("Beside the DICOM images there are image files (cine.nii.gz); they were not opened.",)
+
+
+@pytest.mark.parametrize("kind", ["dicom", "nifti"])
+def test_a_reader_turns_the_slices_round_and_gives_the_spacing(tmp_path, phantom, kind):
+    path = tmp_path / "case"
+    if kind == "dicom":
+        write_frames(path, phantom.stack, series="1")
+    else:
+        path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    study = open_study(path, opening=Opening(base_reversed=True, spacing_mm=(2.0, 3.0, 7.0)))
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:, ::-1])
+    assert study.stack.geometry.pixel_spacing_mm == (2.0, 3.0)
+    assert study.stack.geometry.slice_spacing_mm == pytest.approx(7.0)
+    assert study.stack.geometry.spacing_known
+
+
+def test_repeated_slices_keep_their_place_when_slices_are_turned_round(tmp_path, phantom):
+    write_frames(tmp_path, phantom.stack, series="1", time="100000")
+    for n in (1, 4):
+        again = brighter(part_of(phantom.stack, [n]), 5)
+        write_frames(tmp_path, again, series=f"2.{n}", number=400 + n, time=f"1100{n:02d}")
+    plain, turned = open_study(tmp_path), open_study(tmp_path, opening=Opening(base_reversed=True))
+    assert [r.slice_index for r in plain.repeats] == [r.slice_index for r in turned.repeats] == [1, 4]
+    assert [r.key for r in plain.repeats] == [r.key for r in reversed(turned.repeats)]
+    assert turned.stack.frame_sources[0] == plain.stack.frame_sources[0][::-1]
+
+
+def test_contours_that_do_not_fit_leave_the_study_open(tmp_path, phantom):
+    write_frames(tmp_path / "case", phantom.stack, series="1")
+    (tmp_path / "case" / "contours").mkdir()
+    (tmp_path / "case" / "contours" / "IM-0001-0999-icontour-manual.txt").write_text("1 1\n5 1\n5 5\n")
+    study = open_study(tmp_path / "case")
+    assert study.reference is None
+    assert any("contours" in warning for warning in study.warnings)
+
+
+def test_a_folder_seen_before_opens_from_its_index_as_before(tmp_path, phantom):
+    write_frames(tmp_path / "case", phantom.stack, series="1", patient="DOE^JANE")
+    write_frames(tmp_path / "case", long_axis_stack(phantom.stack, 0.0), series="2", patient="DOE^JANE")
+    first, second = (open_study(tmp_path / "case", index=tmp_path / "index") for _ in range(2))
+    assert len(list((tmp_path / "index").iterdir())) == 1
+    np.testing.assert_array_equal(second.stack.pixels, phantom.stack.pixels)
+    assert second.patient_key == first.patient_key
+    assert second.stack.frame_sources == first.stack.frame_sources
+    assert len(second.long_axis) == 1
 
 
 def test_the_demo_study_opens_with_its_contours():

@@ -1,0 +1,198 @@
+"""The files that a reader pointed at: below a folder, in an archive, named by a DICOMDIR."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+
+from cmr_viewer.errors import LoadError
+from cmr_viewer.load.dicomdir import is_dicomdir, referenced_files
+from cmr_viewer.load.file_work import TELL_EVERY_S
+from cmr_viewer.load.unzip import is_archive, unpack
+from cmr_viewer.progress import Progress, silent
+
+_NOT_WALKED = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
+_MOST_NAMES = 3
+
+
+@dataclass(eq=False)
+class Gathered:
+    """Files, and where they lie while this is open. A context manager: what was unpacked is removed at its end.
+
+    Attributes:
+        files: The files, folder by folder, in the order of their names.
+        root: The folder that they are in: the one pointed at, or where an archive was unpacked.
+        notes: What a reader should know, in words.
+        archive: The archive that they were unpacked from, or None.
+        names: Of an archive: the name inside it of each file that was unpacked.
+    """
+
+    files: tuple[Path, ...]
+    root: Path
+    notes: tuple[str, ...] = ()
+    archive: Path | None = None
+    names: Mapping[Path, str] = field(default_factory=dict)
+    _unpacked: "TemporaryDirectory[str] | None" = None
+
+    def __enter__(self) -> "Gathered":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove what was unpacked; the files are gone then."""
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
+            self._unpacked = None
+
+    def source_of(self, path: Path) -> Path:
+        """Where a file is for a reader: inside an archive, the archive's path followed by the name inside it."""
+        if self.archive is None:
+            return path
+        return self.archive / self.names.get(path, path.name)
+
+
+def gather(path: Path, progress: Progress = silent) -> Gathered:
+    """Find the files that may belong to a study.
+
+    Args:
+        path: A folder, a zip archive, a DICOMDIR, or another file, which stands for itself.
+        progress: Told how far the work is.
+
+    Returns:
+        The files; to be closed.
+
+    Raises:
+        LoadError: The path cannot be read, or the archive is damaged, locked, or not safe to unpack.
+        Cancelled: `progress` asked to stop.
+    """
+    progress(0.0, "Looking for files")
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise LoadError(f"{path} cannot be read. Check the path, and whether you may open it.") from error
+    if stat.S_ISDIR(mode):
+        return _folder(path, progress)
+    if not stat.S_ISREG(mode):
+        raise LoadError(
+            f"{path.name} is no file but a device or a pipe. Open a folder, an image file or a zip archive."
+        )
+    if is_archive(path):
+        return _archive(path, progress)
+    if is_dicomdir(path):
+        return _dicomdir(path, progress)
+    return Gathered((path,), path.parent)
+
+
+def _folder(path: Path, progress: Progress) -> Gathered:
+    walk = _Walk(progress)
+    files = tuple(walk.files(path))
+    if walk.denied and not files and walk.denied[0] == path:
+        raise LoadError(f"The folder {path} cannot be read. Check whether you may open it.")
+    return Gathered(files, path, walk.notes())
+
+
+def _archive(path: Path, progress: Progress) -> Gathered:
+    # Read by nobody else: a mode of 0700 is what the standard library makes temporary folders with.
+    folder = TemporaryDirectory(prefix="cmr-viewer-", ignore_cleanup_errors=True)
+    try:
+        unpacked = unpack(path, Path(folder.name), progress)
+    except BaseException:
+        folder.cleanup()
+        raise
+    files = tuple(sorted(unpacked.names, key=lambda file: unpacked.names[file]))
+    return Gathered(files, Path(folder.name), tuple(unpacked.notes), path, unpacked.names, folder)
+
+
+def _dicomdir(path: Path, progress: Progress) -> Gathered:
+    """The files that a DICOMDIR names; where it is broken, all that lie beside and below it."""
+    found = referenced_files(path)
+    if isinstance(found, str):
+        whole = _folder(path.parent, progress)
+        note = f"{path.name} {found}; all files in its folder were looked at instead."
+        return Gathered(whole.files, path.parent, (note, *whole.notes))
+    return Gathered(tuple(found.files), path.parent, tuple(found.notes))
+
+
+class _Walk:
+    """A way through folders that neither follows links nor opens what is no file."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._told = time.monotonic()
+        self._found = 0
+        self.denied: list[Path] = []
+        self.links: list[Path] = []
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """The files of a folder and of those inside it."""
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            inside = []
+            for entry in self._entries(here):
+                self._tell()
+                if entry.name.startswith(".") or entry.name in _NOT_WALKED:
+                    continue
+                kind = self._kind(entry)
+                if kind == "folder":
+                    inside.append(here / entry.name)
+                elif kind == "file":
+                    self._found += 1
+                    yield here / entry.name
+            waiting.extend(reversed(inside))
+
+    def _entries(self, folder: Path) -> "list[os.DirEntry[str]]":
+        entries = []
+        try:
+            with os.scandir(folder) as found:
+                for entry in found:
+                    self._tell()
+                    entries.append(entry)
+        except OSError:
+            self.denied.append(folder)
+        return sorted(entries, key=lambda entry: entry.name)
+
+    def _kind(self, entry: "os.DirEntry[str]") -> str:
+        """Folder, file, or nothing to look at: links to folders, pipes, devices, what may not be looked at."""
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                # Windows' junctions say that they are folders.
+                if not getattr(entry, "is_junction", bool)():
+                    return "folder"
+            elif entry.is_file():
+                return "file"
+            elif not entry.is_dir():
+                return ""
+        except OSError:
+            return ""
+        self.links.append(Path(entry.path))
+        return ""
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told >= TELL_EVERY_S:
+            self._told = now
+            self._progress(0.0, f"Looking for files: {self._found} found")
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know."""
+        notes = []
+        if self.links:
+            notes.append(f"Links to folders were not followed: {listed(self.links)}.")
+        if self.denied:
+            notes.append(f"Folders that cannot be read were passed over: {listed(self.denied)}.")
+        return tuple(notes)
+
+
+def listed(paths: Sequence[Path]) -> str:
+    """The names of the first few files, and how many more there are."""
+    more = len(paths) - _MOST_NAMES
+    return ", ".join(path.name for path in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,59 @@
+"""A study with the distances that its reader says, where its files say none or wrong ones."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.study import Study
+from cmr_viewer.errors import GeometryError
+from cmr_viewer.load.nifti import SPACING_MISSING, SPACING_UNKNOWN
+
+LONGEST_MM = 100.0
+"""No pixel and no slice distance of a heart's images is larger."""
+
+
+def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
+    """The study with other distances of pixels and slices; pixels and their order stay.
+
+    Args:
+        study: Any study; all its stacks get the distances.
+        spacing_mm: (row, col, slice) distances of centres, > 0.
+
+    Returns:
+        The study, whose spacing now counts as known; `Study.warnings` says where it came from. Slices lie evenly
+        spaced from the place of the first, along the line on which they lay; directions stay. The affine of the
+        source is that of the file still, for label maps that go back onto its grid.
+
+    Raises:
+        GeometryError: A distance that cannot be.
+    """
+    if len(spacing_mm) != 3 or not all(math.isfinite(v) and 0 < v <= LONGEST_MM for v in spacing_mm):
+        raise GeometryError(
+            f"Distances must be more than 0 and at most {LONGEST_MM:g} mm, not {spacing_mm}. Correct the spacing."
+        )
+    stacks = tuple(replace(stack, geometry=_respaced(stack.geometry, spacing_mm)) for stack in study.stacks)
+    row, col, between = spacing_mm
+    kept = tuple(warning for warning in study.warnings if warning not in (SPACING_UNKNOWN, SPACING_MISSING))
+    note = f"Pixel spacing {row:g} x {col:g} mm and slice spacing {between:g} mm were given by the reader."
+    return replace(study, stacks=stacks, warnings=(*kept, note))
+
+
+def _respaced(geometry: Geometry, spacing_mm: tuple[float, float, float]) -> Geometry:
+    row, col, between = spacing_mm
+    places = np.asarray(geometry.positions_mm, dtype=np.float64)
+    step = geometry.normal
+    if geometry.slices > 1:
+        whole = places[-1] - places[0]
+        along = float(whole @ geometry.normal)
+        # A stack that leans is not straightened: slices keep the line that they lay on, at the new distance of planes.
+        step = whole / abs(along) if abs(along) > 1e-6 * float(np.linalg.norm(whole)) else geometry.normal
+    positions = places[0] + between * np.arange(geometry.slices)[:, None] * step
+    return replace(
+        geometry,
+        pixel_spacing_mm=(row, col),
+        positions_mm=tuple((float(p[0]), float(p[1]), float(p[2])) for p in positions),
+        single_slice_spacing_mm=between,
+        spacing_known=True,
+    )

@@ -3,6 +3,7 @@
 cmr-viewer [PATH]                 the window
 cmr-viewer --demo                 the window with the demo study
 cmr-viewer segment INPUT...       label maps, regions and measures
+cmr-viewer export STUDY           a study with its corrections as NIfTI, DICOM SEG, contours, measures
 cmr-viewer train ...              train a model
 cmr-viewer evaluate DATA...       Dice, distances, regions and volumes against reference label maps
 cmr-viewer compare RUN...         runs of evaluate against a baseline
@@ -21,7 +22,8 @@ from cmr_viewer.errors import in_one_line
 from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
 
 ROLES = ("classifier", "baseline", "base", "middle", "apex")
-DOORS = ("segment", "train", "plan", "evaluate", "compare", "models")
+DOORS = ("segment", "export", "train", "plan", "evaluate", "compare", "models")
+EXPORT_FORMATS = ("nifti", "seg", "contours", "measures", "regions", "images")
 NOTICE = "Research software, not a medical device."
 
 
@@ -67,6 +69,8 @@ def _go(door: str, arguments: argparse.Namespace) -> int:
         )
     if door == "segment":
         from cmr_viewer.doors.segment import run
+    elif door == "export":
+        from cmr_viewer.doors.export import run
     elif door == "train":
         from cmr_viewer.doors.train import run
     elif door == "plan":
@@ -86,7 +90,7 @@ def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cmr-viewer",
         description=f"Annotate and review short-axis cine cardiac MR, region by region. {NOTICE}",
-        epilog="Other doors: cmr-viewer segment | train | plan | evaluate | compare | models, each with --help.",
+        epilog=f"Other doors: cmr-viewer {' | '.join(DOORS)}, each with --help.",
     )
     parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a DICOM folder or an image file to open")
     parser.add_argument("--demo", action="store_true", help="open the demo study")
@@ -107,6 +111,7 @@ def _door_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cmr-viewer")
     doors = parser.add_subparsers(dest="door", required=True)
     _segment_parser(doors.add_parser("segment", help="label maps, regions and measures of studies"))
+    _export_parser(doors.add_parser("export", help="a study with its corrections for other programs"))
     _train_parser(doors.add_parser("train", help="train a model"))
     _plan_parser(doors.add_parser("plan", help="derive a training spec from the data"))
     _evaluate_parser(doors.add_parser("evaluate", help="measure the models against reference label maps"))
@@ -150,6 +155,35 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; fewer leave room for a window beside it")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
     _service_options(parser)
+
+
+def _export_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--workspace", type=Path, metavar="DIR", help="where the study was corrected; else the usual one")
+    what.add_argument("--labels", type=Path, metavar="FILE", help="label maps or contours instead of a workspace's")
+    parser.add_argument(
+        "--codes", choices=("auto", "own", "mnms", "acdc"), default="auto", help="what the numbers in FILE mean"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder that files go to")
+    parser.add_argument(
+        "--formats",
+        type=_export_formats,
+        default=(),
+        metavar="A,B,...",
+        help=f"{', '.join(EXPORT_FORMATS)}; default all but images, which are de-identified DICOM files",
+    )
+    parser.add_argument("--deidentify", action="store_true", help="without who the patient is, by DICOM PS3.15")
+    parser.add_argument("--dates", choices=("removed", "shifted"), default="removed", help="with --deidentify")
+    parser.add_argument("--replace", action="store_true", help="replace files of an earlier export in DIR")
+    _common(parser)
+
+
+def _export_formats(text: str) -> tuple[str, ...]:
+    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if unknown := [one for one in formats if one not in EXPORT_FORMATS]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not known; known are {', '.join(EXPORT_FORMATS)}")
+    return formats
 
 
 def _plan_parser(parser: argparse.ArgumentParser) -> None:

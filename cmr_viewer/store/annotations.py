@@ -32,6 +32,7 @@ from cmr_viewer.store.events import What, write_event
 from cmr_viewer.store.frames import check_frames, frame_of, is_frame, latest_rows
 from cmr_viewer.store.label_codec import decode_label_map, encode_label_map, encode_pixels
 from cmr_viewer.store.samples import AcceptedSample, read_accepted_samples
+from cmr_viewer.store.stack_changes import moved_slices
 from cmr_viewer.store.tables import now_text
 
 __all__ = ["AcceptedSample", "AnnotationStore", "Kept", "StudyRow"]
@@ -134,7 +135,7 @@ class AnnotationStore:
             write_event(connection, self._workspace, What.STUDY_OPENED, stack_id=stack_id)
 
     def studies(self) -> list[StudyRow]:
-        """All studies of the workspace, the last opened first."""
+        """All studies of the workspace, the last opened first; stacks that are opened differently now are left out."""
         s, last = tables.studies, latest_rows(tables.annotations, "version").subquery()
         statement = (
             select(
@@ -148,6 +149,7 @@ class AnnotationStore:
         )
         with self._workspace.read() as connection:
             rows = connection.execute(statement).mappings().all()
+            moved = moved_slices(connection)
         return [
             StudyRow(
                 stack_id=row["stack_id"],
@@ -162,6 +164,7 @@ class AnnotationStore:
                 slices=row["slices"],
             )
             for row in rows
+            if row["stack_id"] not in moved
         ]
 
     def geometry_json(self, stack_id: str) -> str | None:
@@ -462,9 +465,13 @@ class AnnotationStore:
             a.c.region == str(region),
             a.c.provenance != str(Provenance.AUTOMATIC),
         )
+        with self._workspace.read() as connection:
+            moved = moved_slices(connection)
+            rows = connection.execute(last.with_only_columns(a.c.created_at, a.c.stack_id, a.c.slice_index)).all()
         return sum(
-            since is None or datetime.fromisoformat(row["created_at"]) > since
-            for row in self._rows(last.with_only_columns(a.c.created_at))
+            (since is None or datetime.fromisoformat(row.created_at) > since)
+            and row.slice_index not in moved.get(row.stack_id, frozenset())
+            for row in rows
         )
 
     def _rows(self, statement: Select[Any]) -> Sequence[RowMapping]:

@@ -20,17 +20,34 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
     Raises:
         StoreError: It cannot be written; the old file is as it was.
     """
+
+    def write(beside: Path) -> None:
+        with beside.open("xb") as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
+
+    write_file_atomically(path, write)
+
+
+def write_file_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """As `write_atomically`, for what can only be written to a path.
+
+    Args:
+        path: The file; its folder is made if missing.
+        write: Called with a path beside it that ends as it does, where it makes the file.
+
+    Raises:
+        StoreError: It cannot be written; the old file is as it was.
+    """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    beside = path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with beside.open("xb") as file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    content(file)
-                file.flush()
+            write(beside)
+            with beside.open("rb+") as file:
                 os.fsync(file.fileno())
             beside.replace(path)
         except BaseException:

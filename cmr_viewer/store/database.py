@@ -241,14 +241,23 @@ def create_schema(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
 
 
-def upgrade_schema(connection: Connection) -> None:
-    """Bring a database of version 1 to this one's, within the connection's transaction; nothing that it holds changes.
+def upgrade_schema(connection: Connection, version: int) -> None:
+    """Bring a database of an earlier version to this one's; nothing that it holds changes.
 
-    Version 1 kept of a region prediction only what the classifier said of the frame alone.
+    Version 1 kept of a region prediction only what the classifier said of the frame alone. Versions 1 and 2 kept no
+    decisions about how a study is opened.
+
+    Args:
+        connection: In a transaction, which all of it belongs to.
+        version: Schema version of the database, 1 or 2.
     """
-    for name in (tables.DECODED_COLUMN, *tables.IN_STACK_COLUMNS):
-        kind = "TEXT" if name == tables.DECODED_COLUMN else "FLOAT"
-        connection.exec_driver_sql(f"ALTER TABLE {tables.region_predictions.name} ADD COLUMN {name} {kind}")
+    if version < 2:
+        for name in (tables.DECODED_COLUMN, *tables.IN_STACK_COLUMNS):
+            kind = "TEXT" if name == tables.DECODED_COLUMN else "FLOAT"
+            connection.exec_driver_sql(f"ALTER TABLE {tables.region_predictions.name} ADD COLUMN {name} {kind}")
+    tables.metadata.create_all(connection, tables=tables.ADDED_IN_3)
+    for statement in tables.append_only_triggers(tables.ADDED_IN_3):
+        connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
 
 
@@ -308,7 +317,7 @@ def _start_session(folder: Path, reader: str, engine: Engine, lock: filelock.Bas
         if version == 0:
             create_schema(connection)
         elif version < tables.SCHEMA_VERSION:
-            upgrade_schema(connection)
+            upgrade_schema(connection, version)
         recovery = _recover(connection, folder)
         values = {"opened_at": now_text(), "pid": os.getpid(), "reader": reader}
         session_id = connection.execute(

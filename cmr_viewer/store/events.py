@@ -24,6 +24,8 @@ class What(StrEnum):
     REGION_SET = "region_set"
     REGION_WITHDRAWN = "region_withdrawn"
     PHASE_MARKS_SET = "phase_marks_set"
+    OPENING_DECIDED = "opening_decided"
+    STACK_CHANGED = "stack_changed"
     MODEL_ADOPTED = "model_adopted"
     MODEL_PROMOTED = "model_promoted"
     MODEL_KEPT = "model_kept"

@@ -1,4 +1,4 @@
-"""What is handed to other programs: regions.csv and measures.json, each written whole or not at all."""
+"""What is handed to other programs: regions.csv, measures.json and measures.csv, each written whole or not at all."""
 
 import csv
 import io
@@ -14,6 +14,10 @@ from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.atomic import write_atomically
 
+NOTICE = "Research software, not a medical device."
+"""Stands in every file that has a place for it."""
+
+MEASURE_COLUMNS = ("name", "value", "unit", "reason")
 REGION_COLUMNS = ("phase", "slice_index", "source_slice", "region", "probability", "model_id")
 
 
@@ -87,3 +91,31 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     except (TypeError, ValueError) as error:
         raise StoreError(f"The measures could not be written to {path}: {error}.") from error
     write_atomically(path, f"{text}\n".encode())
+
+
+def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
+    """Write what `write_measures_json` writes as a table: a line for ED, ES and each of `MEASURE_NAMES`.
+
+    Columns: name, value (empty where it is not known), unit (ml, g, percent, or phase), reason (why it is not known).
+    The last two lines are `program` and `notice`. UTF-8, comma, line feed.
+
+    Args:
+        path: The file.
+        measures: What to write.
+        program: What wrote it.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(MEASURE_COLUMNS)
+    for name, phase in (("ed_phase", measures.ed_phase), ("es_phase", measures.es_phase)):
+        writer.writerow([name, "" if phase is None else phase, "phase", measures.reasons.get(name, "")])
+    for name in MEASURE_NAMES:
+        value = measures.values.get(name)
+        known = value is not None and math.isfinite(value)
+        reason = "" if known else measures.reasons.get(name, "It was not measured.")
+        writer.writerow([name, value if known else "", name.rpartition("_")[2], reason])
+    writer.writerows([["program", program, "", ""], ["notice", NOTICE, "", ""]])
+    write_atomically(path, text.getvalue().encode("utf-8"))

@@ -15,6 +15,7 @@ from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.frames import frame_of, latest_rows
 from cmr_viewer.store.label_codec import decode_label_map, decode_pixels
+from cmr_viewer.store.stack_changes import moved_slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,9 @@ def read_accepted_samples(workspace: Workspace, region: Region | None) -> list[A
         .order_by(found.c.stack_id, found.c.phase, found.c.slice_index)
     )
     with workspace.read() as connection:
-        rows = connection.execute(statement).mappings().all()
+        moved = moved_slices(connection)
+        every = connection.execute(statement).mappings().all()
+        rows = [row for row in every if row["slice_index"] not in moved.get(row["stack_id"], frozenset())]
         beside = {(row["stack_id"], frame_of(row)): _neighbours(connection, row) for row in rows}
     return [
         AcceptedSample(

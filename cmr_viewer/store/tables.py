@@ -25,7 +25,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Counted up whenever the tables change; a program refuses a database of a newer version."""
 
 APPLICATION_ID = 0x434D5256
@@ -222,12 +222,40 @@ training_runs = Table(
     _session(),
 )
 
-APPEND_ONLY: tuple[Table, ...] = (annotations, frame_pixels, regions, phase_marks, events, promotions)
+openings = Table(
+    "openings",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False),
+    _stack(),
+    Column("decided", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    _session(),
+    Index("openings_by_source", "source"),
+)
+
+stack_changes = Table(
+    "stack_changes",
+    metadata,
+    _id(),
+    Column("from_stack_id", Text, ForeignKey("studies.stack_id"), nullable=False),
+    Column("to_stack_id", Text, ForeignKey("studies.stack_id"), nullable=False),
+    Column("slices", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    _session(),
+)
+
+ADDED_IN_3: tuple[Table, ...] = (openings, stack_changes)
+"""Tables that workspaces of versions 1 and 2 have not."""
+
+APPEND_ONLY: tuple[Table, ...] = (annotations, frame_pixels, regions, phase_marks, events, promotions, *ADDED_IN_3)
 """Tables whose rows are added and never changed or deleted."""
 
 
-def append_only_triggers() -> list[str]:
-    """SQL statements that make SQLite itself refuse UPDATE and DELETE on the append-only tables.
+def append_only_triggers(kept: tuple[Table, ...] = APPEND_ONLY) -> list[str]:
+    """SQL statements that make SQLite itself refuse UPDATE and DELETE on append-only tables.
 
     `INSERT OR REPLACE` is refused too, since connections set `recursive_triggers` (SQLite, "REPLACE: delete triggers
     fire if and only if recursive triggers are enabled").
@@ -235,6 +263,6 @@ def append_only_triggers() -> list[str]:
     return [
         f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
         f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-        for table in APPEND_ONLY
+        for table in kept
         for verb in ("UPDATE", "DELETE")
     ]

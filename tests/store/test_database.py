@@ -8,12 +8,15 @@ from sqlalchemy import insert
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import DATABASE_NAME, Recovery, Workspace, open_workspace, open_workspace_readonly
 from cmr_viewer.store.events import EventLog
+from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, save
 
 FRAME = FrameIndex(0, 0)
@@ -66,6 +69,9 @@ def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, tab
                 role="base", kind="keep", model_id="m", reason="", who="", at="", session_id=workspace.session()
             )
         )
+    OpeningStore(workspace).keep("/studies/a", STACK_ID, Opening(base_reversed=True))
+    itself = StackChange(STACK_ID, STACK_ID, (0, 1, 2, 3))
+    StackChangeStore(workspace).carry_over(itself, pixel_spacing_mm=(1.0, 1.0))
     with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as connection:
         connection.exec_driver_sql(verb.format(table))
 
@@ -160,6 +166,8 @@ def test_a_workspace_of_version_1_is_brought_up_to_date_and_keeps_what_it_holds(
         old = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
         AnnotationStore(workspace).save_region_predictions(STACK_ID, {FRAME: old})
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    connection.execute("DROP TABLE openings")
+    connection.execute("DROP TABLE stack_changes")
     for name in ("decoded", "base_in_stack", "middle_in_stack", "apex_in_stack", "non_cardiac_in_stack"):
         connection.execute(f"ALTER TABLE region_predictions DROP COLUMN {name}")
     connection.execute("PRAGMA user_version = 1")
@@ -172,6 +180,27 @@ def test_a_workspace_of_version_1_is_brought_up_to_date_and_keeps_what_it_holds(
             assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION
             assert AnnotationStore(workspace).region_predictions(STACK_ID) == expected
             AnnotationStore(workspace).save_region_predictions(STACK_ID, {other: new})
+
+
+def test_a_workspace_of_version_2_is_brought_up_to_date_and_takes_decisions(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+        kept = save(AnnotationStore(workspace), FRAME, 1)
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    connection.execute("DROP TABLE openings")
+    connection.execute("DROP TABLE stack_changes")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+    turned = Opening(base_reversed=True)
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION
+        assert (AnnotationStore(workspace).latest(STACK_ID)[FRAME].labels == kept.labels).all()
+        OpeningStore(workspace).keep("/studies/a", STACK_ID, turned)
+        with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as writing:
+            writing.exec_driver_sql("DELETE FROM openings")
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert OpeningStore(workspace).last("/studies/a") == turned
 
 
 def test_a_full_disk_is_said_and_loses_nothing(store: AnnotationStore) -> None:

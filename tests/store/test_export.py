@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures, measure
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.export import RegionRow, write_measures_json, write_regions_csv
+from cmr_viewer.store.export import RegionRow, write_measures_csv, write_measures_json, write_regions_csv
 
 
 def test_regions_are_written_in_the_order_of_phase_and_slice(tmp_path: Path) -> None:
@@ -64,3 +65,18 @@ def test_more_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path
     with pytest.raises(StoreError, match="could not be written"):
         write_measures_json(tmp_path / "measures.json", measures, about=about)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_of_measures_has_units_and_reasons_and_says_what_it_is(tmp_path: Path) -> None:
+    counts = np.array([[900, 100, 50, 0], [900, 40, 60, 0]])
+    measures = measure(counts, voxel_ml=2.0, ed_phase=None, es_phase=None)
+    write_measures_csv(tmp_path / "measures.csv", measures, program="CMR Viewer 1")
+    with (tmp_path / "measures.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["ed_phase", "es_phase", *MEASURE_NAMES, "program", "notice"]
+    assert (rows["ed_phase"]["value"], rows["es_phase"]["value"]) == ("0", "1")
+    assert (float(rows["lv_edv_ml"]["value"]), rows["lv_edv_ml"]["unit"]) == (pytest.approx(200), "ml")
+    assert (float(rows["lv_mass_g"]["value"]), rows["lv_mass_g"]["unit"]) == (pytest.approx(105), "g")
+    assert (rows["rv_ef_percent"]["value"], rows["rv_ef_percent"]["unit"]) == ("", "percent")
+    assert rows["rv_ef_percent"]["reason"] == "The ventricle is empty at end-diastole."
+    assert "not a medical device" in rows["notice"]["value"]

@@ -1,0 +1,195 @@
+"""`cmr-viewer export`: a study with the reader's corrections, or label maps of a file, for other programs."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.app.study_loading import Asked, load
+from cmr_viewer.app.volumes import VoxelCounts, measures_at
+from cmr_viewer.domain.anatomy import Region, reference_regions
+from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.errors import StoreError
+from cmr_viewer.export_study import Anonymity, Format, Results, export_study, formats_of
+from cmr_viewer.load.label_files import read_labels
+from cmr_viewer.load.study import open_study
+from cmr_viewer.paths import default_workspace_dir
+from cmr_viewer.progress import silent
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.database import Workspace, open_workspace_readonly
+from cmr_viewer.store.export import RegionRow
+from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.stack_changes import StackChangeStore
+
+
+def run(arguments: Namespace) -> int:
+    """Export one study, print the folder, and tell on standard error what a reader should know.
+
+    Returns:
+        Exit code: 0.
+
+    Raises:
+        CmrViewerError: The study, the workspace or the labels cannot be read, or the files not be written.
+    """
+    anonymity = _anonymity(arguments)
+    if arguments.labels is not None:
+        study = open_study(arguments.study)
+        results = results_of_file(arguments.labels, study, arguments.codes)
+    else:
+        with open_workspace_readonly(_workspace(arguments)) as workspace:
+            study = study_as_decided(arguments.study, workspace)
+            results = results_of_workspace(workspace, study)
+    formats = frozenset(map(Format, arguments.formats)) if arguments.formats else formats_of(study)
+    exported = export_study(arguments.output, study, results, formats, anonymity=anonymity, replace=arguments.replace)
+    for note in exported.notes:
+        print(f"cmr-viewer export: {note}", file=sys.stderr)
+    print(exported.folder, flush=True)
+    return 0
+
+
+def _workspace(arguments: Namespace) -> Path:
+    return Path(arguments.workspace or default_workspace_dir())
+
+
+def _anonymity(arguments: Namespace) -> Anonymity | None:
+    """How the patient is taken out: by the secret of the workspace, or a fresh one where there is none."""
+    if not arguments.deidentify:
+        return None
+    from cmr_viewer.store.deidentify import fresh_secret, kept_secret  # noqa: PLC0415 - pydicom, when used
+
+    secret = kept_secret(_workspace(arguments)) if arguments.labels is None else fresh_secret()
+    return Anonymity(secret, shift_dates=arguments.dates == "shifted")
+
+
+def study_as_decided(path: Path, workspace: Workspace) -> Study:
+    """Open a study as its reader decided in a workspace.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    loaded = load(
+        open_study, Asked(path), OpeningStore(workspace), StackChangeStore(workspace), lambda _frame: None, silent
+    )
+    return loaded.study
+
+
+def results_of_workspace(workspace: Workspace, study: Study) -> Results:
+    """What the window would show of a study: annotations, predictions where there are none, regions and measures.
+
+    Raises:
+        StoreError: The workspace knows nothing of the study, or cannot be read.
+    """
+    store, stack = AnnotationStore(workspace), study.stack
+    annotations, predictions = store.latest(stack.stack_id), store.predictions(stack.stack_id)
+    if not annotations and not predictions:
+        raise StoreError(
+            f"The workspace {workspace.folder} holds no label maps of {study.name}. Open the study in the window "
+            "first, name the workspace it was corrected in with --workspace, or give label maps with --labels."
+        )
+    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    provenances: dict[FrameIndex, Provenance] = {}
+    model_ids: dict[FrameIndex, str] = {}
+    readers: dict[str, None] = {}
+    for frame in stack.frame_indices:
+        kept, predicted = annotations.get(frame), predictions.get(frame)
+        # An automatic draft says that the prediction was left as it is; a later one holds then.
+        if kept is not None and (kept.provenance is not Provenance.AUTOMATIC or kept.status is ReviewStatus.ACCEPTED):
+            labels[frame], provenances[frame], model_id = kept.labels, kept.provenance, kept.model_id
+            readers[kept.reader] = None
+        elif predicted is not None:
+            labels[frame], provenances[frame], model_id = predicted.labels, Provenance.AUTOMATIC, predicted.model_id
+        else:
+            continue
+        if model_id:
+            model_ids[frame] = model_id
+    found, given = store.region_predictions(stack.stack_id), store.regions(stack.stack_id)
+    return Results(
+        labels=labels,
+        provenances=provenances,
+        regions=tuple(region_rows(stack, found, given, model_ids)),
+        measures=measures_of(stack, labels, provenances, store.phase_marks(stack.stack_id)),
+        model_ids=model_ids,
+        reader=", ".join(readers),
+        about={"models": sorted(set(model_ids.values()))},
+    )
+
+
+def region_rows(
+    stack: Stack,
+    found: Mapping[FrameIndex, RegionPrediction],
+    given: Mapping[FrameIndex, Region],
+    model_ids: Mapping[FrameIndex, str],
+) -> list[RegionRow]:
+    """Lines of regions.csv: the reader's region of a frame, else the predicted one; none where neither is."""
+    rows = []
+    for frame in stack.frame_indices:
+        prediction, region = found.get(frame), given.get(frame)
+        if region is None and prediction is not None:
+            region = prediction.region
+        if region is not None:
+            source_slice = stack.source_slices[frame.slice_index]
+            probability = None if prediction is None else prediction.of(region)
+            rows.append(RegionRow(*frame, source_slice, region, probability, model_ids.get(frame)))
+    return rows
+
+
+def measures_of(
+    stack: Stack,
+    labels: LabelMap,
+    present: Mapping[FrameIndex, Provenance],
+    marks: tuple[int | None, int | None] = (None, None),
+) -> Measures:
+    """Measures at the marked ED and ES, else at the source's, else at the largest and smallest LV blood pool.
+
+    Args:
+        stack: The stack.
+        labels: (phase, slice, row, col).
+        present: Frames that have a label map.
+        marks: ED and ES as a reader set them.
+    """
+    counts = VoxelCounts(stack.phases, stack.slices)
+    for frame in present:
+        counts.set_frame(frame, labels[frame])
+    ed, es = (
+        next((phase for phase in phases if phase is not None), None)
+        for phases in zip(marks, (stack.ed_phase, stack.es_phase), counts.ed_es(), strict=True)
+    )
+    return measures_at(counts, stack.geometry, ed, es)
+
+
+def results_of_file(path: Path, study: Study, codes: str) -> Results:
+    """Label maps of another program's file, with the regions that follow from where they are.
+
+    Args:
+        path: As `load.label_files.read_labels` takes it.
+        study: The study.
+        codes: What the numbers mean: "auto", "own", "mnms" or "acdc".
+
+    Raises:
+        LoadError: The file cannot be read.
+        LabelMapError: It does not belong to the study.
+    """
+    stack = study.stack
+    imported = read_labels(path, study, codes)  # type: ignore[arg-type]
+    provenances = dict.fromkeys(imported.structures, Provenance.SEMIAUTOMATIC)
+    rows = []
+    for phase in range(stack.phases):
+        present: NDArray[np.bool_] = imported.labels[phase].any(axis=(1, 2))
+        if not present.any():
+            continue
+        for index, region in enumerate(reference_regions(present.tolist())):
+            rows.append(RegionRow(phase, index, stack.source_slices[index], region, None, None))
+    return Results(
+        labels=imported.labels,
+        provenances=provenances,
+        regions=tuple(rows),
+        measures=measures_of(stack, imported.labels, provenances),
+        drawn_by=imported.provenance,
+        about={"label_maps": imported.provenance},
+    )

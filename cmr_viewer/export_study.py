@@ -1,0 +1,302 @@
+"""Everything of a study that is handed to other programs, into one folder, in the formats asked for.
+
+| format   | files                                    | holds                                                          |
+|----------|------------------------------------------|----------------------------------------------------------------|
+| nifti    | labels.nii.gz, images.nii.gz             | label maps and frames, 4D on the grid of the input             |
+| seg      | segmentation.dcm                         | a DICOM Segmentation that refers to the source images          |
+| contours | contours.json, contours.csv              | polygons in pixels and in mm of the patient                    |
+| measures | measures.json, measures.csv              | volumes, fractions and mass                                    |
+| regions  | regions.csv                              | region and model of every frame; always written                |
+| images   | dicom/image_0001.dcm, ...                | the source images, only without who the patient is             |
+
+about.json says what was written, what was replaced in it, and that this is research software. The folder is whole or
+not there, and nothing that exists is replaced unless that was said. For the window and for the command line; no Qt.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmr_viewer import __version__
+from cmr_viewer.domain.annotation import Provenance
+from cmr_viewer.domain.label_map import LabelMap, as_label_map
+from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.errors import StoreError
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.store.atomic import write_atomically, write_file_atomically
+from cmr_viewer.store.export import (
+    NOTICE,
+    RegionRow,
+    write_measures_csv,
+    write_measures_json,
+    write_regions_csv,
+)
+from cmr_viewer.store.export_folder import new_files_in
+
+if TYPE_CHECKING:
+    from cmr_viewer.store.deidentify import Deidentifier
+
+PROGRAM = f"CMR Viewer {__version__}"
+ABOUT_FILE = "about.json"
+
+
+class Format(StrEnum):
+    """What can be written."""
+
+    NIFTI = "nifti"
+    SEG = "seg"
+    CONTOURS = "contours"
+    MEASURES = "measures"
+    REGIONS = "regions"
+    IMAGES = "images"
+
+
+FILES: Mapping[Format, tuple[str, ...]] = {
+    Format.NIFTI: ("labels.nii.gz", "images.nii.gz"),
+    Format.SEG: ("segmentation.dcm",),
+    Format.CONTOURS: ("contours.json", "contours.csv"),
+    Format.MEASURES: ("measures.json", "measures.csv"),
+    Format.REGIONS: ("regions.csv",),
+    Format.IMAGES: ("dicom",),
+}
+"""Files and folders of each format."""
+
+_SHARES = {
+    Format.NIFTI: 6,
+    Format.SEG: 4,
+    Format.CONTOURS: 3,
+    Format.MEASURES: 1,
+    Format.REGIONS: 1,
+    Format.IMAGES: 6,
+}
+"""How much of the time each format takes, roughly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What there is of a study to export.
+
+    Attributes:
+        labels: (phase, slice, row, col) label maps of the first stack; background where a frame has none.
+        provenances: How the label map of each frame came to be; frames that have none are not named.
+        regions: Lines of regions.csv.
+        measures: Volumes, fractions and mass.
+        model_ids: The model whose prediction a frame's label map began as, where there was one.
+        reader: Who corrected them; empty for nobody. Not written where the patient is taken out.
+        drawn_by: What drew the label maps, where that was not this program; empty where it was.
+        about: Further keys for measures.json and about.json, such as the models in service; without names of people.
+    """
+
+    labels: LabelMap
+    provenances: Mapping[FrameIndex, Provenance]
+    regions: tuple[RegionRow, ...]
+    measures: Measures
+    model_ids: Mapping[FrameIndex, str] = field(default_factory=dict)
+    reader: str = ""
+    drawn_by: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        folder: Where.
+        files: Files and folders in it.
+        notes: What a reader should know, in words.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Anonymity:
+    """How the patient is taken out: DICOM PS3.15, Basic Application Level Confidentiality Profile.
+
+    Attributes:
+        secret: What pseudonyms and UIDs are made of: `store.deidentify.kept_secret` of a workspace, so that exports of
+            one patient belong together, or `fresh_secret`, so that nothing links them.
+        shift_dates: Whether dates are shifted by days of the patient's own, instead of removed.
+    """
+
+    secret: bytes = field(repr=False)
+    shift_dates: bool = False
+
+
+def formats_of(study: Study) -> frozenset[Format]:
+    """What a study can be exported as, DICOM copies aside: the segmentation only where its frames are DICOM."""
+    formats = frozenset(Format) - {Format.IMAGES}
+    return formats if _is_dicom(study) else formats - {Format.SEG}
+
+
+def _is_dicom(study: Study) -> bool:
+    return any(source.class_uid or source.instance_uid for row in study.stack.frame_sources for source in row)
+
+
+def export_study(
+    folder: Path,
+    study: Study,
+    results: Results,
+    formats: frozenset[Format],
+    progress: Progress = silent,
+    *,
+    anonymity: Anonymity | None = None,
+    replace: bool = False,
+) -> Exported:
+    """Write a study's first stack and what was found in it.
+
+    Args:
+        folder: Where to; made if missing.
+        study: The study.
+        results: What there is of it.
+        formats: What to write; regions.csv is written always.
+        progress: Told how far the work is; raises `Cancelled` to stop, and then nothing is left behind.
+        anonymity: How the patient is taken out; None leaves headers as they are.
+        replace: Whether files of an earlier export in the folder may be replaced.
+
+    Returns:
+        What was written, with notes for the reader.
+
+    Raises:
+        StoreError: A file exists already or cannot be written, or a format does not go with this study; the folder is
+            as it was.
+        LabelMapError: The label maps do not fit the study.
+        Cancelled: `progress` asked to stop; the folder is as it was.
+    """
+    wanted = [one for one in Format if one in formats or one is Format.REGIONS]
+    if Format.IMAGES in wanted and anonymity is None:
+        raise StoreError("Source images are copied only without who the patient is. Ask for de-identification too.")
+    as_label_map(results.labels, study.stack.pixels.shape)
+    names = [*(name for one in wanted for name in FILES[one]), ABOUT_FILE]
+    with new_files_in(folder, names, replace=replace) as place:
+        job = _Job(place, study, results, anonymity)
+        whole, done = sum(_SHARES[one] for one in wanted), 0
+        for one in wanted:
+            job.write(one, part(progress, done / whole, (done + _SHARES[one]) / whole))
+            done += _SHARES[one]
+        job.write_about(names)
+        progress(1.0, "Moving the files to their place")
+    return Exported(folder, tuple(names), tuple(job.notes))
+
+
+class _Job:
+    """One export on its way into a folder."""
+
+    def __init__(self, place: Path, study: Study, results: Results, anonymity: Anonymity | None) -> None:
+        self._place, self._study, self._results, self._anonymity = place, study, results, anonymity
+        self.notes: list[str] = []
+        missing = len(study.stack.frame_indices) - len(results.provenances)
+        if missing:
+            self.notes.append(f"{missing} frames have no label map; they are empty in it.")
+
+    def write(self, one: Format, progress: Progress) -> None:
+        """Write the files of one format."""
+        writers: Mapping[Format, Callable[[Progress], None]] = {
+            Format.NIFTI: self._nifti,
+            Format.SEG: self._seg,
+            Format.CONTOURS: self._contours,
+            Format.MEASURES: self._measures,
+            Format.REGIONS: self._regions,
+            Format.IMAGES: self._images,
+        }
+        writers[one](progress)
+
+    def write_about(self, names: list[str]) -> None:
+        """Write about.json."""
+        anonymity, stack = self._anonymity, self._study.stack
+        content = {
+            **self._head(),
+            "files": names,
+            "phases": stack.phases,
+            "slices": stack.slices,
+            "label_codes": {"LVBP": 1, "LVM": 2, "RVBP": 3},
+            "deidentified": anonymity is not None,
+            "dates": None if anonymity is None else "shifted" if anonymity.shift_dates else "removed",
+            "notes": self.notes,
+            **self._results.about,
+        }
+        if anonymity is None:
+            content |= {"study": self._study.name, "warnings": list(self._study.warnings)}
+        text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+        write_atomically(self._place / ABOUT_FILE, f"{text}\n".encode())
+
+    def _head(self) -> dict[str, Any]:
+        return {"program": PROGRAM, "notice": NOTICE}
+
+    def _nifti(self, progress: Progress) -> None:
+        from cmr_viewer.load.nifti import write_nifti_images, write_nifti_labels  # noqa: PLC0415 - slow to import
+
+        labels, images = (self._place / name for name in FILES[Format.NIFTI])
+        first, second = part(progress, 0.0, 0.2), part(progress, 0.2, 1.0)
+        write_file_atomically(labels, lambda path: write_nifti_labels(path, self._results.labels, self._study, first))
+        write_file_atomically(images, lambda path: write_nifti_images(path, self._study, second))
+
+    def _seg(self, progress: Progress) -> None:
+        from cmr_viewer.store.dicom_seg import origin_of, write_segmentation  # noqa: PLC0415 - slow to import
+        from cmr_viewer.store.source_headers import read_source_study  # noqa: PLC0415
+
+        results, stack, remover = self._results, self._study.stack, self._remover()
+        reader = "" if remover is not None else results.reader
+        source = read_source_study(stack, part(progress, 0.0, 0.4), change=None if remover is None else remover.apply)
+        self.notes.extend(note for note in source.notes if note not in self.notes)
+        write_segmentation(
+            self._place / FILES[Format.SEG][0],
+            results.labels,
+            stack,
+            source,
+            origin_of(results.provenances, results.model_ids, reader=reader, drawn_by=results.drawn_by),
+            part(progress, 0.4, 1.0),
+            deidentifier=remover,
+        )
+
+    def _contours(self, progress: Progress) -> None:
+        from cmr_viewer.store.contour_export import (  # noqa: PLC0415 - when used
+            contours_of,
+            write_contours_csv,
+            write_contours_json,
+        )
+
+        stack, remover = self._study.stack, self._remover()
+        uid_of = str if remover is None else remover.uid
+        contours = contours_of(self._results.labels, stack, part(progress, 0.0, 0.5), uid_of=uid_of)
+        as_json, as_csv = (self._place / name for name in FILES[Format.CONTOURS])
+        write_contours_json(as_json, contours, stack, self._head())
+        progress(0.8, "Writing contours")
+        write_contours_csv(as_csv, contours, stack)
+
+    def _measures(self, progress: Progress) -> None:
+        progress(0.0, "Writing measures")
+        as_json, as_csv = (self._place / name for name in FILES[Format.MEASURES])
+        about = {
+            "units": {"_ml": "millilitres", "_g": "grams", "_percent": "percent"},
+            **self._head(),
+            **self._results.about,
+        }
+        write_measures_json(as_json, self._results.measures, about=about)
+        write_measures_csv(as_csv, self._results.measures, program=PROGRAM)
+
+    def _regions(self, progress: Progress) -> None:
+        progress(0.0, "Writing regions")
+        write_regions_csv(self._place / FILES[Format.REGIONS][0], self._results.regions)
+
+    def _images(self, progress: Progress) -> None:
+        from cmr_viewer.store.dicom_copies import write_deidentified_images  # noqa: PLC0415 - when used
+
+        remover = self._remover()
+        if remover is not None:
+            folder = self._place / FILES[Format.IMAGES][0]
+            self.notes.extend(write_deidentified_images(folder, self._study.stack, remover, progress).notes)
+
+    def _remover(self) -> "Deidentifier | None":
+        from cmr_viewer.store.deidentify import Dates, Deidentifier  # noqa: PLC0415 - pydicom, when used
+
+        if self._anonymity is None:
+            return None
+        return Deidentifier(self._anonymity.secret, Dates.SHIFTED if self._anonymity.shift_dates else Dates.REMOVED)

@@ -1,0 +1,269 @@
+"""Label maps as contours, in pixels of the frame and in mm of the patient, as JSON and CSV.
+
+A contour runs along the edges of pixels, so that its corners lie half-way between pixel centres. What it encloses is
+exact: each pixel centre lies well inside or well outside, whichever even-odd rule fills it again (`load.polygons`), and
+its area is that of its pixels, so that volumes by summation of discs are those of the label map. Marching squares at
+0.5 would give the same pixels with less area.
+
+Three structures: the endocardium of the left ventricle encloses LVBP, its epicardium LVBP and LVM together (given only
+where there is LVM), the endocardium of the right ventricle RVBP. A structure is one or several closed polygons, which
+touch in corners at most; a polygon that cuts a hole into another is marked.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import LabelMap, Mask, as_label_map
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.store.atomic import write_atomically
+
+STRUCTURE_NAMES = ("lv_endocardium", "lv_epicardium", "rv_endocardium")
+CONTOUR_COLUMNS = (
+    "phase",
+    "slice_index",
+    "source_slice",
+    "structure",
+    "polygon",
+    "hole",
+    "point",
+    "row",
+    "col",
+    "x_mm",
+    "y_mm",
+    "z_mm",
+)
+RULE = (
+    "Polygons run along the edges of pixels; pixel centres are whole numbers from (0, 0). A pixel belongs to a "
+    "structure if its centre lies inside an odd number of the structure's polygons. LVBP is inside lv_endocardium; "
+    "LVM inside lv_epicardium and outside lv_endocardium; RVBP inside rv_endocardium."
+)
+_STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+"""(row, col) of the four directions, clockwise on the screen: right, down, left, up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """One closed polygon.
+
+    Attributes:
+        points: (point, 2) row and col of its corners, in order; the last joins the first.
+        hole: Whether it cuts a hole into another.
+    """
+
+    points: NDArray[np.float64]
+    hole: bool
+
+
+def outlines(mask: Mask) -> list[Outline]:
+    """The polygons that bound a mask.
+
+    Pixels that touch in a corner only are not joined. The corners of a polygon come clockwise on the screen, those of a
+    hole the other way round.
+
+    Args:
+        mask: (row, col).
+    """
+    edges = _edges(mask)
+    found = []
+    while edges:
+        start = next(iter(edges))
+        corners, (row, col), way = [], start, edges[start][0]
+        while (row, col) in edges and way in edges[row, col]:
+            edges[row, col].remove(way)
+            if not edges[row, col]:
+                del edges[row, col]
+            row, col = row + _STEPS[way][0], col + _STEPS[way][1]
+            ahead = edges.get((row, col), [])
+            turned = next((turn for turn in ((way + 1) % 4, way, (way - 1) % 4) if turn in ahead), None)
+            if turned != way:
+                corners.append((row, col))
+            if turned is None:
+                break
+            way = turned
+        points = _without_flat_start(np.asarray(corners, dtype=np.float64))
+        row_after, col_after = np.roll(points, -1, axis=0).T
+        hole = bool((points[:, 1] * row_after - col_after * points[:, 0]).sum() < 0)
+        found.append(Outline(points - 0.5, hole))
+    return found
+
+
+def _edges(mask: Mask) -> dict[tuple[int, int], list[int]]:
+    """Directed edges between a mask and what is around it, the mask on their right: ways that leave each corner."""
+    inside = np.pad(np.asarray(mask, dtype=bool), 1)
+    edges: dict[tuple[int, int], list[int]] = {}
+    for way, (beside, from_row, from_col) in enumerate(
+        (
+            (np.roll(inside, 1, axis=0), 0, 0),
+            (np.roll(inside, -1, axis=1), 0, 1),
+            (np.roll(inside, -1, axis=0), 1, 1),
+            (np.roll(inside, 1, axis=1), 1, 0),
+        )
+    ):
+        for row, col in np.argwhere(inside & ~beside) - 1:
+            edges.setdefault((int(row) + from_row, int(col) + from_col), []).append(way)
+    return edges
+
+
+def _without_flat_start(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Leave the last corner out where the polygon goes straight on through it to the first."""
+    before, after = points[-1] - points[-2], points[0] - points[-1]
+    return points[:-1] if before[0] * after[1] == before[1] * after[0] else points
+
+
+def frame_outlines(labels: LabelMap) -> dict[str, list[Outline]]:
+    """The structures of one frame that are there, by name.
+
+    Args:
+        labels: (row, col).
+    """
+    endo, wall, rv = (labels == int(label) for label in (Label.LVBP, Label.LVM, Label.RVBP))
+    masks = zip(STRUCTURE_NAMES, (endo, (endo | wall) & wall.any(), rv), strict=True)
+    return {name: outlines(mask) for name, mask in masks if mask.any()}
+
+
+@dataclass(frozen=True, eq=False)
+class FrameContours:
+    """The contours of one frame.
+
+    Attributes:
+        index: The frame.
+        source_slice: The slice's index in the input's own order.
+        structures: By name.
+        source: SOP Instance UID and frame number of the source image; empty where there is none.
+    """
+
+    index: FrameIndex
+    source_slice: int
+    structures: Mapping[str, list[Outline]]
+    source: tuple[str, int]
+
+
+def contours_of(
+    labels: LabelMap, stack: Stack, progress: Progress = silent, *, uid_of: Callable[[str], str] = str
+) -> list[FrameContours]:
+    """Contours of all frames of a stack that have any label.
+
+    Args:
+        labels: (phase, slice, row, col).
+        stack: The stack.
+        progress: Told as frames are done.
+        uid_of: What is written for a SOP Instance UID.
+
+    Raises:
+        LabelMapError: Wrong codes or shape.
+        Cancelled: `progress` asked to stop.
+    """
+    checked = as_label_map(labels, stack.pixels.shape)
+    indices = stack.frame_indices
+    found = []
+    for number, index in enumerate(indices):
+        if number % 32 == 0:
+            progress(number / len(indices), "Drawing contours")
+        structures = frame_outlines(checked[index])
+        if structures:
+            uid, frame_number = _source(stack, index)
+            source = (uid_of(uid) if uid else "", frame_number)
+            found.append(FrameContours(index, stack.source_slices[index.slice_index], structures, source))
+    return found
+
+
+def _source(stack: Stack, index: FrameIndex) -> tuple[str, int]:
+    if not stack.frame_sources:
+        return "", 1
+    source = stack.frame_sources[index.phase][index.slice_index]
+    return source.instance_uid, source.frame_number
+
+
+def _patient_mm(points: NDArray[np.float64], stack: Stack, slice_index: int) -> NDArray[np.float64] | None:
+    """(point, 3) in the patient (LPS), or None where the spacing is not known."""
+    g = stack.geometry
+    if not g.spacing_known:
+        return None
+    along = points * np.asarray(g.pixel_spacing_mm)
+    directions = np.asarray([g.col_direction, g.row_direction])
+    return np.asarray(np.round(np.asarray(g.positions_mm[slice_index]) + along @ directions, 4))
+
+
+def write_contours_json(path: Path, contours: list[FrameContours], stack: Stack, about: Mapping[str, Any]) -> None:
+    """Write contours as one JSON object: "rule", and "frames" with the polygons of each structure.
+
+    A polygon has "hole", "pixels" as [row, col] and "patient_mm" as [x, y, z] (LPS), or null.
+
+    Args:
+        path: The file.
+        contours: From `contours_of`.
+        stack: The stack.
+        about: Further keys, such as what wrote it.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    g = stack.geometry
+    content = {
+        **about,
+        "rule": RULE,
+        "rows": g.rows,
+        "cols": g.cols,
+        "pixel_spacing_mm": list(g.pixel_spacing_mm) if g.spacing_known else None,
+        "frames": [_frame_json(one, stack) for one in contours],
+    }
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write_atomically(path, f"{text}\n".encode())
+
+
+def _frame_json(one: FrameContours, stack: Stack) -> dict[str, Any]:
+    uid, number = one.source
+    values: dict[str, Any] = {
+        "phase": one.index.phase,
+        "slice_index": one.index.slice_index,
+        "source_slice": one.source_slice,
+        "source": {"sop_instance_uid": uid, "frame_number": number} if uid else None,
+    }
+    for name, polygons in one.structures.items():
+        values[name] = []
+        for polygon in polygons:
+            mm = _patient_mm(polygon.points, stack, one.index.slice_index)
+            values[name].append(
+                {
+                    "hole": polygon.hole,
+                    "pixels": polygon.points.tolist(),
+                    "patient_mm": None if mm is None else mm.tolist(),
+                }
+            )
+    return values
+
+
+def write_contours_csv(path: Path, contours: list[FrameContours], stack: Stack) -> None:
+    """Write contours with a line for each point; mm are empty where the spacing is not known.
+
+    Columns: `CONTOUR_COLUMNS`. UTF-8, comma, line feed.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CONTOUR_COLUMNS)
+    for one in contours:
+        writer.writerows(_rows(one, stack))
+    write_atomically(path, text.getvalue().encode())
+
+
+def _rows(one: FrameContours, stack: Stack) -> Iterator[list[Any]]:
+    where = [one.index.phase, one.index.slice_index, one.source_slice]
+    for name, polygons in one.structures.items():
+        for number, polygon in enumerate(polygons):
+            mm = _patient_mm(polygon.points, stack, one.index.slice_index)
+            places = [["", "", ""]] * len(polygon.points) if mm is None else mm.tolist()
+            for point, (pixel, place) in enumerate(zip(polygon.points.tolist(), places, strict=True)):
+                yield [*where, name, number, int(polygon.hole), point, *pixel, *place]

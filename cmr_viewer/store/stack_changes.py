@@ -1,0 +1,204 @@
+"""A stack that is opened differently from now on: other slice order, other spacing, another acquisition of a slice.
+
+What makes a stack known is its pixels in their order and their spacing, so a stack that is turned round or corrected is
+another one. What readers made of its frames follows them: it is added to the new stack, and the old one keeps what it
+has. Where a stack was left for another, its slices that went over are no longer counted for it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, and_, insert, or_, select
+
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store import tables
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.frames import latest_rows
+from cmr_viewer.store.tables import now_text
+
+SliceMap = tuple[int | None, ...]
+"""Per slice of a stack: the same slice of another one, or None where that has it not."""
+
+
+@dataclass(frozen=True)
+class StackChange:
+    """Which slices of one stack are which of another.
+
+    Attributes:
+        from_stack_id: The stack that was open.
+        to_stack_id: The one that takes its place.
+        slices: Per slice of the first: the slice of the second with the same pixels, or None.
+    """
+
+    from_stack_id: str
+    to_stack_id: str
+    slices: SliceMap
+
+
+class StackChangeStore:
+    """Changes of stacks in one workspace. Every call is a transaction of its own; use from any thread."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def carry_over(self, change: StackChange, *, pixel_spacing_mm: tuple[float, float]) -> int:
+        """Add to a stack what readers made of the same frames in another, where that is the newer.
+
+        Annotations keep their reader, time, provenance and review status; regions, ED and ES follow too. Predictions do
+        not: they depend on order and spacing, and are made anew.
+
+        Args:
+            change: Both stacks, known by `AnnotationStore.keep_study`.
+            pixel_spacing_mm: (row, col) of the new stack, that its accepted frames are prepared with.
+
+        Returns:
+            Number of annotations that were added.
+
+        Raises:
+            StoreError: It cannot be written; then nothing of it is.
+        """
+        workspace = self._workspace
+        with workspace.write() as connection:
+            row_mm, col_mm = pixel_spacing_mm
+            spacing = {"row_spacing_mm": row_mm, "col_spacing_mm": col_mm}
+            _add_missing(connection, tables.frame_pixels, change, spacing)
+            annotations = _add_newer(connection, workspace, tables.annotations, "version", change)
+            regions = _add_newer(connection, workspace, tables.regions, "id", change)
+            _add_newer_marks(connection, workspace, change)
+            connection.execute(
+                insert(tables.stack_changes).values(
+                    from_stack_id=change.from_stack_id,
+                    to_stack_id=change.to_stack_id,
+                    slices=json.dumps(change.slices),
+                    reader=workspace.reader,
+                    created_at=now_text(),
+                    session_id=workspace.session(),
+                )
+            )
+            detail = {"from": change.from_stack_id, "slices": change.slices, "annotations": annotations}
+            write_event(
+                connection,
+                workspace,
+                What.STACK_CHANGED,
+                stack_id=change.to_stack_id,
+                detail={**detail, "regions": regions},
+            )
+        return annotations
+
+    def successor(self, stack_id: str) -> StackChange | None:
+        """The stack that a stack was left for, over all steps; None where it is in use.
+
+        Raises:
+            StoreError: The workspace cannot be read.
+        """
+        with self._workspace.read() as connection:
+            left = _left(connection)
+        now: str = stack_id
+        slices: SliceMap | None = None
+        seen = {stack_id}
+        while now in left:
+            change = left[now]
+            slices = change.slices if slices is None else joined(slices, change.slices)
+            now = change.to_stack_id
+            if now in seen:
+                return None
+            seen.add(now)
+        return None if slices is None else StackChange(stack_id, now, slices)
+
+
+def inverse(change: StackChange, slices: int) -> StackChange:
+    """The way back.
+
+    Args:
+        change: From the first stack to the second.
+        slices: Slices of the second stack.
+    """
+    back: list[int | None] = [None] * slices
+    for here, there in enumerate(change.slices):
+        if there is not None and there < slices:
+            back[there] = here
+    return StackChange(change.to_stack_id, change.from_stack_id, tuple(back))
+
+
+def joined(first: SliceMap, second: SliceMap) -> SliceMap:
+    """One map in place of two that follow one another."""
+    return tuple(None if there is None or there >= len(second) else second[there] for there in first)
+
+
+def moved_slices(connection: Connection) -> dict[str, frozenset[int]]:
+    """Slices that are no longer counted for a stack, because they went over to the one it was left for."""
+    return {
+        stack_id: frozenset(here for here, there in enumerate(change.slices) if there is not None)
+        for stack_id, change in _left(connection).items()
+    }
+
+
+def _left(connection: Connection) -> dict[str, StackChange]:
+    """The change by which each stack was left; a stack that was come back to since is in use."""
+    c = tables.stack_changes
+    left: dict[str, StackChange] = {}
+    for row in connection.execute(select(c).order_by(c.c.id)).mappings():
+        change = StackChange(row["from_stack_id"], row["to_stack_id"], tuple(json.loads(row["slices"])))
+        left[change.from_stack_id] = change
+        left.pop(change.to_stack_id, None)
+    return left
+
+
+def _target(change: StackChange, row: RowMapping) -> FrameIndex | None:
+    at: int = row["slice_index"]
+    there = change.slices[at] if at < len(change.slices) else None
+    return None if there is None else FrameIndex(row["phase"], there)
+
+
+def _last_by_frame(connection: Connection, table: Table, by: str, stack_id: str) -> Sequence[RowMapping]:
+    return connection.execute(latest_rows(table, by).where(table.c.stack_id == stack_id)).mappings().all()
+
+
+def _add_newer(connection: Connection, workspace: Workspace, table: Table, by: str, change: StackChange) -> int:
+    """Add the last row of each frame where the new stack has none that is as new; how many."""
+    there = {
+        FrameIndex(row["phase"], row["slice_index"]): row
+        for row in _last_by_frame(connection, table, by, change.to_stack_id)
+    }
+    added = 0
+    for row in _last_by_frame(connection, table, by, change.from_stack_id):
+        frame = _target(change, row)
+        if frame is None or (frame in there and there[frame]["created_at"] >= row["created_at"]):
+            continue
+        values = _copied(row, change.to_stack_id, {"slice_index": frame.slice_index, "session_id": workspace.session()})
+        if by == "version":
+            values["version"] = there[frame]["version"] + 1 if frame in there else 1
+        connection.execute(insert(table).values(values))
+        added += 1
+    return added
+
+
+def _add_missing(connection: Connection, table: Table, change: StackChange, other: Mapping[str, Any]) -> None:
+    """Add the rows of frames that the new stack has none of."""
+    c = table.c
+    for row in connection.execute(select(table).where(c.stack_id == change.from_stack_id)).mappings().all():
+        frame = _target(change, row)
+        if frame is None:
+            continue
+        here = and_(c.stack_id == change.to_stack_id, c.phase == frame.phase, c.slice_index == frame.slice_index)
+        if connection.execute(select(c.id).where(here)).first() is None:
+            values = _copied(row, change.to_stack_id, {"slice_index": frame.slice_index, **other})
+            connection.execute(insert(table).values(values))
+
+
+def _add_newer_marks(connection: Connection, workspace: Workspace, change: StackChange) -> None:
+    """ED and ES are of all slices, and follow as they are."""
+    m = tables.phase_marks
+    both = or_(m.c.stack_id == change.from_stack_id, m.c.stack_id == change.to_stack_id)
+    rows = connection.execute(select(m).where(both).order_by(m.c.created_at.desc(), m.c.id.desc())).mappings()
+    last = rows.first()
+    if last is not None and last["stack_id"] == change.from_stack_id:
+        connection.execute(insert(m).values(_copied(last, change.to_stack_id, {"session_id": workspace.session()})))
+
+
+def _copied(row: RowMapping, stack_id: str, other: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name: value for name, value in row.items() if name != "id"}
+    return {**values, "stack_id": stack_id, **other}

@@ -1,0 +1,198 @@
+import csv
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+from numpy.testing import assert_array_equal
+
+from cmr_viewer.__main__ import main
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.annotation import Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.opening import Opening
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.load.study import open_study
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.openings import OpeningStore
+from tests.phantom import Phantom, sax_cine, voxels_of, write_dicom_folder, write_nifti
+from tests.phantom_export import PATIENT, segmentation_labels
+
+CORRECTED, WITHDRAWN, DRAWN = FrameIndex(0, 2), FrameIndex(1, 2), FrameIndex(1, 3)
+
+
+@pytest.fixture(scope="module")
+def heart() -> Phantom:
+    return sax_cine(phases=4, slices=6, rows=48, cols=52, pixel_spacing_mm=(3.2, 3.2), seed=7)
+
+
+@pytest.fixture
+def images(tmp_path: Path, heart: Phantom) -> Path:
+    write_dicom_folder(tmp_path / "in", heart.stack, extra=PATIENT, patient_id=PATIENT["PatientID"])
+    return tmp_path / "in"
+
+
+def square(label: Label) -> LabelMap:
+    labels = np.zeros((48, 52), np.uint8)
+    labels[10:20, 12:22] = int(label)
+    return labels
+
+
+def keep_work(folder: Path, study: Study, labels: LabelMap) -> LabelMap:
+    """Predictions of all frames, a correction, one taken back, and one frame drawn; gives what should be exported."""
+    stack = study.stack
+    with open_workspace(folder, reader="Anna Reader") as workspace:
+        store = AnnotationStore(workspace)
+        store.keep_study(
+            stack.stack_id,
+            name=study.name,
+            source=str(study.source),
+            patient_key="",
+            geometry_json="{}",
+            phases=stack.phases,
+            slices=stack.slices,
+        )
+        store.save_predictions(
+            stack.stack_id, {f: Prediction(labels[f], "model-1", Region.MIDDLE, "") for f in stack.frame_indices}
+        )
+        found = RegionPrediction((0.2, 0.7, 0.1, 0.0), "classifier-1")
+        store.save_region_predictions(stack.stack_id, dict.fromkeys(stack.frame_indices, found))
+        store.save_region(stack.stack_id, CORRECTED, Region.BASE)
+        for frame, made, provenance, model_id in (
+            (CORRECTED, square(Label.RVBP), Provenance.SEMIAUTOMATIC, "model-1"),
+            (WITHDRAWN, square(Label.LVM), Provenance.AUTOMATIC, "model-1"),
+            (DRAWN, square(Label.LVM), Provenance.MANUAL, None),
+        ):
+            store.save(
+                stack.stack_id,
+                frame,
+                made,
+                region=Region.BASE,
+                provenance=provenance,
+                status=ReviewStatus.DRAFT,
+                model_id=model_id,
+            )
+        store.save_phase_mark(stack.stack_id, ed=1, es=None)
+    expected = labels.copy()
+    expected[CORRECTED], expected[DRAWN] = square(Label.RVBP), square(Label.LVM)
+    return expected
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def export(*arguments: str | Path) -> int:
+    return main(["export", *map(str, arguments)])
+
+
+def test_a_study_is_exported_as_its_reader_left_it(
+    tmp_path: Path, images: Path, heart: Phantom, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study(images)
+    expected = keep_work(tmp_path / "ws", study, heart.labels)
+    assert export(images, "--workspace", tmp_path / "ws", "--output", tmp_path / "out") == 0
+    told = capsys.readouterr()
+    assert (told.out.strip(), told.err) == (str(tmp_path / "out"), "")
+    assert_array_equal(np.asarray(nibabel.load(tmp_path / "out" / "labels.nii.gz").dataobj), voxels_of(expected))
+    found = segmentation_labels(tmp_path / "out" / "segmentation.dcm", study.stack.frame_sources, expected.shape)
+    assert_array_equal(found, expected)
+    data = pydicom.dcmread(tmp_path / "out" / "segmentation.dcm")
+    assert data.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert str(data.ContentCreatorName) == "Anna Reader^"
+    rows = {(int(row["phase"]), int(row["slice_index"])): row for row in rows_of(tmp_path / "out" / "regions.csv")}
+    assert len(rows) == 24
+    assert (rows[CORRECTED]["region"], float(rows[CORRECTED]["probability"])) == ("base", 0.2)
+    assert (rows[WITHDRAWN]["region"], rows[WITHDRAWN]["model_id"]) == ("middle", "model-1")
+    assert rows[DRAWN]["model_id"] == ""
+    measures = json.loads((tmp_path / "out" / "measures.json").read_text())
+    blood = (expected == Label.LVBP).sum(axis=(1, 2, 3))
+    assert (measures["ed_phase"], measures["es_phase"]) == (1, int(blood.argmin()))
+    assert measures["lv_edv_ml"] == pytest.approx(blood[1] * 3.2 * 3.2 * 10.0 / 1000.0, rel=1e-4)
+
+
+def test_a_study_that_is_opened_differently_is_exported_so(tmp_path: Path, images: Path, heart: Phantom) -> None:
+    turned = open_study(images, opening=Opening(base_reversed=True))
+    keep_work(tmp_path / "ws", turned, heart.labels[:, ::-1])
+    with open_workspace(tmp_path / "ws", reader="r") as workspace:
+        OpeningStore(workspace).keep(str(images), turned.stack.stack_id, Opening(base_reversed=True))
+    given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "regions")
+    assert export(images, *given) == 0
+    assert rows_of(tmp_path / "out" / "regions.csv")[0]["source_slice"] == "5"
+
+
+def test_exports_of_a_workspace_without_the_patient_belong_together(
+    tmp_path: Path, images: Path, heart: Phantom
+) -> None:
+    keep_work(tmp_path / "ws", open_study(images), heart.labels)
+    for name in ("one", "two"):
+        given = ("--workspace", tmp_path / "ws", "--output", tmp_path / name, "--deidentify", "--formats", "seg,images")
+        assert export(images, *given) == 0
+    one, two = (pydicom.dcmread(tmp_path / name / "dicom" / "image_0001.dcm") for name in ("one", "two"))
+    assert one.PatientID == two.PatientID != PATIENT["PatientID"]
+    assert one.SOPInstanceUID == two.SOPInstanceUID
+    assert not (tmp_path / "one" / "labels.nii.gz").exists()
+
+
+def test_label_maps_of_a_file_are_exported_without_a_workspace(tmp_path: Path, images: Path, heart: Phantom) -> None:
+    labels = heart.labels.copy()
+    path = write_nifti(tmp_path / "made.nii.gz", voxels_of(labels), _affine(tmp_path, images, labels))
+    assert export(images, "--labels", path, "--codes", "own", "--output", tmp_path / "out") == 0
+    study = open_study(images)
+    found = segmentation_labels(tmp_path / "out" / "segmentation.dcm", study.stack.frame_sources, labels.shape)
+    assert_array_equal(found, labels)
+    regions = [row["region"] for row in rows_of(tmp_path / "out" / "regions.csv")[:6]]
+    assert regions == ["non_cardiac", "base", "middle", "middle", "apex", "non_cardiac"]
+    measures = json.loads((tmp_path / "out" / "measures.json").read_text())
+    blood = (labels == Label.LVBP).sum(axis=(1, 2, 3))
+    assert (measures["ed_phase"], measures["es_phase"]) == (int(blood.argmax()), int(blood.argmin()))
+
+
+def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
+    """The affine that the program itself writes label maps of the study with."""
+    keep_work(tmp_path / "for-affine", open_study(images), labels)
+    given = ("--workspace", tmp_path / "for-affine", "--output", tmp_path / "grid", "--formats", "nifti")
+    assert export(images, *given) == 0
+    return np.asarray(nibabel.load(tmp_path / "grid" / "images.nii.gz").affine)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--workspace", "none"), "There is no workspace"),
+        (("--labels", "none.nii"), "not there"),
+        (("--workspace", "ws"), "holds no label maps of in"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(
+    tmp_path: Path, images: Path, given: tuple[str, str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_workspace(tmp_path / "ws", reader="r"):
+        pass
+    assert export(images, given[0], tmp_path / given[1], "--output", tmp_path / "out") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_earlier_export_is_not_replaced_unasked(
+    tmp_path: Path, images: Path, heart: Phantom, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_work(tmp_path / "ws", open_study(images), heart.labels)
+    given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "measures")
+    assert export(images, *given) == 0
+    assert export(images, *given) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert export(images, *given, "--replace") == 0
+
+
+def test_a_format_that_is_not_known_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as told:
+        export(tmp_path, "--output", tmp_path / "out", "--formats", "nifti,stl")
+    assert told.value.code == 2
+    assert "stl is not known" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.events import EventLog
+from cmr_viewer.store.stack_changes import StackChange, StackChangeStore, inverse, joined
+from tests.store.saving import STACK_ID, keep_study, labels_of, pixels_of, save
+
+TURNED_ID = "b" * 32
+TURN = StackChange(STACK_ID, TURNED_ID, (3, 2, 1, 0))
+BACK = StackChange(TURNED_ID, STACK_ID, (3, 2, 1, 0))
+SPACING_MM = (2.0, 3.0)
+
+
+@pytest.fixture
+def changes(store: AnnotationStore) -> StackChangeStore:
+    keep_study(store, TURNED_ID)
+    return StackChangeStore(store._workspace)
+
+
+def test_annotations_follow_their_frames_with_reader_time_and_status(
+    store: AnnotationStore, changes: StackChangeStore
+) -> None:
+    before = save(store, FrameIndex(1, 0), 5, status=ReviewStatus.ACCEPTED, region=Region.APEX)
+    save(store, FrameIndex(2, 3), 6)
+    assert changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM) == 2
+    found = store.latest(TURNED_ID)
+    assert set(found) == {FrameIndex(1, 3), FrameIndex(2, 0)}
+    after = found[FrameIndex(1, 3)]
+    assert np.array_equal(after.labels, labels_of(5))
+    kept = (before.region, before.provenance, before.status, before.reader, before.model_id, before.created_at)
+    assert (after.region, after.provenance, after.status, after.reader, after.model_id, after.created_at) == kept
+    assert len(store.versions(STACK_ID, FrameIndex(1, 0))) == 1, "the stack that was left keeps what it has"
+
+
+def test_the_newer_of_two_annotations_of_a_frame_holds_there_and_back(
+    store: AnnotationStore, changes: StackChangeStore
+) -> None:
+    save(store, FrameIndex(0, 0), 1)
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    save(store, FrameIndex(0, 3), 2, stack_id=TURNED_ID)
+    assert changes.carry_over(BACK, pixel_spacing_mm=SPACING_MM) == 1
+    assert [v.labels.tolist() for v in store.versions(STACK_ID, FrameIndex(0, 0))] == [
+        labels_of(1).tolist(),
+        labels_of(2).tolist(),
+    ]
+    assert changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM) == 0
+
+
+def test_regions_and_phase_marks_follow_and_a_word_taken_back_stays_so(
+    store: AnnotationStore, changes: StackChangeStore
+) -> None:
+    store.save_region(STACK_ID, FrameIndex(0, 0), Region.BASE)
+    store.save_region(STACK_ID, FrameIndex(0, 1), Region.APEX)
+    store.save_region(STACK_ID, FrameIndex(0, 1), None)
+    store.save_phase_mark(STACK_ID, ed=0, es=2)
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    assert store.regions(TURNED_ID) == {FrameIndex(0, 3): Region.BASE}
+    assert store.phase_marks(TURNED_ID) == (0, 2)
+
+
+def test_an_accepted_frame_is_trained_on_once_and_with_the_spacing_of_the_stack_it_went_to(
+    store: AnnotationStore, changes: StackChangeStore
+) -> None:
+    save(store, FrameIndex(1, 0), 5, status=ReviewStatus.ACCEPTED)
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    (sample,) = store.accepted_samples()
+    assert (sample.stack_id, sample.frame, sample.pixel_spacing_mm) == (TURNED_ID, FrameIndex(1, 3), SPACING_MM)
+    assert np.array_equal(sample.pixels, pixels_of(FrameIndex(1, 0)))
+    assert store.count_corrections(Region.BASE) == 1
+
+
+def test_a_slice_that_is_not_in_the_new_stack_stays_where_it_is(
+    store: AnnotationStore, changes: StackChangeStore
+) -> None:
+    save(store, FrameIndex(0, 0), 1, status=ReviewStatus.ACCEPTED)
+    save(store, FrameIndex(0, 1), 2, status=ReviewStatus.ACCEPTED)
+    changes.carry_over(StackChange(STACK_ID, TURNED_ID, (0, None, 2, 3)), pixel_spacing_mm=SPACING_MM)
+    assert set(store.latest(TURNED_ID)) == {FrameIndex(0, 0)}
+    assert {(s.stack_id, s.frame.slice_index) for s in store.accepted_samples()} == {(TURNED_ID, 0), (STACK_ID, 1)}
+
+
+def test_the_worklist_names_the_stack_that_is_in_use(store: AnnotationStore, changes: StackChangeStore) -> None:
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    assert [row.stack_id for row in store.studies()] == [TURNED_ID]
+    changes.carry_over(BACK, pixel_spacing_mm=SPACING_MM)
+    assert [row.stack_id for row in store.studies()] == [STACK_ID]
+
+
+def test_the_stack_in_use_is_found_over_several_steps(store: AnnotationStore, changes: StackChangeStore) -> None:
+    third = "c" * 32
+    keep_study(store, third)
+    assert changes.successor(STACK_ID) is None
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    changes.carry_over(StackChange(TURNED_ID, third, (0, None, 1, 2)), pixel_spacing_mm=SPACING_MM)
+    assert changes.successor(STACK_ID) == StackChange(STACK_ID, third, (2, 1, None, 0))
+    assert changes.successor(third) is None
+
+
+def test_a_change_is_in_the_log(store: AnnotationStore, changes: StackChangeStore) -> None:
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    (event,) = EventLog(store._workspace).events(what="stack_changed")
+    assert event.stack_id == TURNED_ID
+    assert event.detail == {"from": STACK_ID, "slices": [3, 2, 1, 0], "annotations": 0, "regions": 0}
+
+
+def test_maps_of_slices_are_joined_and_inverted() -> None:
+    assert joined((1, None, 0), (2, None)) == (None, None, 2)
+    assert inverse(StackChange("a", "b", (1, None, 0)), 4) == StackChange("b", "a", (2, 0, None, None))

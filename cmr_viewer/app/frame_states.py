@@ -34,6 +34,7 @@ class FrameState:
         proposal: A prediction that is offered beside an edited or accepted label map, or None.
         reason: Why this model segments the frame, in words; empty without a region.
         model_id: The model that segments the frame, or None; none does where nothing is to be marked.
+        imported: Where the label map was imported from, such as "cvi42 workspace"; empty where it was not.
     """
 
     region: Region | None
@@ -47,6 +48,7 @@ class FrameState:
     proposal: Prediction | None
     reason: str
     model_id: str | None
+    imported: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +60,14 @@ class Marks:
         base: The prediction that the label map is or started from.
         origin: Id of the model that the label map started from, or None.
         edited: Whether the label map differs from `base`.
+        imported: Where the label map was imported from; empty where it was not.
     """
 
     reader_region: Region | None
     base: Prediction | None
     origin: str | None
     edited: bool
+    imported: str = ""
 
 
 @dataclass(eq=False)
@@ -78,6 +82,7 @@ class FrameRecord:
         base: The prediction that `labels` is or started from.
         origin: Id of the model that `labels` started from.
         edited: Whether `labels` differs from `base`.
+        imported: Where `labels` was imported from; empty where it was not.
         status: How far the reader is.
         kept: Whether the workspace holds or will hold a version of the frame.
         proposal: What is offered beside `labels`.
@@ -93,6 +98,7 @@ class FrameRecord:
     base: Prediction | None = None
     origin: str | None = None
     edited: bool = False
+    imported: str = ""
     status: ReviewStatus | None = None
     kept: bool = False
     proposal: Prediction | None = None
@@ -134,4 +140,4 @@ class FrameRecord:
     @property
     def marks(self) -> Marks:
         """What an undo step needs to come back here."""
-        return Marks(self.reader_region, self.base, self.origin, self.edited)
+        return Marks(self.reader_region, self.base, self.origin, self.edited, self.imported)

@@ -6,11 +6,14 @@ from dataclasses import asdict, dataclass
 
 from cmr_viewer.app.frame_states import Changed, FrameRecord
 from cmr_viewer.app.reading import Reading
+from cmr_viewer.app.study_loading import Loaded
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.stack_changes import StackChange, StackChangeStore, inverse
 
 UNSAID_REGION = Region.MIDDLE
 """Stands in drafts of frames whose region nobody has said; the frame's own region is kept apart from its drafts."""
@@ -27,6 +30,7 @@ class Restored:
         annotations: The last version of each frame.
         ed_phase: As the reader marked it, or None.
         es_phase: Likewise.
+        carried: Annotations that came from the stack that was opened until now.
     """
 
     regions: Mapping[FrameIndex, Region]
@@ -35,14 +39,33 @@ class Restored:
     annotations: Mapping[FrameIndex, Annotation]
     ed_phase: int | None
     es_phase: int | None
+    carried: int = 0
 
 
-def keep_and_read(store: AnnotationStore, study: Study) -> Restored:
-    """Note that a study was opened, and read what is kept of it; for the store thread.
+@dataclass(frozen=True)
+class Stores:
+    """Where the workspace keeps what belongs to a study.
+
+    Attributes:
+        annotations: Annotations, regions and predictions.
+        openings: How studies are opened.
+        changes: Stacks that are opened differently now.
+    """
+
+    annotations: AnnotationStore
+    openings: OpeningStore
+    changes: StackChangeStore
+
+
+def keep_and_read(stores: Stores, loaded: Loaded) -> Restored:
+    """Note that a study was opened, and how; read what is kept of it. For the store thread.
+
+    What readers made of frames that were in another stack until now comes with them.
 
     Raises:
         StoreError: The workspace cannot be read or written.
     """
+    study, store = loaded.study, stores.annotations
     stack = study.stack
     store.keep_study(
         stack.stack_id,
@@ -53,6 +76,19 @@ def keep_and_read(store: AnnotationStore, study: Study) -> Restored:
         phases=stack.phases,
         slices=stack.slices,
     )
+    change = loaded.change
+    if change is None:
+        left_for = stores.changes.successor(stack.stack_id)
+        change = None if left_for is None else _way_back(store, left_for)
+    carried = 0
+    if change is not None:
+        carried = stores.changes.carry_over(change, pixel_spacing_mm=working_spacing_mm(stack.geometry))
+    if loaded.is_decided:
+        asked = loaded.asked
+        for source in loaded.sources:
+            if asked.before is not None and stores.openings.last(source) is None:
+                stores.openings.keep(source, asked.before.stack_id, asked.before_opening)
+            stores.openings.keep(source, stack.stack_id, loaded.opening)
     ed, es = store.phase_marks(stack.stack_id)
     return Restored(
         regions=store.regions(stack.stack_id),
@@ -61,7 +97,14 @@ def keep_and_read(store: AnnotationStore, study: Study) -> Restored:
         annotations=store.latest(stack.stack_id),
         ed_phase=ed,
         es_phase=es,
+        carried=carried,
     )
+
+
+def _way_back(store: AnnotationStore, left_for: StackChange) -> StackChange:
+    """The stack that was left is opened again, other than by turning back: what was made since comes with it."""
+    slices = next(row.slices for row in store.studies() if row.stack_id == left_for.to_stack_id)
+    return inverse(left_for, slices)
 
 
 def put_back(reading: Reading, restored: Restored) -> None:
@@ -119,7 +162,12 @@ def draft_of(reading: Reading, frame: FrameIndex) -> Kept:
         provenance=record.provenance or Provenance.AUTOMATIC,
         status=ReviewStatus.DRAFT,
         model_id=record.origin,
+        detail=_detail(record),
     )
+
+
+def _detail(record: FrameRecord) -> dict[str, str]:
+    return {"imported_from": record.imported} if record.imported else {}
 
 
 def why_not_acceptable(reading: Reading, frame: FrameIndex) -> str:
@@ -154,6 +202,7 @@ def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]
                 model_id=record.origin,
                 frame_pixels=reading.stack.frame(frame),
                 pixel_spacing_mm=working_spacing_mm(reading.stack.geometry),
+                detail=_detail(record),
                 neighbours={
                     offset: reading.stack.frame(beside)
                     for offset in (-1, 1)

@@ -1,5 +1,8 @@
 """The study that is being read: its frames and every change to them, without Qt, threads or files."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from cmr_viewer.app.frame_changes import FrameChange, Stroke
@@ -12,8 +15,23 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.review.edit import Patch, Point, clear_label, copy_labels, paint_line, patch_between
-from cmr_viewer.review.history import History
+from cmr_viewer.review.history import GroupChange, History
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where label maps were imported from.
+
+    Attributes:
+        source: For a reader, such as "cvi42 workspace".
+        text: What was done, in words, for undo.
+        whole: Frames whose label map is the other program's alone; in the others something of what was shown is left.
+    """
+
+    source: str
+    text: str
+    whole: frozenset[FrameIndex]
 
 
 class Reading(ShownFrames):
@@ -61,7 +79,7 @@ class Reading(ShownFrames):
             return
         self.end_stroke()
         before = record.marks
-        after = Marks(region, before.base, before.origin, before.edited)
+        after = replace(before, reader_region=region)
         change = FrameChange(frame, f"set region {region.text}", before, after, None, self)
         record.dismissed.clear()
         self.go_to(frame, after, record.labels)
@@ -102,13 +120,35 @@ class Reading(ShownFrames):
         if labels is not None:
             self._edit(target, f"copy from slice {source.slice_index + 1}", copy_labels(labels, self.canvas(target)))
 
+    def put_labels(self, label_maps: Mapping[FrameIndex, LabelMap], imported: Imported) -> None:
+        """Give frames the label maps of another program, as one step that can be undone.
+
+        Args:
+            label_maps: (row, col) by frame.
+            imported: Where they come from, and which of them owe nothing to what was shown before.
+        """
+        self.end_stroke()
+        changes = []
+        for frame, labels in label_maps.items():
+            before, canvas = self.records[frame].marks, self.canvas(frame)
+            whole = frame in imported.whole
+            base, origin = (None, None) if whole else (before.base, before.origin)
+            after = Marks(before.reader_region, base, origin, True, imported.source)
+            patch = patch_between(canvas, labels)
+            changes.append(FrameChange(frame, imported.text, before, after, patch, self))
+            self._offer(frame, None)
+            self.go_to(frame, after, labels.copy())
+        if changes:
+            self.history.push(GroupChange(imported.text, tuple(changes)))
+            self._effects.history = True
+
     def _edit(self, frame: FrameIndex, text: str, patch: Patch) -> None:
         self.end_stroke()
         record = self.records[frame]
         if patch.is_empty and record.labels is not None:
             return
         before = record.marks
-        after = Marks(before.reader_region, before.base, before.origin, True)
+        after = replace(before, edited=True)
         labels = self.canvas(frame)
         patch.apply(labels)
         self.go_to(frame, after, labels)
@@ -197,7 +237,7 @@ class Reading(ShownFrames):
             self._set(stroke.frame, stroke.before, stroke.shown_before)
             self._follow(stroke.frame, want=False)
             return None
-        after = Marks(record.reader_region, record.base, record.origin, True)
+        after = replace(record.marks, edited=True)
         self._touched(stroke.frame)
         self._push(FrameChange(stroke.frame, stroke.text, stroke.before, after, patch, self))
         return stroke.frame

@@ -11,11 +11,15 @@ from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.jobs import Jobs
 from cmr_viewer.app.keeping import Keeper
 from cmr_viewer.app.reading import Reading
+from cmr_viewer.app.study_loading import Loaded
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
+from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.store.annotations import AnnotationStore, StudyRow
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.stack_changes import StackChangeStore
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding
@@ -26,8 +30,10 @@ class SessionState(QObject):
 
     Signals:
         study_opening(str path): A study is being loaded; the one that is open stays until it is there.
+        study_previewed(object NDArray): A first frame (row, col) of the study that is being loaded.
         study_opened(): `study` and `stack` are there; regions and label maps follow.
         study_failed(str message): It could not be loaded; the study that was open still is.
+        opening_cancelled(): The reader stopped the loading; the study that was open still is.
         study_restored(): What the workspace keeps of the study has been put back.
         study_closed(): No study is open.
         region_changed(object FrameIndex): Region of a frame, by the classifier or the reader.
@@ -47,8 +53,10 @@ class SessionState(QObject):
     """
 
     study_opening = Signal(str)
+    study_previewed = Signal(object)
     study_opened = Signal()
     study_failed = Signal(str)
+    opening_cancelled = Signal()
     study_restored = Signal()
     study_closed = Signal()
     region_changed = Signal(object)
@@ -72,11 +80,14 @@ class SessionState(QObject):
         self.workspace = workspace
         self.registry = registry
         self.store = AnnotationStore(workspace)
+        self.openings = OpeningStore(workspace)
+        self.stack_changes = StackChangeStore(workspace)
         self.jobs = Jobs("jobs", self)
         self.keeper = Keeper(self)
         self._accepting = Accepting(self.keeper, self.store, self)
         self._computing = Computing(self.jobs, registry, flow, device, self)
         self._reading: Reading | None = None
+        self._loaded: Loaded | None = None
         self._studies: tuple[StudyRow, ...] = ()
 
     @property
@@ -93,6 +104,16 @@ class SessionState(QObject):
     def stack(self) -> Stack | None:
         """The stack of the open study that is read."""
         return None if self._reading is None else self._reading.stack
+
+    @property
+    def opening(self) -> Opening:
+        """How the study was opened, as far as a reader decided about it."""
+        return AS_FOUND if self._loaded is None else self._loaded.opening
+
+    @property
+    def begin_at(self) -> FrameIndex | None:
+        """The frame that was on show, where the study that was open is opened differently; None for any."""
+        return None if self._loaded is None else self._loaded.begin_at
 
     @property
     def studies(self) -> tuple[StudyRow, ...]:

@@ -85,6 +85,7 @@ class ShownFrames:
             proposal=record.proposal,
             reason=reason,
             model_id=record.origin if choice is None else None if choice.empty else choice.model_id,
+            imported=record.imported,
         )
 
     def lacks_prediction(self, frame: FrameIndex) -> bool:
@@ -203,12 +204,8 @@ class ShownFrames:
 
     def _set(self, frame: FrameIndex, marks: Marks, labels: LabelMap | None) -> None:
         record = self.records[frame]
-        record.reader_region, record.base, record.origin, record.edited = (
-            marks.reader_region,
-            marks.base,
-            marks.origin,
-            marks.edited,
-        )
+        record.reader_region, record.base, record.origin = marks.reader_region, marks.base, marks.origin
+        record.edited, record.imported = marks.edited, marks.imported
         record.edit_number += 1
         if record.labels is not labels:
             record.labels = labels

@@ -23,12 +23,17 @@ class When(Enum):
     PROPOSAL = "a new prediction is offered for the frame"
     IDLE = "no training runs"
     TRAINING = "a training runs"
+    OPENING = "a study is being loaded"
+    CHOICES = "the study offers several stacks, or slices that were acquired more than once"
+    SLICES = "the study has several slices"
+    LONG_AXIS = "the study has long-axis views"
 
 
 class Menu(Enum):
     """The menus, in their order."""
 
     FILE = "&File"
+    STUDY = "S&tudy"
     EDIT = "&Edit"
     GO = "&Go"
     VIEW = "&View"
@@ -73,10 +78,18 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _A("open_folder", "Open &folder…", ("Ctrl+O",), "Open a folder of DICOM files", Menu.FILE, When.ALWAYS, "folder", short="Folder"),
     _A("open_file", "Open f&ile…", ("Ctrl+Shift+O",), "Open a NIfTI, MHA or NRRD file", Menu.FILE, When.ALWAYS, "file", short="File"),
     _A("open_demo", "Open the &demo study", (), "Open the study that comes with the program", Menu.FILE, When.ALWAYS, "demo", short="Demo"),
-    _A("export_labels", "&Export label maps…", ("Ctrl+E",), "Write the label maps as NIfTI on the grid of the input", Menu.FILE, icon="export", section=1),
-    _A("close_study", "&Close study", ("Ctrl+W",), "Close the study; everything is kept", Menu.FILE, section=1),
-    _A("settings", "&Settings…", ("Ctrl+,",), "Colours, reader's name and retraining", Menu.FILE, When.ALWAYS, "settings", section=2),
-    _A("quit", "&Quit", ("Ctrl+Q",), "Close the program; everything is kept", Menu.FILE, When.ALWAYS, section=2),
+    _A("cancel_opening", "Ca&ncel opening", ("Esc",), "Stop loading the study; the one that is open stays", Menu.FILE, When.OPENING, "stop"),
+    _A("import_labels", "I&mport contours or label maps…", ("Ctrl+I",), "Take contours or label maps of another program for this study", Menu.FILE, icon="import", section=1),
+    _A("import_folder", "Import contours from a fo&lder…", ("Ctrl+Shift+I",), "Take a folder of contour files for this study", Menu.FILE, section=1),
+    _A("export_labels", "&Export label maps…", ("Ctrl+E",), "Write the label maps as NIfTI on the grid of the input", Menu.FILE, icon="export", section=2),
+    _A("export", "Ex&port…", ("Ctrl+Shift+E",), "Write label maps, images, contours, measures or regions, in the forms that you choose", Menu.FILE, section=2),
+    _A("close_study", "&Close study", ("Ctrl+W",), "Close the study; everything is kept", Menu.FILE, section=3),
+    _A("settings", "&Settings…", ("Ctrl+,",), "Colours, reader's name and retraining", Menu.FILE, When.ALWAYS, "settings", section=4),
+    _A("quit", "&Quit", ("Ctrl+Q",), "Close the program; everything is kept", Menu.FILE, When.ALWAYS, section=4),
+    _A("choose_stack", "&Stacks in this study…", ("Ctrl+T",), "Choose another stack, or another acquisition of a slice", Menu.STUDY, When.CHOICES, "stacks", short="Stacks"),
+    _A("turn_round", "&Turn base and apex round", ("Ctrl+B",), "The base is at the other end; what was made of a frame stays with it", Menu.STUDY, When.SLICES, "turn_round", short="Turn round"),
+    _A("correct_spacing", "Correct s&pacing…", (), "Say how far rows, columns and slices are apart, where the file does not or is wrong", Menu.STUDY, icon="spacing", short="Spacing"),
+    _A("study_notes", "&Notes on this study", ("F3",), "Read everything that stood out when the study was loaded", Menu.STUDY, icon="notes", section=1, short="Notes"),
     _A("undo", "&Undo", ("Ctrl+Z",), "Take the last change back", Menu.EDIT, When.UNDO, "undo"),
     _A("redo", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make the change again that was taken back", Menu.EDIT, When.REDO, "redo"),
     _A("brush", "&Brush", ("B",), "Paint with the mouse; right button erases. Off: left button moves the frame", Menu.EDIT, icon="brush", checkable=True, section=1, short="Brush"),
@@ -105,6 +118,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _A("zoom_out", "Zoom &out", ("Ctrl+-",), "Zoom out", Menu.VIEW, section=1),
     _A("window_auto", "&Window and level from the study", ("W",), "Set window and level back to what suits the study", Menu.VIEW, icon="contrast", section=1),
     _A("grid", "&Grid of all phases", ("G",), "Thumbnails: all phases as a grid, or the slices of this phase as a strip", Menu.VIEW, icon="grid", checkable=True, section=2),
+    _A("long_axis", "&Long-axis views", ("L",), "Show the long-axis cines with the lines of the slices on them", Menu.VIEW, When.LONG_AXIS, "long_axis", checkable=True, section=2),
+    _A("long_axis_next", "Nex&t long-axis view", ("Shift+L",), "Show the next of the long-axis cines", Menu.VIEW, When.LONG_AXIS, "chevron_right", section=2),
     _A("full_screen", "F&ull screen", ("F11",), "Fill the screen", Menu.VIEW, When.ALWAYS, checkable=True, section=2),
     _A("region_base", "Region: &base", ("Shift+1",), "This frame is base: its specialist segments it", Menu.REVIEW),
     _A("region_middle", "Region: &middle", ("Shift+2",), "This frame is middle: its specialist segments it", Menu.REVIEW),
@@ -140,6 +155,7 @@ MOUSE: tuple[tuple[str, str], ...] = (
     ("Ctrl + right drag", "Window and level, with the brush too"),
     ("Middle drag", "Move the frame"),
     ("Double click", "Without the brush: zoom to the heart, and back"),
+    ("Click a line of a long-axis view", "Go to that slice"),
 )
 """What the mouse does over the frame, for the sheet of keys."""
 

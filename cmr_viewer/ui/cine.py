@@ -66,6 +66,26 @@ def cine_clock(phases: int, times_ms: Sequence[float] | None, heart_rate_bpm: fl
     return CineClock(tuple(cycle * p / phases for p in range(phases)), cycle, known=rate_ms is not None)
 
 
+def matching_phases(clock: CineClock, other: CineClock) -> tuple[int, ...]:
+    """Per phase of one cine: the phase of another that shows the heart at the same part of its cycle.
+
+    Cines of as many phases go together one by one; else the nearest in time, as a part of the cycle, is taken.
+
+    Args:
+        clock: Of the first cine.
+        other: Of the other cine.
+    """
+    if len(clock.starts_ms) == len(other.starts_ms):
+        return tuple(range(len(clock.starts_ms)))
+    parts = [start / other.cycle_ms for start in other.starts_ms]
+    matched = []
+    for start in clock.starts_ms:
+        part = start / clock.cycle_ms
+        away = [min(abs(part - each), 1.0 - abs(part - each)) for each in parts]
+        matched.append(away.index(min(away)))
+    return tuple(matched)
+
+
 class CinePlayer(QObject):
     """Shows the phases when they are due; a late frame is left out, so that the heart never beats slower.
 

@@ -38,13 +38,14 @@ class Desk(QObject):
     # Where
 
     def begin_study(self) -> None:
-        """Take the clock of the study that was opened, and begin in the middle of its stack."""
+        """Take the clock of the study that was opened; begin in the middle of its stack, or where the reader was."""
         stack = self._session.stack
         if stack is None:
             self.player.stop()
             return
         self.player.set_clock(cine_clock(stack.phases, stack.phase_times_ms, stack.heart_rate_bpm))
-        self.frame = FrameIndex(stack.ed_phase or 0, (stack.slices - 1) // 2)
+        middle = FrameIndex(stack.ed_phase or 0, (stack.slices - 1) // 2)
+        self.frame = self._session.begin_at or middle
         self._session.look_at(self.frame)
         self.frame_changed.emit()
 
@@ -64,6 +65,11 @@ class Desk(QObject):
     def go_phase(self, phase: int) -> None:
         """Show another phase of the slice."""
         self.go(FrameIndex(phase, self.frame.slice_index))
+
+    @Slot(int)
+    def go_slice(self, slice_index: int) -> None:
+        """Show another slice at the same phase."""
+        self.go(FrameIndex(self.frame.phase, slice_index))
 
     @Slot(int)
     def step_slice(self, step: int) -> None:

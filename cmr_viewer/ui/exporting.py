@@ -1,13 +1,82 @@
-"""Writes the label maps of the open study beside the window."""
+"""Writes what is shown of the open study beside the window."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from cmr_viewer.app.session import Session
-from cmr_viewer.domain.study import Study
+from cmr_viewer.domain.annotation import Provenance
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.export_study import Anonymity, Exported, Format, Results, export_study
 from cmr_viewer.progress import Progress
+from cmr_viewer.store.export import RegionRow
+
+EXPORT_KEY = "export"
+
+
+@dataclass(frozen=True)
+class ExportChoice:
+    """What the reader wants written.
+
+    Attributes:
+        folder: Where to.
+        formats: What.
+        deidentify: Whether the patient is taken out.
+        shift_dates: Whether dates are shifted then, instead of removed.
+        replace: Whether files of an earlier export in the folder may be replaced.
+    """
+
+    folder: Path
+    formats: frozenset[Format]
+    deidentify: bool = False
+    shift_dates: bool = False
+    replace: bool = False
+
+
+def shown_labels(session: Session, study: Study) -> tuple[LabelMap, int]:
+    """The label maps on show, (phase, slice, row, col), and how many frames have none."""
+    stack = study.stack
+    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    missing = 0
+    for frame in stack.frame_indices:
+        shown = session.frame_state(frame).labels
+        if shown is None:
+            missing += 1
+        else:
+            labels[frame.phase, frame.slice_index] = shown
+    return labels, missing
+
+
+def results_of(session: Session, study: Study) -> Results:
+    """Everything that is known of the open study now, for an export."""
+    labels, _ = shown_labels(session, study)
+    provenances: dict[FrameIndex, Provenance] = {}
+    models: dict[FrameIndex, str] = {}
+    rows: list[RegionRow] = []
+    for frame in study.stack.frame_indices:
+        state = session.frame_state(frame)
+        if state.provenance is not None:
+            provenances[frame] = state.provenance
+        if state.prediction is not None and state.provenance is not Provenance.MANUAL:
+            models[frame] = state.prediction.model_id
+        if state.region is not None:
+            said = state.region_prediction
+            rows.append(
+                RegionRow(
+                    frame.phase,
+                    frame.slice_index,
+                    study.stack.source_slices[frame.slice_index],
+                    state.region,
+                    None if said is None else said.of(state.region),
+                    state.model_id,
+                )
+            )
+    reader = session.reader if any(one is not Provenance.AUTOMATIC for one in provenances.values()) else ""
+    return Results(labels, provenances, tuple(rows), session.measures, models, reader)
 
 
 def export_label_maps(session: Session, study: Study, path: Path, say: Callable[[str, str], None]) -> None:
@@ -19,15 +88,7 @@ def export_label_maps(session: Session, study: Study, path: Path, say: Callable[
         path: Where to write; replaced whole if it exists.
         say: Told severity and text when it is done.
     """
-    stack = study.stack
-    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
-    missing = 0
-    for frame in stack.frame_indices:
-        shown = session.frame_state(frame).labels
-        if shown is None:
-            missing += 1
-        else:
-            labels[frame.phase, frame.slice_index] = shown
+    labels, missing = shown_labels(session, study)
 
     def work(progress: Progress) -> None:
         from cmr_viewer.load.nifti import write_nifti_labels  # noqa: PLC0415 - nibabel is slow to import
@@ -40,5 +101,52 @@ def export_label_maps(session: Session, study: Study, path: Path, say: Callable[
         say("info", f"The label maps were written to {path}.{note}")
 
     session.jobs.submit(
-        "export", f"Writing {path.name}", work, on_finished=done, on_failed=lambda text: say("error", text)
+        EXPORT_KEY, f"Writing {path.name}", work, on_finished=done, on_failed=lambda text: say("error", text)
     )
+
+
+def export_chosen(
+    session: Session,
+    study: Study,
+    choice: ExportChoice,
+    on_done: Callable[[Exported], None],
+    on_failed: Callable[[str], None],
+) -> None:
+    """Write a study in the forms that were chosen; on the job thread.
+
+    Args:
+        session: The session; what it shows is taken as it is now.
+        study: The open study.
+        choice: What to write, and where.
+        on_done: Called with what was written.
+        on_failed: Called with why it was not.
+    """
+    session.jobs.submit(
+        EXPORT_KEY,
+        "Exporting the study",
+        partial(_export, study, results_of(session, study), choice, session.workspace.folder),
+        on_finished=on_done,
+        on_failed=on_failed,
+    )
+
+
+def _export(study: Study, results: Results, choice: ExportChoice, workspace: Path, progress: Progress) -> Exported:
+    anonymity = None
+    if choice.deidentify:
+        from cmr_viewer.store.deidentify import kept_secret  # noqa: PLC0415 - pydicom would keep the window waiting
+
+        anonymity = Anonymity(kept_secret(workspace), choice.shift_dates)
+    return export_study(
+        choice.folder, study, results, choice.formats, progress, anonymity=anonymity, replace=choice.replace
+    )
+
+
+FORMAT_TEXTS: Mapping[Format, tuple[str, str]] = {
+    Format.NIFTI: ("NIfTI", "Label maps and images, 4D, on the grid of the input"),
+    Format.SEG: ("DICOM SEG", "A segmentation that refers to the source images, for a PACS"),
+    Format.CONTOURS: ("Contours", "Polygons in pixels and mm, as JSON and CSV"),
+    Format.MEASURES: ("Measures", "Volumes, ejection fractions and mass, as JSON and CSV"),
+    Format.REGIONS: ("Regions", "Region and model of every frame, as CSV; always written"),
+    Format.IMAGES: ("DICOM images", "The source images without who the patient is"),
+}
+"""What each format is called, and what it is."""

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QV
 from cmr_viewer.ui.frame_view import FrameView
 from cmr_viewer.ui.messages import Bell, MessageBar
 from cmr_viewer.ui.navigator import Navigator
+from cmr_viewer.ui.opening_page import OpeningPage
+from cmr_viewer.ui.panels.long_axis_panel import LongAxisPanel
 from cmr_viewer.ui.panels.measures_panel import MeasuresPanel
 from cmr_viewer.ui.panels.models_panel import ModelsPanel
 from cmr_viewer.ui.panels.region_panel import RegionPanel
@@ -48,8 +50,20 @@ class Parts:
         self.training = WorkLine()
         self.middle = QStackedWidget()
         self.middle.addWidget(self.welcome)
+        self.opening = OpeningPage()
+        self.middle.addWidget(self.opening)
+        self.long_axis = LongAxisPanel(actions)
+        beside = QSplitter(Qt.Orientation.Horizontal)
+        beside.addWidget(self.view)
+        beside.addWidget(self.long_axis)
+        beside.setStretchFactor(0, 3)
+        beside.setStretchFactor(1, 2)
+        beside.setChildrenCollapsible(False)
+        beside.setSizes([620, 380])
         self.desk_page = QWidget()
-        self.desk_page.setLayout(column(self.view, self.navigator, self.strip, spacing=0))
+        page = column(beside, self.navigator, self.strip, spacing=0)
+        page.setStretch(0, 1)
+        self.desk_page.setLayout(page)
         self.middle.addWidget(self.desk_page)
 
     def arranged(self) -> QWidget:

@@ -6,28 +6,39 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QUrl, Slot
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QMainWindow
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+)
+from PySide6.QtWidgets import QMainWindow
 
+from cmr_viewer.app.dropped import studies_of
 from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import CmrViewerError
-from cmr_viewer.paths import demo_study_dir, log_dir
+from cmr_viewer.paths import log_dir
 from cmr_viewer.ui.about import NOT_A_DEVICE, About
 from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys, keys_of
 from cmr_viewer.ui.desk import Desk
-from cmr_viewer.ui.exporting import export_label_maps
+from cmr_viewer.ui.drop_target import DropTarget, dropped_paths
+from cmr_viewer.ui.exchange import Exchange
 from cmr_viewer.ui.keys_sheet import KeysSheet
 from cmr_viewer.ui.layout import Parts
+from cmr_viewer.ui.long_axis_showing import LongAxisShowing
 from cmr_viewer.ui.models_showing import ModelsShowing
-from cmr_viewer.ui.panels.worklist_panel import StudyLine
+from cmr_viewer.ui.notes_dialog import offers_choice
 from cmr_viewer.ui.settings_dialog import SettingsDialog
 from cmr_viewer.ui.showing import Screen, Showing
+from cmr_viewer.ui.studies import Studies, show_dialog
 from cmr_viewer.ui.widgets import DASH, belongs_to_focus, label
-
-_FILES = "Images (*.nii *.nii.gz *.mha *.mhd *.nrrd *.dcm);;All files (*)"
 
 Wire = tuple[Any, Callable[..., Any]]
 """A signal and the slot it is connected to."""
@@ -63,18 +74,23 @@ class MainWindow(QMainWindow):
             parts.proposal,
         )
         self.showing = Showing(session, settings, self.desk, screen)
+        self.long_axis = LongAxisShowing(session, self.desk, parts.long_axis)
+        self.studies = Studies(session, settings, parts, self.actions_by_id, self.say, self)
+        self.exchange = Exchange(session, self.desk, self.studies, self.say, self)
         self.models = ModelsShowing(session, retraining, parts.models, parts.training)
         self.setCentralWidget(parts.arranged())
         self._make_menus()
         self._make_status_bar()
+        self._drop_target = DropTarget(self)
         for signal, slot in self._wires():
             signal.connect(slot)
         if settings.window_geometry:
             self.restoreGeometry(QByteArray(base64.b64decode(settings.window_geometry)))
         self.actions_by_id["hide_masks"].setChecked(not settings.show_labels)
+        self.actions_by_id["long_axis"].setChecked(True)
         self.parts.view.set_hidden(not settings.show_labels)
         parts.welcome.show_recent(settings.recent_studies)
-        self._show_worklist()
+        self.studies.show_worklist()
         self._show_title()
         self._show_possible()
         self._sync_tools()
@@ -82,7 +98,7 @@ class MainWindow(QMainWindow):
     def _wires(self) -> Iterable[Wire]:
         """Who tells whom: signal, slot."""
         session, parts, desk, showing, models = self.session, self.parts, self.desk, self.showing, self.models
-        retraining, view = self.retraining, self.parts.view
+        retraining, view, studies, long_axis = self.retraining, self.parts.view, self.studies, self.long_axis
         yield from self._action_wires()
         yield from (
             # the mouse over the frame
@@ -103,23 +119,32 @@ class MainWindow(QMainWindow):
             (parts.tools.fill_chosen, showing.set_fill),
             (parts.tools.window_chosen, showing.set_window_parts),
             (parts.models.roll_back_wanted, models.roll_back),
-            (parts.worklist.study_chosen, self.open_path),
-            (parts.welcome.study_chosen, self.open_path),
+            (parts.worklist.study_chosen, studies.open_path),
+            (parts.welcome.study_chosen, studies.open_path),
+            (parts.opening.cancel_wanted, studies.cancel_opening),
+            (parts.long_axis.view_chosen, long_axis.show_view),
+            (parts.long_axis.view.slice_chosen, desk.go_slice),
+            (parts.long_axis.view.slice_stepped, desk.step_slice),
             (parts.bell.clicked, parts.bell.open_list),
             (parts.work.cancel_wanted, session.jobs.cancel),
             (parts.training.cancel_wanted, models.cancel),
             # the desk
             (desk.frame_changed, showing.show_frame),
+            (desk.frame_changed, long_axis.show_frame),
             (desk.stroke_painted, showing.show_stroke),
             (desk.tool_changed, showing.show_tool),
             (desk.tool_changed, self._sync_tools),
             (desk.player.running_changed, self.actions_by_id["play"].setChecked),
             (desk.player.running_changed, showing.show_panels_again),
             (showing.possible_changed, self._show_possible),
+            (long_axis.possible_changed, self._show_possible),
+            (studies.page_changed, self._show_possible),
             # the session
-            (session.study_opening, self._show_opening),
+            (session.study_opening, studies.show_opening),
+            (session.study_previewed, studies.show_preview),
             (session.study_opened, self._show_opened),
-            (session.study_failed, self._show_failed),
+            (session.study_failed, studies.show_failed),
+            (session.opening_cancelled, studies.show_cancelled),
             (session.study_closed, self._show_closed),
             (session.frames_changed, showing.take_changes),
             (session.labels_changed, showing.take_change),
@@ -129,10 +154,11 @@ class MainWindow(QMainWindow):
             (session.history_changed, self._show_possible),
             (session.message, self.say),
             (session.models_changed, models.refresh),
-            (session.worklist_changed, self._show_worklist),
+            (session.worklist_changed, studies.show_worklist),
             # what runs
             (session.jobs.started, parts.work.begin),
             (session.jobs.progressed, parts.work.progress),
+            (session.jobs.progressed, studies.show_progress),
             (session.jobs.finished, parts.work.end),
             (session.jobs.failed, parts.work.end),
             (session.jobs.cancelled, parts.work.end),
@@ -149,11 +175,20 @@ class MainWindow(QMainWindow):
     def _action_wires(self) -> Iterable[Wire]:
         """What each action does."""
         desk, showing, models, view = self.desk, self.showing, self.models, self.parts.view
+        studies, exchange = self.studies, self.exchange
         slots: dict[str, Callable[..., Any]] = {
-            "open_folder": self._open_folder,
-            "open_file": self._open_file,
-            "open_demo": self._open_demo,
-            "export_labels": self._export_labels,
+            "open_folder": studies.open_folder,
+            "open_file": studies.open_file,
+            "open_demo": studies.open_demo,
+            "cancel_opening": studies.cancel_opening,
+            "choose_stack": studies.choose_stack,
+            "turn_round": studies.turn_round,
+            "correct_spacing": studies.correct_spacing,
+            "study_notes": studies.show_notes,
+            "import_labels": exchange.import_file,
+            "import_folder": exchange.import_folder,
+            "export_labels": exchange.export_label_maps,
+            "export": exchange.export,
             "close_study": self.session.close_study,
             "settings": self._settings,
             "quit": self.close,
@@ -185,6 +220,8 @@ class MainWindow(QMainWindow):
             "zoom_out": view.zoom_out,
             "window_auto": showing.window_auto,
             "grid": self.parts.strip.set_grid,
+            "long_axis": self.long_axis.set_wanted,
+            "long_axis_next": self.parts.long_axis.choose_next,
             "full_screen": self._full_screen,
             "region_base": desk.region_base,
             "region_middle": desk.region_middle,
@@ -240,7 +277,7 @@ class MainWindow(QMainWindow):
             action = self._recent.addAction(Path(text).name)
             action.setData(text)
             action.setToolTip(text)
-            action.triggered.connect(self._open_recent)
+            action.triggered.connect(self.studies.open_recent)
         if not self.settings.recent_studies:
             self._recent.addAction("No study was opened yet").setEnabled(False)
 
@@ -258,7 +295,8 @@ class MainWindow(QMainWindow):
     def _show_possible(self) -> None:
         """Enable what is possible, and say what undo takes back."""
         session, state = self.session, self.showing.state
-        study = session.stack is not None
+        study = session.stack is not None and self.parts.middle.currentWidget() is self.parts.desk_page
+        choices = session.study is not None and offers_choice(session.study)
         true = {
             When.ALWAYS: True,
             When.STUDY: study,
@@ -269,6 +307,10 @@ class MainWindow(QMainWindow):
             When.PROPOSAL: study and state is not None and state.proposal is not None,
             When.IDLE: not self.retraining.running,
             When.TRAINING: self.retraining.running,
+            When.OPENING: session.is_opening,
+            When.CHOICES: study and choices,
+            When.SLICES: study and session.stack is not None and session.stack.slices > 1,
+            When.LONG_AXIS: study and self.long_axis.has_views,
         }
         self.parts.tools.set_possible(study)
         for spec in ACTIONS:
@@ -293,85 +335,21 @@ class MainWindow(QMainWindow):
 
     # Studies
 
-    @Slot(object)
-    def open_path(self, path: Path) -> None:
-        """Open a study."""
-        self.session.open_path(path)
-
-    @Slot()
-    def _open_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Open a folder of DICOM files", self._last_folder())
-        if chosen:
-            self.open_path(Path(chosen))
-
-    @Slot()
-    def _open_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open an image file", self._last_folder(), _FILES)
-        if chosen:
-            self.open_path(Path(chosen))
-
-    @Slot()
-    def _open_demo(self) -> None:
-        self.open_path(demo_study_dir())
-
-    @Slot()
-    def _open_recent(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.open_path(Path(str(action.data())))
-
-    def _last_folder(self) -> str:
-        recent = self.settings.recent_studies
-        return str(Path(recent[0]).parent) if recent else str(Path.home())
-
-    @Slot(str)
-    def _show_opening(self, path: str) -> None:
-        self.parts.welcome.show_opening(f"Opening {Path(path).name}…")
-
     @Slot()
     def _show_opened(self) -> None:
-        study = self.session.study
-        if study is None:
+        if self.session.study is None:
             return
-        self.parts.welcome.show_opening("")
-        self.parts.middle.setCurrentWidget(self.parts.desk_page)
-        self.parts.view.setFocus()
         self.showing.show_study()
-        self._show_worklist()
+        self.long_axis.show_study()
+        self.studies.show_opened()
         self._show_title()
-        self._show_possible()
-        self.settings.remember_study(study.source)
-
-    @Slot(str)
-    def _show_failed(self, text: str) -> None:
-        self.parts.welcome.show_opening("")
-        self.say("error", text)
 
     @Slot()
     def _show_closed(self) -> None:
-        self.parts.middle.setCurrentWidget(self.parts.welcome)
-        self.parts.welcome.show_recent(self.settings.recent_studies)
         self.showing.show_no_study()
-        self._show_worklist()
+        self.long_axis.show_study()
+        self.studies.show_closed()
         self._show_title()
-        self._show_possible()
-
-    @Slot()
-    def _show_worklist(self) -> None:
-        stack = self.session.stack
-        self.parts.worklist.show_worklist(
-            [
-                StudyLine(
-                    each.name,
-                    Path(each.source),
-                    each.frames,
-                    each.accepted,
-                    each.drafts,
-                    is_open=stack is not None and stack.stack_id == each.stack_id,
-                )
-                for each in self.session.studies
-            ]
-        )
 
     def _show_title(self) -> None:
         study = self.session.study
@@ -385,35 +363,28 @@ class MainWindow(QMainWindow):
         return bool(super().event(event))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Files and folders may be dropped."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        """Files and folders may be dropped: show where, and what would be opened."""
+        studies = studies_of(dropped_paths(event.mimeData()))
+        if studies:
             event.acceptProposedAction()
+            self._drop_target.offer(studies)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """They were taken away again."""
+        self._drop_target.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.open_path(Path(url.toLocalFile()))
-                return
+        self._drop_target.hide()
+        self.studies.open_paths(studies_of(dropped_paths(event.mimeData())))
 
     # Dialogs
-
-    @Slot()
-    def _export_labels(self) -> None:
-        study = self.session.study
-        if study is None:
-            return
-        start = str(Path(self._last_folder()) / f"{study.name}-labels.nii.gz")
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export label maps", start, "NIfTI (*.nii.gz)")
-        if chosen:
-            path = Path(chosen if chosen.endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
-            export_label_maps(self.session, study, path, self.say)
 
     @Slot()
     def _settings(self) -> None:
         dialog = SettingsDialog(self.settings, self)
         dialog.accepted.connect(self._take_settings)
-        self._open(dialog)
+        show_dialog(dialog)
 
     @Slot()
     def _take_settings(self) -> None:
@@ -431,15 +402,11 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _keys(self) -> None:
-        self._open(KeysSheet(self.settings.key_bindings, self))
+        show_dialog(KeysSheet(self.settings.key_bindings, self))
 
     @Slot()
     def _about(self) -> None:
-        self._open(About(self._workspace_text, self))
-
-    def _open(self, dialog: QDialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        show_dialog(About(self._workspace_text, self))
 
     @Slot()
     def _open_logs(self) -> None:
@@ -456,10 +423,10 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() | full if on else self.windowState() & ~full)
 
     @Slot(str, str)
-    def say(self, severity: str, text: str) -> None:
+    def say(self, severity: str, text: str, action: QAction | None = None) -> None:
         """Tell the reader something: in the bar over the frame, and in the list behind the bell."""
         self.parts.bell.add(severity, text)
-        self.parts.messages.say(severity, text)
+        self.parts.messages.say(severity, text, action)
 
     @Slot(str, str, str)
     def report(self, severity: str, text: str, _details: str) -> None:
@@ -474,5 +441,5 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
 
-_TOGGLED = frozenset({"hide_masks", "exact_edges", "grid", "proposal_show"})
+_TOGGLED = frozenset({"hide_masks", "exact_edges", "grid", "proposal_show", "long_axis"})
 """Actions whose slot follows the state, however it was changed; the rest follow the reader alone."""

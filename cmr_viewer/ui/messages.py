@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -55,6 +56,15 @@ class MessageBar(QFrame):
         self._text = label("", wrap=True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._remedy = QToolButton()
+        self._remedy.setProperty("part", "boxed")
+        self._remedy.setAccessibleName("What can be done about it")
+        self._remedy.setToolTip("What can be done about it")
+        self._remedy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._remedy.setIconSize(QSize(16, 16))
+        self._remedy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._action: QAction | None = None
+        self._remedy.clicked.connect(self._do)
         close = QToolButton()
         close.setIcon(icon("close", "soft"))
         close.setIconSize(QSize(14, 14))
@@ -67,6 +77,7 @@ class MessageBar(QFrame):
         layout.setSpacing(10)
         layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._text, 1)
+        layout.addWidget(self._remedy, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -79,10 +90,22 @@ class MessageBar(QFrame):
         """What is shown."""
         return self._text.text()
 
-    def say(self, severity: str, text: str) -> None:
-        """Show a message; an error on show gives way to another error only."""
+    @property
+    def action(self) -> QAction | None:
+        """What is offered to be done about it, or None."""
+        return self._action
+
+    def say(self, severity: str, text: str, action: QAction | None = None) -> None:
+        """Show a message; an error on show gives way to another error only.
+
+        Args:
+            severity: "info", "warning" or "error".
+            text: For the reader.
+            action: What can be done about it, as a button; None for none.
+        """
         if self.isVisible() and self._severity == "error" and severity != "error":
             return
+        self._offer(action)
         self._severity = severity
         name, tint = _ICONS.get(severity, _ICONS["info"])
         self._icon.setPixmap(icon(name, tint).pixmap(18, 18))
@@ -94,6 +117,21 @@ class MessageBar(QFrame):
         self._timer.stop()
         if severity in _SHOWN_MS:
             self._timer.start(_SHOWN_MS[severity])
+
+    def _offer(self, action: QAction | None) -> None:
+        self._action = action
+        self._remedy.setVisible(action is not None)
+        if action is not None:
+            self._remedy.setText(action.iconText())
+            self._remedy.setIcon(action.icon())
+            self._remedy.setToolTip(action.toolTip())
+            self._remedy.setAccessibleName(action.text().replace("&", "").rstrip("…"))
+
+    def _do(self) -> None:
+        action = self._action
+        self._close()
+        if action is not None:
+            action.trigger()
 
     def _close(self) -> None:
         self._timer.stop()

@@ -224,7 +224,7 @@ class Showing(QObject):
         if state.status is ReviewStatus.ACCEPTED:
             words.append("Accepted")
         elif state.edited:
-            words.append("Corrected")
+            words.append("Imported" if state.imported else "Corrected")
         elif state.labels is None and self._session.models_ready:
             words.append("Label map follows")
         self._screen.view.set_border(tint or None)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +165,12 @@ def _square(centre: tuple[float, float], side_mm: float, stack: Stack) -> Box:
 
 def usual_window(stack: Stack) -> tuple[float, float]:
     """Window centre and width that suit a stack: from its 1st to its 99.5th percentile, on a sample of its pixels."""
-    sample = stack.pixels[:: max(1, stack.phases // 4), :, ::4, ::4].astype(np.float32)
+    return window_of(stack.pixels[:: max(1, stack.phases // 4), :, ::4, ::4])
+
+
+def window_of(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Window centre and width from the 1st to the 99.5th percentile of some pixels, of any shape and real dtype."""
+    sample = pixels.astype(np.float32).ravel()
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         return 0.5, 1.0

@@ -35,7 +35,6 @@ class Welcome(QFrame):
             button.clicked.connect(action.trigger)
             buttons.append(button)
         buttons[0].setProperty("part", "primary")
-        self._state = label("", "soft")
         self._recent = QVBoxLayout()
         self._recent.setSpacing(2)
         self._recent_head = label("RECENT", "heading")
@@ -43,9 +42,8 @@ class Welcome(QFrame):
         middle.setLayout(
             column(
                 label("Open a short-axis cine study", "large"),
-                label("Drop a DICOM folder or a NIfTI file here, or choose one.", "soft"),
+                label("Drop a DICOM folder, a zip or an image file here, or choose one.", "soft"),
                 row(*buttons, None, spacing=8),
-                self._state,
                 self._recent_head,
                 self._recent,
                 spacing=14,
@@ -55,12 +53,6 @@ class Welcome(QFrame):
         outer = QVBoxLayout(self)
         outer.addWidget(middle, 0, Qt.AlignmentFlag.AlignCenter)
         self.show_recent(())
-        self.show_opening("")
-
-    def show_opening(self, text: str) -> None:
-        """Say what is being opened; empty for nothing."""
-        self._state.setText(text)
-        self._state.setVisible(bool(text))
 
     def show_recent(self, paths: Sequence[str]) -> None:
         """List the studies that were opened last."""

@@ -17,6 +17,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import REGIONS, Label, Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.progress import Progress
@@ -160,7 +161,7 @@ def session(qapp: Any, workspace: Workspace, shipped: Path, formula: FormulaFlow
 
 
 def make_session(workspace: Workspace, shipped: Path, formula: FormulaFlow) -> Session:
-    def opener(path: Path, progress: Progress) -> Study:
+    def opener(path: Path, progress: Progress, opening: Opening, preview: object) -> Study:
         progress(0.5, "Reading")
         if path.name == "broken":
             from cmr_viewer.errors import NotAStudyError

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from cmr_viewer.app.session import Session
+from cmr_viewer.app.study_loading import Preview
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import ModelError
@@ -286,14 +288,14 @@ def test_redo_of_a_stroke_starts_from_the_prediction_it_was_painted_on(
 
 
 def test_frames_of_unknown_spacing_are_kept_with_the_one_they_are_prepared_with(qtbot: Any, session: Session) -> None:
-    whole = session._opener
+    whole = session._loading._opener
 
-    def without_spacing(path: Path, progress: Progress) -> Study:
-        study = whole(path, progress)
+    def without_spacing(path: Path, progress: Progress, opening: Opening, preview: Preview | None) -> Study:
+        study = whole(path, progress, opening, preview)
         geometry = replace(study.stack.geometry, spacing_known=False)
         return replace(study, stacks=(replace(study.stack, geometry=geometry),))
 
-    session._opener = without_spacing
+    session._loading._opener = without_spacing
     open_whole(qtbot, session)
     with qtbot.waitSignal(session.frames_accepted):
         session.accept(BASAL)
@@ -538,10 +540,10 @@ def test_the_next_frame_is_the_least_certain_of_ed_and_es(qtbot: Any, session: S
 
 
 def test_opening_can_be_cancelled(qtbot: Any, session: Session) -> None:
-    with qtbot.waitSignal(session.study_failed) as told:
+    with qtbot.waitSignal(session.opening_cancelled):
         session.open_path(Path("/nowhere/alpha"))
-        session.jobs.cancel("open")
-    assert told.args[0] == "Opening the study was cancelled." and session.study is None
+        session.cancel_opening()
+    assert session.study is None and not session.is_opening
 
 
 def test_names_of_studies_stay_out_of_the_log(qtbot: Any, session: Session, caplog: pytest.LogCaptureFixture) -> None:

@@ -416,7 +416,7 @@ def test_every_control_has_a_name_and_every_button_a_tip(open_window):
 def test_the_window_comes_without_torch():
     code = (
         "import sys; import cmr_viewer.ui.main_window, cmr_viewer.ui.run;"
-        "print([m for m in ('torch', 'SimpleITK', 'skimage', 'pyqtgraph') if m in sys.modules])"
+        "print([m for m in ('torch', 'SimpleITK', 'nibabel', 'pydicom', 'highdicom') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -34,6 +34,8 @@ class StudyLine:
         accepted: Accepted frames.
         drafts: Frames begun and not accepted.
         is_open: Whether it is the open study.
+        stack_id: Its stack; empty where it was not opened yet.
+        detail: What tells it from others of the same name, or empty.
     """
 
     name: str
@@ -42,6 +44,21 @@ class StudyLine:
     accepted: int
     drafts: int
     is_open: bool = False
+    stack_id: str = ""
+    detail: str = ""
+
+    @property
+    def state(self) -> str:
+        """How far its review is, in words."""
+        if not self.stack_id:
+            return "Not opened yet"
+        done = self.frames > 0 and self.accepted == self.frames
+        text = f"{self.accepted} of {self.frames} accepted" if self.accepted else "Not reviewed"
+        if done:
+            text = "All accepted"
+        elif self.drafts:
+            text += f" · {self.drafts} draft" + ("s" if self.drafts > 1 else "")
+        return f"{text} · {self.detail}" if self.detail else text
 
 
 class _StudyDelegate(QStyledItemDelegate):
@@ -80,11 +97,7 @@ class _StudyDelegate(QStyledItemDelegate):
         painter.setFont(font)
         done = line.frames > 0 and line.accepted == line.frames
         painter.setPen(colour("good" if done else "soft"))
-        text = f"{line.accepted} of {line.frames} accepted" if line.accepted else "Not reviewed"
-        if done:
-            text = "All accepted"
-        if line.drafts and not done:
-            text += f" · {line.drafts} draft" + ("s" if line.drafts > 1 else "")
+        text = QFontMetrics(font).elidedText(line.state, Qt.TextElideMode.ElideRight, inner.width())
         painter.drawText(inner, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, text)
         painter.restore()
 
@@ -93,10 +106,10 @@ class WorklistPanel(QWidget):
     """Study and worklist.
 
     Signals:
-        study_chosen(object): A study of the worklist; its source `Path`.
+        study_chosen(object, object): A study of the worklist; its source `Path`, and the id of its stack or None.
     """
 
-    study_chosen = Signal(object)
+    study_chosen = Signal(object, object)
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
@@ -117,7 +130,22 @@ class WorklistPanel(QWidget):
         self._list.itemActivated.connect(self._on_item)
         card = QFrame()
         card.setObjectName("card")
-        card.setLayout(column(self._name, self._facts, self._bar, self._review, spacing=6, margins=(12, 10, 12, 11)))
+        self._notes = action_button(actions["study_notes"])
+        self._stacks = action_button(actions["choose_stack"])
+        for button in (self._notes, self._stacks):
+            button.setProperty("part", "boxed")
+            button.hide()
+        card.setLayout(
+            column(
+                self._name,
+                self._facts,
+                row(self._notes, self._stacks, None, spacing=6),
+                self._bar,
+                self._review,
+                spacing=6,
+                margins=(12, 10, 12, 11),
+            )
+        )
         opens = row(
             action_button(actions["open_folder"]),
             action_button(actions["open_file"]),
@@ -149,6 +177,12 @@ class WorklistPanel(QWidget):
         self._name.setToolTip(name)
         self._facts.setText("\n".join(facts) if name else "Open a study to begin")
 
+    def show_notes(self, notes: int, *, choices: bool) -> None:
+        """Show how many notes there are on the study, and whether it leaves something to choose."""
+        self._notes.setVisible(notes > 0)
+        self._notes.defaultAction().setIconText("1 note" if notes == 1 else f"{notes} notes")
+        self._stacks.setVisible(choices)
+
     def show_progress(self, accepted: int, frames: int) -> None:
         """Show how many frames are accepted."""
         self._review.setText(f"{accepted} of {frames} accepted")
@@ -166,7 +200,7 @@ class WorklistPanel(QWidget):
         """List the studies of the workspace."""
         self._list.clear()
         for line in lines:
-            item = QListWidgetItem(line.name)
+            item = QListWidgetItem(f"{line.name}, {line.state}")
             item.setData(_ROW, line)
             item.setToolTip(f"{line.name}\n{line.source}\nClick to open")
             self._list.addItem(item)
@@ -175,4 +209,4 @@ class WorklistPanel(QWidget):
     def _on_item(self, item: QListWidgetItem) -> None:
         line: StudyLine = item.data(_ROW)
         if not line.is_open:
-            self.study_chosen.emit(line.source)
+            self.study_chosen.emit(line.source, line.stack_id or None)

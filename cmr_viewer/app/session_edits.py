@@ -1,0 +1,206 @@
+"""What a reader does to the frames of the open study: it is carried out, kept and told."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from cmr_viewer.app.analysis import Flow
+from cmr_viewer.app.frame_states import Changed
+from cmr_viewer.app.kept_frames import draft_of
+from cmr_viewer.app.reading import Imported
+from cmr_viewer.app.session_state import SessionState
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import LabelMapError
+from cmr_viewer.review.edit import Point
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.model_registry import ModelRegistry
+
+MEASURES_INTERVAL_MS = 50
+
+Box = tuple[int, int, int, int]
+"""(first row, row after the last, first column, column after the last)."""
+
+
+class SessionEdits(SessionState):
+    """Regions, brush, copies, undo, ED and ES of the open study, and what follows from them."""
+
+    def __init__(
+        self, workspace: Workspace, registry: ModelRegistry, flow: Flow, device: str, parent: QObject | None
+    ) -> None:
+        super().__init__(workspace, registry, flow, device, parent)
+        self._ed_es: tuple[int | None, int | None] = (None, None)
+        self._measures_timer = QTimer(self, singleShot=True, interval=MEASURES_INTERVAL_MS)
+        self._measures_timer.timeout.connect(self._tell_measures)
+
+    # -- what the reader does ------------------------------------------------------------------------------------------
+
+    def set_reader(self, name: str) -> None:
+        """From now on, what is kept is kept as this reader's; an empty name changes nothing."""
+        self.workspace.reader = name.strip() or self.workspace.reader
+
+    def set_region(self, frame: FrameIndex, region: Region) -> None:
+        """Say the region of a frame: it is kept, routed and segmented anew; an edited label map gets a proposal."""
+        self._open().set_region(frame, region)
+        self._carry_out()
+
+    def take_proposal(self, frame: FrameIndex) -> None:
+        """Show the offered prediction in place of the reader's label map; undo brings that back."""
+        self._open().take_proposal(frame)
+        self._carry_out()
+
+    def dismiss_proposal(self, frame: FrameIndex) -> None:
+        """Decline the offered prediction."""
+        self._open().dismiss_proposal(frame)
+        self._carry_out()
+
+    def begin_stroke(
+        self, frame: FrameIndex, label: Label, radius_px: float, point: Point, only: Label | None = None
+    ) -> Box | None:
+        """Put the brush down.
+
+        Args:
+            frame: The frame.
+            label: What is painted; BACKGROUND erases.
+            radius_px: Radius of the brush in pixels of the frame.
+            point: (row, col), centres of pixels are whole numbers.
+            only: The label that an eraser is limited to, or None.
+
+        Returns:
+            The box of the label map that changed, or None.
+
+        Raises:
+            LabelMapError: The radius is not positive, or a point is not a number.
+        """
+        box = self._open().begin_stroke(frame, label, radius_px, point, only)
+        self._carry_out()
+        return box
+
+    def extend_stroke(self, point: Point) -> Box | None:
+        """Move the brush; the box of the label map that changed, or None.
+
+        Raises:
+            LabelMapError: The point is not a number.
+        """
+        box = self._open().extend_stroke(point)
+        self._carry_out()
+        return box
+
+    def end_stroke(self) -> None:
+        """Lift the brush: one undo step, and a draft is kept."""
+        self._open().end_stroke()
+        self._carry_out()
+
+    def cancel_stroke(self) -> None:
+        """Lift the brush and take the stroke back."""
+        self._open().cancel_stroke()
+        self._carry_out()
+
+    def clear_label(self, frame: FrameIndex, label: Label | None = None) -> None:
+        """Remove one label from a frame, or all."""
+        self._open().clear(frame, label)
+        self._carry_out()
+
+    def copy_to_next_slice(self, frame: FrameIndex) -> FrameIndex | None:
+        """Copy the label map to the next slice towards the apex; that frame, or None where there is none."""
+        reading = self._open()
+        target = FrameIndex(frame.phase, frame.slice_index + 1)
+        if target not in reading.records or reading.records[frame].labels is None:
+            self.message.emit("info", "There is no next slice, or there are no masks to copy.")
+            return None
+        reading.copy_to(frame, target)
+        self._carry_out()
+        return target
+
+    def put_labels(self, label_maps: Mapping[FrameIndex, LabelMap], imported: Imported) -> None:
+        """Give frames the label maps (row, col) of another program: one undo step, and drafts are kept."""
+        self._open().put_labels(label_maps, imported)
+        self._carry_out()
+
+    def undo(self) -> FrameIndex | None:
+        """Take the last change back; its frame, to be shown, or None."""
+        return self._step(self._open().undo)
+
+    def redo(self) -> FrameIndex | None:
+        """Make the last undone change again; its frame, to be shown, or None."""
+        return self._step(self._open().redo)
+
+    def _step(self, step: Callable[[], FrameIndex | None]) -> FrameIndex | None:
+        try:
+            frame = step()
+        except LabelMapError as error:
+            self.message.emit("error", str(error))
+            frame = None
+        self._carry_out()
+        return frame
+
+    def set_ed(self, phase: int | None) -> None:
+        """Mark end-diastole; None leaves it to the source or the volumes."""
+        self._mark("reader_ed", phase)
+
+    def set_es(self, phase: int | None) -> None:
+        """Mark end-systole; None leaves it to the source or the volumes."""
+        self._mark("reader_es", phase)
+
+    def _mark(self, name: str, phase: int | None) -> None:
+        reading = self._open()
+        if phase is not None and not 0 <= phase < reading.stack.phases:
+            self.message.emit("error", f"Phase {phase + 1} is not in this study of {reading.stack.phases} phases.")
+            return
+        setattr(reading, name, phase)
+        ed, es, stack_id = reading.reader_ed, reading.reader_es, reading.stack.stack_id
+        self.keeper.do("Keeping ED and ES", lambda: self.store.save_phase_mark(stack_id, ed=ed, es=es))
+        self._tell_measures()
+
+    # -- what follows --------------------------------------------------------------------------------------------------
+
+    def _carry_out(self) -> None:
+        """Keep, compute and tell what follows from the changes since the last call."""
+        reading = self._reading
+        if reading is None:
+            return
+        effects = reading.take_effects()
+        stack_id = reading.stack.stack_id
+        for frame in dict.fromkeys(effects.regions):
+            record = reading.records[frame]
+            predicted = None if record.region_prediction is None else record.region_prediction.region
+            self.keeper.do(
+                "Keeping a region",
+                partial(self.store.save_region, stack_id, frame, record.reader_region, predicted=predicted),
+            )
+        drafts = [draft_of(reading, frame) for frame in dict.fromkeys(effects.drafts)]
+        if drafts:
+            self.keeper.do("Keeping a draft", partial(self.store.save_all, stack_id, drafts))
+        if effects.wanted:
+            self._computing.segment(reading, effects.wanted)
+        self._tell(effects.changed)
+        if effects.history:
+            self.history_changed.emit()
+
+    def _tell(self, changed: dict[FrameIndex, Changed]) -> None:
+        signals = (
+            (Changed.REGION, self.region_changed),
+            (Changed.LABELS, self.labels_changed),
+            (Changed.PROPOSAL, self.proposal_changed),
+            (Changed.STATUS, self.status_changed),
+        )
+        for frame, what in changed.items():
+            for flag, signal in signals:
+                if flag in what:
+                    signal.emit(frame)
+        if changed:
+            self.frames_changed.emit(tuple(changed))
+        if any(Changed.LABELS in what for what in changed.values()) and not self._measures_timer.isActive():
+            self._measures_timer.start()
+
+    @Slot()
+    def _tell_measures(self) -> None:
+        if self._reading is None:
+            return
+        ed_es = self._reading.ed_es()
+        if ed_es != self._ed_es:
+            self._ed_es = ed_es
+            self.phase_marks_changed.emit()
+        self.measures_changed.emit()

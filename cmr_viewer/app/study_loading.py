@@ -1,0 +1,185 @@
+"""Loading a study as its reader decided, and finding the frames of the open one in it. Without Qt."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.errors import StoreError
+from cmr_viewer.progress import Progress
+from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.stack_changes import SliceMap, StackChange, StackChangeStore
+
+log = logging.getLogger(__name__)
+
+Preview = Callable[[NDArray[Any]], None]
+"""Told a first frame (row, col) of the stack that is being loaded."""
+
+
+class Opener(Protocol):
+    """What loads a study, such as `load.study.open_study`."""
+
+    def __call__(self, path: Path, progress: Progress, opening: Opening, preview: Preview | None) -> Study:
+        """Open a file or folder as was decided."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the reader asked to be opened.
+
+    Attributes:
+        path: File or folder.
+        opening: How; None for as it was decided last.
+        stack_id: The stack of the worklist that is meant, or None for the one that was opened last.
+        before: The stack that is open, where it is opened differently; else None.
+        shown: The frame of it that is on show.
+        before_opening: How that was opened.
+        follow: Whether a later decision about the stack that is found goes before `opening`.
+    """
+
+    path: Path
+    opening: Opening | None = None
+    stack_id: str | None = None
+    before: Stack | None = None
+    shown: FrameIndex | None = None
+    before_opening: Opening = AS_FOUND
+    follow: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A study that was loaded.
+
+    Attributes:
+        study: The study.
+        asked: What was asked for.
+        opening: How it was opened.
+        change: How the slices of the stack that was open go over to this one; None where they do not.
+    """
+
+    study: Study
+    asked: Asked
+    opening: Opening
+    change: StackChange | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the reader decided about the opening now, so that it is to be kept."""
+        return self.asked.opening is not None or self.asked.stack_id is not None
+
+    @property
+    def begin_at(self) -> FrameIndex | None:
+        """Where the frame that was on show is in this stack; None where it is not in it."""
+        shown, change = self.asked.shown, self.change
+        if shown is None or change is None or shown.phase >= self.study.stack.phases:
+            return None
+        there = change.slices[shown.slice_index]
+        return None if there is None else FrameIndex(shown.phase, there)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the opening is remembered by: the study's source, and what was pointed at where that is another."""
+        return tuple(dict.fromkeys((source_key(self.study.source), source_key(self.asked.path))))
+
+
+def source_key(path: Path) -> str:
+    """A file or folder as an absolute path, for the workspace."""
+    return str(path.absolute())
+
+
+def load(
+    opener: Opener,
+    asked: Asked,
+    openings: OpeningStore,
+    changes: StackChangeStore,
+    preview: Preview,
+    progress: Progress,
+) -> Loaded:
+    """Load a study; a job.
+
+    Where nothing was decided about the path, but about the stack that is found in it (its folder was moved), that is
+    obeyed too.
+
+    Raises:
+        NotAStudyError: There is nothing that could be a study.
+        LoadError: There is, and it cannot be read.
+        Cancelled: `progress` asked to stop.
+    """
+    known = _known(openings, asked)
+    opening = AS_FOUND if known is None else known
+    study = opener(asked.path, progress, opening, preview)
+    if asked.follow and (known is None or asked.opening is not None):
+        later = _later(openings, changes, study.stack.stack_id)
+        if later is not None and later != opening:
+            opening = later
+            study = opener(asked.path, progress, opening, None)
+    return Loaded(study, asked, opening, _change(asked.before, study.stack))
+
+
+def _known(openings: OpeningStore, asked: Asked) -> Opening | None:
+    if asked.opening is not None:
+        return asked.opening
+    key = source_key(asked.path)
+    try:
+        meant = openings.last(key, asked.stack_id) if asked.stack_id is not None else None
+        return meant or openings.last(key)
+    except StoreError as error:  # the study can be read all the same
+        log.warning("What was decided about the study could not be read: %s", error)
+        return None
+
+
+def _later(openings: OpeningStore, changes: StackChangeStore, stack_id: str) -> Opening | None:
+    try:
+        change = changes.successor(stack_id)
+        return None if change is None else openings.of_stack(change.to_stack_id)
+    except StoreError as error:
+        log.warning("What was decided about the stack could not be read: %s", error)
+        return None
+
+
+def _change(before: Stack | None, now: Stack) -> StackChange | None:
+    if before is None or before.stack_id == now.stack_id:
+        return None
+    slices = same_slices(before, now)
+    shared = sum(there is not None for there in slices)
+    return StackChange(before.stack_id, now.stack_id, slices) if 2 * shared >= before.slices else None
+
+
+def same_slices(first: Stack, second: Stack) -> SliceMap:
+    """Per slice of one stack: the slice of another that has the same pixels at all phases, or None.
+
+    Slices that look all the same, such as empty ones, are taken in their order.
+    """
+    places: dict[bytes, list[int]] = {}
+    for there in range(second.slices):
+        places.setdefault(_digest(second, there), []).append(there)
+    found: list[int | None] = []
+    for here in range(first.slices):
+        left = places.get(_digest(first, here), [])
+        found.append(left.pop(0) if left else None)
+    return tuple(found)
+
+
+def _digest(stack: Stack, slice_index: int) -> bytes:
+    pixels = stack.pixels[:, slice_index]
+    digest = hashlib.blake2b(repr((pixels.shape, pixels.dtype.str)).encode(), digest_size=16)
+    for frame in pixels:
+        digest.update(np.ascontiguousarray(frame).data)
+    return digest.digest()
+
+
+def with_stack(opening: Opening, key: str) -> Opening:
+    """Another stack of the same files; what was decided about slice order and spacing was about the one before."""
+    return opening if opening.stack == key else Opening(stack=key)
+
+
+def with_repeats(opening: Opening, chosen: dict[str, str]) -> Opening:
+    """Other acquisitions of repeated slices, by key of the place."""
+    return replace(opening, repeats={**opening.repeats, **chosen})

@@ -1,0 +1,86 @@
+"""Opening studies beside the window: one at a time, with a first frame as soon as there is one."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from cmr_viewer.app.jobs import Jobs, Priority
+from cmr_viewer.app.study_loading import Asked, Loaded, Opener, load
+from cmr_viewer.progress import Progress
+from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.stack_changes import StackChangeStore
+
+OPEN_KEY = "open"
+
+
+class StudyOpening(QObject):
+    """Loads studies on the job thread; a study that is asked for supersedes the one that is being loaded.
+
+    Signals:
+        previewed(object NDArray): A first frame (row, col) of the stack that is being loaded.
+    """
+
+    previewed = Signal(object)
+    _preview_came = Signal(int, object)
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        opener: Opener,
+        openings: OpeningStore,
+        changes: StackChangeStore,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._jobs, self._opener, self._openings, self._changes = jobs, opener, openings, changes
+        self._serial = 0
+        self._preview_came.connect(self._on_preview, Qt.ConnectionType.QueuedConnection)
+
+    def open(self, asked: Asked, on_loaded: Callable[[Loaded], None], on_failed: Callable[[str], None]) -> None:
+        """Load a study; one of the callbacks follows, or `Jobs.cancelled`.
+
+        Args:
+            asked: What is to be opened.
+            on_loaded: Called on this thread with the study.
+            on_failed: Called on this thread with the reason, for a reader.
+        """
+        self._serial += 1
+        tell = partial(self._preview_came.emit, self._serial)
+        self._jobs.submit(
+            OPEN_KEY,
+            "Opening the study",
+            partial(_work, self._opener, asked, self._openings, self._changes, tell),
+            priority=Priority.OPEN,
+            on_finished=on_loaded,
+            on_failed=on_failed,
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a study is being loaded."""
+        return self._jobs.is_busy(OPEN_KEY)
+
+    def cancel(self) -> None:
+        """Stop loading; the study that is open stays."""
+        self._jobs.cancel(OPEN_KEY)
+
+    @Slot(int, object)
+    def _on_preview(self, serial: int, pixels: NDArray[Any]) -> None:
+        if serial == self._serial and self.is_busy:
+            self.previewed.emit(pixels)
+
+
+def _work(
+    opener: Opener,
+    asked: Asked,
+    openings: OpeningStore,
+    changes: StackChangeStore,
+    tell: Callable[[NDArray[Any]], None],
+    progress: Progress,
+) -> Loaded:
+    loaded = load(opener, asked, openings, changes, tell, progress)
+    _ = loaded.study.stack.stack_id  # computed here, off the GUI thread, and kept by the stack
+    return loaded

@@ -1,0 +1,175 @@
+"""Taking label maps from other programs, and giving them away: dialogs, questions and reports."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from cmr_viewer.app.label_import import ImportOffer, LabelImport
+from cmr_viewer.app.session import Session
+from cmr_viewer.export_study import Exported, formats_of
+from cmr_viewer.ui.desk import Desk
+from cmr_viewer.ui.export_dialog import ExportDialog
+from cmr_viewer.ui.exporting import EXPORT_KEY, ExportChoice, export_chosen, export_label_maps
+from cmr_viewer.ui.studies import Say, Studies, show_dialog
+
+_LABEL_FILES = (
+    "Label maps and contours (*.nii *.nii.gz *.nrrd *.mha *.mhd *.dcm *.cvi42wsx *.zip *.xml *.txt);;All files (*)"
+)
+
+
+class Exchange(QObject):
+    """Import and export of the open study.
+
+    Args:
+        session: The session.
+        desk: Where the reader is.
+        studies: Knows where a dialog for files begins.
+        say: Tells the reader something.
+        window: The window.
+    """
+
+    def __init__(self, session: Session, desk: Desk, studies: Studies, say: Say, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._desk, self._studies, self._say, self._window = session, desk, studies, say, window
+        self.label_import = LabelImport(session, parent=self)
+        self.label_import.offered.connect(self.ask)
+        self.label_import.refused.connect(self._on_refused)
+        self.label_import.taken.connect(self._on_taken)
+        self._dialog: ExportDialog | None = None
+        self._folder = Path.home()
+        session.jobs.progressed.connect(self._on_progress)
+        session.jobs.cancelled.connect(self._on_cancelled)
+
+    # Import
+
+    @Slot()
+    def import_file(self) -> None:
+        """Ask for a file of label maps or contours."""
+        start = self._studies.last_folder()
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Import contours or label maps", start, _LABEL_FILES)
+        if chosen:
+            self.import_from(Path(chosen))
+
+    @Slot()
+    def import_folder(self) -> None:
+        """Ask for a folder of contours."""
+        start = self._studies.last_folder()
+        chosen = QFileDialog.getExistingDirectory(self._window, "Import contours from a folder", start)
+        if chosen:
+            self.import_from(Path(chosen))
+
+    def import_from(self, path: Path) -> None:
+        """Read label maps or contours for the open study."""
+        self.label_import.read(path, self._desk.frame.phase)
+
+    @Slot(object)
+    def ask(self, offer: ImportOffer) -> None:
+        """Ask before anything is replaced that the reader has worked on, or a phase is taken for granted."""
+        worked_on = bool(offer.accepted or offer.corrected)
+        if not worked_on and offer.taken_for is None:
+            self.label_import.take(offer, replace_worked_on=True)
+            return
+        box = QMessageBox(QMessageBox.Icon.Question, "Import", _question(offer), parent=self._window)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        roles = QMessageBox.ButtonRole
+        everything = box.addButton("Import and replace" if worked_on else "Import", roles.AcceptRole)
+        everything.setObjectName("replace")
+        everything.clicked.connect(lambda: self.label_import.take(offer, replace_worked_on=True))
+        if worked_on and len(offer.accepted | offer.corrected) < len(offer.frames):
+            rest = box.addButton("Import the other frames only", roles.AcceptRole)
+            rest.setObjectName("rest")
+            rest.clicked.connect(lambda: self.label_import.take(offer, replace_worked_on=False))
+            box.setDefaultButton(rest)
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        show_dialog(box)
+
+    @Slot(str)
+    def _on_refused(self, text: str) -> None:
+        self._say("error", text)
+
+    @Slot(str)
+    def _on_taken(self, text: str) -> None:
+        self._say("info", text)
+
+    # Export
+
+    @Slot()
+    def export_label_maps(self) -> None:
+        """Write the label maps as one NIfTI file."""
+        study = self._session.study
+        if study is None:
+            return
+        start = str(Path(self._studies.last_folder()) / f"{study.name}-labels.nii.gz")
+        chosen, _ = QFileDialog.getSaveFileName(self._window, "Export label maps", start, "NIfTI (*.nii.gz)")
+        if chosen:
+            path = Path(chosen if chosen.endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
+            export_label_maps(self._session, study, path, self._say)
+
+    @Slot()
+    def export(self) -> None:
+        """Ask what to write and where to."""
+        study = self._session.study
+        if study is None:
+            return
+        folder = self._folder / f"{study.name}-export"
+        self._dialog = ExportDialog(study.name, formats_of(study), folder, self._window)
+        self._dialog.wanted.connect(self._start)
+        self._dialog.cancel_wanted.connect(self._stop)
+        self._dialog.finished.connect(self._forget)
+        show_dialog(self._dialog)
+
+    @Slot(object)
+    def _start(self, choice: ExportChoice) -> None:
+        study = self._session.study
+        if study is None:
+            self._on_failed("The study was closed. Open it again and export it.")
+            return
+        self._folder = choice.folder.parent
+        export_chosen(self._session, study, choice, self._on_done, self._on_failed)
+
+    @Slot()
+    def _stop(self) -> None:
+        self._session.jobs.cancel(EXPORT_KEY)
+
+    @Slot()
+    def _forget(self) -> None:
+        self._dialog = None
+
+    def _on_done(self, written: Exported) -> None:
+        if self._dialog is not None:
+            self._dialog.show_done()
+        self._say("info", " ".join([f"Written to {written.folder}: {', '.join(written.files)}.", *written.notes]))
+
+    def _on_failed(self, text: str) -> None:
+        if self._dialog is not None:
+            self._dialog.show_failed(text)
+        else:
+            self._say("error", text)
+
+    @Slot(str, float, str)
+    def _on_progress(self, key: str, fraction: float, text: str) -> None:
+        if key == EXPORT_KEY and self._dialog is not None:
+            self._dialog.show_progress(fraction, text)
+
+    @Slot(str)
+    def _on_cancelled(self, key: str) -> None:
+        if key == EXPORT_KEY and self._dialog is not None:
+            self._dialog.show_failed("The export was stopped; nothing of it was left.")
+
+
+def _question(offer: ImportOffer) -> str:
+    """What is to be decided about an import, in words."""
+    frames = len(offer.frames)
+    parts = [f"{offer.name} ({offer.read.provenance}) holds label maps for {frames} frame{'s' if frames > 1 else ''}."]
+    if offer.taken_for is not None:
+        shown = f"phase {offer.taken_for + 1}"
+        parts.append(f"Nothing in it says which phase it is; it would be taken for the one on show, {shown}.")
+    worked = []
+    if offer.accepted:
+        worked.append(f"{len(offer.accepted)} accepted")
+    if offer.corrected:
+        worked.append(f"{len(offer.corrected)} corrected")
+    if worked:
+        parts.append(f"Among these frames {' and '.join(worked)} by you would be replaced. This can be undone.")
+    return "\n\n".join(parts)

@@ -1,0 +1,264 @@
+"""Studies come and go: what is opened, how, and what is said about it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
+from cmr_viewer.app.study_opening import OPEN_KEY
+from cmr_viewer.paths import demo_study_dir
+from cmr_viewer.ui.layout import Parts
+from cmr_viewer.ui.notes_dialog import NotesDialog, notes_of, offers_choice
+from cmr_viewer.ui.panels.worklist_panel import StudyLine
+from cmr_viewer.ui.spacing_dialog import SpacingDialog
+from cmr_viewer.ui.stacks_dialog import StacksDialog
+
+_FILES = "Studies (*.nii *.nii.gz *.mha *.mhd *.nrrd *.nhdr *.dcm *.zip DICOMDIR);;All files (*)"
+_PATIENCE_MS = 250
+"""How long the open study stays on show while another is being loaded; most are there by then."""
+
+
+class Say(Protocol):
+    """Tells the reader something."""
+
+    def __call__(self, severity: str, text: str, action: QAction | None = None) -> None:
+        """Tell it, with what can be done about it."""
+
+
+class Studies(QObject):
+    """Opens studies, shows them coming, and offers what can be decided about them.
+
+    Signals:
+        page_changed(): What stands in the middle of the window is another: welcome, opening or the frame.
+    """
+
+    page_changed = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        parts: Parts,
+        actions: Mapping[str, QAction],
+        say: Say,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._session, self._settings, self._parts = session, settings, parts
+        self._actions, self._say, self._window = actions, say, window
+        self._asked = Path()
+        self._waiting: list[Path] = []
+        self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
+        self._patience.timeout.connect(self._show_page)
+
+    # Opening
+
+    @Slot(object, object)
+    @Slot(object)
+    def open_path(self, path: Path, stack_id: str | None = None) -> None:
+        """Open a study; with the id of its stack where the worklist names one."""
+        self._session.open_path(path, stack_id)
+
+    def open_paths(self, studies: Sequence[Path]) -> None:
+        """Open the first of several studies; the others wait in the worklist."""
+        if not studies:
+            return
+        first, *others = studies
+        if others:
+            self._waiting = list(dict.fromkeys([*self._waiting, *others]))
+            text = f"{len(studies)} studies were dropped: the first is being opened, the others wait in the worklist."
+            if all(path.is_dir() for path in studies) and len({path.parent for path in studies}) == 1:
+                text += " If they are series of one study, drop the folder that holds them."
+            self._say("info", text)
+        self.open_path(first)
+        self.show_worklist()
+
+    @Slot()
+    def open_folder(self) -> None:
+        """Ask for a folder."""
+        chosen = QFileDialog.getExistingDirectory(self._window, "Open a folder of DICOM files", self.last_folder())
+        if chosen:
+            self.open_path(Path(chosen))
+
+    @Slot()
+    def open_file(self) -> None:
+        """Ask for a file."""
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open a study", self.last_folder(), _FILES)
+        if chosen:
+            self.open_path(Path(chosen))
+
+    @Slot()
+    def open_demo(self) -> None:
+        """Open the study that comes with the program."""
+        self.open_path(demo_study_dir())
+
+    @Slot()
+    def open_recent(self) -> None:
+        """Open the study that the menu's line names."""
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.open_path(Path(str(action.data())))
+
+    def last_folder(self) -> str:
+        """Where a dialog for files begins."""
+        recent = self._settings.recent_studies
+        return str(Path(recent[0]).parent) if recent else str(Path.home())
+
+    @Slot()
+    def cancel_opening(self) -> None:
+        """Stop loading."""
+        self._session.cancel_opening()
+
+    # What the session tells
+
+    @Slot(str)
+    def show_opening(self, path: str) -> None:
+        """A study is being loaded."""
+        self._asked = Path(path)
+        self._parts.opening.begin(self._asked.name)
+        if self._session.study is None:
+            self._show_page()
+        else:
+            self._patience.start()
+        self.page_changed.emit()
+
+    @Slot(str, float, str)
+    def show_progress(self, key: str, fraction: float, text: str) -> None:
+        """How far a job is."""
+        if key == OPEN_KEY:
+            self._parts.opening.show_progress(fraction, text)
+
+    @Slot(object)
+    def show_preview(self, pixels: NDArray[Any]) -> None:
+        """A first frame (row, col) is there."""
+        self._parts.opening.show_preview(pixels)
+
+    @Slot(str)
+    def show_failed(self, text: str) -> None:
+        """It could not be loaded."""
+        self._show_page()
+        self._say("error", text)
+
+    @Slot()
+    def show_cancelled(self) -> None:
+        """The reader stopped it."""
+        self._show_page()
+        self._say("info", "Opening the study was cancelled.")
+
+    def show_opened(self) -> None:
+        """A study is there."""
+        study = self._session.study
+        assert study is not None
+        self._waiting = [path for path in self._waiting if path not in (self._asked, study.source)]
+        self._show_page()
+        self._parts.view.setFocus()
+        self.show_worklist()
+        self._settings.remember_study(study.source)
+        notes = notes_of(study, self._session.opening)
+        self._parts.worklist.show_notes(len(notes), choices=offers_choice(study))
+        self._tell_notes(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
+
+    def show_closed(self) -> None:
+        """No study is open."""
+        self._parts.welcome.show_recent(self._settings.recent_studies)
+        self._parts.worklist.show_notes(0, choices=False)
+        self._show_page()
+        self.show_worklist()
+
+    @Slot()
+    def show_worklist(self) -> None:
+        """List the studies of the workspace, and before them those that wait."""
+        stack, rows = self._session.stack, self._session.studies
+        waiting = [StudyLine(path.name, path, 0, 0, 0) for path in self._waiting]
+        times = Counter(each.source for each in rows)
+        self._parts.worklist.show_worklist(
+            waiting
+            + [
+                StudyLine(
+                    each.name,
+                    Path(each.source),
+                    each.frames,
+                    each.accepted,
+                    each.drafts,
+                    is_open=stack is not None and stack.stack_id == each.stack_id,
+                    stack_id=each.stack_id,
+                    detail=f"{each.slices} slices, {each.phases} phases" if times[each.source] > 1 else "",
+                )
+                for each in rows
+            ]
+        )
+
+    def _show_page(self) -> None:
+        """Put in the middle what belongs there now."""
+        self._patience.stop()
+        parts = self._parts
+        if self._session.is_opening:
+            page: QWidget = parts.opening
+        else:
+            page = parts.welcome if self._session.study is None else parts.desk_page
+        parts.middle.setCurrentWidget(page)
+        self.page_changed.emit()
+
+    def _tell_notes(self, notes: Sequence[str], warnings: int, *, spacing_known: bool) -> None:
+        """Say in the bar what stood out, and keep all of it behind the bell; the first notes are warnings."""
+        for number, text in enumerate(notes):
+            self._parts.bell.add("warning" if number < warnings else "info", text)
+        if not notes:
+            return
+        text, action = notes[0], "study_notes"
+        if len(notes) > 1:
+            more = "1 more note" if len(notes) == 2 else f"{len(notes) - 1} more notes"
+            text = f"{text} There {'is' if len(notes) == 2 else 'are'} {more} on this study."
+        if not spacing_known:
+            action = "correct_spacing"
+        elif len(notes) == 1 and not warnings:
+            action = "choose_stack" if self._actions["choose_stack"].isEnabled() else "turn_round"
+        self._parts.messages.say("warning" if warnings else "info", text, self._actions[action])
+
+    # What can be decided
+
+    @Slot()
+    def choose_stack(self) -> None:
+        """Show the stacks and repeated slices."""
+        study = self._session.study
+        if study is None:
+            return
+        dialog = StacksDialog(study, self._session.opening, self._window)
+        dialog.stack_chosen.connect(self._session.choose_stack)
+        dialog.repeats_chosen.connect(self._session.choose_repeats)
+        show_dialog(dialog)
+
+    @Slot()
+    def turn_round(self) -> None:
+        """Turn base and apex round."""
+        self._session.turn_round()
+
+    @Slot()
+    def correct_spacing(self) -> None:
+        """Ask for the true spacing."""
+        stack = self._session.stack
+        if stack is None:
+            return
+        dialog = SpacingDialog(stack.geometry, self._session.opening, self._window)
+        dialog.spacing_chosen.connect(self._session.correct_spacing)
+        show_dialog(dialog)
+
+    @Slot()
+    def show_notes(self) -> None:
+        """Show all notes in full."""
+        study = self._session.study
+        if study is not None:
+            show_dialog(NotesDialog(study, self._session.opening, self._actions, self._window))
+
+
+def show_dialog(dialog: QDialog) -> None:
+    """Open a dialog that lets the program go on and ends when it is closed."""
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()

@@ -1,0 +1,268 @@
+"""Decisions about opening, through a session on files that are made up."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.study_loading import same_slices, with_stack
+from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
+from cmr_viewer.errors import LoadError
+from cmr_viewer.progress import Progress
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.model_registry import ModelRegistry
+from tests.app.conftest import SLICES, FormulaFlow, small_study
+
+PATH = Path("/nowhere/pseudonym")
+
+
+@dataclass
+class Reader:
+    """Stands for the readers: one study of two stacks, slice 1 of the first acquired twice."""
+
+    asked: list[Opening] = field(default_factory=list)
+    broken: bool = False
+    gate: threading.Event | None = None
+
+    def __call__(self, path: Path, progress: Progress, opening: Opening, preview: Any) -> Study:
+        self.asked.append(opening)
+        if self.broken:
+            raise LoadError("The drive is gone.")
+        study = replace(small_study(seed=1 if opening.stack != "B" else 2), source=path)
+        stack = study.stack
+        if opening.repeats.get("at 10 mm") == "early":
+            pixels = stack.pixels.copy()
+            pixels[:, 1] += 7
+            stack = replace(stack, pixels=pixels)
+        if opening.spacing_mm is not None:
+            row, col, apart = opening.spacing_mm
+            places = tuple((0.0, 0.0, apart * number) for number in range(SLICES))
+            stack = replace(stack, geometry=replace(stack.geometry, pixel_spacing_mm=(row, col), positions_mm=places))
+        if opening.base_reversed:
+            places = stack.geometry.positions_mm[::-1]
+            turned = replace(stack.geometry, positions_mm=places)
+            stack = replace(stack, pixels=stack.pixels[:, ::-1], geometry=turned, source_slices=(3, 2, 1, 0))
+        study = replace(study, stacks=(stack,))
+        if preview is not None:
+            preview(stack.pixels[0, 0])
+        if self.gate is not None:
+            assert self.gate.wait(20)
+        early = opening.repeats.get("at 10 mm") == "early"
+        return replace(
+            study,
+            choices=(
+                StackChoice("A", "SAX cine", opening.stack != "B"),
+                StackChoice("B", "SAX cine, second", opening.stack == "B"),
+            ),
+            repeats=(
+                RepeatedSlice(
+                    1, "at 10 mm", (StackChoice("early", "09:00", early), StackChoice("late", "09:10", not early))
+                ),
+            ),
+        )
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture
+def session(qapp: Any, workspace: Workspace, shipped: Path, formula: FormulaFlow, reader: Reader) -> Iterator[Session]:
+    made = Session(workspace, ModelRegistry(shipped, workspace), flow=formula.flow(), opener=reader)
+    yield made
+    made.shutdown()
+
+
+def opened(qtbot: Any, session: Session, path: Path = PATH, stack_id: str | None = None) -> Stack:
+    with qtbot.waitSignal(session.study_restored):
+        session.open_path(path, stack_id)
+    return session.stack  # type: ignore[return-value]
+
+
+def written(qtbot: Any, session: Session) -> None:
+    qtbot.waitUntil(lambda: not session.keeper.is_busy)
+
+
+def paint(session: Session, frame: FrameIndex, row: float = 5.0) -> np.ndarray:
+    session.begin_stroke(frame, Label.RVBP, 2.0, (row, 5.0))
+    session.end_stroke()
+    return session.frame_state(frame).labels.copy()
+
+
+def test_a_decision_is_kept_for_its_source_and_obeyed_the_next_time(qtbot, session, reader):
+    opened(qtbot, session)
+    with qtbot.waitSignal(session.study_restored):
+        session.choose_stack("B")
+    other = session.stack.stack_id
+    opened(qtbot, session)
+    assert session.stack.stack_id == other
+    opened(qtbot, session, Path("/nowhere/another"))
+    assert [opening.stack for opening in reader.asked] == ["", "B", "B", ""]
+
+
+def test_a_stack_of_the_worklist_is_opened_as_it_was_though_another_was_opened_since(qtbot, session):
+    first = opened(qtbot, session).stack_id
+    with qtbot.waitSignal(session.study_restored):
+        session.choose_stack("B")
+    second = session.stack.stack_id
+    assert opened(qtbot, session, stack_id=first).stack_id == first
+    assert opened(qtbot, session, stack_id=second).stack_id == second
+    written(qtbot, session)
+    assert {row.stack_id for row in session.store.studies()} == {first, second}
+
+
+def test_what_was_made_of_a_frame_stays_with_it_when_base_and_apex_are_turned_round(qtbot, session):
+    opened(qtbot, session)
+    frame, there = FrameIndex(1, 0), FrameIndex(1, SLICES - 1)
+    mine = paint(session, frame)
+    session.set_region(frame, Region.BASE)
+    session.set_es(2)
+    session.accept(frame)
+    written(qtbot, session)
+    draft = paint(session, FrameIndex(2, 1), row=9.0)
+    pixels = session.stack.frame(frame).copy()
+    session.look_at(frame)
+    with qtbot.waitSignal(session.study_restored):
+        session.turn_round()
+    assert session.opening == Opening(base_reversed=True)
+    assert session.begin_at == there
+    assert np.array_equal(session.stack.frame(there), pixels)
+    state = session.frame_state(there)
+    assert np.array_equal(state.labels, mine)
+    assert (state.region, state.region_by, state.status) == (Region.BASE, "reader", ReviewStatus.ACCEPTED)
+    assert np.array_equal(session.frame_state(FrameIndex(2, 2)).labels, draft)
+    assert session.frame_state(frame).labels is None
+    assert session.es_phase == 2
+    written(qtbot, session)
+    assert [row.accepted for row in session.store.studies()] == [1]
+
+
+def test_turning_back_brings_what_was_made_meanwhile(qtbot, session):
+    opened(qtbot, session)
+    first = paint(session, FrameIndex(0, 0))
+    with qtbot.waitSignal(session.study_restored):
+        session.turn_round()
+    second = paint(session, FrameIndex(0, 0), row=12.0)
+    with qtbot.waitSignal(session.study_restored):
+        session.turn_round()
+    assert session.opening == AS_FOUND
+    assert np.array_equal(session.frame_state(FrameIndex(0, 0)).labels, first)
+    assert np.array_equal(session.frame_state(FrameIndex(0, SLICES - 1)).labels, second)
+
+
+def test_a_corrected_spacing_changes_the_volumes_and_keeps_the_label_maps(qtbot, session):
+    opened(qtbot, session)
+    mine = paint(session, FrameIndex(0, 2))
+    with qtbot.waitSignal(session.study_restored):
+        session.correct_spacing((1.5, 1.25, 8.0))
+    geometry = session.stack.geometry
+    assert (geometry.pixel_spacing_mm, geometry.slice_spacing_mm) == ((1.5, 1.25), 8.0)
+    assert np.array_equal(session.frame_state(FrameIndex(0, 2)).labels, mine)
+    with qtbot.waitSignal(session.study_restored):
+        session.correct_spacing(None)
+    assert session.stack.geometry.pixel_spacing_mm == (2.0, 2.0)
+    assert np.array_equal(session.frame_state(FrameIndex(0, 2)).labels, mine)
+
+
+def test_another_acquisition_of_a_slice_leaves_the_other_slices_their_label_maps(qtbot, session):
+    opened(qtbot, session)
+    kept, left = paint(session, FrameIndex(0, 0)), paint(session, FrameIndex(0, 1))
+    with qtbot.waitSignal(session.study_restored):
+        session.choose_repeats({"at 10 mm": "early"})
+    assert np.array_equal(session.frame_state(FrameIndex(0, 0)).labels, kept)
+    assert session.frame_state(FrameIndex(0, 1)).labels is None
+    with qtbot.waitSignal(session.study_restored):
+        session.choose_repeats({"at 10 mm": "late"})
+    assert np.array_equal(session.frame_state(FrameIndex(0, 1)).labels, left)
+
+
+def test_a_study_whose_folder_was_moved_is_opened_as_was_decided(qtbot, session, reader):
+    opened(qtbot, session)
+    mine = paint(session, FrameIndex(0, 0))
+    with qtbot.waitSignal(session.study_restored):
+        session.turn_round()
+    opened(qtbot, session, Path("/elsewhere/pseudonym"))
+    assert session.opening == Opening(base_reversed=True)
+    assert np.array_equal(session.frame_state(FrameIndex(0, SLICES - 1)).labels, mine)
+
+
+def test_a_decision_that_cannot_be_opened_is_not_kept_and_the_study_stays(qtbot, session, reader):
+    first = opened(qtbot, session).stack_id
+    reader.broken = True
+    with qtbot.waitSignal(session.study_failed) as told:
+        session.turn_round()
+    assert told.args == ["The drive is gone."]
+    assert session.stack.stack_id == first
+    reader.broken = False
+    opened(qtbot, session)
+    assert reader.asked[-1] == AS_FOUND
+
+
+def test_the_same_decision_again_opens_nothing(qtbot, session, reader):
+    opened(qtbot, session)
+    session.choose_stack("")
+    session.correct_spacing(None)
+    assert not session.is_opening
+    assert len(reader.asked) == 1
+
+
+def test_a_first_frame_is_told_before_the_study_is_there(qtbot, session, reader):
+    reader.gate = threading.Event()
+    with qtbot.waitSignal(session.study_previewed) as told:
+        session.open_path(PATH)
+    assert told.args[0].shape == (24, 20)
+    assert session.study is None and session.is_opening
+    with qtbot.waitSignal(session.study_opened):
+        reader.gate.set()
+    assert not session.is_opening
+
+
+def test_opening_another_study_takes_the_place_of_the_one_that_comes(qtbot, session, reader):
+    reader.gate = threading.Event()
+    with qtbot.waitSignal(session.study_previewed):
+        session.open_path(PATH)
+    session.open_path(Path("/nowhere/another"))
+    with qtbot.waitSignal(session.study_restored):
+        reader.gate.set()
+    assert session.study.source == Path("/nowhere/another")
+
+
+def test_a_frame_of_a_superseded_opening_is_not_told(qtbot, session):
+    seen = []
+    session.study_previewed.connect(seen.append)
+    session._loading._on_preview(session._loading._serial + 1, np.zeros((2, 2)))
+    assert seen == []
+
+
+def test_slices_are_found_by_their_pixels_wherever_they_are():
+    stack = small_study().stack
+    part = replace(
+        stack,
+        pixels=stack.pixels[:, [2, 0]],
+        geometry=replace(stack.geometry, positions_mm=stack.geometry.positions_mm[:2]),
+        source_slices=(),
+    )
+    assert same_slices(stack, part) == (1, None, 0, None)
+    assert same_slices(part, stack) == (2, 0)
+
+
+def test_slices_that_look_the_same_keep_their_order():
+    stack = small_study().stack
+    pixels = stack.pixels.copy()
+    pixels[:, (0, 3)] = 0
+    assert same_slices(replace(stack, pixels=pixels), replace(stack, pixels=pixels)) == (0, 1, 2, 3)
+
+
+def test_what_was_decided_about_one_stack_does_not_hold_for_another():
+    turned = Opening(stack="A", base_reversed=True, spacing_mm=(1.0, 1.0, 8.0))
+    assert with_stack(turned, "A") == turned
+    assert with_stack(turned, "B") == Opening(stack="B")

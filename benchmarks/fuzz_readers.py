@@ -59,7 +59,7 @@ class LabelReader:
         self.study: Any = None
 
     def __call__(self, path: Path) -> object:
-        from cmr_viewer.load.label_files import read_labels
+        from cmr_viewer.load.labels.files import read_labels
         from tests.fuzz_seeds import label_study
 
         self.study = self.study or label_study()
@@ -135,7 +135,7 @@ def fuzz(options: argparse.Namespace) -> None:
         from cmr_viewer.errors import CmrViewerError  # noqa: F401
 
         with contextlib.suppress(ImportError):
-            import cmr_viewer.load.label_files  # noqa: F401
+            import cmr_viewer.load.labels.files  # noqa: F401
     reader = readers()[options.reader]
     corpus = options.corpus / options.reader
     begin_corpus(reader, corpus)

@@ -231,7 +231,7 @@ class _Job:
         return {"program": PROGRAM, "notice": NOTICE}
 
     def _nifti(self, progress: Progress) -> None:
-        from cmr_viewer.load.nifti import write_nifti_images, write_nifti_labels  # noqa: PLC0415 - slow to import
+        from cmr_viewer.load.images.nifti import write_nifti_images, write_nifti_labels  # noqa: PLC0415 - slow to import
 
         labels, images = (self._place / name for name in FILES[Format.NIFTI])
         first, second = part(progress, 0.0, 0.2), part(progress, 0.2, 1.0)

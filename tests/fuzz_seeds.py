@@ -10,7 +10,7 @@ from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from cmr_viewer.domain.study import Study
-from cmr_viewer.load.contours import read_points
+from cmr_viewer.load.labels.sunnybrook import read_points
 from tests.phantom import Phantom, ras_affine, sax_cine, voxels_of, write_dicom_folder, write_nifti
 from tests.phantom_contours import circle, identified, square, uid_of, write_cvi42, write_rtstruct, write_seg
 from tests.phantom_multiframe import LOSSLESS, write_enhanced, write_single

@@ -17,7 +17,7 @@ from cmr_viewer.domain.measures import label_counts, measure
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.export_study import FILES, Anonymity, Format, Results, export_study, formats_of
-from cmr_viewer.load.nifti import read_nifti
+from cmr_viewer.load.images.nifti import read_nifti
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.store.export import RegionRow
 from tests.phantom import Phantom, default_affine, voxels_of, write_nifti

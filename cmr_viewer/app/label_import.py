@@ -25,7 +25,7 @@ IMPORT_KEY = "import"
 
 
 class LabelsRead(Protocol):
-    """What a file says; `load.imported_labels.ImportedLabels`."""
+    """What a file says; `load.labels.imported.ImportedLabels`."""
 
     @property
     def labels(self) -> LabelMap:
@@ -49,8 +49,8 @@ LabelReader = Callable[[Path, Study, int | None], LabelsRead]
 
 
 def read_with_load(path: Path, study: Study, phase: int | None) -> LabelsRead:
-    """`load.label_files.read_labels`; on the job thread."""
-    from cmr_viewer.load.label_files import read_labels  # noqa: PLC0415 - the readers would keep the window waiting
+    """`load.labels.files.read_labels`; on the job thread."""
+    from cmr_viewer.load.labels.files import read_labels  # noqa: PLC0415 - the readers would keep the window waiting
 
     return read_labels(path, study, "auto", phase)
 

@@ -22,7 +22,7 @@ from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore, known
 from cmr_viewer.evaluate.tables import markdown
 from cmr_viewer.evaluate.volumes import volume_pairs
 from cmr_viewer.load.datasets import LabelledSource, LabelledStack, find_labelled
-from cmr_viewer.load.nifti import write_nifti_labels
+from cmr_viewer.load.images.nifti import write_nifti_labels
 from cmr_viewer.pipeline import Models, analyse, classify_frames, segment_frames
 from cmr_viewer.train.split import Split, read_split
 

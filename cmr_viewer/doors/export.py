@@ -17,7 +17,7 @@ from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export_study import Anonymity, Format, Results, export_study, formats_of
-from cmr_viewer.load.label_files import read_labels
+from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.progress import silent
@@ -167,7 +167,7 @@ def results_of_file(path: Path, study: Study, codes: str) -> Results:
     """Label maps of another program's file, with the regions that follow from where they are.
 
     Args:
-        path: As `load.label_files.read_labels` takes it.
+        path: As `load.labels.files.read_labels` takes it.
         study: The study.
         codes: What the numbers mean: "auto", "own", "mnms" or "acdc".
 

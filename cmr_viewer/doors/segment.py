@@ -12,7 +12,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import Study
 from cmr_viewer.doors.service import Analysis, analyse_stack, make_output_folder, models_in
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
-from cmr_viewer.load.nifti import write_nifti_labels
+from cmr_viewer.load.images.nifti import write_nifti_labels
 from cmr_viewer.load.study import open_study, study_name
 from cmr_viewer.pipeline import Models
 from cmr_viewer.store.export import RegionRow, write_measures_json, write_regions_csv

@@ -13,10 +13,10 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.base_end import BASE_END_GUESSED
-from cmr_viewer.load.contours import find_contours, read_sunnybrook_contours, with_contours
-from cmr_viewer.load.dicom import read_dicom_files
-from cmr_viewer.load.layout_names import recognise_patient
-from cmr_viewer.load.layouts import read_patient
+from cmr_viewer.load.images.layout_names import recognise_patient
+from cmr_viewer.load.images.layouts import read_patient
+from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
+from cmr_viewer.load.stacks.dicom_study import read_dicom_files
 from cmr_viewer.load.study import reversed_slices
 
 Group = Literal["acdc", "mnms", "scd"]

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.dicomdir import is_dicomdir, referenced_files
+from cmr_viewer.load.dicom.dicomdir import is_dicomdir, referenced_files
 from cmr_viewer.load.file_work import TELL_EVERY_S
 from cmr_viewer.load.unzip import is_archive, unpack
 from cmr_viewer.progress import Progress, silent

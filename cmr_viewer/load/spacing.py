@@ -8,7 +8,7 @@ import numpy as np
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
-from cmr_viewer.load.nifti import SPACING_MISSING, SPACING_UNKNOWN
+from cmr_viewer.load.images.nifti import SPACING_MISSING, SPACING_UNKNOWN
 
 LONGEST_MM = 100.0
 """No pixel and no slice distance of a heart's images is larger."""

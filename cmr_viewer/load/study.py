@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError, NotAStudyError
-from cmr_viewer.load.contours import find_contours, read_sunnybrook_contours, with_contours
-from cmr_viewer.load.dicom import read_gathered
-from cmr_viewer.load.dicom_scan import looks_like_dicom
-from cmr_viewer.load.dicom_stack import reversed_stack
+from cmr_viewer.load.dicom.scan import looks_like_dicom
 from cmr_viewer.load.gather import Gathered, gather
-from cmr_viewer.load.layout_names import recognise_file, recognise_patient
+from cmr_viewer.load.images.layout_names import recognise_file, recognise_patient
+from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
 from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS, name_of
+from cmr_viewer.load.stacks.dicom_study import read_gathered
+from cmr_viewer.load.stacks.stack import reversed_stack
 from cmr_viewer.progress import Progress, part, silent
 
 Preview = Callable[[NDArray[Any]], None]
@@ -88,9 +88,9 @@ def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview |
 
 def _open_image(path: Path, progress: Progress) -> Study:
     # The readers' libraries take longer to import than a DICOM study to open.
-    from cmr_viewer.load.itk import read_itk  # noqa: PLC0415
-    from cmr_viewer.load.layouts import read_marked_file  # noqa: PLC0415
-    from cmr_viewer.load.nifti import read_nifti  # noqa: PLC0415
+    from cmr_viewer.load.images.itk import read_itk  # noqa: PLC0415
+    from cmr_viewer.load.images.layouts import read_marked_file  # noqa: PLC0415
+    from cmr_viewer.load.images.nifti import read_nifti  # noqa: PLC0415
 
     if path.name.lower().endswith(ITK_ENDINGS):
         return read_itk(path, progress)
@@ -133,7 +133,7 @@ class _Folder:
         """The patient's folder of a known set, or the DICOM study, or the only image file there is."""
         folder = self._patient_folder()
         if folder is not None:
-            from cmr_viewer.load.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
+            from cmr_viewer.load.images.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
 
             return self._as_source(_previewed(read_patient(folder, recognise_patient(folder), progress), self._preview))
         try:

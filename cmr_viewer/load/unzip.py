@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.dicom_elements import is_dicom
+from cmr_viewer.load.dicom.elements import is_dicom
 from cmr_viewer.load.file_work import TELL_EVERY_S
 from cmr_viewer.progress import Progress
 

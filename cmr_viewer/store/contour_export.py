@@ -1,9 +1,9 @@
 """Label maps as contours, in pixels of the frame and in mm of the patient, as JSON and CSV.
 
 A contour runs along the edges of pixels, so that its corners lie half-way between pixel centres. What it encloses is
-exact: each pixel centre lies well inside or well outside, whichever even-odd rule fills it again (`load.polygons`), and
-its area is that of its pixels, so that volumes by summation of discs are those of the label map. Marching squares at
-0.5 would give the same pixels with less area.
+exact: each pixel centre lies well inside or well outside, whichever even-odd rule fills it again
+(`load.labels.polygons`), and its area is that of its pixels, so that volumes by summation of discs are those of the
+label map. Marching squares at 0.5 would give the same pixels with less area.
 
 Three structures: the endocardium of the left ventricle encloses LVBP, its epicardium LVBP and LVM together (given only
 where there is LVM), the endocardium of the right ventricle RVBP. A structure is one or several closed polygons, which

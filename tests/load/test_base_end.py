@@ -13,7 +13,7 @@ from cmr_viewer.load.base_end import (
     tells_the_apex,
     views_motion,
 )
-from cmr_viewer.load.dicom_stack import reversed_stack
+from cmr_viewer.load.stacks.stack import reversed_stack
 from tests.phantom import sax_cine
 from tests.phantom_dicom import long_axis_stack, mirrored
 

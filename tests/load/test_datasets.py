@@ -6,7 +6,7 @@ import pytest
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.errors import NotAStudyError
 from cmr_viewer.load.datasets import find_labelled, labels_start_at_base
-from cmr_viewer.load.nifti import BASE_END_GUESSED
+from cmr_viewer.load.images.nifti import BASE_END_GUESSED
 from tests.phantom import sax_cine, write_acdc_patient, write_dicom_folder, write_mnms_patient
 
 

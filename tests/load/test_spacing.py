@@ -6,7 +6,7 @@ import pytest
 
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
-from cmr_viewer.load.nifti import SPACING_MISSING, SPACING_UNKNOWN
+from cmr_viewer.load.images.nifti import SPACING_MISSING, SPACING_UNKNOWN
 from cmr_viewer.load.spacing import with_spacing
 from tests.phantom import sax_cine
 

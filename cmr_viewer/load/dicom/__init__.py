@@ -1,0 +1,1 @@
+"""Bytes of DICOM files to headers and pixels of single frames."""

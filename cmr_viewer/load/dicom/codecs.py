@@ -1,0 +1,158 @@
+"""One compressed frame to its stored values.
+
+What a frame is compressed with is told by its first bytes, since files exist whose Transfer Syntax UID says otherwise.
+The size that a compressed image states is compared with the header's before it is decoded.
+"""
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.load.dicom.elements import UnusualError
+
+RLE = "1.2.840.10008.1.2.5"
+
+_NO_LENGTH = (0x01, *range(0xD0, 0xD9))
+_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
+_LOSSLESS_LS = 0xF7
+_END_OF_IMAGE = b"\xff\xd9"
+
+
+class CodedSize(NamedTuple):
+    """What a compressed image says of itself.
+
+    Attributes:
+        rows: Rows.
+        cols: Columns.
+        samples: Colours.
+        bits: Bits of a value.
+        signed: Whether values are signed; JPEG and JPEG-LS know no sign.
+        codec: "jpeg", "jpegls" or "jpeg2k".
+    """
+
+    rows: int
+    cols: int
+    samples: int
+    bits: int
+    signed: bool
+    codec: str
+
+
+def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray[Any]:
+    """Decode a frame.
+
+    Args:
+        data: Its fragments, joined.
+        syntax: The file's Transfer Syntax UID; needed for RLE only, which cannot be told by its first bytes.
+        rows: As the header says.
+        cols: As the header says.
+        bits: Bits Allocated.
+
+    Returns:
+        (row, col) of uint8 or uint16, or of int8, int16 where the compressed image says that it is signed; uint32 of
+        RLE with 32 bits.
+
+    Raises:
+        UnusualError: It is of no known kind, or its size is not the header's.
+        RuntimeError, ValueError: It is damaged.
+    """
+    size = coded_size(data)
+    if size is None:
+        if syntax == RLE:
+            return _run_lengths(data, rows, cols, bits)
+        raise UnusualError("its image is compressed in a way that is not known")
+    if (size.rows, size.cols) != (rows, cols):
+        raise UnusualError(f"its image is {size.rows} x {size.cols}, and its header says {rows} x {cols}")
+    if size.samples != 1 or not 2 <= size.bits <= 16:
+        raise UnusualError(f"its image has {size.samples} colours of {size.bits} bits")
+    # Late, because most files are not compressed.
+    import imagecodecs  # noqa: PLC0415
+
+    if size.codec == "jpeg2k":
+        pixels = imagecodecs.jpeg2k_decode(data)
+    elif size.codec == "jpegls":
+        # Of a damaged image without its end marker CharLS reads zeros for many seconds; a second marker does no harm.
+        pixels = imagecodecs.jpegls_decode(data + _END_OF_IMAGE)
+    else:
+        pixels = imagecodecs.jpeg8_decode(data)
+    pixels = np.asarray(pixels)
+    if pixels.shape != (rows, cols):
+        raise UnusualError(f"its image has the shape {pixels.shape}")
+    return _signed(pixels, size)
+
+
+def _signed(pixels: NDArray[Any], size: CodedSize) -> NDArray[Any]:
+    """Values of fewer bits than their dtype, with their sign."""
+    if size.signed and pixels.dtype.kind == "u":
+        unused = pixels.dtype.itemsize * 8 - size.bits
+        return (pixels.view(f"i{pixels.dtype.itemsize}") << unused) >> unused
+    return pixels
+
+
+def coded_size(data: bytes) -> CodedSize | None:
+    """What a compressed image says of itself, or None where it is none that is known.
+
+    Raises:
+        UnusualError: It is cut short or damaged at its start.
+    """
+    if data.startswith(b"\x00\x00\x00\x0cjP  "):
+        start = data.find(b"\xff\x4f\xff\x51")
+        return _jpeg2k_size(data, start) if start >= 0 else None
+    if data.startswith(b"\xff\x4f\xff\x51"):
+        return _jpeg2k_size(data, 0)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg_size(data)
+    return None
+
+
+def _jpeg_size(data: bytes) -> CodedSize:
+    """From the frame header: ITU-T T.81, B.2.2; of JPEG-LS ITU-T T.87, C.2.2."""
+    at = 2
+    while at + 10 <= len(data):
+        if data[at] != 0xFF:
+            break
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker in _FRAMES:
+            rows, cols = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+            codec = "jpegls" if marker == _LOSSLESS_LS else "jpeg"
+            return CodedSize(rows, cols, data[at + 9], data[at + 4], False, codec)
+        at += 2 if marker in _NO_LENGTH else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise UnusualError("its compressed image is damaged")
+
+
+def _jpeg2k_size(data: bytes, at: int) -> CodedSize:
+    """From the SIZ marker segment: ITU-T T.800, A.5.1."""
+    if at + 44 > len(data):
+        raise UnusualError("its compressed image is damaged")
+
+    def number(start: int, length: int) -> int:
+        return int.from_bytes(data[at + start : at + start + length], "big")
+
+    cols, rows = number(8, 4) - number(16, 4), number(12, 4) - number(20, 4)
+    depth = data[at + 42]
+    return CodedSize(rows, cols, number(40, 2), (depth & 0x7F) + 1, bool(depth & 0x80), "jpeg2k")
+
+
+def _run_lengths(data: bytes, rows: int, cols: int, bits: int) -> NDArray[Any]:
+    """RLE: PS3.5, annex G. One segment for each byte of a value, the highest first."""
+    import imagecodecs  # noqa: PLC0415
+
+    size = bits // 8
+    starts = [int.from_bytes(data[4 * i : 4 * i + 4], "little") for i in range(16)]
+    if len(data) < 64 or starts[0] != size:
+        raise UnusualError("its compressed image is damaged")
+    bounds = [*starts[1 : size + 1], len(data)]
+    if any(first < 64 or last < first for first, last in pairwise(bounds)):
+        raise UnusualError("its compressed image is damaged")
+    planes = np.empty((size, rows * cols), np.uint8)
+    for plane, first, last in zip(planes, bounds, bounds[1:], strict=False):
+        values = np.frombuffer(imagecodecs.packbits_decode(data[first:last]), np.uint8)
+        if len(values) < rows * cols:
+            raise UnusualError("its compressed image is cut short")
+        plane[:] = values[: rows * cols]
+    return np.ascontiguousarray(planes.T).view(f">u{size}").astype(f"u{size}").reshape(rows, cols)

@@ -1,0 +1,112 @@
+"""The files that a DICOMDIR names: DICOM PS3.10, chapter 8, and PS3.3, annex F."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.load.dicom.headers import tolerant
+from cmr_viewer.load.dicom.scan import PYDICOM_ERRORS
+
+_MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
+_LARGEST = 256 << 20
+
+
+@dataclass
+class Referenced:
+    """What a DICOMDIR names.
+
+    Attributes:
+        files: Those of its files that are there, in its order.
+        notes: What a reader should know, in words.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def is_dicomdir(path: Path) -> bool:
+    """Whether a file is called DICOMDIR, or is one by its SOP Class."""
+    if path.name.upper() in ("DICOMDIR", "DICOMDIR."):
+        return True
+    try:
+        with path.open("rb", buffering=0) as file:
+            start = file.read(512)
+    except OSError:
+        return False
+    return start[128:132] == b"DICM" and _MEDIA_STORAGE_DIRECTORY in start
+
+
+def referenced_files(path: Path) -> Referenced | str:
+    """Look up the files that a DICOMDIR names.
+
+    Names are looked up without regard to case, with or without the version (;1) that old discs add.
+
+    Returns:
+        The files, or what is wrong where none is found.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            return "is larger than any index of a disc"
+        names = _names(path)
+    except PYDICOM_ERRORS:
+        return "cannot be read"
+    if not names:
+        return "names no files"
+    found, missing, unsafe = Referenced(), 0, 0
+    folders: dict[Path, dict[str, Path]] = {}
+    for parts in names:
+        if not all(_is_plain(part) for part in parts):
+            unsafe += 1
+            continue
+        file = _look_up(path.parent, parts, folders)
+        if file is None:
+            missing += 1
+        elif file not in found.files[-1:]:
+            found.files.append(file)
+    if not found.files:
+        return "names files that are not there"
+    if missing:
+        found.notes.append(f"{missing} of {len(names)} files that {path.name} names are not there.")
+    if unsafe:
+        found.notes.append(f"{unsafe} files that {path.name} names lie outside its folder and were left out.")
+    return found
+
+
+def _names(path: Path) -> list[tuple[str, ...]]:
+    """Referenced File IDs: the parts of each path."""
+    import pydicom  # noqa: PLC0415 - few studies have a DICOMDIR, and it is slow to import
+
+    names = []
+    with tolerant():
+        data = pydicom.dcmread(path, force=True)
+        records: Any = data.get("DirectoryRecordSequence") or []
+        for record in records:
+            value = record.get("ReferencedFileID")
+            if value:
+                parts = [value] if isinstance(value, str) else value
+                # Some writers put a whole path into one part.
+                names.append(tuple(piece for part in parts for piece in str(part).replace("/", "\\").split("\\")))
+    return names
+
+
+def _is_plain(part: str) -> bool:
+    return bool(part.strip()) and part not in (".", "..") and ":" not in part and "\0" not in part
+
+
+def _look_up(folder: Path, parts: tuple[str, ...], folders: dict[Path, dict[str, Path]]) -> Path | None:
+    here = folder
+    for part in parts:
+        if here not in folders:
+            try:
+                folders[here] = {_bare(entry.name): entry for entry in here.iterdir()}
+            except OSError:
+                folders[here] = {}
+        inside = folders[here].get(_bare(part))
+        if inside is None:
+            return None
+        here = inside
+    return here if here.is_file() else None
+
+
+def _bare(name: str) -> str:
+    return name.upper().partition(";")[0].rstrip(".")

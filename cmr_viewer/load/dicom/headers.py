@@ -1,0 +1,351 @@
+"""What is known of each frame of a DICOM file before its pixels are read."""
+
+import logging
+import math
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmr_viewer.load.dicom import tags
+from cmr_viewer.load.dicom.elements import EXPLICIT_BIG, UNDEFINED, Elements
+from cmr_viewer.load.dicom.values import Values, seconds_of
+from cmr_viewer.load.names import patient_key_of
+
+WITHOUT_IMAGE = "without an image"
+"""Reason for reports, presentation states and the like, which nobody misses."""
+
+MISSING = "whose image is missing"
+"""Reason for what should hold an image."""
+
+NO_PLACE = "without position, orientation or pixel spacing"
+
+GE_BIG_ENDIAN_PIXELS = "1.2.840.113619.5.2"
+"""GE's private syntax: little endian elements, big endian pixels."""
+
+NATIVE = frozenset(
+    {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", EXPLICIT_BIG, GE_BIG_ENDIAN_PIXELS}
+)
+"""Transfer syntaxes whose pixels are not encapsulated."""
+
+_LEAST_COMPRESSED = 1000
+"""No real image is compressed by more than this."""
+
+_PLAUSIBLE_BYTES = 64 << 20
+_FLOATING = (0x7FE00008, 0x7FE00009)
+_NO_IMAGES = ("1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.481", "1.2.840.10008.5.1.4.1.1.11")
+"""Beginnings of SOP Class UIDs of registrations and segmentations, RT objects, presentation states."""
+
+_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.", "1.2.840.10008.5.1.4.1.1.7.")
+"""Beginnings of SOP Class UIDs of MR images and secondary captures."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLayout:
+    """How the stored values of a frame lie in its file.
+
+    Attributes:
+        syntax: Transfer Syntax UID (0002,0010) as the file says; empty where it does not.
+        bits: Bits Allocated (0028,0100).
+        stored: Bits Stored (0028,0101).
+        high: High Bit (0028,0102).
+        signed: Pixel Representation (0028,0103).
+        floating: Whether the values are Float or Double Float Pixel Data.
+        inverted: MONOCHROME1: low values are bright.
+        big_endian: Byte order of native values.
+        swapped: Whether 8 bit values lie in big endian words, two in each the wrong way round (PS3.5, 8.1.1).
+        slope: Rescale Slope (0028,1053), 1 where absent.
+        intercept: Rescale Intercept (0028,1052), 0 where absent.
+        at: Where the value of the pixel data begins in the file, in its inflated data set where `deflated`; -1 where
+            only pydicom can tell.
+        length: Bytes of the pixel data; `UNDEFINED` where they are encapsulated.
+        frames: Frames that the file holds.
+        deflated: Whether the data set is deflated as a whole.
+    """
+
+    syntax: str = ""
+    bits: int = 16
+    stored: int = 16
+    high: int = 15
+    signed: bool = False
+    floating: bool = False
+    inverted: bool = False
+    big_endian: bool = False
+    swapped: bool = False
+    slope: float = 1.0
+    intercept: float = 0.0
+    at: int = -1
+    length: int = 0
+    frames: int = 1
+    deflated: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether stored values are the values."""
+        return self.slope == 1 and self.intercept == 0
+
+    @property
+    def encapsulated(self) -> bool:
+        """Whether the pixels are compressed in fragments."""
+        return self.length == UNDEFINED
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is needed of one frame's header; None where it is absent or cannot be understood.
+
+    Attributes:
+        path: The file.
+        study_uid: DICOM (0020,000D).
+        series_uid: DICOM (0020,000E).
+        series_number: DICOM (0020,0011).
+        instance_uid: DICOM (0008,0018).
+        instance_number: DICOM (0020,0013); of many frames in one file, the frame's number.
+        description: DICOM (0008,103E).
+        kind: Third value of Image Type (0008,0008), such as M for magnitude or P for phase; of Enhanced MR, from
+            Complex Image Component (0008,9208).
+        rows: DICOM (0028,0010).
+        cols: DICOM (0028,0011).
+        spacing: (row, col) in mm. DICOM (0028,0030).
+        orientation: DICOM (0020,0037).
+        position: DICOM (0020,0032).
+        trigger_ms: Trigger Time (0018,1060), or Nominal Cardiac Trigger Delay Time (0020,9153).
+        temporal_position: Temporal Position Identifier (0020,0100), or Temporal Position Index (0020,9128).
+        acquired_at: Seconds since midnight. DICOM (0008,0032).
+        slice_spacing_mm: Spacing Between Slices (0018,0088), or else Slice Thickness (0018,0050); for a single slice
+            only.
+        heart_rate_bpm: DICOM (0018,1088), or from Nominal Interval (0018,1062).
+        patient_id: DICOM (0010,0020); empty where the header comes from an index.
+        patient_key: As `patient_key_of` makes it of the identifier; empty where there is none.
+        frame_number: Frame of a file that holds several, from 1.
+        class_uid: DICOM (0008,0016).
+        image_type: DICOM (0008,0008).
+        protocol: DICOM (0018,1030).
+        sequence: Sequence Name (0018,0024), or Pulse Sequence Name (0018,9005).
+        acquired_date: Acquisition Date (0008,0022) or Series Date (0008,0021), as in the file.
+        modality: DICOM (0008,0060).
+        stack_id: DICOM (0020,9056); of Enhanced MR only.
+        layout: How the stored values lie in the file.
+    """
+
+    path: Path
+    study_uid: str
+    series_uid: str
+    series_number: int
+    instance_uid: str
+    instance_number: int
+    description: str
+    kind: str
+    rows: int
+    cols: int
+    spacing: tuple[float, float]
+    orientation: tuple[float, ...]
+    position: tuple[float, float, float]
+    trigger_ms: float | None
+    temporal_position: float | None
+    acquired_at: float | None
+    slice_spacing_mm: float | None
+    heart_rate_bpm: float | None
+    patient_id: str
+    frame_number: int = 1
+    class_uid: str = ""
+    image_type: tuple[str, ...] = ()
+    protocol: str = ""
+    sequence: str = ""
+    acquired_date: str = ""
+    modality: str = ""
+    patient_key: str = ""
+    stack_id: str = ""
+    layout: PixelLayout = PixelLayout()
+
+    @property
+    def key(self) -> tuple[Path, int]:
+        """What the frame is recognised by: its file and its number in it."""
+        return self.path, self.frame_number
+
+
+class _Quiet:
+    """pydicom's remarks, switched off while anybody reads; threads may come and go in any order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._undo = ExitStack()
+
+    def enter(self) -> None:
+        """Switch them off, if nobody has."""
+        import pydicom.config  # noqa: PLC0415 - few files need it, and it is slow to import
+
+        with self._lock:
+            self._readers += 1
+            if self._readers > 1:
+                return
+            logger = logging.getLogger("pydicom")
+            self._undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)
+            self._undo.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            self._undo.enter_context(pydicom.config.disable_value_validation())
+
+    def leave(self) -> None:
+        """Switch them on again, if nobody reads any more."""
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                self._undo.close()
+
+
+_QUIET = _Quiet()
+
+
+@contextmanager
+def tolerant() -> Iterator[None]:
+    """Read files without pydicom's remarks about values that the standard does not allow.
+
+    Anonymised files are full of them, a reader can do nothing about them, and they can quote the file.
+
+    Raises:
+        ValueError: In place of pydicom's own exceptions, which have no other base than Exception.
+    """
+    from pydicom.errors import BytesLengthException, InvalidDicomError  # noqa: PLC0415
+
+    _QUIET.enter()
+    try:
+        yield
+    except (BytesLengthException, InvalidDicomError) as error:
+        raise ValueError("pydicom cannot read it") from error
+    finally:
+        _QUIET.leave()
+
+
+def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
+    """The header of a file with one frame, or why it cannot be a frame of a stack."""
+    spacing = values.vector(tags.PIXEL_SPACING, 2)
+    orientation = values.vector(tags.IMAGE_ORIENTATION_PATIENT, 6)
+    position = values.vector(tags.IMAGE_POSITION_PATIENT, 3)
+    if spacing is None or orientation is None or position is None or min(spacing) <= 0 or not is_plane(orientation):
+        return NO_PLACE
+    image_type = values.texts(tags.IMAGE_TYPE)
+    patient_id = values.text(tags.PATIENT_ID)
+    return Header(
+        path=path,
+        study_uid=values.text(tags.STUDY_INSTANCE_UID),
+        series_uid=values.text(tags.SERIES_INSTANCE_UID),
+        series_number=int(values.number(tags.SERIES_NUMBER) or 0),
+        instance_uid=values.text(tags.SOP_INSTANCE_UID),
+        instance_number=int(values.number(tags.INSTANCE_NUMBER) or 0),
+        description=values.text(tags.SERIES_DESCRIPTION),
+        kind=image_type[2] if len(image_type) > 2 else "",
+        rows=int(values.number(tags.ROWS) or 0),
+        cols=int(values.number(tags.COLUMNS) or 0),
+        spacing=(spacing[0], spacing[1]),
+        orientation=orientation,
+        position=(position[0], position[1], position[2]),
+        trigger_ms=values.number(tags.TRIGGER_TIME),
+        temporal_position=values.number(tags.TEMPORAL_POSITION_IDENTIFIER),
+        acquired_at=_acquired_at(values),
+        slice_spacing_mm=values.number(tags.SPACING_BETWEEN_SLICES) or values.number(tags.SLICE_THICKNESS),
+        heart_rate_bpm=heart_rate(values.number(tags.HEART_RATE), values.number(tags.NOMINAL_INTERVAL)),
+        patient_id=patient_id,
+        class_uid=values.text(tags.SOP_CLASS_UID),
+        image_type=image_type,
+        protocol=values.text(tags.PROTOCOL_NAME),
+        sequence=values.text(tags.SEQUENCE_NAME) or values.text(tags.PULSE_SEQUENCE_NAME),
+        acquired_date=_acquired_date(values),
+        modality=values.text(tags.MODALITY),
+        patient_key=patient_key_of(patient_id) if patient_id else "",
+        layout=layout,
+    )
+
+
+def _acquired_at(values: Values) -> float | None:
+    time = values.text(tags.ACQUISITION_TIME)
+    # Of a date with time (YYYYMMDDHHMMSS.FFFFFF&ZZXX) the time; some systems write no other.
+    return seconds_of(time or values.text(tags.ACQUISITION_DATETIME)[8:].partition("+")[0].partition("-")[0])
+
+
+def _acquired_date(values: Values) -> str:
+    own = values.text(tags.ACQUISITION_DATE) or values.text(tags.ACQUISITION_DATETIME)[:8]
+    return own or values.text(tags.SERIES_DATE)
+
+
+def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
+    """How the pixels of a file lie in it, or why it holds no frame of a stack."""
+    rows, cols = values.number(tags.ROWS), values.number(tags.COLUMNS)
+    class_uid = values.text(tags.SOP_CLASS_UID)
+    if not rows or not cols or class_uid.startswith(_NO_IMAGES):
+        return MISSING if f"{class_uid}.".startswith(_IMAGES) else WITHOUT_IMAGE
+    samples = values.number(tags.SAMPLES_PER_PIXEL)
+    if samples not in (None, 1) or values.text(tags.PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR":
+        return "in colour"
+    bits = int(values.number(tags.BITS_ALLOCATED) or 16)
+    floating = elements.pixel_tag in _FLOATING
+    if bits not in ((32, 64) if floating else (8, 16, 32)):
+        return f"with {bits} bits a pixel, which are not read"
+    if not elements.pixel_tag:
+        return MISSING
+    frames = max(1, int(values.number(tags.NUMBER_OF_FRAMES) or 1))
+    wanted = int(rows) * int(cols) * bits // 8 * frames
+    length = elements.pixels_length
+    if length < wanted and elements.syntax not in NATIVE:
+        length = UNDEFINED  # encapsulated, by a writer that gave the length of all fragments
+    if wrong := _too_small(wanted, length, elements):
+        return wrong
+    return PixelLayout(
+        **_stored_bits(values, bits),
+        syntax=elements.syntax,
+        bits=bits,
+        signed=values.number(tags.PIXEL_REPRESENTATION) == 1,
+        floating=floating,
+        inverted=values.text(tags.PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1",
+        big_endian=elements.encoding.order == ">" or elements.syntax == GE_BIG_ENDIAN_PIXELS,
+        swapped=bits == 8 and elements.encoding.order == ">" and elements.pixel_kind == b"OW",
+        slope=values.number(tags.RESCALE_SLOPE) or 1.0,
+        intercept=values.number(tags.RESCALE_INTERCEPT) or 0.0,
+        at=elements.pixels_at,
+        length=length,
+        frames=frames,
+        deflated=elements.deflated,
+    )
+
+
+def _too_small(wanted: int, length: int, elements: Elements) -> str:
+    """Why a file cannot hold the image that its header claims; empty where it can."""
+    if elements.pixels_at < 0:
+        return ""
+    there = elements.end - elements.pixels_at
+    if length == UNDEFINED:
+        return (
+            ""
+            if wanted <= max(_PLAUSIBLE_BYTES, there * _LEAST_COMPRESSED)
+            else "whose header claims too large an image"
+        )
+    if length < wanted:
+        return "whose header claims too large an image"
+    return "whose image is cut short" if there < wanted else ""
+
+
+def _stored_bits(values: Values, bits: int) -> dict[str, int]:
+    """Bits Stored and High Bit, as allocated where they are absent or cannot be."""
+    stored = int(values.number(tags.BITS_STORED) or bits)
+    if not 0 < stored <= bits:
+        stored = bits
+    high = values.number(tags.HIGH_BIT)
+    high = stored - 1 if high is None or not stored - 1 <= high < bits else high
+    return {"stored": stored, "high": int(high)}
+
+
+def is_plane(orientation: tuple[float, ...]) -> bool:
+    """Whether two directions are of about unit length and about perpendicular."""
+    a, b, c, d, e, f = orientation
+    gram = (a * a + b * b + c * c - 1.0, d * d + e * e + f * f - 1.0, a * d + b * e + c * f)
+    return max(map(abs, gram)) < 0.1
+
+
+def heart_rate(rate: float | None, interval_ms: float | None) -> float | None:
+    """Beats per minute as stated, or from the time between two R waves; None where neither can be true."""
+    if rate is None or rate <= 0:
+        rate = 60000.0 / interval_ms if interval_ms is not None and interval_ms > 0 else None
+    return rate if rate is not None and math.isfinite(rate) and 20 <= rate <= 300 else None

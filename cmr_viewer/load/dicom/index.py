@@ -1,0 +1,143 @@
+"""Headers of folders seen before, so that they open at once.
+
+An index is one file for each folder, named by a hash of where the folder is: two lines of JSON, what it is valid for
+and the headers that a scan found. It is valid while the names, sizes and times of all files are the same. Names of
+files and folders, and identifiers of patients, are not in it: files are told by their number in the order in which they
+were gathered, patients by `patient_key_of`. What is broken is ignored and written anew.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.load.dicom.headers import Header, PixelLayout
+from cmr_viewer.load.dicom.scan import Scan, scan
+from cmr_viewer.progress import Progress
+
+_KEPT = 200
+_LARGEST = 64 << 20
+_HEADER = [f.name for f in fields(Header) if f.name not in ("path", "patient_id", "layout")]
+_LAYOUT = [f.name for f in fields(PixelLayout)]
+_FORM = [1, *_HEADER, *_LAYOUT]
+"""What an index must have been written with. The number changes with the meaning of a field."""
+
+_TUPLES = ("spacing", "orientation", "position", "image_type")
+
+
+def scan_remembered(files: Sequence[Path], root: Path, folder: Path | None, progress: Progress) -> Scan:
+    """As `scan`, but from the index where the files are those of the last time.
+
+    Args:
+        files: The files that were gathered.
+        root: What they were gathered from; the index is kept for it.
+        folder: Where indexes are kept; None keeps none. It is made if it is not there.
+        progress: Told how far the work is.
+
+    Raises:
+        Cancelled: `progress` asked to stop.
+    """
+    if folder is None:
+        return scan(files, progress)
+    place, digest = _place(root, folder), _digest(files)
+    found = _read(place, digest, files)
+    if found is not None:
+        return found
+    result = scan(files, progress)
+    if result.any_dicom:
+        _write(place, digest, files, result)
+    return result
+
+
+def _place(root: Path, folder: Path) -> Path:
+    where = str(root.resolve()).encode("utf-8", "surrogatepass")
+    return folder / f"{hashlib.blake2b(where, digest_size=16).hexdigest()}.json"
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """What tells whether any file was added, taken away or changed."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in files:
+        try:
+            about = os.stat(file)  # noqa: PTH116 - thousands of files, and this is the quicker call
+            text = f"{file}\0{about.st_size}\0{about.st_mtime_ns}\n"
+        except OSError:
+            text = f"{file}\0gone\n"
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _read(place: Path, digest: str, files: Sequence[Path]) -> Scan | None:
+    """The scan that an index remembers, or None where it is absent, broken, or of other files."""
+    try:
+        if place.stat().st_size > _LARGEST:
+            return None
+        first, _, text = place.read_bytes().partition(b"\n")
+        if json.loads(first) != _validity(digest, text):
+            return None
+        body = json.loads(text)
+        layouts = [PixelLayout(**dict(zip(_LAYOUT, row, strict=True))) for row in body["layouts"]]
+        return Scan(
+            [_header(row, files, layouts) for row in body["headers"]],
+            {reason: [files[i] for i in rows] for reason, rows in body["other"].items()},
+            [files[i] for i in body["unreadable"]],
+            [files[i] for i in body["copies"]],
+            list(body["notes"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError):
+        return None
+
+
+def _validity(digest: str, text: bytes) -> dict[str, Any]:
+    """What an index is valid for, and a sum over its body, so that one which was damaged is told."""
+    return {"form": _FORM, "files": digest, "sum": zlib.crc32(text)}
+
+
+def _header(row: list[Any], files: Sequence[Path], layouts: list[PixelLayout]) -> Header:
+    number, layout, at, *rest = row
+    known = dict(zip(_HEADER, rest, strict=True))
+    for name in _TUPLES:
+        known[name] = tuple(known[name])
+    return Header(path=files[number], patient_id="", layout=replace(layouts[layout], at=at), **known)
+
+
+def _write(place: Path, digest: str, files: Sequence[Path], result: Scan) -> None:
+    """Keep a scan; where that fails, it is scanned again the next time."""
+    numbers = {file: number for number, file in enumerate(files)}
+    layouts: dict[PixelLayout, int] = {}
+    rows = []
+    for header in result.headers:
+        # Most layouts of a study differ in nothing but where the pixels begin.
+        layout = layouts.setdefault(replace(header.layout, at=0), len(layouts))
+        values = [getattr(header, name) for name in _HEADER]
+        rows.append([numbers[header.path], layout, header.layout.at, *values])
+    body = {
+        "headers": rows,
+        "layouts": [[getattr(layout, name) for name in _LAYOUT] for layout in layouts],
+        "other": {reason: [numbers[p] for p in paths] for reason, paths in result.other.items()},
+        "unreadable": [numbers[p] for p in result.unreadable],
+        "copies": [numbers[p] for p in result.copies],
+        "notes": result.notes,
+    }
+    text = json.dumps(body, separators=(",", ":")).encode()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=place.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(json.dumps(_validity(digest, text)).encode() + b"\n" + text)
+        Path(name).replace(place)
+        _forget_oldest(place.parent)
+    except (OSError, ValueError):
+        return
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Keep the latest indexes only."""
+    indexes = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    for path in indexes[:-_KEPT]:
+        path.unlink(missing_ok=True)

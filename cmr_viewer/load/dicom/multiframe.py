@@ -1,0 +1,202 @@
+"""Files that hold many frames: Enhanced MR and its kin, and files of many frames with one header.
+
+Enhanced MR (PS3.3, A.36) states what differs between frames in functional groups (PS3.3, C.7.6.16), one item for each
+frame, and what is common in a shared one. Older files have one header only; their frames can be placed where the header
+says by what they follow one another (Frame Increment Pointer, PS3.3, C.7.6.6).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.load.dicom import tags
+from cmr_viewer.load.dicom.elements import Elements
+from cmr_viewer.load.dicom.headers import NO_PLACE, Header, PixelLayout, header_of, heart_rate
+from cmr_viewer.load.dicom.nested import Item, read_nested
+from cmr_viewer.load.dicom.values import Values, seconds_of
+
+WITHOUT_PLACES = "of many frames in one file that does not say where each of them is"
+WITHOUT_ALL_PLACES = "of many frames in one file that says for only some of them where they are"
+
+_GROUPS = (
+    tags.FRAME_CONTENT_SEQUENCE,
+    tags.PLANE_POSITION_SEQUENCE,
+    tags.PLANE_ORIENTATION_SEQUENCE,
+    tags.PIXEL_MEASURES_SEQUENCE,
+    tags.PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
+    tags.CARDIAC_SYNCHRONIZATION_SEQUENCE,
+    tags.MR_IMAGE_FRAME_TYPE_SEQUENCE,
+    tags.TEMPORAL_POSITION_SEQUENCE,
+)
+"""Functional groups whose elements are read. Each holds one item."""
+
+_COMPONENTS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I"}
+"""Complex Image Component as the third value of a classic Image Type is written."""
+
+_TIMES = (
+    tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME,
+    tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME,
+    tags.TRIGGER_TIME,
+    tags.TEMPORAL_POSITION_TIME_OFFSET,
+)
+"""Time after the R wave, the best first. The offset of a temporal position is in seconds, all others in ms."""
+
+
+def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements: Elements) -> list[Header] | str:
+    """The headers of all frames of a file.
+
+    Args:
+        path: The file.
+        values: Elements of its header, outside sequences.
+        layout: How its pixels lie.
+        elements: What was read of it.
+
+    Returns:
+        One header for each frame, in the file's order, or why the file cannot be used.
+
+    Raises:
+        UnusualError: The header is damaged.
+        OSError: The file cannot be read.
+    """
+    root = read_nested(path, elements)
+    per_frame = root.get(tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)
+    if not isinstance(per_frame, list):
+        return _one_header(path, values, layout, root)
+    if len(per_frame) < layout.frames:
+        return WITHOUT_ALL_PLACES
+    shared = _merged(root.get(tags.SHARED_FUNCTIONAL_GROUPS_SEQUENCE))
+    in_time = _dimensions_in_time(root, values.order)
+    headers = []
+    for number, item in enumerate(per_frame[: layout.frames], start=1):
+        raw = {**elements.values, **shared, **_flat(item)}
+        header = _frame_header(path, Values(raw, values.order), layout, in_time)
+        if isinstance(header, str):
+            return header if number == 1 else WITHOUT_ALL_PLACES
+        headers.append(replace(header, frame_number=number, instance_number=number))
+    return headers
+
+
+def _merged(items: Any) -> dict[int, Any]:
+    return _flat(items[0]) if isinstance(items, list) and items else {}
+
+
+def _flat(item: Item) -> dict[int, Any]:
+    """The elements of the functional groups of an item, all in one."""
+    flat: dict[int, Any] = {}
+    private = item.get(tags.PHILIPS_FRAME_SEQUENCE)
+    if isinstance(private, list) and private:
+        flat.update({tag: private[0][tag] for tag in (tags.TRIGGER_TIME,) if tag in private[0]})
+    for tag in _GROUPS:
+        group = item.get(tag)
+        if isinstance(group, list) and group:
+            flat.update(group[0])
+    return flat
+
+
+def _dimensions_in_time(root: Item, order: str) -> list[int]:
+    """Which of the dimension index values count phases."""
+    sequence = root.get(tags.DIMENSION_INDEX_SEQUENCE)
+    pointed = []
+    for number, item in enumerate(sequence if isinstance(sequence, list) else []):
+        pointers = Values(item, order).pointers(tags.DIMENSION_INDEX_POINTER)
+        if pointers and pointers[0] in (
+            *_TIMES,
+            tags.TEMPORAL_POSITION_INDEX,
+            tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE,
+        ):
+            pointed.append(number)
+    return pointed
+
+
+def _frame_header(path: Path, values: Values, layout: PixelLayout, in_time: list[int]) -> Header | str:
+    """The header of a frame, of the elements of its functional groups over those of the file."""
+    own = replace(
+        layout,
+        slope=values.number(tags.RESCALE_SLOPE) or 1.0,
+        intercept=values.number(tags.RESCALE_INTERCEPT) or 0.0,
+    )
+    header = header_of(path, values, own)
+    if isinstance(header, str):
+        return header
+    component = _COMPONENTS.get(values.text(tags.COMPLEX_IMAGE_COMPONENT))
+    acquired = values.text(tags.FRAME_ACQUISITION_DATETIME)
+    interval = values.number(tags.RR_INTERVAL_TIME_NOMINAL)
+    return replace(
+        header,
+        kind=component or header.kind,
+        image_type=values.texts(tags.FRAME_TYPE) or header.image_type,
+        trigger_ms=_trigger_ms(values),
+        temporal_position=_temporal_position(values, in_time, header.temporal_position),
+        acquired_at=seconds_of(acquired[8:].partition("+")[0].partition("-")[0]) if acquired else header.acquired_at,
+        heart_rate_bpm=header.heart_rate_bpm or heart_rate(None, interval),
+        stack_id=values.text(tags.STACK_ID),
+    )
+
+
+def _trigger_ms(values: Values) -> float | None:
+    for tag in _TIMES:
+        time = values.number(tag)
+        if time is not None:
+            return time * 1000.0 if tag == tags.TEMPORAL_POSITION_TIME_OFFSET else time
+    return None
+
+
+def _temporal_position(values: Values, in_time: list[int], otherwise: float | None) -> float | None:
+    index = values.number(tags.TEMPORAL_POSITION_INDEX)
+    if index is not None:
+        return index
+    dimensions = values.numbers(tags.DIMENSION_INDEX_VALUES) or ()
+    found = next((dimensions[d] for d in in_time if d < len(dimensions)), None)
+    return (
+        values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE)
+        if found is None and otherwise is None
+        else found or otherwise
+    )
+
+
+def _one_header(path: Path, values: Values, layout: PixelLayout, root: Mapping[int, Any]) -> list[Header] | str:
+    """Frames of a file without functional groups: phases of one plane, or planes at stated places along the normal."""
+    header = header_of(path, values, layout)
+    if isinstance(header, str):
+        return WITHOUT_PLACES if header == NO_PLACE and layout.frames > 1 else header
+    if layout.frames == 1:
+        return [header]
+    rest = Values(root, values.order)
+    frames = range(layout.frames)
+    along = rest.vector(tags.SLICE_LOCATION_VECTOR, layout.frames)
+    if along is not None:
+        positions = [_moved(header, place - along[0]) for place in along]
+        times: list[float | None] = [header.trigger_ms] * layout.frames
+    else:
+        steps = _times_ms(rest, layout.frames)
+        if steps is None:
+            return WITHOUT_PLACES
+        positions = [header.position] * layout.frames
+        times = list(steps)
+    return [
+        replace(header, frame_number=n + 1, instance_number=n + 1, position=positions[n], trigger_ms=times[n])
+        for n in frames
+    ]
+
+
+def _times_ms(values: Values, frames: int) -> list[float] | None:
+    """Time of each frame where the frames follow one another in time, or None."""
+    pointers = values.pointers(tags.FRAME_INCREMENT_POINTER)
+    if tags.FRAME_TIME in pointers:
+        step = values.number(tags.FRAME_TIME)
+        return [step * n for n in range(frames)] if step is not None and step > 0 else None
+    if tags.FRAME_TIME_VECTOR in pointers:
+        steps = values.vector(tags.FRAME_TIME_VECTOR, frames)
+        if steps is not None and min(steps[1:]) > 0:
+            return [math.fsum(steps[: n + 1]) - steps[0] for n in range(frames)]
+    return None
+
+
+def _moved(header: Header, along_mm: float) -> tuple[float, float, float]:
+    """The header's position, moved along its normal."""
+    a, b, c, d, e, f = header.orientation
+    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+    x, y, z = (p + along_mm * n for p, n in zip(header.position, normal, strict=True))
+    return x, y, z

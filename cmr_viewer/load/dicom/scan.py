@@ -1,0 +1,176 @@
+"""Which of many files are frames of stacks: a scan of their headers."""
+
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.load.dicom import tags
+from cmr_viewer.load.dicom.elements import DEFLATED, Elements, Encoding, UnusualError, is_dicom, read_elements
+from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header, header_of, layout_of, tolerant
+from cmr_viewer.load.dicom.multiframe import headers_of_frames
+from cmr_viewer.load.dicom.values import Values
+from cmr_viewer.load.file_work import in_order
+from cmr_viewer.progress import Progress
+
+_FIRST_BYTES = 8192
+PYDICOM_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    NotImplementedError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom raises for files that are cut short, damaged or of no known kind."""
+
+_DICOM_ENDINGS = (".dcm", ".ima", ".dicom")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a set of files holds.
+
+    Attributes:
+        headers: Frames that can be part of a stack.
+        other: Readable DICOM files that hold none, by reason.
+        unreadable: Files that say or look as if they are DICOM and cannot be read.
+        copies: Files that hold an image which another file holds too.
+        notes: What a reader should know besides, in words.
+    """
+
+    headers: list[Header]
+    other: dict[str, list[Path]]
+    unreadable: list[Path]
+    copies: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def any_dicom(self) -> bool:
+        """Whether there was any DICOM file, whole or not."""
+        return bool(self.headers or self.other or self.unreadable)
+
+
+def scan(files: Iterable[Path], progress: Progress) -> Scan:
+    """Read the headers of the DICOM files among others; other files are passed over.
+
+    Args:
+        files: In the order in which the headers shall be.
+        progress: Told how far the work is.
+
+    Raises:
+        Cancelled: `progress` asked to stop.
+    """
+    found, paths = Scan([], {}, []), list(files)
+    seen: set[object] = set()
+
+    def tell(done: int) -> None:
+        progress(done / max(1, len(paths)), f"Reading DICOM headers: {done} of {len(paths)} files")
+
+    for path, headers in zip(paths, in_order(read_headers, paths, tell), strict=True):
+        if headers is None:
+            continue
+        if isinstance(headers, str):
+            found.other.setdefault(headers, []).append(path)
+        elif not headers:
+            found.unreadable.append(path)
+        elif (content := _content(headers)) in seen and headers[0].instance_uid:
+            found.copies.append(path)
+        else:
+            seen.add(content)
+            found.headers.extend(headers)
+    if found.copies:
+        found.notes.append(f"{len(found.copies)} files hold an image that another file holds too, and were left out.")
+    return found
+
+
+def _content(headers: list[Header]) -> object:
+    """What two files with the same image have in common.
+
+    The UID alone will not do: systems exist that give one and the same to all images of a series.
+    """
+    h = headers[0]
+    return h.instance_uid, h.instance_number, h.position, h.trigger_ms, h.acquired_at, h.rows, h.cols, len(headers)
+
+
+def looks_like_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by its first bytes (PS3.10, 7.1), or by its name where it has no preamble."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            start = file.read(144)
+    except OSError:
+        return False
+    return is_dicom(start) or path.suffix.lower() in _DICOM_ENDINGS
+
+
+def read_headers(path: Path) -> list[Header] | str | None:
+    """The frames of one file.
+
+    Returns:
+        Their headers; the reason why it holds none; an empty list where it is DICOM and cannot be read; None where it
+        is no DICOM file.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            start = file.read(_FIRST_BYTES) or b""
+            if not is_dicom(start):
+                return [] if path.suffix.lower() in _DICOM_ENDINGS else None
+            try:
+                elements = read_elements(file, file.seek(0, 2), start)
+            except UnusualError:
+                elements = _read_with_pydicom(path)
+        return _headers(path, elements)
+    except (UnusualError, OSError):
+        return []
+
+
+def _headers(path: Path, elements: Elements) -> list[Header] | str:
+    values = Values(elements.values, elements.encoding.order)
+    layout = layout_of(values, elements)
+    if layout == WITHOUT_IMAGE and elements.unusual:
+        raise UnusualError("its header is damaged")
+    if isinstance(layout, str):
+        return layout
+    if layout.frames > 1 or values.vector(tags.IMAGE_POSITION_PATIENT, 3) is None:
+        return headers_of_frames(path, values, layout, elements)
+    header = header_of(path, values, layout)
+    return header if isinstance(header, str) else [header]
+
+
+def _read_with_pydicom(path: Path) -> Elements:
+    """The elements of a file that is encoded in an unusual way; where its pixels are remains unknown.
+
+    Raises:
+        UnusualError: pydicom cannot read it either.
+    """
+    import pydicom  # noqa: PLC0415 - few files need it, and it is slow to import
+    from pydicom.dataelem import RawDataElement  # noqa: PLC0415
+
+    values: dict[int, bytes] = {}
+    try:
+        with tolerant():
+            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=sorted(tags.WANTED), force=True)
+            implicit, little = data.original_encoding
+            for tag in data.keys():  # noqa: SIM118 - the values themselves would be converted
+                element: Any = data.get_item(tag)
+                if isinstance(element, RawDataElement) and element.value is not None:
+                    values[int(tag)] = bytes(element.value)
+            syntax = str(getattr(data.file_meta, "TransferSyntaxUID", ""))
+    except PYDICOM_ERRORS as error:
+        raise UnusualError("it cannot be read") from error
+    if not values:
+        raise UnusualError("it holds no elements that are known")
+    encoding = Encoding(not implicit, "<" if little or little is None else ">")
+    size = path.stat().st_size
+    return Elements(
+        values, encoding, syntax, 0x7FE00010, b"", -1, size, size, 0, deflated=syntax == DEFLATED, unusual=True
+    )

@@ -1,0 +1,110 @@
+"""MHA, MHD and NRRD files through SimpleITK."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.study import Study
+from cmr_viewer.errors import LoadError
+from cmr_viewer.load.images.itk_header import ItkHeader, checked_header
+from cmr_viewer.load.images.nifti import Volume, checked_volume, study_of_volume
+from cmr_viewer.progress import Progress, silent
+
+_COLOUR_CHANNELS = 4
+_RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def read_itk(path: Path, progress: Progress = silent) -> Study:
+    """Open a 3D (one phase) or 4D (phases on the fourth axis) image that SimpleITK reads.
+
+    Channels count as phases where the header calls them a list or a time, as 3D Slicer stores a sequence, and where
+    there are more than four of them.
+
+    Args:
+        path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
+        progress: Told how far the work is.
+
+    Returns:
+        A study of one stack in the file's own dtype.
+
+    Raises:
+        LoadError: The file cannot be read, is in colour, or holds no 3D or 4D image.
+        Cancelled: `progress` asked to stop.
+    """
+    progress(0.0, f"Reading {path.name}")
+    volume = read_itk_volume(path)
+    progress(0.8, f"Ordering slices of {path.name}")
+    return study_of_volume(volume, path, format_name=path.suffix.lstrip(".").upper())
+
+
+def read_itk_volume(path: Path) -> Volume:
+    """Read the voxels and the affine of a file; see `read_itk`.
+
+    Raises:
+        LoadError: The file cannot be read, is in colour, or holds no 3D or 4D image of real numbers.
+    """
+    volume, header, channels = _volume(path)
+    few = 1 < channels <= _COLOUR_CHANNELS and not header.phases_as_channels
+    if few or (channels > 1 and header.holds_matrices):
+        raise LoadError(f"{path.name} has {channels} channels; open a grey-value image.")
+    return volume
+
+
+def read_itk_layers(path: Path) -> tuple[Volume, Mapping[str, str]]:
+    """Read a segmentation of 3D Slicer.
+
+    Returns:
+        Its voxels (i, j, k, layer), and the fields of its header by lower-case name, which name its segments.
+
+    Raises:
+        LoadError: The file cannot be read.
+    """
+    volume, header, _ = _volume(path)
+    return volume, header.fields
+
+
+def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
+    """Voxels with channels, if any, on the fourth axis; the header; the number of channels."""
+    header = checked_header(path)
+    image = _read(path)
+    dimensions, channels = int(image.GetDimension()), int(image.GetNumberOfComponentsPerPixel())
+    array = _array_of(image)
+    if channels > 1 and dimensions != 3:
+        raise LoadError(f"{path.name} has {channels} channels; open a grey-value image.")
+    voxels = array.transpose(2, 1, 0, 3) if channels > 1 else array.transpose()
+    volume = checked_volume(voxels, _ras_affine(image, dimensions), path)
+    fields = header.fields
+    sized = any(name in fields for name in ("elementspacing", "elementsize", "space directions", "spacings"))
+    placed = any(name in fields for name in ("transformmatrix", "rotation", "orientation", "space directions"))
+    return replace(volume, spacing_known=sized and dimensions > 2, placed=placed), header, channels
+
+
+def _read(path: Path) -> Any:
+    # SimpleITK takes a moment to import and few studies need it.
+    import SimpleITK as sitk  # noqa: N813, PLC0415
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # type: ignore[no-untyped-call]
+    try:
+        return sitk.ReadImage(str(path))
+    except (RuntimeError, MemoryError, OverflowError) as error:
+        raise LoadError(f"{path.name} cannot be read. Check that the file and those it names are whole.") from error
+
+
+def _array_of(image: Any) -> NDArray[Any]:
+    """The voxels, last axis first; a view that lives as long as the image."""
+    import SimpleITK as sitk  # noqa: N813, PLC0415
+
+    return np.asarray(sitk.GetArrayViewFromImage(image))
+
+
+def _ras_affine(image: Any, dimensions: int) -> NDArray[np.float64]:
+    """(4, 4) voxel-to-world matrix, RAS, of the spatial axes of an ITK image (LPS)."""
+    direction = np.asarray(image.GetDirection(), dtype=np.float64).reshape(dimensions, dimensions)
+    lps, axes = np.eye(4), min(dimensions, 3)
+    lps[:axes, :axes] = direction[:axes, :axes] * np.asarray(image.GetSpacing()[:axes])
+    lps[:axes, 3] = image.GetOrigin()[:axes]
+    return np.asarray(_RAS_FROM_LPS @ lps, dtype=np.float64)

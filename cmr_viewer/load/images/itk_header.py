@@ -1,0 +1,217 @@
+"""Headers of MHA, MHD, NRRD and NHDR files, checked before ITK reads them.
+
+ITK takes the memory that a header asks for before it looks at the data, and follows the file names in a header wherever
+they lead. Here a header is held against the files it names first.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from cmr_viewer.errors import LoadError
+from cmr_viewer.load.images.nifti_header import DEFLATE_RATIO, MOST_VOXELS
+from cmr_viewer.load.names import NRRD_ENDINGS
+
+_LARGEST_HEADER = 1 << 20
+_BZIP2_RATIO = 50_000
+_MOST_AXES = 5
+_META_BYTES = {
+    "MET_CHAR": 1,
+    "MET_UCHAR": 1,
+    "MET_SHORT": 2,
+    "MET_USHORT": 2,
+    "MET_INT": 4,
+    "MET_UINT": 4,
+    "MET_LONG": 4,
+    "MET_ULONG": 4,
+    "MET_LONG_LONG": 8,
+    "MET_ULONG_LONG": 8,
+    "MET_FLOAT": 4,
+    "MET_DOUBLE": 8,
+}
+_NRRD_BYTES = {
+    **dict.fromkeys(["signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"], 1),
+    **dict.fromkeys(["short", "short int", "signed short", "signed short int", "int16", "int16_t"], 2),
+    **dict.fromkeys(["ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"], 2),
+    **dict.fromkeys(["int", "signed int", "int32", "int32_t", "uint", "unsigned int", "uint32", "uint32_t"], 4),
+    **dict.fromkeys(["longlong", "long long", "long long int", "signed long long", "int64", "int64_t"], 8),
+    **dict.fromkeys(["ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"], 8),
+    "float": 4,
+    "double": 8,
+}
+
+_RANGES = {
+    **dict.fromkeys(["transformmatrix", "rotation", "orientation", "measurement frame"], (1e-30, 10.0)),
+    **dict.fromkeys(["elementspacing", "elementsize", "spacings", "thicknesses"], (1e-4, 1e5)),
+    **dict.fromkeys(["offset", "origin", "position", "centerofrotation", "space origin"], (1e-30, 1e7)),
+    **dict.fromkeys(["axis mins", "axismins", "axis maxs", "axismaxs"], (1e-30, 1e7)),
+    "space directions": (1e-30, 1e5),
+}
+"""Smallest other than 0 and largest size of the numbers in a field, mm or direction cosines."""
+
+
+@dataclass(frozen=True)
+class ItkHeader:
+    """What a header says that ITK's image does not.
+
+    Attributes:
+        fields: Lower-case names and values, as in the file.
+        kinds: Per axis, the fastest first, what it is in NRRD: "domain", "list", "time", "vector"; empty for MHA.
+    """
+
+    fields: dict[str, str]
+    kinds: tuple[str, ...]
+
+    @property
+    def phases_as_channels(self) -> bool:
+        """Whether the header calls the channels of a voxel a list, as 3D Slicer does in its sequences, or a time."""
+        return any(kind in ("list", "time") for kind in self.kinds)
+
+    @property
+    def holds_matrices(self) -> bool:
+        """Whether voxels are colours, tensors or the like."""
+        return any(re.search("color|matrix|quaternion|normal|gradient", kind) for kind in self.kinds)
+
+
+def checked_header(path: Path) -> ItkHeader:
+    """Read a header and hold it against the data.
+
+    Args:
+        path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
+
+    Raises:
+        LoadError: It cannot be understood, names files outside of its folder, or speaks of more voxels than are there.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LARGEST_HEADER)
+    except OSError as error:
+        raise LoadError(f"{path.name} cannot be read ({error.strerror}).") from error
+    try:
+        return _check_nrrd(path, start) if path.name.lower().endswith(NRRD_ENDINGS) else _check_meta(path, start)
+    except (ValueError, KeyError) as error:
+        raise LoadError(f"{path.name} cannot be read: its header is damaged or of another kind ({error}).") from error
+
+
+def _check_meta(path: Path, start: bytes) -> ItkHeader:
+    fields: dict[str, str] = {}
+    size = 0
+    for line in start.splitlines(keepends=True):
+        size += len(line)
+        name, equals, value = line.decode("latin-1").partition("=")
+        if not equals:
+            raise ValueError("a line that is no field")
+        fields[name.strip().lower()] = value.strip()
+        if name.strip().lower() == "elementdatafile":
+            break
+    else:
+        raise ValueError("no ElementDataFile")
+    sizes = [int(v) for v in fields["dimsize"].split()]
+    if len(sizes) != int(fields["ndims"]):
+        raise ValueError("NDims and DimSize differ")
+    _require_numbers(fields)
+    channels = int(fields.get("elementnumberofchannels", "1"))
+    compressed = fields.get("compresseddata", "false").lower() == "true"
+    needed = _voxels(path, [*sizes, channels]) * _META_BYTES[fields["elementtype"].upper()]
+    ratio = DEFLATE_RATIO if compressed else 1
+    if fields.get("binarydata", "true").lower() == "false":
+        ratio, needed = 1, 2 * math.prod(sizes) * channels - 1
+    data = fields["elementdatafile"]
+    if data.upper() == "LOCAL":
+        room = path.stat().st_size - size
+    elif data.upper() == "LIST":
+        names = start[size:].decode("latin-1").split()
+        room = sum(_file_beside(path, name).stat().st_size for name in names)
+    elif "%" in data:
+        raise LoadError(f"{path.name} names its data by a pattern ({data}), which is not read. Convert it to one file.")
+    else:
+        room = _file_beside(path, data).stat().st_size
+    _require_room(path, needed, room * ratio)
+    return ItkHeader(fields, ())
+
+
+def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
+    if not start.startswith(b"NRRD000"):
+        raise ValueError("it does not begin as NRRD does")
+    head, _, _ = start.replace(b"\r\n", b"\n").partition(b"\n\n")
+    size = start.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in start[: len(head) * 2] else len(head) + 2
+    fields: dict[str, str] = {}
+    listed: list[str] = []
+    for line in head.decode("latin-1").splitlines()[1:]:
+        if line.startswith("#"):
+            continue
+        if fields.get("data file", fields.get("datafile", "")).upper().startswith("LIST"):
+            # Names of files end the header, whatever they look like.
+            listed.append(line.strip())
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError("a line that is no field")
+        fields[name.strip().lower()] = value.lstrip("=").strip()
+    sizes = [int(v) for v in fields["sizes"].split()]
+    if len(sizes) != int(fields["dimension"]):
+        raise ValueError("dimension and sizes differ")
+    _require_numbers(fields)
+    encoding = fields["encoding"].lower()
+    needed = _voxels(path, sizes) * _NRRD_BYTES[fields["type"].lower()]
+    ratio = {"gz": DEFLATE_RATIO, "gzip": DEFLATE_RATIO, "bz2": _BZIP2_RATIO, "bzip2": _BZIP2_RATIO}.get(encoding, 1)
+    if encoding in ("txt", "text", "ascii"):
+        needed = 2 * math.prod(sizes) - 1
+    data = fields.get("data file", fields.get("datafile"))
+    room = path.stat().st_size - size if data is None else _nrrd_data_bytes(path, data, listed)
+    _require_room(path, needed, room * ratio)
+    return ItkHeader(fields, tuple(kind.lower() for kind in fields.get("kinds", "").split()))
+
+
+def _nrrd_data_bytes(path: Path, data: str, listed: list[str]) -> int:
+    if data.upper().startswith("LIST"):
+        return sum(_file_beside(path, name).stat().st_size for name in listed)
+    if "%" in data:
+        raise LoadError(f"{path.name} names its data by a pattern ({data}), which is not read. Convert it to one file.")
+    return _file_beside(path, data).stat().st_size
+
+
+def _voxels(path: Path, sizes: list[int]) -> int:
+    if not 2 <= len(sizes) <= _MOST_AXES + 1 or min(sizes) < 1:
+        raise ValueError(f"sizes {sizes[:8]}")
+    voxels = math.prod(sizes)
+    if voxels > MOST_VOXELS:
+        text = " x ".join(map(str, sizes))
+        raise LoadError(f"{path.name} says that it holds {text} voxels, more than any cine does. Check the file.")
+    return voxels
+
+
+def _require_numbers(fields: dict[str, str]) -> None:
+    """Refuse places, distances and directions that cannot be; ITK does not come back from some of them."""
+    for name, (least, most) in _RANGES.items():
+        for value in re.split(r"[\s(),]+", fields.get(name, "")):
+            if not value or value.lower() == "none":
+                continue
+            size = abs(float(value))
+            if not math.isfinite(size) or size > most or 0 < size < least:
+                raise ValueError(f"{name} {value}")
+
+
+def _require_room(path: Path, needed: int, room: int) -> None:
+    if needed > room:
+        raise LoadError(f"{path.name} says that it holds more than its data do; they were cut short. Copy them again.")
+
+
+def _file_beside(path: Path, name: str) -> Path:
+    """The data file that a header names.
+
+    Raises:
+        LoadError: It is not there, or outside of the header's folder.
+    """
+    parts = (*PurePosixPath(name).parts, *PureWindowsPath(name).parts)
+    folder = path.parent.resolve()
+    outside = PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root
+    if not name or outside or ".." in parts or not (folder / name).resolve().is_relative_to(folder):
+        raise LoadError(
+            f"{path.name} names data outside of its folder ({name}); they are not read. Put them beside it."
+        )
+    found = folder / name
+    if not found.is_file():
+        raise LoadError(f"{path.name} needs {name}, which is not beside it. Copy both into one folder.")
+    return found

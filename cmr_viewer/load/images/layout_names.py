@@ -1,0 +1,85 @@
+"""What file names of the ACDC and M&Ms sets say: which file is the cine, which ED and ES, where the label maps are."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmr_viewer.domain.anatomy import Label
+
+ACDC_CODES = {1: Label.RVBP, 2: Label.LVM, 3: Label.LVBP}
+"""Label codes of ACDC (Bernard et al. 2018, IEEE TMI 37:2514)."""
+
+CINE = "CINE"
+"""Mark of a file of all phases."""
+
+_ACDC_CINE = re.compile(r"(?P<patient>patient\d+)_4d\.nii(\.gz)?", re.IGNORECASE)
+_MNMS_CINE = re.compile(r"(?P<patient>[A-Za-z0-9]+)_sa(_cine)?\.nii(\.gz)?", re.IGNORECASE)
+_ACDC_FRAME = re.compile(r"(?P<patient>patient\d+)_frame(?P<frame>\d+)\.nii(\.gz)?", re.IGNORECASE)
+_MNMS_FRAME = re.compile(r"(?P<patient>[A-Za-z0-9]+)_sa_(?P<mark>ED|ES)\.nii(\.gz)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class MarkedFile:
+    """An image file of one phase, or of all.
+
+    Attributes:
+        image: The image.
+        labels: The label file beside it, or None.
+        mark: "ED", "ES", "CINE" for all phases, or "" where nothing tells.
+        patient: The patient's pseudonym.
+        layout: "acdc" or "mnms".
+        frame: Which frame of the cine it is, from 1, where its name tells.
+    """
+
+    image: Path
+    labels: Path | None
+    mark: str
+    patient: str
+    layout: str
+    frame: int | None = None
+
+
+def recognise_file(path: Path) -> MarkedFile | None:
+    """What an image file's name says, or None if it follows neither layout."""
+    if match := _ACDC_FRAME.fullmatch(path.name):
+        marks = acdc_marks(path.parent / "Info.cfg")
+        frame = int(match["frame"])
+        return MarkedFile(path, _labels_beside(path), marks.get(frame, ""), match["patient"], "acdc", frame)
+    if match := _ACDC_CINE.fullmatch(path.name):
+        return MarkedFile(path, None, CINE, match["patient"], "acdc")
+    if match := _MNMS_CINE.fullmatch(path.name):
+        return MarkedFile(path, _labels_beside(path), CINE, match["patient"], "mnms")
+    if match := _MNMS_FRAME.fullmatch(path.name):
+        return MarkedFile(path, _labels_beside(path), match["mark"].upper(), match["patient"], "mnms")
+    return None
+
+
+def recognise_patient(folder: Path) -> list[MarkedFile]:
+    """The cine, and the ED and ES files, of a patient folder, in this order.
+
+    Empty if the folder follows neither layout or holds several patients.
+    """
+    found = [marked for path in sorted(folder.glob("*.nii*")) if (marked := recognise_file(path)) is not None]
+    found = [marked for marked in found if marked.mark]
+    if len({(marked.patient, marked.layout) for marked in found}) != 1:
+        return []
+    found.sort(key=lambda marked: marked.mark)
+    return found if len({marked.mark for marked in found}) == len(found) else []
+
+
+def _labels_beside(image: Path) -> Path | None:
+    name = image.name
+    stem = name[: -len("".join(Path(name).suffixes))] if name.lower().endswith(".nii") else name[: -len(".nii.gz")]
+    for ending in (".nii.gz", ".nii"):
+        if (candidate := image.with_name(f"{stem}_gt{ending}")).is_file():
+            return candidate
+    return None
+
+
+def acdc_marks(info: Path) -> dict[int, str]:
+    """Frame number to "ED" or "ES" from an `Info.cfg`; empty where it is not there or cannot be read."""
+    try:
+        text = info.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return {int(number): mark for mark, number in re.findall(r"^\s*(ED|ES)\s*:\s*(\d+)\s*$", text, re.MULTILINE)}

@@ -1,0 +1,219 @@
+"""Patient folders of the ACDC and M&Ms sets: ED and ES as NIfTI files of their own, the cine, label maps beside them.
+
+ACDC:    patient001/Info.cfg, patient001_4d.nii.gz, patient001_frame01.nii.gz, patient001_frame01_gt.nii.gz, ...
+M&Ms:    A0S9V9/A0S9V9_sa.nii.gz, A0S9V9_sa_gt.nii.gz (label maps at ED and ES only),
+         or A0S9V9_sa_ED.nii.gz, A0S9V9_sa_ED_gt.nii.gz, A0S9V9_sa_ES.nii.gz, ...
+M&Ms-2:  001/001_SA_CINE.nii.gz, 001_SA_ED.nii.gz, 001_SA_ED_gt.nii.gz, ..., and 001_LA_... of a long-axis view
+
+Where the cine is there it is what is opened, and ED, ES and their label maps are put at their phases; else ED and ES
+alone are the phases.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
+from cmr_viewer.domain.study import Study
+from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
+from cmr_viewer.load.images.layout_names import ACDC_CODES, CINE, MarkedFile, acdc_marks, recognise_patient
+from cmr_viewer.load.images.nifti import Volume, read_nifti_labels, read_volume, study_of_volume
+from cmr_viewer.load.names import patient_key_of
+from cmr_viewer.progress import Progress, silent
+
+
+def read_patient(folder: Path, files: list[MarkedFile], progress: Progress = silent) -> Study:
+    """Open the files of a patient as one study: the cine, or else ED and ES as its phases.
+
+    Args:
+        folder: The patient's folder.
+        files: From `recognise_patient`.
+        progress: Told how far the work is.
+
+    Raises:
+        LoadError: A file cannot be read, or ED and ES do not lie on the same grid.
+        LabelMapError: Label maps do not fit.
+        Cancelled: `progress` asked to stop.
+    """
+    if files[0].mark == CINE:
+        return _read_cine(folder, files[0], files[1:], progress)
+    return _read_frames(folder, files, progress)
+
+
+def _read_frames(folder: Path, files: list[MarkedFile], progress: Progress) -> Study:
+    volumes = []
+    for number, marked in enumerate(files):
+        progress(number / (len(files) + 1), f"Reading {marked.image.name}")
+        volumes.append(read_volume(marked.image))
+    first = volumes[0]
+    for volume, marked in zip(volumes, files, strict=True):
+        same = volume.voxels.shape[:3] == first.voxels.shape[:3] and np.allclose(volume.affine, first.affine, atol=1e-3)
+        if not same or volume.voxels.shape[3] != 1:
+            names = f"{files[0].image.name} and {marked.image.name}"
+            raise LoadError(f"{names} do not lie on the same grid. Open them one by one.")
+    joined = Volume(
+        np.concatenate([volume.voxels for volume in volumes], axis=3),
+        first.affine,
+        tuple(warning for volume in volumes for warning in volume.warnings),
+    )
+    progress(0.8, f"Ordering slices of {folder.name}")
+    return _with_marks(study_of_volume(joined, folder, format_name="NIfTI"), files)
+
+
+def _read_cine(source: Path, cine: MarkedFile, frames: list[MarkedFile], progress: Progress) -> Study:
+    """Open a cine with ED, ES and label maps at their phases.
+
+    Frames that are none of the cine's say so in the warnings and are not used; without a usable cine they are opened
+    themselves.
+    """
+    progress(0.0, f"Reading {cine.image.name}")
+    try:
+        volume = read_volume(cine.image)
+    except LoadError as error:
+        if not frames:
+            raise
+        study = _read_frames(source, frames, progress)
+        return replace(study, warnings=(*study.warnings, f"ED and ES alone were opened. {error}"))
+    if volume.voxels.shape[3] == 1 and frames:
+        return _read_frames(source, frames, progress)
+    progress(0.7, f"Ordering slices of {cine.image.name}")
+    study = study_of_volume(volume, source, format_name="NIfTI")
+    study = replace(study, patient_key=patient_key_of(f"{cine.layout}/{cine.patient}"))
+    placed, notes = _phases_in(volume, cine, frames)
+    study = _with_labels(study, cine, placed)
+    views, more = _long_axis(cine)
+    return replace(study, long_axis=views, warnings=(*study.warnings, *notes, *more))
+
+
+def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tuple[dict[int, MarkedFile], list[str]]:
+    """Which phase of a cine each of the frames is: the one that its name tells, or else that has its voxels."""
+    placed: dict[int, MarkedFile] = {}
+    notes = []
+    phases = volume.voxels.shape[3]
+    for marked in frames:
+        try:
+            voxels = read_volume(marked.image).voxels
+        except LoadError as error:
+            notes.append(f"{marked.image.name} was left out. {error}")
+            continue
+        told = marked.frame - 1 if marked.frame is not None and 1 <= marked.frame <= phases else None
+        if voxels.shape[:3] != volume.voxels.shape[:3]:
+            notes.append(f"{marked.image.name} has another grid than {cine.image.name} and was left out.")
+            continue
+        order = range(phases) if told is None else (told, *range(phases))
+        same = next((p for p in order if np.array_equal(voxels[..., 0], volume.voxels[..., p])), None)
+        if same is None and told is None:
+            notes.append(f"{marked.image.name} is no phase of {cine.image.name} and was left out.")
+            continue
+        if same is None or (told is not None and same != told):
+            notes.append(f"{marked.image.name} differs from the phase of {cine.image.name} that its name tells.")
+        placed[told if told is not None else (same or 0)] = marked
+    return placed, notes
+
+
+def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) -> Study:
+    """Add ED, ES and reference label maps to a cine: from the frames beside it, or from its own label file."""
+    stack = study.stack
+    reference: NDArray[np.uint8] = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    labelled = set()
+    if cine.labels is not None:
+        own = _translated(read_nifti_labels(cine.labels, study), cine)
+        if own.shape != reference.shape:
+            raise LabelMapError(f"{cine.labels.name} has {own.shape[0]} phases and {cine.image.name} {stack.phases}.")
+        reference[:] = own
+        labelled |= {phase for phase in range(stack.phases) if own[phase].any()}
+    marks = {marked.mark: phase for phase, marked in placed.items()}
+    for phase, marked in placed.items():
+        if marked.labels is not None:
+            reference[phase] = _read_labels(marked, study)
+            labelled.add(phase)
+    ed, es = marks.get("ED"), marks.get("ES")
+    if cine.layout == "acdc":
+        info = acdc_marks(cine.image.parent / "Info.cfg").items()
+        told = {mark: frame - 1 for frame, mark in info if 1 <= frame <= stack.phases}
+        ed, es = told.get("ED") if ed is None else ed, told.get("ES") if es is None else es
+    elif ed is None and es is None and len(labelled) == 2:
+        # Drawn at ED and ES: the LV blood pool is larger at ED.
+        es, ed = sorted(labelled, key=lambda phase: int(np.count_nonzero(reference[phase] == Label.LVBP)))
+    stack = replace(stack, ed_phase=ed, es_phase=es)
+    if not labelled:
+        return replace(study, stacks=(stack,))
+    return replace(study, stacks=(stack,), reference=reference, reference_phases=tuple(sorted(labelled)))
+
+
+def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[str]]:
+    """The long-axis view beside a cine of M&Ms-2, as a cine or else as ED and ES; and why it is left out."""
+    folder = cine.image.parent
+    named = re.compile(rf"{re.escape(cine.patient)}_la_(cine|ed|es)\.nii(\.gz)?", re.IGNORECASE)
+    found = sorted(path for path in folder.glob("*.nii*") if named.fullmatch(path.name))
+    whole = [path for path in found if "_cine" in path.name.lower()]
+    try:
+        volumes = [read_volume(path) for path in (whole[:1] or found)]
+        if not volumes:
+            return (), []
+        voxels = np.concatenate([volume.voxels for volume in volumes], axis=3)
+        view = study_of_volume(replace(volumes[0], voxels=voxels), found[0], format_name="NIfTI").stack
+        if view.slices != 1:
+            return (), [f"The long-axis view beside {cine.image.name} has {view.slices} slices and was left out."]
+        return (LongAxisView(view.pixels[:, 0], view.geometry, f"LAX {cine.patient}", view.phase_times_ms),), []
+    except (LoadError, GeometryError, ValueError) as error:
+        return (), [f"The long-axis view beside {cine.image.name} was left out. {error}"]
+
+
+def read_marked_file(marked: MarkedFile, progress: Progress = silent) -> Study:
+    """Open one file of a recognised layout, with ED or ES and its label map where they are known.
+
+    The file of the other phase, where it lies beside this one, helps to find the base and is not otherwise used. A cine
+    comes with the ED and ES that lie beside it.
+
+    Raises:
+        LoadError: The file cannot be read.
+        LabelMapError: The label map beside it does not fit.
+        Cancelled: `progress` asked to stop.
+    """
+    others = [other for other in recognise_patient(marked.image.parent) if other.mark != CINE and other != marked]
+    if marked.mark == CINE:
+        return _read_cine(marked.image, marked, others, progress)
+    progress(0.0, f"Reading {marked.image.name}")
+    volume = read_volume(marked.image)
+    if volume.voxels.shape[3] != 1:
+        return study_of_volume(volume, marked.image, format_name="NIfTI")
+    pair = [volume] + [read_volume(other.image) for other in others]
+    same = all(other.voxels.shape == volume.voxels.shape for other in pair)
+    both = np.concatenate([other.voxels for other in pair], axis=3) if same else None
+    progress(0.8, f"Ordering slices of {marked.image.name}")
+    return _with_marks(study_of_volume(volume, marked.image, format_name="NIfTI", judged_by=both), [marked])
+
+
+def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
+    """Add ED and ES, patient and reference label maps; one file per phase."""
+    marks = [marked.mark for marked in files]
+    stack = replace(
+        study.stack,
+        ed_phase=marks.index("ED") if "ED" in marks else None,
+        es_phase=marks.index("ES") if "ES" in marks else None,
+    )
+    study = replace(study, stacks=(stack,), patient_key=patient_key_of(f"{files[0].layout}/{files[0].patient}"))
+    labelled = tuple(phase for phase, marked in enumerate(files) if marked.labels is not None)
+    if not labelled:
+        return study
+    reference = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    for phase in labelled:
+        reference[phase] = _read_labels(files[phase], study)
+    return replace(study, reference=reference, reference_phases=labelled)
+
+
+def _read_labels(marked: MarkedFile, study: Study) -> LabelMap:
+    """(slice, row, col) label map beside an image, in the program's codes."""
+    if marked.labels is None:
+        raise LoadError(f"{marked.image.name} has no label map beside it.")
+    return _translated(read_nifti_labels(marked.labels, study)[0], marked)
+
+
+def _translated(codes: NDArray[np.int64], marked: MarkedFile) -> LabelMap:
+    return translate_codes(codes, ACDC_CODES) if marked.layout == "acdc" else as_label_map(codes)

@@ -1,0 +1,1 @@
+"""Label maps and contours of other programs."""

@@ -1,0 +1,58 @@
+"""DICOM objects that are no images, read whole and with care."""
+
+import zlib
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import FileDataset
+from pydicom.filereader import read_file_meta_info
+
+from cmr_viewer.errors import LoadError
+from cmr_viewer.load.dicom.headers import tolerant
+from cmr_viewer.load.dicom.pixels import READ_ERRORS
+
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_LARGEST_INFLATED = 512 << 20
+_BEFORE_META = 132 + 12
+"""Preamble, prefix and the element that gives the length of the file meta information (PS3.10, 7.1)."""
+_CHUNK = 1 << 20
+
+
+def class_of(path: Path) -> str:
+    """SOP Class UID of a DICOM object; empty where the file is none or cannot be read."""
+    try:
+        with tolerant():
+            _require_small(path)
+            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"], force=True)
+            return str(data.get("SOPClassUID", "") or "")
+    except (LoadError, *READ_ERRORS, MemoryError, RecursionError):
+        return ""
+
+
+def read_object(path: Path) -> FileDataset:
+    """Read an object whole.
+
+    Raises:
+        LoadError: It is compressed and inflates to more than any such object holds.
+        READ_ERRORS: It cannot be read.
+    """
+    _require_small(path)
+    return pydicom.dcmread(path, force=True)
+
+
+def _require_small(path: Path) -> None:
+    """Inflate a deflated data set once without keeping it, so that a small file cannot fill the memory."""
+    with path.open("rb") as file:
+        if file.read(132)[128:] != b"DICM":
+            return
+        meta = read_file_meta_info(path)
+        if str(meta.get("TransferSyntaxUID", "")) != _DEFLATED:
+            return
+        file.seek(_BEFORE_META + int(meta.FileMetaInformationGroupLength))
+        inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        data = file.read(_CHUNK)
+        while data and not inflater.eof:
+            size += len(inflater.decompress(data, _CHUNK))
+            if size > _LARGEST_INFLATED:
+                raise LoadError(f"{path.name} inflates to more than any such object holds; it was not read.")
+            data = inflater.unconsumed_tail or file.read(_CHUNK)

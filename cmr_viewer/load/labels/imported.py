@@ -1,0 +1,157 @@
+"""Label maps that another program made of a study, and contours on their way to becoming such."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.dicom_uid import valid_uid
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex, FrameSource, Stack, Study
+from cmr_viewer.errors import LabelMapError
+from cmr_viewer.load.labels.polygons import Points, checked_points, paint
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedLabels:
+    """Label maps of the first stack of a study, from a file of another program.
+
+    Attributes:
+        labels: (phase, slice, row, col) uint8 of `Label`, slices and phases as in the stack; background where the
+            file says nothing.
+        structures: Per frame that the file speaks of: the labels that it states there. Where a label is not among
+            them, its absence says nothing; frames that are not named were not looked at.
+        provenance: What the label maps are, for a reader: "cvi42 workspace", "DICOM SEG: model X".
+        warnings: What a reader should know, in words.
+    """
+
+    labels: LabelMap
+    structures: Mapping[FrameIndex, frozenset[Label]]
+    provenance: str
+    warnings: tuple[str, ...] = ()
+
+
+class FrameLookup:
+    """Finds frames of a stack by the SOP Instance UID and frame number of their source."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._frames: dict[tuple[str, int], FrameIndex] = {}
+        self._of_uid: dict[str, list[FrameIndex]] = {}
+        for phase, row in enumerate(stack.frame_sources):
+            for slice_index, source in enumerate(row):
+                if not source.instance_uid:
+                    continue
+                frame = FrameIndex(phase, slice_index)
+                # A file that refers to an image with an invalid UID may name it by the one that stands for it.
+                for uid in {source.instance_uid, valid_uid(source.instance_uid)}:
+                    self._frames[uid, source.frame_number] = frame
+                    self._of_uid.setdefault(uid, []).append(frame)
+
+    @property
+    def knows_instances(self) -> bool:
+        """Whether the stack came from files with SOP Instance UIDs."""
+        return bool(self._frames)
+
+    def frame(self, instance_uid: str, frame_number: int | None = None) -> FrameIndex | None:
+        """The frame of an instance; without a number only where the instance is one frame of the stack."""
+        if frame_number is not None:
+            return self._frames.get((instance_uid, frame_number))
+        frames = self._of_uid.get(instance_uid, [])
+        return frames[0] if len(frames) == 1 else None
+
+
+def points_in_frame(points: NDArray[np.float64], source: FrameSource) -> NDArray[np.float64]:
+    """Points of a file's image as points of its frame, whose rows or columns may have been turned round or cut off.
+
+    Args:
+        points: (point, 2) x (column) and y (row) in the file's image.
+        source: The frame's source.
+    """
+    row, col = source.in_frame((0.0, 0.0))
+    to_row, to_col = source.in_frame((1.0, 1.0))
+    return np.asarray(points * (to_col - col, to_row - row) + (col, row), dtype=np.float64)
+
+
+def source_of(stack: Stack, frame: FrameIndex) -> FrameSource:
+    """Where a frame came from; a source of no file where the stack does not say."""
+    return stack.frame_sources[frame.phase][frame.slice_index] if stack.frame_sources else FrameSource(Path())
+
+
+class Outlines:
+    """Contours by frame and label, gathered from a file, and what was wrong with some of them."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._shape: tuple[int, ...] = stack.pixels.shape
+        self._contours: dict[FrameIndex, dict[Label, list[Points]]] = {}
+        self._left_out: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._contours)
+
+    def add(self, frame: FrameIndex, label: Label, points: NDArray[np.float64]) -> None:
+        """Take a contour (point, 2) of x and y in pixels; one that cannot be a contour is left out and counted."""
+        try:
+            checked = checked_points(points, "A contour")
+        except LabelMapError as error:
+            self._left_out[str(error).rstrip(".")] += 1
+            return
+        rows, cols = self._shape[2:]
+        if not ((checked > -0.5).all() and (checked < (cols - 0.5, rows - 0.5)).all()):
+            low, high = checked.min(axis=0), checked.max(axis=0)
+            if (high <= -0.5).any() or low[0] >= cols - 0.5 or low[1] >= rows - 0.5:
+                self._left_out["A contour lies outside of its frame"] += 1
+                return
+            self._left_out["A contour reaches beyond its frame and was cut off"] += 1
+        self._contours.setdefault(frame, {}).setdefault(label, []).append(checked)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was wrong with contours, with counts."""
+        return [f"{text} ({count} of this kind)." for text, count in self._left_out.items()]
+
+    def painted(self, provenance: str, warnings: list[str]) -> ImportedLabels:
+        """Label maps of all contours."""
+        labels = np.zeros(self._shape, dtype=np.uint8)
+        notes = [*warnings, *self.warnings]
+        nothing = 0
+        for frame, contours in self._contours.items():
+            painted = paint(contours, (self._shape[2], self._shape[3]))
+            labels[frame.phase, frame.slice_index] = painted
+            nothing += not painted.any()
+        if nothing:
+            notes.append(f"In {nothing} frames no pixel centre lies inside the contours.")
+        structures = {frame: frozenset(contours) for frame, contours in sorted(self._contours.items())}
+        return ImportedLabels(labels, structures, provenance, tuple(notes))
+
+
+def require_match(name: str, study: Study, *, found: int, missing: int, what: str) -> list[str]:
+    """Notes on how much of a file belongs to a study.
+
+    Args:
+        name: The file's name.
+        study: The study.
+        found: How many of the file's things belong to frames of the study.
+        missing: How many do not.
+        what: The things, in plural: "contours".
+
+    Raises:
+        LabelMapError: There are some, and none belongs to the study.
+    """
+    if found:
+        return [f"{missing} of {found + missing} {what} in {name} belong to images that are not in this stack."] * bool(
+            missing
+        )
+    if not missing:
+        raise LabelMapError(f"{name} holds no {what} of the left or right ventricle on short-axis frames.")
+    if not FrameLookup(study.stack).knows_instances:
+        raise LabelMapError(
+            f"{name} names images by their DICOM identifiers, and {study.name} has none. Open the DICOM files instead."
+        )
+    raise LabelMapError(
+        f"None of the {missing} {what} in {name} belongs to an image of {study.name}: they were drawn on another "
+        "study, on another stack of it, or on copies with new identifiers. Open what they were drawn on."
+    )

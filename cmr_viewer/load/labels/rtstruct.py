@@ -1,0 +1,151 @@
+"""Contours of a DICOM RT Structure Set (PS3.3, A.19) as label maps of a stack.
+
+Structures are told apart by their ROI names. A contour belongs to the image that it names (SOP Instance UID and frame
+number); where it names none, to the slice in whose plane its points lie. Points are in the patient, in mm, and are put
+into the pixels of the slice; then the rule of `polygons` holds.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.load.dicom.headers import tolerant
+from cmr_viewer.load.dicom.pixels import READ_ERRORS
+from cmr_viewer.load.labels.dicom_objects import read_object
+from cmr_viewer.load.labels.grid import slice_in_plane
+from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, Outlines, require_match
+from cmr_viewer.load.labels.structure_names import label_of_name
+
+STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+"""RT Structure Set Storage (PS3.4, B.5)."""
+
+_CONTOUR_DATA = Tag(0x3006, 0x0050)
+_PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "INTERPOLATED_PLANAR", "")
+
+
+def read_rtstruct(path: Path, study: Study, phase: int | None = None) -> ImportedLabels:
+    """Label maps of a study from an RT Structure Set.
+
+    Args:
+        path: The object.
+        study: The study that it was drawn on.
+        phase: The phase of contours that name no image, or None.
+
+    Raises:
+        LoadError: The object cannot be read.
+        LabelMapError: It holds no structure of ours, or was drawn on another study.
+    """
+    try:
+        with tolerant():
+            data = read_object(path)
+            return _drawn(path, data, _names(data), study, phase)
+    except (LabelMapError, LoadError):
+        raise
+    except (*READ_ERRORS, MemoryError, RecursionError) as error:
+        kind = type(error).__name__
+        raise LoadError(f"{path.name} cannot be read as an RT Structure Set ({kind}). Check the file.") from error
+
+
+def _names(data: Dataset) -> dict[int, str]:
+    return {int(roi.ROINumber): str(roi.get("ROIName", "") or "") for roi in data.StructureSetROISequence}
+
+
+def _drawn(path: Path, data: Dataset, names: dict[int, str], study: Study, phase: int | None) -> ImportedLabels:
+    stack, lookup, outlines = study.stack, FrameLookup(study.stack), Outlines(study.stack)
+    found = missing = 0
+    passed: list[str] = []
+    for roi in data.get("ROIContourSequence") or []:
+        name = names.get(int(roi.ReferencedROINumber), "")
+        label = label_of_name(name)
+        if label is None or label == Label.BACKGROUND:
+            passed.append(name or "without a name")
+            continue
+        for contour in roi.get("ContourSequence") or []:
+            if str(contour.get("ContourGeometricType", "") or "").upper() not in _PLANAR:
+                continue
+            points_mm = _points(contour)
+            frame = _frame_of(contour, points_mm, stack, lookup, phase, path)
+            if frame is None:
+                missing += 1
+                continue
+            found += 1
+            outlines.add(frame, label, in_pixels(points_mm, stack.geometry, frame.slice_index))
+    if not found and not missing:
+        raise LabelMapError(
+            f"{path.name} has no contour of the left or right ventricle (its structures: "
+            f"{', '.join(passed[:5]) or 'none'}). Name them LV endocardium, LV epicardium, RV endocardium."
+        )
+    notes = require_match(path.name, study, found=found, missing=missing, what="contours")
+    if not outlines:
+        raise LabelMapError(f"{path.name} holds no contour that can be used. " + " ".join(outlines.warnings))
+    if passed:
+        notes.append(f"Structures left out: {', '.join(passed[:5])}" + (" and more." if len(passed) > 5 else "."))
+    title = str(data.get("StructureSetLabel", "") or data.get("ManufacturerModelName", "") or "").strip()
+    return outlines.painted(f"RTSTRUCT: {title[:80]}" if title else "RTSTRUCT", notes)
+
+
+def _points(contour: Dataset) -> NDArray[np.float64]:
+    """(point, 3) points in the patient, mm; read at once, since a contour may hold a million of them.
+
+    What cannot be numbers gives points that are none, so that the contour is left out and counted.
+    """
+    raw = contour.get_item(_CONTOUR_DATA)
+    value = getattr(raw, "value", None)
+    texts = value.split(b"\\") if isinstance(value, bytes) else list(value or [])
+    try:
+        numbers = np.array([float(text) for text in texts], dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.full((3, 3), np.nan)
+    return numbers.reshape(-1, 3) if numbers.size % 3 == 0 else np.full((3, 3), np.nan)
+
+
+def _frame_of(
+    contour: Dataset,
+    points_mm: NDArray[np.float64],
+    stack: Stack,
+    lookup: FrameLookup,
+    phase: int | None,
+    path: Path,
+) -> FrameIndex | None:
+    """The frame that a contour was drawn on, or None where the stack does not hold it."""
+    images = contour.get("ContourImageSequence") or []
+    uids = [str(image.get("ReferencedSOPInstanceUID", "") or "") for image in images]
+    if any(uids):
+        for uid, image in zip(uids, images, strict=True):
+            number = image.get("ReferencedFrameNumber")
+            frame = lookup.frame(uid, None if number is None else int(number))
+            if frame is not None:
+                return frame
+        return None
+    index = slice_in_plane(points_mm, stack.geometry)
+    if index is None:
+        return None
+    if phase is None and stack.phases > 1:
+        raise LabelMapError(
+            f"{path.name} does not say which phase its contours belong to, and the study has {stack.phases}. Say which."
+        )
+    if phase is not None and not 0 <= phase < stack.phases:
+        raise LabelMapError(f"The study has no phase {phase + 1}; it has {stack.phases}.")
+    return FrameIndex(phase or 0, index)
+
+
+def in_pixels(points_mm: NDArray[np.float64], geometry: Geometry, slice_index: int) -> NDArray[np.float64]:
+    """Points in the patient as x (column) and y (row) of a slice; pixel centres are whole numbers from 0.
+
+    Args:
+        points_mm: (point, 3).
+        geometry: The stack's.
+        slice_index: The slice; points are put into its plane along the normal.
+    """
+    away = points_mm - np.asarray(geometry.positions_mm[slice_index])
+    directions = np.stack([np.asarray(geometry.row_direction), np.asarray(geometry.col_direction)], axis=1)
+    # Least squares, for directions that are not quite perpendicular.
+    along = away @ directions @ np.linalg.inv(directions.T @ directions)
+    return np.asarray(along / np.array(geometry.pixel_spacing_mm[::-1]), dtype=np.float64)

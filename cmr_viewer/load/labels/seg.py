@@ -1,0 +1,366 @@
+"""DICOM Segmentation objects (PS3.3, A.51) as label maps of a stack.
+
+Segments are told apart by their coded type, or else by their label. A frame belongs to the image frame that it names as
+its source (SOP Instance UID and frame number); where it names none, to the slice and phase at which it lies in the
+patient. Binary, fractional (half and more counts) and label-map objects are read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.label_map import Mask
+from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.load.dicom.headers import tolerant
+from cmr_viewer.load.dicom.pixels import READ_ERRORS
+from cmr_viewer.load.labels.dicom_objects import read_object
+from cmr_viewer.load.labels.grid import IN_PLANE_MM, place, slice_in_plane
+from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, require_match, source_of
+from cmr_viewer.load.labels.structure_names import label_of_code, label_of_name
+
+SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Segmentation Storage and Label Map Segmentation Storage (PS3.4, B.5)."""
+
+_MOST_PIXELS, _MOST_DECODED = 1 << 31, 1 << 29
+_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+_PAINTED = (Label.RVBP, Label.LVM, Label.LVBP)
+_RANK = {label: rank for rank, label in enumerate(_PAINTED)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One frame of the object that holds a structure of ours.
+
+    Attributes:
+        label: The structure.
+        mask: (row, col).
+        number: Which frame of the object it is, from 0.
+    """
+
+    label: Label
+    mask: Mask
+    number: int
+
+
+def read_dicom_seg(path: Path, study: Study, phase: int | None = None) -> ImportedLabels:
+    """Label maps of a study from a DICOM Segmentation.
+
+    Args:
+        path: The object.
+        study: The study that it was made on.
+        phase: The phase that its frames belong to where they do not say so, or None.
+
+    Raises:
+        LoadError: The object cannot be read.
+        LabelMapError: It holds no structure of ours, or lies on another study or grid.
+    """
+    try:
+        with tolerant():
+            data = read_object(path)
+            meaning, unknown = _segments(data)
+            _require_known(path, meaning, unknown)
+            parts = _parts(data, meaning, path)
+            return _placed(path, data, parts, study, phase, _notes(unknown), frozenset(meaning.values()))
+    except (LabelMapError, LoadError):
+        raise
+    except (*READ_ERRORS, MemoryError, RecursionError) as error:
+        kind = type(error).__name__
+        raise LoadError(f"{path.name} cannot be read as a DICOM Segmentation ({kind}). Check the file.") from error
+
+
+def _segments(data: Dataset) -> tuple[dict[int, Label], list[str]]:
+    """Segment number to label, and the names of segments that mean nothing here."""
+    meaning: dict[int, Label] = {}
+    unknown = []
+    for segment in data.SegmentSequence:
+        name = str(segment.get("SegmentLabel", "") or "")
+        label = label_of_name(name)
+        if label is None:
+            label = _label_of_types(segment)
+        if label == Label.BACKGROUND:
+            continue
+        if label is None:
+            unknown.append(name or f"number {segment.get('SegmentNumber')}")
+        else:
+            meaning[int(segment.SegmentNumber)] = label
+    return meaning, unknown
+
+
+def _label_of_types(segment: Dataset) -> Label | None:
+    for keyword in ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence"):
+        for code in segment.get(keyword) or []:
+            label = label_of_code(str(code.get("CodingSchemeDesignator", "")), str(code.get("CodeValue", "")))
+            if label is not None:
+                return label
+    return None
+
+
+def _require_known(path: Path, meaning: dict[int, Label], unknown: list[str]) -> None:
+    if not meaning:
+        names = ", ".join(unknown[:5]) or "none"
+        raise LabelMapError(
+            f"{path.name} has no segment of the left or right ventricle (its segments: {names}). Name them LV blood "
+            "pool, LV myocardium, RV blood pool."
+        )
+
+
+def _notes(unknown: list[str]) -> list[str]:
+    if not unknown:
+        return []
+    more = len(unknown) - 5
+    return [f"Segments left out: {', '.join(unknown[:5])}" + (f" and {more} more." if more > 0 else ".")]
+
+
+def _parts(data: Dataset, meaning: dict[int, Label], path: Path) -> list[_Part]:
+    """Frames of the object that hold a structure, in the order in which they are painted."""
+    rows, cols, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
+    if rows * cols * frames > _MOST_PIXELS or min(rows, cols, frames) < 1:
+        raise LabelMapError(f"{path.name} says that it holds {frames} frames of {rows} x {cols}; that cannot be.")
+    groups = data.PerFrameFunctionalGroupsSequence
+    if len(groups) != frames:
+        raise LabelMapError(f"{path.name} describes {len(groups)} of its {frames} frames; it is damaged.")
+    read = _frame_reader(data, rows, cols, frames)
+    kind = str(data.get("SegmentationType", "BINARY")).upper()
+    half = int(data.get("MaximumFractionalValue", 255) or 255) / 2 if kind == "FRACTIONAL" else 0
+    parts = []
+    for number, group in enumerate(groups):
+        values = read(number)
+        if kind == "LABELMAP":
+            parts += [_Part(label, values == code, number) for code, label in meaning.items() if (values == code).any()]
+            continue
+        label = meaning.get(_segment_of(data, group))
+        if label is not None:
+            parts.append(_Part(label, values >= half if half else values > 0, number))
+    return sorted(parts, key=lambda part: _RANK[part.label])
+
+
+def _segment_of(data: Dataset, group: Dataset) -> int:
+    for where in (group, _shared(data)):
+        if items := where.get("SegmentIdentificationSequence"):
+            return int(items[0].ReferencedSegmentNumber)
+    return -1
+
+
+def _shared(data: Dataset) -> Dataset:
+    items = data.get("SharedFunctionalGroupsSequence")
+    return items[0] if items else Dataset()
+
+
+def _frame_reader(data: Dataset, rows: int, cols: int, frames: int) -> Any:
+    """A function that gives the (row, col) values of a frame by number."""
+    syntax = str(getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", _NATIVE[0]))
+    bits = int(data.get("BitsAllocated", 1))
+    if syntax in _NATIVE and bits in (1, 8, 16):
+        stored = np.frombuffer(data.PixelData, dtype=np.uint8)
+        if stored.size * 8 < rows * cols * frames * bits:
+            raise ValueError("pixels are missing")
+        if bits == 1:
+            return lambda number: _unpacked(stored, number * rows * cols, rows * cols).reshape(rows, cols)
+        whole = stored[: rows * cols * frames * bits // 8].view(f"<u{bits // 8}").reshape(frames, rows, cols)
+    else:
+        if rows * cols * frames > _MOST_DECODED:
+            raise ValueError("more pixels than any such object holds")
+        whole = np.asarray(data.pixel_array).reshape(frames, rows, cols)
+    return lambda number: whole[number]
+
+
+def _unpacked(stored: NDArray[np.uint8], first: int, count: int) -> NDArray[np.uint8]:
+    """Bits of one frame; frames follow one another without padding, the lowest bit first (PS3.5, 8.1.1)."""
+    begin = first // 8
+    bits = np.unpackbits(stored[begin : (first + count + 7) // 8], bitorder="little")
+    return np.asarray(bits[first - begin * 8 :][:count])
+
+
+def _placed(
+    path: Path,
+    data: Dataset,
+    parts: list[_Part],
+    study: Study,
+    phase: int | None,
+    notes: list[str],
+    known: frozenset[Label],
+) -> ImportedLabels:
+    stack, lookup = study.stack, FrameLookup(study.stack)
+    groups = data.PerFrameFunctionalGroupsSequence
+    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    stated: set[FrameIndex] = set()
+    found = missing = 0
+    unreferenced: list[_Part] = []
+    for part in parts:
+        sources = _sources(groups[part.number])
+        frames = [frame for uid, number in sources if (frame := lookup.frame(uid, number)) is not None]
+        if not sources:
+            unreferenced.append(part)
+            continue
+        missing += not frames
+        found += bool(frames)
+        for frame in frames:
+            mask = _on_frame(part, _plane(data, groups[part.number]), stack, frame, path)
+            labels[frame.phase, frame.slice_index][mask] = int(part.label)
+            stated.add(frame)
+    if unreferenced:
+        found += _by_place(path, data, unreferenced, stack, phase, labels, stated)
+    notes = [*require_match(path.name, study, found=found, missing=missing, what="frames"), *notes]
+    # What a segment leaves out of a frame that the object speaks of is stated not to be there.
+    structures = dict.fromkeys(sorted(stated), known)
+    return ImportedLabels(labels, structures, _provenance(data), tuple(notes))
+
+
+def _sources(group: Dataset) -> list[tuple[str, int | None]]:
+    """(SOP Instance UID, frame number or None) of the image frames that a frame was made from."""
+    found: list[tuple[str, int | None]] = []
+    for derivation in group.get("DerivationImageSequence") or []:
+        for source in derivation.get("SourceImageSequence") or []:
+            uid, numbers = str(source.get("ReferencedSOPInstanceUID", "")), source.get("ReferencedFrameNumber")
+            if numbers is None:
+                found.append((uid, None))
+            else:
+                each = numbers if isinstance(numbers, Sequence) and not isinstance(numbers, str) else [numbers]
+                found += [(uid, int(number)) for number in each]
+    return [(uid, number) for uid, number in found if uid]
+
+
+def _plane(data: Dataset, group: Dataset) -> NDArray[np.float64] | None:
+    """(4, 4) pixel (col, row, -) to patient matrix, LPS, of a frame, or None where it does not say."""
+    values = []
+    for sequence, keyword, count in (
+        ("PlaneOrientationSequence", "ImageOrientationPatient", 6),
+        ("PixelMeasuresSequence", "PixelSpacing", 2),
+        ("PlanePositionSequence", "ImagePositionPatient", 3),
+    ):
+        items = group.get(sequence) or _shared(data).get(sequence)
+        numbers = items[0].get(keyword) if items else None
+        if numbers is None or len(numbers) != count:
+            return None
+        values.append(np.array([float(v) for v in numbers]))
+    orientation, spacing, position = values
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = orientation[:3] * spacing[1], orientation[3:] * spacing[0]
+    affine[:3, 2], affine[:3, 3] = np.cross(orientation[:3], orientation[3:]), position
+    return affine
+
+
+def _on_frame(part: _Part, affine: NDArray[np.float64] | None, stack: Stack, frame: FrameIndex, path: Path) -> Mask:
+    """The mask of a frame that names its source, on the frame's grid."""
+    g, source = stack.geometry, source_of(stack, frame)
+    whole = source.origin == (0.0, 0.0) and source.step == (1.0, 1.0)
+    same = whole and part.mask.shape == (g.rows, g.cols)
+    if same and (affine is None or _respaced(affine, stack)):
+        return part.mask
+    if affine is not None:
+        return _on_slice(part, affine, stack, frame.slice_index, path)
+    if whole:
+        size = f"{part.mask.shape[0]} x {part.mask.shape[1]} pixels, the images {g.rows} x {g.cols}"
+        raise LabelMapError(f"{path.name} has frames of {size}. Open the images that it was made on.")
+    at_row = np.rint(source.origin[0] + source.step[0] * np.arange(g.rows)).astype(int)[:, None]
+    at_col = np.rint(source.origin[1] + source.step[1] * np.arange(g.cols)).astype(int)[None, :]
+    there = (at_row >= 0) & (at_col >= 0) & (at_row < part.mask.shape[0]) & (at_col < part.mask.shape[1])
+    return np.asarray(part.mask[np.where(there, at_row, 0), np.where(there, at_col, 0)] & there)
+
+
+def _is_own_grid(affine: NDArray[np.float64], g: Geometry, slice_index: int) -> bool:
+    """Whether the first, last-in-row and last-in-column pixels lie where those of a slice do, to a tenth of a pixel."""
+    own = [g.to_patient_mm(slice_index, corner) for corner in ((0, 0), (0, g.cols - 1), (g.rows - 1, 0))]
+    other = [affine[:3, 3] + affine[:3, :2] @ corner for corner in ((0, 0), (g.cols - 1, 0), (0, g.rows - 1))]
+    return bool(np.abs(np.array(own) - np.array(other)).max() < 0.1 * min(g.pixel_spacing_mm))
+
+
+def _respaced(affine: NDArray[np.float64], stack: Stack) -> bool:
+    """Whether a plane runs as the stack does and only its pixel spacing is another: a reader corrected it."""
+    g = stack.geometry
+    row_mm, col_mm = np.linalg.norm(affine[:3, 1]), np.linalg.norm(affine[:3, 0])
+    if not (row_mm > 0 and col_mm > 0):
+        return not g.spacing_known
+    along = min(
+        affine[:3, 0] @ np.asarray(g.row_direction) / col_mm, affine[:3, 1] @ np.asarray(g.col_direction) / row_mm
+    )
+    apart = np.abs(np.array([row_mm, col_mm]) / np.array(g.pixel_spacing_mm) - 1.0).max()
+    return bool(along > 0.999 and apart > 0.005) or not g.spacing_known
+
+
+def _on_slice(part: _Part, affine: NDArray[np.float64], stack: Stack, slice_index: int, path: Path) -> Mask:
+    """The mask of a frame on the grid of a slice, by where it lies in the patient."""
+    g = stack.geometry
+    if part.mask.shape == (g.rows, g.cols) and _is_own_grid(affine, g, slice_index):
+        return part.mask
+    # The plane is made thick enough for positions that were rounded.
+    thick = affine.copy()
+    thick[:3, 2] *= 2.5 * IN_PLANE_MM
+    own = replace(g, positions_mm=(g.positions_mm[slice_index],))
+    placed = place(part.mask.T[:, :, None, None].astype(np.int64), thick, own, path.name)
+    return np.asarray(placed.frames[0, 0] > 0)
+
+
+def _by_place(
+    path: Path,
+    data: Dataset,
+    parts: list[_Part],
+    stack: Stack,
+    phase: int | None,
+    labels: NDArray[np.uint8],
+    stated: set[FrameIndex],
+) -> int:
+    """Paint frames that name no source, by where they lie; gives how many there were.
+
+    Of the frames of one structure at one place there must be as many as phases, in their order, or one alone of a
+    phase that is known.
+    """
+    groups = data.PerFrameFunctionalGroupsSequence
+    at_place: dict[tuple[int, Label], list[tuple[_Part, Mask]]] = {}
+    for part in parts:
+        affine = _plane(data, groups[part.number])
+        if affine is None:
+            raise LabelMapError(f"{path.name} does not say which images it belongs to, nor where it lies.")
+        rows, cols = part.mask.shape
+        corners = np.array([[0, 0, 0, 1], [cols - 1, 0, 0, 1], [0, rows - 1, 0, 1], [cols - 1, rows - 1, 0, 1]])
+        index = slice_in_plane((corners @ affine.T)[:, :3], stack.geometry)
+        if index is None:
+            raise LabelMapError(
+                f"{path.name} lies in planes that are not those of the slices of this study. Open what it was made on."
+            )
+        at_place.setdefault((index, part.label), []).append((part, _on_slice(part, affine, stack, index, path)))
+    for (index, label), drawn in at_place.items():
+        ordered = sorted(drawn, key=lambda item: (_temporal(groups[item[0].number]), item[0].number))
+        phases = _phases_of([_temporal(groups[part.number]) for part, _ in ordered], stack.phases, phase, path)
+        for at, (_, mask) in zip(phases, ordered, strict=True):
+            labels[at, index][mask] = int(label)
+            stated.add(FrameIndex(at, index))
+    return len(parts)
+
+
+def _temporal(group: Dataset) -> int:
+    content = group.get("FrameContentSequence")
+    return int(content[0].get("TemporalPositionIndex", 0) or 0) if content else 0
+
+
+def _phases_of(temporal: list[int], phases: int, phase: int | None, path: Path) -> list[int]:
+    if len(temporal) == 1 and phase is not None and 0 <= phase < phases:
+        return [phase]
+    if len(temporal) == phases:
+        return list(range(phases))
+    if all(1 <= index <= phases for index in temporal) and len(set(temporal)) == len(temporal):
+        return [index - 1 for index in temporal]
+    raise LabelMapError(
+        f"{path.name} does not say which phases its frames belong to ({len(temporal)} at one place, {phases} phases). "
+        "Say which phase it is, or export it with references to the images."
+    )
+
+
+def _provenance(data: Dataset) -> str:
+    """What made the segments, in words: their algorithm, else the object's description or maker."""
+    names = {
+        str(segment.get("SegmentAlgorithmName", "") or "").strip()
+        for segment in data.SegmentSequence
+        if str(segment.get("SegmentAlgorithmType", "")).upper() != "MANUAL"
+    } - {""}
+    maker = str(data.get("ManufacturerModelName", "") or data.get("Manufacturer", "") or "").strip()
+    detail = ", ".join(sorted(names)) or maker
+    return f"DICOM SEG: {detail[:80]}" if detail else "DICOM SEG"

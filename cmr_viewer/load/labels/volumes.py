@@ -1,0 +1,189 @@
+"""Label maps in NIfTI, NRRD and MHA files: of nnU-Net, ACDC, M&Ms, 3D Slicer, ITK-SNAP, or this program's own."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import LabelMap, translate_codes
+from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.errors import LabelMapError
+from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
+from cmr_viewer.load.images.nifti import LABELS_WRITTEN, Volume, frames_of_voxels, read_volume, whole_codes
+from cmr_viewer.load.labels.codes import OWN_CODES, Codes, CodeScheme, codes_of
+from cmr_viewer.load.labels.grid import Placed, place
+from cmr_viewer.load.labels.imported import ImportedLabels
+from cmr_viewer.load.labels.structure_names import label_of_name
+from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS
+
+VOLUME_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
+
+_SAME_AFFINE_MM = 0.01
+_MARK = re.compile(r"(?:^|[_\-.])(ED|ES)(?=[_\-.]|$)", re.IGNORECASE)
+_FRAME = re.compile(r"_frame(\d{1,4})(?=[_.])", re.IGNORECASE)
+"""ACDC counts the frames of a cine from 1 in the names of its files."""
+
+
+def read_label_volume(
+    path: Path, study: Study, codes: CodeScheme | Codes = "auto", phase: int | None = None
+) -> ImportedLabels:
+    """Label maps of a study from a volume file.
+
+    Args:
+        path: A NIfTI, NRRD or MHA file of 3 axes (one phase) or 4 (all phases, or ED and ES).
+        study: The study that they belong to.
+        codes: What the numbers mean; "auto" for the names that nnU-Net or 3D Slicer keep with them, or else by where
+            the structures lie.
+        phase: The phase that a file of one phase belongs to, or None for what its name says (ED, ES).
+
+    Raises:
+        LoadError: The file cannot be read.
+        LabelMapError: It has another grid, or nothing tells its phase or what its numbers mean.
+    """
+    volume, named = _read(path)
+    whole = whole_codes(volume.voxels, path)
+    notes = list(volume.warnings)
+    placed = _on_stack(whole, volume, study, path, notes)
+    if not placed.frames.any():
+        raise LabelMapError(f"{path.name} holds no labels on the slices of {study.name}.")
+    phases = _phases(placed.frames.shape[0], study.stack, path, phase)
+    meaning = _meaning(placed.frames, path, codes, named, volume.description)
+    translated = translate_codes(placed.frames, dict(meaning))
+    if not placed.covered.all():
+        missing = int(np.count_nonzero(~placed.covered))
+        notes.append(f"{path.name} does not reach {missing} of {placed.covered.size} slices; these were left out.")
+    structures = _stated(translated, placed.covered, phases, meaning)
+    labels = np.zeros(study.stack.pixels.shape, dtype=np.uint8)
+    for t, at in enumerate(phases):
+        labels[at] = translated[t]
+    return ImportedLabels(labels, structures, f"label map {path.name}", tuple(notes))
+
+
+def _read(path: Path) -> tuple[Volume, Codes | None]:
+    """Voxels of a file, and its codes where the file itself names them (3D Slicer)."""
+    if path.name.lower().endswith(NIFTI_ENDINGS):
+        return read_volume(path), None
+    if not re.search(r"\.seg\.(nrrd|nhdr)$", path.name.lower()):
+        return read_itk_volume(path), None
+    volume, fields = read_itk_layers(path)
+    return _flattened(volume, fields, path)
+
+
+def _flattened(volume: Volume, fields: Mapping[str, str], path: Path) -> tuple[Volume, Codes | None]:
+    """One layer of this program's labels from a segmentation of 3D Slicer, whose segments may overlap in layers."""
+    parts: list[tuple[Label, int, int]] = []
+    for key, name in fields.items():
+        match = re.fullmatch(r"segment(\d+)_name", key)
+        label = label_of_name(name) if match else None
+        if match is None or label is None or label == Label.BACKGROUND:
+            continue
+        value, layer = fields.get(f"segment{match[1]}_labelvalue"), fields.get(f"segment{match[1]}_layer", "0")
+        if value is not None and value.isdigit() and layer.isdigit():
+            parts.append((label, int(value), int(layer)))
+    if not parts:
+        names = [value for key, value in fields.items() if re.fullmatch(r"segment\d+_name", key)]
+        if volume.voxels.shape[3] != 1:
+            raise LabelMapError(
+                f"{path.name} names no segment as LV or RV ({', '.join(names[:5])}). Rename its segments."
+            )
+        return volume, None
+    flat: NDArray[np.uint8] = np.zeros((*volume.voxels.shape[:3], 1), dtype=np.uint8)
+    order = (Label.RVBP, Label.LVM, Label.LVBP)
+    for label, number, layer_index in sorted(parts, key=lambda part: order.index(part[0])):
+        if layer_index < volume.voxels.shape[3]:
+            flat[volume.voxels[..., layer_index] == number, 0] = int(label)
+    stated = {int(label): label for label, _, _ in parts}
+    return replace(volume, voxels=flat), stated
+
+
+def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path, notes: list[str]) -> Placed:
+    """A label volume on the grid of the stack: voxel for voxel where it lies on the input's own, else by place."""
+    stack = study.stack
+    source = _source_affine(study)
+    shape = (stack.geometry.cols, stack.geometry.rows, stack.slices)
+    if whole.shape[:3] == shape and _agree(volume, source, shape, study):
+        # The input's own voxel order; for a study of several files, columns, rows and slices in their order.
+        frames = frames_of_voxels(whole, source) if study.source_affine is not None else whole.transpose(3, 2, 1, 0)
+        in_order = np.asarray(frames[:, list(stack.source_slices)], dtype=np.int64)
+        return Placed(in_order, np.ones(stack.slices, dtype=bool))
+    if not (volume.spacing_known and stack.geometry.spacing_known):
+        raise LabelMapError(
+            f"{path.name} has {' x '.join(map(str, whole.shape[:3]))} voxels and the images "
+            f"{' x '.join(map(str, shape))}, and one of them does not say where it lies. Export it on the images' grid."
+        )
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine
+    return place(whole, np.asarray(lps, dtype=np.float64), stack.geometry, path.name)
+
+
+def _source_affine(study: Study) -> NDArray[np.float64]:
+    return np.eye(4) if study.source_affine is None else study.source_affine
+
+
+def _agree(volume: Volume, source: NDArray[np.float64], shape: tuple[int, int, int], study: Study) -> bool:
+    """Whether a label volume of the images' shape lies where they do, or does not say where it lies."""
+    if study.source_affine is None:
+        return not volume.placed
+    if not (volume.placed and volume.spacing_known and study.stack.geometry.spacing_known):
+        return True
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape) - 1)
+    difference = volume.affine - source
+    apart = np.linalg.norm(corners @ difference[:3, :3].T + difference[:3, 3], axis=1)
+    return bool(apart.max() <= max(_SAME_AFFINE_MM, 0.25 * min(study.stack.geometry.pixel_spacing_mm)))
+
+
+def _phases(count: int, stack: Stack, path: Path, phase: int | None) -> list[int]:
+    """The phases of the stack that the phases of a file are."""
+    if count == stack.phases and (phase is None or count == 1):
+        return list(range(count))
+    if count == 1 and phase is not None:
+        if not 0 <= phase < stack.phases:
+            raise LabelMapError(f"The study has no phase {phase + 1}; it has {stack.phases}.")
+        return [phase]
+    if count == 1 and (marks := _MARK.findall(path.name)):
+        at = stack.ed_phase if marks[-1].upper() == "ED" else stack.es_phase
+        if at is not None:
+            return [at]
+    if count == 1 and phase is None and (frame := _FRAME.search(path.name)) and 1 <= int(frame[1]) <= stack.phases:
+        return [int(frame[1]) - 1]
+    if count == 2 and stack.ed_phase is not None and stack.es_phase is not None and phase is None:
+        return [stack.ed_phase, stack.es_phase]
+    raise LabelMapError(
+        f"{path.name} holds {count} phases and the study {stack.phases}, and nothing tells which they are. Say which "
+        "phase it belongs to, or set ED and ES and name the file ..._ED or ..._ES."
+    )
+
+
+def _meaning(
+    frames: NDArray[np.int64], path: Path, codes: CodeScheme | Codes, named: Codes | None, description: str
+) -> Codes:
+    if codes == "auto":
+        if named is not None:
+            return named
+        if description == LABELS_WRITTEN:
+            return OWN_CODES
+    return codes_of(frames, path, codes)
+
+
+def _stated(
+    labels: LabelMap, covered: NDArray[np.bool_], phases: list[int], meaning: Codes
+) -> dict[FrameIndex, frozenset[Label]]:
+    """What a volume states: every structure that it knows, on all its slices of the phases that hold any label.
+
+    Phases without any label were not drawn: full cines are published with label maps at ED and ES alone.
+    """
+    known = frozenset(label for label in STRUCTURES if label in meaning.values())
+    return {
+        FrameIndex(at, int(index)): known
+        for t, at in enumerate(phases)
+        if labels[t].any()
+        for index in np.flatnonzero(covered)
+    }
+
+
+def any_volume(name: str) -> bool:
+    """Whether a file of this name may hold a label volume."""
+    return name.lower().endswith(VOLUME_ENDINGS)

@@ -1,0 +1,1 @@
+"""Headers of DICOM frames to stacks, long-axis views and a study."""

@@ -1,0 +1,196 @@
+"""Frames of one slice that were acquired together, and how they are told from a repeat of the same slice."""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.stacks.phases import Timed, in_time
+from cmr_viewer.load.stacks.planes import Plane, plane_of
+
+SAME_PLACE_MM = 0.5
+"""Frames of one series that are nearer to each other than this along the normal are of one slice."""
+
+Recency = tuple[str, float, int, int]
+"""Date, seconds since midnight, series and instance number: later acquisitions compare as larger."""
+
+
+def hashed(*parts: object) -> str:
+    """A key of 16 hex digits that gives nothing of its parts away and is the same wherever the files lie."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8, person=b"cmr-choice").hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Acquisition:
+    """Frames of one slice that were acquired together.
+
+    Attributes:
+        timed: The frames in time order.
+        along: Place of the middle of the frames along the normal of the stack, mm.
+    """
+
+    timed: Timed
+    along: float
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """The frames in time order."""
+        return self.timed.headers
+
+    @property
+    def first(self) -> Header:
+        """A frame to take from what is alike for all."""
+        return self.timed.headers[0]
+
+    @cached_property
+    def plane(self) -> Plane:
+        """Where it lies."""
+        return plane_of(self.first)
+
+    @cached_property
+    def recency(self) -> Recency:
+        """How late it was acquired."""
+        return max((h.acquired_date, h.acquired_at or 0.0, h.series_number, h.instance_number) for h in self.headers)
+
+    @cached_property
+    def start(self) -> Recency:
+        """When its first frame was acquired."""
+        return min((h.acquired_date, h.acquired_at or 0.0, h.series_number, h.instance_number) for h in self.headers)
+
+    @cached_property
+    def key(self) -> str:
+        """What it is recognised by."""
+        first = self.first
+        number = min(h.instance_number for h in self.headers)
+        return hashed(first.series_uid, first.acquired_at, number, [round(v) for v in self.plane.centre.tolist()])
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """The acquisitions of one series in one plane, ascending along the normal.
+
+    Attributes:
+        acquisitions: One for each slice, and more of a slice that the series repeats.
+        series: What the series is recognised by.
+    """
+
+    acquisitions: tuple[Acquisition, ...]
+    series: str
+
+    @cached_property
+    def places(self) -> NDArray[np.float64]:
+        """Places along the normal of the stack, mm, (acquisition,)."""
+        return np.array([a.along for a in self.acquisitions])
+
+    @cached_property
+    def phases(self) -> float:
+        """Usual number of frames of a slice."""
+        return float(np.median([len(a.headers) for a in self.acquisitions]))
+
+    @cached_property
+    def words(self) -> str:
+        """The description without numbers: `SAX cine 3` and `SAX cine 4` are slices of one stack."""
+        return re.sub(r"[\W\d_]+", " ", self.acquisitions[0].first.description).strip().lower()
+
+    @cached_property
+    def start(self) -> Recency:
+        """When it was begun."""
+        return min(a.start for a in self.acquisitions)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return sum(len(a.headers) for a in self.acquisitions)
+
+
+def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
+    """Acquisitions of frames of one plane, series by series.
+
+    Args:
+        headers: Frames that may be of one stack, of any series.
+        reference: The plane along whose normal places are counted.
+    """
+    by_series: dict[tuple[str, object], list[Header]] = defaultdict(list)
+    for header, series in zip(headers, _series_keys(headers), strict=True):
+        direction = tuple(round(v, 2) for v in header.orientation)
+        by_series[series, (header.rows, header.cols, header.spacing, direction)].append(header)
+    units = []
+    for (series, _), files in by_series.items():
+        places = _by_place(files, reference)
+        usual = Counter(len(frames) for _, frames in places).most_common(1)[0][0]
+        acquisitions = [Acquisition(t, along) for along, frames in places for t in _split_repeats(frames, usual)]
+        units.append(Unit(tuple(acquisitions), series))
+    return units
+
+
+def _series_keys(headers: Sequence[Header]) -> list[str]:
+    """Series UIDs; or series numbers and descriptions where every file has a Series UID of its own, or none has."""
+    uids = {h.series_uid for h in headers}
+    if len(headers) > 1 and (len(uids) == len(headers) or uids == {""}):
+        return [f"{h.series_number}/{h.description}" for h in headers]
+    return [h.series_uid for h in headers]
+
+
+def _by_place(headers: Iterable[Header], reference: Plane) -> list[tuple[float, list[Header]]]:
+    """Frames by their place along the normal, ascending."""
+    known: dict[tuple[object, ...], float] = {}
+    placed: list[tuple[float, Header]] = []
+    for header in headers:
+        written = (header.position, header.orientation)
+        if written not in known:
+            known[written] = float(reference.normal @ plane_of(header).centre)
+        placed.append((known[written], header))
+    placed.sort(key=lambda pair: pair[0])
+    places: list[tuple[float, list[Header]]] = []
+    for along, header in placed:
+        if not places or along - places[-1][0] > SAME_PLACE_MM:
+            places.append((along, []))
+        places[-1][1].append(header)
+    return places
+
+
+def _split_repeats(frames: list[Header], usual: int) -> list[Timed]:
+    """The acquisitions of one slice within one series.
+
+    Repeats are told by trigger times, or temporal positions, that occur several times, if the frames of one repeat were
+    acquired or numbered after those of the other, or the slice has more frames than usual; or else by a number of
+    frames that is a multiple of the usual one.
+    """
+    in_order = sorted(frames, key=_moment)
+    for attribute in ("trigger_ms", "temporal_position"):
+        values = [getattr(h, attribute) for h in in_order]
+        distinct = len(set(values))
+        if None in values or distinct < 3 or 4 * (len(frames) - distinct) < distinct:
+            continue
+        repeats = _ranked(in_order, values)
+        apart = all(_moment(a[-1]) < _moment(b[0]) for a, b in pairwise(repeats))
+        if apart or len(frames) > 1.2 * usual:
+            return [in_time(repeat) for repeat in repeats]
+    if 1 < usual < len(frames) and len(frames) % usual == 0:
+        blocks = [in_order[i : i + usual] for i in range(0, len(in_order), usual)]
+        if all((a[-1].acquired_at or 0.0) <= (b[0].acquired_at or 0.0) for a, b in pairwise(blocks)):
+            return [in_time(block) for block in blocks]
+    return [in_time(frames)]
+
+
+def _moment(header: Header) -> tuple[str, float, int]:
+    return header.acquired_date, header.acquired_at or 0.0, header.instance_number
+
+
+def _ranked(in_order: list[Header], values: list[float]) -> list[list[Header]]:
+    """Of the frames with equal times the first go to the first acquisition, and so on; each in its given order."""
+    seen: Counter[float] = Counter()
+    repeats: list[list[Header]] = []
+    for header, value in zip(in_order, values, strict=True):
+        if seen[value] == len(repeats):
+            repeats.append([])
+        repeats[seen[value]].append(header)
+        seen[value] += 1
+    return repeats

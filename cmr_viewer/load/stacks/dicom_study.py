@@ -1,0 +1,297 @@
+"""DICOM files to a study.
+
+Headers are scanned first; frames are grouped into stacks by patient, plane and time over all series of a study, since
+some scanners export one series per slice. Of the stacks the short-axis cine is taken: several slices, several phases of
+one beat, a plane across the long axis of the heart. Slices follow from positions along the normal, never from numbers
+or names of files. Long-axis cines of the study are kept beside it.
+
+What is decided where files leave something open is written down in docs/loading/stacks.md.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, StackChoice, Study
+from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.errors import LoadError, NotAStudyError
+from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header
+from cmr_viewer.load.dicom.index import scan_remembered
+from cmr_viewer.load.dicom.pixels import Preview
+from cmr_viewer.load.dicom.scan import Scan
+from cmr_viewer.load.gather import Gathered, gather
+from cmr_viewer.load.names import name_of, patient_key_of
+from cmr_viewer.load.stacks.acquisitions import Acquisition
+from cmr_viewer.load.stacks.copies import without_copies
+from cmr_viewer.load.stacks.groups import Group, GroupSlice, group_headers
+from cmr_viewer.load.stacks.identity import patient_in
+from cmr_viewer.load.stacks.kinds import could_be_cine
+from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
+from cmr_viewer.load.stacks.views import PlannedView, find_views, read_views
+from cmr_viewer.progress import Progress, part, silent
+
+_MOST_NAMES = 3
+_MOST_LEFT_OUT = 6
+
+
+@dataclass(frozen=True, eq=False)
+class DicomStudy:
+    """A study and which file each of its frames came from."""
+
+    study: Study
+    files: dict[Path, FrameIndex]
+
+
+def read_dicom(folder: Path, progress: Progress = silent) -> Study:
+    """Open a folder of DICOM files, folders inside it included.
+
+    Args:
+        folder: The folder; its name becomes the study's.
+        progress: Told how far the work is.
+
+    Returns:
+        A study of the short-axis cine, slices base to apex, phases in time order.
+
+    Raises:
+        NotAStudyError: No DICOM image is there.
+        LoadError: There are, and none can be read or placed.
+        Cancelled: `progress` asked to stop.
+    """
+    return read_dicom_files(folder, progress).study
+
+
+def read_dicom_files(
+    path: Path, progress: Progress = silent, opening: Opening = AS_FOUND, preview: Preview | None = None
+) -> DicomStudy:
+    """As `read_dicom`, and which file each frame came from.
+
+    Args:
+        path: A folder, an archive or a DICOMDIR.
+        progress: Told how far the work is.
+        opening: Which stack and which repeats of slices are wanted; the rest of it is for the caller.
+        preview: Called once, with the first frame that is decoded.
+    """
+    with gather(path, part(progress, 0.0, 0.1)) as gathered:
+        return read_gathered(gathered, path, part(progress, 0.1, 1.0), opening, preview)
+
+
+def read_gathered(
+    gathered: Gathered,
+    source: Path,
+    progress: Progress = silent,
+    opening: Opening = AS_FOUND,
+    preview: Preview | None = None,
+    file: Path | None = None,
+    index: Path | None = None,
+) -> DicomStudy:
+    """As `read_dicom_files`, of files that are already gathered.
+
+    Args:
+        gathered: The files.
+        source: What the reader pointed at; its name becomes the study's.
+        progress: Told how far the work is.
+        opening: Which stack and which repeats of slices are wanted.
+        preview: Called once, with the first frame that is decoded.
+        file: The file whose stack is wanted where `opening` names none, or None.
+        index: Where headers are remembered for the next time, or None.
+    """
+    # What was unpacked from an archive lies elsewhere each time.
+    remembered = index if gathered.archive is None else None
+    found = scan_remembered(gathered.files, gathered.root, remembered, part(progress, 0.0, 0.4))
+    _require_images(source, found)
+    headers, notes = without_copies(found.headers)
+    groups = group_headers(headers)
+    group, chosen_notes = _chosen(groups, opening, file)
+    views = find_views(groups, group)
+    notes = [*gathered.notes, *found.notes, *_scan_notes(found), *notes, *chosen_notes]
+    notes += _other_notes(groups, group, views, decided=bool(opening.stack))
+    opened = _Opened(gathered, source, groups, group, views, opening)
+    return opened.read(notes, part(progress, 0.4, 1.0), preview)
+
+
+def _require_images(folder: Path, found: Scan) -> None:
+    if found.headers:
+        return
+    if not found.any_dicom:
+        raise NotAStudyError(f"{folder} holds no DICOM images. Open a folder of a short-axis cine series.")
+    reasons = [f"{len(paths)} {reason}, such as {_names(paths[:1])}" for reason, paths in found.other.items()]
+    if found.unreadable:
+        reasons.append(f"{len(found.unreadable)} that cannot be read, such as {_names(found.unreadable)}")
+    raise LoadError(f"{folder} holds no DICOM image that can be opened: {'; '.join(reasons)}.")
+
+
+def _scan_notes(found: Scan) -> list[str]:
+    notes = []
+    if found.unreadable:
+        notes.append(f"Files that cannot be read were left out: {_names(found.unreadable)}.")
+    for reason, paths in found.other.items():
+        if reason != WITHOUT_IMAGE:
+            notes.append(f"{len(paths)} DICOM files {reason} were left out: {_names(paths)}.")
+    return notes
+
+
+def _names(paths: Sequence[Path]) -> str:
+    more = len(paths) - _MOST_NAMES
+    return ", ".join(p.name for p in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _chosen(groups: Sequence[Group], opening: Opening, file: Path | None) -> tuple[Group, list[str]]:
+    """The stack that is opened: the reader's, that of the file pointed at, or the suggested one."""
+    if opening.stack:
+        wanted = [g for g, choice in zip(groups, _keys(groups), strict=True) if choice == opening.stack]
+        if wanted:
+            return wanted[0], []
+        return groups[0], ["The stack that was chosen before is not among the files; the suggested one is opened."]
+    if file is None:
+        return groups[0], []
+    own = next((g for g in groups if any(h.path == file for h in g.headers)), None)
+    if own is None:
+        return groups[0], [f"{file.name} is in none of the stacks; the suggested one of its folder is opened."]
+    if not own.is_cine and groups[0].is_cine:
+        return groups[0], [f"{file.name} is of {own.text}, no short-axis cine; the cine beside it is opened."]
+    return own, []
+
+
+def _keys(groups: Sequence[Group]) -> list[str]:
+    """Keys of stacks, told apart by their order where files do not tell them apart."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for group in groups:
+        keys.append(f"{group.key}-{seen[group.key]}" if seen[group.key] else group.key)
+        seen[group.key] += 1
+    return keys
+
+
+def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[PlannedView], *, decided: bool) -> list[str]:
+    """What was left out that could have been meant; localizers and the like are not, beside a cine."""
+    shown = {v.acquisition.first.key for v in views}
+    others = [g for g in groups if g is not opened and g.slices[0].acquisitions[0].first.key not in shown]
+    if opened.is_cine:
+        others = [g for g in others if g.phases > 1 and not g.is_dynamic and could_be_cine(g.first)]
+    notes = []
+    patients = len({g.patient for g in groups})
+    if patients > 1:
+        notes.append(f"The files are of {patients} patients, as far as they tell; one of them is opened.")
+    if others and not decided:
+        texts = [group.text for group in others]
+        more = len(texts) - _MOST_LEFT_OUT
+        listed = ", ".join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
+        notes.append(f"Opened {opened.text}, slices x phases; left out: {listed}.")
+    return notes
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A stack that was chosen among others, on its way to a study."""
+
+    gathered: Gathered
+    source: Path
+    groups: Sequence[Group]
+    group: Group
+    views: Sequence[PlannedView]
+    opening: Opening
+
+    def read(self, notes: list[str], progress: Progress, preview: Preview | None) -> DicomStudy:
+        """Decode the stack and the views."""
+        acquisitions = [self._acquisition(s) for s in self.group.slices]
+        planned = plan_stack(acquisitions, self.group.reference.normal)
+        frames = sum(len(row) for row in planned.phases.frames)
+        beside = sum(len(v.acquisition.headers) for v in self.views)
+        share = frames / max(1, frames + beside)
+        views: list[LongAxisView] = []
+        view_notes: list[str] = []
+        asked: list[bool] = []
+
+        def read_the_views() -> Sequence[LongAxisView]:
+            if not asked:
+                asked.append(True)
+                found, told = read_views(self.views, part(progress, share, 1.0))
+                views.extend(found)
+                view_notes.extend(told)
+            return views
+
+        read = read_stack(planned, read_the_views, part(progress, 0.0, share), preview, self.gathered.source_of)
+        read_the_views()
+        notes = [*notes, *self._repeat_notes(read), *read.notes, *view_notes]
+        stack = read.stack
+        if stack.slices < 2 or stack.phases < 2:
+            notes.append(f"This is no cine stack: {stack.slices} slices, {stack.phases} phases.")
+        name = name_of(self.source)
+        study = Study(
+            name=name,
+            source=self.source,
+            stacks=(stack,),
+            patient_key=patient_in(read.frames[0][0]) or patient_key_of(name),
+            warnings=tuple(dict.fromkeys(notes)),
+            format_name="DICOM",
+            long_axis=tuple(views),
+            choices=self._choices(),
+            repeats=tuple(self._repeats(read)),
+        )
+        files: dict[Path, FrameIndex] = {}
+        for s, row in enumerate(read.frames):
+            for p, h in enumerate(row):
+                files.setdefault(h.path, FrameIndex(p, s))
+        return DicomStudy(study, files)
+
+    def _acquisition(self, of_slice: GroupSlice) -> Acquisition:
+        """The acquisition of a slice that the reader chose, or the suggested one."""
+        wanted = self.opening.repeats.get(of_slice.key)
+        return next((a for a in of_slice.acquisitions if a.key == wanted), of_slice.suggested)
+
+    def _slices_of(self, read: ReadStack) -> list[tuple[int, GroupSlice]]:
+        """Slices that were acquired more than once, by their index in the stack."""
+        place = {id(a): index for index, a in enumerate(read.acquisitions)}
+        found = [(place.get(id(self._acquisition(s)), -1), s) for s in self.group.slices if len(s.acquisitions) > 1]
+        return sorted(((index, s) for index, s in found if index >= 0), key=lambda pair: pair[0])
+
+    def _repeat_notes(self, read: ReadStack) -> list[str]:
+        undecided = [str(i + 1) for i, s in self._slices_of(read) if s.key not in self.opening.repeats]
+        if not undecided:
+            return []
+        return [f"Slices {', '.join(undecided)} were acquired more than once; the later images are used."]
+
+    def _repeats(self, read: ReadStack) -> list[RepeatedSlice]:
+        repeats = []
+        for index, of_slice in self._slices_of(read):
+            used = self._acquisition(of_slice)
+            texts = (StackChoice(a.key, _told(a, len(a.headers)), a is used) for a in of_slice.acquisitions)
+            repeats.append(RepeatedSlice(index, of_slice.key, tuple(texts)))
+        return repeats
+
+    def _choices(self) -> tuple[StackChoice, ...]:
+        """Stacks with several slices and phases, and the opened one; all, where none is a cine."""
+        listed = [
+            (key, g) for key, g in zip(_keys(self.groups), self.groups, strict=True) if g is self.group or _is_stack(g)
+        ]
+        if not any(g.is_cine for _, g in listed):
+            listed = list(zip(_keys(self.groups), self.groups, strict=True))
+        if len(listed) < 2:
+            return ()
+        patients = list(dict.fromkeys(g.patient for g in self.groups))
+        choices = []
+        for key, group in listed:
+            text = f"{group.name}, {len(group.slices)} x {group.phases}{_told_of(group.first)}"
+            if len(patients) > 1:
+                path = group.first.path
+                number = f"{patients.index(group.patient) + 1} of {len(patients)}"
+                text += f", patient {number}, such as {path.parent.name}/{path.name}"
+            choices.append(StackChoice(key, text, group is self.group))
+        return tuple(choices)
+
+
+def _is_stack(group: Group) -> bool:
+    return len(group.slices) >= 2 and group.phases >= 2
+
+
+def _told(acquisition: Acquisition, phases: int) -> str:
+    return f"series {acquisition.first.series_number}, {phases} phases{_told_of(acquisition.first)}"
+
+
+def _told_of(header: Header) -> str:
+    """Time of day and matrix of a frame."""
+    at = header.acquired_at
+    time = "" if at is None else f", {int(at // 3600) % 24:02d}:{int(at // 60) % 60:02d}:{int(at % 60):02d}"
+    return f"{time}, {header.rows} x {header.cols}"

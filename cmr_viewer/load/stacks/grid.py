@@ -1,0 +1,173 @@
+"""Frames of one stack on one grid, where series differ a little in direction, matrix or pixel spacing.
+
+The policy is written down for readers in docs/loading/stacks.md.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.geometry import Vector
+from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.stacks.phases import SliceNote
+from cmr_viewer.load.stacks.planes import SAME_TILT_DEG, Plane, plane_of, signs, tilt_deg
+
+SAME_SCALE = 0.005
+"""Pixel spacings that differ by a smaller share are the same."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the image of a file is brought onto the grid of the stack.
+
+    Attributes:
+        origin: (row, col) in the file of the first pixel of the frame.
+        step: Rows and columns of the file from one row, col of the frame to the next; negative where turned round.
+        position: Place in the patient of the first pixel of the frame, LPS, mm.
+    """
+
+    origin: tuple[float, float]
+    step: tuple[float, float]
+    position: Vector
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the image is taken as it is."""
+        return self.origin == (0.0, 0.0) and self.step == (1.0, 1.0)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether pixels are only moved, none is interpolated."""
+        return all(abs(v) == 1.0 for v in self.step)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The grid of a stack.
+
+    Attributes:
+        header: A frame that lies on it.
+        fits: Per slice: how its frames are brought onto it.
+        notes: What is to be told about slices.
+    """
+
+    header: Header
+    fits: tuple[Fit, ...]
+    notes: tuple[SliceNote, ...]
+
+
+def grid_of(slices: Sequence[Header]) -> Grid:
+    """The grid that most slices have, and how the others are brought onto it.
+
+    Rows and columns that run the other way are turned round. Another matrix of the same pixel spacing is cut off or
+    filled up at the edges, by whole pixels. Another pixel spacing is interpolated, linearly, in the plane. A plane that
+    is tilted by up to 5 degrees is taken as parallel, its middle in its true place. All of it is told.
+
+    Args:
+        slices: A frame of each slice.
+    """
+    most = Counter((h.orientation, h.rows, h.cols, h.spacing) for h in slices).most_common(1)[0][0]
+    own = [(h.orientation, h.rows, h.cols, h.spacing) == most for h in slices]
+    header = slices[own.index(True)]
+    fits, notes = [], []
+    for place, slice_header in enumerate(slices):
+        nearest = min(
+            (h for h, is_own in zip(slices, own, strict=True) if is_own), key=lambda h: _distance(h, slice_header)
+        )
+        fit, text = _fit(slice_header, nearest)
+        fits.append(fit)
+        if text:
+            notes.append(SliceNote(place, f"Slice {{}} {text}."))
+    return Grid(header, tuple(fits), tuple(notes))
+
+
+def _distance(one: Header, other: Header) -> float:
+    return float(np.linalg.norm(plane_of(one).centre - plane_of(other).centre))
+
+
+def _fit(header: Header, reference: Header) -> tuple[Fit, str]:
+    """How a slice is brought onto the grid of the nearest slice that has it, and what is to be told."""
+    plane, grid = plane_of(header), plane_of(reference)
+    turned, tilt = signs(plane, grid), tilt_deg(plane, grid)
+    ratios = tuple(a / b for a, b in zip(reference.spacing, header.spacing, strict=True))
+    same_scale = all(abs(ratio - 1) <= SAME_SCALE for ratio in ratios)
+    same_matrix = (header.rows, header.cols) == (reference.rows, reference.cols)
+    tilted = tilt > SAME_TILT_DEG
+    if same_scale and same_matrix and turned == (1, 1) and not tilted:
+        return Fit((0.0, 0.0), (1.0, 1.0), header.position), ""
+    step = (turned[0] * (1.0 if same_scale else ratios[0]), turned[1] * (1.0 if same_scale else ratios[1]))
+    origin = _origin(header, plane, reference, grid, step, snapped=same_scale)
+    middle = ((reference.rows - 1) / 2, (reference.cols - 1) / 2)
+    centre = _in_patient(header, plane, (origin[0] + step[0] * middle[0], origin[1] + step[1] * middle[1]))
+    corner = centre - grid.col * (middle[0] * reference.spacing[0]) - grid.row * (middle[1] * reference.spacing[1])
+    position = (float(corner[0]), float(corner[1]), float(corner[2]))
+    return Fit(origin, step, position), _told(
+        header, reference, turned, tilt if tilted else 0.0, same_scale, same_matrix
+    )
+
+
+def _origin(
+    header: Header, plane: Plane, reference: Header, grid: Plane, step: tuple[float, float], *, snapped: bool
+) -> tuple[float, float]:
+    """Where in a file's image the first pixel of the stack's grid lies, seen along the normal of the grid."""
+    if snapped and (header.rows, header.cols) == (reference.rows, reference.cols):
+        return (
+            0.0 if step[0] > 0 else header.rows - 1.0,
+            0.0 if step[1] > 0 else header.cols - 1.0,
+        )
+    from_centre = grid.centre - plane.centre
+    # The middle of the grid in the image, then half of the grid back.
+    row = (header.rows - 1) / 2 + float(from_centre @ plane.col) / header.spacing[0]
+    col = (header.cols - 1) / 2 + float(from_centre @ plane.row) / header.spacing[1]
+    row, col = row - step[0] * (reference.rows - 1) / 2, col - step[1] * (reference.cols - 1) / 2
+    return (float(np.floor(row + 0.5)), float(np.floor(col + 0.5))) if snapped else (row, col)
+
+
+def _in_patient(header: Header, plane: Plane, point: tuple[float, float]) -> NDArray[np.float64]:
+    down = (point[0] - (header.rows - 1) / 2) * header.spacing[0]
+    right = (point[1] - (header.cols - 1) / 2) * header.spacing[1]
+    return np.asarray(plane.centre + plane.col * down + plane.row * right)
+
+
+def _told(
+    header: Header, reference: Header, turned: tuple[int, int], tilt: float, same_scale: bool, same_matrix: bool
+) -> str:
+    told = []
+    if turned != (1, 1):
+        told.append("is stored turned round and was turned back")
+    if tilt:
+        told.append(f"is tilted by {tilt:.1f} degrees against the others and is shown as parallel")
+    if not same_scale:
+        spacing = " x ".join(f"{v:.3g}" for v in header.spacing)
+        told.append(f"has another pixel spacing ({spacing} mm) and was interpolated to that of the others")
+    elif not same_matrix:
+        matrix = f"{header.rows} x {header.cols}"
+        told.append(f"has another matrix ({matrix}) and was cut off or filled up at the edges")
+    return ", ".join(told)
+
+
+def fitted(image: NDArray[Any], fit: Fit, shape: tuple[int, int]) -> NDArray[Any]:
+    """An image on the grid of the stack; pixels outside of the image have its lowest value.
+
+    Args:
+        image: (row, col) as in the file.
+        fit: How it is brought onto the grid.
+        shape: (rows, cols) of the grid.
+    """
+    if not fit.is_exact:
+        from scipy import ndimage  # noqa: PLC0415 - few studies need it, and it is slow to import
+
+        matrix, low = np.diag(fit.step), image.min()
+        values = ndimage.affine_transform(
+            image.astype(np.float32), matrix, fit.origin, shape, order=1, mode="constant", cval=float(low)
+        )
+        return np.asarray(np.rint(values) if image.dtype.kind in "iu" else values).astype(image.dtype)
+    result = np.full(shape, image.min(), image.dtype)
+    rows, cols = ((int(o) + int(s) * np.arange(n)) for o, s, n in zip(fit.origin, fit.step, shape, strict=True))
+    row_in, col_in = (rows >= 0) & (rows < image.shape[0]), (cols >= 0) & (cols < image.shape[1])
+    result[np.ix_(row_in, col_in)] = image[np.ix_(rows[row_in], cols[col_in])]
+    return result

@@ -1,0 +1,234 @@
+"""Frames of a slice in time order, and the phases of slices that were not acquired alike.
+
+The policy is written down for readers in docs/loading/stacks.md.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.load.dicom.headers import Header
+
+Measure = Literal["trigger", "temporal", "acquired", "number"]
+
+DAY_S = 86400.0
+_LONGEST_IN_SECONDS = 3.0
+_SHORTEST_STEP_IN_US = 10000.0
+_UNLIKE_RATES = 1.2
+
+
+class SliceNote(NamedTuple):
+    """Something to tell about a slice, before the order of the slices is known.
+
+    Attributes:
+        place: Index of the slice in the order in which they were given.
+        text: With `{}` where the number of the slice goes.
+    """
+
+    place: int
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """Frames of one slice in time order.
+
+    Attributes:
+        headers: The frames.
+        clock: What they were ordered by, ascending; in ms for trigger times, seconds for acquisition times.
+        measure: What the clock is.
+        unit_changed: Trigger times were in another unit than the ms of the standard.
+        ties: Frames that the clock does not tell apart are in the order of their numbers.
+    """
+
+    headers: tuple[Header, ...]
+    clock: tuple[float, ...]
+    measure: Measure
+    unit_changed: bool = False
+    ties: bool = False
+
+    @property
+    def step(self) -> float:
+        """Usual distance of the clock from frame to frame; 0 for a single frame."""
+        return float(np.median(np.diff(self.clock))) if len(self.clock) > 1 else 0.0
+
+
+def in_time(headers: Sequence[Header]) -> Timed:
+    """Order frames of one slice.
+
+    By the first of TriggerTime, TemporalPositionIdentifier, AcquisitionTime that tells all frames apart; else by
+    trigger times of which most differ; else by InstanceNumber.
+    """
+    clocks: dict[Measure, list[float | None]] = {
+        "trigger": [h.trigger_ms for h in headers],
+        "temporal": [h.temporal_position for h in headers],
+        "acquired": list(moments_s(headers)),
+    }
+    for measure, values in clocks.items():
+        if None not in values and len(set(values)) == len(values):
+            return _timed(headers, [float(v) for v in values if v is not None], measure)
+    triggers = clocks["trigger"]
+    if None not in triggers and 2 * len(set(triggers)) > len(triggers) > 2:
+        return _timed(headers, [float(v) for v in triggers if v is not None], "trigger", ties=True)
+    numbers = [float(h.instance_number) for h in headers]
+    return _timed(headers, numbers, "number", ties=len(set(numbers)) < len(numbers))
+
+
+def _timed(headers: Sequence[Header], clock: list[float], measure: Measure, *, ties: bool = False) -> Timed:
+    order = sorted(range(len(headers)), key=lambda i: (clock[i], headers[i].series_number, headers[i].instance_number))
+    ordered = tuple(clock[i] for i in order)
+    factor = trigger_factor(ordered) if measure == "trigger" else 1.0
+    in_order = tuple(headers[i] for i in order)
+    return Timed(in_order, tuple(c * factor for c in ordered), measure, factor != 1.0, ties)
+
+
+def trigger_factor(triggers: Sequence[float]) -> float:
+    """What trigger times of one slice are multiplied with to be in ms: 1000 where they are in seconds, 0.001 in us.
+
+    At least five phases within 3 ms, or 10 s apart from one another, cannot be those of a heart.
+    """
+    if len(triggers) < 5:
+        return 1.0
+    if 0 < max(triggers) - min(triggers) <= _LONGEST_IN_SECONDS:
+        return 1000.0
+    return 0.001 if float(np.median(np.diff(sorted(triggers)))) > _SHORTEST_STEP_IN_US else 1.0
+
+
+def moments_s(headers: Sequence[Header]) -> list[float | None]:
+    """Acquisition times in seconds, with those after midnight after those before it."""
+    times = [h.acquired_at for h in headers]
+    known = [t for t in times if t is not None]
+    if not known or max(known) - min(known) < DAY_S / 2:
+        return list(times)
+    return [t + DAY_S if t is not None and t < DAY_S / 2 else t for t in times]
+
+
+@dataclass(frozen=True, eq=False)
+class PhasePlan:
+    """Which frame is shown at each slice and phase.
+
+    Attributes:
+        frames: (slice)(phase), slices in the order in which they were given, without those left out.
+        kept: Per slice of `frames`: its index among those given.
+        times_ms: Time of each phase after the R wave, or None where the files do not tell.
+        slice_notes: What is to be told about a slice.
+        notes: What is to be told about the stack.
+    """
+
+    frames: list[list[Header]]
+    kept: list[int]
+    times_ms: tuple[float, ...] | None
+    slice_notes: list[SliceNote]
+    notes: list[str]
+
+
+def match_phases(slices: Sequence[Timed]) -> PhasePlan:
+    """Bring all slices to the usual number of phases.
+
+    Phases are matched by their share of the cycle. Nothing is interpolated: where a slice has no frame at a phase the
+    nearest of its own frames is shown, and frames beyond the usual number are left out; both are told. A slice with
+    less than half of the usual number of frames is left out and told.
+    """
+    usual = _usual(slices)
+    plan = PhasePlan([], [], None, [], _stack_notes(slices))
+    complete = [timed for timed in slices if len(timed.headers) == usual]
+    for place, timed in enumerate(slices):
+        count = len(timed.headers)
+        if 2 * count < usual:
+            text = f"Slice {{}} of those found has too few phases ({count} of {usual}) and was left out."
+            plan.slice_notes.append(SliceNote(place, text))
+            continue
+        chosen = list(range(usual)) if count == usual else _nearest(timed, complete, usual)
+        plan.frames.append([timed.headers[i] for i in chosen])
+        plan.kept.append(place)
+        if text := _unequal(chosen, count, usual):
+            plan.slice_notes.append(SliceNote(place, text))
+    return PhasePlan(plan.frames, plan.kept, _times_ms(complete), plan.slice_notes, plan.notes)
+
+
+def _usual(slices: Sequence[Timed]) -> int:
+    """The most common number of frames; of equally common ones the smaller, so that no frame is shown twice."""
+    counts = Counter(len(timed.headers) for timed in slices)
+    return min(counts, key=lambda count: (-counts[count], count))
+
+
+def _unequal(chosen: list[int], count: int, usual: int) -> str:
+    if count == usual:
+        return ""
+    if count > usual:
+        return f"Slice {{}} has {count} phases where the others have {usual}; the nearest in time are shown."
+    lacking = [str(p + 1) for p in range(1, usual) if chosen[p] == chosen[p - 1]]
+    named = f"phase {', '.join(lacking)}" if len(lacking) <= 4 else f"{len(lacking)} phases"
+    return f"Slice {{}} has {count} of {usual} phases; at {named} its nearest frame in time is shown."
+
+
+def _nearest(timed: Timed, complete: Sequence[Timed], usual: int) -> list[int]:
+    """Per phase, the frame of a slice that is nearest by its share of the cycle."""
+    shares = shares_of_cycle(timed, complete, usual)
+    # Rounded, so that of two frames that are as near as one another the earlier is taken.
+    return [int(np.abs(shares - phase / usual).round(9).argmin()) for phase in range(usual)]
+
+
+def shares_of_cycle(timed: Timed, complete: Sequence[Timed], usual: int) -> NDArray[np.float64]:
+    """When in the cycle each frame of a slice is, 0 to 1.
+
+    Args:
+        timed: A slice with another number of frames than usual.
+        complete: Slices with the usual number; at least one.
+        usual: That number.
+
+    Returns:
+        (frame,) shares. Gaps in the clock are frames that are missing; a cycle that is short of frames at its end is
+        told from a faster heart by the heart rate, or else by the distance of the phases.
+    """
+    count, step = len(timed.headers), timed.step
+    if step <= 0:
+        return np.arange(count) / count
+    index = (np.asarray(timed.clock) - timed.clock[0]) / step
+    alike = [other for other in complete if other.measure == timed.measure and other.step > 0]
+    same_step = bool(alike) and abs(step / float(np.median([other.step for other in alike])) - 1) < 0.1
+    if alike and same_step and timed.measure in ("trigger", "temporal"):
+        late = (timed.clock[0] - float(np.median([other.clock[0] for other in alike]))) / step
+        index = index + max(0.0, float(np.round(late)))
+    length = max(float(count), float(np.round(index[-1])) + 1)
+    rate = _rate(timed)
+    if count > usual:
+        return np.asarray(index / length)
+    if rate is not None and timed.measure == "trigger":
+        length = max(length, min(float(np.round(60000.0 / rate / step)), float(usual)))
+    elif same_step:
+        length = max(length, float(usual))
+    return np.asarray(index / length)
+
+
+def _rate(timed: Timed) -> float | None:
+    rates = [h.heart_rate_bpm for h in timed.headers if h.heart_rate_bpm is not None]
+    return float(np.median(rates)) if rates else None
+
+
+def _times_ms(complete: Sequence[Timed]) -> tuple[float, ...] | None:
+    if any(timed.measure != "trigger" or timed.ties for timed in complete):
+        return None
+    times = np.median(np.asarray([timed.clock for timed in complete], dtype=np.float64), axis=0)
+    if len(times) > 1 and not (np.diff(times) > 0).all():
+        return None
+    return tuple(float(t) for t in times)
+
+
+def _stack_notes(slices: Sequence[Timed]) -> list[str]:
+    notes = []
+    if any(timed.unit_changed for timed in slices):
+        notes.append("Trigger times are not in ms; they were taken as seconds or microseconds, as fits a heart beat.")
+    if any(timed.ties for timed in slices):
+        notes.append("Frames with the same time are in the order of their numbers; check the order of the phases.")
+    if len({timed.measure for timed in slices}) > 1:
+        notes.append("The phases of the slices are ordered by different times; check that they fit one another.")
+    rates = [rate for timed in slices if (rate := _rate(timed)) is not None]
+    if rates and max(rates) > _UNLIKE_RATES * min(rates):
+        span = f"{min(rates):.0f} to {max(rates):.0f} a minute"
+        notes.append(f"The heart rate differs between slices ({span}): phases are matched by their share of the cycle.")
+    return notes

@@ -1,0 +1,233 @@
+"""From the frames of one group to the pixels of a stack: base first, looked at from the apex, whole."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.study import FrameSource, Stack
+from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, starts_at_base, tells_the_apex, views_motion
+from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.dicom.pixels import Preview
+from cmr_viewer.load.stacks.acquisitions import Acquisition
+from cmr_viewer.load.stacks.decode import damage_notes, decode, repaired
+from cmr_viewer.load.stacks.grid import Fit, Grid, grid_of
+from cmr_viewer.load.stacks.mirror import Axis, mirrored_axis, turned_round
+from cmr_viewer.load.stacks.phases import PhasePlan, SliceNote, match_phases
+from cmr_viewer.load.stacks.planes import positive
+from cmr_viewer.progress import Progress
+
+_LEAST_VIEW_MOTION = 0.1
+_ROOM_FOR_ANOTHER = 1.5
+_UNEVEN = 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedStack:
+    """What a stack will be made of; slices ascend along the normal, and base first where the headers tell it.
+
+    Attributes:
+        acquisitions: One for each slice.
+        phases: Which frame is shown at each slice and phase.
+        grid: The grid, with how each slice is brought onto it.
+        base_known: Whether the first slice is known to be the most basal.
+        mirrored: Rows or columns are turned round, so that the frames are looked at from the apex; or None.
+    """
+
+    acquisitions: tuple[Acquisition, ...]
+    phases: PhasePlan
+    grid: Grid
+    base_known: bool
+    mirrored: Axis | None
+
+
+@dataclass(frozen=True, eq=False)
+class ReadStack:
+    """A stack, the frames that it shows and what is to be told.
+
+    Attributes:
+        stack: The stack.
+        frames: (slice)(phase) frame of each place.
+        acquisitions: One for each slice.
+        notes: For a reader.
+    """
+
+    stack: Stack
+    frames: list[list[Header]]
+    acquisitions: tuple[Acquisition, ...]
+    notes: list[str]
+
+
+def plan_stack(acquisitions: Sequence[Acquisition], normal: NDArray[np.float64]) -> PlannedStack:
+    """Plan a stack from its headers.
+
+    Args:
+        acquisitions: One for each slice, ascending along the normal.
+        normal: Normal of the slices, (3,).
+    """
+    known = tells_the_apex(normal)
+    ordered = tuple(acquisitions if not known or points_to_apex(normal) else reversed(acquisitions))
+    phases = match_phases([a.timed for a in ordered])
+    grid = grid_of([frames[0] for frames in phases.frames])
+    return PlannedStack(ordered, phases, grid, known, mirrored_axis(grid.header))
+
+
+def read_stack(
+    planned: PlannedStack,
+    views: Callable[[], Sequence[LongAxisView]],
+    progress: Progress,
+    preview: Preview | None,
+    source_of: Callable[[Path], Path],
+) -> ReadStack:
+    """Decode the frames of a stack.
+
+    Args:
+        planned: From `plan_stack`.
+        views: Gives the long-axis cines of the study; asked only where the headers do not tell the base.
+        progress: Told how far the work is.
+        preview: Called once, with the first frame that is decoded, as it will be shown.
+        source_of: Where a file is for a reader.
+
+    Raises:
+        LoadError: No frame can be decoded.
+        Cancelled: `progress` asked to stop.
+    """
+    pixels, damaged = decode(planned.phases.frames, planned.grid, planned.mirrored, progress, preview)
+    frames, kept, notes = repaired(planned.phases.frames, pixels, damaged)
+    if len(kept) < len(planned.grid.fits):
+        pixels = pixels[:, kept]
+    fits = [planned.grid.fits[s] for s in kept]
+    geometry = _geometry(planned.grid.header, fits, frames)
+    sources = _sources(frames, fits, source_of)
+    told = list(planned.phases.notes)
+    if planned.mirrored is not None:
+        pixels, geometry, sources = turned_round(planned.mirrored, pixels, geometry, sources)
+        told.append(
+            f"The frames are stored as looked at from the base; their {planned.mirrored} were turned round, so that "
+            "they are looked at from the apex."
+        )
+    stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
+    slices = [planned.phases.kept[s] for s in kept]
+    reverse = False
+    if not planned.base_known and stack.slices > 1:
+        reverse = not _starts_at_base(stack, views())
+        told.append(BASE_END_GUESSED)
+    if reverse:
+        stack, frames, slices = reversed_stack(stack), frames[::-1], slices[::-1]
+    of_grid = [SliceNote(planned.phases.kept[n.place], n.text) for n in (*planned.grid.notes, *notes)]
+    found = len(planned.acquisitions)
+    told += [_numbered(note, slices, found, reverse) for note in (*planned.phases.slice_notes, *of_grid)]
+    told += [*_spacing_notes(stack.geometry), *damage_notes(damaged)]
+    return ReadStack(stack, frames, tuple(planned.acquisitions[s] for s in slices), told)
+
+
+def _stack(
+    pixels: NDArray[Any],
+    geometry: Geometry,
+    frames: Sequence[Sequence[Header]],
+    times: tuple[float, ...] | None,
+    sources: Sequence[Sequence[FrameSource]],
+) -> Stack:
+    return Stack(
+        pixels,
+        geometry,
+        phase_times_ms=times,
+        source_slices=_source_slices(frames),
+        heart_rate_bpm=_heart_rate(frames, times),
+        description=frames[0][0].description,
+        frame_sources=tuple(zip(*sources, strict=True)),
+    )
+
+
+def _spacing_notes(geometry: Geometry) -> list[str]:
+    """What is to be told about the distances of slices."""
+    if geometry.slices < 3:
+        return []
+    steps = np.abs(np.diff(np.asarray(geometry.positions_mm) @ geometry.normal))
+    usual = float(np.median(steps))
+    wide = [i for i, step in enumerate(steps) if step > _ROOM_FOR_ANOTHER * usual]
+    if wide:
+        pairs = ", ".join(f"{i + 1} and {i + 2}" for i in wide)
+        return [f"Between slices {pairs} there is room for another: one may be missing."]
+    if steps.max() > _UNEVEN * steps.min():
+        span = f"{steps.min():.1f} to {steps.max():.1f} mm"
+        return [f"Slices are not evenly spaced ({span}); volumes are reckoned with {usual:.1f} mm."]
+    return []
+
+
+def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool) -> str:
+    """A note with the number of its slice, from 1 at the base; that among all found for a slice that was left out."""
+    if note.place in slices:
+        return note.text.format(slices.index(note.place) + 1)
+    return note.text.format(found - note.place if reverse else note.place + 1)
+
+
+def reversed_stack(stack: Stack) -> Stack:
+    """The stack with its slices turned round; pixels are a reversed view."""
+    g = stack.geometry
+    return replace(
+        stack,
+        pixels=stack.pixels[:, ::-1],
+        geometry=replace(g, positions_mm=g.positions_mm[::-1]),
+        source_slices=stack.source_slices[::-1],
+        frame_sources=tuple(row[::-1] for row in stack.frame_sources),
+    )
+
+
+def _geometry(header: Header, fits: Sequence[Fit], frames: Sequence[Sequence[Header]]) -> Geometry:
+    o = header.orientation
+    return Geometry(
+        rows=header.rows,
+        cols=header.cols,
+        pixel_spacing_mm=header.spacing,
+        row_direction=(o[0], o[1], o[2]),
+        col_direction=(o[3], o[4], o[5]),
+        positions_mm=tuple(fit.position for fit in fits),
+        single_slice_spacing_mm=positive(frames[0][0].slice_spacing_mm),
+    )
+
+
+def _sources(
+    frames: Sequence[Sequence[Header]], fits: Sequence[Fit], source_of: Callable[[Path], Path]
+) -> list[list[FrameSource]]:
+    """(slice)(phase) where each frame was read from."""
+    found: dict[Path, Path] = {}
+    for row in frames:
+        for h in row:
+            if h.path not in found:
+                found[h.path] = source_of(h.path)
+    return [
+        [FrameSource(found[h.path], h.frame_number, h.instance_uid, h.class_uid, fit.origin, fit.step) for h in row]
+        for row, fit in zip(frames, fits, strict=True)
+    ]
+
+
+def _starts_at_base(stack: Stack, views: Sequence[LongAxisView]) -> bool:
+    """Whether the first slice is at the base: by the motion that long-axis views show, or else by the slices' own."""
+    motion = views_motion(views, stack.geometry)
+    if abs(motion) >= _LEAST_VIEW_MOTION:
+        return motion > 0
+    return starts_at_base(stack.pixels)
+
+
+def _source_slices(frames: Sequence[Sequence[Header]]) -> tuple[int, ...]:
+    """The input's own order: along the normal, from the end that was numbered first."""
+    numbers = [(row[0].series_number, min((h.instance_number, h.frame_number) for h in row)) for row in frames]
+    count = len(frames)
+    return tuple(range(count)) if numbers[0] <= numbers[-1] else tuple(reversed(range(count)))
+
+
+def _heart_rate(frames: Sequence[Sequence[Header]], times: tuple[float, ...] | None) -> float | None:
+    """Median of the headers', or from the phase times where these cover a whole cycle."""
+    rates = [h.heart_rate_bpm for row in frames for h in row if h.heart_rate_bpm is not None]
+    if rates:
+        return float(np.median(rates))
+    if times is None or len(times) < 10:
+        return None
+    rate = 60000.0 / ((times[-1] - times[0]) * len(times) / (len(times) - 1))
+    return float(rate) if 30 <= rate <= 200 else None

@@ -1,0 +1,173 @@
+"""Long-axis cines of a study: which they are, what they are called, and their pixels."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_into
+from cmr_viewer.load.stacks.acquisitions import Acquisition
+from cmr_viewer.load.stacks.groups import Group
+from cmr_viewer.load.stacks.identity import patient_in
+from cmr_viewer.load.stacks.kinds import could_be_cine, is_dynamic, is_magnitude, names_long_axis
+from cmr_viewer.load.stacks.planes import line_angle_deg, plane_of, positive
+from cmr_viewer.progress import Progress, part
+
+LEAST_ANGLE_DEG = 60.0
+"""Planes of the long axis stand on those of the short axis; a prescription is off by less than this allows."""
+
+LEAST_NAMED_ANGLE_DEG = 30.0
+"""A plane whose name is that of a long-axis view may stand less steeply, as that of the RV outflow tract does."""
+
+FARTHEST_MM = 60.0
+"""A view goes through the heart: its plane is no further from the middle of the stack."""
+
+MOST_PARALLEL = 5
+"""More parallel slices than this are a stack of their own (axial, coronal), and no view."""
+
+MOST_VIEWS = 24
+"""Views that are kept: a radial series has up to 18 planes."""
+
+_LEAST_PHASES = 5
+_NAMED_WITHIN_DEG = 25.0
+_HEAD = np.array([0.0, 0.0, 1.0])
+_NAMES = (
+    ("4-chamber", r"4\W?ch|four\W?ch|\b4\W?kammer|\bhla\b|horizontal.?long"),
+    ("3-chamber", r"3\W?ch|three\W?ch|\b3\W?kammer|aplax|\blvot"),
+    ("2-chamber", r"2\W?ch|two\W?ch|\b2\W?kammer|\bvla\b|vertical.?long"),
+    ("right ventricular outflow tract", r"rvot|rv.?outflow"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedView:
+    """A long-axis cine that is to be read.
+
+    Attributes:
+        acquisition: Its frames.
+        description: For a reader.
+    """
+
+    acquisition: Acquisition
+    description: str
+
+
+def find_views(groups: Sequence[Group], opened: Group) -> list[PlannedView]:
+    """Long-axis cines of the patient and the study of a stack, in order of time.
+
+    Args:
+        groups: All stacks of the files.
+        opened: The stack that is opened.
+    """
+    normal, study = opened.reference.normal, opened.first.study_uid
+    middle = np.mean([s.suggested.plane.centre for s in opened.slices], axis=0)
+    flow = {(h.position, h.orientation) for g in groups if not is_magnitude(g.first) for h in g.headers}
+    found: list[Acquisition] = []
+    for group in groups:
+        if group is opened or group.patient != opened.patient or len(group.slices) > MOST_PARALLEL:
+            continue
+        least = LEAST_NAMED_ANGLE_DEG if names_long_axis(group.first) else LEAST_ANGLE_DEG
+        if line_angle_deg(group.reference.normal, normal) < least:
+            continue
+        takes = [a for s in group.slices for a in s.acquisitions]
+        found += [
+            a
+            for a in takes
+            if _is_cine(a)
+            and _same_study(a.first, opened.first, study)
+            and abs(float((middle - a.plane.centre) @ a.plane.normal)) <= FARTHEST_MM
+            and (a.first.position, a.first.orientation) not in flow
+        ]
+    found.sort(key=lambda a: a.start)
+    return [PlannedView(a, describe(a.first, normal)) for a in found[-MOST_VIEWS:]]
+
+
+def _same_study(header: Header, opened: Header, study: str) -> bool:
+    return header.study_uid == study or (header.acquired_date == opened.acquired_date and bool(patient_in(header)))
+
+
+def _is_cine(acquisition: Acquisition) -> bool:
+    headers = acquisition.headers
+    return len(headers) >= _LEAST_PHASES and could_be_cine(headers[0]) and not is_dynamic(headers)
+
+
+def describe(header: Header, short_axis: NDArray[np.float64]) -> str:
+    """The view in words: what its description says it is, or else its plane, and the description.
+
+    Args:
+        header: A frame of the view.
+        short_axis: Normal of the short-axis slices, (3,).
+    """
+    text = f"{header.description} {header.protocol}".replace("_", " ")
+    name = next((name for name, words in _NAMES if re.search(words, text, re.IGNORECASE)), "")
+    if not name:
+        name = _name_by_plane(plane_of(header).normal, short_axis)
+    return f"{name}: {header.description}" if header.description else name
+
+
+def _name_by_plane(normal: NDArray[np.float64], short_axis: NDArray[np.float64]) -> str:
+    """4-chamber for a plane that lies rather than stands in the patient, 2-chamber for one that stands.
+
+    Turned about the long axis, the horizontal long axis is the 4-chamber view and the vertical long axis the 2-chamber
+    view (Schulz-Menger et al. 2020, J Cardiovasc Magn Reson 22:19); between them nothing is said.
+    """
+    up = _HEAD - short_axis * float(_HEAD @ short_axis)
+    if float(np.linalg.norm(up)) < 0.3:
+        return "long axis"
+    angle = line_angle_deg(normal, up / np.linalg.norm(up))
+    if angle <= _NAMED_WITHIN_DEG:
+        return "4-chamber"
+    return "2-chamber" if angle >= 90.0 - _NAMED_WITHIN_DEG else "long axis"
+
+
+def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tuple[LongAxisView, ...], list[str]]:
+    """Decode long-axis cines, in the stored dtype.
+
+    Returns:
+        The views that can be decoded, and what is to be told of the others.
+
+    Raises:
+        Cancelled: `progress` asked to stop.
+    """
+    views, notes = [], []
+    for number, plan in enumerate(planned):
+        step = part(progress, number / len(planned), (number + 1) / len(planned))
+        headers = [h for h in plan.acquisition.headers if _same_grid(h, plan.acquisition.first)]
+        pixels = np.zeros((len(headers), headers[0].rows, headers[0].cols), pixel_dtype(headers))
+        damaged = {d.header.key for d in read_into(pixels, [Place(h, (p,)) for p, h in enumerate(headers)], step)}
+        whole = [p for p, h in enumerate(headers) if h.key not in damaged]
+        if len(whole) < len(headers):
+            notes.append(f"{len(headers) - len(whole)} images of the view {plan.description} are damaged.")
+        if not whole:
+            continue
+        kept = pixels if len(whole) == len(headers) else pixels[whole]
+        times = plan.acquisition.timed.clock if len(headers) == len(plan.acquisition.headers) else ()
+        by_trigger = plan.acquisition.timed.measure == "trigger" and not plan.acquisition.timed.ties and bool(times)
+        views.append(
+            LongAxisView(
+                kept, _geometry(headers[0]), plan.description, tuple(times[p] for p in whole) if by_trigger else None
+            )
+        )
+    return tuple(views), notes
+
+
+def _same_grid(header: Header, first: Header) -> bool:
+    return (header.rows, header.cols) == (first.rows, first.cols)
+
+
+def _geometry(header: Header) -> Geometry:
+    o = header.orientation
+    return Geometry(
+        rows=header.rows,
+        cols=header.cols,
+        pixel_spacing_mm=header.spacing,
+        row_direction=(o[0], o[1], o[2]),
+        col_direction=(o[3], o[4], o[5]),
+        positions_mm=(header.position,),
+        single_slice_spacing_mm=positive(header.slice_spacing_mm),
+    )

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cmr_viewer.errors import LoadError
+from cmr_viewer.load.images.itk import read_itk
+from tests.phantom import sax_cine
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return sax_cine(phases=3, slices=6, rows=40, cols=36, pixel_spacing_mm=(3.0, 2.5))
+
+
+def image_of(stack, phase):
+    """A 3D ITK image of one phase, in patient coordinates (LPS)."""
+    g = stack.geometry
+    image = sitk.GetImageFromArray(stack.pixels[phase])
+    step = np.asarray(g.positions_mm[1]) - np.asarray(g.positions_mm[0])
+    columns = [np.asarray(g.row_direction), np.asarray(g.col_direction), step / np.linalg.norm(step)]
+    image.SetDirection(np.stack(columns, axis=1).ravel().tolist())
+    image.SetOrigin(g.positions_mm[0])
+    image.SetSpacing((g.pixel_spacing_mm[1], g.pixel_spacing_mm[0], g.slice_spacing_mm))
+    return image
+
+
+@pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd"])
+def test_a_3d_image_opens_with_its_geometry(tmp_path, phantom, ending):
+    path = tmp_path / f"heart{ending}"
+    sitk.WriteImage(image_of(phantom.stack, 0), str(path))
+    study = read_itk(path)
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:1])
+    np.testing.assert_allclose(study.stack.geometry.positions_mm, phantom.stack.geometry.positions_mm, atol=1e-3)
+    assert study.stack.geometry.pixel_spacing_mm == pytest.approx((3.0, 2.5))
+    assert (study.name, study.format_name) == ("heart", ending[1:].upper())
+    assert study.warnings == ()
+
+
+def test_a_4d_image_has_phases_on_its_fourth_axis(tmp_path, phantom):
+    joined = sitk.JoinSeries([image_of(phantom.stack, phase) for phase in range(3)])
+    sitk.WriteImage(joined, str(tmp_path / "cine.mha"))
+    study = read_itk(tmp_path / "cine.mha")
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
+
+
+def test_many_channels_are_phases(tmp_path):
+    phantom = sax_cine(phases=5, slices=6, rows=40, cols=36, pixel_spacing_mm=(3.0, 2.5))
+    channels = sitk.Compose([image_of(phantom.stack, phase) for phase in range(5)])
+    sitk.WriteImage(channels, str(tmp_path / "sequence.nrrd"))
+    np.testing.assert_array_equal(read_itk(tmp_path / "sequence.nrrd").stack.pixels, phantom.stack.pixels)
+
+
+def test_colour_is_refused(tmp_path, phantom):
+    image = sitk.Compose([image_of(phantom.stack, 0)] * 3)
+    sitk.WriteImage(image, str(tmp_path / "rgb.mha"))
+    with pytest.raises(LoadError, match=r"rgb.mha has 3 channels"):
+        read_itk(tmp_path / "rgb.mha")
+
+
+@pytest.mark.parametrize("name", ["broken.mha", "broken.nrrd"])
+def test_a_file_that_is_none_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no image")
+    with pytest.raises(LoadError, match=name):
+        read_itk(tmp_path / name)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_a_list_of_few_channels_is_a_sequence_of_3d_slicer(tmp_path, phantom, channels):
+    sitk.WriteImage(sitk.Compose([image_of(phantom.stack, p % 3) for p in range(channels)]), str(tmp_path / "a.nrrd"))
+    content = (tmp_path / "a.nrrd").read_bytes().replace(b"kinds: vector", b"kinds: list", 1)
+    (tmp_path / "a.seq.nrrd").write_bytes(content)
+    study = read_itk(tmp_path / "a.seq.nrrd")
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[[p % 3 for p in range(channels)]])
+
+
+@pytest.mark.parametrize(("header", "data"), [("a.mhd", "a.raw"), ("a.mhd", "a.zraw"), ("a.nhdr", "a.raw")])
+def test_a_header_and_its_data_open_and_data_that_are_missing_or_short_are_named(tmp_path, phantom, header, data):
+    sitk.WriteImage(image_of(phantom.stack, 0), str(tmp_path / header), useCompression=data.endswith("zraw"))
+    np.testing.assert_array_equal(read_itk(tmp_path / header).stack.pixels, phantom.stack.pixels[:1])
+    content = (tmp_path / data).read_bytes()
+    (tmp_path / data).write_bytes(content[: len(content) // 2])
+    with pytest.raises(LoadError, match=header):
+        read_itk(tmp_path / header)
+    (tmp_path / data).unlink()
+    with pytest.raises(LoadError, match=rf"{header} needs {data}"):
+        read_itk(tmp_path / header)
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd"])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_file_that_is_cut_short_is_named(tmp_path, phantom, ending, compressed):
+    path = tmp_path / f"short{ending}"
+    sitk.WriteImage(image_of(phantom.stack, 0), str(path), useCompression=compressed)
+    path.write_bytes(path.read_bytes()[:-700])
+    with pytest.raises(LoadError, match=path.name):
+        read_itk(path)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), ending=st.sampled_from([".mha", ".nrrd", ".mhd"]))
+def test_a_damaged_file_opens_or_says_why_not(tmp_path, data, ending):
+    whole = tmp_path / f"whole{ending}"
+    if not whole.exists():
+        image = sitk.GetImageFromArray(np.arange(48, dtype=np.int16).reshape(3, 4, 4))
+        image.SetSpacing((1.5, 1.5, 8.0))
+        sitk.WriteImage(image, str(whole))
+    content = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 6))] = data.draw(
+            st.sampled_from([b"", b"9", b"-", b"999999999", b" ", b"\n", b"nan", b"../", b"%d", b"LIST", b"e9"])
+        )
+    path = tmp_path / f"damaged{ending}"
+    path.write_bytes(bytes(content))
+    try:
+        assert np.isfinite(read_itk(path).stack.pixels).all()
+    except LoadError as error:
+        assert path.name in str(error)

@@ -1,0 +1,69 @@
+import json
+
+import numpy as np
+import pytest
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.errors import LabelMapError
+from cmr_viewer.load.images.layout_names import ACDC_CODES
+from cmr_viewer.load.labels.codes import OWN_CODES, codes_by_place, codes_of
+from tests.phantom import clinical_cine
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("codes", [[0, 1, 2, 3], [0, 3, 2, 1], [0, 2, 1, 7], [0, 200, 100, 50]])
+def test_structures_are_told_by_where_they_lie_even_with_an_open_outflow_tract(seed, codes):
+    labels = clinical_cine(seed, phases=2, rows=64, cols=64).labels
+    found = codes_by_place(np.array(codes, np.int64)[labels], "a.nii")
+    assert found == {codes[1]: Label.LVBP, codes[2]: Label.LVM, codes[3]: Label.RVBP}
+
+
+def test_a_ventricle_alone_is_told(tmp_path):
+    frame = np.zeros((1, 1, 9, 9), np.int64)
+    frame[..., 2:7, 2:7], frame[..., 3:6, 3:6] = 5, 9
+    assert codes_by_place(frame, "a") == {9: Label.LVBP, 5: Label.LVM}
+
+
+@pytest.mark.parametrize(
+    ("paint", "said"),
+    [
+        ([], "no labels"),
+        ([(1, 0, 4)], "codes 1; say"),
+        ([(1, 0, 4), (2, 4, 8)], "cannot be told"),
+        ([(1, 0, 2), (2, 2, 4), (3, 4, 6), (4, 6, 8)], "codes 1, 2, 3, 4"),
+    ],
+)
+def test_what_cannot_be_told_is_asked_for(paint, said):
+    frame = np.zeros((1, 1, 9, 9), np.int64)
+    for code, first, last in paint:
+        frame[..., first:last] = code
+    with pytest.raises(LabelMapError, match=said):
+        codes_by_place(frame, "a.nii")
+
+
+def test_a_scheme_that_the_reader_names_is_used(tmp_path):
+    values = np.zeros((1, 1, 2, 2), np.int64)
+    assert codes_of(values, tmp_path / "a", "acdc") == ACDC_CODES
+    assert codes_of(values, tmp_path / "a", "mnms") == OWN_CODES
+    assert codes_of(values, tmp_path / "a", {4: Label.LVM}) == {4: Label.LVM}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "[]",
+        "{}",
+        json.dumps({"labels": []}),
+        json.dumps({"labels": {"LV": [1, 2], "RV": 3}}),
+        json.dumps({"labels": {"tumour": 9, "LV": 5, "MYO": 2}}),
+        json.dumps({"labels": {"LV": 9, "LV blood pool": 5, "MYO": 2}}),
+        "[" * 100_000,
+    ],
+)
+def test_names_that_cannot_be_used_are_passed_over(tmp_path, text):
+    (tmp_path / "dataset.json").write_text(text)
+    frame = np.zeros((1, 1, 9, 9), np.int64)
+    frame[..., 2:7, 2:7], frame[..., 3:6, 3:6] = 5, 9
+    assert codes_of(frame, tmp_path / "a.nii.gz") == {9: Label.LVBP, 5: Label.LVM}

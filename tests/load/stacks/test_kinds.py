@@ -1,0 +1,83 @@
+import pytest
+
+from cmr_viewer.load.stacks.kinds import (
+    could_be_cine,
+    image_kind,
+    is_dynamic,
+    is_magnitude,
+    names_long_axis,
+    names_other_than_cine,
+)
+from tests.load.stacks.test_groups import header
+
+
+@pytest.mark.parametrize(
+    "image_type",
+    [
+        ("ORIGINAL", "PRIMARY", "M", "RETRO", "NORM", "DIS2D"),
+        ("ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"),
+        ("ORIGINAL", "PRIMARY", "OTHER"),
+        ("ORIGINAL", "PRIMARY"),
+        (),
+    ],
+)
+def test_brightness_is_told_by_the_image_type_of_each_vendor(image_type):
+    assert is_magnitude(header(image_type=image_type, kind=image_type[2] if len(image_type) > 2 else ""))
+
+
+@pytest.mark.parametrize(
+    "image_type",
+    [
+        ("ORIGINAL", "PRIMARY", "P", "RETRO", "DIS2D"),
+        ("ORIGINAL", "PRIMARY", "PHASE MAP", "P", "PCA"),
+        ("ORIGINAL", "PRIMARY", "VELOCITY MAP", "P", "PCA"),
+        ("DERIVED", "PRIMARY", "T1 MAP", "MOCO"),
+        ("ORIGINAL", "PRIMARY", "R_FFE"),
+    ],
+)
+def test_phases_velocities_and_maps_are_no_brightness(image_type):
+    assert not is_magnitude(header(image_type=image_type, kind=image_type[2]))
+
+
+@pytest.mark.parametrize("name", ["SAX tagging", "perfusion rest", "Flow_AO", "LGE sax", "localizer", "T1map", "scout"])
+def test_names_hint_at_other_images(name):
+    assert names_other_than_cine(header(description=name))
+    assert not could_be_cine(header(description=name))
+
+
+@pytest.mark.parametrize(
+    "name", ["SAX cine", "cine_sax_12", "SA FIESTA", "sBTFE_BH_SA", "tfi_cine_stack", "", "KURZE ACHSE"]
+)
+def test_names_of_short_axis_cines_hint_at_nothing_else(name):
+    assert could_be_cine(header(description=name))
+    assert not names_long_axis(header(description=name))
+
+
+@pytest.mark.parametrize("name", ["cine 4CH", "2 ch", "LVOT cine", "RVOT", "cine_lax", "four chamber", "axial cine"])
+def test_names_hint_at_long_axes(name):
+    assert names_long_axis(header(description=name))
+
+
+def test_the_number_in_a_sequence_name_does_not_make_another_kind():
+    assert image_kind(header(sequence="*tfi2d1_15")) == image_kind(header(sequence="*tfi2d1_12"))
+    assert image_kind(header(sequence="*tfi2d1_15")) != image_kind(header(sequence="*fl2d1"))
+
+
+def test_images_before_and_after_distortion_correction_are_of_two_kinds():
+    corrected = header(image_type=("ORIGINAL", "PRIMARY", "M", "DIS2D"))
+    assert image_kind(corrected) != image_kind(header(image_type=("ORIGINAL", "PRIMARY", "M", "ND")))
+
+
+@pytest.mark.parametrize(
+    ("step_s", "trigger_step_ms", "dynamic"),
+    [
+        (0.9, 0.0, True),  # perfusion: each beat, at one time after the R wave
+        (0.9, 900.0, True),  # the same, trigger times counted on
+        (0.03, 30.0, False),  # a cine, acquisition times by phase
+        (0.0, 30.0, False),  # a cine, one acquisition time
+        (0.5, 30.0, False),  # a cine acquired phase by phase
+    ],
+)
+def test_images_of_different_beats_are_told_from_phases_of_one(step_s, trigger_step_ms, dynamic):
+    headers = [header(phase=p, at=100.0 + step_s * p, trigger_ms=200.0 + trigger_step_ms * p) for p in range(12)]
+    assert is_dynamic(headers) == dynamic

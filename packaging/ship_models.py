@@ -139,8 +139,9 @@ def in_service(roles: Sequence[Role], arguments: Namespace) -> dict[Role, str]:
 
 
 def write_active(folder: Path, plans: Mapping[Path, Plan], roles: Sequence[Role]) -> None:
-    """State which models are in service."""
-    active = {plan.role.value: plan.model_id if plan.role in roles else None for plan in plans.values()}
+    """State which models are in service; a specialist that is not there is stated as none."""
+    active: dict[str, str | None] = {role.value: None for role in SPECIALISTS}
+    active |= {plan.role.value: plan.model_id if plan.role in roles else None for plan in plans.values()}
     (folder / "active.json").write_text(json.dumps(active, indent=2) + "\n", encoding="utf-8")
 
 

@@ -225,20 +225,27 @@ def table_2(options: Namespace) -> list[str]:
 
 def tables(options: Namespace) -> None:
     """Write the results: what was measured, beside the paper, with its command."""
+    results: Path = options.results
+    results.mkdir(parents=True, exist_ok=True)
     command = "python benchmarks/experiments.py --data ACDC_FOLDER MNMS_A_FOLDER SCD_FOLDER --work WORK_FOLDER"
     about = [
         f"Made with `{command} ...` (its docstring says how), seed {SEED}; {machine()}.",
         "The parts of the patients are stated in [split.json](split.json); everything here is of the test part.",
         "",
     ]
-    results: Path = options.results
     (results / "classifiers.md").write_text(
         "\n".join(["# Table 2: the seven classifiers", "", *about, *table_2(options), ""]), encoding="utf-8"
+    )
+    spec = read_plan(options.work / "models" / "control").training["spec"]
+    budget = (
+        f"All of them, the baseline of this table too (`control`), continue `{options.baseline.name}` for "
+        f"{spec['iterations']} batches of {spec['batch']} at {spec['learning_rate']:g}, alike but for the frames they "
+        "are given. Regions are routed as the program does it; the upper bound by the reference regions."
     )
     comparison = options.work / "comparison"
     text = (comparison / "tables.md").read_text(encoding="utf-8")
     (results / "approaches.md").write_text(
-        "\n".join(["# Table 3 and figure 2: the approaches", "", *about, text]), encoding="utf-8"
+        "\n".join(["# Table 3 and figure 2: the approaches", "", *about, budget, "", text]), encoding="utf-8"
     )
     for picture in comparison.glob("*.svg"):
         shutil.copy(picture, results / f"approaches-{picture.name}")

@@ -12,8 +12,9 @@ A finding belongs, as small as it can be made, into tests/load/damaged, where a 
 """
 
 import argparse
-import contextlib
+import importlib
 import logging
+import pkgutil
 import shutil
 import sys
 import tempfile
@@ -29,6 +30,35 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 LARGEST_INPUT = 65536
+PYDICOM = ("pydicom.filereader", "pydicom.fileutil", "pydicom.dataset", "pydicom.dataelem", "pydicom.values")
+NIBABEL = ("nibabel.loadsave", "nibabel.nifti1", "nibabel.analyze", "nibabel.volumeutils", "nibabel.arrayproxy")
+
+FILES = {
+    "dicom": ("frame.dcm", "dicom"),
+    "multiframe": ("frames.dcm", "multiframe"),
+    "dicomdir": ("DICOMDIR", "dicomdir"),
+    "zip": ("study.zip", "zipped"),
+    "nifti": ("cine.nii", "nifti"),
+    "nifti_gz": ("cine.nii.gz", "nifti_gz"),
+    "nrrd": ("cine.nrrd", "nrrd"),
+    "mha": ("cine.mha", "mha"),
+    "seg": ("labels.dcm", "seg"),
+    "rtstruct": ("contours.dcm", "rtstruct"),
+    "cvi42": ("study.cvi42wsx", "cvi42"),
+    "labels": ("labels.nii", "label_map"),
+    "sunnybrook": ("IM-0001-0001-icontour-manual.txt", "sunnybrook"),
+}
+"""Per reader: the name that inputs get, and what writes the seeds in tests/fuzz_seeds.py."""
+
+LABELS = ("seg", "rtstruct", "cvi42", "labels")
+LIBRARIES = {
+    **dict.fromkeys(("dicom", "multiframe", "dicomdir", "seg", "rtstruct"), PYDICOM),
+    **dict.fromkeys(("nifti", "nifti_gz", "labels"), NIBABEL),
+    "zip": ("zipfile",),
+    "cvi42": ("zipfile",),
+}
+"""Modules of other libraries that decide what a reader reaches, per reader: they, and what they import, are
+instrumented as our own are. SimpleITK and imagecodecs are compiled and cannot be."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +96,13 @@ class LabelReader:
         return read_labels(path, self.study)
 
 
-def readers() -> dict[str, Reader]:
-    from tests import fuzz_seeds as seeds
+def reader_of(name: str) -> Reader:
+    """The reader of a name; imports what it needs, so that what is to be instrumented must have been imported."""
+    from tests import fuzz_seeds
 
-    labels = LabelReader()
-    return {
-        "dicom": Reader("frame.dcm", seeds.dicom, open_image),
-        "multiframe": Reader("frames.dcm", seeds.multiframe, open_image),
-        "dicomdir": Reader("DICOMDIR", seeds.dicomdir, open_image),
-        "zip": Reader("study.zip", seeds.zipped, open_image),
-        "nifti": Reader("cine.nii", seeds.nifti, open_image),
-        "nifti_gz": Reader("cine.nii.gz", seeds.nifti_gz, open_image),
-        "nrrd": Reader("cine.nrrd", seeds.nrrd, open_image),
-        "mha": Reader("cine.mha", seeds.mha, open_image),
-        "seg": Reader("labels.dcm", seeds.seg, labels),
-        "rtstruct": Reader("contours.dcm", seeds.rtstruct, labels),
-        "cvi42": Reader("study.cvi42wsx", seeds.cvi42, labels),
-        "labels": Reader("labels.nii", seeds.label_map, labels),
-        "sunnybrook": Reader("IM-0001-0001-icontour-manual.txt", seeds.sunnybrook, seeds.read_sunnybrook),
-    }
+    file_name, seeds = FILES[name]
+    read: Callable[[Path], object] = LabelReader() if name in LABELS else open_image
+    return Reader(file_name, getattr(fuzz_seeds, seeds), fuzz_seeds.read_sunnybrook if name == "sunnybrook" else read)
 
 
 def begin_corpus(reader: Reader, corpus: Path) -> None:
@@ -127,16 +145,14 @@ def fuzz(options: argparse.Namespace) -> None:
         import atheris
     except ImportError:
         sys.exit("The fuzzer needs atheris: pip install atheris (Linux or macOS).")
-    with atheris.instrument_imports(include=["cmr_viewer.load", "pydicom", "nibabel", "zipfile"]):
-        import nibabel  # noqa: F401
-        import pydicom  # noqa: F401
+    with atheris.instrument_imports(include=["cmr_viewer.load", *LIBRARIES.get(options.reader, ())]):
+        import cmr_viewer.load
 
-        import cmr_viewer.load.study
-        from cmr_viewer.errors import CmrViewerError  # noqa: F401
-
-        with contextlib.suppress(ImportError):
-            import cmr_viewer.load.labels.files  # noqa: F401
-    reader = readers()[options.reader]
+        for library in LIBRARIES.get(options.reader, ()):
+            importlib.import_module(library)
+        for module in pkgutil.walk_packages(cmr_viewer.load.__path__, "cmr_viewer.load."):
+            importlib.import_module(module.name)
+    reader = reader_of(options.reader)
     corpus = options.corpus / options.reader
     begin_corpus(reader, corpus)
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=options.scratch))
@@ -162,7 +178,7 @@ def fuzz(options: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reader", choices=list(readers()))
+    parser.add_argument("reader", choices=list(FILES))
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--corpus", type=Path, required=True, help="grows; a folder for each reader")
     parser.add_argument("--scratch", type=Path, help="where inputs are written to be read, best in memory")
@@ -175,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     if options.replay:
-        replay(readers()[options.reader], options.corpus / options.reader)
+        replay(reader_of(options.reader), options.corpus / options.reader)
         return
     fuzz(options)
 

@@ -36,9 +36,19 @@ def collected_on_this_thread() -> Iterator[None]:
 def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings, workspace and logs in a folder of the test's own, for this process and its children."""
     folder = tmp_path_factory.mktemp("places")
-    for variable, name in (("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")):
+    for variable, name in (
+        ("XDG_CONFIG_HOME", "config"),
+        ("XDG_DATA_HOME", "data"),
+        ("XDG_STATE_HOME", "state"),
+        ("XDG_CACHE_HOME", "cache"),
+    ):
         monkeypatch.setenv(variable, str(folder / name))
-    for function, name in (("user_config_dir", "config"), ("user_data_dir", "data"), ("user_log_dir", "log")):
+    for function, name in (
+        ("user_config_dir", "config"),
+        ("user_data_dir", "data"),
+        ("user_log_dir", "log"),
+        ("user_cache_dir", "cache"),
+    ):
         monkeypatch.setattr(platformdirs, function, _place(folder / name))
     return folder
 

@@ -64,7 +64,9 @@ def multiframe(folder: Path) -> None:
 def dicomdir(folder: Path) -> None:
     """A directory of a few files, without them."""
     source = folder / "source"
-    paths = write_dicom_folder(source, small().stack)
+    paths = write_dicom_folder(
+        source, small().stack, extra={"StudyDate": "20200102", "StudyTime": "100000", "StudyID": "1"}
+    )
     files = FileSet()
     for path in paths:
         files.add(path)

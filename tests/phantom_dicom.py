@@ -86,7 +86,7 @@ def write_frames(
         change(data, phase, index)
         data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
         path = folder / f"{series}-{instance:04d}{extension}"
-        data.save_as(path, enforce_file_format=True)
+        pydicom.dcmwrite(path, data, enforce_file_format=True)
         files.append(path)
     return files
 

@@ -47,4 +47,5 @@ def test_what_a_reader_keeps_lies_where_the_platform_says() -> None:
     assert (
         paths.default_workspace_dir() == Path(platformdirs.user_data_dir("cmr-viewer", appauthor=False)) / "workspace"
     )
+    assert paths.index_dir() == Path(platformdirs.user_cache_dir("cmr-viewer", appauthor=False)) / "headers"
     assert paths.log_dir() == Path(platformdirs.user_log_dir("cmr-viewer", appauthor=False))

@@ -12,7 +12,8 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.errors import LabelMapError, UnknownCodesError, UnknownPhaseError
+from cmr_viewer.progress import Progress
 from cmr_viewer.store.events import EventLog
 from tests.app.conftest import COLS, PHASES, ROWS, SLICES
 from tests.app.test_session import open_whole
@@ -29,6 +30,7 @@ class Read:
     labels: LabelMap = field(default_factory=lambda: np.zeros((PHASES, SLICES, ROWS, COLS), np.uint8))
     provenance: str = "cvi42 workspace"
     warnings: tuple[str, ...] = ()
+    made: Provenance | None = None
 
 
 def drawn(structures: Mapping[FrameIndex, frozenset[Label]], *warnings: str) -> Read:
@@ -47,12 +49,20 @@ class File:
 
     read: Read
     needs_phase: bool = False
+    needs_codes: bool = False
     marks: list[tuple[int | None, int | None]] = field(default_factory=list)
+    asked: list[tuple[object, int | None]] = field(default_factory=list)
 
-    def __call__(self, path: Path, study: Study, phase: int | None) -> Read:
+    def __call__(
+        self, path: Path, study: Study, codes: Mapping[int, Label] | None, phase: int | None, progress: Progress
+    ) -> Read:
+        progress(0.5, "Reading")
         self.marks.append((study.stack.ed_phase, study.stack.es_phase))
+        self.asked.append((codes, phase))
         if self.needs_phase and phase is None:
-            raise LabelMapError(f"{path.name} does not say which phase it is.")
+            raise UnknownPhaseError(f"{path.name} does not say which phase it is.")
+        if self.needs_codes and codes is None:
+            raise UnknownCodesError(f"What the numbers in {path.name} mean is not known.", {4: 10, 7: 20})
         return self.read
 
 
@@ -136,12 +146,86 @@ def test_an_accepted_frame_that_is_replaced_is_a_draft_again(qtbot: Any, opened:
     assert opened.frame_state(FIRST).status is ReviewStatus.DRAFT
 
 
-def test_a_file_of_one_phase_that_does_not_say_which_is_taken_for_the_one_on_show(qtbot: Any, opened: Session) -> None:
-    file = File(drawn({FIRST: ALL}), needs_phase=True)
-    _, offer = offered(qtbot, opened, file, phase=2)
-    assert offer.taken_for == 2
-    _, offer = offered(qtbot, opened, File(drawn({FIRST: ALL})), phase=2)
-    assert offer.taken_for is None
+def test_what_a_file_does_not_tell_is_asked_and_read_with_the_answers(qtbot: Any, opened: Session) -> None:
+    file = File(drawn({FIRST: ALL}), needs_phase=True, needs_codes=True)
+    importing = LabelImport(opened, file, opened)
+    with qtbot.waitSignal(importing.asked) as told:
+        importing.read(FILE, 2)
+    question = told.args[0]
+    assert question.is_about_phase and question.request.shown_phase == 2
+    assert question.text == "contours.cvi42wsx does not say which phase it is."
+    with qtbot.waitSignal(importing.asked) as told:
+        importing.answer(question, phase=1)
+    question = told.args[0]
+    assert (question.is_about_phase, question.codes, question.guess) == (False, {4: 10, 7: 20}, {})
+    meaning = {4: Label.LVBP, 7: Label.BACKGROUND}
+    with qtbot.waitSignal(importing.offered):
+        importing.answer(question, codes=meaning)
+    assert file.asked == [(None, None), (None, 1), (meaning, 1)]
+    with qtbot.waitSignal(importing.asked) as told:
+        importing.read(FILE, 0)
+    question = told.args[0]
+    with qtbot.waitSignal(importing.asked) as told:
+        importing.answer(question, phase=0)
+    assert told.args[0].guess == meaning, "what was said last time is proposed, not taken"
+
+
+def test_an_answer_for_a_study_that_was_left_is_refused(qtbot: Any, opened: Session) -> None:
+    importing = LabelImport(opened, File(drawn({FIRST: ALL}), needs_phase=True), opened)
+    with qtbot.waitSignal(importing.asked) as told:
+        importing.read(FILE, 2)
+    open_whole(qtbot, opened, "another")
+    with qtbot.waitSignal(importing.refused) as refused:
+        importing.answer(told.args[0], phase=1)
+    assert "another study is open by now" in refused.args[0]
+
+
+@pytest.mark.parametrize(
+    ("made", "stated", "kept_as"),
+    [
+        (Provenance.AUTOMATIC, ALL, Provenance.AUTOMATIC),
+        (Provenance.AUTOMATIC, POOL, Provenance.AUTOMATIC),
+        (Provenance.SEMIAUTOMATIC, ALL, Provenance.SEMIAUTOMATIC),
+        (Provenance.MANUAL, ALL, Provenance.MANUAL),
+        (Provenance.MANUAL, POOL, Provenance.SEMIAUTOMATIC),
+        (None, ALL, Provenance.MANUAL),
+        (None, POOL, Provenance.SEMIAUTOMATIC),
+    ],
+)
+def test_how_label_maps_came_to_be_is_kept_and_shown_again_as_the_source_says(
+    qtbot: Any, opened: Session, made: Provenance | None, stated: frozenset[Label], kept_as: Provenance
+) -> None:
+    read = drawn({FIRST: stated})
+    read.made = made
+    importing, offer = offered(qtbot, opened, File(read))
+    importing.take(offer, replace_worked_on=True)
+    shown = labels(opened, FIRST)
+    for _ in range(2):
+        state = opened.frame_state(FIRST)
+        assert (state.provenance, state.imported, state.status) == (kept_as, "cvi42 workspace", ReviewStatus.DRAFT)
+        assert np.array_equal(state.labels, shown)
+        opened.close_study()
+        open_whole(qtbot, opened)
+    opened.begin_stroke(FIRST, Label.RVBP, 1.5, (12.0, 10.0))
+    opened.end_stroke()
+    by_hand = Provenance.MANUAL if kept_as is Provenance.MANUAL else Provenance.SEMIAUTOMATIC
+    assert opened.frame_state(FIRST).provenance is by_hand
+    opened.undo()
+    assert opened.frame_state(FIRST).provenance is kept_as
+
+
+def test_an_accepted_import_is_still_told_when_the_study_is_opened_again(qtbot: Any, opened: Session) -> None:
+    read = drawn({FIRST: ALL})
+    read.made = Provenance.AUTOMATIC
+    importing, offer = offered(qtbot, opened, File(read))
+    importing.take(offer, replace_worked_on=True)
+    with qtbot.waitSignal(opened.frames_accepted):
+        opened.accept(FIRST)
+    opened.close_study()
+    open_whole(qtbot, opened)
+    state = opened.frame_state(FIRST)
+    assert (state.status, state.provenance) == (ReviewStatus.ACCEPTED, Provenance.AUTOMATIC)
+    assert (state.imported, state.labels[5, 0]) == ("cvi42 workspace", Label.LVM)
 
 
 def test_the_reader_s_ed_and_es_help_to_read_the_file(qtbot: Any, opened: Session) -> None:
@@ -153,7 +237,7 @@ def test_the_reader_s_ed_and_es_help_to_read_the_file(qtbot: Any, opened: Sessio
 
 
 def test_what_cannot_be_read_or_says_nothing_is_refused(qtbot: Any, opened: Session) -> None:
-    def fails(path: Path, study: Study, phase: int | None) -> Read:
+    def fails(path: Path, study: Study, codes: object, phase: int | None, progress: Progress) -> Read:
         raise LabelMapError("It has another grid.")
 
     for reader, said in ((fails, "It has another grid."), (File(Read({})), "says nothing about a frame of this study")):

@@ -1,3 +1,4 @@
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from cmr_viewer.errors import ModelError
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.model_registry import ModelRegistry
 from tests.app.conftest import PHASES, SLICES, FormulaFlow, make_session, model_labels, write_model
 
 BASAL = FrameIndex(0, 0)
@@ -122,7 +124,7 @@ def test_a_region_goes_before_the_running_analysis(qtbot: Any, session: Session,
     session.set_region(FrameIndex(2, 2), Region.APEX)
     formula.gate.release()
     qtbot.waitUntil(lambda: session.frame_state(FrameIndex(2, 2)).labels is not None)
-    assert formula.segmented[:2] == [FrameIndex(0, 0), FrameIndex(2, 2)] and session.is_analysing
+    assert formula.segmented[:2] == [FrameIndex(0, 0), FrameIndex(2, 2)]
     formula.gate.release(1000)
     kept(qtbot, session)
     state = session.frame_state(FrameIndex(2, 2))
@@ -378,6 +380,7 @@ def test_everything_is_there_when_the_study_is_opened_again(
     session.set_ed(2)
     before = {f: session.frame_state(f) for f in session.stack.frame_indices}
     maps = {f: s.labels.copy() for f, s in before.items()}
+    es = session.es_phase
     session.shutdown()
     computed = len(formula.segmented)
 
@@ -395,7 +398,7 @@ def test_everything_is_there_when_the_study_is_opened_again(
     accepted = {f for f, s in states.items() if s.status is ReviewStatus.ACCEPTED}
     assert accepted == {MIDDLE, FrameIndex(1, 3)} and states[BASAL].status is ReviewStatus.DRAFT
     assert all(s.proposal is None for s in states.values())
-    assert marks == (2, 2), "ED as marked, ES by volume"
+    assert es is not None and marks == (2, es), "ED as marked, ES by volume"
     assert len(formula.segmented) == computed, "nothing is computed anew"
 
 
@@ -554,3 +557,95 @@ def test_names_of_studies_stay_out_of_the_log(qtbot: Any, session: Session, capl
     open_whole(qtbot, session, "Doe^John")
     text = "\n".join(PrivateFormatter("%(message)s").format(record) for record in caplog.records)
     assert "failed" in text and "Doe" not in text
+
+
+def test_other_frames_follow_a_region_at_once_by_what_the_classifier_said_before(
+    qtbot: Any, session: Session, formula: FormulaFlow
+) -> None:
+    open_whole(qtbot, session)
+    apical = [FrameIndex(phase, 3) for phase in range(PHASES)]
+    followed: list[tuple[FrameIndex, ...]] = []
+    session.regions_followed.connect(followed.append)
+    segmented = len(formula.segmented)
+    # The heart ends with slice 2 at two phases of three, and so its last slice is apex there.
+    session.set_region(FrameIndex(0, 3), Region.NON_CARDIAC)
+    session.set_region(FrameIndex(1, 3), Region.NON_CARDIAC)
+    state = session.frame_state(FrameIndex(0, 2))
+    assert (state.region, state.region_by) == (Region.APEX, "predicted"), "the last slice with a heart"
+    assert FrameIndex(0, 2) in followed[0] and FrameIndex(0, 3) not in followed[0]
+    kept(qtbot, session)
+    assert np.array_equal(session.frame_state(FrameIndex(0, 2)).labels, model_labels("apex-1", FrameIndex(0, 2)))
+    assert len(formula.analysed) == 1, "no frame was classified again"
+    again = {f for f in session.stack.frame_indices if formula.segmented.count(f) > 1}
+    assert again and set(formula.segmented[segmented:]) == again, "only frames that moved were segmented again"
+    stored = session.store.region_predictions(session.stack.stack_id)
+    assert stored[FrameIndex(0, 2)] == session.frame_state(FrameIndex(0, 2)).region_prediction
+    assert stored[FrameIndex(0, 2)].decoded is Region.APEX
+    session.undo()
+    session.undo()
+    kept(qtbot, session)
+    assert [session.frame_state(f).region for f in apical] == [Region.APEX] * PHASES
+    assert session.frame_state(FrameIndex(0, 2)).region is Region.MIDDLE
+
+
+def test_a_region_that_is_set_while_regions_are_being_found_leads_once_they_are_there(
+    qtbot: Any, session: Session, formula: FormulaFlow
+) -> None:
+    session.study_restored.connect(lambda: session.set_region(FrameIndex(0, 3), Region.NON_CARDIAC))
+    open_whole(qtbot, session)
+    assert session.frame_state(FrameIndex(0, 3)).region is Region.NON_CARDIAC
+    assert session.frame_state(FrameIndex(0, 2)).region is Region.APEX
+    assert np.array_equal(session.frame_state(FrameIndex(0, 2)).labels, model_labels("apex-1", FrameIndex(0, 2)))
+
+
+def test_a_study_seen_before_opens_from_its_index_until_that_is_deleted(
+    qtbot: Any,
+    workspace: Workspace,
+    shipped: Path,
+    formula: FormulaFlow,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cmr_viewer.load.dicom import index
+    from tests.phantom import sax_cine
+    from tests.phantom_dicom import write_frames
+
+    write_frames(tmp_path / "study", sax_cine(phases=3, slices=4, rows=24, cols=20).stack, series="1")
+    formula.error = ModelError("No weights.")
+    remembered = tmp_path / "cache" / "headers"
+    session = Session(workspace, ModelRegistry(shipped, workspace), flow=formula.flow(), index=remembered)
+    scanned: list[int] = []
+    scan = index.scan
+    monkeypatch.setattr(index, "scan", lambda files, progress: scanned.append(len(files)) or scan(files, progress))
+    try:
+        for delete, scans in ((False, 1), (False, 1), (True, 2)):
+            if delete:
+                shutil.rmtree(remembered)
+            with qtbot.waitSignal(session.study_restored):
+                session.open_path(tmp_path / "study")
+            assert len(scanned) == scans
+            assert session.stack.pixels.shape == (3, 4, 24, 20)
+        assert len(list(remembered.iterdir())) == 1
+    finally:
+        session.shutdown()
+
+
+def test_studies_wait_in_the_worklist_over_a_restart_until_they_are_opened(
+    qtbot: Any, workspace: Workspace, shipped: Path, formula: FormulaFlow
+) -> None:
+    one, two = Path("/nowhere/alpha"), Path("/nowhere/beta")
+    first = make_session(workspace, shipped, formula)
+    first.let_wait([one, two])
+    qtbot.waitUntil(lambda: first.waiting == (one, two))
+    first.shutdown()
+    second = make_session(workspace, shipped, formula)
+    try:
+        second.start()
+        qtbot.waitUntil(lambda: second.waiting == (one, two))
+        open_whole(qtbot, second, "alpha")
+        qtbot.waitUntil(lambda: second.waiting == (two,))
+        assert [row.name for row in second.studies] == ["alpha"]
+        second.let_wait_no_longer([two])
+        qtbot.waitUntil(lambda: second.waiting == ())
+    finally:
+        second.shutdown()

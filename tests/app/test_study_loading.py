@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cmr_viewer.app.reading import Imported
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.study_loading import same_slices, with_stack
 from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError
@@ -266,3 +267,32 @@ def test_what_was_decided_about_one_stack_does_not_hold_for_another():
     turned = Opening(stack="A", base_reversed=True, spacing_mm=(1.0, 1.0, 8.0))
     assert with_stack(turned, "A") == turned
     assert with_stack(turned, "B") == Opening(stack="B")
+
+
+def test_nothing_is_lost_when_base_and_apex_are_turned_round_in_the_middle_of_work(qtbot, session):
+    opened(qtbot, session)
+    stack = session.stack
+    imported, painted = FrameIndex(1, 0), FrameIndex(0, 1)
+    drawn = np.zeros(stack.pixels.shape[2:], np.uint8)
+    drawn[3:9, 3:9] = Label.LVM
+    source = Imported("DICOM SEG: Net 7", "import a.dcm", frozenset({imported}), Provenance.AUTOMATIC)
+    session.put_labels({imported: drawn}, source)
+    session.set_region(painted, Region.APEX)
+    session.begin_stroke(painted, Label.RVBP, 2.0, (5.0, 5.0))  # the brush is still down
+    mine = session.frame_state(painted).labels.copy()
+    with qtbot.waitSignal(session.study_restored):
+        session.turn_round()
+    last = stack.slices - 1
+    state = session.frame_state(FrameIndex(1, last))
+    assert np.array_equal(state.labels, drawn)
+    assert (state.imported, state.provenance) == ("DICOM SEG: Net 7", Provenance.AUTOMATIC)
+    state = session.frame_state(FrameIndex(0, last - 1))
+    assert np.array_equal(state.labels, mine)
+    assert (state.region, state.region_by) == (Region.APEX, "reader")
+    assert not session.can_undo, "undo begins anew"
+    assert session.opening != AS_FOUND
+    with qtbot.waitSignal(session.study_restored):
+        session.turn_round()
+    assert np.array_equal(session.frame_state(painted).labels, mine)
+    assert session.frame_state(imported).imported == "DICOM SEG: Net 7"
+    written(qtbot, session)

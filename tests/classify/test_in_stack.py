@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from cmr_viewer.classify.in_stack import PHASES_ASKED, between_phases
+from cmr_viewer.classify.in_stack import PHASES_ASKED, between_phases, led_by_readers
 from cmr_viewer.classify.in_stack import frames_of_stack as frames_with
 from cmr_viewer.classify.stack_order import OrderWeights
 from cmr_viewer.domain.anatomy import REGIONS, Region
@@ -125,3 +125,26 @@ def test_areas_are_linear_between_the_phases_asked_about() -> None:
     closed = between_phases(drawn, closed=True)
     np.testing.assert_allclose(closed[:, 0], [0.0, 50.0, 100.0, 200 / 3, 100 / 3])
     assert np.isnan(closed[:, 1]).all()
+
+
+def test_regions_that_a_reader_sets_later_lead_the_frames_as_if_they_had_been_there_at_first() -> None:
+    frames = alone([".BBMMMMMAAA"] * 3, sure=0.6)
+    drawn = {FrameIndex(p, 10): 20.0 for p in (0, 2)}
+    readers = {FrameIndex(1, 8): Region.MIDDLE, FrameIndex(1, 10): Region.NON_CARDIAC}
+    at_first = frames_with(frames, phases=3, slices=11, readers=readers).in_stack(drawn)
+    known = frames_with(frames, phases=3, slices=11).in_stack(drawn)
+    changed = led_by_readers(known, readers, phases=3, slices=11)
+    assert {**known, **changed} == at_first
+    assert changed and all(known[frame] != one for frame, one in changed.items())
+    assert FrameIndex(1, 10) not in changed, "of the reader's own frame is told what would be said without the reader"
+    assert at_first[FrameIndex(1, 9)].heart_mm2 is None and at_first[FrameIndex(0, 10)].heart_mm2 == 20.0
+    back = led_by_readers({**known, **changed}, {}, phases=3, slices=11)
+    assert {**at_first, **back} == known
+
+
+def test_frames_that_were_not_all_seen_in_their_stack_are_not_led() -> None:
+    frames = alone([ROW] * 2)
+    known = frames_with(frames, phases=2, slices=11).in_stack({})
+    readers = {FrameIndex(0, 5): Region.APEX}
+    assert led_by_readers({**known, FrameIndex(0, 0): said(".")}, readers, phases=2, slices=11) == {}
+    assert led_by_readers(dict(list(known.items())[1:]), readers, phases=2, slices=11) == {}

@@ -15,7 +15,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.load.study import open_study
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.openings import OpeningStore
 from tests.phantom import Phantom, sax_cine, voxels_of, write_dicom_folder, write_nifti
@@ -196,3 +196,37 @@ def test_a_format_that_is_not_known_is_wrong_usage(tmp_path: Path, capsys: pytes
         export(tmp_path, "--output", tmp_path / "out", "--formats", "nifti,stl")
     assert told.value.code == 2
     assert "stl is not known" in capsys.readouterr().err
+
+
+def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_kept(
+    tmp_path: Path, images: Path, heart: Phantom
+) -> None:
+    study = open_study(images)
+    expected = keep_work(tmp_path / "ws", study, heart.labels)
+    imported = Kept(
+        WITHDRAWN,
+        square(Label.LVBP),
+        Region.BASE,
+        Provenance.AUTOMATIC,
+        ReviewStatus.DRAFT,
+        imported_from="DICOM SEG: Net 7",
+    )
+    with open_workspace(tmp_path / "ws", reader="r") as workspace:
+        AnnotationStore(workspace).save_all(study.stack.stack_id, [imported])
+    given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "nifti")
+    assert export(images, *given) == 0
+    expected[WITHDRAWN] = square(Label.LVBP)
+    assert_array_equal(np.asarray(nibabel.load(tmp_path / "out" / "labels.nii.gz").dataobj), voxels_of(expected))
+
+
+def test_label_maps_of_one_phase_are_exported_for_the_phase_that_is_said_and_without_the_file_s_name(
+    tmp_path: Path, images: Path, heart: Phantom
+) -> None:
+    affine = _affine(tmp_path, images, heart.labels)
+    path = write_nifti(tmp_path / "Doe_Jane.nii.gz", voxels_of(heart.labels[[2]])[..., 0], affine)
+    given = ("--labels", path, "--codes", "own", "--output", tmp_path / "out", "--deidentify")
+    assert export(images, *given) != 0, "nothing tells its phase"
+    assert export(images, *given, "--phase", "3") == 0
+    assert {row["phase"] for row in rows_of(tmp_path / "out" / "regions.csv")} == {"2"}
+    for file in (tmp_path / "out").rglob("*"):
+        assert file.is_dir() or b"Doe" not in file.read_bytes()

@@ -1,6 +1,7 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.database import DATABASE_NAME, Recovery, Workspace, open_workspace, open_workspace_readonly
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.openings import OpeningStore
@@ -160,12 +161,43 @@ def test_a_workspace_of_a_newer_program_is_refused(tmp_path: Path) -> None:
             opening()
 
 
+def take_out_version_4(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE waiting")
+    connection.execute("ALTER TABLE annotations DROP COLUMN imported_from")
+    connection.execute("ALTER TABLE region_predictions DROP COLUMN heart_mm2")
+
+
+def test_a_workspace_of_version_3_is_brought_up_to_date_and_keeps_origins_and_drawn_areas(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+        save(AnnotationStore(workspace), FRAME, 1)
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    take_out_version_4(connection)
+    connection.execute("PRAGMA user_version = 3")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match=r"earlier version of the program\. Open it in the window once"):
+        open_workspace_readonly(tmp_path)
+    drawn = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1", Region.BASE, (0.9, 0.1, 0.0, 0.0), 812.5)
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        store = AnnotationStore(workspace)
+        before = store.latest(STACK_ID)[FRAME]
+        assert before.imported_from == ""
+        imported = Kept(FRAME, before.labels, before.region, before.provenance, before.status, imported_from="a file")
+        assert store.save_all(STACK_ID, [replace(imported, status=ReviewStatus.DRAFT)])[0].imported_from == "a file"
+        store.save_region_predictions(STACK_ID, {FRAME: drawn})
+    with open_workspace_readonly(tmp_path) as workspace:
+        assert AnnotationStore(workspace).latest(STACK_ID)[FRAME].imported_from == "a file"
+        assert AnnotationStore(workspace).region_predictions(STACK_ID) == {FRAME: drawn}
+
+
 def test_a_workspace_of_version_1_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
         keep_study(AnnotationStore(workspace))
         old = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
         AnnotationStore(workspace).save_region_predictions(STACK_ID, {FRAME: old})
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    take_out_version_4(connection)
     connection.execute("DROP TABLE openings")
     connection.execute("DROP TABLE stack_changes")
     for name in ("decoded", "base_in_stack", "middle_in_stack", "apex_in_stack", "non_cardiac_in_stack"):
@@ -187,6 +219,7 @@ def test_a_workspace_of_version_2_is_brought_up_to_date_and_takes_decisions(tmp_
         keep_study(AnnotationStore(workspace))
         kept = save(AnnotationStore(workspace), FRAME, 1)
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    take_out_version_4(connection)
     connection.execute("DROP TABLE openings")
     connection.execute("DROP TABLE stack_changes")
     connection.execute("PRAGMA user_version = 2")

@@ -10,12 +10,15 @@ import pytest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import LabelMapError
-from cmr_viewer.export_study import Format
+from cmr_viewer.errors import UnknownCodesError, UnknownPhaseError
+from cmr_viewer.export_study import Anonymity, Exported, Format
+from cmr_viewer.store.deidentify import kept_secret
+from cmr_viewer.ui import exporting
 from cmr_viewer.ui.export_dialog import ExportDialog
 from cmr_viewer.ui.exporting import results_of
+from cmr_viewer.ui.import_dialog import ImportDialog
 from cmr_viewer.ui.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
 
@@ -29,6 +32,7 @@ class Read:
     structures: dict
     provenance: str = "cvi42 workspace"
     warnings: tuple[str, ...] = ("1 contour is of no frame of this study.",)
+    made: Provenance | None = None
 
 
 @dataclass
@@ -36,12 +40,17 @@ class LabelFile:
     """Stands for the reader of label files: row 20 of two frames is myocardium, all else background."""
 
     needs_phase: bool = False
+    needs_codes: bool = False
     asked: list[int | None] = field(default_factory=list)
+    codes: object = None
 
-    def __call__(self, path, study, phase):
+    def __call__(self, path, study, codes, phase, progress):
         self.asked.append(phase)
+        self.codes = codes
         if self.needs_phase and phase is None:
-            raise LabelMapError("Nothing tells its phase.")
+            raise UnknownPhaseError("Nothing tells its phase.")
+        if self.needs_codes and codes is None:
+            raise UnknownCodesError("Nothing tells what 1 and 9 mean.", {1: 100, 9: 2000})
         labels = np.zeros(study.stack.pixels.shape, np.uint8)
         for frame in FRAMES:
             labels[frame.phase, frame.slice_index, 20] = Label.LVM
@@ -66,6 +75,10 @@ def question(window: MainWindow) -> QMessageBox:
     return box
 
 
+def visible(window: MainWindow, kind: type) -> list:
+    return [child for child in window.findChildren(kind) if child.isVisible()]
+
+
 def row_20(window: MainWindow, frame: FrameIndex) -> set[int]:
     return set(np.unique(window.session.frame_state(frame).labels[20]).tolist())
 
@@ -77,14 +90,14 @@ def test_label_maps_are_imported_and_told_with_what_was_left_out(open_window, fi
     import_file(open_window, qtbot)
     assert row_20(open_window, FRAMES[0]) == {int(Label.LVM)}
     said = open_window.parts.bell.messages[-1]
-    assert said.severity == "info"
+    assert said.severity == "warning", "something was left out"
     assert said.text == (
         "Imported contours.cvi42wsx (cvi42 workspace): 2 frames (LV blood pool in 2, LV myocardium in 2, "
         "RV blood pool in 2). 1 contour is of no frame of this study."
     )
     assert open_window.actions_by_id["undo"].text() == "&Undo import contours.cvi42wsx"
     open_window.desk.go(FRAMES[1])
-    assert "Imported" in open_window.parts.view._notes.state
+    assert open_window.parts.view._notes.state == "Imported from cvi42 workspace"
 
 
 def test_accepted_frames_are_asked_about_before_they_are_replaced(open_window, file, qtbot):
@@ -115,12 +128,37 @@ def test_an_import_that_is_declined_changes_nothing(open_window, file, qtbot):
 def test_a_file_that_does_not_say_its_phase_is_asked_about(open_window, file, qtbot):
     file.needs_phase = True
     open_window.desk.go(FrameIndex(2, 3))
-    import_file(open_window, qtbot, "offered")
-    assert file.asked == [None, 2]
-    box = question(open_window)
-    assert "the one on show, phase 3" in box.text()
+    import_file(open_window, qtbot, "asked")
+    (dialog,) = visible(open_window, ImportDialog)
+    assert dialog._phase.currentText() == "Phase 3  (on show)" or "on show" in dialog._phase.currentText()
+    dialog._phase.setCurrentIndex(1)
     with qtbot.waitSignal(open_window.exchange.label_import.taken, timeout=PATIENCE_MS):
-        box.findChild(QPushButton, "replace").click()
+        dialog._import.click()
+    assert file.asked == [None, 1]
+    settle(qtbot, open_window)
+
+
+def test_numbers_that_do_not_say_what_they_mean_are_asked_about_one_by_one(open_window, file, qtbot):
+    file.needs_codes = True
+    import_file(open_window, qtbot, "asked")
+    (dialog,) = visible(open_window, ImportDialog)
+    assert not dialog._import.isEnabled()
+    dialog._boxes[1].setCurrentIndex(dialog._boxes[1].findText("Nothing of these"))
+    dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("Nothing of these"))
+    assert not dialog._import.isEnabled(), "nothing would be imported"
+    dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("LV myocardium"))
+    with qtbot.waitSignal(open_window.exchange.label_import.taken, timeout=PATIENCE_MS):
+        dialog._import.click()
+    assert file.codes == {1: Label.BACKGROUND, 9: Label.LVM}
+    settle(qtbot, open_window)
+
+
+def test_a_question_that_is_not_answered_imports_nothing(open_window, file, qtbot):
+    file.needs_codes = True
+    import_file(open_window, qtbot, "asked")
+    (dialog,) = visible(open_window, ImportDialog)
+    dialog.reject()
+    assert not open_window.session.can_undo
 
 
 def test_a_file_that_cannot_be_read_is_said(open_window, qtbot, tmp_path):
@@ -217,3 +255,22 @@ def test_copies_of_dicom_images_are_offered_only_without_the_patient(app, qtbot,
     assert Format.IMAGES not in dialog.choice.formats
     assert not dialog.choice.shift_dates
     assert Format.REGIONS in dialog.choice.formats, "always written"
+
+
+def test_exports_without_the_patient_belong_together_by_the_secret_of_the_workspace(
+    open_window, tmp_path, qtbot, monkeypatch
+):
+    taken = []
+
+    def export(folder, *_args, anonymity, **_more):
+        taken.append(anonymity)
+        return Exported(folder, (), ())
+
+    monkeypatch.setattr(exporting, "export_study", export)
+    for name in ("one", "two"):
+        dialog = export_dialog(open_window, tmp_path / name)
+        dialog._deidentify.setChecked(True)
+        with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE_MS):
+            dialog._export.click()
+        settle(qtbot, open_window)
+    assert taken == [Anonymity(kept_secret(open_window.session.workspace.folder))] * 2

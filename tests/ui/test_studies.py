@@ -1,20 +1,22 @@
 """Opening studies in the window, and deciding about how they are opened."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QLabel
 
-from cmr_viewer.domain.opening import Opening
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import FrameIndex, StackChoice, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.ui.drop_target import drop_text
 from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.notes_dialog import NotesDialog
+from cmr_viewer.ui.notes_dialog import NotesDialog, choice_note, offers_choice, tells_choice
 from cmr_viewer.ui.spacing_dialog import SpacingDialog
 from cmr_viewer.ui.stacks_dialog import StacksDialog
 from tests.ui.conftest import PATIENCE_MS, settle
@@ -153,11 +155,11 @@ def test_of_several_studies_the_first_is_opened_and_the_others_wait_in_the_workl
     first, second, third = (tmp_path / name for name in ("a.nii", "b.nii", "c.zip"))
     data = urls(first, second, third)
     drop = QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Held.NoModifier)
-    with qtbot.waitSignal(window.session.worklist_changed, timeout=PATIENCE_MS):
-        window.dropEvent(drop)
+    listed = window.parts.worklist._list
+    window.dropEvent(drop)
+    qtbot.waitUntil(lambda: listed.count() == 3, timeout=PATIENCE_MS)
     assert "3 studies were dropped" in window.parts.bell.messages[0].text
     assert window.session.study.source == first
-    listed = window.parts.worklist._list
     assert [listed.item(row).text() for row in range(listed.count())] == [
         "b.nii, Not opened yet",
         "c.zip, Not opened yet",
@@ -166,7 +168,14 @@ def test_of_several_studies_the_first_is_opened_and_the_others_wait_in_the_workl
     with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
         listed.itemClicked.emit(listed.item(0))
     assert window.session.study.source == second
-    assert "b.nii" not in listed.item(0).text()
+    qtbot.waitUntil(lambda: "b.nii" not in listed.item(0).text(), timeout=PATIENCE_MS)
+    listed.setCurrentRow(1)
+    assert not window.parts.worklist._dismiss.isEnabled(), "it was opened, and what is kept of it stays"
+    listed.setCurrentRow(0)
+    listed.setFocus()
+    qtbot.keyClick(listed, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: not window.session.waiting, timeout=PATIENCE_MS)
+    settle(qtbot, window)
 
 
 def test_many_studies_are_named_in_short():
@@ -180,7 +189,7 @@ def test_many_studies_are_named_in_short():
 
 def test_all_notes_can_be_read_in_full(rich):
     bar = rich.parts.messages
-    choice = "The study offers 2 stacks; open is SAX, 10:21. Slice 3 was acquired more than once."
+    choice = "The study offers 2 short-axis cines; open is SAX, 10:21. Slice 3 was acquired more than once."
     assert bar.text == f"{WARNINGS[0]} There are 2 more notes on this study."
     assert [message.text for message in rich.parts.bell.messages][-3:] == [*WARNINGS, choice]
     assert rich.parts.worklist._notes.isVisible()
@@ -294,3 +303,37 @@ def test_a_stack_that_was_turned_round_says_so_as_long_as_it_is(rich, qtbot):
     assert "Base and apex are turned round, as a reader decided." in [m.text for m in rich.parts.bell.messages]
     do(rich, "turn_round", qtbot)
     assert rich.parts.worklist._notes.text() == "3 notes"
+
+
+def test_other_stacks_than_cines_can_be_chosen_and_are_not_told_of(app, qtbot, phantom):
+    choices = (StackChoice("A", "SAX", opened=True), StackChoice("P", "perfusion", is_cine=False))
+    study = Study("rich", PATH, (phantom.stack,), choices=choices)
+    assert offers_choice(study) and not tells_choice(study)
+    assert choice_note(study) == ""
+    stacks = StacksDialog(study, AS_FOUND)
+    qtbot.addWidget(stacks)
+    assert [button.text() for button in stacks._stacks.buttons()] == ["SAX  (open now, suggested)", "perfusion"]
+    assert [text.text() for text in stacks.findChildren(QLabel) if text.text().isupper()] == [
+        "SHORT-AXIS CINES",
+        "OTHER STACKS",
+    ]
+    more = replace(study, choices=(*choices, StackChoice("B", "SAX, later")))
+    assert tells_choice(more)
+    assert choice_note(more) == "The study offers 2 short-axis cines; open is SAX."
+
+
+def test_regions_that_follow_stand_out_in_the_strip_and_are_told(open_window, qtbot):
+    window = open_window
+    last = max(s for s in range(7) if window.session.frame_state(FrameIndex(0, s)).region is not Region.NON_CARDIAC)
+    before = {f: window.session.frame_state(f).region for f in window.session.stack.frame_indices}
+    window.desk.go(FrameIndex(0, last))
+    window.actions_by_id["region_non_cardiac"].trigger()
+    states = {f: window.session.frame_state(f) for f in before}
+    followed = {f for f, s in states.items() if s.region is not before[f] and s.region_by == "predicted"}
+    assert followed and window.parts.strip.lit == followed
+    frames = f"{len(followed)} other frames have" if len(followed) > 1 else "1 other frame has"
+    assert window.parts.messages.text == f"In the order of the stack, {frames} another region now."
+    settle(qtbot, window)
+    one = min(followed)
+    assert window.parts.strip.cell(one).region is window.session.frame_state(one).region
+    qtbot.waitUntil(lambda: not window.parts.strip.lit, timeout=PATIENCE_MS)

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_viewer.load.dicom.elements import DEFLATED
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.scan import PYDICOM_ERRORS
 
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _LARGEST = 256 << 20
+_META_BYTES = 1 << 16
 
 
 @dataclass
@@ -77,6 +79,10 @@ def _names(path: Path) -> list[tuple[str, ...]]:
     import pydicom  # noqa: PLC0415 - few studies have a DICOMDIR, and it is slow to import
 
     names = []
+    with path.open("rb") as file:
+        if DEFLATED.encode() in file.read(_META_BYTES):
+            # It never is (PS3.10, 8.6), and pydicom would inflate whatever there is.
+            raise ValueError("its data set is deflated")
     with tolerant():
         data = pydicom.dcmread(path, force=True)
         records: Any = data.get("DirectoryRecordSequence") or []

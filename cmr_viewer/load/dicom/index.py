@@ -22,6 +22,8 @@ from cmr_viewer.progress import Progress
 
 _KEPT = 200
 _LARGEST = 64 << 20
+_LARGEST_ALL = 256 << 20
+"""Bytes of all indexes together; the one of a folder of 10,000 files has about 4 MB."""
 _HEADER = [f.name for f in fields(Header) if f.name not in ("path", "patient_id", "layout")]
 _LAYOUT = [f.name for f in fields(PixelLayout)]
 _FORM = [1, *_HEADER, *_LAYOUT]
@@ -137,7 +139,10 @@ def _write(place: Path, digest: str, files: Sequence[Path], result: Scan) -> Non
 
 
 def _forget_oldest(folder: Path) -> None:
-    """Keep the latest indexes only."""
-    indexes = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in indexes[:-_KEPT]:
-        path.unlink(missing_ok=True)
+    """Keep the latest indexes only, as many as there is room for."""
+    indexes = sorted(((path, path.stat()) for path in folder.glob("*.json")), key=lambda one: -one[1].st_mtime_ns)
+    size = 0
+    for number, (path, about) in enumerate(indexes):
+        size += about.st_size
+        if number >= _KEPT or size > _LARGEST_ALL:
+            path.unlink(missing_ok=True)

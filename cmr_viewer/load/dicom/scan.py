@@ -1,5 +1,6 @@
 """Which of many files are frames of stacks: a scan of their headers."""
 
+import io
 import struct
 import zlib
 from collections.abc import Iterable
@@ -16,6 +17,9 @@ from cmr_viewer.load.file_work import in_order
 from cmr_viewer.progress import Progress
 
 _FIRST_BYTES = 8192
+_MOST_UNUSUAL = 8 << 20
+"""Bytes of a file among which pydicom looks for its header: of zeros it would make an element of each eight."""
+
 PYDICOM_ERRORS = (
     OSError,
     EOFError,
@@ -156,9 +160,16 @@ def _read_with_pydicom(path: Path) -> Elements:
     from pydicom.dataelem import RawDataElement  # noqa: PLC0415
 
     values: dict[int, bytes] = {}
+    with path.open("rb") as file:
+        content = file.read(_MOST_UNUSUAL)
+    if DEFLATED.encode() in content:
+        # pydicom inflates whatever there is, up to a thousand times the file.
+        raise UnusualError("its deflated data set is damaged")
     try:
         with tolerant():
-            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=sorted(tags.WANTED), force=True)
+            data = pydicom.dcmread(
+                io.BytesIO(content), stop_before_pixels=True, specific_tags=sorted(tags.WANTED), force=True
+            )
             implicit, little = data.original_encoding
             for tag in data.keys():  # noqa: SIM118 - the values themselves would be converted
                 element: Any = data.get_item(tag)
@@ -171,6 +182,4 @@ def _read_with_pydicom(path: Path) -> Elements:
         raise UnusualError("it holds no elements that are known")
     encoding = Encoding(not implicit, "<" if little or little is None else ">")
     size = path.stat().st_size
-    return Elements(
-        values, encoding, syntax, 0x7FE00010, b"", -1, size, size, 0, deflated=syntax == DEFLATED, unusual=True
-    )
+    return Elements(values, encoding, syntax, 0x7FE00010, b"", -1, size, size, 0, deflated=False, unusual=True)

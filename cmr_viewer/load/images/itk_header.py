@@ -6,6 +6,7 @@ they lead. Here a header is held against the files it names first.
 
 import math
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -16,6 +17,8 @@ from cmr_viewer.load.names import NRRD_ENDINGS
 _LARGEST_HEADER = 1 << 20
 _BZIP2_RATIO = 50_000
 _MOST_AXES = 5
+_CHUNK = 1 << 20
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 _META_BYTES = {
     "MET_CHAR": 1,
     "MET_UCHAR": 1,
@@ -112,7 +115,7 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
         raise ValueError("NDims and DimSize differ")
     _require_numbers(fields)
     channels = int(fields.get("elementnumberofchannels", "1"))
-    compressed = fields.get("compresseddata", "false").lower() == "true"
+    compressed = fields.get("compresseddata", "false")[:1] in ("t", "T", "1")
     needed = _voxels(path, [*sizes, channels]) * _META_BYTES[fields["elementtype"].upper()]
     ratio = DEFLATE_RATIO if compressed else 1
     if fields.get("binarydata", "true").lower() == "false":
@@ -120,15 +123,48 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
     data = fields["elementdatafile"]
     if data.upper() == "LOCAL":
         room = path.stat().st_size - size
+        stored = (path, size)
     elif data.upper() == "LIST":
+        if compressed:
+            raise ValueError("compressed data in several files")
         names = start[size:].decode("latin-1").split()
         room = sum(_file_beside(path, name).stat().st_size for name in names)
     elif "%" in data:
         raise LoadError(f"{path.name} names its data by a pattern ({data}), which is not read. Convert it to one file.")
     else:
         room = _file_beside(path, data).stat().st_size
+        stored = (_file_beside(path, data), 0)
     _require_room(path, needed, room * ratio)
+    if compressed and ratio > 1:
+        _require_whole(path, *stored, fields.get("compresseddatasize"), needed)
     return ItkHeader(fields, ())
+
+
+def _require_whole(path: Path, data: Path, at: int, size: str | None, needed: int) -> None:
+    """Refuse compressed voxels that do not inflate to what the header says: ITK goes round in them without end.
+
+    Args:
+        path: The header.
+        data: The file that holds the voxels.
+        at: Where they begin in it.
+        size: Bytes that they take, as the header says, or None where it does not.
+        needed: Bytes that they must become.
+    """
+    if size is not None and not (size.isascii() and size.isdigit()):
+        raise ValueError(f"CompressedDataSize {size[:20]}")
+    left = data.stat().st_size - at if size is None else int(size)
+    inflater, found = zlib.decompressobj(_ZLIB_OR_GZIP), 0
+    with data.open("rb") as file:
+        file.seek(at)
+        while found < needed and left > 0 and (part := file.read(min(left, _CHUNK))):
+            left -= len(part)
+            try:
+                while part and found < needed:
+                    found += len(inflater.decompress(part, _CHUNK))
+                    part = inflater.unconsumed_tail
+            except zlib.error as error:
+                raise ValueError("its compressed data are damaged") from error
+    _require_room(path, needed, found)
 
 
 def _check_nrrd(path: Path, start: bytes) -> ItkHeader:

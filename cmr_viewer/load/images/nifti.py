@@ -96,7 +96,12 @@ def read_volume(path: Path) -> Volume:
             voxels = np.asanyarray(image.dataobj)
             step, description = _phase_step_ms(image.header), _description(image.header)
     except READ_ERRORS as error:
-        raise LoadError(f"{path.name} cannot be read as NIfTI ({error}). Check that the file is whole.") from error
+        # Folders are named after patients: of a path only the file's name is said.
+        reason = " ".join(str(error).replace(str(path), path.name).split())
+        raise LoadError(
+            f"{path.name} cannot be read as NIfTI: it is cut short, damaged or of another kind ({reason}). "
+            "Check that the file is whole."
+        ) from error
     if affine is None:
         affine, sized = np.diag([-1.0, -1.0, 1.0, 1.0]), False
     volume = checked_volume(voxels, affine, path)

@@ -83,13 +83,15 @@ def open_checked(path: Path) -> tuple[Any, bool]:
         nibabel's image, and whether the header gives a size to all three axes of a voxel.
 
     Raises:
-        LoadError: The file holds less than its header says, or more than any cine does.
+        LoadError: The file holds less than its header says, or more than any cine does, or is Analyze 7.5.
         READ_ERRORS: It is no NIfTI file, or damaged.
     """
     start = _start(path)
     if not 0 <= start.offset <= _LARGEST_OFFSET:
         raise ValueError("the header says that the voxels begin beyond the file")
     image: Any = nibabel.load(path)
+    if not issubclass(type(image), nibabel.Nifti1Pair):
+        raise LoadError(f"{path.name} is an Analyze image, which does not tell left from right. Convert it to NIfTI.")
     shape, size = image.shape, np.dtype(image.get_data_dtype()).itemsize
     voxels = math.prod(int(length) for length in shape)
     text = " x ".join(map(str, shape))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.errors import LabelMapError, UnknownCodesError
 from cmr_viewer.load.images.layout_names import ACDC_CODES
 from cmr_viewer.load.labels.structure_names import label_of_name
 
@@ -26,6 +26,9 @@ _LARGEST_JSON = 1 << 20
 _FRAMES_LOOKED_AT = 24
 _MOSTLY, _CLEARLY = 0.6, 0.1
 
+MOST_CODES = 12
+"""A file with more numbers than these is no label map of the heart; nobody is asked what each of them means."""
+
 
 def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes = "auto") -> Codes:
     """What the numbers in a label file mean.
@@ -39,7 +42,8 @@ def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes =
         The meaning of each number that may occur.
 
     Raises:
-        LabelMapError: Nothing tells what they mean.
+        UnknownCodesError: Nothing tells what they mean; a mapping would.
+        LabelMapError: They are no label codes.
     """
     if isinstance(scheme, Mapping):
         return scheme
@@ -92,26 +96,34 @@ def codes_by_place(values: NDArray[np.int64], name: str) -> Codes:
         name: The file's name, for messages.
 
     Raises:
-        LabelMapError: Fewer than two or more than three structures, or none that is clearly enclosed by another.
+        UnknownCodesError: Fewer than two or more than three structures, or none that is clearly enclosed by another.
+        LabelMapError: No structure, or more than any label map has.
 
     Source:
         Held against all 310 label maps of ACDC and M&Ms vendor A: all are told right; the smallest share of a blood
         pool's border is 0.94, and it is at least 0.54 above that of any other structure.
     """
-    present = [int(value) for value in np.unique(values) if value]
+    counts = {int(v): int(n) for v, n in zip(*np.unique(values, return_counts=True), strict=True) if v}
+    present = list(counts)
     if not present:
         raise LabelMapError(f"{name} holds no labels.")
     if not 2 <= len(present) <= 3:
         listed = ", ".join(map(str, present[:6])) + (", ..." if len(present) > 6 else "")
-        raise LabelMapError(f"{name} holds the label codes {listed}; say what they mean (LVBP, LVM, RVBP).")
+        if len(present) > MOST_CODES:
+            raise LabelMapError(
+                f"{name} holds {len(present)} different numbers ({listed}), more than a label map has. Open the label "
+                "map itself, not the image."
+            )
+        raise UnknownCodesError(f"{name} holds the label codes {listed}; say what they mean (LVBP, LVM, RVBP).", counts)
     shares = _border_shares(values, present)
     (inner, outer), share = max(shares.items(), key=lambda item: item[1])
     others = [value for pair, value in shares.items() if pair[0] != inner]
     if share < _MOSTLY or max(others) > share - _CLEARLY:
         listed = ", ".join(map(str, present))
-        raise LabelMapError(
+        raise UnknownCodesError(
             f"Which label code of {name} is LVBP, LVM or RVBP cannot be told from where they lie; say what {listed} "
-            "mean."
+            "mean.",
+            counts,
         )
     codes = {inner: Label.LVBP, outer: Label.LVM}
     codes.update((code, Label.RVBP) for code in present if code not in codes)

@@ -31,6 +31,7 @@ from cmr_viewer.load.labels.imported import (
     source_of,
 )
 from cmr_viewer.load.labels.polygons import MOST_POINTS, Points
+from cmr_viewer.progress import Progress, part, silent
 
 PROVENANCE = "cvi42 workspace"
 ENDING = ".cvi42wsx"
@@ -66,12 +67,13 @@ class Cvi42Contour:
     points: Points
 
 
-def read_cvi42(path: Path, study: Study) -> ImportedLabels:
+def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> ImportedLabels:
     """Label maps from the contours of a workspace.
 
     Args:
         path: A `.cvi42wsx` file, or a `.zip` that holds one.
         study: The study that the contours were drawn on, from its DICOM files.
+        progress: Told how far the work is.
 
     Raises:
         LoadError: The file cannot be read.
@@ -79,7 +81,7 @@ def read_cvi42(path: Path, study: Study) -> ImportedLabels:
     """
     lookup, outlines = FrameLookup(study.stack), Outlines(study.stack)
     found = missing = opened = 0
-    for contour in contours_of(path):
+    for contour in contours_of(path, part(progress, 0.0, 0.7)):
         label = LABELS.get(contour.name)
         if label is None:
             continue
@@ -95,10 +97,10 @@ def read_cvi42(path: Path, study: Study) -> ImportedLabels:
         raise LabelMapError(f"{path.name} holds no contour that can be used. " + " ".join(outlines.warnings))
     if opened:
         notes.append(f"{opened} contours are open, as at the base; their ends were joined by a straight line.")
-    return outlines.painted(PROVENANCE, notes)
+    return outlines.painted(PROVENANCE, notes, part(progress, 0.7, 1.0))
 
 
-def contours_of(path: Path) -> list[Cvi42Contour]:
+def contours_of(path: Path, progress: Progress = silent) -> list[Cvi42Contour]:
     """All contours of a workspace, those of other views and sequences included; a later one replaces an earlier.
 
     Raises:
@@ -117,6 +119,7 @@ def contours_of(path: Path) -> list[Cvi42Contour]:
             size = 0
             while chunk := file.read(_CHUNK):
                 size += len(chunk)
+                progress(size / (size + 8 * _CHUNK), f"Reading {path.name}")  # how much more is in it is not known
                 if size > _LARGEST_BYTES:
                     raise LoadError(f"{path.name} is larger than any cvi42 workspace; it was not read.")
                 parser.Parse(chunk, False)

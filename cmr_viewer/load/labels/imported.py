@@ -9,11 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.dicom_uid import valid_uid
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, FrameSource, Stack, Study
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.load.labels.polygons import Points, checked_points, paint
+from cmr_viewer.progress import Progress, silent
+
+_EDGE = 0.51
+"""How far outside the outermost pixel centres a contour may run and still be within its frame: along the edge of the
+frame, half a pixel away, and a hundredth for files that round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +33,14 @@ class ImportedLabels:
             them, its absence says nothing; frames that are not named were not looked at.
         provenance: What the label maps are, for a reader: "cvi42 workspace", "DICOM SEG: model X".
         warnings: What a reader should know, in words.
+        made: How they came to be, as the source says; None where it does not say.
     """
 
     labels: LabelMap
     structures: Mapping[FrameIndex, frozenset[Label]]
     provenance: str
     warnings: tuple[str, ...] = ()
+    made: Provenance | None = None
 
 
 class FrameLookup:
@@ -100,7 +108,7 @@ class Outlines:
             self._left_out[str(error).rstrip(".")] += 1
             return
         rows, cols = self._shape[2:]
-        if not ((checked > -0.5).all() and (checked < (cols - 0.5, rows - 0.5)).all()):
+        if (checked < -_EDGE).any() or (checked > (cols - 1 + _EDGE, rows - 1 + _EDGE)).any():
             low, high = checked.min(axis=0), checked.max(axis=0)
             if (high <= -0.5).any() or low[0] >= cols - 0.5 or low[1] >= rows - 0.5:
                 self._left_out["A contour lies outside of its frame"] += 1
@@ -113,12 +121,13 @@ class Outlines:
         """What was wrong with contours, with counts."""
         return [f"{text} ({count} of this kind)." for text, count in self._left_out.items()]
 
-    def painted(self, provenance: str, warnings: list[str]) -> ImportedLabels:
+    def painted(self, provenance: str, warnings: list[str], progress: Progress = silent) -> ImportedLabels:
         """Label maps of all contours."""
         labels = np.zeros(self._shape, dtype=np.uint8)
         notes = [*warnings, *self.warnings]
         nothing = 0
-        for frame, contours in self._contours.items():
+        for number, (frame, contours) in enumerate(self._contours.items()):
+            progress(number / len(self._contours), "Painting contours")
             painted = paint(contours, (self._shape[2], self._shape[3]))
             labels[frame.phase, frame.slice_index] = painted
             nothing += not painted.any()

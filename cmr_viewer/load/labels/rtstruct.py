@@ -15,13 +15,14 @@ from pydicom.tag import Tag
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.pixels import READ_ERRORS
 from cmr_viewer.load.labels.dicom_objects import read_object
 from cmr_viewer.load.labels.grid import slice_in_plane
 from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, Outlines, require_match
 from cmr_viewer.load.labels.structure_names import label_of_name
+from cmr_viewer.progress import Progress, part, silent
 
 STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 """RT Structure Set Storage (PS3.4, B.5)."""
@@ -30,22 +31,24 @@ _CONTOUR_DATA = Tag(0x3006, 0x0050)
 _PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "INTERPOLATED_PLANAR", "")
 
 
-def read_rtstruct(path: Path, study: Study, phase: int | None = None) -> ImportedLabels:
+def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: Progress = silent) -> ImportedLabels:
     """Label maps of a study from an RT Structure Set.
 
     Args:
         path: The object.
         study: The study that it was drawn on.
         phase: The phase of contours that name no image, or None.
+        progress: Told how far the work is.
 
     Raises:
         LoadError: The object cannot be read.
+        UnknownPhaseError: Contours name no image, and nothing tells their phase.
         LabelMapError: It holds no structure of ours, or was drawn on another study.
     """
     try:
         with tolerant():
             data = read_object(path)
-            return _drawn(path, data, _names(data), study, phase)
+            return _drawn(path, data, _names(data), study, phase, progress)
     except (LabelMapError, LoadError):
         raise
     except (*READ_ERRORS, MemoryError, RecursionError) as error:
@@ -57,7 +60,9 @@ def _names(data: Dataset) -> dict[int, str]:
     return {int(roi.ROINumber): str(roi.get("ROIName", "") or "") for roi in data.StructureSetROISequence}
 
 
-def _drawn(path: Path, data: Dataset, names: dict[int, str], study: Study, phase: int | None) -> ImportedLabels:
+def _drawn(
+    path: Path, data: Dataset, names: dict[int, str], study: Study, phase: int | None, progress: Progress
+) -> ImportedLabels:
     stack, lookup, outlines = study.stack, FrameLookup(study.stack), Outlines(study.stack)
     found = missing = 0
     passed: list[str] = []
@@ -70,6 +75,7 @@ def _drawn(path: Path, data: Dataset, names: dict[int, str], study: Study, phase
         for contour in roi.get("ContourSequence") or []:
             if str(contour.get("ContourGeometricType", "") or "").upper() not in _PLANAR:
                 continue
+            progress(0.5, f"Reading contours of {path.name}")
             points_mm = _points(contour)
             frame = _frame_of(contour, points_mm, stack, lookup, phase, path)
             if frame is None:
@@ -88,7 +94,8 @@ def _drawn(path: Path, data: Dataset, names: dict[int, str], study: Study, phase
     if passed:
         notes.append(f"Structures left out: {', '.join(passed[:5])}" + (" and more." if len(passed) > 5 else "."))
     title = str(data.get("StructureSetLabel", "") or data.get("ManufacturerModelName", "") or "").strip()
-    return outlines.painted(f"RTSTRUCT: {title[:80]}" if title else "RTSTRUCT", notes)
+    name = f"RTSTRUCT: {title[:80]}" if title else "RTSTRUCT"
+    return outlines.painted(name, notes, part(progress, 0.5, 1.0))
 
 
 def _points(contour: Dataset) -> NDArray[np.float64]:
@@ -128,7 +135,7 @@ def _frame_of(
     if index is None:
         return None
     if phase is None and stack.phases > 1:
-        raise LabelMapError(
+        raise UnknownPhaseError(
             f"{path.name} does not say which phase its contours belong to, and the study has {stack.phases}. Say which."
         )
     if phase is not None and not 0 <= phase < stack.phases:

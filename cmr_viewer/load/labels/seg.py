@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.pixels import READ_ERRORS
 from cmr_viewer.load.labels.dicom_objects import read_object
 from cmr_viewer.load.labels.grid import IN_PLANE_MM, place, slice_in_plane
 from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, require_match, source_of
 from cmr_viewer.load.labels.structure_names import label_of_code, label_of_name
+from cmr_viewer.progress import Progress, part, silent
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation Storage and Label Map Segmentation Storage (PS3.4, B.5)."""
@@ -50,16 +52,18 @@ class _Part:
     number: int
 
 
-def read_dicom_seg(path: Path, study: Study, phase: int | None = None) -> ImportedLabels:
+def read_dicom_seg(path: Path, study: Study, phase: int | None = None, progress: Progress = silent) -> ImportedLabels:
     """Label maps of a study from a DICOM Segmentation.
 
     Args:
         path: The object.
         study: The study that it was made on.
         phase: The phase that its frames belong to where they do not say so, or None.
+        progress: Told how far the work is.
 
     Raises:
         LoadError: The object cannot be read.
+        UnknownPhaseError: It holds one phase, and nothing tells which.
         LabelMapError: It holds no structure of ours, or lies on another study or grid.
     """
     try:
@@ -67,8 +71,11 @@ def read_dicom_seg(path: Path, study: Study, phase: int | None = None) -> Import
             data = read_object(path)
             meaning, unknown = _segments(data)
             _require_known(path, meaning, unknown)
-            parts = _parts(data, meaning, path)
-            return _placed(path, data, parts, study, phase, _notes(unknown), frozenset(meaning.values()))
+            parts = _parts(data, meaning, path, part(progress, 0.1, 0.5))
+            placed = _placed(
+                path, data, parts, study, phase, _notes(unknown), frozenset(meaning.values()), part(progress, 0.5, 1.0)
+            )
+            return replace(placed, made=_made(data, meaning))
     except (LabelMapError, LoadError):
         raise
     except (*READ_ERRORS, MemoryError, RecursionError) as error:
@@ -92,6 +99,18 @@ def _segments(data: Dataset) -> tuple[dict[int, Label], list[str]]:
         else:
             meaning[int(segment.SegmentNumber)] = label
     return meaning, unknown
+
+
+def _made(data: Dataset, meaning: dict[int, Label]) -> Provenance | None:
+    """Segment Algorithm Type (0062,0008) of the segments that are taken; None where it is not said."""
+    found = {
+        str(segment.get("SegmentAlgorithmType", "") or "").strip().upper()
+        for segment in data.SegmentSequence
+        if int(segment.get("SegmentNumber", 0) or 0) in meaning
+    }
+    if not found or not found <= set(Provenance):
+        return None
+    return Provenance(found.pop()) if len(found) == 1 else Provenance.SEMIAUTOMATIC
 
 
 def _label_of_types(segment: Dataset) -> Label | None:
@@ -119,7 +138,7 @@ def _notes(unknown: list[str]) -> list[str]:
     return [f"Segments left out: {', '.join(unknown[:5])}" + (f" and {more} more." if more > 0 else ".")]
 
 
-def _parts(data: Dataset, meaning: dict[int, Label], path: Path) -> list[_Part]:
+def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progress) -> list[_Part]:
     """Frames of the object that hold a structure, in the order in which they are painted."""
     rows, cols, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
     if rows * cols * frames > _MOST_PIXELS or min(rows, cols, frames) < 1:
@@ -132,9 +151,12 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path) -> list[_Part]:
     half = int(data.get("MaximumFractionalValue", 255) or 255) / 2 if kind == "FRACTIONAL" else 0
     parts = []
     for number, group in enumerate(groups):
+        progress(number / frames, f"Reading segments: {number} of {frames} frames")
         values = read(number)
         if kind == "LABELMAP":
-            parts += [_Part(label, values == code, number) for code, label in meaning.items() if (values == code).any()]
+            held = [_Part(label, values == code, number) for code, label in meaning.items()]
+            # A frame without any structure is spoken of all the same.
+            parts += [one for one in held if one.mask.any()] or held[:1]
             continue
         label = meaning.get(_segment_of(data, group))
         if label is not None:
@@ -187,6 +209,7 @@ def _placed(
     phase: int | None,
     notes: list[str],
     known: frozenset[Label],
+    progress: Progress,
 ) -> ImportedLabels:
     stack, lookup = study.stack, FrameLookup(study.stack)
     groups = data.PerFrameFunctionalGroupsSequence
@@ -194,20 +217,21 @@ def _placed(
     stated: set[FrameIndex] = set()
     found = missing = 0
     unreferenced: list[_Part] = []
-    for part in parts:
-        sources = _sources(groups[part.number])
+    for done, one in enumerate(parts):
+        progress(done / len(parts), f"Finding the frames of {path.name}")
+        sources = _sources(groups[one.number])
         frames = [frame for uid, number in sources if (frame := lookup.frame(uid, number)) is not None]
         if not sources:
-            unreferenced.append(part)
+            unreferenced.append(one)
             continue
         missing += not frames
         found += bool(frames)
         for frame in frames:
-            mask = _on_frame(part, _plane(data, groups[part.number]), stack, frame, path)
-            labels[frame.phase, frame.slice_index][mask] = int(part.label)
+            mask = _on_frame(one, _plane(data, groups[one.number]), stack, frame, path)
+            labels[frame.phase, frame.slice_index][mask] = int(one.label)
             stated.add(frame)
     if unreferenced:
-        found += _by_place(path, data, unreferenced, stack, phase, labels, stated)
+        found += _by_place(path, data, unreferenced, stack, phase, labels, stated, progress)
     notes = [*require_match(path.name, study, found=found, missing=missing, what="frames"), *notes]
     # What a segment leaves out of a frame that the object speaks of is stated not to be there.
     structures = dict.fromkeys(sorted(stated), known)
@@ -307,6 +331,7 @@ def _by_place(
     phase: int | None,
     labels: NDArray[np.uint8],
     stated: set[FrameIndex],
+    progress: Progress,
 ) -> int:
     """Paint frames that name no source, by where they lie; gives how many there were.
 
@@ -315,21 +340,22 @@ def _by_place(
     """
     groups = data.PerFrameFunctionalGroupsSequence
     at_place: dict[tuple[int, Label], list[tuple[_Part, Mask]]] = {}
-    for part in parts:
-        affine = _plane(data, groups[part.number])
+    for done, one in enumerate(parts):
+        progress(done / len(parts), f"Finding the slices of {path.name}")
+        affine = _plane(data, groups[one.number])
         if affine is None:
             raise LabelMapError(f"{path.name} does not say which images it belongs to, nor where it lies.")
-        rows, cols = part.mask.shape
+        rows, cols = one.mask.shape
         corners = np.array([[0, 0, 0, 1], [cols - 1, 0, 0, 1], [0, rows - 1, 0, 1], [cols - 1, rows - 1, 0, 1]])
         index = slice_in_plane((corners @ affine.T)[:, :3], stack.geometry)
         if index is None:
             raise LabelMapError(
                 f"{path.name} lies in planes that are not those of the slices of this study. Open what it was made on."
             )
-        at_place.setdefault((index, part.label), []).append((part, _on_slice(part, affine, stack, index, path)))
+        at_place.setdefault((index, one.label), []).append((one, _on_slice(one, affine, stack, index, path)))
     for (index, label), drawn in at_place.items():
         ordered = sorted(drawn, key=lambda item: (_temporal(groups[item[0].number]), item[0].number))
-        phases = _phases_of([_temporal(groups[part.number]) for part, _ in ordered], stack.phases, phase, path)
+        phases = _phases_of([_temporal(groups[one.number]) for one, _ in ordered], stack.phases, phase, path)
         for at, (_, mask) in zip(phases, ordered, strict=True):
             labels[at, index][mask] = int(label)
             stated.add(FrameIndex(at, index))
@@ -348,7 +374,8 @@ def _phases_of(temporal: list[int], phases: int, phase: int | None, path: Path) 
         return list(range(phases))
     if all(1 <= index <= phases for index in temporal) and len(set(temporal)) == len(temporal):
         return [index - 1 for index in temporal]
-    raise LabelMapError(
+    kind = UnknownPhaseError if len(temporal) == 1 and phase is None else LabelMapError
+    raise kind(
         f"{path.name} does not say which phases its frames belong to ({len(temporal)} at one place, {phases} phases). "
         "Say which phase it is, or export it with references to the images."
     )

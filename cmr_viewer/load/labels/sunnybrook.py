@@ -28,6 +28,7 @@ from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import ImportedLabels, Outlines, points_in_frame, source_of
 from cmr_viewer.load.labels.polygons import MOST_POINTS, checked_points
+from cmr_viewer.progress import Progress, part, silent
 
 FIRST_CENTRE = 1.0
 """Coordinate of the centre of the first row and column in contour files."""
@@ -85,7 +86,7 @@ def _contour_files(folder: Path) -> list[tuple[int, str, Path]]:
     return [(int(match["number"]), match["kind"].lower(), path) for path, match in found if match]
 
 
-def read_sunnybrook_labels(folder: Path, study: Study) -> ImportedLabels:
+def read_sunnybrook_labels(folder: Path, study: Study, progress: Progress = silent) -> ImportedLabels:
     """Label maps of the contours in a folder, on a study whose frames say which files they came from.
 
     Raises:
@@ -102,17 +103,20 @@ def read_sunnybrook_labels(folder: Path, study: Study) -> ImportedLabels:
             f"{folder.name} names images by the numbers of their files, and {study.name} did not come from single "
             "files. Open the folder of DICOM files instead."
         )
-    drawn = read_sunnybrook_contours(folder, study, files)
+    drawn = read_sunnybrook_contours(folder, study, files, progress)
     return ImportedLabels(drawn.labels, drawn.frames, PROVENANCE, drawn.warnings)
 
 
-def read_sunnybrook_contours(folder: Path, study: Study, files: Mapping[Path, FrameIndex]) -> ContourLabels:
+def read_sunnybrook_contours(
+    folder: Path, study: Study, files: Mapping[Path, FrameIndex], progress: Progress = silent
+) -> ContourLabels:
     """Make label maps of the contours of a study.
 
     Args:
         folder: The contours, such as `contours/SCD0000101`.
         study: Its study.
         files: Which file each frame of the first stack came from.
+        progress: Told how far the work is.
 
     Returns:
         Label maps on the frames' own grid. Inside i: LVBP. Inside o and not i: LVM. What cannot be read, or belongs to
@@ -128,7 +132,8 @@ def read_sunnybrook_contours(folder: Path, study: Study, files: Mapping[Path, Fr
     by_number = {int(match["number"]): frame for path, frame in files.items() if (match := _IMAGE.fullmatch(path.stem))}
     outlines = Outlines(study.stack)
     elsewhere, damaged = [], []
-    for number, kind, path in found:
+    for done, (number, kind, path) in enumerate(found):
+        progress(0.5 * done / len(found), f"Reading contours: {done} of {len(found)} files")
         frame = by_number.get(number)
         if frame is None:
             elsewhere.append((number, path))
@@ -142,7 +147,7 @@ def read_sunnybrook_contours(folder: Path, study: Study, files: Mapping[Path, Fr
         outlines.add(frame, Label.LVBP if kind == "i" else Label.LVM, in_frame)
     if not outlines:
         _refuse(folder, study, elsewhere, damaged, outlines)
-    painted = outlines.painted(PROVENANCE, _notes(elsewhere, damaged, len(found)))
+    painted = outlines.painted(PROVENANCE, _notes(elsewhere, damaged, len(found)), part(progress, 0.5, 1.0))
     phases: dict[int, set[Label]] = {}
     for frame, drawn in painted.structures.items():
         phases.setdefault(frame.phase, set()).update(drawn)

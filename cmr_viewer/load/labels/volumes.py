@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap, translate_codes
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
 from cmr_viewer.load.images.nifti import LABELS_WRITTEN, Volume, frames_of_voxels, read_volume, whole_codes
 from cmr_viewer.load.labels.codes import OWN_CODES, Codes, CodeScheme, codes_of
@@ -19,6 +19,7 @@ from cmr_viewer.load.labels.grid import Placed, place
 from cmr_viewer.load.labels.imported import ImportedLabels
 from cmr_viewer.load.labels.structure_names import label_of_name
 from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS
+from cmr_viewer.progress import Progress, silent
 
 VOLUME_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
 
@@ -29,7 +30,11 @@ _FRAME = re.compile(r"_frame(\d{1,4})(?=[_.])", re.IGNORECASE)
 
 
 def read_label_volume(
-    path: Path, study: Study, codes: CodeScheme | Codes = "auto", phase: int | None = None
+    path: Path,
+    study: Study,
+    codes: CodeScheme | Codes = "auto",
+    phase: int | None = None,
+    progress: Progress = silent,
 ) -> ImportedLabels:
     """Label maps of a study from a volume file.
 
@@ -39,19 +44,26 @@ def read_label_volume(
         codes: What the numbers mean; "auto" for the names that nnU-Net or 3D Slicer keep with them, or else by where
             the structures lie.
         phase: The phase that a file of one phase belongs to, or None for what its name says (ED, ES).
+        progress: Told how far the work is.
 
     Raises:
         LoadError: The file cannot be read.
-        LabelMapError: It has another grid, or nothing tells its phase or what its numbers mean.
+        UnknownCodesError: Nothing tells what its numbers mean.
+        UnknownPhaseError: It holds one phase, and nothing tells which.
+        LabelMapError: It has another grid, or phases that are none of the study's.
     """
+    progress(0.0, f"Reading {path.name}")
     volume, named = _read(path)
     whole = whole_codes(volume.voxels, path)
     notes = list(volume.warnings)
+    progress(0.4, f"Finding the slices of {path.name}")
     placed = _on_stack(whole, volume, study, path, notes)
     if not placed.frames.any():
         raise LabelMapError(f"{path.name} holds no labels on the slices of {study.name}.")
     phases = _phases(placed.frames.shape[0], study.stack, path, phase)
+    progress(0.6, f"Finding the structures of {path.name}")
     meaning = _meaning(placed.frames, path, codes, named, volume.description)
+    progress(0.8, f"Taking the labels of {path.name}")
     translated = translate_codes(placed.frames, dict(meaning))
     if not placed.covered.all():
         missing = int(np.count_nonzero(~placed.covered))
@@ -151,9 +163,14 @@ def _phases(count: int, stack: Stack, path: Path, phase: int | None) -> list[int
         return [int(frame[1]) - 1]
     if count == 2 and stack.ed_phase is not None and stack.es_phase is not None and phase is None:
         return [stack.ed_phase, stack.es_phase]
+    if count == 1:
+        raise UnknownPhaseError(
+            f"{path.name} holds one phase and the study {stack.phases}, and nothing tells which it is. Say which "
+            "phase it belongs to, or set ED and ES and name the file ..._ED or ..._ES."
+        )
     raise LabelMapError(
-        f"{path.name} holds {count} phases and the study {stack.phases}, and nothing tells which they are. Say which "
-        "phase it belongs to, or set ED and ES and name the file ..._ED or ..._ES."
+        f"{path.name} holds {count} phases and the study {stack.phases}, and nothing tells which they are."
+        + (" If they are ED and ES, set ED and ES first." if count == 2 else " Open the study that it was made on.")
     )
 
 

@@ -18,6 +18,9 @@ from cmr_viewer.load.stacks.planes import Plane, plane_of
 SAME_PLACE_MM = 0.5
 """Frames of one series that are nearer to each other than this along the normal are of one slice."""
 
+_LEAST_PHASES = 5
+"""Series of one phase each are phases of a cine if there are at least so many."""
+
 Recency = tuple[str, float, int, int]
 """Date, seconds since midnight, series and instance number: later acquisitions compare as larger."""
 
@@ -97,7 +100,7 @@ class Unit:
     @cached_property
     def words(self) -> str:
         """The description without numbers: `SAX cine 3` and `SAX cine 4` are slices of one stack."""
-        return re.sub(r"[\W\d_]+", " ", self.acquisitions[0].first.description).strip().lower()
+        return _words(self.acquisitions[0].first)
 
     @cached_property
     def start(self) -> Recency:
@@ -135,7 +138,37 @@ def _series_keys(headers: Sequence[Header]) -> list[str]:
     uids = {h.series_uid for h in headers}
     if len(headers) > 1 and (len(uids) == len(headers) or uids == {""}):
         return [f"{h.series_number}/{h.description}" for h in headers]
-    return [h.series_uid for h in headers]
+    joined = _series_of_phases(headers)
+    return [joined.get(h.series_uid, h.series_uid) for h in headers]
+
+
+def _series_of_phases(headers: Sequence[Header]) -> dict[str, str]:
+    """Series that hold one phase each of the same slices, as some archives split a cine; by UID, the UID of the first.
+
+    Each has one frame at every place, all are at the same places and of the same words, and the trigger times of no two
+    overlap. Repeats of a slice and perfusion have equal trigger times.
+    """
+    by_series: dict[str, list[Header]] = defaultdict(list)
+    for header in headers:
+        by_series[header.series_uid].append(header)
+    alike: dict[object, list[tuple[float, float, str]]] = defaultdict(list)
+    for uid, files in by_series.items():
+        places = {h.position for h in files}
+        triggers = [h.trigger_ms for h in files if h.trigger_ms is not None]
+        if 1 < len(places) == len(files) == len(triggers):
+            written = (_words(files[0]), frozenset(places), files[0].orientation, files[0].rows, files[0].cols)
+            alike[written].append((min(triggers), max(triggers), uid))
+    joined = {}
+    for found in alike.values():
+        found.sort()
+        if len(found) >= _LEAST_PHASES and all(one[1] < other[0] for one, other in pairwise(found)):
+            joined.update({uid: found[0][2] for _, _, uid in found})
+    return joined
+
+
+def _words(header: Header) -> str:
+    """The description without numbers."""
+    return re.sub(r"[\W\d_]+", " ", header.description).strip().lower()
 
 
 def _by_place(headers: Iterable[Header], reference: Plane) -> list[tuple[float, list[Header]]]:

@@ -278,7 +278,7 @@ class _Opened:
                 path = group.first.path
                 number = f"{patients.index(group.patient) + 1} of {len(patients)}"
                 text += f", patient {number}, such as {path.parent.name}/{path.name}"
-            choices.append(StackChoice(key, text, group is self.group))
+            choices.append(StackChoice(key, text, group is self.group, group.is_sax_cine))
         return tuple(choices)
 
 

@@ -136,6 +136,16 @@ class Group:
         """Whether its planes lie across the long axis of the heart."""
         return axis_likeness(self.reference.normal) > ACROSS_THE_HEART
 
+    @cached_property
+    def is_named_otherwise(self) -> bool:
+        """Whether its names say that it is something else than a short-axis cine."""
+        return names_other_than_cine(self.first) or names_long_axis(self.first)
+
+    @property
+    def is_sax_cine(self) -> bool:
+        """Whether it is a short-axis cine by phases, plane and names."""
+        return self.is_cine and self.is_across and not self.is_named_otherwise
+
 
 def group_headers(headers: Sequence[Header]) -> list[Group]:
     """Make stacks of frames.
@@ -313,7 +323,14 @@ def _suitability(group: Group) -> tuple[bool, bool, bool, int, int, int, Recency
     Several slices and phases of one beat; a plane across the long axis of the heart; names of nothing else; images as
     acquired, distortions corrected; many slices; many phases; a late time of acquisition.
     """
-    named = not names_other_than_cine(group.first) and not names_long_axis(group.first)
     phases = min(group.phases, _MOST_PHASES_THAT_COUNT)
     as_acquired = 2 * (not group.kind.derived and is_magnitude(group.first)) + (group.kind.correction != "ND")
-    return group.is_cine, group.is_across, named, as_acquired, len(group.slices), phases, group.recency
+    return (
+        group.is_cine,
+        group.is_across,
+        not group.is_named_otherwise,
+        as_acquired,
+        len(group.slices),
+        phases,
+        group.recency,
+    )

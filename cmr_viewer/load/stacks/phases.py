@@ -19,6 +19,9 @@ DAY_S = 86400.0
 _LONGEST_IN_SECONDS = 3.0
 _SHORTEST_STEP_IN_US = 10000.0
 _UNLIKE_RATES = 1.2
+_SHARE_DIGITS = 4
+"""Shares of the cycle are compared to a tenth of a millisecond, as files round times: of two frames that are as near as
+one another the earlier is taken."""
 
 
 class SliceNote(NamedTuple):
@@ -142,11 +145,12 @@ def match_phases(slices: Sequence[Timed]) -> PhasePlan:
             text = f"Slice {{}} of those found has too few phases ({count} of {usual}) and was left out."
             plan.slice_notes.append(SliceNote(place, text))
             continue
-        chosen = list(range(usual)) if count == usual else _nearest(timed, complete, usual)
+        chosen, lacking = list(range(usual)), list[int]()
+        if count != usual:
+            chosen, lacking = _nearest(timed, complete, usual)
+            plan.slice_notes.append(SliceNote(place, _unequal(lacking, count, usual)))
         plan.frames.append([timed.headers[i] for i in chosen])
         plan.kept.append(place)
-        if text := _unequal(chosen, count, usual):
-            plan.slice_notes.append(SliceNote(place, text))
     return PhasePlan(plan.frames, plan.kept, _times_ms(complete), plan.slice_notes, plan.notes)
 
 
@@ -156,21 +160,26 @@ def _usual(slices: Sequence[Timed]) -> int:
     return min(counts, key=lambda count: (-counts[count], count))
 
 
-def _unequal(chosen: list[int], count: int, usual: int) -> str:
-    if count == usual:
-        return ""
+def _unequal(lacking: list[int], count: int, usual: int) -> str:
     if count > usual:
         return f"Slice {{}} has {count} phases where the others have {usual}; the nearest in time are shown."
-    lacking = [str(p + 1) for p in range(1, usual) if chosen[p] == chosen[p - 1]]
-    named = f"phase {', '.join(lacking)}" if len(lacking) <= 4 else f"{len(lacking)} phases"
+    named = f"phase {', '.join(str(p + 1) for p in lacking)}" if len(lacking) <= 4 else f"{len(lacking)} phases"
     return f"Slice {{}} has {count} of {usual} phases; at {named} its nearest frame in time is shown."
 
 
-def _nearest(timed: Timed, complete: Sequence[Timed], usual: int) -> list[int]:
-    """Per phase, the frame of a slice that is nearest by its share of the cycle."""
+def _nearest(timed: Timed, complete: Sequence[Timed], usual: int) -> tuple[list[int], list[int]]:
+    """Per phase, the frame of a slice that is nearest by its share of the cycle; and the phases that have none."""
     shares = shares_of_cycle(timed, complete, usual)
-    # Rounded, so that of two frames that are as near as one another the earlier is taken.
-    return [int(np.abs(shares - phase / usual).round(9).argmin()) for phase in range(usual)]
+    away = np.abs(shares - np.arange(usual)[:, None] / usual).round(_SHARE_DIGITS)
+    chosen = [int(frame) for frame in away.argmin(axis=1)]
+    # A frame that is shown at several phases is missing at all but the one that it is nearest to.
+    lacking = [p for p, frame in enumerate(chosen) if min(_shown_at(frame, chosen), key=lambda q: away[q, frame]) != p]
+    return chosen, lacking
+
+
+def _shown_at(frame: int, chosen: Sequence[int]) -> list[int]:
+    """The phases at which a frame is shown."""
+    return [phase for phase, shown in enumerate(chosen) if shown == frame]
 
 
 def shares_of_cycle(timed: Timed, complete: Sequence[Timed], usual: int) -> NDArray[np.float64]:
@@ -210,6 +219,13 @@ def _rate(timed: Timed) -> float | None:
     return float(np.median(rates)) if rates else None
 
 
+def _rates_by_time(slices: Sequence[Timed]) -> list[float]:
+    """Heart rates of slices with the usual number of frames, as if these covered the cycle; for comparison only."""
+    usual = _usual(slices)
+    cycles = [t.step * usual for t in slices if t.measure == "trigger" and not t.ties and len(t.headers) == usual]
+    return [60000.0 / cycle for cycle in cycles if cycle > 0]
+
+
 def _times_ms(complete: Sequence[Timed]) -> tuple[float, ...] | None:
     if any(timed.measure != "trigger" or timed.ties for timed in complete):
         return None
@@ -227,7 +243,7 @@ def _stack_notes(slices: Sequence[Timed]) -> list[str]:
         notes.append("Frames with the same time are in the order of their numbers; check the order of the phases.")
     if len({timed.measure for timed in slices}) > 1:
         notes.append("The phases of the slices are ordered by different times; check that they fit one another.")
-    rates = [rate for timed in slices if (rate := _rate(timed)) is not None]
+    rates = [rate for timed in slices if (rate := _rate(timed)) is not None] or _rates_by_time(slices)
     if rates and max(rates) > _UNLIKE_RATES * min(rates):
         span = f"{min(rates):.0f} to {max(rates):.0f} a minute"
         notes.append(f"The heart rate differs between slices ({span}): phases are matched by their share of the cycle.")

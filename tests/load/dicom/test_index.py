@@ -145,3 +145,16 @@ def test_the_oldest_indexes_are_forgotten(study, tmp_path, monkeypatch):
     remembered(study, index)
     assert len(list(index.iterdir())) == 2
     assert (index / "2.json").exists()
+
+
+def test_indexes_have_only_so_much_room_and_the_latest_stay(study, tmp_path, monkeypatch):
+    index = tmp_path / "index"
+    remembered(study, index)
+    (first,) = index.iterdir()
+    os.utime(first, ns=(1, 1))
+    monkeypatch.setattr(dicom_index, "_LARGEST_ALL", int(1.5 * first.stat().st_size))
+    other = tmp_path / "other"
+    study.rename(other)
+    remembered(other, index)
+    (left,) = index.iterdir()
+    assert left != first

@@ -1,4 +1,5 @@
 import io
+import zlib
 
 import numpy as np
 import pydicom
@@ -157,6 +158,18 @@ def test_what_is_encoded_in_an_unusual_way_is_left_to_pydicom(tmp_path, stack):
     header = header_in(path)
     assert header.layout.at == -1
     np.testing.assert_array_equal(read_frame(header), stack.pixels[0, 0])
+
+
+def test_a_deflated_file_that_is_unusual_is_never_inflated_without_bound(tmp_path, stack, monkeypatch):
+    path = write_single(tmp_path / "a.dcm", stack, syntax="1.2.840.10008.1.2.1.99")
+    head = path.read_bytes()[: path.read_bytes().index(b"1.2.840.10008.1.2.1.99") + 22]
+    at = 144 + int.from_bytes(head[140:144], "little")
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    path.write_bytes(path.read_bytes()[:at] + packer.compress(bytes(1 << 20)) + packer.flush())
+    asked = []
+    monkeypatch.setattr(pydicom, "dcmread", lambda *values, **options: asked.append(values))
+    assert read_headers(path) == []
+    assert asked == []
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,22 @@ def test_a_damaged_file_opens_or_says_why_not(tmp_path, data, ending):
         assert np.isfinite(read_itk(path).stack.pixels).all()
     except LoadError as error:
         assert path.name in str(error)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b"CompressedDataSize = ", b"CompressedDataSize = x"),
+        lambda content: content.replace(b"CompressedDataSize = ", b"CompressedDataSize = 1\nA = "),
+        lambda content: content[:-200] + b"\xa5" * 200,
+        lambda content: content.replace(b"CompressedData = True", b"CompressedData = 1")[:-200],
+    ],
+)
+def test_compressed_voxels_that_are_not_whole_never_reach_itk(tmp_path, phantom, monkeypatch, change):
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(image_of(phantom.stack, 0), str(path), useCompression=True)
+    read_itk(path)
+    path.write_bytes(change(path.read_bytes()))
+    monkeypatch.setattr(sitk, "ReadImage", lambda name: pytest.fail("ITK was asked"))
+    with pytest.raises(LoadError, match=r"a\.mha"):
+        read_itk(path)

@@ -169,6 +169,14 @@ def test_a_file_that_is_cut_short_is_named(tmp_path, phantom):
         read_nifti(path)
 
 
+def test_a_folder_is_not_named_by_an_error(tmp_path, phantom):
+    path = write_cine(tmp_path / "DOE^JANE" / "short.nii", phantom)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(LoadError, match=r"short.nii") as caught:
+        read_nifti(path)
+    assert "DOE" not in str(caught.value)
+
+
 def test_an_affine_without_extent_is_passed_over_for_the_voxel_sizes(tmp_path):
     image = nibabel.Nifti1Image(np.zeros((4, 4, 2), np.int16), None)
     image.set_sform(np.diag([0.0, 1.0, 1.0, 1.0]), 1)

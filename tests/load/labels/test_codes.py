@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.errors import LabelMapError, UnknownCodesError
 from cmr_viewer.load.images.layout_names import ACDC_CODES
-from cmr_viewer.load.labels.codes import OWN_CODES, codes_by_place, codes_of
+from cmr_viewer.load.labels.codes import MOST_CODES, OWN_CODES, codes_by_place, codes_of
 from tests.phantom import clinical_cine
 
 
@@ -67,3 +67,20 @@ def test_names_that_cannot_be_used_are_passed_over(tmp_path, text):
     frame = np.zeros((1, 1, 9, 9), np.int64)
     frame[..., 2:7, 2:7], frame[..., 3:6, 3:6] = 5, 9
     assert codes_of(frame, tmp_path / "a.nii.gz") == {9: Label.LVBP, 5: Label.LVM}
+
+
+@pytest.mark.parametrize("present", [(5,), (1, 2, 3, 4), (1, 4)])
+def test_codes_that_a_reader_can_name_are_told_with_their_pixels(present):
+    frames = np.zeros((1, 1, 12, 12), np.int64)
+    for number, code in enumerate(present):  # apart from one another, so that nothing encloses anything
+        frames[0, 0, 3 * number, : number + 1] = code
+    with pytest.raises(UnknownCodesError) as told:
+        codes_by_place(frames, "a.nii")
+    assert told.value.codes == {code: number + 1 for number, code in enumerate(present)}
+
+
+def test_more_numbers_than_any_label_map_has_are_not_asked_about():
+    frames = np.arange(MOST_CODES + 2).reshape(1, 1, 1, -1)
+    with pytest.raises(LabelMapError, match="not the image") as told:
+        codes_by_place(frames, "a.nii")
+    assert not isinstance(told.value, UnknownCodesError)

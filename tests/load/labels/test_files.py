@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.files import read_labels
+from cmr_viewer.progress import Cancelled
 from tests.phantom import MR_IMAGE_STORAGE, ras_affine, sax_cine, voxels_of, write_nifti
 from tests.phantom_contours import LV, circle, identified, square, uid_of, write_cvi42, write_rtstruct, write_seg
 
@@ -131,3 +132,18 @@ def test_meta_information_of_a_wrong_length_is_named(tmp_path, phantom, study):
     (tmp_path / "damaged.dcm").write_bytes(bytes(content))
     with pytest.raises(LoadError, match=r"damaged.dcm"):
         read_labels(tmp_path / "damaged.dcm", study)
+
+
+@pytest.mark.parametrize("kind", ["sunnybrook", "cvi42", "rtstruct", "seg", "label map"])
+def test_reading_tells_how_far_it_is_and_stops_when_asked(tmp_path, phantom, study, kind):
+    path = written(kind, tmp_path, phantom, study)
+    told = []
+    read_labels(path, study, "own", progress=lambda fraction, text: told.append(fraction))
+    assert len(told) > 2 and told == sorted(told) and told[0] >= 0 and told[-1] <= 1
+
+    def stop(fraction, text):
+        if fraction >= told[-1]:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        read_labels(path, study, "own", progress=stop)

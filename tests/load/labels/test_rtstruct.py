@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.labels.rtstruct import read_rtstruct
 from tests.phantom import sax_cine
 from tests.phantom_contours import circle, identified, square, write_rtstruct
@@ -55,7 +55,7 @@ def test_without_references_a_contour_falls_on_the_slice_in_whose_plane_it_lies(
 
 def test_without_references_the_phase_is_asked_for(tmp_path, study):
     path = write_rtstruct(tmp_path / "a.dcm", study, HEART, references=False)
-    with pytest.raises(LabelMapError, match="does not say which phase"):
+    with pytest.raises(UnknownPhaseError, match="does not say which phase"):
         read_rtstruct(path, study)
     np.testing.assert_array_equal(read_rtstruct(path, study, phase=2).labels, expected_heart(phase=2))
 

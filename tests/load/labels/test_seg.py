@@ -1,13 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.labels.seg import read_dicom_seg
 from cmr_viewer.load.spacing import with_spacing
 from tests.phantom import sax_cine
@@ -77,7 +79,7 @@ def test_without_references_the_temporal_position_tells_the_phase(tmp_path, phan
 
 def test_without_references_and_times_the_phase_is_asked_for(tmp_path, phantom, study):
     path = write_seg(tmp_path / "a.dcm", study, masks_of(phantom.labels, phases=[1]), references=False)
-    with pytest.raises(LabelMapError, match="Say which phase"):
+    with pytest.raises(UnknownPhaseError, match="Say which phase"):
         read_dicom_seg(path, study)
     np.testing.assert_array_equal(read_dicom_seg(path, study, phase=1).labels[1], phantom.labels[1])
 
@@ -183,3 +185,24 @@ def test_a_damaged_object_gives_labels_or_says_why_not(tmp_path, phantom, study,
         assert read_dicom_seg(path, study).labels.shape == study.stack.pixels.shape
     except (LoadError, LabelMapError) as error:
         assert "damaged.dcm" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("types", "made"),
+    [
+        (("AUTOMATIC", "AUTOMATIC", "MANUAL"), Provenance.AUTOMATIC),
+        (("MANUAL", "MANUAL", "AUTOMATIC"), Provenance.MANUAL),
+        (("SEMIAUTOMATIC", "SEMIAUTOMATIC", ""), Provenance.SEMIAUTOMATIC),
+        (("AUTOMATIC", "MANUAL", "MANUAL"), Provenance.SEMIAUTOMATIC),
+        (("", "AUTOMATIC", "AUTOMATIC"), None),
+        (("BY A ROBOT", "MANUAL", "MANUAL"), None),
+    ],
+)
+def test_how_segments_came_to_be_is_told_by_those_that_are_taken(tmp_path, phantom, study, types, made):
+    masks = masks_of(phantom.labels, segments=(1, 2), phases=(0,))
+    path = write_seg(tmp_path / "a.dcm", study, masks, names=("LV blood pool", "LV myocardium", "Aorta"))
+    data = pydicom.dcmread(path)
+    for segment, kind in zip(data.SegmentSequence, types, strict=True):
+        segment.SegmentAlgorithmType = kind
+    data.save_as(path)
+    assert read_dicom_seg(path, study).made is made

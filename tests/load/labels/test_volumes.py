@@ -8,7 +8,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.images.nifti import read_nifti, write_nifti_labels
 from cmr_viewer.load.labels.volumes import read_label_volume
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_nifti
@@ -138,7 +138,7 @@ def test_the_phase_of_a_single_one_follows_from_the_name_or_is_asked_for(tmp_pat
         np.testing.assert_array_equal(labels[2], phantom.labels[2])
         assert not labels[:2].any()
     path = write_nifti(tmp_path / "seg.nii.gz", voxels, affine)
-    with pytest.raises(LabelMapError, match="Say which phase"):
+    with pytest.raises(UnknownPhaseError, match="Say which phase"):
         read_label_volume(path, marked)
     with pytest.raises(LabelMapError, match="no phase 9"):
         read_label_volume(path, marked, phase=8)

@@ -2,7 +2,9 @@ import dataclasses
 
 import pytest
 
+from cmr_viewer.load.stacks.acquisitions import units_of
 from cmr_viewer.load.stacks.groups import group_headers
+from cmr_viewer.load.stacks.planes import plane_of
 from tests.load.stacks.test_groups import header, series
 
 
@@ -42,3 +44,13 @@ def test_trigger_times_that_are_rounded_to_the_same_value_are_no_repeats():
     (group,) = group_headers(files)
     assert [len(s.acquisitions) for s in group.slices] == [1, 1, 1]
     assert [h.instance_number for h in group.slices[0].suggested.headers] == list(range(10))
+
+
+@pytest.mark.parametrize(("step_ms", "count"), [(50.0, 1), (0.0, 6)])
+def test_series_of_one_phase_each_are_one_where_their_times_differ(step_ms, count):
+    files = [
+        header(str(phase), 10.0 * place, phase, trigger_ms=250.0 + step_ms * phase)
+        for phase in range(6)
+        for place in range(3)
+    ]
+    assert len({unit.series for unit in units_of(files, plane_of(files[0]))}) == count

@@ -87,6 +87,25 @@ def test_a_missing_first_or_last_frame_is_found(missing):
     assert shown(plan, 1) == [{0.0: 40.0, 760.0: 720.0}[t] if t == missing else t for t in EVEN]
 
 
+@pytest.mark.parametrize(("missing", "phase"), [(0.0, 1), (280.0, 8), (760.0, 20)])
+def test_the_phase_that_is_told_is_the_one_that_is_missing(missing, phase):
+    plan = match_phases([timed(EVEN), timed([t for t in EVEN if t != missing]), timed(EVEN)])
+    assert f"at phase {phase} its nearest frame" in plan.slice_notes[0].text
+
+
+def test_of_two_neighbours_as_near_as_files_round_times_the_earlier_is_shown():
+    even = [round(800.0 / 6 * p, 4) for p in range(6)]
+    plan = match_phases([timed(even), timed(even), timed([t for t in even if t != 400.0])])
+    assert shown(plan, 2) == [even[2] if t == 400.0 else t for t in even]
+    assert "at phase 4 its nearest frame" in plan.slice_notes[0].text
+
+
+def test_heart_rates_that_no_header_gives_are_told_apart_by_the_length_of_the_cycle():
+    slow, usual = timed([t * 1.5 for t in EVEN]), timed(EVEN)
+    assert "50 to 75 a minute" in match_phases([usual, usual, slow]).notes[0]
+    assert match_phases([usual, usual, timed([t * 1.1 for t in EVEN])]).notes == []
+
+
 def test_several_missing_frames_are_found_one_by_one():
     plan = match_phases([timed(EVEN), timed([t for t in EVEN if t not in (80.0, 400.0, 440.0)]), timed(EVEN)])
     kept = [t for t in shown(plan, 1) if t in (80.0, 400.0, 440.0)]

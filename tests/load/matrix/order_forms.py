@@ -1,0 +1,292 @@
+"""Classic MR files in every kind of folder, and stacks that are not as regular as they should be."""
+
+import gc
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import FileDataset
+from pydicom.fileset import FileSet
+
+from cmr_viewer.domain.study import Stack
+from tests.load.matrix.form import COLS, PHASES, ROWS, SLICES, Form, Written, known, truth_of
+from tests.phantom import UID_ROOT
+from tests.phantom_dicom import (
+    Change,
+    brighter,
+    cut,
+    mirrored,
+    part_of,
+    tilted,
+    unchanged,
+    with_phases,
+    write_frames,
+)
+
+Writer = Callable[[Path], Written]
+
+
+def frames(change: Change = unchanged, truth: dict[str, Any] | None = None, **options: Any) -> Writer:
+    """One series in one folder."""
+
+    def written(folder: Path) -> Written:
+        write_frames(folder, known().stack, series="1", change=change, **options)
+        return folder, truth_of(known().stack, **(truth or {}))
+
+    return written
+
+
+def _nested(folder: Path) -> Written:
+    """Files spread over folders below folders, without extensions, among files of other kinds."""
+    files = write_frames(folder / "DICOM" / "S1", known().stack, series="1", extension="")
+    for number, path in enumerate(files):
+        place = folder / "DICOM" / f"{number % 3}" / f"{number % 4}"
+        place.mkdir(parents=True, exist_ok=True)
+        path.rename(place / f"IM{number * 7919 % 1009:04d}")
+    (folder / "report.pdf").write_bytes(b"%PDF-1.4\n")
+    (folder / "DICOM" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 9)
+    (folder / "DICOM" / "autorun.inf").write_text("[autorun]\n")
+    return folder, truth_of(known().stack)
+
+
+def _dicomdir(folder: Path) -> Written:
+    """A disc: DICOMDIR and the files that it names."""
+
+    def dated(data: FileDataset, phase: int, index: int) -> None:
+        data.StudyDate, data.StudyTime, data.StudyID = "20200102", "100000", "1"
+
+    paths = write_frames(folder / "source", known().stack, series="1", change=dated)
+    with warnings.catch_warnings():
+        # A file set leaves its temporary folder to the garbage collector, which complains.
+        warnings.simplefilter("ignore", ResourceWarning)
+        files = FileSet()
+        for path in paths:
+            files.add(path)
+        files.write(folder / "disc")
+        del files
+        gc.collect()
+    return folder / "disc" / "DICOMDIR", truth_of(known().stack)
+
+
+def _zipped(folder: Path) -> Written:
+    write_frames(folder / "export" / "series 1", known().stack, series="1")
+    return Path(shutil.make_archive(str(folder / "export"), "zip", folder / "export")), truth_of(known().stack)
+
+
+def _one_file(folder: Path) -> Written:
+    """A frame that stands for its stack, of two that its folder holds."""
+    files = write_frames(folder, known().stack, series="1", time="100000")
+    write_frames(folder, brighter(known().stack, 9), series="2", number=400, time="110000")
+    return files[11], truth_of(known().stack, choices=2, notes=("left out: SAX cine",))
+
+
+def _shuffled(folder: Path) -> Written:
+    """Names and instance numbers that tell nothing, slices from the apex in the middle of the cycle first."""
+    order = [(p, s) for s in range(SLICES) for p in range(PHASES)]
+    mixed = [order[n] for n in np.random.default_rng(3).permutation(len(order))]
+    write_frames(folder, known().stack, series="1", order=mixed)
+    return folder, truth_of(known().stack)
+
+
+def _timed_by(keyword: str, value: Callable[[int], Any]) -> Writer:
+    """No trigger times; phases told by another element, against the instance numbers."""
+
+    def change(data: FileDataset, phase: int, index: int) -> None:
+        del data.TriggerTime
+        setattr(data, keyword, value(phase))
+
+    order = [(p, s) for s in range(SLICES) for p in reversed(range(PHASES))]
+    return frames(change, {"times_ms": None}, order=order)
+
+
+def _numbered_only(data: FileDataset, phase: int, index: int) -> None:
+    del data.TriggerTime
+
+
+def _in_seconds(data: FileDataset, phase: int, index: int) -> None:
+    data.TriggerTime = f"{phase * 0.8 / PHASES:.6f}"
+
+
+def _damaged_values(folder: Path) -> Written:
+    """Dates and UIDs that are none, which no library writes: put in by the byte."""
+
+    def marked(data: FileDataset, phase: int, index: int) -> None:
+        data.StudyDate = data.AcquisitionDate = "20120102"
+
+    valid, invalid = (UID_ROOT + "1").encode(), (UID_ROOT[:-3] + "0.01").encode()
+    for path in write_frames(folder, known().stack, series="1", change=marked):
+        content = path.read_bytes().replace(b"20120102", b"20120000").replace(valid, invalid)
+        path.write_bytes(content)
+    return folder, truth_of(known().stack)
+
+
+def _same_uid(data: FileDataset, phase: int, index: int) -> None:
+    data.StudyInstanceUID = data.SeriesInstanceUID = data.SOPInstanceUID = "1.2.3"
+
+
+def _own_uids(data: FileDataset, phase: int, index: int) -> None:
+    data.StudyInstanceUID, data.SeriesInstanceUID = f"1.2.{phase}.{index}", f"1.3.{phase}.{index}"
+
+
+def _series_of_phases(folder: Path) -> Written:
+    """One series for each phase, as some archives split a cine."""
+    stack = known().stack
+    for phase, time in enumerate(stack.phase_times_ms or ()):
+        one = with_phases(stack, [phase], [time])
+        write_frames(folder, one, series=f"5.{phase}", number=50 + phase, description=f"SAX phase {phase + 1}")
+    return folder, truth_of(stack)
+
+
+def _twice(folder: Path) -> Written:
+    write_frames(folder / "a", known().stack, series="1")
+    shutil.copytree(folder / "a", folder / "b")
+    return folder, truth_of(known().stack, notes=("42 files hold an image that another file holds too",))
+
+
+def _exported_again(folder: Path) -> Written:
+    write_frames(folder, known().stack, series="1")
+    write_frames(folder, known().stack, series="2", study=UID_ROOT + "8", number=900)
+    return folder, truth_of(known().stack, notes=(f"{PHASES * SLICES} images are there twice",))
+
+
+def _repeated(folder: Path) -> Written:
+    """Two slices acquired again; the later images are suggested."""
+    stack = known().stack
+    write_frames(folder, stack, series="1", time="100000")
+    expected = stack.pixels.copy()
+    for number, index in enumerate((2, 4)):
+        again = brighter(part_of(stack, [index]), 11)
+        write_frames(folder, again, series=f"2.{number}", number=400 + number, time=f"1100{number:02d}")
+        expected[:, index] += 11
+    return folder, truth_of(stack, pixels=expected, repeats=(2, 4), notes=("Slices 3, 5 were acquired more than once",))
+
+
+def _two_stacks(folder: Path) -> Written:
+    """Before and after contrast, a series for each slice; the later is suggested."""
+    after = brighter(known().stack, 100)
+    for n in range(SLICES):
+        write_frames(folder, part_of(known().stack, [n]), series=f"1.{n}", number=n, time=f"10{n:02d}00")
+        write_frames(folder, part_of(after, [n]), series=f"2.{n}", number=50 + n, time=f"11{n:02d}00")
+    return folder, truth_of(after, choices=2, notes=("left out: SAX cine \\(7 x 6\\)",))
+
+
+def _breath_holds(folder: Path) -> Written:
+    """Three breath-holds; the planes of the second are tilted by 2 degrees."""
+    stack = known().stack
+    for number, (slices, degrees) in enumerate((([0, 1, 2], 0.0), ([3, 4], 2.0), ([5, 6], 0.0))):
+        part = part_of(stack, slices)
+        part = tilted(part, degrees) if degrees else part
+        write_frames(folder, part, series=f"{number}.1", number=number, time=f"10{number:02d}00")
+    told = "is tilted by 2.0 degrees against the others and is shown as parallel"
+    return folder, truth_of(stack, notes=(f"Slice 4 {told}", f"Slice 5 {told}"))
+
+
+def _missing_frame(folder: Path) -> Written:
+    stack = known().stack
+    order = [(p, s) for s in range(SLICES) for p in range(PHASES) if (p, s) != (3, 2)]
+    write_frames(folder, stack, series="1", order=order)
+    expected = stack.pixels.copy()
+    # Of two neighbours in time that are equally near, the earlier.
+    expected[3, 2] = expected[2, 2]
+    return folder, truth_of(stack, pixels=expected, notes=("Slice 3 has 5 of 6 phases; at phase 4 its nearest",))
+
+
+def _unequal_phases(folder: Path) -> Written:
+    """One slice with twice the phases over the same cycle."""
+    stack, index = known().stack, 4
+    times = np.asarray(stack.phase_times_ms)
+    write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != index]), series="1")
+    many = with_phases(part_of(stack, [index]), np.repeat(range(PHASES), 2).tolist(), _doubled(times))
+    write_frames(folder, many, series="2", number=301, time="101000")
+    return folder, truth_of(stack, notes=("Slice 5 has 12 phases where the others have 6; the nearest in time",))
+
+
+def _doubled(times: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
+    return [float(t + half) for t in times for half in (0.0, 800.0 / PHASES / 2)]
+
+
+def _other_rate(folder: Path) -> Written:
+    """One slice at a heart rate of 50 beats a minute instead of 75."""
+    stack, index = known().stack, 4
+    times = stack.phase_times_ms or ()
+    write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != index]), series="1")
+    slow = with_phases(part_of(stack, [index]), range(PHASES), [1.5 * t for t in times])
+    write_frames(folder, slow, series="2", number=301, time="101000")
+    return folder, truth_of(stack, notes=(r"The heart rate differs between slices \(50 to 75 a minute\)",))
+
+
+def _stored_turned(axis: str) -> Writer:
+    def written(folder: Path) -> Written:
+        write_frames(folder, mirrored(known().stack, axis), series="1")
+        told = "The frames are stored as looked at from the base"
+        return folder, truth_of(known().stack, notes=(told,))
+
+    return written
+
+
+def _one_slice_turned(folder: Path) -> Written:
+    stack = known().stack
+    write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != 3]), series="1")
+    write_frames(folder, mirrored(part_of(stack, [3]), "rows"), series="2", number=301, time="101000")
+    return folder, truth_of(stack, notes=("Slice 4 is stored turned round and was turned back",))
+
+
+def _other_matrix(folder: Path) -> Written:
+    """One slice with two rows and three columns less at each edge."""
+    stack, index = known().stack, 3
+    write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != index]), series="1")
+    small = cut(part_of(stack, [index]), slice(2, ROWS - 2), slice(3, COLS - 3))
+    write_frames(folder, small, series="2", number=301, time="101000")
+    expected = stack.pixels.copy()
+    for phase in range(PHASES):
+        expected[phase, index] = small.pixels[phase, 0].min()
+    expected[:, index, 2:-2, 3:-3] = small.pixels[:, 0]
+    told = r"Slice 4 has another matrix \(32 x 26\) and was cut off or filled up at the edges"
+    return folder, truth_of(stack, pixels=expected, notes=(told,))
+
+
+def _one_phase(folder: Path) -> Written:
+    still: Stack = replace(known().stack, pixels=known().stack.pixels[:1], phase_times_ms=(0.0,))
+    write_frames(folder, still, series="1")
+    return folder, truth_of(still, notes=("no cine stack: 7 slices, 1 phases",))
+
+
+def _room_for_another(folder: Path) -> Written:
+    rest = part_of(known().stack, [0, 1, 2, 4, 5, 6])
+    write_frames(folder, rest, series="1")
+    return folder, truth_of(rest, notes=("Between slices 3 and 4 there is room for another",))
+
+
+ORDER_FORMS = [
+    Form("nested folders, no extensions, other files between", _nested),
+    Form("DICOMDIR", _dicomdir),
+    Form("zip archive", _zipped),
+    Form("one file of a stack, of two stacks in its folder", _one_file),
+    Form("names and numbers in no order", _shuffled),
+    Form("phases by temporal position", _timed_by("TemporalPositionIdentifier", lambda phase: phase + 1)),
+    Form("phases by acquisition time", _timed_by("AcquisitionTime", lambda phase: f"10000{phase}.000")),
+    Form("phases by instance number", frames(_numbered_only, {"times_ms": None})),
+    Form("trigger times in seconds", frames(_in_seconds, {"notes": ("Trigger times are not in ms",)})),
+    Form("invalid dates and UIDs", _damaged_values),
+    Form("one UID for all", frames(_same_uid)),
+    Form("study and series UIDs of its own for each file", frames(_own_uids)),
+    Form("one series for each phase", _series_of_phases),
+    Form("every file twice", _twice),
+    Form("exported twice, under new UIDs", _exported_again),
+    Form("repeated slices", _repeated),
+    Form("two stacks, before and after contrast", _two_stacks),
+    Form("several breath-holds, one tilted by 2 degrees", _breath_holds),
+    Form("a missing frame", _missing_frame),
+    Form("a slice with twice the phases", _unequal_phases),
+    Form("a slice at another heart rate", _other_rate),
+    Form("a missing slice", _room_for_another),
+    Form("one phase", _one_phase),
+    Form("rows stored the other way round", _stored_turned("rows")),
+    Form("columns stored the other way round", _stored_turned("cols")),
+    Form("one slice stored turned round", _one_slice_turned),
+    Form("one slice of another matrix", _other_matrix),
+]

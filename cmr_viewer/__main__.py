@@ -165,6 +165,7 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codes", choices=("auto", "own", "mnms", "acdc"), default="auto", help="what the numbers in FILE mean"
     )
+    parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that FILE belongs to")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder that files go to")
     parser.add_argument(
         "--formats",

@@ -5,6 +5,8 @@
     │   └── NotAStudyError      there is nothing in it that could be one
     ├── GeometryError           spacings, positions or shapes that cannot be
     ├── LabelMapError           a label map with wrong codes, shape or type
+    │   ├── UnknownCodesError   nothing tells what its numbers mean; a reader can say
+    │   └── UnknownPhaseError   nothing tells which phase it belongs to; a reader can say
     ├── ModelError              a model folder that cannot be read or does not fit
     ├── StoreError              the workspace cannot be read or written
     │   └── WorkspaceInUseError another program holds it
@@ -13,6 +15,8 @@
 A message says what happened, where (study, slice, file) and what to do. `Cancelled` is no error and
 lives in `progress`.
 """
+
+from collections.abc import Mapping
 
 
 class CmrViewerError(Exception):
@@ -33,6 +37,22 @@ class GeometryError(CmrViewerError):
 
 class LabelMapError(CmrViewerError):
     """A label map with wrong codes, shape or type."""
+
+
+class UnknownCodesError(LabelMapError):
+    """Nothing tells what the numbers in a label map mean; a reader can say.
+
+    Attributes:
+        codes: Each number that occurs but 0, and in how many pixels.
+    """
+
+    def __init__(self, message: str, codes: Mapping[int, int]) -> None:
+        super().__init__(message)
+        self.codes = dict(codes)
+
+
+class UnknownPhaseError(LabelMapError):
+    """Nothing tells which phase of the study label maps or contours of one phase belong to; a reader can say."""
 
 
 class ModelError(CmrViewerError):

@@ -47,6 +47,11 @@ def log_dir() -> Path:
     return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False))
 
 
+def index_dir() -> Path:
+    """Where headers of DICOM folders seen before are remembered; no longer than there is room, and safe to delete."""
+    return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False)) / "headers"
+
+
 def program_command() -> list[str]:
     """The command that starts this program again; a frozen program cannot be called with `-m`."""
     if is_frozen():

@@ -1,6 +1,8 @@
 """The models at work: loaded once, then asked for what the open study lacks."""
 
 import logging
+from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -76,13 +78,23 @@ class Computing(QObject):
         self.problem = message
         self.not_loaded.emit(message)
 
-    def analyse(self, reading: Reading, shown: FrameIndex | None) -> None:
-        """Compute what a study lacks; an analysis that runs is superseded. Nothing without models."""
+    def analyse(
+        self, reading: Reading, shown: FrameIndex | None, *, without: Collection[FrameIndex] = frozenset()
+    ) -> None:
+        """Compute what a study lacks; an analysis that runs is superseded. Nothing without models.
+
+        Args:
+            reading: The open study.
+            shown: The frame that the reader looks at, or None.
+            without: Frames whose label maps are being computed by themselves.
+        """
         self._take(reading)
         models = self.models
         if models is None:
             return
         todo = todo_of(reading, shown)
+        if without:
+            todo = replace(todo, segment={f: region for f, region in todo.segment.items() if f not in without})
         if not todo:
             self.analysed.emit()
             return

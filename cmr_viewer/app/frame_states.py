@@ -1,6 +1,6 @@
 """What is known about each frame of the open study: predicted, set by the reader, shown."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 
 from cmr_viewer.domain.anatomy import Region
@@ -61,6 +61,8 @@ class Marks:
         origin: Id of the model that the label map started from, or None.
         edited: Whether the label map differs from `base`.
         imported: Where the label map was imported from; empty where it was not.
+        made: How the imported label map came to be, later corrections included; None where it was not imported, or
+            nothing tells.
     """
 
     reader_region: Region | None
@@ -68,6 +70,12 @@ class Marks:
     origin: str | None
     edited: bool
     imported: str = ""
+    made: Provenance | None = None
+
+    def corrected(self) -> "Marks":
+        """The marks after the reader changed the label map by hand."""
+        automatic = self.made is Provenance.AUTOMATIC
+        return replace(self, edited=True, made=Provenance.SEMIAUTOMATIC if automatic else self.made)
 
 
 @dataclass(eq=False)
@@ -83,6 +91,7 @@ class FrameRecord:
         origin: Id of the model that `labels` started from.
         edited: Whether `labels` differs from `base`.
         imported: Where `labels` was imported from; empty where it was not.
+        made: How imported `labels` came to be, later corrections included; None where they were not, or nothing tells.
         status: How far the reader is.
         kept: Whether the workspace holds or will hold a version of the frame.
         proposal: What is offered beside `labels`.
@@ -99,6 +108,7 @@ class FrameRecord:
     origin: str | None = None
     edited: bool = False
     imported: str = ""
+    made: Provenance | None = None
     status: ReviewStatus | None = None
     kept: bool = False
     proposal: Prediction | None = None
@@ -135,9 +145,11 @@ class FrameRecord:
             return None
         if not self.edited:
             return Provenance.AUTOMATIC
+        if self.made is not None:
+            return self.made
         return Provenance.SEMIAUTOMATIC if self.origin is not None else Provenance.MANUAL
 
     @property
     def marks(self) -> Marks:
         """What an undo step needs to come back here."""
-        return Marks(self.reader_region, self.base, self.origin, self.edited, self.imported)
+        return Marks(self.reader_region, self.base, self.origin, self.edited, self.imported, self.made)

@@ -135,10 +135,11 @@ def put_back(reading: Reading, restored: Restored) -> None:
 
 def _put_labels_back(record: FrameRecord, kept: Annotation | None, predicted: Prediction | None) -> None:
     record.kept = kept is not None
-    if kept is not None and kept.provenance is not Provenance.AUTOMATIC:
+    if kept is not None and (kept.imported_from or kept.provenance is not Provenance.AUTOMATIC):
         same = predicted is not None and predicted.model_id == kept.model_id
         record.labels, record.edited, record.status = kept.labels.copy(), True, kept.status
         record.base, record.origin = predicted if same else None, kept.model_id
+        record.imported, record.made = kept.imported_from, kept.provenance if kept.imported_from else None
     elif kept is not None and kept.status is ReviewStatus.ACCEPTED:
         reason = predicted.reason if predicted is not None and predicted.model_id == kept.model_id else "Accepted."
         record.base = Prediction(kept.labels, kept.model_id or "", kept.region, reason)
@@ -163,6 +164,7 @@ def draft_of(reading: Reading, frame: FrameIndex) -> Kept:
         status=ReviewStatus.DRAFT,
         model_id=record.origin,
         detail=_detail(record),
+        imported_from=record.imported,
     )
 
 
@@ -203,6 +205,7 @@ def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]
                 frame_pixels=reading.stack.frame(frame),
                 pixel_spacing_mm=working_spacing_mm(reading.stack.geometry),
                 detail=_detail(record),
+                imported_from=record.imported,
                 neighbours={
                     offset: reading.stack.frame(beside)
                     for offset in (-1, 1)

@@ -1,7 +1,7 @@
 """Label maps and contours of other programs for the open study: read, asked about, put in as one step."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,17 @@ from cmr_viewer.app.private_log import hide_from_log
 from cmr_viewer.app.reading import Imported
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.errors import LabelMapError, UnknownCodesError, UnknownPhaseError
 from cmr_viewer.progress import Progress
 
 IMPORT_KEY = "import"
+
+
+Codes = Mapping[int, Label]
+"""What each number in a label map means."""
 
 
 class LabelsRead(Protocol):
@@ -43,16 +47,66 @@ class LabelsRead(Protocol):
     def warnings(self) -> tuple[str, ...]:
         """What a reader should know."""
 
+    @property
+    def made(self) -> Provenance | None:
+        """How the label maps came to be, as the source says; None where it does not."""
 
-LabelReader = Callable[[Path, Study, int | None], LabelsRead]
-"""(file or folder, study, phase of a file that does not say its own) -> what it says."""
+
+class LabelReader(Protocol):
+    """What reads a file of label maps."""
+
+    def __call__(
+        self, path: Path, study: Study, codes: Codes | None, phase: int | None, progress: Progress
+    ) -> LabelsRead:
+        """Read a file or folder; codes and phase as the reader said them, where the file does not tell them."""
 
 
-def read_with_load(path: Path, study: Study, phase: int | None) -> LabelsRead:
+def read_with_load(path: Path, study: Study, codes: Codes | None, phase: int | None, progress: Progress) -> LabelsRead:
     """`load.labels.files.read_labels`; on the job thread."""
     from cmr_viewer.load.labels.files import read_labels  # noqa: PLC0415 - the readers would keep the window waiting
 
-    return read_labels(path, study, "auto", phase)
+    return read_labels(path, study, "auto" if codes is None else codes, phase, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class ImportRequest:
+    """A file that is to be read, with what the reader said about it.
+
+    Attributes:
+        path: File or folder.
+        study: The study that was open.
+        shown_phase: The phase that was on show.
+        codes: What its numbers mean, or None for what the file tells.
+        phase: The phase that it belongs to, or None for what the file tells.
+    """
+
+    path: Path
+    study: Study
+    shown_phase: int
+    codes: Codes | None = None
+    phase: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImportQuestion:
+    """Something that the file does not tell and the reader has to say.
+
+    Attributes:
+        request: What was asked for; `LabelImport.answer` goes on with it.
+        text: What is not known, for a reader.
+        codes: Where it is the meaning of numbers: each number, and in how many pixels it occurs; else empty.
+        guess: Where it is that: what the reader said of the same numbers last time, or nothing.
+    """
+
+    request: ImportRequest
+    text: str
+    codes: Mapping[int, int]
+    guess: Codes
+
+    @property
+    def is_about_phase(self) -> bool:
+        """Whether it is the phase that is not known."""
+        return not self.codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +117,6 @@ class ImportOffer:
         name: Name of the file or folder.
         study: The study that was open.
         read: What the file says.
-        taken_for: The phase that a file of one phase is taken for, because nothing tells its own; None where it does.
         accepted: Frames among them that the reader has accepted.
         corrected: Frames among them that the reader has worked on and not accepted.
     """
@@ -71,7 +124,6 @@ class ImportOffer:
     name: str
     study: Study
     read: LabelsRead
-    taken_for: int | None
     accepted: frozenset[FrameIndex]
     corrected: frozenset[FrameIndex]
 
@@ -85,52 +137,79 @@ class LabelImport(QObject):
     """Reads label maps on the job thread and puts them into the open study.
 
     Signals:
+        asked(object ImportQuestion): Something has to be said first; `answer` goes on.
         offered(object ImportOffer): They were read; `take` puts them in.
         refused(str message): They could not be read.
-        taken(str text): They are in; what was taken, in words.
+        taken(str text, bool warned): They are in; what was taken, in words, and whether something was left out.
     """
 
+    asked = Signal(object)
     offered = Signal(object)
     refused = Signal(str)
-    taken = Signal(str)
+    taken = Signal(str, bool)
 
     def __init__(self, session: Session, reader: LabelReader = read_with_load, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._reader = session, reader
+        self._said: dict[int, Label] = {}
 
     def read(self, path: Path, shown_phase: int) -> None:
         """Read a file or folder for the open study.
 
         Args:
             path: What holds the label maps.
-            shown_phase: The phase to propose for a file of one phase that does not say which it is.
+            shown_phase: The phase that is on show.
         """
         study = self._session.study
-        if study is None:
+        if study is not None:
+            hide_from_log(path)
+            self._submit(ImportRequest(path, study, shown_phase))
+
+    def answer(self, question: ImportQuestion, *, codes: Codes | None = None, phase: int | None = None) -> None:
+        """Go on with what the reader said.
+
+        Args:
+            question: What was asked.
+            codes: What the numbers mean, where that was the question.
+            phase: The phase, where that was the question.
+        """
+        if self._session.study is not question.request.study:
+            self.refused.emit(_other_study(question.request.path.name))
             return
-        hide_from_log(path)
-        marked = replace(study.stack, ed_phase=self._session.ed_phase, es_phase=self._session.es_phase)
+        request = question.request
+        if codes is not None:
+            self._said.update(codes)
+            request = replace(request, codes=codes)
+        self._submit(request if phase is None else replace(request, phase=phase))
+
+    def _submit(self, request: ImportRequest) -> None:
+        stack = request.study.stack
+        marked = replace(stack, ed_phase=self._session.ed_phase, es_phase=self._session.es_phase)
+        study = replace(request.study, stacks=(marked, *request.study.stacks[1:]))
         self._session.jobs.submit(
             IMPORT_KEY,
-            f"Reading {path.name}",
-            partial(_read, self._reader, path, replace(study, stacks=(marked, *study.stacks[1:])), shown_phase),
+            f"Reading {request.path.name}",
+            partial(_read, self._reader, request, study),
             priority=Priority.READER,
-            on_finished=partial(self._on_read, path.name, study),
+            on_finished=partial(self._on_read, request),
             on_failed=self.refused.emit,
         )
 
-    def _on_read(self, name: str, study: Study, result: tuple[LabelsRead, int | None]) -> None:
-        if self._session.study is not study:
-            self.refused.emit(f"{name} was read, but another study is open by now. Open the study again and import it.")
-            return
-        read, taken_for = result
-        if not read.structures:
+    def _on_read(self, request: ImportRequest, result: LabelsRead | LabelMapError) -> None:
+        name = request.path.name
+        if self._session.study is not request.study:
+            self.refused.emit(_other_study(name))
+        elif isinstance(result, LabelMapError):
+            codes = result.codes if isinstance(result, UnknownCodesError) else {}
+            guess = {code: self._said[code] for code in codes if code in self._said}
+            self.asked.emit(ImportQuestion(request, str(result), codes, guess))
+        elif not result.structures:
             self.refused.emit(f"{name} says nothing about a frame of this study.")
-            return
-        states = {frame: self._session.frame_state(frame) for frame in read.structures}
-        accepted = frozenset(f for f, state in states.items() if state.status is ReviewStatus.ACCEPTED)
-        corrected = frozenset(f for f, state in states.items() if state.edited) - accepted
-        self.offered.emit(ImportOffer(name, study, read, taken_for, accepted, corrected))
+        else:
+            states = {frame: self._session.frame_state(frame) for frame in result.structures}
+            accepted = frozenset(f for f, state in states.items() if state.status is ReviewStatus.ACCEPTED)
+            corrected = frozenset(f for f, state in states.items() if state.edited) - accepted
+            self.offered.emit(ImportOffer(name, request.study, result, accepted, corrected))
 
     def take(self, offer: ImportOffer, *, replace_worked_on: bool) -> None:
         """Put offered label maps in: one step that can be undone.
@@ -153,21 +232,23 @@ class LabelImport(QObject):
             if shown is None or stated >= set(STRUCTURES):
                 whole.add(frame)
         if maps:
-            self._session.put_labels(maps, Imported(offer.read.provenance, f"import {offer.name}", frozenset(whole)))
-        self.taken.emit(told(offer, frozenset(maps)))
+            read = offer.read
+            self._session.put_labels(
+                maps, Imported(read.provenance, f"import {offer.name}", frozenset(whole), read.made)
+            )
+        self.taken.emit(told(offer, frozenset(maps)), bool(offer.read.warnings))
 
 
-def _read(
-    reader: LabelReader, path: Path, study: Study, shown_phase: int, progress: Progress
-) -> tuple[LabelsRead, int | None]:
-    progress(0.0, f"Reading {path.name}")
+def _other_study(name: str) -> str:
+    return f"{name} was read, but another study is open by now. Open the study again and import it."
+
+
+def _read(reader: LabelReader, request: ImportRequest, study: Study, progress: Progress) -> LabelsRead | LabelMapError:
+    """What a file says, or what a reader has to say first."""
     try:
-        return reader(path, study, None), None
-    except LabelMapError as error:
-        try:  # perhaps all that is missing is which phase it is
-            return reader(path, study, shown_phase), shown_phase
-        except LabelMapError:
-            raise error from None
+        return reader(request.path, study, request.codes, request.phase, progress)
+    except (UnknownCodesError, UnknownPhaseError) as question:
+        return question
 
 
 def merged(shown: LabelMap | None, incoming: LabelMap, stated: frozenset[Label]) -> LabelMap:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from cmr_viewer.app.frame_changes import FrameChange, Stroke
 from cmr_viewer.app.frame_states import Changed, FrameRecord, Marks
 from cmr_viewer.app.shown_frames import ShownFrames
 from cmr_viewer.app.volumes import measures_at
+from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Study
@@ -27,11 +29,39 @@ class Imported:
         source: For a reader, such as "cvi42 workspace".
         text: What was done, in words, for undo.
         whole: Frames whose label map is the other program's alone; in the others something of what was shown is left.
+        made: How the label maps came to be, as the source says; None where it does not say.
     """
 
     source: str
     text: str
     whole: frozenset[FrameIndex]
+    made: Provenance | None = None
+
+    def marks(self, before: Marks, frame: FrameIndex) -> Marks:
+        """Marks of a frame once its label map is put in.
+
+        Where something of what was shown is left in it, the frame is automatic only if both parts are.
+        """
+        if frame in self.whole:
+            return Marks(before.reader_region, None, None, True, self.source, self.made)
+        by_hand = before.edited and before.made is not Provenance.AUTOMATIC
+        mixed = by_hand if self.made is Provenance.AUTOMATIC else before.origin is not None
+        made = Provenance.SEMIAUTOMATIC if self.made is not None and mixed else self.made
+        return Marks(before.reader_region, before.base, before.origin, True, self.source, made)
+
+
+class Ordered(NamedTuple):
+    """What the order of the stack made of regions that the reader set.
+
+    Attributes:
+        predictions: Region predictions that are not as they were.
+        followed: Frames that have another region by it.
+        lacking: Frames that another model segments by it, which has not done so yet.
+    """
+
+    predictions: dict[FrameIndex, RegionPrediction]
+    followed: tuple[FrameIndex, ...]
+    lacking: tuple[FrameIndex, ...]
 
 
 class Reading(ShownFrames):
@@ -49,6 +79,7 @@ class Reading(ShownFrames):
         self.reader_ed: int | None = None
         self.reader_es: int | None = None
         self._stroke: Stroke | None = None
+        self._order_is_due = False
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -131,9 +162,7 @@ class Reading(ShownFrames):
         changes = []
         for frame, labels in label_maps.items():
             before, canvas = self.records[frame].marks, self.canvas(frame)
-            whole = frame in imported.whole
-            base, origin = (None, None) if whole else (before.base, before.origin)
-            after = Marks(before.reader_region, base, origin, True, imported.source)
+            after = imported.marks(before, frame)
             patch = patch_between(canvas, labels)
             changes.append(FrameChange(frame, imported.text, before, after, patch, self))
             self._offer(frame, None)
@@ -148,7 +177,7 @@ class Reading(ShownFrames):
         if patch.is_empty and record.labels is not None:
             return
         before = record.marks
-        after = replace(before, edited=True)
+        after = before.corrected()
         labels = self.canvas(frame)
         patch.apply(labels)
         self.go_to(frame, after, labels)
@@ -237,7 +266,8 @@ class Reading(ShownFrames):
             self._set(stroke.frame, stroke.before, stroke.shown_before)
             self._follow(stroke.frame, want=False)
             return None
-        after = replace(record.marks, edited=True)
+        after = record.marks.corrected()
+        record.made = after.made
         self._touched(stroke.frame)
         self._push(FrameChange(stroke.frame, stroke.text, stroke.before, after, patch, self))
         return stroke.frame
@@ -249,6 +279,36 @@ class Reading(ShownFrames):
             self._set(stroke.frame, stroke.before, stroke.shown_before)
             self._follow(stroke.frame, want=False)
 
+    # -- what the order of the stack makes of the reader's regions ----------------------------------------------------
+
+    def regions_came(self) -> None:
+        """New predictions of regions are there, which may not know of all that the reader has said meanwhile."""
+        self._order_is_due = self._order_is_due or any(r.reader_region is not None for r in self.records.values())
+
+    def order_regions(self) -> Ordered:
+        """Let the other frames follow regions that were set since the last call, by what the classifier said before.
+
+        Returns:
+            What changed; it is shown from now on.
+        """
+        if not self._order_is_due:
+            return Ordered({}, (), ())
+        self._order_is_due = False
+        known = {f: r.region_prediction for f, r in self.records.items() if r.region_prediction is not None}
+        if len({one.model_id for one in known.values()}) != 1:  # another classifier is just looking at them
+            return Ordered({}, (), ())
+        readers = {f: r.reader_region for f, r in self.records.items() if r.reader_region is not None}
+        changed = led_by_readers(known, readers, phases=self.stack.phases, slices=self.stack.slices)
+        followed, lacking = [], []
+        for frame, predicted in changed.items():
+            region, route = self.records[frame].region, self.route_of(frame)
+            self.receive_region(frame, predicted)
+            if self.records[frame].region is not region:
+                followed.append(frame)
+            if self.route_of(frame) != route and self.lacks_prediction(frame):
+                lacking.append(frame)
+        return Ordered(changed, tuple(followed), tuple(lacking))
+
     # -- used by changes (frame_changes.Frames) ------------------------------------------------------------------------
 
     def go_to(self, frame: FrameIndex, marks: Marks, labels: LabelMap | None) -> None:
@@ -258,6 +318,7 @@ class Reading(ShownFrames):
         self._set(frame, marks, labels)
         self._touched(frame)
         if other_region:
+            self._order_is_due = True
             self._effects.regions.append(frame)
             self._offer(frame, None)
             self.note(frame, Changed.REGION)

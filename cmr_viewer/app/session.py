@@ -1,7 +1,7 @@
 """One reader at work: a workspace, the study that is open, and what is being computed for it."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,18 @@ from cmr_viewer.store.model_registry import ModelRegistry
 log = logging.getLogger(__name__)
 
 
-def open_with_readers(path: Path, progress: Progress, opening: Opening, preview: Preview | None) -> Study:
+def open_with_readers(
+    path: Path, progress: Progress, opening: Opening, preview: Preview | None, index: Path | None = None
+) -> Study:
     """`load.study.open_study`; on the job thread."""
     from cmr_viewer.load.study import open_study  # noqa: PLC0415 - the readers would keep the window waiting
 
-    return open_study(path, progress, opening, preview)
+    return open_study(path, progress, opening, preview, index)
+
+
+def _import_checks() -> None:
+    """Import what checks label maps before the first is shown: scipy would keep the window waiting."""
+    import cmr_viewer.review.checks  # noqa: F401, PLC0415
 
 
 class Session(SessionEdits):
@@ -47,7 +54,8 @@ class Session(SessionEdits):
         *,
         device: str = "auto",
         flow: Flow | None = None,
-        opener: Opener = open_with_readers,
+        opener: Opener | None = None,
+        index: Path | None = None,
         parent: QObject | None = None,
     ) -> None:
         """Begin a session; `start` loads models once the window is shown.
@@ -57,13 +65,13 @@ class Session(SessionEdits):
             registry: The models.
             device: "auto", "cpu" or "cuda".
             flow: What computes; None for the program's own pipeline.
-            opener: What loads a study.
+            opener: What loads a study; None for the program's own readers.
+            index: Folder where those remember headers, so that a study seen before opens at once; None for nowhere.
             parent: Qt parent.
         """
         super().__init__(workspace, registry, flow or pipeline_flow(), device, parent)
-        self._loading = StudyOpening(self.jobs, opener, self.openings, self.stack_changes, self)
-        self._restored = False
-        self._shown: FrameIndex | None = None
+        reads = opener or partial(open_with_readers, index=index)
+        self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self)
         self._start_timer = QTimer(self, singleShot=True, interval=0)
         self._start_timer.timeout.connect(self.reload_models)
         self._loading.previewed.connect(self.study_previewed)
@@ -86,6 +94,7 @@ class Session(SessionEdits):
         for problem in self.registry.problems():
             self.message.emit("warning", problem)
         self._refresh_worklist()
+        self.keeper.do("Getting ready to check label maps", _import_checks)
         self._start_timer.start()  # a study that is opened in this turn of the loop is loaded before torch is
 
     def reload_models(self) -> None:
@@ -105,6 +114,18 @@ class Session(SessionEdits):
             stack_id: The stack of the worklist that is meant, where the files hold several; None for the last one.
         """
         self._load(Asked(Path(path), stack_id=stack_id))
+
+    def let_wait(self, sources: Sequence[Path]) -> None:
+        """Let studies wait in the worklist until they are opened, also when the program is closed meanwhile."""
+        for source in sources:
+            hide_from_log(source)
+        self.keeper.do("Keeping studies that wait", partial(self.waiting_studies.add, tuple(sources)))
+        self._refresh_worklist()
+
+    def let_wait_no_longer(self, sources: Sequence[Path]) -> None:
+        """Take studies that wait off the worklist."""
+        self.keeper.do("Keeping studies that wait", partial(self.waiting_studies.remove, tuple(sources)))
+        self._refresh_worklist()
 
     def cancel_opening(self) -> None:
         """Stop loading; the study that is open stays."""
@@ -190,6 +211,8 @@ class Session(SessionEdits):
             on_done=partial(self._on_restored, reading),
             on_failed=partial(self._on_not_restored, reading),
         )
+        if self._waiting:
+            self.let_wait_no_longer([loaded.asked.path, study.source])
         self.study_opened.emit()
         self.history_changed.emit()
         self.phase_marks_changed.emit()
@@ -266,6 +289,8 @@ class Session(SessionEdits):
         predictions = {r.frame: r.prediction for r in results if r.prediction is not None}
         for frame, said in regions.items():
             reading.receive_region(frame, said)
+        if regions:
+            reading.regions_came()
         for frame, made in predictions.items():
             reading.receive_prediction(frame, made)
         stack_id = reading.stack.stack_id
@@ -305,8 +330,13 @@ class Session(SessionEdits):
         self.message.emit("error", message)
 
     def _refresh_worklist(self) -> None:
-        self.keeper.do("Reading the worklist", self.store.studies, on_done=self._on_studies)
+        self.keeper.do(
+            "Reading the worklist",
+            lambda: (self.store.studies(), self.waiting_studies.all()),
+            on_done=self._on_worklist,
+        )
 
-    def _on_studies(self, studies: list[StudyRow]) -> None:
-        self._studies = tuple(studies)
+    def _on_worklist(self, worklist: tuple[list[StudyRow], list[Path]]) -> None:
+        studies, waiting = worklist
+        self._studies, self._waiting = tuple(studies), tuple(waiting)
         self.worklist_changed.emit()

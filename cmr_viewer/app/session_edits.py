@@ -32,6 +32,8 @@ class SessionEdits(SessionState):
     ) -> None:
         super().__init__(workspace, registry, flow, device, parent)
         self._ed_es: tuple[int | None, int | None] = (None, None)
+        self._restored = False
+        self._shown: FrameIndex | None = None
         self._measures_timer = QTimer(self, singleShot=True, interval=MEASURES_INTERVAL_MS)
         self._measures_timer.timeout.connect(self._tell_measures)
 
@@ -161,6 +163,7 @@ class SessionEdits(SessionState):
         reading = self._reading
         if reading is None:
             return
+        ordered = reading.order_regions()
         effects = reading.take_effects()
         stack_id = reading.stack.stack_id
         for frame in dict.fromkeys(effects.regions):
@@ -175,7 +178,14 @@ class SessionEdits(SessionState):
             self.keeper.do("Keeping a draft", partial(self.store.save_all, stack_id, drafts))
         if effects.wanted:
             self._computing.segment(reading, effects.wanted)
+        if ordered.predictions:
+            keep = partial(self.store.save_region_predictions, stack_id, ordered.predictions)
+            self.keeper.do("Keeping regions", keep)
+        if ordered.lacking and self._restored:
+            self._computing.analyse(reading, self._shown, without=effects.wanted)
         self._tell(effects.changed)
+        if ordered.followed:
+            self.regions_followed.emit(ordered.followed)
         if effects.history:
             self.history_changed.emit()
 

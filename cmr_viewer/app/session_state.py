@@ -1,5 +1,6 @@
 """What can be asked of a session, what it tells, and the parts it is made of."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -20,6 +21,7 @@ from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.openings import OpeningStore
 from cmr_viewer.store.stack_changes import StackChangeStore
+from cmr_viewer.store.waiting import WaitingStore
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding
@@ -37,6 +39,8 @@ class SessionState(QObject):
         study_restored(): What the workspace keeps of the study has been put back.
         study_closed(): No study is open.
         region_changed(object FrameIndex): Region of a frame, by the classifier or the reader.
+        regions_followed(object tuple of FrameIndex): These frames have another predicted region, because the reader
+            set that of another frame, or took it back; after the signals for single frames.
         labels_changed(object FrameIndex): Label map that is shown of a frame; also for each part of a brush stroke.
         proposal_changed(object FrameIndex): A prediction is offered beside a frame's label map, or no longer.
         status_changed(object FrameIndex): Review status of a frame.
@@ -49,7 +53,7 @@ class SessionState(QObject):
         analysed(): Everything that was missing of the study is computed.
         message(str severity, str text): For the reader; severity is "info", "warning" or "error".
         models_changed(): The active models were loaded, or loaded anew after a promotion or roll-back.
-        worklist_changed(): `studies` is new.
+        worklist_changed(): `studies` or `waiting` is new.
     """
 
     study_opening = Signal(str)
@@ -60,6 +64,7 @@ class SessionState(QObject):
     study_restored = Signal()
     study_closed = Signal()
     region_changed = Signal(object)
+    regions_followed = Signal(object)
     labels_changed = Signal(object)
     proposal_changed = Signal(object)
     status_changed = Signal(object)
@@ -82,6 +87,7 @@ class SessionState(QObject):
         self.store = AnnotationStore(workspace)
         self.openings = OpeningStore(workspace)
         self.stack_changes = StackChangeStore(workspace)
+        self.waiting_studies = WaitingStore(workspace)
         self.jobs = Jobs("jobs", self)
         self.keeper = Keeper(self)
         self._accepting = Accepting(self.keeper, self.store, self)
@@ -89,6 +95,7 @@ class SessionState(QObject):
         self._reading: Reading | None = None
         self._loaded: Loaded | None = None
         self._studies: tuple[StudyRow, ...] = ()
+        self._waiting: tuple[Path, ...] = ()
 
     @property
     def reader(self) -> str:
@@ -119,6 +126,11 @@ class SessionState(QObject):
     def studies(self) -> tuple[StudyRow, ...]:
         """Studies of the workspace, the last opened first; as of the last worklist_changed."""
         return self._studies
+
+    @property
+    def waiting(self) -> tuple[Path, ...]:
+        """Files and folders that wait to be opened for the first time; as of the last worklist_changed."""
+        return self._waiting
 
     @property
     def models_ready(self) -> bool:
@@ -184,9 +196,11 @@ class SessionState(QObject):
     def findings(self, frame: FrameIndex) -> "list[Finding]":
         """What looks wrong in a frame's label map; nothing where there is none."""
         record = self._open().records[frame]
-        from cmr_viewer.review.checks import check_frame  # noqa: PLC0415 - scipy would keep the window waiting
+        if record.labels is None:
+            return []
+        from cmr_viewer.review.checks import check_frame  # noqa: PLC0415 - scipy; imported beside the window by now
 
-        return [] if record.labels is None else check_frame(frame, record.labels, record.region)
+        return check_frame(frame, record.labels, record.region)
 
     def next_frame(self, frame: FrameIndex | None = None) -> FrameIndex | None:
         """The next frame to review after this one; None where all are accepted or no study is open."""

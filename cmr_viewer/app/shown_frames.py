@@ -205,7 +205,7 @@ class ShownFrames:
     def _set(self, frame: FrameIndex, marks: Marks, labels: LabelMap | None) -> None:
         record = self.records[frame]
         record.reader_region, record.base, record.origin = marks.reader_region, marks.base, marks.origin
-        record.edited, record.imported = marks.edited, marks.imported
+        record.edited, record.imported, record.made = marks.edited, marks.imported, marks.made
         record.edit_number += 1
         if record.labels is not labels:
             record.labels = labels

@@ -39,7 +39,7 @@ from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.errors import CmrViewerError, StoreError
-from cmr_viewer.paths import default_workspace_dir, log_dir, shipped_models_dir
+from cmr_viewer.paths import default_workspace_dir, index_dir, log_dir, shipped_models_dir
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 
@@ -212,6 +212,6 @@ def open_program(
     chosen = Path(settings.workspace) if settings.workspace else default_workspace_dir()
     workspace = open_workspace(workspace_folder or chosen, reader=settings.reader)
     registry = ModelRegistry(shipped_models or shipped_models_dir(), workspace)
-    session = Session(workspace, registry, device=settings.device, flow=flow)
+    session = Session(workspace, registry, device=settings.device, flow=flow, index=index_dir())
     retraining = Retraining(session, settings, shipped_models=shipped_models)
     return Program(settings, workspace, session, retraining)

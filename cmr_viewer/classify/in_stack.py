@@ -53,7 +53,8 @@ class StackFrames:
         """All frames with the regions that the order of the stack leads to.
 
         A reader's region leads the other frames. What is said of the reader's own frame is what would be said without
-        the reader.
+        the reader. All that this follows from is kept with each prediction, so that it can be found again when a reader
+        sets a region later (`led_by_readers`).
 
         Args:
             heart_mm2: Area that the baseline draws, of the frames that it was asked about.
@@ -68,7 +69,12 @@ class StackFrames:
             decoded, at = free if frame in self.readers else led, (row[frame.phase], frame.slice_index)
             base, middle, apex, none = decoded.posterior[at].tolist()
             posterior: Probabilities = (base, middle, apex, none)
-            found[frame] = replace(prediction, decoded=REGIONS[decoded.regions[at]], posterior=posterior)
+            found[frame] = replace(
+                prediction,
+                decoded=REGIONS[decoded.regions[at]],
+                posterior=posterior,
+                heart_mm2=heart_mm2.get(frame),
+            )
         return found
 
     def _decode(self, heart_mm2: Mapping[FrameIndex, float], readers: Mapping[FrameIndex, Region]) -> Decoded:
@@ -103,6 +109,34 @@ def frames_of_stack(
     """
     present = sorted({frame.phase for frame in alone})
     return StackFrames(alone, present, slices, len(present) == phases, readers or {}, weights)
+
+
+def led_by_readers(
+    predictions: Mapping[FrameIndex, RegionPrediction],
+    readers: Mapping[FrameIndex, Region],
+    *,
+    phases: int,
+    slices: int,
+) -> dict[FrameIndex, RegionPrediction]:
+    """What the order of the stack makes of predictions that are known already, now that a reader set other regions.
+
+    No network is asked: what the classifier said of each frame alone, and how large a heart was drawn in it, is kept
+    with the predictions.
+
+    Args:
+        predictions: Of all frames, as from `StackFrames.in_stack`.
+        readers: Regions that a reader has set.
+        phases: Number of phases of the stack.
+        slices: Number of slices of the stack.
+
+    Returns:
+        The predictions that are not as they were; nothing where one has not been seen in its stack.
+    """
+    if len(predictions) != phases * slices or any(one.decoded is None for one in predictions.values()):
+        return {}
+    frames = frames_of_stack(predictions, phases=phases, slices=slices, readers=readers)
+    drawn = {frame: one.heart_mm2 for frame, one in predictions.items() if one.heart_mm2 is not None}
+    return {frame: one for frame, one in frames.in_stack(drawn).items() if one != predictions[frame]}
 
 
 def between_phases(drawn: NDArray[np.float64], *, closed: bool) -> NDArray[np.float64]:

@@ -37,12 +37,15 @@ class RegionPrediction:
         model_id: The classifier.
         decoded: The region that the order of the stack leads to, or None where the frame was taken by itself.
         posterior: Probability of each region once the whole stack is known, or None likewise.
+        heart_mm2: Area that the baseline drew in the frame, which the order of the stack was found with; None where it
+            was not asked.
     """
 
     probabilities: Probabilities
     model_id: str
     decoded: Region | None = None
     posterior: Probabilities | None = None
+    heart_mm2: float | None = None
 
     @property
     def region(self) -> Region:
@@ -108,6 +111,7 @@ class Annotation:
         reader: Who kept it.
         model_id: The model whose prediction it started from, or None.
         created_at: When, with time zone.
+        imported_from: Where the label map was imported from, for a reader; empty where it was not.
     """
 
     stack_id: str
@@ -120,3 +124,4 @@ class Annotation:
     reader: str
     model_id: str | None
     created_at: datetime
+    imported_from: str = ""

@@ -133,11 +133,13 @@ class StackChoice(NamedTuple):
         key: What the choice is recognised by when the study is opened again.
         text: For a reader: description, slices x phases, what tells it from the others.
         opened: Whether this is the one that was opened.
+        is_cine: Whether it is a short-axis cine, as far as the files tell, and not another stack of several phases.
     """
 
     key: str
     text: str
     opened: bool = False
+    is_cine: bool = True
 
 
 class RepeatedSlice(NamedTuple):

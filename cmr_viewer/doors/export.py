@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cmr_viewer.app.study_loading import Asked, load
 from cmr_viewer.app.volumes import VoxelCounts, measures_at
 from cmr_viewer.domain.anatomy import Region, reference_regions
-from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.annotation import Annotation, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
@@ -40,7 +40,9 @@ def run(arguments: Namespace) -> int:
     anonymity = _anonymity(arguments)
     if arguments.labels is not None:
         study = open_study(arguments.study)
-        results = results_of_file(arguments.labels, study, arguments.codes)
+        results = results_of_file(
+            arguments.labels, study, arguments.codes, phase=_phase(arguments), anonymous=anonymity is not None
+        )
     else:
         with open_workspace_readonly(_workspace(arguments)) as workspace:
             study = study_as_decided(arguments.study, workspace)
@@ -51,6 +53,10 @@ def run(arguments: Namespace) -> int:
         print(f"cmr-viewer export: {note}", file=sys.stderr)
     print(exported.folder, flush=True)
     return 0
+
+
+def _phase(arguments: Namespace) -> int | None:
+    return None if arguments.phase is None else arguments.phase - 1
 
 
 def _workspace(arguments: Namespace) -> Path:
@@ -98,8 +104,7 @@ def results_of_workspace(workspace: Workspace, study: Study) -> Results:
     readers: dict[str, None] = {}
     for frame in stack.frame_indices:
         kept, predicted = annotations.get(frame), predictions.get(frame)
-        # An automatic draft says that the prediction was left as it is; a later one holds then.
-        if kept is not None and (kept.provenance is not Provenance.AUTOMATIC or kept.status is ReviewStatus.ACCEPTED):
+        if kept is not None and _holds(kept):
             labels[frame], provenances[frame], model_id = kept.labels, kept.provenance, kept.model_id
             readers[kept.reader] = None
         elif predicted is not None:
@@ -117,6 +122,16 @@ def results_of_workspace(workspace: Workspace, study: Study) -> Results:
         model_ids=model_ids,
         reader=", ".join(readers),
         about={"models": sorted(set(model_ids.values()))},
+    )
+
+
+def _holds(kept: Annotation) -> bool:
+    """Whether an annotation goes before a prediction.
+
+    A draft that is automatic and not imported says that the prediction was left as it is; a later one holds then.
+    """
+    return (
+        bool(kept.imported_from) or kept.provenance is not Provenance.AUTOMATIC or kept.status is ReviewStatus.ACCEPTED
     )
 
 
@@ -163,33 +178,40 @@ def measures_of(
     return measures_at(counts, stack.geometry, ed, es)
 
 
-def results_of_file(path: Path, study: Study, codes: str) -> Results:
+def results_of_file(
+    path: Path, study: Study, codes: str, *, phase: int | None = None, anonymous: bool = False
+) -> Results:
     """Label maps of another program's file, with the regions that follow from where they are.
 
     Args:
         path: As `load.labels.files.read_labels` takes it.
         study: The study.
         codes: What the numbers mean: "auto", "own", "mnms" or "acdc".
+        phase: The phase that a file of one phase belongs to, from 0, where it does not say so.
+        anonymous: Whether names that the file gives, and its own, are left out of what is said of it.
 
     Raises:
         LoadError: The file cannot be read.
         LabelMapError: It does not belong to the study.
     """
     stack = study.stack
-    imported = read_labels(path, study, codes)  # type: ignore[arg-type]
-    provenances = dict.fromkeys(imported.structures, Provenance.SEMIAUTOMATIC)
+    imported = read_labels(path, study, codes, phase)  # type: ignore[arg-type]
+    provenances = dict.fromkeys(imported.structures, imported.made or Provenance.SEMIAUTOMATIC)
+    origin = imported.provenance
+    if anonymous:
+        origin = origin.partition(":")[0].replace(path.name, "").strip()
     rows = []
-    for phase in range(stack.phases):
-        present: NDArray[np.bool_] = imported.labels[phase].any(axis=(1, 2))
+    for at in range(stack.phases):
+        present: NDArray[np.bool_] = imported.labels[at].any(axis=(1, 2))
         if not present.any():
             continue
         for index, region in enumerate(reference_regions(present.tolist())):
-            rows.append(RegionRow(phase, index, stack.source_slices[index], region, None, None))
+            rows.append(RegionRow(at, index, stack.source_slices[index], region, None, None))
     return Results(
         labels=imported.labels,
         provenances=provenances,
         regions=tuple(rows),
         measures=measures_of(stack, imported.labels, provenances),
-        drawn_by=imported.provenance,
-        about={"label_maps": imported.provenance},
+        drawn_by=origin,
+        about={"label_maps": origin},
     )

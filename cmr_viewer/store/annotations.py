@@ -69,10 +69,11 @@ class StudyRow:
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What is to be kept of one frame; the attributes are those of `AnnotationStore.save`, and two more.
+    """What is to be kept of one frame; the attributes are those of `AnnotationStore.save`, and three more.
 
     Attributes:
         detail: For the log.
+        imported_from: Where the label map was imported from, for a reader; empty where it was not.
         neighbours: (row, col) pixels of the slices beside an accepted frame, by distance in slices, -1 towards the
             base; networks with context learn from them too.
     """
@@ -87,6 +88,7 @@ class Kept:
     pixel_spacing_mm: tuple[float, float] | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     neighbours: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+    imported_from: str = ""
 
 
 class AnnotationStore:
@@ -243,6 +245,7 @@ class AnnotationStore:
                 model_id=kept.model_id,
                 created_at=at,
                 session_id=workspace.session(),
+                **{tables.IMPORTED_COLUMN: kept.imported_from or None},
             )
         )
         accepted = kept.status is ReviewStatus.ACCEPTED
@@ -273,6 +276,7 @@ class AnnotationStore:
             reader=workspace.reader,
             model_id=kept.model_id,
             created_at=datetime.fromisoformat(at),
+            imported_from=kept.imported_from,
         )
 
     def latest(self, stack_id: str) -> dict[FrameIndex, Annotation]:
@@ -357,6 +361,7 @@ class AnnotationStore:
                 **dict(zip(_PROBABILITIES, map(float, one.probabilities), strict=True)),
                 tables.DECODED_COLUMN: None if one.decoded is None else str(one.decoded),
                 **dict(zip(tables.IN_STACK_COLUMNS, map(_real, one.posterior or (None,) * 4), strict=True)),
+                tables.HEART_COLUMN: _real(one.heart_mm2),
                 "created_at": now_text(),
             }
             for frame, one in predictions.items()
@@ -373,6 +378,7 @@ class AnnotationStore:
                 row["model_id"],
                 None if row[tables.DECODED_COLUMN] is None else Region(row[tables.DECODED_COLUMN]),
                 None if row[tables.DECODED_COLUMN] is None else _four(row, tables.IN_STACK_COLUMNS),
+                row[tables.HEART_COLUMN],
             )
             for row in rows
         }
@@ -552,4 +558,5 @@ def _annotation(row: RowMapping) -> Annotation:
         reader=row["reader"],
         model_id=row["model_id"],
         created_at=datetime.fromisoformat(row["created_at"]),
+        imported_from=row[tables.IMPORTED_COLUMN] or "",
     )

@@ -226,6 +226,11 @@ def open_workspace_readonly(folder: Path) -> Workspace:
             version = _known_version(connection, folder)
         if version == 0:
             raise StoreError(f"The workspace {folder} is empty; open it in the program first.")
+        if version < tables.SCHEMA_VERSION:
+            raise StoreError(
+                f"The workspace {folder} was written by an earlier version of the program. Open it in the window once, "
+                "which brings it up to date and loses nothing."
+            )
     except BaseException:
         engine.dispose()
         raise
@@ -245,19 +250,27 @@ def upgrade_schema(connection: Connection, version: int) -> None:
     """Bring a database of an earlier version to this one's; nothing that it holds changes.
 
     Version 1 kept of a region prediction only what the classifier said of the frame alone. Versions 1 and 2 kept no
-    decisions about how a study is opened.
+    decisions about how a study is opened. Versions 1 to 3 kept of an annotation not where it was imported from, of a
+    region prediction not how large a heart was drawn, and no studies that wait.
 
     Args:
         connection: In a transaction, which all of it belongs to.
-        version: Schema version of the database, 1 or 2.
+        version: Schema version of the database, 1 to 3.
     """
     if version < 2:
         for name in (tables.DECODED_COLUMN, *tables.IN_STACK_COLUMNS):
             kind = "TEXT" if name == tables.DECODED_COLUMN else "FLOAT"
             connection.exec_driver_sql(f"ALTER TABLE {tables.region_predictions.name} ADD COLUMN {name} {kind}")
-    tables.metadata.create_all(connection, tables=tables.ADDED_IN_3)
-    for statement in tables.append_only_triggers(tables.ADDED_IN_3):
-        connection.exec_driver_sql(statement)
+    if version < 3:
+        tables.metadata.create_all(connection, tables=tables.ADDED_IN_3)
+        for statement in tables.append_only_triggers(tables.ADDED_IN_3):
+            connection.exec_driver_sql(statement)
+    tables.metadata.create_all(connection, tables=tables.ADDED_IN_4)
+    for table, name, kind in (
+        (tables.annotations, tables.IMPORTED_COLUMN, "TEXT"),
+        (tables.region_predictions, tables.HEART_COLUMN, "FLOAT"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
     connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
 
 

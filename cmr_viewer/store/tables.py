@@ -25,7 +25,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Counted up whenever the tables change; a program refuses a database of a newer version."""
 
 APPLICATION_ID = 0x434D5256
@@ -86,6 +86,9 @@ studies = Table(
     Column("opened_at", Text, nullable=False),
 )
 
+IMPORTED_COLUMN = "imported_from"
+"""Where the label map of an annotation was imported from; null where it was not."""
+
 annotations = Table(
     "annotations",
     metadata,
@@ -101,6 +104,7 @@ annotations = Table(
     Column("model_id", Text),
     Column("created_at", Text, nullable=False),
     _session(),
+    Column(IMPORTED_COLUMN, Text),
     UniqueConstraint("stack_id", "phase", "slice_index", "version"),
 )
 
@@ -136,6 +140,9 @@ DECODED_COLUMN = "decoded"
 IN_STACK_COLUMNS = ("base_in_stack", "middle_in_stack", "apex_in_stack", "non_cardiac_in_stack")
 """Probabilities of a region prediction in its stack, in the order of `REGIONS`."""
 
+HEART_COLUMN = "heart_mm2"
+"""Area that the baseline drew in a frame of a region prediction; null where it was not asked."""
+
 region_predictions = Table(
     "region_predictions",
     metadata,
@@ -150,6 +157,7 @@ region_predictions = Table(
     Column("created_at", Text, nullable=False),
     Column(DECODED_COLUMN, Text),
     *(Column(name, Float) for name in IN_STACK_COLUMNS),
+    Column(HEART_COLUMN, Float),
     UniqueConstraint("stack_id", "phase", "slice_index", "model_id"),
 )
 
@@ -247,8 +255,19 @@ stack_changes = Table(
     _session(),
 )
 
+waiting = Table(
+    "waiting",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False, unique=True),
+    Column("created_at", Text, nullable=False),
+)
+
 ADDED_IN_3: tuple[Table, ...] = (openings, stack_changes)
 """Tables that workspaces of versions 1 and 2 have not."""
+
+ADDED_IN_4: tuple[Table, ...] = (waiting,)
+"""Tables that workspaces of versions 1 to 3 have not."""
 
 APPEND_ONLY: tuple[Table, ...] = (annotations, frame_pixels, regions, phase_marks, events, promotions, *ADDED_IN_3)
 """Tables whose rows are added and never changed or deleted."""

@@ -5,12 +5,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from cmr_viewer.app.label_import import ImportOffer, LabelImport
+from cmr_viewer.app.label_import import ImportOffer, ImportQuestion, LabelImport
 from cmr_viewer.app.session import Session
 from cmr_viewer.export_study import Exported, formats_of
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.export_dialog import ExportDialog
 from cmr_viewer.ui.exporting import EXPORT_KEY, ExportChoice, export_chosen, export_label_maps
+from cmr_viewer.ui.import_dialog import ImportDialog
 from cmr_viewer.ui.studies import Say, Studies, show_dialog
 
 _LABEL_FILES = (
@@ -33,7 +34,8 @@ class Exchange(QObject):
         super().__init__(window)
         self._session, self._desk, self._studies, self._say, self._window = session, desk, studies, say, window
         self.label_import = LabelImport(session, parent=self)
-        self.label_import.offered.connect(self.ask)
+        self.label_import.asked.connect(self.ask)
+        self.label_import.offered.connect(self.confirm)
         self.label_import.refused.connect(self._on_refused)
         self.label_import.taken.connect(self._on_taken)
         self._dialog: ExportDialog | None = None
@@ -64,19 +66,27 @@ class Exchange(QObject):
         self.label_import.read(path, self._desk.frame.phase)
 
     @Slot(object)
-    def ask(self, offer: ImportOffer) -> None:
-        """Ask before anything is replaced that the reader has worked on, or a phase is taken for granted."""
-        worked_on = bool(offer.accepted or offer.corrected)
-        if not worked_on and offer.taken_for is None:
+    def ask(self, question: ImportQuestion) -> None:
+        """Ask what the file does not tell."""
+        stack = question.request.study.stack
+        dialog = ImportDialog(question, stack.phases, self._session.ed_phase, self._session.es_phase, self._window)
+        dialog.codes_said.connect(lambda codes: self.label_import.answer(question, codes=codes))
+        dialog.phase_said.connect(lambda phase: self.label_import.answer(question, phase=phase))
+        show_dialog(dialog)
+
+    @Slot(object)
+    def confirm(self, offer: ImportOffer) -> None:
+        """Ask before anything is replaced that the reader has worked on."""
+        if not (offer.accepted or offer.corrected):
             self.label_import.take(offer, replace_worked_on=True)
             return
         box = QMessageBox(QMessageBox.Icon.Question, "Import", _question(offer), parent=self._window)
         box.setTextFormat(Qt.TextFormat.PlainText)
         roles = QMessageBox.ButtonRole
-        everything = box.addButton("Import and replace" if worked_on else "Import", roles.AcceptRole)
+        everything = box.addButton("Import and replace", roles.AcceptRole)
         everything.setObjectName("replace")
         everything.clicked.connect(lambda: self.label_import.take(offer, replace_worked_on=True))
-        if worked_on and len(offer.accepted | offer.corrected) < len(offer.frames):
+        if len(offer.accepted | offer.corrected) < len(offer.frames):
             rest = box.addButton("Import the other frames only", roles.AcceptRole)
             rest.setObjectName("rest")
             rest.clicked.connect(lambda: self.label_import.take(offer, replace_worked_on=False))
@@ -88,9 +98,9 @@ class Exchange(QObject):
     def _on_refused(self, text: str) -> None:
         self._say("error", text)
 
-    @Slot(str)
-    def _on_taken(self, text: str) -> None:
-        self._say("info", text)
+    @Slot(str, bool)
+    def _on_taken(self, text: str, warned: bool) -> None:
+        self._say("warning" if warned else "info", text)
 
     # Export
 
@@ -162,14 +172,10 @@ def _question(offer: ImportOffer) -> str:
     """What is to be decided about an import, in words."""
     frames = len(offer.frames)
     parts = [f"{offer.name} ({offer.read.provenance}) holds label maps for {frames} frame{'s' if frames > 1 else ''}."]
-    if offer.taken_for is not None:
-        shown = f"phase {offer.taken_for + 1}"
-        parts.append(f"Nothing in it says which phase it is; it would be taken for the one on show, {shown}.")
     worked = []
     if offer.accepted:
         worked.append(f"{len(offer.accepted)} accepted")
     if offer.corrected:
         worked.append(f"{len(offer.corrected)} corrected")
-    if worked:
-        parts.append(f"Among these frames {' and '.join(worked)} by you would be replaced. This can be undone.")
+    parts.append(f"Among these frames {' and '.join(worked)} by you would be replaced. This can be undone.")
     return "\n\n".join(parts)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from cmr_viewer.ui.theme import colour, readable_on
 
 MARGIN = 12.0
+_MARK_ROOM = 50.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ def paint_notes(painter: QPainter, area: QRectF, notes: FrameNotes, font: QFont)
     if notes.region:
         right = _chip(painter, below.topLeft(), notes.region, QColor(notes.region_colour), strong)
         if notes.state:
-            _chip(painter, QPointF(right + 6, below.top()), notes.state, colour("hover"), plain)
+            room = inner.right() - right - 40 - (_MARK_ROOM if notes.mark else 0)
+            state = QFontMetricsF(plain).elidedText(notes.state, Qt.TextElideMode.ElideRight, max(room, 60.0))
+            _chip(painter, QPointF(right + 6, below.top()), state, colour("hover"), plain)
     _text(painter, inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, notes.time, strong)
     if notes.mark:
         width = QFontMetricsF(strong).horizontalAdvance(notes.mark) + 14

@@ -20,12 +20,24 @@ def offers_choice(study: Study) -> bool:
     return len(study.choices) > 1 or bool(study.repeats)
 
 
+def tells_choice(study: Study) -> bool:
+    """Whether a reader should be told of a choice: where there are several short-axis cines, or repeated slices.
+
+    Other stacks of several phases, such as perfusion, can be chosen, but are not what anybody opens a study for.
+    """
+    return _cines(study) > 1 or bool(study.repeats)
+
+
+def _cines(study: Study) -> int:
+    return sum(choice.is_cine for choice in study.choices)
+
+
 def choice_note(study: Study) -> str:
     """What the study's files leave open, in a sentence; empty where they leave nothing."""
     parts = []
-    if len(study.choices) > 1:
+    if _cines(study) > 1:
         opened = next((each.text for each in study.choices if each.opened), study.stack.description)
-        parts.append(f"The study offers {len(study.choices)} stacks; open is {opened}.")
+        parts.append(f"The study offers {_cines(study)} short-axis cines; open is {opened}.")
     if study.repeats and not any(_REPEATED in warning for warning in study.warnings):
         places = ", ".join(str(each.slice_index + 1) for each in study.repeats)
         word = "Slice" if len(study.repeats) == 1 else "Slices"
@@ -75,6 +87,9 @@ class NotesDialog(QDialog):
             remedies.append(button)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        close = buttons.button(QDialogButtonBox.StandardButton.Close)
+        close.setDefault(True)
+        close.setFocus()  # not on what decides something
         foot = row(*remedies, None, buttons, spacing=6)
         self.setLayout(column(label(study.name, "title"), area, foot, spacing=12, margins=(18, 16, 18, 14)))
         self.resize(680, min(520, 170 + 56 * max(1, len(notes))))

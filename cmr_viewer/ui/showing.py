@@ -61,9 +61,11 @@ class Showing(QObject):
 
     Signals:
         possible_changed(): What is possible with the frame on show may have changed.
+        said(str severity, str text): Something for the reader.
     """
 
     possible_changed = Signal()
+    said = Signal(str, str)
 
     def __init__(self, session: Session, settings: Settings, desk: Desk, screen: Screen) -> None:
         super().__init__(screen.view)
@@ -222,9 +224,9 @@ class Showing(QObject):
                 region = f"{state.region.text} · {100 * predicted.of(state.region):.0f} %"
         words = []
         if state.status is ReviewStatus.ACCEPTED:
-            words.append("Accepted")
+            words.append(f"Accepted · imported from {state.imported}" if state.imported else "Accepted")
         elif state.edited:
-            words.append("Imported" if state.imported else "Corrected")
+            words.append(f"Imported from {state.imported}" if state.imported else "Corrected")
         elif state.labels is None and self._session.models_ready:
             words.append("Label map follows")
         self._screen.view.set_border(tint or None)
@@ -271,6 +273,13 @@ class Showing(QObject):
             self.show_frame()
         if not self._gather.isActive():
             self._gather.start()
+
+    @Slot(object)
+    def show_followed(self, frames: tuple[FrameIndex, ...]) -> None:
+        """Other frames have another region, because the reader set that of one: make them stand out, and say so."""
+        self._screen.strip.light(frames)
+        several = f"{len(frames)} other frames have" if len(frames) > 1 else "1 other frame has"
+        self.said.emit("info", f"In the order of the stack, {several} another region now.")
 
     @Slot()
     def show_changes(self) -> None:

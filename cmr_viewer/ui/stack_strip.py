@@ -1,6 +1,6 @@
 """Thumbnails of the stack: a grid of slices and phases, or the slices of one phase; also the way to go to a frame."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import (
@@ -33,6 +33,7 @@ _SCROLL_BAR = 10
 _SIDE_GRID = (34, 96)
 _SIDE_STRIP = (48, 132)
 _MAKE_BUDGET_MS = 12.0
+_LIT_MS = 2500
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ class StackStrip(QAbstractScrollArea):
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._make_missing)
         self._missing: dict[FrameIndex, None] = {}
+        self._lit: frozenset[FrameIndex] = frozenset()
+        self._dim = QTimer(self, singleShot=True, interval=_LIT_MS)
+        self._dim.timeout.connect(self._on_dim)
 
     # What is shown
 
@@ -90,6 +94,7 @@ class StackStrip(QAbstractScrollArea):
         """Show another stack, or none."""
         self._thumbnails, self._phases, self._slices = thumbnails, phases, slices
         self._cells.clear()
+        self._lit = frozenset()
         self._missing.clear()
         self._marks.clear()
         self._current = FrameIndex(0, 0)
@@ -147,6 +152,22 @@ class StackStrip(QAbstractScrollArea):
         """Colour of the border of a thumbnail."""
         region = self.cell(frame).region
         return colour("edge") if region is None else QColor(self._colours[region])
+
+    def light(self, frames: Collection[FrameIndex]) -> None:
+        """Make some thumbnails stand out for a moment, since something of them changed by itself."""
+        self._lit = frozenset(frames)
+        self._dim.start()
+        self.viewport().update()
+
+    @property
+    def lit(self) -> frozenset[FrameIndex]:
+        """The thumbnails that stand out now."""
+        return self._lit
+
+    @Slot()
+    def _on_dim(self) -> None:
+        self._lit = frozenset()
+        self.viewport().update()
 
     def set_grid(self, grid: bool) -> None:
         """All phases as a grid, or the slices of the current phase as a strip."""
@@ -299,6 +320,9 @@ class StackStrip(QAbstractScrollArea):
         painter.setPen(QPen(tint, 3 if large else 2))
         inset = 1.5 if large else 1.0
         painter.drawRect(rect.adjusted(inset, inset, -inset, -inset))
+        if frame in self._lit:
+            painter.setPen(QPen(colour("bright"), 2 if large else 1, Qt.PenStyle.DotLine))
+            painter.drawRect(rect.adjusted(2 * inset + 1, 2 * inset + 1, -2 * inset - 1, -2 * inset - 1))
         if cell.region is not None:
             self._paint_region(painter, rect, cell, tint, large)
         font = painter.font()

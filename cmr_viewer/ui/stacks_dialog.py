@@ -73,13 +73,15 @@ class StacksDialog(QDialog):
         self.setLayout(column(area, note, self._buttons, spacing=10, margins=(16, 14, 16, 12)))
         self._stacks.buttonToggled.connect(self._show_possible)
         self._show_possible()
-        self.resize(620, min(560, 210 + 25 * len(self._choices) + 42 * len(self._repeats)))
+        self.resize(620, min(560, 210 + 25 * (len(self._choices) + 1) + 42 * len(self._repeats)))
 
     def _column(self) -> QVBoxLayout:
         parts: list[QWidget] = []
-        if self._choices:
-            parts.append(label("STACKS", "heading"))
-            parts += self._radio_buttons()
+        buttons = self._radio_buttons()
+        for cine, heading in ((True, "SHORT-AXIS CINES"), (False, "OTHER STACKS")):
+            own = [button for button, each in zip(buttons, self._choices, strict=True) if each.is_cine is cine]
+            if own:
+                parts += [label(heading, "heading"), *own]
         if self._repeats:
             parts.append(label("SLICES ACQUIRED MORE THAN ONCE", "heading"))
             holder = QWidget()
@@ -93,8 +95,8 @@ class StacksDialog(QDialog):
 
     def _radio_buttons(self) -> list[QWidget]:
         buttons: list[QWidget] = []
-        suggested = self._choices[0]
         for number, choice in enumerate(self._choices):
+            suggested = self._choices[0]
             button = QRadioButton((choice.text + marks_of(choice, suggested)).replace("&", "&&"))
             button.setChecked(choice.opened)
             button.setToolTip(choice.text)

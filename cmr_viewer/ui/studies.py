@@ -15,7 +15,7 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study_opening import OPEN_KEY
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.ui.layout import Parts
-from cmr_viewer.ui.notes_dialog import NotesDialog, notes_of, offers_choice
+from cmr_viewer.ui.notes_dialog import NotesDialog, notes_of, tells_choice
 from cmr_viewer.ui.panels.worklist_panel import StudyLine
 from cmr_viewer.ui.spacing_dialog import SpacingDialog
 from cmr_viewer.ui.stacks_dialog import StacksDialog
@@ -54,7 +54,6 @@ class Studies(QObject):
         self._session, self._settings, self._parts = session, settings, parts
         self._actions, self._say, self._window = actions, say, window
         self._asked = Path()
-        self._waiting: list[Path] = []
         self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
         self._patience.timeout.connect(self._show_page)
 
@@ -72,13 +71,17 @@ class Studies(QObject):
             return
         first, *others = studies
         if others:
-            self._waiting = list(dict.fromkeys([*self._waiting, *others]))
+            self._session.let_wait(others)
             text = f"{len(studies)} studies were dropped: the first is being opened, the others wait in the worklist."
             if all(path.is_dir() for path in studies) and len({path.parent for path in studies}) == 1:
                 text += " If they are series of one study, drop the folder that holds them."
             self._say("info", text)
         self.open_path(first)
-        self.show_worklist()
+
+    @Slot(object)
+    def forget(self, path: Path) -> None:
+        """Take a study that waits off the worklist."""
+        self._session.let_wait_no_longer([path])
 
     @Slot()
     def open_folder(self) -> None:
@@ -156,13 +159,12 @@ class Studies(QObject):
         """A study is there."""
         study = self._session.study
         assert study is not None
-        self._waiting = [path for path in self._waiting if path not in (self._asked, study.source)]
         self._show_page()
         self._parts.view.setFocus()
         self.show_worklist()
         self._settings.remember_study(study.source)
         notes = notes_of(study, self._session.opening)
-        self._parts.worklist.show_notes(len(notes), choices=offers_choice(study))
+        self._parts.worklist.show_notes(len(notes), choices=tells_choice(study))
         self._tell_notes(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
 
     def show_closed(self) -> None:
@@ -176,7 +178,7 @@ class Studies(QObject):
     def show_worklist(self) -> None:
         """List the studies of the workspace, and before them those that wait."""
         stack, rows = self._session.stack, self._session.studies
-        waiting = [StudyLine(path.name, path, 0, 0, 0) for path in self._waiting]
+        waiting = [StudyLine(path.name, path, 0, 0, 0) for path in self._session.waiting]
         times = Counter(each.source for each in rows)
         self._parts.worklist.show_worklist(
             waiting

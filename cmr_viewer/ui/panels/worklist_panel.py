@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFontMetrics, QPainter
+from PySide6.QtGui import QAction, QFontMetrics, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QListWidget,
@@ -107,9 +107,11 @@ class WorklistPanel(QWidget):
 
     Signals:
         study_chosen(object, object): A study of the worklist; its source `Path`, and the id of its stack or None.
+        study_dismissed(object): A study that was not opened yet is to leave the worklist; its `Path`.
     """
 
     study_chosen = Signal(object, object)
+    study_dismissed = Signal(object)
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
@@ -128,6 +130,15 @@ class WorklistPanel(QWidget):
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.itemClicked.connect(self._on_item)
         self._list.itemActivated.connect(self._on_item)
+        self._dismiss = QAction("Take off the worklist", self)
+        self._dismiss.setShortcut(QKeySequence(Qt.Key.Key_Delete))
+        self._dismiss.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self._dismiss.setToolTip("The files stay as they are")
+        self._dismiss.triggered.connect(self._on_dismiss)
+        self._list.currentItemChanged.connect(self._show_dismiss)
+        self._list.addAction(self._dismiss)
+        self._list.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self._show_dismiss(None)
         card = QFrame()
         card.setObjectName("card")
         self._notes = action_button(actions["study_notes"])
@@ -198,13 +209,27 @@ class WorklistPanel(QWidget):
 
     def show_worklist(self, lines: Sequence[StudyLine]) -> None:
         """List the studies of the workspace."""
+        at = self._list.currentItem()
+        current: StudyLine | None = None if at is None else at.data(_ROW)
         self._list.clear()
         for line in lines:
             item = QListWidgetItem(f"{line.name}, {line.state}")
             item.setData(_ROW, line)
-            item.setToolTip(f"{line.name}\n{line.source}\nClick to open")
+            more = "" if line.stack_id else ", Delete to take off the worklist"
+            item.setToolTip(f"{line.name}\n{line.source}\nClick to open{more}")
             self._list.addItem(item)
+            if current is not None and (line.source, line.stack_id) == (current.source, current.stack_id):
+                self._list.setCurrentItem(item)
         self._empty.setVisible(not lines)
+
+    def _show_dismiss(self, item: QListWidgetItem | None) -> None:
+        """What is kept of a study that was opened is never removed from here."""
+        self._dismiss.setEnabled(item is not None and not item.data(_ROW).stack_id)
+
+    def _on_dismiss(self) -> None:
+        item = self._list.currentItem()
+        if item is not None:
+            self.study_dismissed.emit(item.data(_ROW).source)
 
     def _on_item(self, item: QListWidgetItem) -> None:
         line: StudyLine = item.data(_ROW)

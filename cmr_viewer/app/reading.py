@@ -316,6 +316,8 @@ class Reading(ShownFrames):
         record = self.records[frame]
         other_region = record.reader_region is not marks.reader_region
         self._set(frame, marks, labels)
+        if record.base is not None and not record.edited:
+            self._effects.shown[frame] = record.base
         self._touched(frame)
         if other_region:
             self._order_is_due = True

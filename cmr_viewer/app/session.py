@@ -296,8 +296,11 @@ class Session(SessionEdits):
         stack_id = reading.stack.stack_id
         if regions:
             self.keeper.do("Keeping regions", partial(self.store.save_region_predictions, stack_id, regions))
-        if predictions:
-            self.keeper.do("Keeping masks", partial(self.store.save_predictions, stack_id, predictions))
+        # What is shown of them is kept with all else that is shown from now on.
+        beside = {f: made for f, made in predictions.items() if reading.records[f].base is not made}
+        if beside:
+            self.keeper.do("Keeping masks", partial(self.store.save_predictions, stack_id, beside))
+        reading.keep_shown(beside)
         self._carry_out()
 
     @Slot()

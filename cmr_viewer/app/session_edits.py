@@ -176,6 +176,8 @@ class SessionEdits(SessionState):
         drafts = [draft_of(reading, frame) for frame in dict.fromkeys(effects.drafts)]
         if drafts:
             self.keeper.do("Keeping a draft", partial(self.store.save_all, stack_id, drafts))
+        if effects.shown:
+            self.keeper.do("Keeping masks", partial(self.store.save_predictions, stack_id, effects.shown))
         if effects.wanted:
             self._computing.segment(reading, effects.wanted)
         if ordered.predictions:

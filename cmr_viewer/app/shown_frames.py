@@ -1,6 +1,6 @@
 """What is shown of each frame: which follows from the region, the models and what the reader made. Without Qt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cmr_viewer.app.frame_states import Changed, FrameRecord, FrameState, Marks
@@ -24,6 +24,8 @@ class Effects:
         drafts: Frames of which a draft is to be kept.
         regions: Frames whose region by the reader is to be kept.
         wanted: Frames to segment at once, with their regions.
+        shown: Predictions that are shown from now on, to be kept as the last of their frames, which is put back when a
+            study is opened again.
         history: Whether undo or redo changed.
     """
 
@@ -31,6 +33,7 @@ class Effects:
     drafts: list[FrameIndex] = field(default_factory=list)
     regions: list[FrameIndex] = field(default_factory=list)
     wanted: dict[FrameIndex, Region] = field(default_factory=dict)
+    shown: dict[FrameIndex, Prediction] = field(default_factory=dict)
     history: bool = False
 
 
@@ -155,6 +158,13 @@ class ShownFrames:
         if choice is None or (choice.model_id == prediction.model_id and not choice.empty):
             self._show(frame, prediction)
 
+    def keep_shown(self, frames: Iterable[FrameIndex]) -> None:
+        """Keep what is shown of frames again, after something else was kept of them."""
+        for frame in frames:
+            record = self.records[frame]
+            if record.base is not None and not record.edited:
+                self._effects.shown[frame] = record.base
+
     def _follow(self, frame: FrameIndex, *, want: bool) -> None:
         """Show what the frame's model made of it, or ask for it."""
         record, choice = self.records[frame], self.route_of(frame)
@@ -184,6 +194,7 @@ class ShownFrames:
         decision = decide(prediction, shown=record.labels, edited=record.edited, status=status)
         if isinstance(decision, Replace):
             self._offer(frame, None)
+            self._effects.shown[frame] = prediction
             self._set(frame, Marks(record.reader_region, prediction, prediction.model_id, False), prediction.labels)
         elif decision.changed_pixels == 0 or prediction.model_id in {*record.dismissed, record.origin}:
             self._offer(frame, None)

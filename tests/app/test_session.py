@@ -586,6 +586,10 @@ def test_other_frames_follow_a_region_at_once_by_what_the_classifier_said_before
     kept(qtbot, session)
     assert [session.frame_state(f).region for f in apical] == [Region.APEX] * PHASES
     assert session.frame_state(FrameIndex(0, 2)).region is Region.MIDDLE
+    last = session.store.predictions(session.stack.stack_id)
+    shown = {f: session.frame_state(f) for f in session.stack.frame_indices}
+    assert {f: last[f].model_id for f in shown} == {f: state.prediction.model_id for f, state in shown.items()}
+    assert all(np.array_equal(last[f].labels, state.labels) for f, state in shown.items()), "what is put back is shown"
 
 
 def test_a_region_that_is_set_while_regions_are_being_found_leads_once_they_are_there(

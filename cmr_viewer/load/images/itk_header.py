@@ -248,6 +248,10 @@ def _file_beside(path: Path, name: str) -> Path:
             f"{path.name} names data outside of its folder ({name}); they are not read. Put them beside it."
         )
     found = folder / name
-    if not found.is_file():
+    try:
+        there = found.is_file()
+    except (OSError, ValueError):  # no name that a file can have: too long, or with a zero byte in it
+        there = False
+    if not there:
         raise LoadError(f"{path.name} needs {name}, which is not beside it. Copy both into one folder.")
     return found

@@ -171,6 +171,34 @@ class Reading(ShownFrames):
             self.history.push(GroupChange(imported.text, tuple(changes)))
             self._effects.history = True
 
+    def change_labels(self, label_maps: Mapping[FrameIndex, LabelMap], text: str) -> tuple[FrameIndex, ...]:
+        """Give frames other label maps by the reader's hand, as one step that can be undone.
+
+        Args:
+            label_maps: (row, col) by frame; frames that are so already are left as they are.
+            text: What was done, in words: "smooth LV myocardium".
+
+        Returns:
+            The frames that changed.
+        """
+        self.end_stroke()
+        changes: list[FrameChange] = []
+        for frame, labels in label_maps.items():
+            record = self.records[frame]
+            patch = patch_between(self.canvas(frame), labels)
+            if patch.is_empty:
+                continue
+            before = record.marks
+            after = before.corrected()
+            self.go_to(frame, after, labels.copy())
+            changes.append(FrameChange(frame, text, before, after, patch, self))
+        if len(changes) == 1:
+            self._push(changes[0])
+        elif changes:
+            self.history.push(GroupChange(text, tuple(changes)))
+            self._effects.history = True
+        return tuple(change.frame for change in changes)
+
     def _edit(self, frame: FrameIndex, text: str, patch: Patch) -> None:
         self.end_stroke()
         record = self.records[frame]

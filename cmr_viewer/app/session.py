@@ -196,6 +196,7 @@ class Session(SessionEdits):
         self._computing.stop()
         self._carry_out()
         self._reading, self._loaded, self._restored, self._shown = None, None, False, None
+        self._set_offer(None)
         return True
 
     def _on_loaded(self, loaded: Loaded) -> None:

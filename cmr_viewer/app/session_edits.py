@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from cmr_viewer.app.analysis import Flow
 from cmr_viewer.app.frame_states import Changed
 from cmr_viewer.app.kept_frames import draft_of
+from cmr_viewer.app.offers import Offer
 from cmr_viewer.app.reading import Imported
 from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
@@ -121,6 +122,50 @@ class SessionEdits(SessionState):
         self._open().put_labels(label_maps, imported)
         self._carry_out()
 
+    def change_labels(self, label_maps: Mapping[FrameIndex, LabelMap], text: str) -> tuple[FrameIndex, ...]:
+        """Give frames other label maps by the reader's hand: one undo step, and drafts are kept.
+
+        Args:
+            label_maps: (row, col) by frame; frames that are so already are left as they are.
+            text: What was done, in words: "smooth LV myocardium".
+
+        Returns:
+            The frames that changed.
+        """
+        changed = self._open().change_labels(label_maps, text)
+        self._carry_out()
+        return changed
+
+    def offer_labels(self, label_maps: Mapping[FrameIndex, LabelMap], text: str) -> None:
+        """Offer label maps that a tool made; they are shown beside what is there, and take the place of an older offer.
+
+        An offer goes when one of its frames is changed otherwise, and when the study is closed.
+
+        Args:
+            label_maps: (row, col) by frame; those that are so already are left out.
+            text: What was done, in words, as in `change_labels`.
+        """
+        reading = self._open()
+        new = {frame: labels for frame, labels in label_maps.items() if (reading.canvas(frame) != labels).any()}
+        self._set_offer(Offer(new, text) if new else None)
+
+    def take_offer(self) -> tuple[FrameIndex, ...]:
+        """Put what is offered in the place of what is shown, as one undo step; the frames that changed."""
+        offer = self._offer
+        if offer is None:
+            return ()
+        self._set_offer(None)
+        return self.change_labels(offer.label_maps, offer.text)
+
+    def drop_offer(self) -> None:
+        """Decline what is offered."""
+        self._set_offer(None)
+
+    def _set_offer(self, offer: Offer | None) -> None:
+        if offer is not self._offer:
+            self._offer = offer
+            self.offer_changed.emit()
+
     def undo(self) -> FrameIndex | None:
         """Take the last change back; its frame, to be shown, or None."""
         return self._step(self._open().undo)
@@ -185,6 +230,9 @@ class SessionEdits(SessionState):
             self.keeper.do("Keeping regions", keep)
         if ordered.lacking and self._restored:
             self._computing.analyse(reading, self._shown, without=effects.wanted)
+        offer = self._offer
+        if offer is not None and any(f in offer and Changed.LABELS in what for f, what in effects.changed.items()):
+            self._set_offer(None)
         self._tell(effects.changed)
         if ordered.followed:
             self.regions_followed.emit(ordered.followed)

@@ -11,6 +11,7 @@ from cmr_viewer.app.computing import ANALYSIS_KEY, Computing
 from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.jobs import Jobs
 from cmr_viewer.app.keeping import Keeper
+from cmr_viewer.app.offers import Offer
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.study_loading import Loaded
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
@@ -42,6 +43,7 @@ class SessionState(QObject):
         regions_followed(object tuple of FrameIndex): These frames have another predicted region, because the reader
             set that of another frame, or took it back; after the signals for single frames.
         labels_changed(object FrameIndex): Label map that is shown of a frame; also for each part of a brush stroke.
+        offer_changed(): A tool offers label maps in `offer`, or no longer.
         proposal_changed(object FrameIndex): A prediction is offered beside a frame's label map, or no longer.
         status_changed(object FrameIndex): Review status of a frame.
         frames_changed(object tuple of FrameIndex): All frames of which anything changed, told once for each batch of
@@ -66,6 +68,7 @@ class SessionState(QObject):
     region_changed = Signal(object)
     regions_followed = Signal(object)
     labels_changed = Signal(object)
+    offer_changed = Signal()
     proposal_changed = Signal(object)
     status_changed = Signal(object)
     frames_changed = Signal(object)
@@ -94,6 +97,7 @@ class SessionState(QObject):
         self._computing = Computing(self.jobs, registry, flow, device, self)
         self._reading: Reading | None = None
         self._loaded: Loaded | None = None
+        self._offer: Offer | None = None
         self._studies: tuple[StudyRow, ...] = ()
         self._waiting: tuple[Path, ...] = ()
 
@@ -184,6 +188,11 @@ class SessionState(QObject):
             names = MEASURE_NAMES
             return Measures(None, None, dict.fromkeys(names), dict.fromkeys(names, "No study is open."))
         return self._reading.measures()
+
+    @property
+    def offer(self) -> Offer | None:
+        """What a tool offers for frames of the open study; None for nothing."""
+        return self._offer
 
     def frame_state(self, frame: FrameIndex) -> FrameState:
         """A frame as it is shown now.

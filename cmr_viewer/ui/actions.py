@@ -20,7 +20,7 @@ class When(Enum):
     REGION = "the frame has a region"
     UNDO = "there is something to undo"
     REDO = "there is something to redo"
-    PROPOSAL = "a new prediction is offered for the frame"
+    PROPOSAL = "a new prediction, or what a tool made, is offered"
     IDLE = "no training runs"
     TRAINING = "a training runs"
     OPENING = "a study is being loaded"
@@ -35,6 +35,7 @@ class Menu(Enum):
     FILE = "&File"
     STUDY = "S&tudy"
     EDIT = "&Edit"
+    TOOLS = "&Tools"
     GO = "&Go"
     VIEW = "&View"
     REVIEW = "&Review"
@@ -120,6 +121,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _A("grid", "&Grid of all phases", ("G",), "Thumbnails: all phases as a grid, or the slices of this phase as a strip", Menu.VIEW, icon="grid", checkable=True, section=2),
     _A("long_axis", "&Long-axis views", ("L",), "Show the long-axis cines with the lines of the slices on them", Menu.VIEW, When.LONG_AXIS, "long_axis", checkable=True, section=2),
     _A("long_axis_next", "Nex&t long-axis view", ("Shift+L",), "Show the next of the long-axis cines", Menu.VIEW, When.LONG_AXIS, "chevron_right", section=2),
+    _A("page_frame", "Page: Frame", ("Ctrl+1",), "Region and correction of the frame on show", Menu.VIEW, When.ALWAYS, section=3),
+    _A("page_measures", "Page: Measures", ("Ctrl+2",), "Volumes, curve and wall of the study", Menu.VIEW, When.ALWAYS, section=3),
+    _A("page_review", "Page: Review", ("Ctrl+3",), "What to look at next, and what stands out", Menu.VIEW, When.ALWAYS, section=3),
+    _A("page_models", "Page: Models", ("Ctrl+4",), "The models in service and their retraining", Menu.VIEW, When.ALWAYS, section=3),
     _A("full_screen", "F&ull screen", ("F11",), "Fill the screen", Menu.VIEW, When.ALWAYS, checkable=True, section=2),
     _A("region_base", "Region: &base", ("Shift+1",), "This frame is base: its specialist segments it", Menu.REVIEW),
     _A("region_middle", "Region: &middle", ("Shift+2",), "This frame is middle: its specialist segments it", Menu.REVIEW),
@@ -130,9 +135,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _A("accept_all", "Accept the &whole study", ("Ctrl+Return",), "Accept every frame that is segmented", Menu.REVIEW, section=1),
     _A("next_review", "Ne&xt to review", ("N",), "Go to the frame that needs a look most", Menu.REVIEW, icon="next", section=1, short="Next"),
     _A("analyse", "Compute what is m&issing", ("Ctrl+R",), "Find regions and label maps that are missing, such as after Cancel", Menu.REVIEW, icon="train", section=2),
-    _A("proposal_show", "Sh&ow new prediction", ("V",), "Show the new prediction, dashed, beside your label map", Menu.REVIEW, When.PROPOSAL, checkable=True, section=3, short="Show"),
-    _A("proposal_take", "&Take new prediction", ("T",), "Replace your label map with the new prediction; can be undone", Menu.REVIEW, When.PROPOSAL, section=3, short="Take"),
-    _A("proposal_keep", "&Keep mine", ("K",), "Keep your label map and drop the new prediction", Menu.REVIEW, When.PROPOSAL, section=3, short="Keep mine"),
+    _A("proposal_show", "Sh&ow what is offered", ("V",), "Show what is offered, dashed, beside your label map", Menu.REVIEW, When.PROPOSAL, checkable=True, section=3, short="Show"),
+    _A("proposal_take", "&Take what is offered", ("T",), "Replace your label map with what is offered; can be undone", Menu.REVIEW, When.PROPOSAL, section=3, short="Take"),
+    _A("proposal_keep", "&Keep mine", ("K",), "Keep your label map and drop what is offered", Menu.REVIEW, When.PROPOSAL, section=3, short="Keep mine"),
     _A("retrain_base", "Retrain the &base specialist", (), "Retrain it in the background from the accepted frames", Menu.MODELS, When.IDLE, "train", short="Retrain"),
     _A("retrain_middle", "Retrain the &middle specialist", (), "Retrain it in the background from the accepted frames", Menu.MODELS, When.IDLE, "train", short="Retrain"),
     _A("retrain_apex", "Retrain the &apex specialist", (), "Retrain it in the background from the accepted frames", Menu.MODELS, When.IDLE, "train", short="Retrain"),

@@ -303,10 +303,16 @@ class Desk(QObject):
 
     @Slot()
     def take_proposal(self) -> None:
-        """Take the new prediction in the place of the reader's label map."""
-        self._session.take_proposal(self.frame)
+        """Take what a tool or a model offers in the place of the reader's label map."""
+        if self._session.offer is not None:
+            self._session.take_offer()
+        else:
+            self._session.take_proposal(self.frame)
 
     @Slot()
     def keep_mine(self) -> None:
-        """Drop the new prediction."""
-        self._session.dismiss_proposal(self.frame)
+        """Drop what is offered."""
+        if self._session.offer is not None:
+            self._session.drop_offer()
+        else:
+            self._session.dismiss_proposal(self.frame)

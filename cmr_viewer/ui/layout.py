@@ -1,10 +1,11 @@
 """Where the parts of the window stand."""
 
 from collections.abc import Mapping
+from enum import Enum
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from cmr_viewer.ui.frame_view import FrameView
 from cmr_viewer.ui.messages import Bell, MessageBar
@@ -24,6 +25,23 @@ from cmr_viewer.ui.widgets import Section, column, rule
 
 LEFT_WIDTH = 236
 RIGHT_WIDTH = 300
+
+
+class Page(Enum):
+    """Pages of the right side, in their order."""
+
+    FRAME = "Frame"
+    MEASURES = "Measures"
+    REVIEW = "Review"
+    MODELS = "Models"
+
+
+PAGE_TIPS = {
+    Page.FRAME: "Region and correction of the frame on show",
+    Page.MEASURES: "Volumes, curve and wall of the study",
+    Page.REVIEW: "What to look at next, and what stands out",
+    Page.MODELS: "The models in service and their retraining",
+}
 
 
 class Parts:
@@ -46,6 +64,11 @@ class Parts:
         self.region = RegionPanel(actions)
         self.measures = MeasuresPanel()
         self.models = ModelsPanel(actions)
+        self.side = Side()
+        self.add_section(Page.FRAME, "Region of this frame", self.region)
+        self.add_section(Page.FRAME, "Tools", self.tools)
+        self.add_section(Page.MEASURES, "Measures", self.measures)
+        self.add_section(Page.MODELS, "Models", self.models)
         self.work = WorkLine("Ready")
         self.training = WorkLine()
         self.middle = QStackedWidget()
@@ -74,7 +97,7 @@ class Parts:
         across = QSplitter(Qt.Orientation.Horizontal)
         across.addWidget(_side(self.worklist, LEFT_WIDTH))
         across.addWidget(self._centre())
-        across.addWidget(self._right())
+        across.addWidget(_side(self.side, RIGHT_WIDTH))
         across.setStretchFactor(0, 0)
         across.setStretchFactor(1, 1)
         across.setStretchFactor(2, 0)
@@ -86,17 +109,60 @@ class Parts:
     def _centre(self) -> QWidget:
         return UnderBars(self.middle, (self.messages, self.proposal), self.view)
 
-    def _right(self) -> QWidget:
+    def add_section(self, page: Page, title: str, widget: QWidget) -> None:
+        """Put a section below the others of a page of the right side."""
+        self.side.add_section(page, title, widget)
+
+
+class Side(QTabWidget):
+    """The right side: pages of sections that fold away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        self.setUsesScrollButtons(False)
+        self.tabBar().setExpanding(True)
+        self.tabBar().setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.tabBar().setAccessibleName("Pages of the right side")
+        self._sections: dict[Page, QVBoxLayout] = {}
+        for page in Page:
+            index = self.addTab(self._page(page), page.value)
+            self.setTabToolTip(index, PAGE_TIPS[page])
+
+    def add_section(self, page: Page, title: str, widget: QWidget) -> None:
+        """Put a section below the others of a page."""
+        sections = self._sections[page]
+        sections.insertWidget(sections.count() - 1, Section(title, widget))
+        sections.insertWidget(sections.count() - 1, rule())
+
+    def show_page(self, page: Page) -> None:
+        """Bring a page to the front."""
+        self.setCurrentIndex(list(Page).index(page))
+
+    @Slot()
+    def show_frame(self) -> None:
+        """Bring the page of the frame to the front."""
+        self.show_page(Page.FRAME)
+
+    @Slot()
+    def show_measures(self) -> None:
+        """Bring the page of the measures to the front."""
+        self.show_page(Page.MEASURES)
+
+    @Slot()
+    def show_review(self) -> None:
+        """Bring the page of the review to the front."""
+        self.show_page(Page.REVIEW)
+
+    @Slot()
+    def show_models(self) -> None:
+        """Bring the page of the models to the front."""
+        self.show_page(Page.MODELS)
+
+    def _page(self, page: Page) -> QWidget:
         sections = column(spacing=0)
-        for title, panel in (
-            ("Region of this frame", self.region),
-            ("Tools", self.tools),
-            ("Measures", self.measures),
-            ("Models", self.models),
-        ):
-            sections.addWidget(Section(title, panel))
-            sections.addWidget(rule())
         sections.addStretch(1)
+        self._sections[page] = sections
         content = QWidget()
         content.setLayout(sections)
         area = QScrollArea()
@@ -104,7 +170,7 @@ class Parts:
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        return _side(area, RIGHT_WIDTH)
+        return area
 
 
 class UnderBars(QFrame):

@@ -30,6 +30,8 @@ from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys,
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.drop_target import DropTarget, dropped_paths
 from cmr_viewer.ui.exchange import Exchange
+from cmr_viewer.ui.feature import Context, Feature, Wire
+from cmr_viewer.ui.features import FEATURES
 from cmr_viewer.ui.keys_sheet import KeysSheet
 from cmr_viewer.ui.layout import Parts
 from cmr_viewer.ui.long_axis_showing import LongAxisShowing
@@ -39,9 +41,6 @@ from cmr_viewer.ui.settings_dialog import SettingsDialog
 from cmr_viewer.ui.showing import Screen, Showing
 from cmr_viewer.ui.studies import Studies, show_dialog
 from cmr_viewer.ui.widgets import DASH, belongs_to_focus, label
-
-Wire = tuple[Any, Callable[..., Any]]
-"""A signal and the slot it is connected to."""
 
 
 class MainWindow(QMainWindow):
@@ -78,6 +77,20 @@ class MainWindow(QMainWindow):
         self.studies = Studies(session, settings, parts, self.actions_by_id, self.say, self)
         self.exchange = Exchange(session, self.desk, self.studies, self.say, self)
         self.models = ModelsShowing(session, retraining, parts.models, parts.training)
+        self.features: tuple[Feature, ...] = ()
+        context = Context(
+            session,
+            retraining,
+            settings,
+            self.desk,
+            self.showing,
+            parts,
+            self.actions_by_id,
+            self.say,
+            self,
+            self._show_possible,
+        )
+        self.features = tuple(make(context) for make in FEATURES)
         self.setCentralWidget(parts.arranged())
         self._make_menus()
         self._make_status_bar()
@@ -100,6 +113,8 @@ class MainWindow(QMainWindow):
         session, parts, desk, showing, models = self.session, self.parts, self.desk, self.showing, self.models
         retraining, view, studies, long_axis = self.retraining, self.parts.view, self.studies, self.long_axis
         yield from self._action_wires()
+        for feature in self.features:
+            yield from feature.wires()
         yield from (
             # the mouse over the frame
             (view.stroke_began, desk.begin_stroke),
@@ -150,6 +165,7 @@ class MainWindow(QMainWindow):
             (session.frames_changed, showing.take_changes),
             (session.labels_changed, showing.take_change),
             (session.regions_followed, showing.show_followed),
+            (session.offer_changed, showing.show_offer),
             (showing.said, self.say),
             (session.analysed, showing.show_next),
             (session.measures_changed, showing.show_measures),
@@ -225,6 +241,10 @@ class MainWindow(QMainWindow):
             "grid": self.parts.strip.set_grid,
             "long_axis": self.long_axis.set_wanted,
             "long_axis_next": self.parts.long_axis.choose_next,
+            "page_frame": self.parts.side.show_frame,
+            "page_measures": self.parts.side.show_measures,
+            "page_review": self.parts.side.show_review,
+            "page_models": self.parts.side.show_models,
             "full_screen": self._full_screen,
             "region_base": desk.region_base,
             "region_middle": desk.region_middle,
@@ -247,9 +267,13 @@ class MainWindow(QMainWindow):
             "open_logs": self._open_logs,
             "about": self._about,
         }
+        toggled = _TOGGLED
+        for feature in self.features:
+            slots |= feature.slots()
+            toggled |= feature.toggled()
         for name, slot in slots.items():
             action = self.actions_by_id[name]
-            yield (action.toggled if name in _TOGGLED else action.triggered), slot
+            yield (action.toggled if name in toggled else action.triggered), slot
 
     # Menus and status bar
 
@@ -307,7 +331,7 @@ class MainWindow(QMainWindow):
             When.REGION: study and state is not None and state.region is not None,
             When.UNDO: study and session.can_undo,
             When.REDO: study and session.can_redo,
-            When.PROPOSAL: study and state is not None and state.proposal is not None,
+            When.PROPOSAL: study and ((state is not None and state.proposal is not None) or session.offer is not None),
             When.IDLE: not self.retraining.running,
             When.TRAINING: self.retraining.running,
             When.OPENING: session.is_opening,
@@ -316,8 +340,11 @@ class MainWindow(QMainWindow):
             When.LONG_AXIS: study and self.long_axis.has_views,
         }
         self.parts.tools.set_possible(study)
+        possible: dict[str, bool] = {}
+        for feature in self.features:
+            possible |= feature.possible()
         for spec in ACTIONS:
-            self.actions_by_id[spec.id].setEnabled(true[spec.when])
+            self.actions_by_id[spec.id].setEnabled(true[spec.when] and possible.get(spec.id, True))
         for name, word, when, text in (
             ("undo", "&Undo", When.UNDO, session.undo_text),
             ("redo", "&Redo", When.REDO, session.redo_text),

@@ -1,4 +1,4 @@
-"""The bar that offers a new prediction beside a label map that a reader has worked on."""
+"""The bar that offers a new prediction, or what a tool made, beside what a reader has worked on."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from cmr_viewer.ui.widgets import action_button, label
 
 
 class ProposalBar(QFrame):
-    """Show, take or refuse a new prediction; what the reader made is never overwritten without this."""
+    """Show, take or refuse what is offered; what the reader made is never overwritten without this."""
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
@@ -26,8 +26,7 @@ class ProposalBar(QFrame):
             layout.addWidget(button)
         self.hide()
 
-    def offer(self, by: str | None) -> None:
-        """Offer a prediction, by the words for the model; None for no offer."""
-        self.setVisible(by is not None)
-        if by is not None:
-            self._text.setText(f"New prediction by the {by}. Your label map is untouched.")
+    def offer(self, text: str) -> None:
+        """Offer something, in a sentence; empty for no offer."""
+        self.setVisible(bool(text))
+        self._text.setText(text)

@@ -149,7 +149,7 @@ class Showing(QObject):
         self._screen.region.show_nothing()
         self._screen.measures.show_measures(None)
         self._screen.measures.curve.show_volumes((), "ml")
-        self._screen.proposal.offer(None)
+        self._screen.proposal.offer("")
         self.possible_changed.emit()
 
     def _new_thumbnails(self, stack: Stack) -> None:
@@ -204,10 +204,28 @@ class Showing(QObject):
         )
         if not self._gather.isActive():
             self._gather.start()
-        proposal = state.proposal
-        self._screen.proposal.offer(None if proposal is None else role_of(proposal.region).text.lower())
-        shown = proposal.labels if proposal is not None and self._with_proposal else None
-        self._screen.view.show_proposal(shown)
+        self._show_offer(state)
+        self.possible_changed.emit()
+
+    def _show_offer(self, state: FrameState) -> None:
+        """What is offered for the frame: by a tool, dashed at once; else by a model, dashed when asked for."""
+        offer, proposal = self._session.offer, state.proposal
+        if offer is not None:
+            self._screen.proposal.offer(offer.sentence)
+            self._screen.view.show_proposal(offer.label_maps.get(self._desk.frame))
+        elif proposal is not None:
+            by = role_of(proposal.region).text.lower()
+            self._screen.proposal.offer(f"New prediction by the {by}. Your label map is untouched.")
+            self._screen.view.show_proposal(proposal.labels if self._with_proposal else None)
+        else:
+            self._screen.proposal.offer("")
+            self._screen.view.show_proposal(None)
+
+    @Slot()
+    def show_offer(self) -> None:
+        """A tool offers something, or no longer."""
+        if self._session.stack is not None and self._state is not None:
+            self._show_offer(self._state)
         self.possible_changed.emit()
 
     def _show_notes(self, stack: Stack, frame: FrameIndex, state: FrameState) -> None:

@@ -11,6 +11,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.app.study_loading import Preview
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
@@ -653,3 +654,65 @@ def test_studies_wait_in_the_worklist_over_a_restart_until_they_are_opened(
         qtbot.waitUntil(lambda: second.waiting == ())
     finally:
         second.shutdown()
+
+
+def test_label_maps_of_several_frames_change_as_one_step_of_the_readers_hand(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    frames = [FrameIndex(0, 0), FrameIndex(1, 0)]
+    before = {frame: labels_of(session, frame) for frame in frames}
+    drawn = {frame: np.full_like(before[frame], Label.LVM) for frame in frames}
+    same = FrameIndex(0, 1)
+    changed = session.change_labels({**drawn, same: labels_of(session, same)}, "make it whole")
+    assert changed == tuple(frames)
+    for frame in frames:
+        state = session.frame_state(frame)
+        assert (state.labels == Label.LVM).all()
+        assert (state.edited, state.provenance, state.status) == (True, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
+    assert not session.frame_state(same).edited
+    assert session.undo_text == "make it whole"
+    session.undo()
+    assert not session.can_undo
+    for frame in frames:
+        assert (session.frame_state(frame).labels == before[frame]).all()
+        assert not session.frame_state(frame).edited
+    session.redo()
+    assert all((session.frame_state(frame).labels == Label.LVM).all() for frame in frames)
+
+
+def test_an_offer_leaves_label_maps_alone_until_it_is_taken(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    frame, same = FrameIndex(0, 0), FrameIndex(0, 1)
+    before = labels_of(session, frame)
+    drawn = np.full_like(before, Label.RVBP)
+    session.offer_labels({frame: drawn, same: labels_of(session, same)}, "propagate")
+    assert session.offer is not None
+    assert set(session.offer.label_maps) == {frame}
+    assert (session.frame_state(frame).labels == before).all()
+    with qtbot.waitSignal(session.offer_changed):
+        assert session.take_offer() == (frame,)
+    assert session.offer is None
+    assert (session.frame_state(frame).labels == Label.RVBP).all()
+    assert session.undo_text == "propagate"
+
+
+def test_an_offer_goes_when_its_frame_changes_and_when_the_study_closes(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    frame = FrameIndex(0, 0)
+    drawn = np.full_like(labels_of(session, frame), Label.RVBP)
+    session.offer_labels({frame: drawn}, "propagate")
+    paint(session, FrameIndex(0, 1))
+    assert session.offer is not None
+    paint(session, frame)
+    assert session.offer is None
+    session.offer_labels({frame: drawn}, "propagate")
+    session.drop_offer()
+    assert session.offer is None
+    session.offer_labels({frame: drawn}, "propagate")
+    session.close_study()
+    assert session.offer is None
+
+
+def labels_of(session: Session, frame: FrameIndex) -> LabelMap:
+    labels = session.frame_state(frame).labels
+    assert labels is not None
+    return labels.copy()

@@ -5,8 +5,9 @@
 
 A reader may open a file or say why not (an error of `cmr_viewer.errors`). Any other exception, a hang of more than
 `--hang-s` seconds, more memory than `--memory-mb`, or the death of the process is a finding: atheris writes the input
-beside the corpus and ends. The corpus is begun from small whole files made with the phantom, grows by every input that
-reached something new, and is kept, so that a later run goes on from it. `--replay` opens what is in the corpus once.
+beside the corpus and ends. The corpus is begun from small whole files made with the phantom and from what earlier runs
+kept in tests/load/corpus, and grows by every input that reached something new. `--keep` writes it there again, where a
+test opens all of it; `--replay` opens what is in the corpus once.
 
 A finding belongs, as small as it can be made, into tests/load/damaged, where a test opens all of them.
 """
@@ -19,38 +20,20 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.fuzzed import FILES, Reader, keep_inputs, kept_inputs, open_once, place_for, reader_of  # noqa: E402
+
 LARGEST_INPUT = 65536
 PYDICOM = ("pydicom.filereader", "pydicom.fileutil", "pydicom.dataset", "pydicom.dataelem", "pydicom.values")
 NIBABEL = ("nibabel.loadsave", "nibabel.nifti1", "nibabel.analyze", "nibabel.volumeutils", "nibabel.arrayproxy")
 
-FILES = {
-    "dicom": ("frame.dcm", "dicom"),
-    "multiframe": ("frames.dcm", "multiframe"),
-    "dicomdir": ("DICOMDIR", "dicomdir"),
-    "zip": ("study.zip", "zipped"),
-    "nifti": ("cine.nii", "nifti"),
-    "nifti_gz": ("cine.nii.gz", "nifti_gz"),
-    "nrrd": ("cine.nrrd", "nrrd"),
-    "mha": ("cine.mha", "mha"),
-    "seg": ("labels.dcm", "seg"),
-    "rtstruct": ("contours.dcm", "rtstruct"),
-    "cvi42": ("study.cvi42wsx", "cvi42"),
-    "labels": ("labels.nii", "label_map"),
-    "sunnybrook": ("IM-0001-0001-icontour-manual.txt", "sunnybrook"),
-}
-"""Per reader: the name that inputs get, and what writes the seeds in tests/fuzz_seeds.py."""
-
-LABELS = ("seg", "rtstruct", "cvi42", "labels")
 LIBRARIES = {
     **dict.fromkeys(("dicom", "multiframe", "dicomdir", "seg", "rtstruct"), PYDICOM),
     **dict.fromkeys(("nifti", "nifti_gz", "labels"), NIBABEL),
@@ -61,53 +44,11 @@ LIBRARIES = {
 instrumented as our own are. SimpleITK and imagecodecs are compiled and cannot be."""
 
 
-@dataclass(frozen=True)
-class Reader:
-    """What is fuzzed.
-
-    Attributes:
-        file_name: Name that the input gets.
-        seeds: Writes whole files into a folder; each becomes an input.
-        read: Opens the file.
-    """
-
-    file_name: str
-    seeds: Callable[[Path], None]
-    read: Callable[[Path], object]
-
-
-def open_image(path: Path) -> object:
-    from cmr_viewer.load.study import open_study
-
-    return open_study(path)
-
-
-class LabelReader:
-    """Reads label files for one study, which is opened once."""
-
-    def __init__(self) -> None:
-        self.study: Any = None
-
-    def __call__(self, path: Path) -> object:
-        from cmr_viewer.load.labels.files import read_labels
-        from tests.fuzz_seeds import label_study
-
-        self.study = self.study or label_study()
-        return read_labels(path, self.study)
-
-
-def reader_of(name: str) -> Reader:
-    """The reader of a name; imports what it needs, so that what is to be instrumented must have been imported."""
-    from tests import fuzz_seeds
-
-    file_name, seeds = FILES[name]
-    read: Callable[[Path], object] = LabelReader() if name in LABELS else open_image
-    return Reader(file_name, getattr(fuzz_seeds, seeds), fuzz_seeds.read_sunnybrook if name == "sunnybrook" else read)
-
-
-def begin_corpus(reader: Reader, corpus: Path) -> None:
-    """Write the whole files that fuzzing starts from, unless they are there."""
+def begin_corpus(name: str, reader: Reader, corpus: Path) -> None:
+    """Write the whole files that fuzzing starts from, and what earlier runs kept, unless they are there."""
     corpus.mkdir(parents=True, exist_ok=True)
+    for file_name, data in kept_inputs(name):
+        (corpus / file_name).write_bytes(data)
     with tempfile.TemporaryDirectory() as folder:
         reader.seeds(Path(folder))
         for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
@@ -116,27 +57,13 @@ def begin_corpus(reader: Reader, corpus: Path) -> None:
                 shutil.copy(path, kept)
 
 
-def open_once(reader: Reader, folder: Path, data: bytes) -> str:
-    """Let the reader open an input; what came of it, in a word."""
-    from cmr_viewer.errors import CmrViewerError
-
-    path = folder / reader.file_name
-    path.write_bytes(data)
-    try:
-        reader.read(path)
-    except CmrViewerError:
-        return "refused"
-    finally:
-        path.unlink(missing_ok=True)
-    return "opened"
-
-
 def replay(reader: Reader, corpus: Path) -> None:
     """Open everything in a corpus once."""
     counts = {"opened": 0, "refused": 0}
     with tempfile.TemporaryDirectory() as folder:
+        place = place_for(reader, Path(folder))
         for path in sorted(corpus.iterdir()):
-            counts[open_once(reader, Path(folder), path.read_bytes())] += 1
+            counts[open_once(reader, place, path.read_bytes())] += 1
     print(", ".join(f"{count} {word}" for word, count in counts.items()))
 
 
@@ -154,8 +81,8 @@ def fuzz(options: argparse.Namespace) -> None:
             importlib.import_module(module.name)
     reader = reader_of(options.reader)
     corpus = options.corpus / options.reader
-    begin_corpus(reader, corpus)
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=options.scratch))
+    begin_corpus(options.reader, reader, corpus)
+    folder = place_for(reader, Path(tempfile.mkdtemp(prefix="fuzz-", dir=options.scratch)))
 
     def one(data: bytes) -> None:
         open_once(reader, folder, data)
@@ -186,10 +113,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory-mb", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--replay", action="store_true", help="open what is in the corpus once, without atheris")
+    parser.add_argument("--keep", action="store_true", help="write the corpus into tests/load/corpus, without atheris")
     options = parser.parse_args(argv)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
+    if options.keep:
+        print(keep_inputs(options.reader, options.corpus / options.reader))
+        return
     if options.replay:
         replay(reader_of(options.reader), options.corpus / options.reader)
         return

@@ -61,8 +61,8 @@ def multiframe(folder: Path) -> None:
     write_enhanced(folder / "jpeg-ls.dcm", stack, syntax=syntax, encode=encode)
 
 
-def dicomdir(folder: Path) -> None:
-    """A directory of a few files, without them."""
+def file_set(folder: Path) -> None:
+    """A directory, with the files that it names."""
     source = folder / "source"
     paths = write_dicom_folder(
         source, small().stack, extra={"StudyDate": "20200102", "StudyTime": "100000", "StudyID": "1"}
@@ -71,10 +71,22 @@ def dicomdir(folder: Path) -> None:
     for path in paths:
         files.add(path)
     files.write(folder / "set")
-    kept = (folder / "set" / "DICOMDIR").read_bytes()
+    for path in sorted(source.iterdir()):
+        path.unlink()
+    source.rmdir()
+    for path in sorted((folder / "set").iterdir()):
+        path.rename(folder / path.name)
+    (folder / "set").rmdir()
+
+
+def dicomdir(folder: Path) -> None:
+    """A directory of a few files, without them."""
+    file_set(folder)
     for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    (folder / "DICOMDIR").write_bytes(kept)
+        if path.is_dir():
+            path.rmdir()
+        elif path.name != "DICOMDIR":
+            path.unlink()
 
 
 def zipped(folder: Path) -> None:

@@ -88,7 +88,8 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
             f"{path.name} cannot be unpacked: it is cut short or no zip archive. Copy it again, or unpack it yourself."
         ) from error
     with archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        # `ZipInfo.is_dir` of Python 3.11 fails on an entry without a name.
+        entries = [entry for entry in archive.infolist() if entry.filename and not entry.filename.endswith("/")]
         _check(path, entries, folder)
         return _Unpacking(archive, folder, progress).unpack(path, entries)
 

@@ -1,10 +1,11 @@
 """How far two label maps agree."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.domain.label_map import LabelMap, Mask
+from cmr_viewer.errors import GeometryError, LabelMapError
 
 
 def dice(first: LabelMap, second: LabelMap, label: Label) -> float | None:
@@ -31,3 +32,42 @@ def dice(first: LabelMap, second: LabelMap, label: Label) -> float | None:
     if total == 0:
         return None
     return 2.0 * int(np.count_nonzero(a & b)) / total
+
+
+def hausdorff_mm(first: Mask, second: Mask, pixel_spacing_mm: tuple[float, float]) -> float | None:
+    """Largest distance from the border of one mask of a frame to the border of another, whichever way is larger.
+
+    The border of a mask is its pixels that have one of their 4 neighbours outside it; what lies beyond the frame is
+    outside. Distances are those of pixel centres.
+
+    Args:
+        first: (row, col).
+        second: The same shape.
+        pixel_spacing_mm: (row, col) distance of pixel centres, > 0.
+
+    Returns:
+        Distance in mm; None where one mask is empty, or both.
+
+    Raises:
+        LabelMapError: The shapes differ.
+        GeometryError: A spacing is not positive.
+
+    Source:
+        Hausdorff distance, Huttenlocher et al. 1993, IEEE Trans Pattern Anal Mach Intell 15(9):850-863.
+    """
+    if first.shape != second.shape:
+        raise LabelMapError(f"Masks of shapes {first.shape} and {second.shape} cannot be compared.")
+    if min(pixel_spacing_mm) <= 0:
+        raise GeometryError(f"Spacings must be positive, not {pixel_spacing_mm} mm.")
+    if not first.any() or not second.any():
+        return None
+    here, there = (_border_points(mask) * np.asarray(pixel_spacing_mm) for mask in (first, second))
+    squares = ((here[:, None, :] - there[None, :, :]) ** 2).sum(axis=2)
+    return float(np.sqrt(max(squares.min(axis=1).max(), squares.min(axis=0).max())))
+
+
+def _border_points(mask: Mask) -> NDArray[np.float64]:
+    """(point, 2) centres of the pixels of a mask with a neighbour outside it."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return np.argwhere(mask & ~inner).astype(np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError
 
@@ -175,6 +176,7 @@ class Study:
         long_axis: Long-axis cines of the same study, to be shown with the lines of the slices on them.
         choices: The stacks that the files offer, the opened one included; empty where there is only one.
         repeats: Slices that were acquired more than once.
+        patient: Sex, age, body size and heart rate as the files tell them; never who the patient is.
     """
 
     name: str
@@ -189,6 +191,7 @@ class Study:
     long_axis: tuple[LongAxisView, ...] = ()
     choices: tuple[StackChoice, ...] = ()
     repeats: tuple[RepeatedSlice, ...] = ()
+    patient: Patient = UNKNOWN_PATIENT
 
     def __post_init__(self) -> None:
         if not self.stacks:

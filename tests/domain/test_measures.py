@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
@@ -12,6 +14,7 @@ from cmr_viewer.domain.measures import (
     stack_volume_ml,
     voxel_volume_ml,
 )
+from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.errors import GeometryError
 from tests.phantom import sax_cine
 
@@ -37,6 +40,23 @@ def test_spacings_must_be_positive(pixel, slice_spacing):
         stack_volume_ml(
             np.zeros((1, 1, 1), np.uint8), Label.LVM, pixel_spacing_mm=pixel, slice_spacing_mm=slice_spacing
         )
+
+
+LENGTHS = st.floats(0.1, 20.0)
+
+
+@given(st.integers(0, 2**31), LENGTHS, LENGTHS, LENGTHS, st.floats(0.2, 5.0))
+@settings(deadline=None, max_examples=60)
+def test_the_spacings_scale_the_volume(seed, row, col, slice_spacing, factor):
+    labels = np.random.default_rng(seed).integers(0, 4, (3, 9, 8)).astype(np.uint8)
+
+    def volume(row, col, slice_spacing):
+        return stack_volume_ml(labels, Label.LVM, pixel_spacing_mm=(row, col), slice_spacing_mm=slice_spacing)
+
+    plain = volume(row, col, slice_spacing)
+    assert volume(factor * row, col, slice_spacing) == pytest.approx(factor * plain)
+    assert volume(row, factor * col, slice_spacing) == pytest.approx(factor * plain)
+    assert volume(row, col, factor * slice_spacing) == pytest.approx(factor * plain)
 
 
 def test_the_phantom_measures_as_its_formula_says():
@@ -80,6 +100,10 @@ def test_all_measures_of_a_segmented_stack():
     assert dict(result.values) == pytest.approx(expected)
     assert list(result.values) == list(MEASURE_NAMES)
     assert result.reasons == {}
+
+
+def test_figures_say_where_papillary_muscles_are_counted():
+    assert measure(COUNTS, voxel_ml=1.0, ed_phase=0, es_phase=1).papillary is PapillaryConvention.IN_BLOOD_POOL
 
 
 def test_phases_set_by_a_reader_are_used():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cmr_viewer.load.dicom import tags
 from cmr_viewer.load.dicom.elements import EXPLICIT_BIG, UNDEFINED, Elements
+from cmr_viewer.load.dicom.patient_facts import patient_of
 from cmr_viewer.load.dicom.values import Values, seconds_of
 from cmr_viewer.load.names import patient_key_of
 
@@ -127,6 +128,10 @@ class Header:
         acquired_date: Acquisition Date (0008,0022) or Series Date (0008,0021), as in the file.
         modality: DICOM (0008,0060).
         stack_id: DICOM (0020,9056); of Enhanced MR only.
+        sex: "female" or "male", from Patient's Sex (0010,0040); empty where it is neither F nor M.
+        age_years: Patient's Age (0010,1010), or else from Patient's Birth Date (0010,0030) at the acquisition.
+        height_cm: From Patient's Size (0010,1020), which is in metres.
+        weight_kg: Patient's Weight (0010,1030).
         layout: How the stored values lie in the file.
     """
 
@@ -158,6 +163,10 @@ class Header:
     modality: str = ""
     patient_key: str = ""
     stack_id: str = ""
+    sex: str = ""
+    age_years: float | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
     layout: PixelLayout = PixelLayout()
 
     @property
@@ -229,6 +238,7 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         return NO_PLACE
     image_type = values.texts(tags.IMAGE_TYPE)
     patient_id = values.text(tags.PATIENT_ID)
+    patient = patient_of(values, _acquired_date(values))
     return Header(
         path=path,
         study_uid=values.text(tags.STUDY_INSTANCE_UID),
@@ -256,6 +266,10 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         acquired_date=_acquired_date(values),
         modality=values.text(tags.MODALITY),
         patient_key=patient_key_of(patient_id) if patient_id else "",
+        sex=patient.sex or "",
+        age_years=patient.age_years,
+        height_cm=patient.height_cm,
+        weight_kg=patient.weight_kg,
         layout=layout,
     )
 

@@ -26,7 +26,7 @@ _LARGEST_ALL = 256 << 20
 """Bytes of all indexes together; the one of a folder of 10,000 files has about 4 MB."""
 _HEADER = [f.name for f in fields(Header) if f.name not in ("path", "patient_id", "layout")]
 _LAYOUT = [f.name for f in fields(PixelLayout)]
-_FORM = [1, *_HEADER, *_LAYOUT]
+_FORM = [2, *_HEADER, *_LAYOUT]
 """What an index must have been written with. The number changes with the meaning of a field."""
 
 _TUPLES = ("spacing", "orientation", "position", "image_type")

@@ -87,7 +87,7 @@ def _read(path: Path) -> Any:
     # SimpleITK takes a moment to import and few studies need it.
     import SimpleITK as sitk  # noqa: N813, PLC0415
 
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # type: ignore[no-untyped-call]
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         return sitk.ReadImage(str(path))
     except (RuntimeError, MemoryError, OverflowError) as error:

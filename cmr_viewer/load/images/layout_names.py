@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.patient import Patient
 
 ACDC_CODES = {1: Label.RVBP, 2: Label.LVM, 3: Label.LVBP}
 """Label codes of ACDC (Bernard et al. 2018, IEEE TMI 37:2514)."""
@@ -78,8 +79,24 @@ def _labels_beside(image: Path) -> Path | None:
 
 def acdc_marks(info: Path) -> dict[int, str]:
     """Frame number to "ED" or "ES" from an `Info.cfg`; empty where it is not there or cannot be read."""
+    found = re.findall(r"^\s*(ED|ES)\s*:\s*(\d+)\s*$", _text_of(info), re.MULTILINE)
+    return {int(number): mark for mark, number in found}
+
+
+def acdc_patient(info: Path) -> Patient:
+    """Height (cm) and weight (kg) from an `Info.cfg` of ACDC; unknown where it does not tell them.
+
+    Source:
+        Bernard et al. 2018, IEEE TMI 37:2514: the patient's weight, height and the phases of ED and ES.
+    """
+    found = re.findall(r"^\s*(Height|Weight)\s*:\s*(\d+(?:\.\d+)?)\s*$", _text_of(info), re.MULTILINE)
+    told = {name: float(number) for name, number in found}
+    return Patient(height_cm=told.get("Height"), weight_kg=told.get("Weight"))
+
+
+def _text_of(path: Path) -> str:
+    """The text of a file; empty where it is not there or cannot be read."""
     try:
-        text = info.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return {}
-    return {int(number): mark for mark, number in re.findall(r"^\s*(ED|ES)\s*:\s*(\d+)\s*$", text, re.MULTILINE)}
+        return ""

@@ -18,10 +18,18 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
+from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.study import Study
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
-from cmr_viewer.load.images.layout_names import ACDC_CODES, CINE, MarkedFile, acdc_marks, recognise_patient
+from cmr_viewer.load.images.layout_names import (
+    ACDC_CODES,
+    CINE,
+    MarkedFile,
+    acdc_marks,
+    acdc_patient,
+    recognise_patient,
+)
 from cmr_viewer.load.images.nifti import Volume, read_nifti_labels, read_volume, study_of_volume
 from cmr_viewer.load.names import patient_key_of
 from cmr_viewer.progress import Progress, silent
@@ -83,7 +91,7 @@ def _read_cine(source: Path, cine: MarkedFile, frames: list[MarkedFile], progres
         return _read_frames(source, frames, progress)
     progress(0.7, f"Ordering slices of {cine.image.name}")
     study = study_of_volume(volume, source, format_name="NIfTI")
-    study = replace(study, patient_key=patient_key_of(f"{cine.layout}/{cine.patient}"))
+    study = replace(study, patient_key=patient_key_of(f"{cine.layout}/{cine.patient}"), patient=_patient_of(cine))
     placed, notes = _phases_in(volume, cine, frames)
     study = _with_labels(study, cine, placed)
     views, more = _long_axis(cine)
@@ -198,7 +206,8 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
         ed_phase=marks.index("ED") if "ED" in marks else None,
         es_phase=marks.index("ES") if "ES" in marks else None,
     )
-    study = replace(study, stacks=(stack,), patient_key=patient_key_of(f"{files[0].layout}/{files[0].patient}"))
+    key = patient_key_of(f"{files[0].layout}/{files[0].patient}")
+    study = replace(study, stacks=(stack,), patient_key=key, patient=_patient_of(files[0]))
     labelled = tuple(phase for phase, marked in enumerate(files) if marked.labels is not None)
     if not labelled:
         return study
@@ -206,6 +215,11 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
     for phase in labelled:
         reference[phase] = _read_labels(files[phase], study)
     return replace(study, reference=reference, reference_phases=labelled)
+
+
+def _patient_of(marked: MarkedFile) -> Patient:
+    """What lies beside an image about its patient: body size in ACDC's Info.cfg."""
+    return acdc_patient(marked.image.parent / "Info.cfg") if marked.layout == "acdc" else UNKNOWN_PATIENT
 
 
 def _read_labels(marked: MarkedFile, study: Study) -> LabelMap:

@@ -20,6 +20,7 @@ from xml.parsers import expat
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import (
@@ -30,7 +31,7 @@ from cmr_viewer.load.labels.imported import (
     require_match,
     source_of,
 )
-from cmr_viewer.load.labels.polygons import MOST_POINTS, Points
+from cmr_viewer.load.labels.polygons import MOST_POINTS
 from cmr_viewer.progress import Progress, part, silent
 
 PROVENANCE = "cvi42 workspace"

@@ -12,9 +12,10 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.dicom_uid import valid_uid
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import FrameIndex, FrameSource, Stack, Study
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.load.labels.polygons import Points, checked_points, paint
+from cmr_viewer.load.labels.polygons import checked_points, paint
 from cmr_viewer.progress import Progress, silent
 
 _EDGE = 0.51

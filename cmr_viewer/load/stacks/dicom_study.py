@@ -10,7 +10,7 @@ What is decided where files leave something open is written down in docs/loading
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmr_viewer.domain.opening import AS_FOUND, Opening
@@ -26,7 +26,7 @@ from cmr_viewer.load.names import name_of, patient_key_of
 from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.copies import without_copies
 from cmr_viewer.load.stacks.groups import Group, GroupSlice, group_headers
-from cmr_viewer.load.stacks.identity import patient_in
+from cmr_viewer.load.stacks.identity import facts_in, patient_in
 from cmr_viewer.load.stacks.kinds import could_be_cine
 from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
 from cmr_viewer.load.stacks.views import PlannedView, find_views, read_views
@@ -229,6 +229,7 @@ class _Opened:
             long_axis=tuple(views),
             choices=self._choices(),
             repeats=tuple(self._repeats(read)),
+            patient=replace(facts_in([h for row in read.frames for h in row]), heart_rate_bpm=stack.heart_rate_bpm),
         )
         files: dict[Path, FrameIndex] = {}
         for s, row in enumerate(read.frames):

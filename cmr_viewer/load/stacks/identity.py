@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.names import patient_key_of
 
@@ -13,6 +14,21 @@ Identity = tuple[str, str]
 def patient_in(header: Header) -> str:
     """What the patient is recognised by, or empty where the file has no identifier."""
     return header.patient_key or (patient_key_of(header.patient_id) if header.patient_id else "")
+
+
+def facts_in(headers: Sequence[Header]) -> Patient:
+    """Sex, age and body size of the patient: each from the first frame that tells it; without a heart rate."""
+
+    def first(name: str) -> float | None:
+        return next((value for header in headers if (value := getattr(header, name)) is not None), None)
+
+    sex = next((header.sex for header in headers if header.sex), None)
+    return Patient(
+        sex=None if sex is None else Sex(sex),
+        age_years=first("age_years"),
+        height_cm=first("height_cm"),
+        weight_kg=first("weight_kg"),
+    )
 
 
 def identities(headers: Sequence[Header]) -> dict[Identity, Identity]:

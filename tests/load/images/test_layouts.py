@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cmr_viewer.domain.patient import Patient
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.images.layout_names import recognise_file, recognise_patient
 from cmr_viewer.load.images.layouts import read_marked_file, read_patient
@@ -49,6 +50,19 @@ def test_a_single_acdc_file_is_ed_by_its_info_file(acdc, phantom):
     assert (study.stack.phases, study.stack.ed_phase, study.stack.es_phase) == (1, 0, None)
     np.testing.assert_array_equal(study.reference, phantom.labels[:1])
     assert study.name == "patient001_frame01"
+
+
+def test_acdc_s_info_file_tells_height_and_weight(acdc, mnms):
+    folder = read_patient(acdc, recognise_patient(acdc))
+    single = read_marked_file(recognise_file(acdc / "patient001_frame01.nii.gz"))
+    assert folder.patient == single.patient == Patient(height_cm=170.0, weight_kg=70.0)
+    assert read_patient(mnms, recognise_patient(mnms)).patient.is_unknown
+
+
+@pytest.mark.parametrize("text", ["ED: 1\nES: 4\n", "ED: 1\nES: 4\nHeight: tall\nWeight:\n"])
+def test_an_info_file_without_height_and_weight_leaves_them_unknown(acdc, text):
+    (acdc / "Info.cfg").write_text(text)
+    assert read_patient(acdc, recognise_patient(acdc)).patient.is_unknown
 
 
 def test_a_single_es_file_is_marked_as_es(mnms):

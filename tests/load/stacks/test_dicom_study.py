@@ -5,6 +5,7 @@ import pydicom
 import pytest
 
 from cmr_viewer.domain.opening import Opening
+from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.names import patient_key_of
@@ -246,6 +247,12 @@ def test_the_heart_rate_follows_from_trigger_times_that_cover_the_cycle(tmp_path
     write_dicom_folder(tmp_path, stack)
     # 20 phases at every 40 ms are a cycle of 800 ms.
     assert read_dicom(tmp_path).stack.heart_rate_bpm == pytest.approx(75.0)
+
+
+def test_sex_age_and_body_size_come_from_the_headers_and_the_heart_rate_from_the_cine(tmp_path, phantom):
+    told = {"PatientSex": "M", "PatientAge": "047Y", "PatientSize": "1.8", "PatientWeight": "80", "HeartRate": 64}
+    write_dicom_folder(tmp_path, phantom.stack, extra=told)
+    assert read_dicom(tmp_path).patient == Patient(Sex.MALE, 47.0, 180.0, 80.0, 64.0)
 
 
 def test_every_frame_is_traced_to_its_file(tmp_path, phantom):

@@ -1,0 +1,215 @@
+"""What `cmr-viewer measure` is given: images and label maps of studies, in whichever files they lie."""
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import Study
+from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.load.base_end import BASE_END_GUESSED
+from cmr_viewer.load.datasets import LabelledSource, find_labelled, labels_start_at_base
+from cmr_viewer.load.labels.files import read_labels
+from cmr_viewer.load.study import open_study, reversed_slices
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A study with label maps.
+
+    Attributes:
+        study: The study.
+        labels: (phase, slice, row, col) of its first stack; background where nothing is stated.
+        structures: Per labelled phase: structures that the label maps state there. Where a structure is not among
+            them, its absence says nothing.
+        files: Names of the files that the label maps came from, for a reader.
+        notes: What a reader should know about them.
+    """
+
+    study: Study
+    labels: LabelMap
+    structures: Mapping[int, frozenset[Label]]
+    files: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Files that belong together: images of one study, label maps for each of them or all of them.
+
+    Attributes:
+        images: One image or folder; or several of one phase each, which are phases of one study.
+        labels: Label files, as many as images, or any number for a single image; empty for the labels that lie beside.
+        source: A patient of a labelled set, in place of both.
+    """
+
+    images: tuple[Path, ...]
+    labels: tuple[Path, ...] = ()
+    source: LabelledSource | None = None
+
+    @property
+    def text(self) -> str:
+        """What is asked for, for a message."""
+        return ", ".join(path.name for path in self.images)
+
+
+def asked_for(arguments: Namespace) -> list[Asked]:
+    """What belongs together of the images and labels of a command line.
+
+    Raises:
+        LoadError: Numbers of images and labels do not fit, or codes or a phase are told of no labels.
+    """
+    images, labels = list(arguments.images), list(arguments.labels or ())
+    if not labels and (arguments.codes != "auto" or arguments.phase is not None):
+        raise LoadError(
+            "--codes and --phase are about label maps that are named with --labels; name them, or leave both."
+        )
+    if labels:
+        if len(images) == 1:
+            return [Asked((images[0],), tuple(labels))]
+        if len(labels) != len(images):
+            raise LoadError(
+                f"{len(labels)} label files were given for {len(images)} images. Give one for each image, in the same "
+                "order, or several for a single image."
+            )
+        if arguments.one_study:
+            return [Asked(tuple(images), tuple(labels))]
+        return [Asked((image,), (label,)) for image, label in zip(images, labels, strict=True)]
+    if arguments.one_study:
+        return [Asked(tuple(images))]
+    found: list[Asked] = []
+    for image in images:
+        if image.is_dir():
+            found += [Asked((source.path,), source=source) for source in find_labelled(image)]
+        else:
+            found.append(Asked((image,)))
+    return found
+
+
+def read_asked(asked: Asked, arguments: Namespace) -> Labelled:
+    """Read one study with its label maps.
+
+    Raises:
+        LoadError: A file cannot be read, or has no label maps.
+        LabelMapError: Label maps do not belong to their images.
+    """
+    if asked.source is not None:
+        found = asked.source.read()
+        return Labelled(found.study, found.labels, found.phase_structures, (asked.source.name,))
+    if len(asked.images) == 1:
+        return _turned(_read_one(asked.images[0], asked.labels, arguments))
+    labels: Sequence[tuple[Path, ...]] = [(path,) for path in asked.labels] or [()] * len(asked.images)
+    return _joined([_read_one(i, at, arguments) for i, at in zip(asked.images, labels, strict=True)])
+
+
+def join_phases(found: Sequence[Labelled]) -> Iterator[Labelled]:
+    """Studies of one phase each that are of the same patient, on the same grid and next to one another, as one study.
+
+    So ED and ES that lie in files of their own are measured together where their names tell that they belong together.
+    """
+    waiting: list[Labelled] = []
+    for one in found:
+        if waiting and not _same_patient(waiting[0], one):
+            yield _joined(waiting)
+            waiting = []
+        waiting.append(one)
+    if waiting:
+        yield _joined(waiting)
+
+
+def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labelled:
+    study = open_study(image)
+    stack = study.stack
+    if not labels:
+        if study.reference is None or not study.reference_phases:
+            raise LoadError(f"No label maps lie beside {image.name}. Name them with --labels.")
+        stated = dict.fromkeys(study.reference_phases, frozenset(STRUCTURES))
+        return Labelled(study, study.reference, stated, (image.name,))
+    merged = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    structures: dict[int, frozenset[Label]] = {}
+    notes: list[str] = []
+    phase = None if arguments.phase is None else arguments.phase - 1
+    for path in labels:
+        read = read_labels(path, study, arguments.codes, 0 if stack.phases == 1 and phase is None else phase)
+        notes += read.warnings
+        stated_at: dict[int, frozenset[Label]] = {}
+        for frame, of_frame in read.structures.items():
+            stated_at[frame.phase] = stated_at.get(frame.phase, frozenset()) | of_frame
+        if again := sorted(stated_at.keys() & structures.keys()):
+            raise LabelMapError(f"{path.name} holds labels of phase {again[0] + 1}, which another file holds too.")
+        for at in stated_at:
+            merged[at] = read.labels[at]
+        structures.update(stated_at)
+    return Labelled(study, merged, structures, tuple(path.name for path in labels), tuple(dict.fromkeys(notes)))
+
+
+def _turned(one: Labelled) -> Labelled:
+    """Slices base to apex as the label maps show, where the images alone could not tell."""
+    if BASE_END_GUESSED not in one.study.warnings:
+        return one
+    study, labels = one.study, one.labels
+    if not labels_start_at_base(labels[sorted(one.structures)]):
+        study, labels = reversed_slices(study), np.asarray(labels[:, ::-1])
+    study = replace(study, warnings=tuple(w for w in study.warnings if w != BASE_END_GUESSED))
+    return replace(one, study=study, labels=labels)
+
+
+def _same_patient(first: Labelled, other: Labelled) -> bool:
+    both = (first.study.stack, other.study.stack)
+    return (
+        first.study.patient_key == other.study.patient_key
+        and all(stack.phases == 1 for stack in both)
+        and both[0].geometry == both[1].geometry
+    )
+
+
+def _joined(found: Sequence[Labelled]) -> Labelled:
+    """Studies of one phase each as phases of one study, in the order that they were given in.
+
+    Raises:
+        LabelMapError: They do not lie on one grid, or one has several phases.
+    """
+    first = found[0]
+    if len(found) == 1:
+        return _turned(first)
+    stacks = [one.study.stack for one in found]
+    if any(stack.phases != 1 or stack.geometry != stacks[0].geometry for stack in stacks):
+        raise LabelMapError(
+            f"{first.study.name} and {found[-1].study.name} are not phases of one study: each must hold one phase, all "
+            "on the same grid."
+        )
+    marks = {
+        name: next((at for at, stack in enumerate(stacks) if getattr(stack, name) is not None), None)
+        for name in ("ed_phase", "es_phase")
+    }
+    stack = replace(
+        stacks[0],
+        pixels=np.concatenate([stack.pixels for stack in stacks]),
+        phase_times_ms=None,
+        frame_sources=(),
+        description=", ".join(stack.description for stack in stacks),
+        ed_phase=marks["ed_phase"],
+        es_phase=marks["es_phase"],
+    )
+    warnings = dict.fromkeys(warning for one in found for warning in one.study.warnings)
+    study = replace(
+        first.study,
+        name=", ".join(one.study.name for one in found),
+        stacks=(stack,),
+        reference=None,
+        reference_phases=(),
+        warnings=tuple(warnings),
+    )
+    return _turned(
+        Labelled(
+            study,
+            np.concatenate([one.labels for one in found]),
+            {at: stated for at, one in enumerate(found) for stated in one.structures.values()},
+            tuple(name for one in found for name in one.files),
+            tuple(dict.fromkeys(note for one in found for note in one.notes)),
+        )
+    )

@@ -1,0 +1,226 @@
+"""Everything that is measured of one study's label maps, as JSON values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Label, reference_regions
+from cmr_viewer.domain.body_size import BsaFormula
+from cmr_viewer.domain.insertion_points import insertion_points_of_slices, seen_from_apex
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures import (
+    MEASURE_NAMES,
+    Measures,
+    ed_es_from_volumes,
+    label_counts,
+    measure,
+    voxel_volume_ml,
+)
+from cmr_viewer.domain.normal_ranges import normal_range
+from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
+from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
+from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
+from cmr_viewer.domain.segments_aha import PhaseSegments, segment_thicknesses
+from cmr_viewer.domain.study import Stack
+from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
+from cmr_viewer.doors.measure_inputs import Labelled
+from cmr_viewer.errors import LoadError
+
+NOT_STATED = "The label maps do not state this structure at the phase."
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen about measuring.
+
+    Attributes:
+        papillary: Where papillary muscles are counted.
+        formula: Of body surface area.
+        typed: Facts of the patient that go before those of the files.
+        marks: ED and ES phases that were set, from 0; None where they follow from files or volumes.
+    """
+
+    papillary: PapillaryConvention = PapillaryConvention.IN_BLOOD_POOL
+    formula: BsaFormula = BsaFormula.MOSTELLER
+    typed: Patient = UNKNOWN_PATIENT
+    marks: tuple[int | None, int | None] = (None, None)
+
+
+def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
+    """Measure a study.
+
+    Args:
+        one: The study with its label maps.
+        choices: How.
+
+    Returns:
+        JSON values: name, label files, ED and ES (from 0), values and reasons, patient, body surface area, normal
+        ranges, volumes of the phases, curves, segments, warnings.
+
+    Raises:
+        LoadError: A phase was set that the study does not have.
+    """
+    stack = one.study.stack
+    if bad := [mark + 1 for mark in choices.marks if mark is not None and not 0 <= mark < stack.phases]:
+        raise LoadError(f"{one.study.name} has no phase {bad[0]}; it has {stack.phases}.")
+    counts = _counts(one, choices.papillary)
+    patient = _patient(one).with_typed(choices.typed)
+    found = patient_measures(_measures(one, counts, choices), patient, choices.formula)
+    voxel_ml, _ = voxel_volume_ml(stack.geometry)
+    return {
+        "name": one.study.name,
+        "label_files": list(one.files),
+        "ed_phase": found.ed_phase,
+        "es_phase": found.es_phase,
+        "values": dict(found.values),
+        "reasons": dict(found.reasons),
+        "patient": patient.as_json(),
+        "bsa_m2": found.bsa_m2,
+        "normal_ranges": _normal_ranges(found),
+        "phases": _phases(stack, counts, one.structures, voxel_ml),
+        "curves": _curves(stack, counts, one.structures, voxel_ml, patient),
+        **_segments(one, found.ed_phase, found.es_phase),
+        "warnings": [*one.study.warnings, *one.notes],
+    }
+
+
+def _patient(one: Labelled) -> Patient:
+    """Of the files; the heart rate is the stack's where nothing else tells it."""
+    return Patient(heart_rate_bpm=one.study.stack.heart_rate_bpm).with_typed(one.study.patient)
+
+
+def _counts(one: Labelled, papillary: PapillaryConvention) -> NDArray[np.int64]:
+    """(phase, 4) pixels of each label; -1 where a phase is not labelled."""
+    pixels = one.study.stack.pixels
+    counts = np.full((one.study.stack.phases, len(Label)), -1, dtype=np.int64)
+    for phase in one.structures:
+        counts[phase] = label_counts(labels_by_convention(pixels[phase], one.labels[phase], papillary))
+    return counts
+
+
+def _measures(one: Labelled, counts: NDArray[np.int64], choices: Choices) -> Measures:
+    """Measures of what the label maps state."""
+    voxel_ml, why_not = voxel_volume_ml(one.study.stack.geometry)
+    ed, es = _ed_es(one, choices.marks)
+    counted = counts.copy()
+    counted[[phase for phase in one.structures if phase not in (ed, es) and not _states_lv(one, phase)]] = -1
+    found = measure(counted, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not)
+    values, reasons = dict(found.values), dict(found.reasons)
+    for name in MEASURE_NAMES:
+        if not _is_stated(name, found, one.structures):
+            values[name] = None
+            reasons[name] = NOT_STATED
+    return replace(found, values=values, reasons=reasons, papillary=choices.papillary)
+
+
+def _ed_es(one: Labelled, marks: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    """ED and ES: as set, as the files say, or of the largest and smallest LV blood pool as it is drawn.
+
+    Phases whose label maps do not state the LV blood pool are not taken for empty ones; and where papillary muscles are
+    counted makes no other phases of them, as in the window.
+    """
+    stack = one.study.stack
+    lv = np.full(stack.phases, np.nan)
+    for phase in filter(partial(_states_lv, one), one.structures):
+        lv[phase] = np.count_nonzero(one.labels[phase] == int(Label.LVBP))
+    by_size: tuple[int | None, int | None] = (None, None)
+    if np.count_nonzero(np.isfinite(lv)) > 1 and np.nanmax(lv) > 0:
+        by_size = ed_es_from_volumes(lv)
+    stated = (phase if phase in one.structures else None for phase in (stack.ed_phase, stack.es_phase))
+    said = zip(marks, stated, by_size, strict=True)
+    ed, es = (next((phase for phase in three if phase is not None), None) for three in said)
+    return ed, es
+
+
+def _states_lv(one: Labelled, phase: int) -> bool:
+    return Label.LVBP in one.structures[phase]
+
+
+def _is_stated(name: str, found: Measures, structures: Mapping[int, frozenset[Label]]) -> bool:
+    """Whether the label maps state what a measure is made of; so too where its phases are not known or not labelled."""
+    side, what = name.split("_")[:2]
+    label = Label.LVM if what == "mass" else Label.LVBP if side == "lv" else Label.RVBP
+    at_ed, at_es = what in ("edv", "sv", "ef", "mass"), what in ("esv", "sv", "ef")
+    phases = [phase for phase, needed in ((found.ed_phase, at_ed), (found.es_phase, at_es)) if needed]
+    return all(label in structures[phase] for phase in phases if phase is not None and phase in structures)
+
+
+def _normal_ranges(found: PatientMeasures) -> dict[str, Any]:
+    """By measure: range, source, whom it holds for and where the value lies; those only that there are."""
+    ranges = {}
+    for name, value in found.values.items():
+        normal, _ = normal_range(name, found.patient, found.papillary)
+        if normal is not None:
+            ranges[name] = {**asdict(normal), "place": None if value is None else normal.place_of(value)}
+    return ranges
+
+
+def _phases(
+    stack: Stack, counts: NDArray[np.int64], structures: Mapping[int, frozenset[Label]], voxel_ml: float | None
+) -> list[dict[str, Any]]:
+    """Volumes of each labelled phase in ml; None where the structure is not stated or the spacing not known."""
+    rows = []
+    for phase in sorted(structures):
+        row: dict[str, Any] = {"phase": phase}
+        row["time_ms"] = None if stack.phase_times_ms is None else stack.phase_times_ms[phase]
+        for key, label in (("lv_ml", Label.LVBP), ("lvm_ml", Label.LVM), ("rv_ml", Label.RVBP)):
+            known = voxel_ml is not None and label in structures[phase]
+            row[key] = float(counts[phase, label] * voxel_ml) if known and voxel_ml is not None else None
+        rows.append(row)
+    return rows
+
+
+def _curves(
+    stack: Stack,
+    counts: NDArray[np.int64],
+    structures: Mapping[int, frozenset[Label]],
+    voxel_ml: float | None,
+    patient: Patient,
+) -> dict[str, Any]:
+    """Peak rates of both ventricles."""
+    times, cycle = phase_times_of(stack.phases, stack.phase_times_ms, patient.heart_rate_bpm)
+    curves = {}
+    for side, label in (("lv", Label.LVBP), ("rv", Label.RVBP)):
+        stated = np.array([label in structures.get(phase, ()) for phase in range(stack.phases)])
+        volumes = np.where(stated, counts[:, label] * (np.nan if voxel_ml is None else voxel_ml), np.nan)
+        curves[side] = _rates(volume_curve(volumes, times, cycle))
+    return curves
+
+
+def _rates(curve: VolumeCurve) -> dict[str, Any]:
+    return {
+        "peak_ejection": None if curve.peak_ejection is None else asdict(curve.peak_ejection),
+        "peak_filling": None if curve.peak_filling is None else asdict(curve.peak_filling),
+        "cycle_ms": curve.cycle_ms,
+        "method": curve.method,
+        "reason": curve.reason,
+    }
+
+
+def _segments(one: Labelled, ed: int | None, es: int | None) -> dict[str, Any]:
+    """Wall thickness by AHA segment, or why there is none."""
+    geometry = one.study.stack.geometry
+    if not geometry.spacing_known:
+        return {"segments": [], "segments_reason": "The spacing of the study is not known."}
+    at_ed, at_es = (_phase_segments(one, phase) for phase in (ed, es))
+    if at_ed is None or not at_ed.points:
+        reason = "End-diastole is not labelled, or no slice there has an RV beside a ring of myocardium."
+        return {"segments": [], "segments_reason": reason}
+    found = segment_thicknesses(at_ed, at_es, geometry.pixel_spacing_mm)
+    rows = [{**asdict(segment), "name": segment.name, "slices": list(segment.slices)} for segment in found]
+    return {"segments": rows, "segments_reason": ""}
+
+
+def _phase_segments(one: Labelled, phase: int | None) -> PhaseSegments | None:
+    if phase is None or Label.LVM not in one.structures.get(phase, ()):
+        return None
+    labels: LabelMap = one.labels[phase]
+    geometry = one.study.stack.geometry
+    regions = reference_regions([bool(frame.any()) for frame in labels])
+    from_apex = seen_from_apex(geometry)
+    points = insertion_points_of_slices(labels, geometry.pixel_spacing_mm, from_apex=from_apex)
+    return PhaseSegments(labels, regions, points)

@@ -7,6 +7,7 @@
 | contours | contours.json, contours.csv              | polygons in pixels and in mm of the patient                    |
 | measures | measures.json, measures.csv              | volumes, fractions and mass                                    |
 | regions  | regions.csv                              | region and model of every frame; always written                |
+| effort   | effort.csv                               | readers' time and changes by frame                             |
 | images   | dicom/image_0001.dcm, ...                | the source images, only without who the patient is             |
 
 about.json says what was written, what was replaced in it, and that this is research software. The folder is whole or
@@ -28,9 +29,11 @@ from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically, write_file_atomically
+from cmr_viewer.store.effort import EffortRow
 from cmr_viewer.store.export import (
     NOTICE,
     RegionRow,
+    write_effort_csv,
     write_measures_csv,
     write_measures_json,
     write_regions_csv,
@@ -52,6 +55,7 @@ class Format(StrEnum):
     CONTOURS = "contours"
     MEASURES = "measures"
     REGIONS = "regions"
+    EFFORT = "effort"
     IMAGES = "images"
 
 
@@ -61,6 +65,7 @@ FILES: Mapping[Format, tuple[str, ...]] = {
     Format.CONTOURS: ("contours.json", "contours.csv"),
     Format.MEASURES: ("measures.json", "measures.csv"),
     Format.REGIONS: ("regions.csv",),
+    Format.EFFORT: ("effort.csv",),
     Format.IMAGES: ("dicom",),
 }
 """Files and folders of each format."""
@@ -71,6 +76,7 @@ _SHARES = {
     Format.CONTOURS: 3,
     Format.MEASURES: 1,
     Format.REGIONS: 1,
+    Format.EFFORT: 1,
     Format.IMAGES: 6,
 }
 """How much of the time each format takes, roughly."""
@@ -89,6 +95,7 @@ class Results:
         reader: Who corrected them; empty for nobody. Not written where the patient is taken out.
         drawn_by: What drew the label maps, where that was not this program; empty where it was.
         about: Further keys for measures.json and about.json, such as the models in service; without names of people.
+        effort: What readers spent, by frame, reader and session.
     """
 
     labels: LabelMap
@@ -99,6 +106,7 @@ class Results:
     reader: str = ""
     drawn_by: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    effort: tuple[EffortRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,6 +212,7 @@ class _Job:
             Format.CONTOURS: self._contours,
             Format.MEASURES: self._measures,
             Format.REGIONS: self._regions,
+            Format.EFFORT: self._effort,
             Format.IMAGES: self._images,
         }
         writers[one](progress)
@@ -285,6 +294,11 @@ class _Job:
     def _regions(self, progress: Progress) -> None:
         progress(0.0, "Writing regions")
         write_regions_csv(self._place / FILES[Format.REGIONS][0], self._results.regions)
+
+    def _effort(self, progress: Progress) -> None:
+        progress(0.0, "Writing effort")
+        path = self._place / FILES[Format.EFFORT][0]
+        write_effort_csv(path, self._results.effort, name_readers=self._anonymity is None)
 
     def _images(self, progress: Progress) -> None:
         from cmr_viewer.store.dicom_copies import write_deidentified_images  # noqa: PLC0415 - when used

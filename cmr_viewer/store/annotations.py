@@ -5,11 +5,10 @@ Predictions are what the models made; the same model on the same frame and regio
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -23,17 +22,24 @@ from cmr_viewer.domain.annotation import (
     RegionPrediction,
     ReviewStatus,
 )
-from cmr_viewer.domain.label_map import LabelMap, as_label_map
+from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import StoreError
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.effort import write_effort
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import check_frames, frame_of, is_frame, latest_rows
-from cmr_viewer.store.label_codec import decode_label_map, encode_label_map, encode_pixels
+from cmr_viewer.store.frames import check_frames, frame_of, in_read, is_frame, is_unfinished, latest_rows
+from cmr_viewer.store.kept import Kept, add_version, annotation_of, encoded
+from cmr_viewer.store.label_codec import encode_label_map
+from cmr_viewer.store.read_predictions import ReadPredictions, keep_shown_in_read, prediction_of
+from cmr_viewer.store.reads import check_read
 from cmr_viewer.store.samples import AcceptedSample, read_accepted_samples
 from cmr_viewer.store.stack_changes import moved_slices
+from cmr_viewer.store.study_facts import write_fact
 from cmr_viewer.store.tables import now_text
+from cmr_viewer.store.undo_log import Move, write_moves
+from cmr_viewer.store.undo_steps import PhasePair
+from cmr_viewer.store.work import RegionSet, Work
 
 __all__ = ["AcceptedSample", "AnnotationStore", "Kept", "StudyRow"]
 
@@ -50,7 +56,7 @@ class StudyRow:
         opened_at: When it was last opened.
         frames: Frames in the stack.
         accepted: Frames whose latest version is accepted.
-        drafts: Frames whose latest version is a draft.
+        drafts: Frames whose latest version is a draft, other than one that came back to its prediction.
         phases: Phases in the stack.
         slices: Slices in the stack.
     """
@@ -67,32 +73,11 @@ class StudyRow:
     slices: int
 
 
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """What is to be kept of one frame; the attributes are those of `AnnotationStore.save`, and three more.
-
-    Attributes:
-        detail: For the log.
-        imported_from: Where the label map was imported from, for a reader; empty where it was not.
-        neighbours: (row, col) pixels of the slices beside an accepted frame, by distance in slices, -1 towards the
-            base; networks with context learn from them too.
-    """
-
-    frame: FrameIndex
-    labels: LabelMap
-    region: Region
-    provenance: Provenance
-    status: ReviewStatus
-    model_id: str | None = None
-    frame_pixels: NDArray[Any] | None = None
-    pixel_spacing_mm: tuple[float, float] | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    neighbours: Mapping[int, NDArray[Any]] = field(default_factory=dict)
-    imported_from: str = ""
-
-
 class AnnotationStore:
-    """What is kept of the studies of a workspace. Every call is a transaction of its own; use from any thread."""
+    """What is kept of the studies of a workspace. Every call is a transaction of its own; use from any thread.
+
+    What readers make belongs to a read: `read_id` is its id in `store.reads`; None for the first, which needs none.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -143,7 +128,7 @@ class AnnotationStore:
             select(
                 s,
                 func.count().filter(last.c.status == str(ReviewStatus.ACCEPTED)).label("accepted"),
-                func.count().filter(last.c.status == str(ReviewStatus.DRAFT)).label("drafts"),
+                func.count().filter(is_unfinished(last)).label("drafts"),
             )
             .select_from(s.outerjoin(last, last.c.stack_id == s.c.stack_id))
             .group_by(s.c.stack_id)
@@ -188,7 +173,7 @@ class AnnotationStore:
         frame_pixels: NDArray[Any] | None = None,
         pixel_spacing_mm: tuple[float, float] | None = None,
     ) -> Annotation:
-        """Keep a new version of a frame's annotation; on disk when this returns.
+        """Keep a new version of a frame's annotation in the first read; on disk when this returns.
 
         Args:
             stack_id: The stack, known by `keep_study`.
@@ -213,97 +198,90 @@ class AnnotationStore:
         kept = Kept(frame, labels, region, provenance, status, model_id, frame_pixels, pixel_spacing_mm)
         return self.save_all(stack_id, [kept])[0]
 
-    def save_all(self, stack_id: str, kept: Sequence[Kept]) -> list[Annotation]:
-        """Keep new versions of several frames of a stack, all or none of them.
+    def save_all(
+        self, stack_id: str, kept: Sequence[Kept], *, moves: Sequence[Move] = (), read_id: int | None = None
+    ) -> list[Annotation]:
+        """Keep new versions of several frames of a stack, and the steps that led to them, all or none of them.
 
         Raises:
             LabelMapError: As `save`.
             StoreError: As `save`.
         """
-        encoded = [_encoded(one) for one in kept]
-        with self._workspace.write() as connection:
-            check_frames(connection, stack_id, [one.frame for one in kept])
-            return [self._add(connection, stack_id, one, blobs) for one, blobs in zip(kept, encoded, strict=True)]
+        return self.save_work(stack_id, Work(versions=kept, moves=moves), read_id=read_id)
 
-    def _add(
-        self, connection: Connection, stack_id: str, kept: Kept, blobs: tuple[bytes, Mapping[int, bytes]]
-    ) -> Annotation:
-        a, workspace, at = tables.annotations, self._workspace, now_text()
-        last = connection.execute(select(func.max(a.c.version)).where(is_frame(a, stack_id, kept.frame))).scalar_one()
-        version = (last or 0) + 1
-        connection.execute(
-            insert(a).values(
-                stack_id=stack_id,
-                phase=kept.frame.phase,
-                slice_index=kept.frame.slice_index,
-                version=version,
-                labels=blobs[0],
-                region=str(kept.region),
-                provenance=str(kept.provenance),
-                status=str(kept.status),
-                reader=workspace.reader,
-                model_id=kept.model_id,
-                created_at=at,
-                session_id=workspace.session(),
-                **{tables.IMPORTED_COLUMN: kept.imported_from or None},
-            )
-        )
-        accepted = kept.status is ReviewStatus.ACCEPTED
-        if accepted:
-            _keep_pixels(connection, stack_id, kept, blobs[1])
-        write_event(
-            connection,
-            workspace,
-            What.ACCEPTED if accepted else What.DRAFT_SAVED,
-            stack_id=stack_id,
-            frame=kept.frame,
-            model_id=kept.model_id,
-            detail={
-                **kept.detail,
-                "version": version,
-                "region": str(kept.region),
-                "provenance": str(kept.provenance),
-            },
-        )
-        return Annotation(
-            stack_id=stack_id,
-            frame=kept.frame,
-            version=version,
-            labels=decode_label_map(blobs[0]),
-            region=kept.region,
-            provenance=kept.provenance,
-            status=kept.status,
-            reader=workspace.reader,
-            model_id=kept.model_id,
-            created_at=datetime.fromisoformat(at),
-            imported_from=kept.imported_from,
-        )
+    def save_work(self, stack_id: str, work: Work, *, read_id: int | None = None) -> list[Annotation]:
+        """Keep all that an action of a reader changed, or nothing of it; on disk when this returns.
 
-    def latest(self, stack_id: str) -> dict[FrameIndex, Annotation]:
+        Args:
+            stack_id: The stack, known by `keep_study`.
+            work: What changed.
+            read_id: The read it belongs to.
+
+        Returns:
+            The annotations of `work.versions` with their versions, reader and time.
+
+        Raises:
+            LabelMapError: As `save`.
+            StoreError: As `save`; the read is not known or finished.
+        """
+        workspace = self._workspace
+        blobs = [encoded(one) for one in work.versions]
+        predictions = _prediction_rows(stack_id, work.shown)
+        with workspace.write() as connection:
+            check_read(connection, stack_id, read_id)
+            check_frames(connection, stack_id, [*(one.frame for one in work.versions), *work.regions, *work.shown])
+            for frame, said in work.regions.items():
+                _add_region(connection, workspace, stack_id, frame, said, read_id)
+            kept = [
+                add_version(connection, workspace, stack_id, one, data, read_id)
+                for one, data in zip(work.versions, blobs, strict=True)
+            ]
+            if predictions and read_id is None:
+                connection.execute(insert(tables.predictions).prefix_with("OR REPLACE"), predictions)
+            elif predictions and read_id is not None:  # not the first read's to be shown
+                keep_shown_in_read(connection, read_id, predictions)
+            if work.phase_marks is not None:
+                _add_phase_marks(connection, workspace, stack_id, work.phase_marks, read_id)
+            for key, value in work.facts.items():
+                write_fact(connection, workspace, stack_id, key, value, read_id)
+            write_moves(connection, workspace, stack_id, work.moves, read_id)
+            write_effort(connection, workspace, stack_id, work.effort, read_id)
+        return kept
+
+    def latest(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, Annotation]:
         """The latest version of each frame of a stack that has one.
 
         Raises:
             StoreError: The database, or a label map in it, is damaged.
         """
-        statement = latest_rows(tables.annotations, "version").where(tables.annotations.c.stack_id == stack_id)
+        statement = latest_rows(tables.annotations, "version", read_id)
+        statement = statement.where(tables.annotations.c.stack_id == stack_id)
         return {one.frame: one for one in self._annotations(statement)}
 
-    def versions(self, stack_id: str, frame: FrameIndex) -> list[Annotation]:
-        """All versions of a frame, the first first.
+    def versions(self, stack_id: str, frame: FrameIndex, read_id: int | None = None) -> list[Annotation]:
+        """All versions of a frame in a read, the first first; all reads of a frame count their versions together.
 
         Raises:
             StoreError: The database, or a label map in it, is damaged.
         """
         a = tables.annotations
-        return self._annotations(select(a).where(is_frame(a, stack_id, frame)).order_by(a.c.version))
+        return self._annotations(
+            select(a).where(is_frame(a, stack_id, frame), in_read(a, read_id)).order_by(a.c.version)
+        )
 
     def _annotations(self, statement: Select[Any]) -> list[Annotation]:
         with self._workspace.read() as connection:
             rows = connection.execute(statement).mappings().all()
-        return [_annotation(row) for row in rows]
+        return [annotation_of(row) for row in rows]
 
     def save_region(
-        self, stack_id: str, frame: FrameIndex, region: Region | None, *, predicted: Region | None = None
+        self,
+        stack_id: str,
+        frame: FrameIndex,
+        region: Region | None,
+        *,
+        predicted: Region | None = None,
+        read_id: int | None = None,
     ) -> None:
         """Keep the region that a reader gives a frame.
 
@@ -312,38 +290,17 @@ class AnnotationStore:
             frame: The frame.
             region: The reader's region; None takes the reader's word back, so that the predicted region holds again.
             predicted: What the classifier said, for the log.
+            read_id: The read it belongs to.
 
         Raises:
             StoreError: The study or frame is not known, or it cannot be written.
         """
-        workspace = self._workspace
-        with workspace.write() as connection:
-            check_frames(connection, stack_id, [frame])
-            connection.execute(
-                insert(tables.regions).values(
-                    stack_id=stack_id,
-                    phase=frame.phase,
-                    slice_index=frame.slice_index,
-                    region=None if region is None else str(region),
-                    predicted=None if predicted is None else str(predicted),
-                    reader=workspace.reader,
-                    created_at=now_text(),
-                    session_id=workspace.session(),
-                )
-            )
-            write_event(
-                connection,
-                workspace,
-                What.REGION_WITHDRAWN if region is None else What.REGION_SET,
-                stack_id=stack_id,
-                frame=frame,
-                detail={"region": region, "predicted": predicted},
-            )
+        self.save_work(stack_id, Work(regions={frame: RegionSet(region, predicted)}), read_id=read_id)
 
-    def regions(self, stack_id: str) -> dict[FrameIndex, Region]:
+    def regions(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, Region]:
         """The reader's region of each frame that has one."""
         r = tables.regions
-        rows = self._rows(latest_rows(r, "id").where(r.c.stack_id == stack_id))
+        rows = self._rows(latest_rows(r, "id", read_id).where(r.c.stack_id == stack_id))
         return {frame_of(row): Region(row["region"]) for row in rows if row["region"] is not None}
 
     def save_region_predictions(self, stack_id: str, predictions: Mapping[FrameIndex, RegionPrediction]) -> None:
@@ -390,19 +347,7 @@ class AnnotationStore:
             LabelMapError: A label map has codes outside `Label`.
             StoreError: The study or a frame is not known, or it cannot be written.
         """
-        rows = [
-            {
-                "stack_id": stack_id,
-                "phase": frame.phase,
-                "slice_index": frame.slice_index,
-                "model_id": one.model_id,
-                "region": str(one.region),
-                "reason": one.reason,
-                "labels": encode_label_map(one.labels),
-                "created_at": now_text(),
-            }
-            for frame, one in predictions.items()
-        ]
+        rows = _prediction_rows(stack_id, predictions)
         self._replace(tables.predictions, stack_id, rows, list(predictions))
 
     def predictions(self, stack_id: str) -> dict[FrameIndex, Prediction]:
@@ -413,38 +358,37 @@ class AnnotationStore:
         """
         t = tables.predictions
         rows = self._rows(latest_rows(t, "id").where(t.c.stack_id == stack_id))
-        return {
-            frame_of(row): Prediction(
-                decode_label_map(row["labels"]), row["model_id"], Region(row["region"]), row["reason"]
-            )
-            for row in rows
-        }
+        return {frame_of(row): prediction_of(row) for row in rows}
 
-    def save_phase_mark(self, stack_id: str, *, ed: int | None, es: int | None) -> None:
+    def predictions_in_read(
+        self, stack_id: str, read_id: int, regions: Mapping[FrameIndex, Region]
+    ) -> dict[FrameIndex, Prediction]:
+        """What a read other than the first is shown of frames that its reader has not changed.
+
+        Args:
+            stack_id: The stack.
+            read_id: The read.
+            regions: As the models alone, led by this read's reader, have them; others' regions show in nothing.
+
+        Raises:
+            StoreError: The database, or a label map in it, is damaged.
+        """
+        kept = ReadPredictions(self._workspace)
+        return {**kept.made_as(stack_id, regions), **kept.shown(read_id)}
+
+    def save_phase_mark(self, stack_id: str, *, ed: int | None, es: int | None, read_id: int | None = None) -> None:
         """Keep the ED and ES phases that a reader set, both at once; None where a phase is not set by the reader.
 
         Raises:
             StoreError: The study or a phase is not known, or it cannot be written.
         """
-        workspace = self._workspace
-        with workspace.write() as connection:
-            check_frames(connection, stack_id, [FrameIndex(phase, 0) for phase in (ed, es) if phase is not None])
-            connection.execute(
-                insert(tables.phase_marks).values(
-                    stack_id=stack_id,
-                    ed=ed,
-                    es=es,
-                    reader=workspace.reader,
-                    created_at=now_text(),
-                    session_id=workspace.session(),
-                )
-            )
-            write_event(connection, workspace, What.PHASE_MARKS_SET, stack_id=stack_id, detail={"ed": ed, "es": es})
+        self.save_work(stack_id, Work(phase_marks=(ed, es)), read_id=read_id)
 
-    def phase_marks(self, stack_id: str) -> tuple[int | None, int | None]:
+    def phase_marks(self, stack_id: str, read_id: int | None = None) -> PhasePair:
         """(ED, ES) as the reader set them last; None where not set."""
         t = tables.phase_marks
-        rows = self._rows(select(t).where(t.c.stack_id == stack_id).order_by(t.c.id.desc()).limit(1))
+        statement = select(t).where(t.c.stack_id == stack_id, in_read(t, read_id)).order_by(t.c.id.desc()).limit(1)
+        rows = self._rows(statement)
         return (rows[0]["ed"], rows[0]["es"]) if rows else (None, None)
 
     def accepted_samples(self, region: Region | None = None) -> list[AcceptedSample]:
@@ -504,59 +448,69 @@ def _four(row: RowMapping, names: Sequence[str]) -> Probabilities:
     return base, middle, apex, none
 
 
-def _encoded(kept: Kept) -> tuple[bytes, Mapping[int, bytes]]:
-    """Compressed label map, and pixels by distance in slices (0 is the frame itself).
-
-    Done before the transaction, so that others need not wait for it.
-    """
-    labels = as_label_map(kept.labels)
-    if labels.ndim != 2:
-        raise StoreError(f"An annotation is one frame, (row, col), not an array of shape {labels.shape}.")
-    if kept.status is not ReviewStatus.ACCEPTED or kept.frame_pixels is None:
-        return encode_label_map(labels), {}
-    pixels, spacing = kept.frame_pixels, kept.pixel_spacing_mm
-    around = {0: pixels, **kept.neighbours}
-    for one in around.values():
-        if one.shape != labels.shape:
-            raise StoreError(f"Pixels of shape {one.shape} do not fit a label map of shape {labels.shape}.")
-    if spacing is None or not all(np.isfinite(value) and value > 0 for value in spacing):
-        raise StoreError(f"An accepted frame needs its pixel spacing, and {spacing} is none.")
-    return encode_label_map(labels), {offset: encode_pixels(one) for offset, one in around.items()}
+def _prediction_rows(stack_id: str, predictions: Mapping[FrameIndex, Prediction]) -> list[dict[str, Any]]:
+    return [
+        {
+            "stack_id": stack_id,
+            "phase": frame.phase,
+            "slice_index": frame.slice_index,
+            "model_id": one.model_id,
+            "region": str(one.region),
+            "reason": one.reason,
+            "labels": encode_label_map(one.labels),
+            "created_at": now_text(),
+        }
+        for frame, one in predictions.items()
+    ]
 
 
-def _keep_pixels(connection: Connection, stack_id: str, kept: Kept, pixels: Mapping[int, bytes]) -> None:
-    """Keep the pixels of an accepted frame and of its neighbours, those that are not kept yet."""
-    p = tables.frame_pixels
-    phase, at = kept.frame.phase, kept.frame.slice_index
-    for offset in sorted({0, *pixels}):
-        frame = FrameIndex(phase, at + offset)
-        if connection.execute(select(p.c.id).where(is_frame(p, stack_id, frame))).first() is not None:
-            continue
-        if offset not in pixels or kept.pixel_spacing_mm is None:
-            raise StoreError(f"Phase {phase}, slice {at} cannot be accepted without its pixels and their spacing.")
-        connection.execute(
-            insert(p).values(
-                stack_id=stack_id,
-                phase=phase,
-                slice_index=frame.slice_index,
-                pixels=pixels[offset],
-                row_spacing_mm=float(kept.pixel_spacing_mm[0]),
-                col_spacing_mm=float(kept.pixel_spacing_mm[1]),
-            )
+def _add_region(
+    connection: Connection, workspace: Workspace, stack_id: str, frame: FrameIndex, said: RegionSet, read_id: int | None
+) -> None:
+    region, predicted = said.region, said.predicted
+    connection.execute(
+        insert(tables.regions).values(
+            {
+                "stack_id": stack_id,
+                "phase": frame.phase,
+                "slice_index": frame.slice_index,
+                "region": None if region is None else str(region),
+                "predicted": None if predicted is None else str(predicted),
+                "reader": workspace.reader,
+                "created_at": now_text(),
+                "session_id": workspace.session(),
+                tables.READ_COLUMN: read_id,
+            }
         )
-
-
-def _annotation(row: RowMapping) -> Annotation:
-    return Annotation(
-        stack_id=row["stack_id"],
-        frame=frame_of(row),
-        version=row["version"],
-        labels=decode_label_map(row["labels"]),
-        region=Region(row["region"]),
-        provenance=Provenance(row["provenance"]),
-        status=ReviewStatus(row["status"]),
-        reader=row["reader"],
-        model_id=row["model_id"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        imported_from=row[tables.IMPORTED_COLUMN] or "",
     )
+    write_event(
+        connection,
+        workspace,
+        What.REGION_WITHDRAWN if region is None else What.REGION_SET,
+        stack_id=stack_id,
+        frame=frame,
+        detail={"region": region, "predicted": predicted},
+        read_id=read_id,
+    )
+
+
+def _add_phase_marks(
+    connection: Connection, workspace: Workspace, stack_id: str, marks: PhasePair, read_id: int | None
+) -> None:
+    ed, es = marks
+    check_frames(connection, stack_id, [FrameIndex(phase, 0) for phase in marks if phase is not None])
+    connection.execute(
+        insert(tables.phase_marks).values(
+            {
+                "stack_id": stack_id,
+                "ed": ed,
+                "es": es,
+                "reader": workspace.reader,
+                "created_at": now_text(),
+                "session_id": workspace.session(),
+                tables.READ_COLUMN: read_id,
+            }
+        )
+    )
+    detail = {"ed": ed, "es": es}
+    write_event(connection, workspace, What.PHASE_MARKS_SET, stack_id=stack_id, detail=detail, read_id=read_id)

@@ -2,7 +2,7 @@
 
 A contour runs along the edges of pixels, so that its corners lie half-way between pixel centres. What it encloses is
 exact: each pixel centre lies well inside or well outside, whichever even-odd rule fills it again
-(`load.labels.polygons`), and its area is that of its pixels, so that volumes by summation of discs are those of the
+(`domain.polygons`), and its area is that of its pixels, so that volumes by summation of discs are those of the
 label map. Marching squares at 0.5 would give the same pixels with less area.
 
 Three structures: the endocardium of the left ventricle encloses LVBP, its epicardium LVBP and LVM together (given only

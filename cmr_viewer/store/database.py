@@ -25,9 +25,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import tables
+from cmr_viewer.store.frames import is_unfinished
 from cmr_viewer.store.tables import now_text
 
 DATABASE_NAME = "workspace.db"
@@ -251,11 +251,12 @@ def upgrade_schema(connection: Connection, version: int) -> None:
 
     Version 1 kept of a region prediction only what the classifier said of the frame alone. Versions 1 and 2 kept no
     decisions about how a study is opened. Versions 1 to 3 kept of an annotation not where it was imported from, of a
-    region prediction not how large a heart was drawn, and no studies that wait.
+    region prediction not how large a heart was drawn, and no studies that wait. Versions 1 to 4 kept neither what can
+    be undone, nor second reads, nor the readers' effort, nor facts about a study.
 
     Args:
         connection: In a transaction, which all of it belongs to.
-        version: Schema version of the database, 1 to 3.
+        version: Schema version of the database, 1 to 4.
     """
     if version < 2:
         for name in (tables.DECODED_COLUMN, *tables.IN_STACK_COLUMNS):
@@ -265,12 +266,18 @@ def upgrade_schema(connection: Connection, version: int) -> None:
         tables.metadata.create_all(connection, tables=tables.ADDED_IN_3)
         for statement in tables.append_only_triggers(tables.ADDED_IN_3):
             connection.exec_driver_sql(statement)
-    tables.metadata.create_all(connection, tables=tables.ADDED_IN_4)
-    for table, name, kind in (
-        (tables.annotations, tables.IMPORTED_COLUMN, "TEXT"),
-        (tables.region_predictions, tables.HEART_COLUMN, "FLOAT"),
-    ):
-        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+    if version < 4:
+        tables.metadata.create_all(connection, tables=tables.ADDED_IN_4)
+        for table, name, kind in (
+            (tables.annotations, tables.IMPORTED_COLUMN, "TEXT"),
+            (tables.region_predictions, tables.HEART_COLUMN, "FLOAT"),
+        ):
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+    tables.metadata.create_all(connection, tables=tables.ADDED_IN_5)
+    for statement in tables.append_only_triggers(tables.KEPT_IN_5):
+        connection.exec_driver_sql(statement)
+    for table in tables.OF_A_READ:
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {tables.READ_COLUMN} INTEGER")
     connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
 
 
@@ -304,6 +311,7 @@ def _engine(folder: Path, *, mode: str) -> Engine:
         ),
         poolclass=QueuePool,
         pool_size=4,
+        hide_parameters=True,  # names and what is typed of a patient, which would else stand in the log with an error
     )
 
     @event.listens_for(engine, "connect")
@@ -420,10 +428,10 @@ def _check_whole(connection: Connection, folder: Path) -> None:
 def _drafts_of(connection: Connection, session_ids: list[int]) -> int:
     a = tables.annotations
     frame = (a.c.stack_id, a.c.phase, a.c.slice_index)
-    last = select(*frame, func.max(a.c.version)).group_by(*frame)
+    last = select(*frame, func.max(a.c.version)).group_by(*frame, a.c[tables.READ_COLUMN])
     statement = select(func.count()).where(
         tuple_(*frame, a.c.version).in_(last),
-        a.c.status == str(ReviewStatus.DRAFT),
+        is_unfinished(a),
         a.c.session_id.in_(session_ids),
     )
     return int(connection.execute(statement).scalar_one())
@@ -456,7 +464,7 @@ def _store_error(folder: Path, text: str) -> StoreError:
     if "is full" in lower:
         return StoreError(
             f"The disk of the workspace {folder} is full; this change was not saved, all earlier ones are. Free some "
-            "space and save again."
+            "space and go on: what was drawn is kept with the next change, what was accepted is to be accepted again."
         )
     if "malformed" in lower or "not a database" in lower or "no such table" in lower or "no such column" in lower:
         return StoreError(

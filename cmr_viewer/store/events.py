@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.tables import events, now_text
+from cmr_viewer.store.tables import READ_COLUMN, events, now_text
 
 
 class What(StrEnum):
@@ -30,6 +30,15 @@ class What(StrEnum):
     MODEL_PROMOTED = "model_promoted"
     MODEL_KEPT = "model_kept"
     MODEL_ROLLED_BACK = "model_rolled_back"
+    CHANGED = "changed"
+    OFFER_TAKEN = "offer_taken"
+    UNDONE = "undone"
+    REDONE = "redone"
+    STEP_LEFT = "step_left"
+    FACT_SET = "fact_set"
+    READ_STARTED = "read_started"
+    READ_FINISHED = "read_finished"
+    READ_SHOWN = "read_shown"
     TRAINING_STARTED = "training_started"
     TRAINING_FINISHED = "training_finished"
 
@@ -47,6 +56,7 @@ class Event:
         frame: The frame it is about, or None.
         model_id: The model it is about, or None.
         detail: Anything more, as JSON can hold it.
+        read_id: The read it belongs to; None for the first read, and for what belongs to none.
     """
 
     id: int
@@ -57,6 +67,7 @@ class Event:
     frame: FrameIndex | None = None
     model_id: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    read_id: int | None = None
 
 
 def write_event(
@@ -68,6 +79,7 @@ def write_event(
     frame: FrameIndex | None = None,
     model_id: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    read_id: int | None = None,
 ) -> int:
     """Add an event within a transaction that is already open, so that it is kept together with the change.
 
@@ -91,6 +103,7 @@ def write_event(
         "model_id": model_id,
         "detail": text,
         "session_id": workspace.session(),
+        READ_COLUMN: read_id,
     }
     return int(connection.execute(insert(events).values(values).returning(events.c.id)).scalar_one())
 
@@ -154,4 +167,5 @@ def _event(row: Mapping[str, Any]) -> Event:
         frame=None if row["phase"] is None else FrameIndex(row["phase"], row["slice_index"]),
         model_id=row["model_id"],
         detail=json.loads(row["detail"]),
+        read_id=row[READ_COLUMN],
     )

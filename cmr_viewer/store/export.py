@@ -1,4 +1,4 @@
-"""What is handed to other programs: regions.csv, measures.json and measures.csv, each written whole or not at all."""
+"""What is handed to other programs: regions, effort and measures as CSV and JSON, each file whole or not at all."""
 
 import csv
 import io
@@ -13,11 +13,13 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.atomic import write_atomically
+from cmr_viewer.store.effort import EffortRow
 
 NOTICE = "Research software, not a medical device."
 """Stands in every file that has a place for it."""
 
 MEASURE_COLUMNS = ("name", "value", "unit", "reason")
+EFFORT_COLUMNS = ("phase", "slice_index", "reader", "session", "begun_at", "active_s", "strokes", "edits", "undos")
 REGION_COLUMNS = ("phase", "slice_index", "source_slice", "region", "probability", "model_id")
 
 
@@ -62,11 +64,37 @@ def write_regions_csv(path: Path, rows: Iterable[RegionRow]) -> None:
     write_atomically(path, text.getvalue().encode("utf-8"))
 
 
+def write_effort_csv(path: Path, rows: Iterable[EffortRow], *, name_readers: bool = True) -> None:
+    """Write what readers spent on each frame, ordered by phase, slice, reader and session.
+
+    Columns: phase, slice_index, reader, session (counting up in the workspace), begun_at (ISO 8601 UTC), active_s (s, 1
+    decimal), strokes, edits, undos. UTF-8, comma, line feed.
+
+    Args:
+        path: The file.
+        rows: What to write.
+        name_readers: Whether readers and times are written; else readers are numbered and times left out.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    ordered = sorted(rows, key=lambda one: (one.frame, one.reader, one.session))
+    numbers = {reader: f"reader {number}" for number, reader in enumerate(sorted({r.reader for r in ordered}), 1)}
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(EFFORT_COLUMNS)
+    for row in ordered:
+        who = (row.reader, row.session, row.begun_at) if name_readers else (numbers[row.reader], row.session, "")
+        spent = row.effort
+        writer.writerow([*row.frame, *who, f"{spent.active_s:.1f}", spent.strokes, spent.edits, spent.undos])
+    write_atomically(path, text.getvalue().encode("utf-8"))
+
+
 def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, Any] | None = None) -> None:
     """Write volumes (ml), ejection fractions (percent) and mass (g).
 
-    One JSON object: "ed_phase", "es_phase", each of `MEASURE_NAMES` with a number or null, and "reasons", which says
-    for each null why it is one.
+    One JSON object: "ed_phase", "es_phase", each of `MEASURE_NAMES` with a number or null, "reasons", which says for
+    each null why it is one, and "papillary", which says where papillary muscles are counted.
 
     Args:
         path: The file.
@@ -83,6 +111,7 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     otherwise = next(iter(measures.reasons.values()), "It was not measured.")
     reasons = {name: measures.reasons.get(name, otherwise) for name, value in content.items() if value is None}
     content["reasons"] = reasons
+    content["papillary"] = measures.papillary.text
     taken = sorted(content.keys() & (about or {}).keys())
     if taken:
         raise StoreError(f"The measures could not be written to {path}: the keys {', '.join(taken)} are taken.")
@@ -97,7 +126,8 @@ def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
     """Write what `write_measures_json` writes as a table: a line for ED, ES and each of `MEASURE_NAMES`.
 
     Columns: name, value (empty where it is not known), unit (ml, g, percent, or phase), reason (why it is not known).
-    The last two lines are `program` and `notice`. UTF-8, comma, line feed.
+    The last three lines are `papillary` (where papillary muscles are counted), `program` and `notice`. UTF-8, comma,
+    line feed.
 
     Args:
         path: The file.
@@ -117,5 +147,6 @@ def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
         known = value is not None and math.isfinite(value)
         reason = "" if known else measures.reasons.get(name, "It was not measured.")
         writer.writerow([name, value if known else "", name.rpartition("_")[2], reason])
-    writer.writerows([["program", program, "", ""], ["notice", NOTICE, "", ""]])
+    last = (("papillary", measures.papillary.text), ("program", program), ("notice", NOTICE))
+    writer.writerows([[name, value, "", ""] for name, value in last])
     write_atomically(path, text.getvalue().encode("utf-8"))

@@ -23,11 +23,12 @@ _PIXEL_LEVEL = 1  # pixels are noise to zlib: level 6 takes three times as long 
 _MAX_BYTES = 1 << 31
 
 
-def encode_label_map(labels: LabelMap) -> bytes:
+def encode_label_map(labels: LabelMap, *, level: int = _LABEL_LEVEL) -> bytes:
     """Compress a label map.
 
     Args:
         labels: uint8 of `Label`, any number of axes.
+        level: How hard to compress, 1 (fast) to 9.
 
     Returns:
         Bytes that `decode_label_map` gives back as an equal array.
@@ -35,7 +36,7 @@ def encode_label_map(labels: LabelMap) -> bytes:
     Raises:
         LabelMapError: Codes outside `Label`.
     """
-    return _encode(_LABELS, as_label_map(labels), _LABEL_LEVEL)
+    return _encode(_LABELS, as_label_map(labels), level)
 
 
 def decode_label_map(data: bytes) -> LabelMap:

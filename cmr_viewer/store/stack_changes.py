@@ -10,17 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, and_, insert, or_, select
+from sqlalchemy import Connection, RowMapping, Table, and_, func, insert, select
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import latest_rows
+from cmr_viewer.store.frames import in_read, is_frame, latest_rows
+from cmr_viewer.store.reads import carry_reads_over
+from cmr_viewer.store.study_facts import carry_facts_over
 from cmr_viewer.store.tables import now_text
+from cmr_viewer.store.undo_log import Way, carry_undo_over
 
 SliceMap = tuple[int | None, ...]
 """Per slice of a stack: the same slice of another one, or None where that has it not."""
+
+ReadPair = tuple[int | None, int | None]
+"""A read in the stack that was open, and the same read in the one that takes its place; None for the first read."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,9 @@ class StackChangeStore:
     def carry_over(self, change: StackChange, *, pixel_spacing_mm: tuple[float, float]) -> int:
         """Add to a stack what readers made of the same frames in another, where that is the newer.
 
-        Annotations keep their reader, time, provenance and review status; regions, ED and ES follow too. Predictions do
-        not: they depend on order and spacing, and are made anew.
+        Annotations keep their reader, time, provenance and review status; regions, ED and ES, what can be undone, and
+        facts that hold for the new stack follow too. Predictions do not: they depend on order and spacing, and are made
+        anew. Effort stays where it was spent.
 
         Args:
             change: Both stacks, known by `AnnotationStore.keep_study`.
@@ -65,9 +72,23 @@ class StackChangeStore:
             row_mm, col_mm = pixel_spacing_mm
             spacing = {"row_spacing_mm": row_mm, "col_spacing_mm": col_mm}
             _add_missing(connection, tables.frame_pixels, change, spacing)
-            annotations = _add_newer(connection, workspace, tables.annotations, "version", change)
-            regions = _add_newer(connection, workspace, tables.regions, "id", change)
-            _add_newer_marks(connection, workspace, change)
+            reads = carry_reads_over(connection, workspace, change.from_stack_id, change.to_stack_id)
+            annotations = regions = steps = 0
+            for here, there in reads.items():
+                both = (here, there)
+                annotations += _add_newer(connection, workspace, tables.annotations, "version", change, both)
+                regions += _add_newer(connection, workspace, tables.regions, "id", change, both)
+                _add_newer_marks(connection, workspace, change, both)
+                way = Way(change.from_stack_id, change.to_stack_id, change.slices, here, there)
+                steps += carry_undo_over(connection, workspace, way)
+            carry_facts_over(
+                connection,
+                workspace,
+                change.from_stack_id,
+                change.to_stack_id,
+                same_slices=Way(change.from_stack_id, change.to_stack_id, change.slices).same_slices,
+                reads=reads,
+            )
             connection.execute(
                 insert(tables.stack_changes).values(
                     from_stack_id=change.from_stack_id,
@@ -84,7 +105,7 @@ class StackChangeStore:
                 workspace,
                 What.STACK_CHANGED,
                 stack_id=change.to_stack_id,
-                detail={**detail, "regions": regions},
+                detail={**detail, "regions": regions, "steps": steps},
             )
         return annotations
 
@@ -153,24 +174,33 @@ def _target(change: StackChange, row: RowMapping) -> FrameIndex | None:
     return None if there is None else FrameIndex(row["phase"], there)
 
 
-def _last_by_frame(connection: Connection, table: Table, by: str, stack_id: str) -> Sequence[RowMapping]:
-    return connection.execute(latest_rows(table, by).where(table.c.stack_id == stack_id)).mappings().all()
+def _last_by_frame(
+    connection: Connection, table: Table, by: str, stack_id: str, read_id: int | None
+) -> Sequence[RowMapping]:
+    return connection.execute(latest_rows(table, by, read_id).where(table.c.stack_id == stack_id)).mappings().all()
 
 
-def _add_newer(connection: Connection, workspace: Workspace, table: Table, by: str, change: StackChange) -> int:
-    """Add the last row of each frame where the new stack has none that is as new; how many."""
+def _add_newer(
+    connection: Connection, workspace: Workspace, table: Table, by: str, change: StackChange, reads: ReadPair
+) -> int:
+    """Add the last row of each frame where the new stack has none that is as new; how many.
+
+    What was written later is newer, whatever the clock said.
+    """
     there = {
         FrameIndex(row["phase"], row["slice_index"]): row
-        for row in _last_by_frame(connection, table, by, change.to_stack_id)
+        for row in _last_by_frame(connection, table, by, change.to_stack_id, reads[1])
     }
     added = 0
-    for row in _last_by_frame(connection, table, by, change.from_stack_id):
+    for row in _last_by_frame(connection, table, by, change.from_stack_id, reads[0]):
         frame = _target(change, row)
-        if frame is None or (frame in there and there[frame]["created_at"] >= row["created_at"]):
+        if frame is None or _holds(there.get(frame), row):
             continue
-        values = _copied(row, change.to_stack_id, {"slice_index": frame.slice_index, "session_id": workspace.session()})
+        other = {"slice_index": frame.slice_index, "session_id": workspace.session(), tables.READ_COLUMN: reads[1]}
+        values = _copied(row, change.to_stack_id, other)
         if by == "version":
-            values["version"] = there[frame]["version"] + 1 if frame in there else 1
+            last = select(func.max(table.c.version)).where(is_frame(table, change.to_stack_id, frame))
+            values["version"] = (connection.execute(last).scalar_one() or 0) + 1
         connection.execute(insert(table).values(values))
         added += 1
     return added
@@ -189,14 +219,30 @@ def _add_missing(connection: Connection, table: Table, change: StackChange, othe
             connection.execute(insert(table).values(values))
 
 
-def _add_newer_marks(connection: Connection, workspace: Workspace, change: StackChange) -> None:
+def _add_newer_marks(connection: Connection, workspace: Workspace, change: StackChange, reads: ReadPair) -> None:
     """ED and ES are of all slices, and follow as they are."""
     m = tables.phase_marks
-    both = or_(m.c.stack_id == change.from_stack_id, m.c.stack_id == change.to_stack_id)
-    rows = connection.execute(select(m).where(both).order_by(m.c.created_at.desc(), m.c.id.desc())).mappings()
-    last = rows.first()
-    if last is not None and last["stack_id"] == change.from_stack_id:
-        connection.execute(insert(m).values(_copied(last, change.to_stack_id, {"session_id": workspace.session()})))
+    here, there = (
+        connection.execute(
+            select(m).where(m.c.stack_id == stack_id, in_read(m, read_id)).order_by(m.c.id.desc()).limit(1)
+        )
+        .mappings()
+        .first()
+        for stack_id, read_id in ((change.from_stack_id, reads[0]), (change.to_stack_id, reads[1]))
+    )
+    if here is not None and not _holds(there, here):
+        other = {"session_id": workspace.session(), tables.READ_COLUMN: reads[1]}
+        connection.execute(insert(m).values(_copied(here, change.to_stack_id, other)))
+
+
+_OF_A_STACK = frozenset({"id", "stack_id", "slice_index", "version", "session_id", tables.READ_COLUMN})
+
+
+def _holds(there: RowMapping | None, here: RowMapping) -> bool:
+    """Whether the row of the new stack is later than that of the old one, or either is a copy of the other."""
+    if there is None:
+        return False
+    return there["id"] > here["id"] or all(there[name] == here[name] for name in here.keys() - _OF_A_STACK)
 
 
 def _copied(row: RowMapping, stack_id: str, other: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Counted up whenever the tables change; a program refuses a database of a newer version."""
 
 APPLICATION_ID = 0x434D5256
@@ -60,6 +60,20 @@ def _frame() -> tuple[SchemaItem, ...]:
 
 def _session() -> Column[int]:
     return Column("session_id", Integer, ForeignKey("sessions.id"), nullable=False)
+
+
+READ_COLUMN = "read_id"
+"""The read that something belongs to, a row of `reads`; null for the first read of a study.
+
+A plain column, so that a table that was brought up to date is as a new one; `store.reads.check_read` checks it."""
+
+
+def _read() -> Column[int]:
+    return Column(READ_COLUMN, Integer)
+
+
+def _kept_by() -> tuple[SchemaItem, ...]:
+    return Column("reader", Text, nullable=False), Column("created_at", Text, nullable=False), _session()
 
 
 sessions = Table(
@@ -105,6 +119,7 @@ annotations = Table(
     Column("created_at", Text, nullable=False),
     _session(),
     Column(IMPORTED_COLUMN, Text),
+    _read(),
     UniqueConstraint("stack_id", "phase", "slice_index", "version"),
 )
 
@@ -131,6 +146,7 @@ regions = Table(
     Column("reader", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     _session(),
+    _read(),
     Index("regions_by_stack", "stack_id", "phase", "slice_index"),
 )
 
@@ -185,6 +201,7 @@ phase_marks = Table(
     Column("reader", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     _session(),
+    _read(),
     Index("phase_marks_by_stack", "stack_id"),
 )
 
@@ -201,6 +218,7 @@ events = Table(
     Column("model_id", Text),
     Column("detail", Text, nullable=False),
     _session(),
+    _read(),
     Index("events_by_stack", "stack_id"),
 )
 
@@ -263,13 +281,162 @@ waiting = Table(
     Column("created_at", Text, nullable=False),
 )
 
+reads = Table(
+    "reads",
+    metadata,
+    _id(),
+    _stack(),
+    Column("reader", Text, nullable=False),
+    Column("kind", Text, CheckConstraint("kind IN ('first', 'second', 'adjudication')"), nullable=False),
+    Column("blinded", Integer, CheckConstraint("blinded IN (0, 1)"), nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+    _session(),
+    Index("reads_by_stack", "stack_id"),
+)
+
+read_predictions = Table(
+    "read_predictions",
+    metadata,
+    _id(),
+    Column(READ_COLUMN, Integer, ForeignKey("reads.id"), nullable=False),
+    *_frame(),
+    Column("model_id", Text, nullable=False),
+    Column("region", Text, _one_of("region", Region), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("labels", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    UniqueConstraint(READ_COLUMN, "phase", "slice_index"),
+)
+"""What is shown of frames in a read other than the first, where its reader has not changed them."""
+
+undo_predictions = Table(
+    "undo_predictions",
+    metadata,
+    _id(),
+    _stack(),
+    *_frame(),
+    Column("digest", Text, nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("region", Text, _one_of("region", Region), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("labels", LargeBinary, nullable=False),
+    UniqueConstraint("stack_id", "phase", "slice_index", "digest"),
+)
+
+undo_steps = Table(
+    "undo_steps",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False),
+    _stack(),
+    _read(),
+    Column("kind", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    *_kept_by(),
+    UniqueConstraint("stack_id", "key"),
+)
+
+undo_changes = Table(
+    "undo_changes",
+    metadata,
+    _id(),
+    Column("step_id", Integer, ForeignKey("undo_steps.id"), nullable=False),
+    Column("place", Integer, CheckConstraint("place >= 0"), nullable=False),
+    Column("kind", Text, CheckConstraint("kind IN ('frame', 'status', 'phase_marks', 'fact')"), nullable=False),
+    Column("phase", Integer),
+    Column("slice_index", Integer),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("row0", Integer),
+    Column("col0", Integer),
+    Column("patch", LargeBinary),
+    UniqueConstraint("step_id", "place"),
+)
+
+undo_moves = Table(
+    "undo_moves",
+    metadata,
+    _id(),
+    _stack(),
+    _read(),
+    Column("verb", Text, CheckConstraint("verb IN ('do', 'undo', 'redo', 'leave', 'set')"), nullable=False),
+    Column("step_id", Integer, ForeignKey("undo_steps.id")),
+    Column("detail", Text, nullable=False),
+    *_kept_by(),
+    Index("undo_moves_by_stack", "stack_id"),
+)
+
+effort = Table(
+    "effort",
+    metadata,
+    _id(),
+    _stack(),
+    _read(),
+    *_frame(),
+    Column("active_s", Float, CheckConstraint("active_s >= 0"), nullable=False),
+    Column("strokes", Integer, CheckConstraint("strokes >= 0"), nullable=False),
+    Column("edits", Integer, CheckConstraint("edits >= 0"), nullable=False),
+    Column("undos", Integer, CheckConstraint("undos >= 0"), nullable=False),
+    *_kept_by(),
+    Index("effort_by_stack", "stack_id"),
+)
+
+study_facts = Table(
+    "study_facts",
+    metadata,
+    _id(),
+    _stack(),
+    _read(),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    *_kept_by(),
+    Index("study_facts_by_stack", "stack_id", "key"),
+)
+
+reader_settings = Table(
+    "reader_settings",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    *_kept_by(),
+    Index("reader_settings_by_reader", "reader", "key"),
+)
+
 ADDED_IN_3: tuple[Table, ...] = (openings, stack_changes)
 """Tables that workspaces of versions 1 and 2 have not."""
 
 ADDED_IN_4: tuple[Table, ...] = (waiting,)
 """Tables that workspaces of versions 1 to 3 have not."""
 
-APPEND_ONLY: tuple[Table, ...] = (annotations, frame_pixels, regions, phase_marks, events, promotions, *ADDED_IN_3)
+KEPT_IN_5: tuple[Table, ...] = (
+    undo_predictions,
+    undo_steps,
+    undo_changes,
+    undo_moves,
+    effort,
+    study_facts,
+    reader_settings,
+)
+"""Tables that workspaces of versions 1 to 4 have not, and whose rows are added only."""
+
+ADDED_IN_5: tuple[Table, ...] = (reads, read_predictions, *KEPT_IN_5)
+"""Tables that workspaces of versions 1 to 4 have not."""
+
+OF_A_READ: tuple[Table, ...] = (annotations, regions, phase_marks, events)
+"""Tables of earlier versions that have `READ_COLUMN` since version 5."""
+
+APPEND_ONLY: tuple[Table, ...] = (
+    annotations,
+    frame_pixels,
+    regions,
+    phase_marks,
+    events,
+    promotions,
+    *ADDED_IN_3,
+    *KEPT_IN_5,
+)
 """Tables whose rows are added and never changed or deleted."""
 
 

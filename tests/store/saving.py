@@ -3,6 +3,10 @@
 python -m tests.store.saving annotations WORKSPACE FIRST     one line for each version that is on disk
 python -m tests.store.saving file PATH FIRST                 one line for each time that the file is on disk
 python -m tests.store.saving draft WORKSPACE FIRST           two frames, a training run, a staged model, then the end
+python -m tests.store.saving serve                           the first of these, in a child that is forked for each line
+                                                             "WORKSPACE FIRST" on standard input; POSIX only
+
+The last tells "pid NUMBER" before what the child tells, and "dead" when that was killed.
 """
 
 import os
@@ -12,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Annotation, Provenance, ReviewStatus
+from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore
@@ -70,6 +75,12 @@ def save(
     )
 
 
+def marks(number: int, *, edited: bool = True, region: Region | None = None) -> Marks:
+    """Marks of a frame that began as the prediction of a number."""
+    base = Prediction(labels_of(number), f"model-{number}", Region.BASE, "By number.")
+    return Marks(region, base, base.model_id, edited)
+
+
 def frame_of(number: int) -> FrameIndex:
     return FrameIndex(number % PHASES, number % SLICES)
 
@@ -124,7 +135,24 @@ def _leave_things_behind(folder: Path) -> None:
     os.kill(os.getpid(), 9)
 
 
+def _serve() -> None:
+    for line in sys.stdin:
+        folder, first = line.rsplit(maxsplit=1)
+        child = os.fork()
+        if child == 0:
+            try:
+                _save_until_killed(Path(folder), int(first))
+            finally:
+                os._exit(1)
+        _tell(f"pid {child}")
+        os.waitpid(child, 0)
+        _tell("dead")
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        _serve()
+        sys.exit()
     what, where, first = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     if what == "annotations":
         _save_until_killed(where, first)

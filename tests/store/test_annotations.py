@@ -1,4 +1,5 @@
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -270,3 +271,12 @@ def test_corrections_are_counted_by_region_and_time(store: AnnotationStore) -> N
     assert store.count_corrections(Region.BASE, since=first) == 1
     assert store.count_corrections(Region.BASE, since=first + timedelta(days=1)) == 0
     assert store.count_corrections(Region.MIDDLE) == 0
+
+
+def test_a_frame_that_came_back_to_its_prediction_is_no_unfinished_draft(store: AnnotationStore) -> None:
+    save(store, FrameIndex(0, 0), 1)
+    save(store, FrameIndex(0, 1), 2)
+    save(store, FrameIndex(0, 1), 3, provenance=Provenance.AUTOMATIC)
+    kept = Kept(FrameIndex(0, 2), labels_of(4), Region.BASE, Provenance.AUTOMATIC, ReviewStatus.DRAFT)
+    store.save_all(STACK_ID, [replace(kept, imported_from="a file")])
+    assert store.studies()[0].drafts == 2

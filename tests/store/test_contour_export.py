@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.polygons import fill_polygons
 from cmr_viewer.domain.study import Stack
-from cmr_viewer.load.labels.polygons import fill_polygons, paint
+from cmr_viewer.load.labels.polygons import paint
 from cmr_viewer.store.contour_export import (
     CONTOUR_COLUMNS,
     contours_of,

@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,15 @@ from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
 from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.database import DATABASE_NAME, Recovery, Workspace, open_workspace, open_workspace_readonly
+from cmr_viewer.store.effort import Effort, EffortStore
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.reads import ReadKind, ReadStore
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
-from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, save
+from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
+from cmr_viewer.store.undo_log import Move, UndoLog, Verb
+from cmr_viewer.store.undo_steps import FramePart, KeptStep, StepKind
+from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, marks, save
 
 FRAME = FrameIndex(0, 0)
 
@@ -73,6 +79,11 @@ def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, tab
     OpeningStore(workspace).keep("/studies/a", STACK_ID, Opening(base_reversed=True))
     itself = StackChange(STACK_ID, STACK_ID, (0, 1, 2, 3))
     StackChangeStore(workspace).carry_over(itself, pixel_spacing_mm=(1.0, 1.0))
+    step = KeptStep("k", StepKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
+    UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, "k", step)])
+    EffortStore(workspace).add(STACK_ID, {FRAME: Effort(1.0)})
+    StudyFacts(workspace).set(STACK_ID, "key", 1)
+    ReaderSettings(workspace).set("key", 1)
     with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as connection:
         connection.exec_driver_sql(verb.format(table))
 
@@ -161,7 +172,17 @@ def test_a_workspace_of_a_newer_program_is_refused(tmp_path: Path) -> None:
             opening()
 
 
+def take_out_version_5(connection: sqlite3.Connection) -> None:
+    for table in ("undo_moves", "undo_changes", "undo_steps", "undo_predictions"):
+        connection.execute(f"DROP TABLE {table}")
+    for table in ("effort", "study_facts", "reader_settings", "reads"):
+        connection.execute(f"DROP TABLE {table}")
+    for table in ("annotations", "regions", "phase_marks", "events"):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN read_id")
+
+
 def take_out_version_4(connection: sqlite3.Connection) -> None:
+    take_out_version_5(connection)
     connection.execute("DROP TABLE waiting")
     connection.execute("ALTER TABLE annotations DROP COLUMN imported_from")
     connection.execute("ALTER TABLE region_predictions DROP COLUMN heart_mm2")
@@ -236,6 +257,56 @@ def test_a_workspace_of_version_2_is_brought_up_to_date_and_takes_decisions(tmp_
         assert OpeningStore(workspace).last("/studies/a") == turned
 
 
+def test_a_workspace_of_version_4_is_brought_up_to_date_and_takes_undo_reads_effort_and_facts(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+        kept = save(AnnotationStore(workspace), FRAME, 1)
+        AnnotationStore(workspace).save_region(STACK_ID, FRAME, Region.APEX)
+        AnnotationStore(workspace).save_phase_mark(STACK_ID, ed=1, es=2)
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    take_out_version_5(connection)
+    connection.execute("PRAGMA user_version = 4")
+    connection.commit()
+    connection.close()
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION == 5
+        store, read = AnnotationStore(workspace), ReadStore(workspace).begin(STACK_ID, ReadKind.SECOND, blinded=True)
+        assert (store.latest(STACK_ID)[FRAME].labels == kept.labels).all() and store.latest(STACK_ID, read.id) == {}
+        assert store.regions(STACK_ID) == {FRAME: Region.APEX} and store.regions(STACK_ID, read.id) == {}
+        assert store.phase_marks(STACK_ID) == (1, 2) and store.phase_marks(STACK_ID, read.id) == (None, None)
+        assert UndoLog(workspace).history(STACK_ID).done == ()
+        StudyFacts(workspace).set(STACK_ID, "key", [1])
+        EffortStore(workspace).add(STACK_ID, {FRAME: Effort(2.0, 1)})
+        step = KeptStep("k", StepKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
+        UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, "k", step)])
+        with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as writing:
+            writing.exec_driver_sql("DELETE FROM undo_steps")
+    with open_workspace_readonly(tmp_path) as workspace:
+        assert [one.text for one in UndoLog(workspace).history(STACK_ID).done] == ["paint"]
+        assert StudyFacts(workspace).get(STACK_ID, "key") == [1]
+
+
+def test_a_workspace_that_was_brought_up_to_date_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
+    def shape(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+        connection = sqlite3.connect(folder / DATABASE_NAME)
+        names = [
+            row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type IN ('table','trigger')")
+        ]
+        found = {name: sorted(row[1:4] for row in connection.execute(f"PRAGMA table_info({name})")) for name in names}
+        connection.close()
+        return found
+
+    open_workspace(tmp_path / "new", reader="reader").close()
+    open_workspace(tmp_path / "old", reader="reader").close()
+    connection = sqlite3.connect(tmp_path / "old" / DATABASE_NAME)
+    take_out_version_5(connection)
+    connection.execute("PRAGMA user_version = 4")
+    connection.commit()
+    connection.close()
+    open_workspace(tmp_path / "old", reader="reader").close()
+    assert shape(tmp_path / "old") == shape(tmp_path / "new")
+
+
 def test_a_full_disk_is_said_and_loses_nothing(store: AnnotationStore) -> None:
     workspace = store._workspace
     save(store, FRAME, 1, status=ReviewStatus.ACCEPTED)
@@ -251,6 +322,17 @@ def test_a_full_disk_is_said_and_loses_nothing(store: AnnotationStore) -> None:
     with workspace.read() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     assert save(store, FRAME, 7).version == saved + 1
+
+
+def test_what_could_not_be_written_does_not_stand_in_the_error_that_goes_to_the_log(store: AnnotationStore) -> None:
+    with store._workspace.write() as connection:
+        refuse = "BEFORE UPDATE ON studies BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        connection.exec_driver_sql(f"CREATE TRIGGER refuse {refuse}")
+    name = "Doe^Jane"
+    with pytest.raises(StoreError) as caught:
+        keep_study(store, patient_key=name)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "is full" in told and name not in told
 
 
 def test_a_database_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,16 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures, measure
+from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.export import RegionRow, write_measures_csv, write_measures_json, write_regions_csv
+from cmr_viewer.store.effort import Effort, EffortRow
+from cmr_viewer.store.export import (
+    RegionRow,
+    write_effort_csv,
+    write_measures_csv,
+    write_measures_json,
+    write_regions_csv,
+)
 
 
 def test_regions_are_written_in_the_order_of_phase_and_slice(tmp_path: Path) -> None:
@@ -26,6 +34,25 @@ def test_regions_are_written_in_the_order_of_phase_and_slice(tmp_path: Path) -> 
     )
 
 
+def test_effort_is_written_by_frame_reader_and_session_and_without_names_where_that_is_asked(tmp_path: Path) -> None:
+    rows = [
+        EffortRow(FrameIndex(1, 0), "B", 4, "2026-01-02T03:04:05+00:00", Effort(2.25, 1, 2, 3)),
+        EffortRow(FrameIndex(0, 2), "B", 4, "2026-01-02T03:04:06+00:00", Effort(0.0, 0, 1, 0)),
+        EffortRow(FrameIndex(0, 2), "A", 5, "2026-01-03T00:00:00+00:00", Effort(60.0)),
+    ]
+    head = b"phase,slice_index,reader,session,begun_at,active_s,strokes,edits,undos\n"
+    write_effort_csv(tmp_path / "effort.csv", rows)
+    assert (tmp_path / "effort.csv").read_bytes() == (
+        head + b"0,2,A,5,2026-01-03T00:00:00+00:00,60.0,0,0,0\n"
+        b"0,2,B,4,2026-01-02T03:04:06+00:00,0.0,0,1,0\n"
+        b"1,0,B,4,2026-01-02T03:04:05+00:00,2.2,1,2,3\n"
+    )
+    write_effort_csv(tmp_path / "effort.csv", rows, name_readers=False)
+    assert (tmp_path / "effort.csv").read_bytes() == (
+        head + b"0,2,reader 1,5,,60.0,0,0,0\n0,2,reader 2,4,,0.0,0,1,0\n1,0,reader 2,4,,2.2,1,2,3\n"
+    )
+
+
 def test_measures_are_written_with_a_reason_for_each_null(tmp_path: Path) -> None:
     # Per phase: background, LVBP, LVM, RVBP. 2000 ul voxels: EDV 200 ml, ESV 80 ml, EF 60 %, mass 50 * 2 * 1.05 g.
     counts = np.array([[900, 100, 50, 0], [900, 40, 60, 0]])
@@ -38,6 +65,7 @@ def test_measures_are_written_with_a_reason_for_each_null(tmp_path: Path) -> Non
     assert content["lv_mass_g"] == pytest.approx(105)
     assert content["rv_ef_percent"] is None
     assert content["reasons"] == {"rv_ef_percent": "The ventricle is empty at end-diastole."}
+    assert content["papillary"] == "papillary muscles in the blood pool"
     assert content["models"] == {"base": "base-1"}
 
 
@@ -73,10 +101,11 @@ def test_the_table_of_measures_has_units_and_reasons_and_says_what_it_is(tmp_pat
     write_measures_csv(tmp_path / "measures.csv", measures, program="CMR Viewer 1")
     with (tmp_path / "measures.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
-    assert list(rows) == ["ed_phase", "es_phase", *MEASURE_NAMES, "program", "notice"]
+    assert list(rows) == ["ed_phase", "es_phase", *MEASURE_NAMES, "papillary", "program", "notice"]
     assert (rows["ed_phase"]["value"], rows["es_phase"]["value"]) == ("0", "1")
     assert (float(rows["lv_edv_ml"]["value"]), rows["lv_edv_ml"]["unit"]) == (pytest.approx(200), "ml")
     assert (float(rows["lv_mass_g"]["value"]), rows["lv_mass_g"]["unit"]) == (pytest.approx(105), "g")
     assert (rows["rv_ef_percent"]["value"], rows["rv_ef_percent"]["unit"]) == ("", "percent")
     assert rows["rv_ef_percent"]["reason"] == "The ventricle is empty at end-diastole."
     assert "not a medical device" in rows["notice"]["value"]
+    assert rows["papillary"]["value"] == "papillary muscles in the blood pool"

@@ -7,6 +7,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore, inverse, joined
+from cmr_viewer.store.study_facts import StudyFacts
 from tests.store.saving import STACK_ID, keep_study, labels_of, pixels_of, save
 
 TURNED_ID = "b" * 32
@@ -48,6 +49,42 @@ def test_the_newer_of_two_annotations_of_a_frame_holds_there_and_back(
         labels_of(2).tolist(),
     ]
     assert changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM) == 0
+
+
+def test_what_was_written_later_is_newer_though_the_clock_went_back(
+    store: AnnotationStore, changes: StackChangeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = StudyFacts(store._workspace)
+    modules = ("kept", "annotations", "study_facts")
+    hours = iter(range(23, 0, -1))
+
+    def earlier_each_time() -> str:
+        return f"2026-01-01T{next(hours):02}:00:00.000000+00:00"
+
+    for module in modules:
+        monkeypatch.setattr(f"cmr_viewer.store.{module}.now_text", earlier_each_time)
+    save(store, FrameIndex(0, 0), 1)
+    store.save_region(STACK_ID, FrameIndex(0, 0), Region.BASE)
+    store.save_phase_mark(STACK_ID, ed=0, es=1)
+    facts.set(STACK_ID, "patient.height_cm", 170)
+    changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
+    save(store, FrameIndex(0, 3), 2, stack_id=TURNED_ID)
+    store.save_region(TURNED_ID, FrameIndex(0, 3), Region.APEX)
+    store.save_phase_mark(TURNED_ID, ed=2, es=1)
+    facts.set(TURNED_ID, "patient.height_cm", 180)
+    changes.carry_over(BACK, pixel_spacing_mm=SPACING_MM)
+    assert np.array_equal(store.latest(STACK_ID)[FrameIndex(0, 0)].labels, labels_of(2))
+    assert store.regions(STACK_ID) == {FrameIndex(0, 0): Region.APEX}
+    assert store.phase_marks(STACK_ID) == (2, 1)
+    assert facts.get(STACK_ID, "patient.height_cm") == 180
+    with store._workspace.read() as connection:
+        count = "SELECT count(*) FROM phase_marks UNION ALL SELECT count(*) FROM study_facts"
+        before = list(connection.exec_driver_sql(count).scalars())
+    assert changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM) == 0
+    assert changes.carry_over(BACK, pixel_spacing_mm=SPACING_MM) == 0
+    with store._workspace.read() as connection:
+        after = list(connection.exec_driver_sql(count).scalars())
+    assert after == before, "what came from a stack is not brought back to it"
 
 
 def test_regions_and_phase_marks_follow_and_a_word_taken_back_stays_so(
@@ -104,7 +141,7 @@ def test_a_change_is_in_the_log(store: AnnotationStore, changes: StackChangeStor
     changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
     (event,) = EventLog(store._workspace).events(what="stack_changed")
     assert event.stack_id == TURNED_ID
-    assert event.detail == {"from": STACK_ID, "slices": [3, 2, 1, 0], "annotations": 0, "regions": 0}
+    assert event.detail == {"from": STACK_ID, "slices": [3, 2, 1, 0], "annotations": 0, "regions": 0, "steps": 0}
 
 
 def test_maps_of_slices_are_joined_and_inverted() -> None:

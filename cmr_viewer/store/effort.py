@@ -1,0 +1,129 @@
+"""Readers' effort: active time and number of edits by frame, reader and session; rows are added and never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.frames import check_frames, in_read
+from cmr_viewer.store.tables import READ_COLUMN, effort, now_text
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a reader spent; adds up.
+
+    Attributes:
+        active_s: Time with the frame on show and the reader active, s.
+        strokes: Brush strokes.
+        edits: Other changes: tools, regions, proposals taken, marks, acceptances.
+        undos: Steps taken back or made again.
+    """
+
+    active_s: float = 0.0
+    strokes: int = 0
+    edits: int = 0
+    undos: int = 0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(
+            self.active_s + other.active_s,
+            self.strokes + other.strokes,
+            self.edits + other.edits,
+            self.undos + other.undos,
+        )
+
+    def __bool__(self) -> bool:
+        return self != Effort()
+
+
+@dataclass(frozen=True)
+class EffortRow:
+    """What one reader spent on one frame in one session.
+
+    Attributes:
+        frame: The frame.
+        reader: Who.
+        session: Which session of the workspace, counting up.
+        begun_at: When it was noted first, ISO 8601 UTC.
+        effort: How much.
+    """
+
+    frame: FrameIndex
+    reader: str
+    session: int
+    begun_at: str
+    effort: Effort
+
+
+def write_effort(
+    connection: Connection,
+    workspace: Workspace,
+    stack_id: str,
+    spent: Mapping[FrameIndex, Effort],
+    read_id: int | None = None,
+) -> None:
+    """Add what the reader spent since the last time to an open transaction.
+
+    Raises:
+        StoreError: The study or a frame is not known.
+    """
+    rows = [
+        {
+            "stack_id": stack_id,
+            READ_COLUMN: read_id,
+            **frame._asdict(),
+            "active_s": one.active_s,
+            "strokes": one.strokes,
+            "edits": one.edits,
+            "undos": one.undos,
+            "reader": workspace.reader,
+            "created_at": now_text(),
+            "session_id": workspace.session(),
+        }
+        for frame, one in spent.items()
+        if one
+    ]
+    if rows:
+        check_frames(connection, stack_id, list(spent))
+        connection.execute(insert(effort), rows)
+
+
+class EffortStore:
+    """Effort in the studies of a workspace. Every call is a transaction of its own; use from any thread."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def add(self, stack_id: str, spent: Mapping[FrameIndex, Effort], read_id: int | None = None) -> None:
+        """Keep what the reader spent since the last time, by frame.
+
+        Raises:
+            StoreError: The study or a frame is not known, or it cannot be written.
+        """
+        with self._workspace.write() as connection:
+            write_effort(connection, self._workspace, stack_id, spent, read_id)
+
+    def rows(self, stack_id: str, read_id: int | None = None) -> tuple[EffortRow, ...]:
+        """What was spent on a study, by frame, reader and session, in that order.
+
+        Raises:
+            StoreError: The workspace cannot be read.
+        """
+        e = effort
+        group = (e.c.phase, e.c.slice_index, e.c.reader, e.c.session_id)
+        sums = (func.sum(e.c.active_s), func.sum(e.c.strokes), func.sum(e.c.edits), func.sum(e.c.undos))
+        statement = (
+            select(*group, func.min(e.c.created_at), *sums)
+            .where(e.c.stack_id == stack_id, in_read(e, read_id))
+            .group_by(*group)
+            .order_by(*group)
+        )
+        with self._workspace.read() as connection:
+            rows = connection.execute(statement).all()
+        return tuple(
+            EffortRow(FrameIndex(phase, at), reader, session, begun, Effort(float(active), strokes, edits, undos))
+            for phase, at, reader, session, begun, active, strokes, edits, undos in rows
+        )

@@ -1,0 +1,54 @@
+"""All that one action of a reader changes, to be kept in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Prediction
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.effort import Effort
+from cmr_viewer.store.kept import Kept
+from cmr_viewer.store.undo_log import Move
+from cmr_viewer.store.undo_steps import PhasePair
+
+
+@dataclass(frozen=True)
+class RegionSet:
+    """A region that a reader gave a frame.
+
+    Attributes:
+        region: The region; None takes the reader's word back.
+        predicted: What the classifier said, for the log.
+    """
+
+    region: Region | None
+    predicted: Region | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What is kept together, so that a kill leaves all of it or nothing.
+
+    Attributes:
+        versions: New versions of frames.
+        regions: The reader's regions.
+        shown: Predictions that are shown from now on.
+        phase_marks: ED and ES as the reader set them, where that changed.
+        facts: Facts about the study, by key.
+        moves: Steps of undo, in their order.
+        effort: What the reader spent since the last time, by frame.
+    """
+
+    versions: Sequence[Kept] = ()
+    regions: Mapping[FrameIndex, RegionSet] = field(default_factory=dict)
+    shown: Mapping[FrameIndex, Prediction] = field(default_factory=dict)
+    phase_marks: PhasePair | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    moves: Sequence[Move] = ()
+    effort: Mapping[FrameIndex, Effort] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.phase_marks is not None or any(
+            (self.versions, self.regions, self.shown, self.facts, self.moves, self.effort)
+        )

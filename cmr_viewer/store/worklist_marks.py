@@ -1,0 +1,102 @@
+"""What a worklist tells of all studies at once: readers, flags, what was reopened or came from elsewhere."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.frames import in_read
+from cmr_viewer.store.tables import IMPORTED_COLUMN, READ_COLUMN, annotations, study_facts
+
+FLAG_KEY = "worklist.flag"
+"""Fact of a study: a reader's word beside it in the worklist, a text."""
+
+FAILED_CHECKS_KEY = "worklist.failed_checks"
+"""Fact of a study: how many checks failed when it was looked at last, a whole number."""
+
+
+@dataclass(frozen=True)
+class StudyMarks:
+    """What stands beside a study in the worklist.
+
+    Attributes:
+        readers: Who has kept label maps of it, in the order of the alphabet.
+        imported: Frames whose label map came from another program at some time.
+        reopened: Frames that were accepted and are not any more.
+        flag: A reader's word, or empty.
+        failed_checks: Checks that failed when it was looked at last; None where nobody has counted them.
+    """
+
+    readers: tuple[str, ...] = ()
+    imported: int = 0
+    reopened: int = 0
+    flag: str = ""
+    failed_checks: int | None = None
+
+
+class WorklistMarks:
+    """Marks of the studies of a workspace; use from any thread."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def all(self) -> Mapping[str, StudyMarks]:
+        """Marks by stack, of those that have any.
+
+        Raises:
+            StoreError: The workspace cannot be read.
+        """
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        with self._workspace.read() as connection:
+            for stack_id, readers in _readers(connection).items():
+                found[stack_id]["readers"] = tuple(sorted(readers))
+            for row in connection.execute(_imported()):
+                found[row.stack_id]["imported"] = row.frames
+            for row in connection.execute(_reopened()):
+                found[row.stack_id]["reopened"] = row.frames
+            facts = connection.execute(_facts()).all()
+        for row in facts:
+            value = json.loads(row.value)
+            if row.key == FLAG_KEY and isinstance(value, str):
+                found[row.stack_id]["flag"] = value
+            elif row.key == FAILED_CHECKS_KEY and isinstance(value, int):
+                found[row.stack_id]["failed_checks"] = value
+        return {stack_id: StudyMarks(**values) for stack_id, values in found.items()}
+
+
+def _readers(connection: Connection) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(select(annotations.c.stack_id, annotations.c.reader).distinct()):
+        found.setdefault(row.stack_id, set()).add(row.reader)
+    return found
+
+
+def _imported() -> Select[Any]:
+    a = annotations.c
+    frames = select(a.stack_id, a.phase, a.slice_index).where(a[IMPORTED_COLUMN].is_not(None)).distinct().subquery()
+    return select(frames.c.stack_id, func.count().label("frames")).group_by(frames.c.stack_id)
+
+
+def _reopened() -> Select[Any]:
+    a = annotations.c
+    accepted = func.max(a.version).filter(a.status == str(ReviewStatus.ACCEPTED))
+    frames = (
+        select(a.stack_id)
+        .where(in_read(annotations, None))
+        .group_by(a.stack_id, a.phase, a.slice_index)
+        .having(accepted < func.max(a.version))
+        .subquery()
+    )
+    return select(frames.c.stack_id, func.count().label("frames")).group_by(frames.c.stack_id)
+
+
+def _facts() -> Select[Any]:
+    f = study_facts.c
+    mine = f.key.in_((FLAG_KEY, FAILED_CHECKS_KEY)) & f[READ_COLUMN].is_(None)
+    last = select(func.max(f.id)).where(mine).group_by(f.stack_id, f.key)
+    return select(f.stack_id, f.key, f.value).where(f.id.in_(last))

@@ -1,0 +1,283 @@
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.marks import Marks
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import StoreError
+from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.database import Workspace, open_workspace
+from cmr_viewer.store.events import EventLog, What
+from cmr_viewer.store.reads import ReadKind, ReadStore
+from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
+from cmr_viewer.store.undo_log import KeptHistory, Move, UndoLog, Verb
+from cmr_viewer.store.undo_steps import (
+    FactPart,
+    FramePart,
+    KeptStep,
+    PhaseMarksPart,
+    StatusPart,
+    StepKind,
+    label_digest,
+    packed,
+)
+from cmr_viewer.store.work import RegionSet, Work
+from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, marks, save
+
+FRAME = FrameIndex(0, 0)
+TURNED_ID = "b" * 32
+TURN = StackChange(STACK_ID, TURNED_ID, (3, 2, 1, 0))
+BACK = StackChange(TURNED_ID, STACK_ID, (3, 2, 1, 0))
+
+
+@pytest.fixture
+def undo(store: AnnotationStore) -> UndoLog:
+    return UndoLog(store._workspace)
+
+
+def step(key: str, *frames: FrameIndex, text: str = "paint") -> KeptStep:
+    return KeptStep(key, StepKind.EDIT, text, tuple(FramePart(f, marks(1), marks(1), None) for f in frames or (FRAME,)))
+
+
+def do(key: str, *frames: FrameIndex) -> Move:
+    return Move(Verb.DO, key, step(key, *frames))
+
+
+def keys(history: KeptHistory) -> tuple[list[str], list[str]]:
+    return [one.key for one in history.done], [one.key for one in history.undone]
+
+
+def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
+    before, after = labels_of(3)[4:9, 2:8], labels_of(4)[4:9, 2:8]
+    start = Marks(None, marks(1).base, "model-1", False)
+    end = Marks(Region.APEX, marks(2).base, "model-2", True, "a file", Provenance.MANUAL)
+    kept = KeptStep(
+        "key",
+        StepKind.STROKE,
+        "paint LV myocardium",
+        (
+            FramePart(FrameIndex(2, 1), start, end, packed(4, 2, before, after)),
+            StatusPart(FrameIndex(1, 3), ReviewStatus.DRAFT, "d" * 32),
+            StatusPart(FrameIndex(1, 2), None, "e" * 32),
+            PhaseMarksPart((None, 1), (0, 1)),
+            FactPart("patient.height_cm", None, 171.5),
+        ),
+    )
+    undo.write(STACK_ID, [Move(Verb.DO, "key", kept)])
+    (found,) = undo.history(STACK_ID).done
+    assert (found.key, found.kind, found.text) == ("key", StepKind.STROKE, "paint LV myocardium")
+    assert found.parts[1:] == kept.parts[1:]
+    part = found.parts[0]
+    assert isinstance(part, FramePart) and part.frame == (2, 1) and part.patch is not None
+    assert (part.patch.row0, part.patch.col0) == (4, 2)
+    for one, expected in zip(part.patch.unpacked(), (before, after), strict=True):
+        np.testing.assert_array_equal(one, expected)
+    for one, expected in ((part.before, start), (part.after, end)):
+        assert (one.reader_region, one.origin, one.edited) == (expected.reader_region, expected.origin, expected.edited)
+        assert (one.imported, one.made) == (expected.imported, expected.made)
+        assert one.base is not None and expected.base is not None
+        assert (one.base.model_id, one.base.region, one.base.reason) == (
+            expected.base.model_id,
+            expected.base.region,
+            expected.base.reason,
+        )
+        np.testing.assert_array_equal(one.base.labels, expected.base.labels)
+    assert found.frames == ((2, 1), (1, 3), (1, 2))
+
+
+def test_a_prediction_that_many_steps_start_from_is_kept_once(store: AnnotationStore, undo: UndoLog) -> None:
+    undo.write(STACK_ID, [do(str(number)) for number in range(5)])
+    with store._workspace.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM undo_predictions").scalar_one() == 1
+
+
+def test_a_prediction_that_a_step_starts_from_stays_when_its_model_predicts_again(
+    store: AnnotationStore, undo: UndoLog
+) -> None:
+    base = marks(1).base
+    assert base is not None
+    store.save_predictions(STACK_ID, {FRAME: base})
+    undo.write(STACK_ID, [do("a")])
+    other = type(base)(labels_of(9), base.model_id, base.region, base.reason)
+    store.save_predictions(STACK_ID, {FRAME: other})
+    (part,) = undo.history(STACK_ID).done[0].parts
+    assert isinstance(part, FramePart) and part.before.base is not None
+    np.testing.assert_array_equal(part.before.base.labels, labels_of(1))
+
+
+def test_undo_goes_back_and_a_new_step_ends_what_could_be_redone(undo: UndoLog) -> None:
+    undo.write(STACK_ID, [do("a"), do("b"), do("c"), Move(Verb.UNDO, "c"), Move(Verb.UNDO, "b")])
+    assert keys(undo.history(STACK_ID)) == (["a"], ["c", "b"])
+    undo.write(STACK_ID, [Move(Verb.REDO, "b")])
+    assert keys(undo.history(STACK_ID)) == (["a", "b"], ["c"])
+    undo.write(STACK_ID, [do("d")])
+    assert keys(undo.history(STACK_ID)) == (["a", "b", "d"], [])
+
+
+def test_a_step_that_was_left_is_in_neither_line(undo: UndoLog) -> None:
+    undo.write(STACK_ID, [do("a"), do("b"), do("c"), Move(Verb.UNDO, "c"), Move(Verb.LEAVE, "b")])
+    assert keys(undo.history(STACK_ID)) == (["a"], ["c"])
+    undo.write(STACK_ID, [Move(Verb.LEAVE, "c"), Move(Verb.UNDO, "a")])
+    assert keys(undo.history(STACK_ID)) == ([], ["a"])
+
+
+def test_a_move_over_a_step_that_was_never_kept_is_not_kept_either(undo: UndoLog) -> None:
+    undo.write(STACK_ID, [do("a"), Move(Verb.UNDO, "lost"), Move(Verb.REDO, "lost")])
+    assert keys(undo.history(STACK_ID)) == (["a"], [])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.sampled_from(["do", "undo", "redo", "leave"]), max_size=30))
+def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFactory, verbs: list[str]) -> None:
+    done: list[str] = []
+    undone: list[str] = []
+    moves: list[Move] = []
+    for number, verb in enumerate(verbs):
+        if verb == "do":
+            moves.append(do(str(number)))
+            done.append(str(number))
+            undone.clear()
+        elif verb == "leave" and done:
+            moves.append(Move(Verb.LEAVE, done.pop()))
+        elif verb in ("undo", "redo"):
+            here, there = (done, undone) if verb == "undo" else (undone, done)
+            if here:
+                moves.append(Move(Verb(verb), here[-1]))
+                there.append(here.pop())
+    with open_workspace(tmp_path_factory.mktemp("w"), reader="reader") as workspace:
+        keep_study(AnnotationStore(workspace))
+        chance = random.Random(len(verbs))
+        while moves:
+            some = chance.randint(1, 4)
+            UndoLog(workspace).write(STACK_ID, moves[:some])
+            del moves[:some]
+        assert keys(UndoLog(workspace).history(STACK_ID)) == (done, undone)
+
+
+def test_a_step_is_kept_with_what_it_changed_or_not_at_all(store: AnnotationStore, undo: UndoLog) -> None:
+    kept = Kept(FRAME, labels_of(1), Region.BASE, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
+    outside = step("b", FrameIndex(0, 9))
+    work = Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a"), Move(Verb.DO, "b", outside)])
+    with pytest.raises(StoreError, match="slice 9 is not in the study"):
+        store.save_work(STACK_ID, work)
+    assert store.latest(STACK_ID) == {} and store.regions(STACK_ID) == {} and undo.history(STACK_ID).done == ()
+    store.save_work(STACK_ID, Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a")]))
+    assert set(store.latest(STACK_ID)) == {FRAME} and store.regions(STACK_ID) == {FRAME: Region.APEX}
+    assert keys(undo.history(STACK_ID)) == (["a"], [])
+
+
+def test_a_program_that_did_not_close_left_its_steps(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("w")
+    workspace = open_workspace(folder, reader="reader")
+    keep_study(AnnotationStore(workspace))
+    UndoLog(workspace).write(STACK_ID, [do("a"), do("b"), Move(Verb.UNDO, "b")])
+    abandon(workspace)
+    with open_workspace(folder, reader="reader") as again:
+        assert keys(UndoLog(again).history(STACK_ID)) == (["a"], ["b"])
+
+
+def test_each_way_of_a_reader_is_in_the_log_with_its_words(store: AnnotationStore, undo: UndoLog) -> None:
+    taken = KeptStep("t", StepKind.PROPOSAL, "take the new prediction", step("t").parts)
+    group = step("g", FrameIndex(1, 1), FrameIndex(1, 2), text="smooth LV myocardium")
+    undo.write(STACK_ID, [Move(Verb.DO, "t", taken), Move(Verb.UNDO, "t"), Move(Verb.REDO, "t")])
+    undo.write(STACK_ID, [Move(Verb.DO, "g", group), Move(Verb.LEAVE, "g")])
+    events = EventLog(store._workspace).events(stack_id=STACK_ID)[1:]
+    whats = [What.OFFER_TAKEN, What.UNDONE, What.REDONE, What.CHANGED, What.STEP_LEFT]
+    assert [event.what for event in events] == whats
+    assert [event.detail["text"] for event in events] == ["take the new prediction"] * 3 + ["smooth LV myocardium"] * 2
+    assert [event.frame for event in events] == [FRAME] * 3 + [FrameIndex(1, 1)] * 2
+    assert events[3].detail["frames"] == 2 and {event.who for event in events} == {"reader"}
+
+
+def test_a_damaged_step_is_said(store: AnnotationStore, undo: UndoLog) -> None:
+    whole = packed(0, 0, labels_of(1), labels_of(2))
+    damaged = type(whole)(0, 0, whole.data[:-3])
+    with pytest.raises(StoreError, match="damaged"):
+        damaged.unpacked()
+
+
+def test_label_maps_are_told_apart_by_codes_and_shape() -> None:
+    one = np.zeros((2, 6), np.uint8)
+    assert label_digest(one) == label_digest(one.copy())
+    assert len({label_digest(one), label_digest(one.reshape(3, 4)), label_digest(one + 1)}) == 3
+    dots = [np.zeros((5, 5), np.uint8) for _ in range(3)]
+    dots[1][1, 2] = dots[2][2, 1] = 3  # the same box elsewhere is another label map
+    assert len({label_digest(each) for each in dots}) == 3
+
+
+# -- stacks that are opened differently --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changes(store: AnnotationStore) -> StackChangeStore:
+    keep_study(store, TURNED_ID)
+    return StackChangeStore(store._workspace)
+
+
+def carry(changes: StackChangeStore, change: StackChange) -> None:
+    changes.carry_over(change, pixel_spacing_mm=(1.0, 1.0))
+
+
+def test_steps_follow_their_frames_there_and_back(undo: UndoLog, changes: StackChangeStore) -> None:
+    undo.write(STACK_ID, [do("a", FrameIndex(1, 0)), do("b", FrameIndex(0, 1)), Move(Verb.UNDO, "b")])
+    carry(changes, TURN)
+    there = undo.history(TURNED_ID)
+    assert keys(there) == (["a"], ["b"])
+    assert (there.done[0].frames, there.undone[0].frames) == ((FrameIndex(1, 3),), (FrameIndex(0, 2),))
+    undo.write(TURNED_ID, [Move(Verb.REDO, "b"), do("c", FrameIndex(2, 0))])
+    carry(changes, BACK)
+    here = undo.history(STACK_ID)
+    assert keys(here) == (["a", "b", "c"], []) and here.done[2].frames == (FrameIndex(2, 3),)
+    carry(changes, TURN)
+    assert keys(undo.history(TURNED_ID)) == (["a", "b", "c"], []), "nothing is there twice"
+
+
+def test_of_a_step_over_several_frames_those_follow_that_are_in_the_new_stack(
+    undo: UndoLog, changes: StackChangeStore
+) -> None:
+    undo.write(STACK_ID, [do("a", FrameIndex(0, 0), FrameIndex(0, 1)), do("b", FrameIndex(0, 1))])
+    carry(changes, StackChange(STACK_ID, TURNED_ID, (0, None, 2, 3)))
+    (only,) = undo.history(TURNED_ID).done
+    assert (only.key, only.frames) == ("a", (FrameIndex(0, 0),))
+    undo.write(TURNED_ID, [do("c", FrameIndex(0, 2))])
+    carry(changes, StackChange(TURNED_ID, STACK_ID, (0, None, 2, 3)))
+    here = undo.history(STACK_ID)
+    assert keys(here)[0] == ["a", "b", "c"] and here.done[0].frames == (FrameIndex(0, 0), FrameIndex(0, 1))
+
+
+@pytest.mark.parametrize(("slices", "followed"), [((3, 2, 1, 0), ["height"]), ((0, 1, None, 3), ["points", "height"])])
+def test_steps_over_facts_follow_where_the_facts_do(
+    slices: tuple[int | None, ...], followed: list[str], undo: UndoLog, changes: StackChangeStore
+) -> None:
+    points = FactPart("insertion_points", None, {"0,3": [[10.5, 12.0], [20.0, 12.5]]})
+    height = FactPart("patient.height_cm", None, 170)
+    parts = {"points": points, "height": height}
+    steps = [KeptStep(key, StepKind.FACT, "say", (part,)) for key, part in parts.items()]
+    undo.write(STACK_ID, [Move(Verb.DO, one.key, one) for one in steps])
+    carry(changes, StackChange(STACK_ID, TURNED_ID, slices))
+    assert keys(undo.history(TURNED_ID)) == (followed, [])
+
+
+def test_a_second_read_and_what_can_be_undone_in_it_follow_too(
+    store: AnnotationStore, undo: UndoLog, changes: StackChangeStore
+) -> None:
+    workspace: Workspace = store._workspace
+    reads = ReadStore(workspace)
+    read = reads.begin(STACK_ID, ReadKind.SECOND, blinded=True)
+    undo.write(STACK_ID, [do("a")])
+    undo.write(STACK_ID, [do("z", FrameIndex(0, 1))], read.id)
+    save(store, FRAME, 5)
+    kept = Kept(FrameIndex(0, 1), labels_of(6), Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)
+    store.save_all(STACK_ID, [kept], read_id=read.id)
+    carry(changes, TURN)
+    (there,) = reads.list(TURNED_ID)
+    assert (there.reader, there.kind, there.started_at) == (read.reader, read.kind, read.started_at)
+    assert keys(undo.history(TURNED_ID)) == (["a"], [])
+    assert keys(undo.history(TURNED_ID, there.id)) == (["z"], [])
+    assert set(store.latest(TURNED_ID)) == {FrameIndex(0, 3)}
+    assert set(store.latest(TURNED_ID, there.id)) == {FrameIndex(0, 2)}

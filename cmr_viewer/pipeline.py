@@ -30,6 +30,8 @@ from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.route.router import DecidedBy, Route, route
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cmr_viewer.classify.region_classifier import RegionClassifier
     from cmr_viewer.segment.segmenter import FrameSegmenter
 
@@ -201,6 +203,21 @@ def segment_frames(
                 yield from flush(choice.role)
     for role in list(waiting):
         yield from flush(role)
+
+
+def frame_probabilities(stack: Stack, frame: FrameIndex, role: Role, models: Models) -> "NDArray[np.float16]":
+    """How probable each label is in a frame, by the model of a role.
+
+    Args:
+        stack: The stack.
+        frame: Which frame.
+        role: The baseline or a specialist that is in service.
+        models: The models in service.
+
+    Returns:
+        (label, row, col) in the order of `Label`, on the frame's own pixels, adding up to 1.
+    """
+    return models.segmenters[role].frame_probabilities(stack, frame, models.heart_centre(stack))
 
 
 def analyse(

@@ -20,6 +20,7 @@ from cmr_viewer.pipeline import (
     analyse,
     certainty_of,
     classify_frames,
+    frame_probabilities,
     load_models,
     segment_frames,
 )
@@ -317,3 +318,15 @@ def test_importing_the_flow_imports_no_torch_and_no_qt(statement: str) -> None:
     code = f"import sys; {statement}; print(sorted(m for m in ('torch', 'PySide6', 'SimpleITK') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_probabilities_of_a_frame_are_those_that_its_label_map_came_of(
+    results: list[FrameResult], phantom: Phantom, models: Models
+) -> None:
+    frame = FrameIndex(0, 4)
+    made = predictions_in(results)[frame]
+    role = next(role for role, model_id in models.active.items() if model_id == made.model_id)
+    chances = frame_probabilities(phantom.stack, frame, role, models)
+    assert chances.shape == (4, phantom.stack.geometry.rows, phantom.stack.geometry.cols)
+    heart = made.labels > 0
+    assert (chances.argmax(axis=0)[heart] == made.labels[heart]).mean() > 0.98

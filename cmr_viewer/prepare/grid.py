@@ -83,9 +83,12 @@ class Placement:
             (row, col) label map of `frame_shape`: at each pixel the most probable label after linear interpolation of
             the probabilities; background where the grid does not reach.
         """
+        return np.asarray(np.argmax(self.on_frame(probabilities), axis=0), dtype=np.uint8)
+
+    def on_frame(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring (channel, grid row, grid col) to the frame's own pixels, linear between grid points; 0 outside."""
         rows, cols = self._backward()
-        on_frame = rows @ np.asarray(probabilities, dtype=np.float32) @ cols.T
-        return np.asarray(np.argmax(on_frame, axis=0), dtype=np.uint8)
+        return np.asarray(rows @ np.asarray(channels, dtype=np.float32) @ cols.T, dtype=np.float32)
 
     def _steps(self) -> tuple[float, float]:
         spacing = self.grid.spacing_mm

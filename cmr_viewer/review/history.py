@@ -1,7 +1,14 @@
-"""Undo and redo over everything that a reader changes in a study, without limit."""
+"""Undo and redo over everything that a reader changes in a study, without limit.
 
+Each step has a key, and each way that the reader goes is noted as a move, so that both lines can be kept on disk and
+put back when the study is opened again.
+"""
+
+import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -15,11 +22,11 @@ _LEVEL = 1  # label maps shrink fifty-fold at any level, and this one takes no t
 
 
 class Change(Protocol):
-    """Something that a reader did to a frame and can take back."""
+    """Something that a reader did to a study and can take back."""
 
     @property
-    def frame(self) -> FrameIndex:
-        """The frame, to be shown when it is undone."""
+    def frame(self) -> FrameIndex | None:
+        """The frame, to be shown when it is undone; None where it is about no frame."""
 
     @property
     def text(self) -> str:
@@ -151,12 +158,48 @@ class GroupChange:
         _all_or_none([(one.revert, one.apply) for one in reversed(self.changes)])
 
 
+class Way(StrEnum):
+    """Which way a move goes."""
+
+    DO = "do"
+    UNDO = "undo"
+    REDO = "redo"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A change with what it is known by.
+
+    Attributes:
+        key: The same on disk and after a restart.
+        change: The change.
+    """
+
+    key: str
+    change: Change
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """A move of the reader.
+
+    Attributes:
+        way: Which way.
+        step: Over which step.
+    """
+
+    way: Way
+    step: Step
+
+
 class History:
     """What was done to a study, and what was undone of it. One for each open study."""
 
     def __init__(self) -> None:
-        self._done: list[Change] = []
-        self._undone: list[Change] = []
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._moves: list[Moved] = []
 
     def do(self, change: Change) -> None:
         """Apply a change and remember it; what was undone before can no longer be redone.
@@ -169,8 +212,19 @@ class History:
 
     def push(self, change: Change) -> None:
         """Remember a change that is already applied, such as a stroke."""
-        self._done.append(change)
+        step = Step(uuid.uuid4().hex, change)
+        self._done.append(step)
         self._undone.clear()
+        self._moves.append(Moved(Way.DO, step))
+
+    def put_back(self, done: Sequence[Step], undone: Sequence[Step]) -> None:
+        """Put back what was done and undone when the study was open before; no move of the reader.
+
+        Where the reader has done something meanwhile it comes after, and what was undone can no longer be redone.
+        """
+        if not self._done and not self._undone:
+            self._undone = list(undone)
+        self._done = [*done, *self._done]
 
     def undo(self) -> Change | None:
         """Take the last change back.
@@ -183,10 +237,11 @@ class History:
         """
         if not self._done:
             return None
-        change = self._done[-1]
-        change.revert()
+        step = self._done[-1]
+        step.change.revert()
         self._undone.append(self._done.pop())
-        return change
+        self._moves.append(Moved(Way.UNDO, step))
+        return step.change
 
     def redo(self) -> Change | None:
         """Make the last undone change again.
@@ -199,10 +254,30 @@ class History:
         """
         if not self._undone:
             return None
-        change = self._undone[-1]
-        change.apply()
+        step = self._undone[-1]
+        step.change.apply()
         self._done.append(self._undone.pop())
-        return change
+        self._moves.append(Moved(Way.REDO, step))
+        return step.change
+
+    def leave_undo(self) -> None:
+        """Leave out the change that `undo` would take back, such as one that does not fit any more."""
+        if self._done:
+            self._moves.append(Moved(Way.LEAVE, self._done.pop()))
+
+    def leave_redo(self) -> None:
+        """Leave out the change that `redo` would make again."""
+        if self._undone:
+            self._moves.append(Moved(Way.LEAVE, self._undone.pop()))
+
+    def leave(self, change: Change) -> None:
+        """Leave out a change wherever it is, such as one that could not be kept."""
+        self._leave(lambda one: one is change)
+
+    def take_moves(self) -> tuple[Moved, ...]:
+        """The moves of the reader since the last call, in their order."""
+        moves, self._moves = tuple(self._moves), []
+        return moves
 
     @property
     def can_undo(self) -> bool:
@@ -217,25 +292,28 @@ class History:
     @property
     def undo_text(self) -> str:
         """What `undo` would take back, in words; empty if nothing."""
-        return self._done[-1].text if self._done else ""
+        return self._done[-1].change.text if self._done else ""
 
     @property
     def redo_text(self) -> str:
         """What `redo` would make again, in words; empty if nothing."""
-        return self._undone[-1].text if self._undone else ""
+        return self._undone[-1].change.text if self._undone else ""
 
     def forget(self, frame: FrameIndex) -> None:
-        """Drop single changes of a frame whose label map was replaced by something that cannot be undone.
+        """Leave out single changes of a frame whose label map was replaced by something that cannot be undone.
 
         Groups stay, since the other frames in them can still be undone as far as they fit.
         """
-        self._done = [one for one in self._done if isinstance(one, GroupChange) or one.frame != frame]
-        self._undone = [one for one in self._undone if isinstance(one, GroupChange) or one.frame != frame]
+        self._leave(lambda one: not isinstance(one, GroupChange) and one.frame == frame)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._done.clear()
-        self._undone.clear()
+        """Leave out everything."""
+        self._leave(lambda _one: True)
+
+    def _leave(self, unwanted: Callable[[Change], bool]) -> None:
+        for line in (self._done, self._undone):
+            self._moves += [Moved(Way.LEAVE, step) for step in line if unwanted(step.change)]
+            line[:] = [step for step in line if not unwanted(step.change)]
 
 
 def _all_or_none(steps: list[tuple[Callable[[], None], Callable[[], None]]]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.review.stakes import Stake
 
 _RANK = {Region.BASE: 0, Region.APEX: 1, Region.MIDDLE: 2, Region.NON_CARDIAC: 3}
 """Base and apex first: readers and networks disagree there most. Mariscal-Harana et al. 2021, table 1."""
@@ -20,12 +21,21 @@ class FrameReview:
         probability: The classifier's probability of its most probable region, or None where it has not said.
         by_reader: Whether the reader gave the region; then it is certain.
         status: Of the latest kept version, or None.
+        stake: What is at stake in it, or None where that is not known.
+        looked_at: Whether the reader has looked at it since the study was opened.
     """
 
     region: Region | None
     probability: float | None
     by_reader: bool = False
     status: ReviewStatus | None = None
+    stake: Stake | None = None
+    looked_at: bool = False
+
+    @property
+    def is_worth_a_look(self) -> bool:
+        """Whether something is at stake in it, as far as that is known."""
+        return self.stake is not None and self.stake.is_worth_a_look
 
 
 @dataclass(frozen=True)
@@ -52,11 +62,12 @@ class StudyReview:
 
 
 def next_frame(frames: Mapping[FrameIndex, FrameReview], current: FrameIndex | None = None) -> Next | None:
-    """The next frame to review: the least certain region first, then base and apex before middle.
+    """The next frame to review: most millilitres at stake first; where nothing is known of them, the least certain.
 
     Args:
         frames: The frames of a study, or those of ED and ES.
-        current: The frame that is shown; the search begins after it and wraps around. None begins at the least certain.
+        current: The frame that is shown. Where stakes are known, another one that was not looked at is next; else the
+            search begins after it and wraps around. None begins at the first.
 
     Returns:
         The frame, which is the current one where that alone is left; None where every frame is accepted.
@@ -66,16 +77,26 @@ def next_frame(frames: Mapping[FrameIndex, FrameReview], current: FrameIndex | N
         return None
     if current is None or current not in frames:
         return order[0]
+    if any(one.stake is not None for one in frames.values()):
+        fresh = (one for one in order if one.frame != current and not frames[one.frame].looked_at)
+        found = next(fresh, None)
+        if found is not None:
+            return found
     here = _key(current, frames[current])
     return next((one for one in order if _key(one.frame, frames[one.frame]) > here), order[0])
 
 
 def queue(frames: Mapping[FrameIndex, FrameReview]) -> list[Next]:
-    """All frames that are still to be reviewed, in order; accepted ones are left out."""
+    """All frames that are still to be reviewed, in order; accepted ones are left out.
+
+    First those with something at stake, by millilitres; then the others, the least certain region first and base and
+    apex before middle; those that were looked at come last.
+    """
     waiting = [frame for frame, state in frames.items() if state.status is not ReviewStatus.ACCEPTED]
     ordered = sorted(waiting, key=lambda one: _key(one, frames[one]))
+    by = "the most millilitres at stake first" if any(frames[f].stake for f in waiting) else "the least certain first"
     return [
-        Next(frame, f"{_why(frames[frame])} {place} of {len(ordered)} left to review, the least certain first.")
+        Next(frame, f"{_why(frames[frame])} {place} of {len(ordered)} left to review, {by}.")
         for place, frame in enumerate(ordered, start=1)
     ]
 
@@ -98,13 +119,17 @@ def _percent(state: FrameReview) -> int:
     return -1 if state.probability is None else round(100 * state.probability)
 
 
-def _key(frame: FrameIndex, state: FrameReview) -> tuple[int, int, int, int]:
+def _key(frame: FrameIndex, state: FrameReview) -> tuple[int, float, int, int, int, int]:
     rank = -1 if state.region is None else _RANK[state.region]
-    return _percent(state), rank, frame.phase, frame.slice_index
+    tier = 2 if state.looked_at else 0 if state.is_worth_a_look else 1
+    ml = round(state.stake.ml, 1) if state.stake is not None and state.is_worth_a_look else 0.0
+    return tier, -ml, _percent(state), rank, frame.phase, frame.slice_index
 
 
 def _why(state: FrameReview) -> str:
     draft = " A draft is begun." if state.status is ReviewStatus.DRAFT else ""
+    if state.stake is not None and state.is_worth_a_look:
+        return f"{state.stake.ml:.1f} ml at stake. {state.stake.why}{draft}".rstrip()
     if state.region is None or (state.probability is None and not state.by_reader):
         return f"The region of this frame is not known yet.{draft}"
     if state.by_reader:

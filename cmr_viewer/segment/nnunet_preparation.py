@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import ModelError
 
@@ -258,10 +259,40 @@ def frame_labels(logits: NDArray[np.float16], phase: PreparedPhase, how: Prepara
     Returns:
         (row, col) on the frame's own pixels.
     """
-    here: Triple = (phase.spacing_mm[0], *how.spacing_mm)
-    rows, cols = phase.cropped
-    on_frame = [resample(logits[o][None], (1, rows, cols), here, phase.spacing_mm, how.logits)[0] for o in how.outputs]
-    channels = np.asarray(how.outputs)[np.argmax(np.stack(on_frame), axis=0)]
+    channels = np.asarray(how.outputs)[np.argmax(_on_frame(logits, phase, how), axis=0)]
     labels = np.zeros(phase.shape[1:], dtype=np.uint8)
     labels[phase.box[1:]] = np.asarray(how.codes, dtype=np.uint8)[channels]
     return labels if how.transpose == (0, 1, 2) else np.ascontiguousarray(labels.T)
+
+
+def frame_probabilities(logits: NDArray[np.float16], phase: PreparedPhase, how: Preparation) -> NDArray[np.float16]:
+    """How probable each label is in one slice, from its logits.
+
+    Args:
+        logits: As for `frame_labels`.
+        phase: What was predicted from.
+        how: As for `frame_labels`.
+
+    Returns:
+        (label, row, col) in the order of `Label`, on the frame's own pixels, adding up to 1: the softmax over all
+        channels, those of a label added up; background outside what was predicted from.
+    """
+    on_frame = _on_frame(logits, phase, how).astype(np.float32)
+    chances = np.exp(on_frame - on_frame.max(axis=0))
+    chances /= chances.sum(axis=0)
+    result = np.zeros((len(Label), *phase.shape[1:]), dtype=np.float32)
+    inside = (slice(None), *phase.box[1:])
+    for output, chance in zip(how.outputs, chances, strict=True):
+        result[inside][how.codes[output]] += chance
+    result[0] += 1.0 - result.sum(axis=0)
+    found = result if how.transpose == (0, 1, 2) else result.transpose(0, 2, 1)
+    return np.ascontiguousarray(found, dtype=np.float16)
+
+
+def _on_frame(logits: NDArray[np.float16], phase: PreparedPhase, how: Preparation) -> NDArray[Any]:
+    """Logits of `how.outputs`, (output, row, col), on the pixels that were predicted from."""
+    here: Triple = (phase.spacing_mm[0], *how.spacing_mm)
+    rows, cols = phase.cropped
+    return np.stack(
+        [resample(logits[o][None], (1, rows, cols), here, phase.spacing_mm, how.logits)[0] for o in how.outputs]
+    )

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex, Stack
@@ -19,6 +21,7 @@ from cmr_viewer.segment.nnunet_preparation import (
     PreparedPhase,
     Triple,
     frame_labels,
+    frame_probabilities,
     prepare_phase,
     read_preparation,
 )
@@ -101,18 +104,42 @@ class NnUNetSegmenter:
             self._phases.popitem(last=False)
         return phase
 
+    def frame_probabilities(self, stack: Stack, frame: FrameIndex, centre: tuple[float, float]) -> NDArray[np.float16]:
+        """How probable each label is in a frame.
+
+        Args:
+            stack: The stack.
+            frame: Which frame.
+            centre: Of the heart; not needed.
+
+        Returns:
+            (label, row, col) in the order of `Label`, on the frame's own pixels, adding up to 1.
+        """
+        phase = self._phase(stack, frame.phase)
+        logits = self._logits(phase, [frame.slice_index]).get(frame.slice_index)
+        if logits is None:
+            found = np.zeros((len(Label), stack.geometry.rows, stack.geometry.cols), dtype=np.float16)
+            found[0] = 1.0
+            return found
+        return frame_probabilities(logits, phase, self._how)
+
     def _segment(self, phase: PreparedPhase, levels: Sequence[int]) -> list[LabelMap]:
         """Label maps of some slices of a phase; those that are zero all over are background."""
-        box = phase.box[0]
-        inside = [level for level in levels if box.start <= level < box.stop]
         shape = phase.shape[1:] if self._how.transpose == (0, 1, 2) else phase.shape[:0:-1]
         found = {level: empty_label_map(*shape) for level in levels}
-        if inside:
-            images = torch.from_numpy(phase.image[[level - box.start for level in inside]]).to(self._device)
-            logits = predict_logits(self._network, images, self._how.patch, self._how.mirror_axes).cpu().numpy()
-            for level, of_frame in zip(inside, logits, strict=True):
-                found[level] = frame_labels(of_frame, phase, self._how)
+        for level, logits in self._logits(phase, levels).items():
+            found[level] = frame_labels(logits, phase, self._how)
         return [found[level] for level in levels]
+
+    def _logits(self, phase: PreparedPhase, levels: Sequence[int]) -> dict[int, NDArray[np.float16]]:
+        """Logits of those of some slices of a phase that are not zero all over."""
+        box = phase.box[0]
+        inside = [level for level in levels if box.start <= level < box.stop]
+        if not inside:
+            return {}
+        images = torch.from_numpy(phase.image[[level - box.start for level in inside]]).to(self._device)
+        logits = predict_logits(self._network, images, self._how.patch, self._how.mirror_axes).cpu().numpy()
+        return dict(zip(inside, logits, strict=True))
 
 
 def _spacing_mm(geometry: Geometry) -> Triple:

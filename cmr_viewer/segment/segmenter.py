@@ -36,6 +36,9 @@ class FrameSegmenter(Protocol):
     def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[LabelMap]:
         """Segment a batch of frames whose stack is not at hand; see `Segmenter`."""
 
+    def frame_probabilities(self, stack: Stack, frame: FrameIndex, centre: tuple[float, float]) -> NDArray[np.float16]:
+        """How probable each label is in a frame; see `Segmenter`."""
+
 
 class Segmenter:
     """A segmentation model ready to run.
@@ -76,6 +79,25 @@ class Segmenter:
         shape = (stack.geometry.rows, stack.geometry.cols)
         place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
         return self.predict([(slices_around(stack, frame, self.plan.context), place) for frame in frames])
+
+    def frame_probabilities(self, stack: Stack, frame: FrameIndex, centre: tuple[float, float]) -> NDArray[np.float16]:
+        """How probable each label is in a frame.
+
+        Args:
+            stack: The stack.
+            frame: Which frame.
+            centre: (row, col) of the heart in pixels.
+
+        Returns:
+            (label, row, col) in the order of `Label`, on the frame's own pixels, adding up to 1; background where the
+            model does not look.
+        """
+        shape = (stack.geometry.rows, stack.geometry.cols)
+        place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
+        image = network_input(slices_around(stack, frame, self.plan.context), place)
+        found = place.on_frame(self.probabilities(image[None])[0])
+        found[0] += 1.0 - found.sum(axis=0)
+        return found.astype(np.float16)
 
     def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[LabelMap]:
         """Segment a batch of frames.

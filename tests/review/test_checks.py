@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.study import FrameIndex
@@ -88,7 +91,7 @@ def test_background_that_is_shut_in_is_a_hole_and_open_background_is_none() -> N
 def test_the_rv_is_missed_at_base_and_middle_but_not_at_the_apex() -> None:
     labels = closed_ring()
     labels[labels == Label.RVBP] = 0
-    assert (Check.NO_RV, False) in found(labels, Region.BASE)
+    assert (Check.NO_RV, True) in found(labels, Region.BASE)
     (finding,) = check_frame(FRAME, labels, Region.MIDDLE)
     assert finding.text == "No RV blood pool, although the region is Middle."
     assert found(labels, Region.APEX) == []
@@ -107,3 +110,38 @@ def test_frames_are_checked_in_order() -> None:
     labels = {FrameIndex(1, 0): np.ones((3, 3), np.uint8), FrameIndex(0, 1): np.ones((3, 3), np.uint8)}
     findings = check_frames(labels, {FrameIndex(1, 0): Region.NON_CARDIAC, FrameIndex(0, 1): Region.APEX})
     assert [one.frame for one in findings] == [FrameIndex(0, 1), FrameIndex(1, 0)]
+
+
+def test_a_small_gap_between_the_ventricles_is_no_hole_and_a_large_one_is() -> None:
+    labels = np.zeros((14, 22), np.uint8)
+    labels[1:13, 1:13] = Label.LVM
+    labels[3:11, 3:11] = Label.LVBP
+    labels[1:13, 13:21] = Label.RVBP
+    for length, is_hole in ((11, False), (12, True)):
+        gap = labels.copy()
+        gap[1 : 1 + length, 13] = Label.BACKGROUND
+        gap[0, 12:15] = gap[13, 12:15] = Label.RVBP  # both ends of the gap are shut
+        holes = [one for one in check_frame(FRAME, gap, Region.MIDDLE) if one.check is Check.HOLES]
+        assert bool(holes) is is_hole
+        assert not holes or holes[0].pixels == length
+
+
+def test_findings_say_by_how_many_pixels() -> None:
+    labels = closed_ring()
+    labels[0, 0:3] = Label.LVM
+    (finding,) = check_frame(FRAME, labels, Region.MIDDLE)
+    assert (finding.check, finding.pixels) == (Check.ISLANDS, 3)
+
+
+@given(
+    labels=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 3)),
+    around=st.tuples(*[st.integers(0, 4)] * 4),
+    region=st.sampled_from([None, *Region]),
+)
+def test_how_much_background_lies_around_the_labels_changes_nothing(
+    labels: np.ndarray, around: tuple[int, int, int, int], region: Region | None
+) -> None:
+    above, below, left, right = around
+    wide = np.pad(labels, ((above, below), (left, right)))
+    assert check_frame(FRAME, wide, region) == check_frame(FRAME, labels, region)
+    assert enclosed_fraction(wide) == enclosed_fraction(labels)

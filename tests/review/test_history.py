@@ -7,7 +7,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.edit import paint_disc, paint_line, patch_between
-from cmr_viewer.review.history import GroupChange, History, LabelChange, RegionChange
+from cmr_viewer.review.history import GroupChange, History, LabelChange, RegionChange, Way
 
 FRAMES = [FrameIndex(0, 0), FrameIndex(0, 1), FrameIndex(1, 0)]
 
@@ -145,6 +145,45 @@ def test_forgetting_a_frame_leaves_the_others_and_clearing_leaves_nothing() -> N
     history.clear()
     assert not history.can_undo
     assert not history.can_redo
+
+
+def test_the_moves_of_a_reader_are_told_once_in_their_order() -> None:
+    desk, history = Desk(), History()
+    history.do(desk.stroke(FRAMES[0], (5, 5), Label.LVM))
+    history.do(desk.region(FRAMES[1], Region.APEX))
+    history.undo()
+    history.redo()
+    first, second, undone, redone = history.take_moves()
+    assert [one.way for one in (first, second, undone, redone)] == [Way.DO, Way.DO, Way.UNDO, Way.REDO]
+    assert first.step.key != second.step.key == undone.step.key == redone.step.key
+    assert history.take_moves() == ()
+
+
+def test_steps_that_are_put_back_are_no_moves_and_are_undone_after_what_was_done_meanwhile() -> None:
+    desk, history, before = Desk(), History(), History()
+    before.do(desk.stroke(FRAMES[0], (5, 5), Label.LVM))
+    before.do(desk.region(FRAMES[1], Region.APEX))
+    before.undo()
+    history.do(desk.stroke(FRAMES[2], (5, 5), Label.LVM))
+    history.take_moves()
+    history.put_back(before._done, before._undone)
+    assert history.take_moves() == () and not history.can_redo
+    assert [history.undo().frame, history.undo().frame] == [FRAMES[2], FRAMES[0]]
+    assert desk.state() == Desk().state()
+
+
+def test_a_step_that_is_left_is_a_move_and_the_others_stay() -> None:
+    desk, history = Desk(), History()
+    changes = [desk.region(frame, Region.APEX) for frame in FRAMES]
+    for change in changes:
+        history.do(change)
+    history.undo()
+    history.take_moves()
+    history.leave_undo()
+    history.leave_redo()
+    history.leave(changes[0])
+    assert [one.step.change for one in history.take_moves()] == [changes[1], changes[2], changes[0]]
+    assert not history.can_undo and not history.can_redo
 
 
 def test_a_thousand_strokes_are_remembered_in_little_memory() -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.review.stakes import Stake
 from cmr_viewer.review.worklist import FrameReview, StudyReview, next_frame, queue, study_order
 
 BASE, MIDDLE, APEX, OUTSIDE = Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC
@@ -98,3 +99,30 @@ def test_studies_that_are_begun_come_before_untouched_ones_and_finished_ones_las
     done, new, begun = StudyReview("d", 4, 4, 0), StudyReview("n", 4, 0, 0), StudyReview("b", 4, 0, 1)
     half = StudyReview("h", 4, 2, 0)
     assert [one.stack_id for one in study_order([done, new, begun, half])] == ["b", "h", "n", "d"]
+
+
+def test_most_millilitres_at_stake_come_first_then_the_least_certain_and_last_what_was_looked_at() -> None:
+    states = {
+        FRAMES[0]: FrameReview(MIDDLE, 0.4, stake=Stake(0.0, "")),
+        FRAMES[1]: FrameReview(BASE, 0.99, stake=Stake(1.2, "The baseline differs.")),
+        FRAMES[2]: FrameReview(BASE, 0.5, stake=Stake(3.0, "Apex is likely."), looked_at=True),
+        FRAMES[3]: FrameReview(APEX, 0.9, stake=Stake(0.0, "A hole.", failed=True)),
+        FRAMES[4]: FrameReview(APEX, 0.9, stake=Stake(2.0, "Middle is likely.")),
+        FRAMES[5]: FrameReview(BASE, 0.9, stake=Stake(9.0, ""), status=ACCEPTED),
+    }
+    order = queue(states)
+    assert [one.frame.slice_index for one in order] == [4, 1, 3, 0, 2]
+    assert (
+        order[0].why == "2.0 ml at stake. Middle is likely. 1 of 5 left to review, the most millilitres at stake first."
+    )
+
+
+def test_the_next_is_another_that_was_not_looked_at_as_long_as_there_is_one() -> None:
+    states = {
+        FRAMES[0]: FrameReview(BASE, 0.5, stake=Stake(3.0, ""), looked_at=True),
+        FRAMES[1]: FrameReview(BASE, 0.5, stake=Stake(2.0, "")),
+        FRAMES[2]: FrameReview(BASE, 0.5, stake=Stake(1.0, "")),
+    }
+    for current, after in ((0, 1), (1, 2), (2, 1)):
+        found = next_frame(states, FRAMES[current])
+        assert found is not None and found.frame == FRAMES[after]

@@ -188,3 +188,20 @@ def test_the_heart_is_found_with_an_imported_baseline(tmp_path: Path) -> None:
     pixels = np.where(disc, 900, 100).astype(np.int16)[None, None].repeat(6, axis=1)
     row, col = heart_centre(stack_of(pixels), segmenter(tmp_path / "m", bright_is_lvbp()))
     assert (row, col) == pytest.approx((60, 30), abs=1.0)
+
+
+def test_probabilities_of_a_frame_are_most_where_its_label_map_says(tmp_path: Path) -> None:
+    stack = stack_of(noise(1, 2, 40, 36), (1.5, 1.7))
+    one = segmenter(tmp_path / "m", bright_is_lvbp())
+    made = one.frame_probabilities(stack, FrameIndex(0, 1), CENTRE)
+    (labels,) = one.predict_frames(stack, [FrameIndex(0, 1)], CENTRE)
+    assert made.shape == (4, 40, 36)
+    assert np.abs(made.astype(np.float64).sum(axis=0) - 1.0).max() < 2e-3
+    assert np.count_nonzero(made.argmax(axis=0) != labels) <= 2  # half precision may tie
+
+
+def test_a_slice_of_zeros_is_surely_background(tmp_path: Path) -> None:
+    pixels = noise(1, 2, 32, 32)
+    pixels[0, 1] = 0
+    made = segmenter(tmp_path / "m", bright_is_lvbp()).frame_probabilities(stack_of(pixels), FrameIndex(0, 1), CENTRE)
+    assert (made[0] == 1.0).all()

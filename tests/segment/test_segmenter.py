@@ -7,7 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from torch import nn
 
+from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks import catalogue
 from cmr_viewer.networks.unet import UNet2d
@@ -119,3 +121,17 @@ def test_a_grid_that_the_network_cannot_halve_is_refused_when_it_is_read(tmp_pat
     folder = write(tmp_path / "m", what, UNet2d(widths=(4, 8, 8)))
     with pytest.raises(ModelError, match="multiple of 4"):
         load_segmenter(folder, CPU)
+
+
+def test_probabilities_of_a_frame_lie_on_its_own_pixels_and_are_background_where_the_grid_does_not_reach() -> None:
+    pixels = np.zeros((1, 1, 48, 60), np.uint16)
+    pixels[0, 0, 10:20, 12:24] = 700
+    geometry = Geometry(48, 60, (1.5, 1.5), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), ((0.0, 0.0, 0.0),), 8.0)
+    made = Segmenter(plan(Grid(1.5, 32, 32)), Threshold(), CPU).frame_probabilities(
+        Stack(pixels, geometry), FrameIndex(0, 0), (15.5, 15.5)
+    )
+    assert made.shape == (4, 48, 60)
+    assert made.dtype == np.float16
+    assert_allclose(made.astype(np.float64).sum(axis=0), 1.0, atol=2e-3)
+    assert_array_equal(made.argmax(axis=0), (pixels[0, 0] > 0).astype(np.uint8))
+    assert (made[0, 34:] == 1.0).all() and (made[0, :, 34:] == 1.0).all()

@@ -1,0 +1,195 @@
+"""Clicks that say what is inside a structure and what is not: the frame is segmented anew around them.
+
+A random walker decides every pixel near the clicks between the labels. It knows the clicks for certain, steps rarely
+across edges of the image, and believes beforehand what a model thinks of the pixel (where there is one) and what was
+drawn there. Far from the clicks it believes the drawing, near them the model and the image. How far a click reaches
+follows from how deep inside the wrong label it is set: one just beside an outline moves the outline a little, one in
+the middle of a structure that is missing brings the whole structure.
+
+What clicks bring, against dabs of the brush, is measured in docs/click-prompts.md.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import LabelMap, Mask
+from cmr_viewer.errors import LabelMapError
+from cmr_viewer.review.contours import Spacing, box_around, has_closed_ring, outer, outline_mask
+from cmr_viewer.review.edit import Point
+from cmr_viewer.review.motion import grey_between
+from cmr_viewer.review.prompt import Click
+from cmr_viewer.review.random_walk import random_walk
+
+MARK_MM = 1.5
+"""Radius of what a click is certain about."""
+
+REACH_MM = (4.0, 30.0)
+"""Least and greatest reach of a click."""
+
+DEPTH = 1.5
+"""Reach of a click over its distance from where its label begins, or ends."""
+
+EDGE = 0.12
+"""Difference of neighbouring pixels on the scale of `motion.grey_between` that makes an edge."""
+
+BELIEF = (0.05, 2.0)
+"""Weight of what is believed beforehand against that of a step to a neighbour: at a click, and beyond its reach."""
+
+MODEL_SHARE = 0.5
+"""Share of the model in what is believed; the rest is what was drawn."""
+
+SURE = 2.0
+"""Logit that a click gives its label where it is set, and takes away from there on to its reach."""
+
+ALIKE = 0.4
+"""Difference of grey to the pixel that was clicked at which what it says falls to 1/e."""
+
+_SOFT_MM = 1.0
+"""Width over which a drawn outline is not certain."""
+
+_LEAST = 1e-3
+"""Probability that every label has everywhere."""
+
+
+def segment_clicks(
+    pixels: NDArray[Any],
+    drawn: LabelMap,
+    clicks: Sequence[Click],
+    spacing_mm: Spacing,
+    *,
+    probabilities: NDArray[np.floating[Any]] | None = None,
+) -> LabelMap:
+    """Segment a frame anew around clicks.
+
+    Args:
+        pixels: (row, col) of the frame, any real dtype.
+        drawn: (row, col) label map that the clicks correct; as it was before the first of them.
+        clicks: What the reader said, in order; a later one goes before an earlier one at the same place.
+        spacing_mm: (row, col) pixel spacing.
+        probabilities: (label, row, col) that a model gives the labels, in the order of `Label`; None without a model.
+
+    Returns:
+        A new label map, that is as drawn beyond the reach of the clicks.
+
+    Raises:
+        LabelMapError: Shapes differ, a click is outside the frame or about the background.
+    """
+    _check(pixels, drawn, clicks, probabilities)
+    if not clicks:
+        return drawn.copy()
+    reaches = [_reach_mm(drawn, click, spacing_mm) for click in clicks]
+    away = [_distance_mm(drawn.shape, click.point, spacing_mm) for click in clicks]
+    within: Mask = np.any([each <= 2.0 * reach for each, reach in zip(away, reaches, strict=True)], axis=0)
+    box = box_around(within, 1)
+    nearness = [np.exp(-((each[box] / reach) ** 2)) for each, reach in zip(away, reaches, strict=True)]
+    part = None if probabilities is None else probabilities[(slice(None), *box)]
+    logits = np.log(_believed(drawn[box], part, spacing_mm))
+    marks = np.where(within[box], -1, drawn[box]).astype(np.int8)
+    grey = grey_between(pixels[box])
+    smooth = ndimage.gaussian_filter(grey, [_SOFT_MM / spacing for spacing in spacing_mm])
+    for click, near, distance in zip(clicks, nearness, away, strict=True):
+        at = (round(click.point[0]) - box[0].start, round(click.point[1]) - box[1].start)
+        others = np.delete(logits[:, at[0], at[1]], int(click.label)).max()
+        lead = float(logits[int(click.label), at[0], at[1]] - others)
+        shift = max(0.0, SURE - lead) if click.inside else min(0.0, -SURE - lead)
+        alike = np.exp(-(((smooth - smooth[at]) / ALIKE) ** 2))
+        logits[int(click.label)] += shift * near * alike
+        marked = int(click.label) if click.inside else _best_other(logits[:, at[0], at[1]], click.label)
+        marks[distance[box] <= MARK_MM] = marked
+        marks[at] = marked
+    chances = np.exp(logits - logits.max(axis=0))
+    chances /= chances.sum(axis=0)
+    free = 1.0 - np.max(nearness, axis=0)
+    belief = (BELIEF[0] + (BELIEF[1] - BELIEF[0]) * free).astype(np.float32)
+    found = random_walk(grey, marks, chances.astype(np.float32), edge=EDGE, belief=belief)
+    result = drawn.copy()
+    result[box] = np.argmax(found, axis=0)
+    return _tidied(result, drawn, clicks)
+
+
+def _check(
+    pixels: NDArray[Any],
+    drawn: LabelMap,
+    clicks: Sequence[Click],
+    probabilities: NDArray[np.floating[Any]] | None,
+) -> None:
+    if pixels.shape != drawn.shape or (probabilities is not None and probabilities.shape != (len(Label), *drawn.shape)):
+        raise LabelMapError(f"Pixels or probabilities do not fit a label map of shape {drawn.shape}.")
+    for click in clicks:
+        if click.label is Label.BACKGROUND:
+            raise LabelMapError("A click is about a structure, not about the background. Choose a label first.")
+        if not all(-0.5 <= at < size - 0.5 for at, size in zip(click.point, drawn.shape, strict=True)):
+            raise LabelMapError(f"The click at {click.point} is outside the frame of shape {drawn.shape}.")
+
+
+def _distance_mm(shape: tuple[int, ...], point: Point, spacing_mm: Spacing) -> NDArray[np.float32]:
+    """Distance of each pixel from a point."""
+    down = (np.arange(shape[0], dtype=np.float32) - point[0]) * spacing_mm[0]
+    right = (np.arange(shape[1], dtype=np.float32) - point[1]) * spacing_mm[1]
+    return np.asarray(np.hypot(down[:, None], right[None, :]), dtype=np.float32)
+
+
+def _reach_mm(drawn: LabelMap, click: Click, spacing_mm: Spacing) -> float:
+    """How far a click reaches: farther, the deeper it is in what is wrong; least where it says what is drawn."""
+    at = (round(click.point[0]), round(click.point[1]))
+    mine = np.asarray(drawn == int(click.label))
+    if bool(mine[at]) == click.inside:
+        return REACH_MM[0]
+    right = mine if click.inside else ~mine
+    if not right.any():
+        return REACH_MM[1]
+    depth = float(_distance_mm(drawn.shape, click.point, spacing_mm)[right].min())
+    return min(REACH_MM[1], max(REACH_MM[0], DEPTH * depth))
+
+
+def _believed(
+    drawn: LabelMap, probabilities: NDArray[np.floating[Any]] | None, spacing_mm: Spacing
+) -> NDArray[np.float64]:
+    """(label, row, col) what is believed before the clicks, from the drawing and the model; never 0."""
+    widths = [_SOFT_MM / spacing for spacing in spacing_mm]
+    soft = np.stack([ndimage.gaussian_filter((drawn == int(label)).astype(np.float64), widths) for label in Label])
+    if probabilities is not None:
+        soft = (1.0 - MODEL_SHARE) * soft + MODEL_SHARE * probabilities.astype(np.float64)
+    soft = np.maximum(soft, _LEAST)
+    return np.asarray(soft / soft.sum(axis=0))
+
+
+def _best_other(logits: NDArray[np.float64], label: Label) -> int:
+    """The label that is believed most at a point, but for one."""
+    left = logits.copy()
+    left[int(label)] = -np.inf
+    return int(np.argmax(left))
+
+
+def _tidied(result: LabelMap, drawn: LabelMap, clicks: Sequence[Click]) -> LabelMap:
+    """Without islands that came up away from the clicks, and without holes that the reader did not click.
+
+    A ring that was closed stays closed, unless clicks open it.
+    """
+    for label in Label:
+        pieces, count = ndimage.label(result == int(label))
+        if count < 2 or label is Label.BACKGROUND:
+            continue
+        stays = set(np.unique(pieces[drawn == int(label)]))
+        stays |= {int(pieces[round(each.point[0]), round(each.point[1])]) for each in clicks}
+        lost = ~np.isin(pieces, sorted(stays)) & (pieces > 0)
+        result[lost] = drawn[lost]
+    said_outside = np.zeros(result.shape, dtype=np.bool_)
+    for click in clicks:
+        said_outside[round(click.point[0]), round(click.point[1])] |= not click.inside
+    for label in {click.label for click in clicks}:
+        mine, before = outline_mask(result, label), outline_mask(drawn, label)
+        holes = ndimage.binary_fill_holes(mine) & ~mine & ~ndimage.binary_fill_holes(before)
+        pieces, _ = ndimage.label(holes)
+        stays = set(np.unique(pieces[said_outside]))
+        result[holes & (result == int(Label.BACKGROUND)) & ~np.isin(pieces, sorted(stays - {0}))] = int(label)
+    opened = any(click.label is Label.LVM and not click.inside for click in clicks)
+    if has_closed_ring(drawn) and not opened:
+        cavity = np.asarray(result == int(Label.LVBP))
+        result[outer(cavity) & ~cavity] = int(Label.LVM)
+    return result

@@ -1,0 +1,327 @@
+"""Correcting the shape of structures: fill, smooth, grow, shrink, move, tidy. Pure functions, label map to label map.
+
+A label is corrected by its outline, as `contours` tells; None stands for all three. Lengths are in mm. Nothing here
+changes the label map that it is given.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import LabelMap, Mask, mask_of
+from cmr_viewer.errors import LabelMapError
+from cmr_viewer.review.contours import (
+    Spacing,
+    box_around,
+    has_closed_ring,
+    inner,
+    nearest_label,
+    outer,
+    outline_mask,
+    with_outline,
+)
+from cmr_viewer.review.edit import Point
+
+ORDER = (Label.LVM, Label.RVBP, Label.LVBP)
+"""In which outlines are corrected where all are: from the outside to the inside, and the other way to shrink."""
+
+SMOOTHING_MM = 2.0
+"""Width (standard deviation) of the Gaussian that an outline is smoothed with, about one pixel and a half of a cine
+frame: what is narrower than about twice this is taken for a flaw of drawing."""
+
+_EIGHT = np.ones((3, 3), dtype=np.bool_)
+
+
+# -- fill --------------------------------------------------------------------------------------------------------------
+
+
+def fill_holes(labels: LabelMap, label: Label | None = None) -> LabelMap:
+    """Fill what is shut in.
+
+    Args:
+        labels: (row, col) label map.
+        label: The structure whose holes are filled, whatever is in them: LVBP takes in dark papillary muscles. For LVM,
+            background that the epicardium encloses becomes the nearest of blood pool and myocardium. None fills all
+            background that labels shut in, with the nearest of them.
+    """
+    result = labels.copy()
+    if label in (Label.LVBP, Label.RVBP):
+        result[_without_holes(mask_of(labels, label))] = int(label)
+        return result
+    kinds = STRUCTURES if label is None else (Label.LVBP, Label.LVM)
+    around = np.isin(labels, [int(each) for each in kinds])
+    holes = _without_holes(around) & (labels == int(Label.BACKGROUND))
+    if holes.any():
+        result[holes] = nearest_label(labels, kinds, holes)
+    return result
+
+
+def _without_holes(mask: Mask) -> Mask:
+    box = box_around(mask, 1)
+    result = mask.copy()
+    result[box] = ndimage.binary_fill_holes(mask[box])
+    return result
+
+
+def fill_at(labels: LabelMap, point: Point, label: Label) -> LabelMap:
+    """Give the region around a point another label, as far as it is of one label.
+
+    Args:
+        labels: (row, col) label map.
+        point: (row, col) in the region; pixels touch at their sides.
+        label: What it becomes; BACKGROUND empties it.
+
+    Raises:
+        LabelMapError: The point is outside the frame, or in background that is not shut in by labels.
+    """
+    row, col = (int(np.floor(value + 0.5)) if np.isfinite(value) else -1 for value in point)
+    rows, cols = labels.shape
+    if not (0 <= row < rows and 0 <= col < cols):
+        raise LabelMapError("There is nothing to fill outside the frame. Point at a region of the frame.")
+    pieces, _ = ndimage.label(labels == labels[row, col])
+    region = pieces == pieces[row, col]
+    reaches_edge = region[0].any() or region[-1].any() or region[:, 0].any() or region[:, -1].any()
+    if labels[row, col] == int(Label.BACKGROUND) and reaches_edge:
+        raise LabelMapError("The background here is not shut in by labels. Close the outline first, then fill it.")
+    result = labels.copy()
+    result[region] = int(label)
+    return result
+
+
+# -- smooth, grow, shrink ----------------------------------------------------------------------------------------------
+
+
+def smooth(labels: LabelMap, label: Label | None, spacing_mm: Spacing, width_mm: float = SMOOTHING_MM) -> LabelMap:
+    """Smooth outlines; what they enclose keeps its area to the pixel.
+
+    The mask is blurred by a Gaussian, and as many of its highest pixels are kept as there were before: bays are filled
+    with what capes give up. Pixels that a rule of `contours` keeps or forbids are left out of the exchange, so that the
+    area is exact also beside them. A border that two structures share moves as one; then the other one's area changes
+    by what this one took or gave there.
+
+    Args:
+        labels: (row, col) label map.
+        label: Whose outline; None for all.
+        spacing_mm: (row, col) pixel spacing.
+        width_mm: Standard deviation of the Gaussian, > 0; at least a pixel is used, less would change nothing.
+
+    Raises:
+        LabelMapError: The width is not positive.
+    """
+    if not width_mm > 0:
+        raise LabelMapError(f"An outline cannot be smoothed over {width_mm} mm; use a positive width.")
+
+    def one(now: LabelMap, each: Label) -> LabelMap:
+        mask = outline_mask(now, each)
+        sigma = [max(1.0, width_mm / spacing) for spacing in spacing_mm]
+        box = box_around(mask, int(np.ceil(3 * max(sigma))))
+        values = np.asarray(ndimage.gaussian_filter(mask[box].astype(np.float64), sigma, mode="nearest"))
+        must, may = _room(now, each)
+        values += 1e-9 * mask[box]  # of equals, those that were inside before
+        values[must[box]] = 2.0
+        values[~may[box]] = -1.0
+        wanted = np.zeros(mask.shape, dtype=np.bool_)
+        wanted[box] = _highest(values, int(mask.sum()))
+        return with_outline(now, each, wanted)
+
+    return _each(labels, label, one)
+
+
+def grow(labels: LabelMap, label: Label | None, by_mm: float, spacing_mm: Spacing) -> LabelMap:
+    """Move outlines outwards, or inwards where `by_mm` is negative.
+
+    The outline is taken as a curve that encloses the same area, and moved; steps much smaller than a pixel therefore
+    add up. Where two structures touch, the border between them stays: growing takes background only, shrinking leaves
+    background only. But the endocardium moves inside the wall, and gives to it.
+
+    Args:
+        labels: (row, col) label map.
+        label: Whose outline: LVBP the endocardium, LVM the epicardium, RVBP; None for all.
+        by_mm: How far.
+        spacing_mm: (row, col) pixel spacing.
+    """
+
+    def one(now: LabelMap, each: Label) -> LabelMap:
+        mask = outline_mask(now, each)
+        moved = _offset(mask, by_mm, spacing_mm)
+        foreign = np.isin(now, [int(other) for other in STRUCTURES]) & ~mask
+        if each is Label.LVBP:
+            foreign &= now != int(Label.LVM)
+        if by_mm >= 0:
+            return with_outline(now, each, moved & ~foreign)
+        must, _ = _room(now, each)
+        lost = mask & ~moved & ~must & ~_nearest_is(foreign, mask)
+        if each is Label.LVBP:
+            return with_outline(now, each, mask & ~lost)
+        return np.where(lost, np.uint8(Label.BACKGROUND), now)
+
+    return _each(labels, label, one, ORDER if by_mm >= 0 else ORDER[::-1])
+
+
+def _nearest_is(foreign: Mask, mask: Mask) -> Mask:
+    """Pixels of a mask whose nearest pixel outside it is foreign."""
+    if mask.all() or not foreign.any():
+        return np.zeros(mask.shape, dtype=np.bool_)
+    box = box_around(mask, 1)
+    rows, cols = ndimage.distance_transform_edt(mask[box], return_distances=False, return_indices=True)
+    result = np.zeros(mask.shape, dtype=np.bool_)
+    result[box] = foreign[box][rows, cols] & mask[box]
+    return result
+
+
+def _each(
+    labels: LabelMap,
+    label: Label | None,
+    one: Callable[[LabelMap, Label], LabelMap],
+    order: Sequence[Label] = ORDER,
+) -> LabelMap:
+    result = labels.copy()
+    for each in order if label is None else (label,):
+        if outline_mask(result, each).any() and (result == int(each)).any():
+            result = one(result, each)
+    return result
+
+
+def _room(labels: LabelMap, label: Label) -> tuple[Mask, Mask]:
+    """What an outline has to enclose, and what it may, by the rules of `contours.with_outline`."""
+    cavity = mask_of(labels, Label.LVBP)
+    guarded = outer(cavity) if has_closed_ring(labels) else cavity
+    if label is Label.LVM:
+        return guarded, np.ones(labels.shape, dtype=np.bool_)
+    if label is Label.RVBP:
+        return np.zeros(labels.shape, dtype=np.bool_), ~guarded
+    may = ~mask_of(labels, Label.RVBP)
+    if has_closed_ring(labels):
+        may &= inner(outline_mask(labels, Label.LVM))
+    return np.zeros(labels.shape, dtype=np.bool_), may
+
+
+def _highest(values: NDArray[np.float64], count: int) -> Mask:
+    """The `count` pixels of the highest values."""
+    chosen = np.zeros(values.size, dtype=np.bool_)
+    if count > 0:
+        chosen[np.argsort(-values, axis=None, kind="stable")[:count]] = True
+    return chosen.reshape(values.shape)
+
+
+def _offset(mask: Mask, by_mm: float, spacing_mm: Spacing) -> Mask:
+    """A mask whose outline is moved outwards by a distance, or inwards; never the other way anywhere."""
+    pixel = float(np.sqrt(spacing_mm[0] * spacing_mm[1]))
+    box = box_around(mask, int(np.ceil(max(0.0, by_mm) / min(spacing_mm))) + 4)
+    part = mask[box]
+    field = np.asarray(ndimage.gaussian_filter(signed_distance_mm(part, spacing_mm), [pixel / s for s in spacing_mm]))
+    level = np.sort(field, axis=None)
+    count = int(part.sum())
+    at = float(level[count - 1] + level[min(count, level.size - 1)]) / 2.0
+    moved = field <= at + by_mm
+    result = np.zeros(mask.shape, dtype=np.bool_)
+    result[box] = (part | moved) if by_mm >= 0 else (part & moved)
+    return result
+
+
+def signed_distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float64]:
+    """Distance of each pixel's centre to the edge of a mask, in mm; negative inside.
+
+    The edge lies half a pixel from the centres on both sides of it. The edge of the frame is none.
+
+    Args:
+        mask: (row, col); with at least one pixel in it.
+        spacing_mm: (row, col) pixel spacing.
+    """
+    half = float(np.sqrt(spacing_mm[0] * spacing_mm[1])) / 2.0
+    outside = np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm), dtype=np.float64)
+    if mask.all():
+        return np.full(mask.shape, -float(max(np.multiply(mask.shape, spacing_mm))))
+    inside = np.asarray(ndimage.distance_transform_edt(mask, sampling=spacing_mm), dtype=np.float64)
+    return np.where(mask, half - inside, outside - half)
+
+
+# -- move, tidy --------------------------------------------------------------------------------------------------------
+
+
+def nudge(labels: LabelMap, label: Label | None, rows: int, cols: int) -> LabelMap:
+    """Move one outline, or the whole label map, by whole pixels; what leaves the frame is lost.
+
+    Args:
+        labels: (row, col) label map.
+        label: Whose outline; None for all labels together.
+        rows: Pixels downwards.
+        cols: Pixels to the right.
+    """
+    if label is None:
+        return _moved_by(labels, rows, cols)
+    mask = outline_mask(labels, label)
+    return (
+        with_outline(labels, label, _moved_by(mask.astype(np.uint8), rows, cols) > 0) if mask.any() else labels.copy()
+    )
+
+
+def _moved_by(values: LabelMap, rows: int, cols: int) -> LabelMap:
+    result = np.zeros_like(values)
+    height, width = values.shape
+    if abs(rows) < height and abs(cols) < width:
+        result[max(0, rows) : height + min(0, rows), max(0, cols) : width + min(0, cols)] = values[
+            max(0, -rows) : height + min(0, -rows), max(0, -cols) : width + min(0, -cols)
+        ]
+    return result
+
+
+def keep_largest(labels: LabelMap, label: Label | None = None) -> LabelMap:
+    """Reduce each structure to its largest piece; smaller ones become what surrounds them most.
+
+    Args:
+        labels: (row, col) label map.
+        label: LVBP, LVM or RVBP; None for all three.
+
+    Source:
+        Pieces touch also at corners, as in `checks`: the largest connected component, as most entries to ACDC keep.
+    """
+    result = labels.copy()
+    for each in ORDER if label is None else (label,):
+        pieces, count = ndimage.label(result == int(each), structure=_EIGHT)
+        if count <= 1:
+            continue
+        largest = int(np.bincount(pieces.ravel())[1:].argmax()) + 1
+        for piece, box in enumerate(ndimage.find_objects(pieces), start=1):
+            if piece != largest:
+                near = tuple(slice(max(0, one.start - 1), one.stop + 1) for one in box)
+                region = pieces[near] == piece
+                result[near][region] = _surrounding(result[near], region)
+    return result
+
+
+def _surrounding(labels: LabelMap, region: Mask) -> int:
+    """The label that most pixels at the sides of a region have; the lowest of equals."""
+    rim = outer(region) & ~region
+    beside = labels[rim]
+    return int(np.bincount(beside).argmax()) if beside.size else int(Label.BACKGROUND)
+
+
+def remove(labels: LabelMap, label: Label | None = None) -> LabelMap:
+    """Make a label background, or all."""
+    result = labels.copy()
+    result[result == int(label) if label is not None else result > 0] = int(Label.BACKGROUND)
+    return result
+
+
+def take_over(source: LabelMap, target: LabelMap, label: Label | None = None) -> LabelMap:
+    """The label map of a frame that takes over that of another, or one outline of it.
+
+    Args:
+        source: (row, col) label map to take from.
+        target: (row, col) label map of the same shape.
+        label: Whose outline; None for everything.
+
+    Raises:
+        LabelMapError: The shapes differ.
+    """
+    if source.shape != target.shape:
+        raise LabelMapError(f"A label map of shape {source.shape} cannot be copied onto one of shape {target.shape}.")
+    if label is None:
+        return source.copy()
+    if label is Label.LVM and not (target == int(Label.LVBP)).any():  # there is no endocardium to leave as it is
+        return with_outline(target, label, mask_of(source, label))
+    return with_outline(target, label, outline_mask(source, label))

@@ -1,0 +1,133 @@
+"""How many millilitres are at stake in a frame: the chance that its region or masks are wrong, times what that changes.
+
+    at stake = sum over other regions of P(region) x |change in ml if it were that region|
+             + P(masks wrong) x |difference in ml to the second opinion|
+             + P(failed check tells of an error) x millilitres that the check is about
+
+The second opinion is the model of the active ones, or the new prediction that is offered, that differs most. The
+chances are measured (`python benchmarks/queue_value.py fit`): see docs/review.md for how, and for what the order that
+they give is worth.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.review.what_if import FrameCounts, at_stake_ml
+
+if TYPE_CHECKING:
+    from cmr_viewer.review.checks import Finding
+
+MASKS_WRONG: Mapping[Region, float] = {
+    Region.BASE: 0.55,
+    Region.MIDDLE: 0.44,
+    Region.APEX: 0.27,
+    Region.NON_CARDIAC: 0.25,
+}
+"""Share of frames whose masks are more than `WRONG_ML` off the expert's, by region, on validation patients of ACDC."""
+
+WRONG_ML = 2.0
+"""Masks of a frame are called wrong from this error on."""
+
+CHECK_TELLS = 0.10
+"""Chance that what a failed check is about is an error of as many millilitres; a larger one made the order no better on
+the validation patients."""
+
+LEAST_ML = 0.05
+"""Less is at stake in frames that need no look, if no check fails."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Another label map that a frame could have.
+
+    Attributes:
+        text: Whose, in words: "the base specialist".
+        pixels: (4,) pixels of each label.
+    """
+
+    text: str
+    pixels: FrameCounts
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStakes:
+    """What the stake of a frame follows from.
+
+    Attributes:
+        region: Its region.
+        by_reader: Whether the reader gave it: then the region is not in doubt.
+        chances: Probability of each region, in the stack.
+        pixels: (4,) pixels of each label as it is shown.
+        if_region: What the frame would be as each other region.
+        opinions: What else models made of the frame.
+        findings: What checks say of it.
+        is_ed: Whether it is at ED.
+        is_es: Whether it is at ES.
+    """
+
+    region: Region
+    by_reader: bool
+    chances: Mapping[Region, float]
+    pixels: FrameCounts
+    if_region: Mapping[Region, Opinion]
+    opinions: Sequence[Opinion]
+    findings: "Sequence[Finding]"
+    is_ed: bool
+    is_es: bool
+
+
+@dataclass(frozen=True)
+class Stake:
+    """What is at stake in a frame.
+
+    Attributes:
+        ml: Expected millilitres.
+        why: In words.
+        failed: Whether a check fails.
+    """
+
+    ml: float
+    why: str
+    failed: bool = False
+
+    @property
+    def is_worth_a_look(self) -> bool:
+        """Whether the frame belongs into the queue."""
+        return self.failed or self.ml >= LEAST_ML
+
+
+def stake_of(frame: FrameStakes, voxel_ml: float) -> Stake:
+    """Millilitres at stake in a frame, and why.
+
+    Args:
+        frame: What is known of it.
+        voxel_ml: Volume of a voxel; 1.0 counts in pixels where the spacing is not known.
+    """
+
+    def millilitres(other: FrameCounts) -> float:
+        return at_stake_ml(frame.pixels, other, voxel_ml=voxel_ml, is_ed=frame.is_ed, is_es=frame.is_es)
+
+    reasons: list[tuple[float, str]] = []
+    if not frame.by_reader:
+        for region, opinion in frame.if_region.items():
+            chance, change = frame.chances.get(region, 0.0), millilitres(opinion.pixels)
+            text = f"{region.text} is {_percent(chance)} likely, and would change {change:.1f} ml."
+            reasons.append((chance * change, text))
+    differ = [(millilitres(opinion.pixels), opinion.text) for opinion in frame.opinions]
+    if differ:
+        change, text = max(differ)
+        chance = MASKS_WRONG[frame.region]
+        where = f"masks of {frame.region.text.lower()} frames are off in {_percent(chance)}"
+        reasons.append((chance * change, f"{text[:1].upper()}{text[1:]} differs by {change:.1f} ml; {where}."))
+    failed = [finding for finding in frame.findings if not finding.is_note]
+    for finding in failed:
+        reasons.append((CHECK_TELLS * finding.pixels * voxel_ml, finding.text))
+    told = [text for ml, text in sorted(reasons, key=lambda one: -one[0]) if ml >= LEAST_ML][:2]
+    told += [finding.text for finding in failed if finding.text not in told]
+    return Stake(sum(ml for ml, _ in reasons), " ".join(told), bool(failed))
+
+
+def _percent(chance: float) -> str:
+    return f"{100 * chance:.0f} %" if chance >= 0.005 else "under 1 %"

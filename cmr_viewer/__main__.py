@@ -3,7 +3,10 @@
 cmr-viewer [PATH]                 the window
 cmr-viewer --demo                 the window with the demo study
 cmr-viewer segment INPUT...       label maps, regions and measures
+cmr-viewer measure IMAGE...       volumes, mass, curves and wall thickness of label maps
 cmr-viewer export STUDY           a study with its corrections as NIfTI, DICOM SEG, contours, measures
+cmr-viewer report STUDY           measures, pictures, regions and log of a study as PDF, HTML or CSV
+cmr-viewer compare-reads STUDY    the first read of a study and a second one, frame by frame
 cmr-viewer train ...              train a model
 cmr-viewer evaluate DATA...       Dice, distances, regions and volumes against reference label maps
 cmr-viewer compare RUN...         runs of evaluate against a baseline
@@ -22,8 +25,8 @@ from cmr_viewer.errors import in_one_line
 from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
 
 ROLES = ("classifier", "baseline", "base", "middle", "apex")
-DOORS = ("segment", "export", "train", "plan", "evaluate", "compare", "models")
-EXPORT_FORMATS = ("nifti", "seg", "contours", "measures", "regions", "images")
+DOORS = ("segment", "measure", "export", "report", "compare-reads", "train", "plan", "evaluate", "compare", "models")
+EXPORT_FORMATS = ("nifti", "seg", "contours", "measures", "regions", "effort", "images")
 NOTICE = "Research software, not a medical device."
 
 
@@ -69,8 +72,14 @@ def _go(door: str, arguments: argparse.Namespace) -> int:
         )
     if door == "segment":
         from cmr_viewer.doors.segment import run
+    elif door == "measure":
+        from cmr_viewer.doors.measure import run
     elif door == "export":
         from cmr_viewer.doors.export import run
+    elif door == "report":
+        from cmr_viewer.doors.report import run
+    elif door == "compare-reads":
+        from cmr_viewer.doors.compare_reads import run
     elif door == "train":
         from cmr_viewer.doors.train import run
     elif door == "plan":
@@ -111,7 +120,10 @@ def _door_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cmr-viewer")
     doors = parser.add_subparsers(dest="door", required=True)
     _segment_parser(doors.add_parser("segment", help="label maps, regions and measures of studies"))
+    _measure_parser(doors.add_parser("measure", help="volumes, mass, curves and wall thickness of label maps"))
     _export_parser(doors.add_parser("export", help="a study with its corrections for other programs"))
+    _report_parser(doors.add_parser("report", help="a report on a study as PDF, HTML or CSV"))
+    _compare_reads_parser(doors.add_parser("compare-reads", help="two reads of a study, frame by frame"))
     _train_parser(doors.add_parser("train", help="train a model"))
     _plan_parser(doors.add_parser("plan", help="derive a training spec from the data"))
     _evaluate_parser(doors.add_parser("evaluate", help="measure the models against reference label maps"))
@@ -157,6 +169,42 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     _service_options(parser)
 
 
+def _measure_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="an image, a DICOM folder, or a folder of patients"
+    )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        type=Path,
+        metavar="LABELMAP",
+        help="label maps or contours, one for each IMAGE, or several for one; else those that lie beside the images",
+    )
+    parser.add_argument(
+        "--codes", choices=("auto", "own", "mnms", "acdc"), default="auto", help="what the numbers in LABELMAP mean"
+    )
+    parser.add_argument("--one-study", action="store_true", help="the IMAGEs are phases of one study: ED and ES")
+    parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that LABELMAP belongs to")
+    parser.add_argument("--ed", type=int, metavar="N", help="end-diastole, from 1; else as stated, or the largest")
+    parser.add_argument("--es", type=int, metavar="N", help="end-systole, from 1; else as stated, or the smallest")
+    parser.add_argument(
+        "--papillary",
+        choices=("in_blood_pool", "in_mass"),
+        default="in_blood_pool",
+        help="papillary muscles: as drawn, in the blood pool (default), or found by threshold and counted as mass",
+    )
+    parser.add_argument("--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="body surface area by")
+    parser.add_argument("--sex", choices=("female", "male"), help="for normal values; else as in the header")
+    parser.add_argument("--age", type=float, metavar="YEARS", help="for normal values; else as in the header")
+    parser.add_argument("--height", type=float, metavar="CM", help="for indexed measures; else as in the header")
+    parser.add_argument("--weight", type=float, metavar="KG", help="for indexed measures; else as in the header")
+    parser.add_argument("--heart-rate", type=float, metavar="BPM", help="for cardiac output; else as in the header")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="FILE.json; or FILE.csv, with FILE.json beside it"
+    )
+    _common(parser)
+
+
 def _export_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
     what = parser.add_mutually_exclusive_group()
@@ -177,6 +225,30 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deidentify", action="store_true", help="without who the patient is, by DICOM PS3.15")
     parser.add_argument("--dates", choices=("removed", "shifted"), default="removed", help="with --deidentify")
     parser.add_argument("--replace", action="store_true", help="replace files of an earlier export in DIR")
+    _common(parser)
+
+
+def _report_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
+    parser.add_argument("--workspace", type=Path, metavar="DIR", help="where it was corrected; else the usual one")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.pdf, FILE.html or FILE.csv")
+    parser.add_argument("--reader", default="", metavar="NAME", help="for whom the report is made")
+    parser.add_argument("--patient", default="", metavar="TEXT", help="stands on the report; else nobody is named")
+    parser.add_argument(
+        "--papillary",
+        choices=("in_blood_pool", "in_mass"),
+        default="in_blood_pool",
+        help="papillary muscles: as drawn, in the blood pool (default), or found by threshold and counted as mass",
+    )
+    parser.add_argument("--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="body surface area by")
+    _common(parser)
+
+
+def _compare_reads_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
+    parser.add_argument("--workspace", type=Path, metavar="DIR", help="where it was read; else the usual one")
+    parser.add_argument("--second", type=int, metavar="ID", help="id of the second read; else the last finished one")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.csv or FILE.json")
     _common(parser)
 
 

@@ -33,7 +33,8 @@ def test_the_help_names_the_doors_and_says_what_it_is_not(capsys: pytest.Capture
     ends_with(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "not a medical device" in text
-    assert "segment | export | train | plan | evaluate | compare | models" in text
+    assert {"segment", "measure", "export", "train", "plan", "evaluate", "compare", "models"} <= set(DOORS)
+    assert " | ".join(DOORS) in text
 
 
 def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

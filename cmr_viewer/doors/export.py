@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.app.kept_frames import predictions_shown, regions_shown
+from cmr_viewer.app.read_results import read_in_words
 from cmr_viewer.app.study_loading import Asked, load
 from cmr_viewer.app.volumes import VoxelCounts, measures_at
 from cmr_viewer.domain.anatomy import Region, reference_regions
@@ -23,8 +25,10 @@ from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.progress import silent
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace_readonly
+from cmr_viewer.store.effort import EffortStore
 from cmr_viewer.store.export import RegionRow
 from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.reads import ReadStore
 from cmr_viewer.store.stack_changes import StackChangeStore
 
 
@@ -88,11 +92,15 @@ def study_as_decided(path: Path, workspace: Workspace) -> Study:
 def results_of_workspace(workspace: Workspace, study: Study) -> Results:
     """What the window would show of a study: annotations, predictions where there are none, regions and measures.
 
+    Of the finished adjudication, where there is one; else of the first read.
+
     Raises:
         StoreError: The workspace knows nothing of the study, or cannot be read.
     """
     store, stack = AnnotationStore(workspace), study.stack
-    annotations, predictions = store.latest(stack.stack_id), store.predictions(stack.stack_id)
+    read = ReadStore(workspace).result(stack.stack_id)
+    read_id = None if read is None else read.id
+    annotations, predictions = store.latest(stack.stack_id, read_id), predictions_shown(store, stack, read_id)
     if not annotations and not predictions:
         raise StoreError(
             f"The workspace {workspace.folder} holds no label maps of {study.name}. Open the study in the window "
@@ -113,15 +121,17 @@ def results_of_workspace(workspace: Workspace, study: Study) -> Results:
             continue
         if model_id:
             model_ids[frame] = model_id
-    found, given = store.region_predictions(stack.stack_id), store.regions(stack.stack_id)
+    given = store.regions(stack.stack_id, read_id)
+    found = regions_shown(store, stack, read_id, given)
     return Results(
         labels=labels,
         provenances=provenances,
         regions=tuple(region_rows(stack, found, given, model_ids)),
-        measures=measures_of(stack, labels, provenances, store.phase_marks(stack.stack_id)),
+        measures=measures_of(stack, labels, provenances, store.phase_marks(stack.stack_id, read_id)),
         model_ids=model_ids,
         reader=", ".join(readers),
-        about={"models": sorted(set(model_ids.values()))},
+        about={"models": sorted(set(model_ids.values())), "read": read_in_words(read)},
+        effort=EffortStore(workspace).rows(stack.stack_id, read_id),
     )
 
 

@@ -1,0 +1,238 @@
+"""What a report says. Built by `report.build`; written by `report.pdf`, `report.page` and `report.sheet`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex
+
+NOTICE = "Research software, not a medical device."
+"""Stands on every page."""
+
+
+@dataclass(frozen=True)
+class MeasureLine:
+    """One measured value.
+
+    Attributes:
+        name: As in measures.json, such as "lv_edv_ml".
+        ventricle: "LV" or "RV".
+        text: What it is, such as "End-diastolic volume".
+        short: Its abbreviation, such as "EDV".
+        unit: Such as "ml" or "ml/m²".
+        value: None where it cannot be known.
+        reason: Why it cannot; empty where it can.
+        normal: (low, high) of the healthy, or None where there is no range for this person.
+        source: Where the range is from; empty where there is none.
+        digits: Decimals that the value is given with.
+    """
+
+    name: str
+    ventricle: str
+    text: str
+    short: str
+    unit: str
+    value: float | None
+    reason: str = ""
+    normal: tuple[float, float] | None = None
+    source: str = ""
+    digits: int = 0
+
+    @property
+    def abbreviation(self) -> str:
+        """What stands in brackets behind the text; empty where the text says it already."""
+        return "" if "index" in self.short or self.short in self.text.lower() else self.short
+
+    @property
+    def shown(self) -> str:
+        """The value with its decimals, or a dash."""
+        return "–" if self.value is None else f"{self.value:.{self.digits}f}"  # noqa: RUF001 - an en dash is meant
+
+    @property
+    def shown_range(self) -> str:
+        """The normal range, or empty."""
+        if self.normal is None:
+            return ""
+        low, high = self.normal
+        return f"{low:.{self.digits}f} – {high:.{self.digits}f}"  # noqa: RUF001 - an en dash is meant
+
+    @property
+    def verdict(self) -> str:
+        """Where it is against the normal range: "below", "above", "within", or empty where either is not known."""
+        if self.value is None or self.normal is None:
+            return ""
+        low, high = self.normal
+        return "below" if self.value < low else "above" if self.value > high else "within"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Volumes through the cardiac cycle.
+
+    Attributes:
+        times_ms: (phase,) after the R wave, or None where they are not known.
+        volumes: By ventricle ("LV", "RV"), each (phase,), NaN where a phase is not segmented.
+        unit: "ml", or "pixels" where the spacing is not known.
+        ed_phase: End-diastole, or None.
+        es_phase: End-systole, or None.
+        rates: What is said of filling and ejection, as (text, value with unit).
+    """
+
+    times_ms: tuple[float, ...] | None
+    volumes: Mapping[str, NDArray[np.float64]]
+    unit: str
+    ed_phase: int | None
+    es_phase: int | None
+    rates: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One of the segments of the left ventricle.
+
+    Attributes:
+        number: 1 to 16, or 17. Cerqueira et al. 2002.
+        name: Such as "basal anterior".
+        thickness_mm: Of the wall at end-diastole, mean; None where it is not measured.
+        thickening_percent: From end-diastole to end-systole; None where it is not measured.
+    """
+
+    number: int
+    name: str
+    thickness_mm: float | None
+    thickening_percent: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class FramePicture:
+    """A frame with its outlines.
+
+    Attributes:
+        frame: Which.
+        grey: (row, col) uint8 of the part around the heart.
+        labels: (row, col) label map of the same part; None where there is none.
+        aspect: Height of a pixel over its width.
+        caption: What it is, for a reader.
+    """
+
+    frame: FrameIndex
+    grey: NDArray[np.uint8]
+    labels: LabelMap | None
+    aspect: float
+    caption: str
+
+
+@dataclass(frozen=True)
+class FrameLine:
+    """What is known of one frame at end-diastole or end-systole.
+
+    Attributes:
+        frame: The frame.
+        mark: "ED" or "ES".
+        region: Its region, or None.
+        by: Who says so: "reader", "predicted" or empty.
+        probability: The classifier's of that region, 0 to 1, or None.
+        model_id: The model whose prediction the label map began as; empty where there was none.
+        drawn: How the label map came to be, in words.
+        status: "accepted", "corrected, not accepted", "not looked at" and so on.
+        areas_mm2: LVBP, LVM and RVBP in mm², or None where the spacing or the label map is missing.
+    """
+
+    frame: FrameIndex
+    mark: str
+    region: Region | None
+    by: str
+    probability: float | None
+    model_id: str
+    drawn: str
+    status: str
+    areas_mm2: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """Something that looks wrong.
+
+    Attributes:
+        where: Such as "Slice 3, ED" or "Whole study".
+        text: What, in words.
+        is_note: Whether it only tells, and nothing is wrong by itself.
+    """
+
+    where: str
+    text: str
+    is_note: bool = False
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """Who changed what and when; several events of a kind, one after another, are one line.
+
+    Attributes:
+        first: When it began.
+        last: When it ended.
+        who: The reader.
+        text: What, in words.
+    """
+
+    first: datetime
+    last: datetime
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything that a report says.
+
+    Attributes:
+        title: The study's pseudonym or name.
+        patient: What the reader asked to be named as the patient; empty for nobody.
+        made_at: When it was made, with time zone.
+        made_by: The reader who asked for it.
+        program: Name and version of the program.
+        facts: (name, value) of the study and the patient: sizes, spacing, sex, age, body surface area.
+        readers: Who changed or accepted something, with what.
+        models: (model id, what it did).
+        measures: In the order in which they are shown.
+        curve: Volumes through the cycle, or None.
+        segments: Of the wall; empty where they are not measured.
+        segments_note: How they were placed, or why there are none.
+        pictures: Of all slices at ED and ES: slice by slice, ED first.
+        frames: Regions and label maps of all slices at ED and ES.
+        checks: What fails.
+        log: Who changed what and when.
+        log_left_out: Lines of the log that were left out because there are too many.
+        method: (name, text): how everything was measured.
+        sources: Citations.
+    """
+
+    title: str
+    patient: str
+    made_at: datetime
+    made_by: str
+    program: str
+    facts: tuple[tuple[str, str], ...]
+    readers: tuple[str, ...]
+    models: tuple[tuple[str, str], ...]
+    measures: tuple[MeasureLine, ...]
+    curve: Curve | None
+    segments: tuple[Segment, ...]
+    segments_note: str
+    pictures: tuple[FramePicture, ...]
+    frames: tuple[FrameLine, ...]
+    checks: tuple[FailedCheck, ...]
+    log: tuple[LogLine, ...]
+    method: tuple[tuple[str, str], ...]
+    sources: tuple[str, ...]
+    log_left_out: int = 0
+
+    @property
+    def has_indexed(self) -> bool:
+        """Whether anything is divided by body surface area."""
+        return any(line.value is not None for line in self.measures if "_per_m2" in line.name)

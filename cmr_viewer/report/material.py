@@ -1,0 +1,83 @@
+"""What a report is built from; nothing in it changes any more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.patient_measures import PatientMeasures
+from cmr_viewer.domain.segments_aha import SegmentThickness
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.store.effort import EffortRow
+from cmr_viewer.store.events import Event
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFacts:
+    """What is known of one frame.
+
+    Attributes:
+        labels: (row, col) label map, or None.
+        region: Its region, or None.
+        region_by: "reader", "predicted" or empty.
+        probability: The classifier's of that region, 0 to 1, or None.
+        model_id: The model whose prediction the label map began as; empty where there was none.
+        provenance: How the label map came to be, or None without one.
+        status: Draft, accepted, or None where no reader has touched the frame.
+        imported: Where the label map was imported from; empty where it was not.
+    """
+
+    labels: LabelMap | None
+    region: Region | None = None
+    region_by: str = ""
+    probability: float | None = None
+    model_id: str = ""
+    provenance: Provenance | None = None
+    status: ReviewStatus | None = None
+    imported: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything that a report is built from.
+
+    Attributes:
+        study: The study; its first stack is reported on.
+        frames: What is known of each frame of the stack.
+        measures: Values of both ventricles.
+        volumes: By ventricle ("LV", "RV"), each (phase,), NaN where a phase is not segmented whole.
+        volume_unit: "ml", or "pixels".
+        rates: What is said of ejection and filling, as (text, value with unit).
+        rates_method: How rates were worked out; empty where they were not.
+        segments: Wall thickness by segment; empty where it is not measured.
+        segments_note: How the segments were placed, or why there are none.
+        events: The log of the stack, oldest first.
+        effort: What readers spent on its frames.
+        made_by: The reader who asks for the report.
+        made_at: When, with time zone.
+        program: Name and version of the program.
+        patient_name: What is to be named as the patient; empty for nobody.
+        read: Which read of the study it is, in words; empty where it is the only one.
+    """
+
+    study: Study
+    frames: Mapping[FrameIndex, FrameFacts]
+    measures: PatientMeasures
+    volumes: Mapping[str, NDArray[np.float64]]
+    volume_unit: str
+    rates: tuple[tuple[str, str], ...]
+    rates_method: str
+    segments: Sequence[SegmentThickness]
+    segments_note: str
+    events: Sequence[Event]
+    effort: Sequence[EffortRow]
+    made_by: str
+    made_at: datetime
+    program: str
+    patient_name: str = ""
+    read: str = ""

@@ -1,0 +1,62 @@
+"""Lines and pictures of a report in words; the same for PDF and HTML."""
+
+import math
+from collections.abc import Sequence
+
+from cmr_viewer.report.contents import Curve, FrameLine, LogLine, Segment
+
+
+def frame_words(line: FrameLine) -> tuple[str, ...]:
+    """A line of the table of frames: slice, ED or ES, region, who says so, label map, review, areas."""
+    by = {"reader": "reader", "predicted": "classifier"}.get(line.by, line.by)
+    if line.by == "predicted" and line.probability is not None:
+        by += f", {100 * line.probability:.0f} %"
+    areas = "" if line.areas_mm2 is None else ", ".join(f"{area:.0f}" for area in line.areas_mm2)
+    return (
+        str(line.frame.slice_index + 1),
+        line.mark,
+        "not known" if line.region is None else line.region.text.lower(),
+        by,
+        f"{line.drawn}: {line.model_id}" if line.model_id else line.drawn,
+        line.status,
+        areas,
+    )
+
+
+def log_words(line: LogLine) -> tuple[str, str, str]:
+    """A line of the log: when, who, what."""
+    when = f"{line.first:%Y-%m-%d %H:%M}"
+    if line.last.date() != line.first.date():
+        when += f" to {line.last:%Y-%m-%d %H:%M}"
+    elif f"{line.last:%H:%M}" != f"{line.first:%H:%M}":
+        when += f" to {line.last:%H:%M}"
+    return when, line.who, line.text
+
+
+def curve_words(curve: Curve) -> str:
+    """What the curve shows, for those who do not see it."""
+    said = []
+    for name, volumes in curve.volumes.items():
+        known = [float(volume) for volume in volumes if math.isfinite(volume)]
+        if known:
+            said.append(f"{name} from {min(known):.0f} to {max(known):.0f} {curve.unit}")
+    for mark, phase in (("end-diastole", curve.ed_phase), ("end-systole", curve.es_phase)):
+        if phase is not None:
+            said.append(f"{mark} at phase {phase + 1}")
+    return f"Volumes through the cardiac cycle: {'; '.join(said)}."
+
+
+def segment_words(segments: Sequence[Segment], name: str, unit: str) -> str:
+    """What a bull's-eye shows, for those who do not see it.
+
+    Args:
+        segments: Of the wall.
+        name: "thickness_mm" or "thickening_percent".
+        unit: "mm" or "%".
+    """
+    said = []
+    for one in segments:
+        value = getattr(one, name)
+        if value is not None:
+            said.append(f"{one.name} {value:.{1 if unit == 'mm' else 0}f}")
+    return f"Bull's-eye, {unit} by segment: {', '.join(said)}." if said else "Bull's-eye without values."

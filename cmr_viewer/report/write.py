@@ -1,0 +1,61 @@
+"""Writes a report as PDF, HTML or CSV; the file is the old one or the new one, whole."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.report.build import build_report
+from cmr_viewer.report.material import Material
+from cmr_viewer.store.atomic import write_atomically
+
+
+class ReportFormat(StrEnum):
+    """Forms of a report; the value is the ending of the file."""
+
+    PDF = "pdf"
+    HTML = "html"
+    CSV = "csv"
+
+
+FORMATS: Mapping[ReportFormat, tuple[str, str]] = {
+    ReportFormat.PDF: ("PDF", "To print and to send: A4, with pictures"),
+    ReportFormat.HTML: ("HTML", "One page for a browser and for screen readers, with pictures; nothing else is needed"),
+    ReportFormat.CSV: ("CSV", "All figures, regions, checks and the log, for other programs"),
+}
+"""What each form is called, and what it is."""
+
+
+def write_report(path: Path, form: ReportFormat, material: Material, progress: Progress = silent) -> Path:
+    """Build a report and write it.
+
+    Args:
+        path: The file; replaced whole if it exists.
+        form: PDF, HTML or CSV.
+        material: What it is built from.
+        progress: Told how far the work is; raises `Cancelled` to stop, and then nothing is written.
+
+    Returns:
+        The file.
+
+    Raises:
+        StoreError: It cannot be written; what was there is unchanged.
+        Cancelled: `progress` asked to stop.
+    """
+    report = build_report(material, part(progress, 0.0, 0.4))
+    drawing = part(progress, 0.4, 0.95)
+    if form is ReportFormat.PDF:
+        from cmr_viewer.report.pdf import as_pdf  # noqa: PLC0415 - reportlab, when used
+
+        content = as_pdf(report, drawing)
+    elif form is ReportFormat.HTML:
+        from cmr_viewer.report.page import as_html  # noqa: PLC0415 - reportlab, when used
+
+        content = as_html(report, drawing)
+    else:
+        from cmr_viewer.report.sheet import as_csv  # noqa: PLC0415 - when used
+
+        content = as_csv(report)
+    progress(0.97, f"Writing {path.name}")
+    write_atomically(path, content)
+    return path

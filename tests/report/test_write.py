@@ -1,0 +1,199 @@
+"""PDF, HTML and CSV of one report."""
+
+import csv
+import html.parser
+import io
+import re
+import zlib
+
+import pytest
+
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.patient import Patient, Sex
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import StoreError
+from cmr_viewer.progress import Cancelled
+from cmr_viewer.report.build import build_report
+from cmr_viewer.report.contents import NOTICE
+from cmr_viewer.report.page import as_html
+from cmr_viewer.report.pdf import as_pdf
+from cmr_viewer.report.sheet import COLUMNS, as_csv
+from cmr_viewer.report.write import FORMATS, ReportFormat, write_report
+from cmr_viewer.store.events import What
+from tests.report.made import event, material, phantom, true_ml
+
+
+@pytest.fixture(scope="module")
+def heart():
+    return phantom(slices=4)
+
+
+@pytest.fixture(scope="module")
+def made(heart):
+    person = Patient(sex=Sex.MALE, age_years=55, height_cm=180, weight_kg=80, heart_rate_bpm=66)
+    events = [event(1, What.CHANGED, FrameIndex(0, 1), text="smooth <all> & more")]
+    return material(heart, patient=person, events=events, patient_name="Łucja Ωmega <b>")
+
+
+@pytest.fixture(scope="module")
+def report(made):
+    return build_report(made)
+
+
+@pytest.fixture(scope="module")
+def pdf(report):
+    return as_pdf(report)
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return as_html(report).decode("utf-8")
+
+
+def streams(pdf: bytes) -> list[bytes]:
+    """Contents of the streams of a PDF that reportlab wrote: ASCII85 of deflated data."""
+    import base64
+
+    found = []
+    for raw in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        try:
+            found.append(zlib.decompress(base64.a85decode(raw.strip().removesuffix(b"~>"))))
+        except (ValueError, zlib.error):
+            continue
+    return found
+
+
+def test_a_pdf_has_the_notice_on_every_page(report):
+    plain = as_pdf(build_report(material(phantom(slices=4))))
+    pages = len(re.findall(rb"/Type /Page\b(?!s)", plain))
+    assert pages >= 2
+    feet = sum(stream.count(NOTICE.encode()) >= 1 and b" of " in stream for stream in streams(plain))
+    assert feet == pages
+
+
+def test_a_pdf_says_what_it_is(pdf):
+    assert pdf.startswith(b"%PDF-")
+    assert b"/Lang (en)" in pdf
+    assert b"Report on Study 7" in pdf
+
+
+def test_letters_that_no_reader_has_are_put_into_the_pdf(pdf):
+    assert b"DejaVuSans" in pdf
+    assert b"DejaVuSans" not in as_pdf(build_report(material(phantom(phases=3, slices=4))))
+
+
+class Reader(html.parser.HTMLParser):
+    """What an HTML page is made of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+def test_an_html_page_is_well_formed_and_needs_nothing_else(page):
+    read = Reader(page)
+    assert read.open == []
+    for tag, attributes in read.tags:
+        assert tag not in ("script", "link")
+        assert (attributes.get("src") or "data:").startswith("data:")
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_every_picture_has_words_and_every_table_has_heads(page, report):
+    read = Reader(page)
+    images = [attributes for tag, attributes in read.tags if tag == "img"]
+    assert len(images) == len(report.pictures) + 3
+    assert all(image["alt"] for image in images)
+    assert ("html", {"lang": "en"}) in read.tags
+    heads = [attributes for tag, attributes in read.tags if tag == "th"]
+    assert all(head.get("scope") in ("col", "row") for head in heads)
+
+
+def test_what_readers_wrote_cannot_become_a_part_of_the_page(page):
+    assert "smooth &lt;all&gt; &amp; more" in page.lower()
+    assert "Łucja Ωmega &lt;b&gt;" in page
+
+
+def test_the_notice_stands_on_the_page_and_on_every_printed_one(page):
+    assert NOTICE in Reader(page).text
+    assert re.search(rf'@bottom-left {{ content: "{re.escape(NOTICE)}"', page)
+
+
+def test_the_page_says_the_values(page, report):
+    edv = next(line for line in report.measures if line.name == "lv_edv_ml")
+    assert edv.shown in Reader(page).text
+
+
+def rows(report) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(as_csv(report).decode("utf-8"))))
+
+
+def test_the_csv_holds_every_value_unrounded(report):
+    table = rows(report)
+    assert tuple(table[0]) == COLUMNS
+    by_name = {row["name"]: row for row in table if row["section"] == "measure"}
+    for line in report.measures:
+        assert by_name[line.name]["unit"] == line.unit
+        if line.value is not None:
+            assert float(by_name[line.name]["value"]) == line.value
+
+
+def test_the_csv_holds_the_curve(report, heart):
+    volumes = [row for row in rows(report) if row["section"] == "volume" and row["name"] == "RV"]
+    assert [float(row["value"]) for row in volumes] == pytest.approx(
+        [true_ml(heart, phase, Label.RVBP) for phase in range(8)]
+    )
+
+
+def test_the_csv_holds_every_segment_frame_and_the_notice(report):
+    table = rows(report)
+    assert sum(row["section"] == "segment" for row in table) == 2 * 17
+    assert sum(row["section"] == "frame" for row in table) == 2 * 4
+    assert table[0]["value"] == NOTICE
+    assert any(row["section"] == "log" and "<all> & more" in row["value"] for row in table)
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_a_report_replaces_the_file_whole(form, made, tmp_path):
+    path = tmp_path / f"out.{form}"
+    path.write_text("old")
+    seen = []
+    assert write_report(path, form, made, lambda fraction, text: seen.append(fraction)) == path
+    assert path.stat().st_size > 2000
+    assert seen == sorted(seen)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_report_that_is_stopped_leaves_the_old_file(made, tmp_path):
+    path = tmp_path / "out.pdf"
+    path.write_text("old")
+
+    def stop(fraction, _text):
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        write_report(path, ReportFormat.PDF, made, stop)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_report_that_cannot_be_written_says_where(made, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"out\.csv"):
+        write_report(tmp_path / "file" / "out.csv", ReportFormat.CSV, made)

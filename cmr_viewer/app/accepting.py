@@ -8,10 +8,13 @@ from PySide6.QtCore import QObject, Signal
 from cmr_viewer.app.frame_states import Changed
 from cmr_viewer.app.keeping import Keeper
 from cmr_viewer.app.kept_frames import acceptances_of
+from cmr_viewer.app.kept_steps import kept_moves
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.review.history import Change
 from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.undo_log import Move
 
 FRAMES_AT_ONCE = 16
 """Frames of one transaction; compressing their pixels takes some 20 ms each, and other writes wait for it."""
@@ -25,22 +28,46 @@ class Accepting(QObject):
 
     Signals:
         accepted(object Reading, object tuple of FrameIndex): These frames are on disk.
+        not_accepted(object Reading): Some could not be written.
     """
 
     accepted = Signal(object, object)
+    not_accepted = Signal(object)
 
     def __init__(self, keeper: Keeper, store: AnnotationStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._keeper = keeper
         self._store = store
 
-    def accept(self, reading: Reading, frames: Iterable[FrameIndex]) -> None:
-        """Accept those frames that can be and are not yet."""
-        kept = acceptances_of(reading, frames)
-        for start in range(0, len(kept), FRAMES_AT_ONCE):
-            self._write(reading, kept[start : start + FRAMES_AT_ONCE])
+    def accept(self, reading: Reading, frames: Iterable[FrameIndex], text: str) -> bool:
+        """Accept those frames that can be and are not yet, as one step that can be undone.
 
-    def _write(self, reading: Reading, kept: list[Kept]) -> None:
+        The step is kept with the first frames of it: undoing it takes back what of it came to the disk.
+
+        Args:
+            reading: The open study.
+            frames: Which.
+            text: What is done, in words: "accept slice 3".
+
+        Returns:
+            Whether there are any.
+        """
+        kept = acceptances_of(reading, frames)
+        step = reading.note_acceptance([one.frame for one in kept], text)
+        self._write_all(reading, kept, kept_moves(reading.history.take_moves()), step)
+        return step is not None
+
+    def accept_again(self, reading: Reading, frames: Iterable[FrameIndex]) -> None:
+        """Accept those frames whose acceptance was undone and is made again."""
+        self._write_all(reading, acceptances_of(reading, frames), (), None)
+
+    def _write_all(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
+        for start in range(0, len(kept), FRAMES_AT_ONCE):
+            first = start == 0
+            some = kept[start : start + FRAMES_AT_ONCE]
+            self._write(reading, some, moves if first else (), step if first else None)
+
+    def _write(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
         numbers = {}
         for one in kept:
             record = reading.records[one.frame]
@@ -49,9 +76,9 @@ class Accepting(QObject):
             reading.dismiss_proposal(one.frame)
         self._keeper.do(
             "Keeping accepted frames",
-            partial(self._store.save_all, reading.stack.stack_id, kept),
+            partial(self._store.save_all, reading.stack.stack_id, kept, moves=moves, read_id=reading.read_id),
             on_done=partial(self._on_written, reading, numbers),
-            on_failed=partial(self._on_not_written, reading, numbers),
+            on_failed=partial(self._on_not_written, reading, numbers, step),
         )
 
     def _on_written(self, reading: Reading, numbers: dict[FrameIndex, int], _annotations: object) -> None:
@@ -63,6 +90,12 @@ class Accepting(QObject):
                 reading.note(frame, Changed.STATUS)
         self.accepted.emit(reading, tuple(numbers))
 
-    def _on_not_written(self, reading: Reading, numbers: dict[FrameIndex, int], _message: str) -> None:
+    def _on_not_written(
+        self, reading: Reading, numbers: dict[FrameIndex, int], step: Change | None, _message: str
+    ) -> None:
         for frame in numbers:
             reading.records[frame].accepting = False
+        if step is not None:
+            reading.history.leave(step)
+            reading.tell_history()
+        self.not_accepted.emit(reading)

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cmr_viewer import pipeline
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Region
@@ -58,6 +61,8 @@ class Flow:
         analyse: (stack, models, progress, regions, order) -> results, all regions before the label maps.
         segment_frames: (stack, {frame: region}, models, progress, {frame: who says the region}, {frame: how probable it
             is in the whole stack}) -> (frame, prediction), as computed.
+        probabilities: (stack, frame, role, models) -> (label, row, col) how probable each label is to the role's model;
+            None where that cannot be asked.
     """
 
     load_models: Callable[[Mapping[Role, Path], str], LoadedModels]
@@ -66,6 +71,7 @@ class Flow:
         [Stack, Mapping[FrameIndex, Region], Any, Progress, Mapping[FrameIndex, DecidedBy], Mapping[FrameIndex, float]],
         Iterator[tuple[FrameIndex, Prediction]],
     ]
+    probabilities: Callable[[Stack, FrameIndex, Role, Any], NDArray[np.float16]] | None = None
 
 
 def pipeline_flow() -> Flow:
@@ -78,6 +84,7 @@ def pipeline_flow() -> Flow:
         segment_frames=lambda stack, regions, models, progress, by, certainty: pipeline.segment_frames(
             stack, regions, models, progress, by=by, certainty=certainty
         ),
+        probabilities=pipeline.frame_probabilities,
     )
 
 
@@ -113,7 +120,7 @@ def load_active_models(flow: Flow, registry: ModelRegistry, device: str, progres
     """
     folders = {role: entry.folder for role, entry in registry.active_all().items()}
     if not folders:
-        raise ModelError("No models are installed. Regions and label maps can be set by hand.")
+        raise ModelError("No models are installed, so that regions and label maps are not computed.")
     progress(0.1, "Loading models")
     models = flow.load_models(folders, device)
     progress(1.0, "Models are loaded")

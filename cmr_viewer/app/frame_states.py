@@ -1,11 +1,12 @@
 """What is known about each frame of the open study: predicted, set by the reader, shown."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Flag, auto
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.marks import Marks
 
 
 class Changed(Flag):
@@ -49,33 +50,6 @@ class FrameState:
     reason: str
     model_id: str | None
     imported: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Marks:
-    """What of a frame an undo step sets back, beside the pixels.
-
-    Attributes:
-        reader_region: The reader's region, or None.
-        base: The prediction that the label map is or started from.
-        origin: Id of the model that the label map started from, or None.
-        edited: Whether the label map differs from `base`.
-        imported: Where the label map was imported from; empty where it was not.
-        made: How the imported label map came to be, later corrections included; None where it was not imported, or
-            nothing tells.
-    """
-
-    reader_region: Region | None
-    base: Prediction | None
-    origin: str | None
-    edited: bool
-    imported: str = ""
-    made: Provenance | None = None
-
-    def corrected(self) -> "Marks":
-        """The marks after the reader changed the label map by hand."""
-        automatic = self.made is Provenance.AUTOMATIC
-        return replace(self, edited=True, made=Provenance.SEMIAUTOMATIC if automatic else self.made)
 
 
 @dataclass(eq=False)

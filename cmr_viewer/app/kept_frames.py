@@ -1,19 +1,27 @@
 """Between the open study and the workspace: what is kept of a frame, and putting it back. Without Qt."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from cmr_viewer.app.frame_states import Changed, FrameRecord
+from cmr_viewer.app.kept_steps import MadeSteps, kept_moves, made_steps, put_history_back
 from cmr_viewer.app.reading import Reading
+from cmr_viewer.app.shown_frames import Effects
 from cmr_viewer.app.study_loading import Loaded
+from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
-from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
 from cmr_viewer.store.openings import OpeningStore
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore, inverse
+from cmr_viewer.store.study_facts import StudyFacts
+from cmr_viewer.store.undo_log import UndoLog
+from cmr_viewer.store.work import RegionSet, Work
 
 UNSAID_REGION = Region.MIDDLE
 """Stands in drafts of frames whose region nobody has said; the frame's own region is kept apart from its drafts."""
@@ -31,6 +39,9 @@ class Restored:
         ed_phase: As the reader marked it, or None.
         es_phase: Likewise.
         carried: Annotations that came from the stack that was opened until now.
+        steps: What can be undone and redone.
+        facts: What the reader said of the study, by key.
+        effort: What readers spent on it.
     """
 
     regions: Mapping[FrameIndex, Region]
@@ -40,6 +51,9 @@ class Restored:
     ed_phase: int | None
     es_phase: int | None
     carried: int = 0
+    steps: MadeSteps = field(default_factory=MadeSteps)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    effort: tuple[EffortRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,17 +64,28 @@ class Stores:
         annotations: Annotations, regions and predictions.
         openings: How studies are opened.
         changes: Stacks that are opened differently now.
+        undo: What can be undone.
+        facts: Facts about studies.
+        effort: What readers spent.
     """
 
     annotations: AnnotationStore
     openings: OpeningStore
     changes: StackChangeStore
+    undo: UndoLog
+    facts: StudyFacts
+    effort: EffortStore
 
 
-def keep_and_read(stores: Stores, loaded: Loaded) -> Restored:
+def keep_and_read(stores: Stores, loaded: Loaded, reading: Reading) -> Restored:
     """Note that a study was opened, and how; read what is kept of it. For the store thread.
 
     What readers made of frames that were in another stack until now comes with them.
+
+    Args:
+        stores: Where it is kept.
+        loaded: The study.
+        reading: The study as it will be read; nothing is done to it.
 
     Raises:
         StoreError: The workspace cannot be read or written.
@@ -89,16 +114,81 @@ def keep_and_read(stores: Stores, loaded: Loaded) -> Restored:
             if asked.before is not None and stores.openings.last(source) is None:
                 stores.openings.keep(source, asked.before.stack_id, asked.before_opening)
             stores.openings.keep(source, stack.stack_id, loaded.opening)
-    ed, es = store.phase_marks(stack.stack_id)
+    return read_kept(stores, reading, carried)
+
+
+def read_kept(stores: Stores, reading: Reading, carried: int = 0) -> Restored:
+    """Read what is kept of a study. For the store thread.
+
+    Args:
+        stores: Where it is kept.
+        reading: The study as it will be read, and which read of it; nothing is done to it.
+        carried: Annotations that came from another stack just now.
+
+    Raises:
+        StoreError: The workspace cannot be read.
+    """
+    store, stack_id, read_id = stores.annotations, reading.stack.stack_id, reading.read_id
+    ed, es = store.phase_marks(stack_id, read_id)
+    regions = store.regions(stack_id, read_id)
+    said = regions_shown(store, reading.stack, read_id, regions)
+    predictions = predictions_shown(store, reading.stack, read_id)
     return Restored(
-        regions=store.regions(stack.stack_id),
-        region_predictions=store.region_predictions(stack.stack_id),
-        predictions=store.predictions(stack.stack_id),
-        annotations=store.latest(stack.stack_id),
+        regions=regions,
+        region_predictions=said,
+        predictions=predictions,
+        annotations=store.latest(stack_id, read_id),
         ed_phase=ed,
         es_phase=es,
         carried=carried,
+        steps=made_steps(reading, stores.undo.history(stack_id, read_id), predictions),
+        facts=stores.facts.all(stack_id, read_id),
+        effort=stores.effort.rows(stack_id, read_id),
     )
+
+
+def regions_shown(
+    store: AnnotationStore, stack: Stack, read_id: int | None, readers: Mapping[FrameIndex, Region]
+) -> dict[FrameIndex, RegionPrediction]:
+    """Region predictions as a read is shown them; those that are kept are led by what the first reader said.
+
+    In another read, nothing where they are not of the whole stack yet: then nobody can tell what the first reader has
+    led them to, and they are made anew.
+
+    Args:
+        store: Where they are kept.
+        stack: The stack.
+        read_id: The read; None for the first.
+        readers: Regions that were set in it.
+
+    Raises:
+        StoreError: The workspace cannot be read.
+    """
+    said = store.region_predictions(stack.stack_id)
+    if read_id is None:
+        return said
+    if len(said) != len(stack.frame_indices) or any(one.decoded is None for one in said.values()):
+        return {}
+    return {**said, **led_by_readers(said, readers, phases=stack.phases, slices=stack.slices)}
+
+
+def predictions_shown(store: AnnotationStore, stack: Stack, read_id: int | None) -> dict[FrameIndex, Prediction]:
+    """What models made of frames, as a read is shown it.
+
+    Args:
+        store: Where it is kept.
+        stack: The stack.
+        read_id: The read; None for the first.
+
+    Raises:
+        StoreError: The workspace cannot be read.
+    """
+    if read_id is None:
+        return store.predictions(stack.stack_id)
+    readers = store.regions(stack.stack_id, read_id)
+    said = regions_shown(store, stack, read_id, readers)
+    by_frame = {frame: readers.get(frame, one.region) for frame, one in said.items()}
+    return store.predictions_in_read(stack.stack_id, read_id, by_frame)
 
 
 def _way_back(store: AnnotationStore, left_for: StackChange) -> StackChange:
@@ -131,6 +221,8 @@ def put_back(reading: Reading, restored: Restored) -> None:
             reading.note(frame, Changed.STATUS)
     reading.reader_ed = restored.ed_phase if reading.reader_ed is None else reading.reader_ed
     reading.reader_es = restored.es_phase if reading.reader_es is None else reading.reader_es
+    reading.facts = {**restored.facts, **reading.facts}
+    put_history_back(reading, restored.steps)
 
 
 def _put_labels_back(record: FrameRecord, kept: Annotation | None, predicted: Prediction | None) -> None:
@@ -148,6 +240,67 @@ def _put_labels_back(record: FrameRecord, kept: Annotation | None, predicted: Pr
         record.base, record.labels, record.origin = predicted, predicted.labels, predicted.model_id
 
 
+def work_of(reading: Reading, effects: Effects, spent: Mapping[FrameIndex, Effort]) -> Work:
+    """All that is to be kept of what a reader did, together.
+
+    Args:
+        reading: The open study.
+        effects: What follows from it.
+        spent: The reader's effort since the last time, by frame.
+    """
+    regions = {}
+    for frame in effects.regions:
+        record = reading.records[frame]
+        predicted = None if record.region_prediction is None else record.region_prediction.region
+        regions[frame] = RegionSet(record.reader_region, predicted)
+    return Work(
+        versions=[draft_of(reading, frame) for frame in dict.fromkeys(effects.drafts)],
+        regions=regions,
+        shown=effects.shown,
+        phase_marks=(reading.reader_ed, reading.reader_es) if effects.phase_marks else None,
+        facts=effects.facts,
+        moves=kept_moves(effects.moves),
+        effort=spent,
+    )
+
+
+def joined_work(reading: Reading, works: Sequence[Work]) -> Work:
+    """What is to be kept now, with what could not be kept before, such as on a full disk.
+
+    Args:
+        reading: The open study; what could not be kept is kept as it is shown now.
+        works: In the order in which they were done; the last is what is to be kept now.
+    """
+    *failed, now = works
+    if not failed:
+        return now
+    records = reading.records
+    held = {f for f, record in records.items() if record.status is ReviewStatus.ACCEPTED or record.accepting}
+    versions = {one.frame: one for one in now.versions}
+    regions, facts, shown, spent = dict(now.regions), dict(now.facts), dict(now.shown), dict(now.effort)
+    for work in failed:
+        for frame in {one.frame for one in work.versions} - versions.keys() - held:
+            versions[frame] = draft_of(reading, frame)
+        for frame in work.regions.keys() - regions.keys():
+            regions[frame] = replace(work.regions[frame], region=records[frame].reader_region)
+        for frame, made in work.shown.items():
+            if records[frame].base is made:
+                shown.setdefault(frame, made)
+        facts.update({key: reading.facts.get(key) for key in work.facts.keys() - facts.keys()})
+        for frame, more in work.effort.items():
+            spent[frame] = spent.get(frame, Effort()) + more
+    marked = any(work.phase_marks is not None for work in works)
+    return Work(
+        versions=list(versions.values()),
+        regions=regions,
+        shown=shown,
+        phase_marks=(reading.reader_ed, reading.reader_es) if marked else None,
+        facts=facts,
+        moves=[move for work in works for move in work.moves],
+        effort=spent,
+    )
+
+
 def draft_of(reading: Reading, frame: FrameIndex) -> Kept:
     """A draft of a frame as it is shown now.
 
@@ -155,7 +308,7 @@ def draft_of(reading: Reading, frame: FrameIndex) -> Kept:
     back later.
     """
     record = reading.records[frame]
-    labels = reading.canvas(frame)
+    labels = reading.still(frame)
     return Kept(
         frame=frame,
         labels=labels,
@@ -197,7 +350,7 @@ def acceptances_of(reading: Reading, frames: Iterable[FrameIndex]) -> list[Kept]
         kept.append(
             Kept(
                 frame=frame,
-                labels=reading.canvas(frame),
+                labels=reading.still(frame),
                 region=record.region,
                 provenance=record.provenance,
                 status=ReviewStatus.ACCEPTED,

@@ -264,9 +264,13 @@ def merged(shown: LabelMap | None, incoming: LabelMap, stated: frozenset[Label])
         stated: The labels that the file states.
 
     Returns:
-        (row, col), a new array.
+        (row, col), a new array that cannot be written to.
     """
-    result: LabelMap = np.zeros_like(incoming) if shown is None else shown.copy()
+    if stated >= set(STRUCTURES):
+        result = incoming.copy()
+        result.setflags(write=False)
+        return result
+    result = np.zeros_like(incoming) if shown is None else shown.copy()
     before = result.copy()
     for label in stated:
         result[result == label] = Label.BACKGROUND
@@ -275,6 +279,7 @@ def merged(shown: LabelMap | None, incoming: LabelMap, stated: frozenset[Label])
     for label in STRUCTURES:
         if label in stated:
             result[incoming == label] = label
+    result.setflags(write=False)  # so that it is shown as it is, without a copy
     return result
 
 

@@ -1,24 +1,27 @@
 """The study that is being read: its frames and every change to them, without Qt, threads or files."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmr_viewer.app.frame_changes import FrameChange, Stroke
-from cmr_viewer.app.frame_states import Changed, FrameRecord, Marks
-from cmr_viewer.app.shown_frames import ShownFrames
+from cmr_viewer.app.frame_changes import AcceptChange, FactChange, FrameChange, PhaseMarksChange, Stroke
+from cmr_viewer.app.frame_states import Changed, FrameRecord
+from cmr_viewer.app.shown_frames import Effects, ShownFrames
 from cmr_viewer.app.volumes import measures_at
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.review.edit import Patch, Point, clear_label, copy_labels, paint_line, patch_between
-from cmr_viewer.review.history import GroupChange, History
+from cmr_viewer.review.history import Change, GroupChange, History
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame
+from cmr_viewer.store.undo_steps import PhasePair, StepKind, label_digest
 
 
 @dataclass(frozen=True)
@@ -30,24 +33,29 @@ class Imported:
         text: What was done, in words, for undo.
         whole: Frames whose label map is the other program's alone; in the others something of what was shown is left.
         made: How the label maps came to be, as the source says; None where it does not say.
+        regions: Regions that come with them, of frames where they do.
+        made_of: How the label map of a frame came to be, of frames where that is not as `made`.
     """
 
     source: str
     text: str
     whole: frozenset[FrameIndex]
     made: Provenance | None = None
+    regions: Mapping[FrameIndex, Region] = field(default_factory=dict)
+    made_of: Mapping[FrameIndex, Provenance] = field(default_factory=dict)
 
     def marks(self, before: Marks, frame: FrameIndex) -> Marks:
         """Marks of a frame once its label map is put in.
 
         Where something of what was shown is left in it, the frame is automatic only if both parts are.
         """
+        region, made = self.regions.get(frame, before.reader_region), self.made_of.get(frame, self.made)
         if frame in self.whole:
-            return Marks(before.reader_region, None, None, True, self.source, self.made)
+            return Marks(region, None, None, True, self.source, made)
         by_hand = before.edited and before.made is not Provenance.AUTOMATIC
-        mixed = by_hand if self.made is Provenance.AUTOMATIC else before.origin is not None
-        made = Provenance.SEMIAUTOMATIC if self.made is not None and mixed else self.made
-        return Marks(before.reader_region, before.base, before.origin, True, self.source, made)
+        mixed = by_hand if made is Provenance.AUTOMATIC else before.origin is not None
+        made = Provenance.SEMIAUTOMATIC if made is not None and mixed else made
+        return Marks(region, before.base, before.origin, True, self.source, made)
 
 
 class Ordered(NamedTuple):
@@ -71,10 +79,14 @@ class Reading(ShownFrames):
         history: Undo and redo.
         reader_ed: End-diastole as the reader marked it, or None.
         reader_es: End-systole likewise.
+        facts: What the reader said of the study, by key, as JSON can hold it.
+        read_id: The read that all this belongs to; None for the first.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, read_id: int | None = None) -> None:
         super().__init__(study)
+        self.read_id = read_id
+        self.facts: dict[str, Any] = {}
         self.history = History()
         self.reader_ed: int | None = None
         self.reader_es: int | None = None
@@ -94,6 +106,17 @@ class Reading(ShownFrames):
         """Volumes, ejection fractions and mass at ED and ES."""
         return measures_at(self.counts, self.stack.geometry, *self.ed_es())
 
+    def still(self, frame: FrameIndex) -> LabelMap:
+        """The label map that is shown of a frame, (row, col), not to be written to; background where there is none.
+
+        It stays as it is whatever is done to the frame later: only a brush stroke writes into a label map that is
+        shown, and that into one of its own, of which this gives a copy while the stroke lasts.
+        """
+        labels = self.records[frame].labels
+        if labels is None or (self._stroke is not None and self._stroke.frame == frame):
+            return self.canvas(frame)
+        return labels
+
     def next_frame(self, current: FrameIndex | None) -> Next | None:
         """The next frame to review and why: of ED and ES as long as one is not accepted there, then of all phases."""
         reviews = {frame: _review(record) for frame, record in self.records.items()}
@@ -111,10 +134,35 @@ class Reading(ShownFrames):
         self.end_stroke()
         before = record.marks
         after = replace(before, reader_region=region)
-        change = FrameChange(frame, f"set region {region.text}", before, after, None, self)
+        change = FrameChange(frame, f"set region {region.text}", before, after, None, self, StepKind.REGION)
         record.dismissed.clear()
         self.go_to(frame, after, record.labels)
         self._push(change)
+
+    def set_regions(self, frames: Iterable[FrameIndex], region: Region) -> tuple[FrameIndex, ...]:
+        """The reader says that several frames have a region, as one step that can be undone.
+
+        Args:
+            frames: The frames; those that the reader has said so of already are left as they are.
+            region: Their region.
+
+        Returns:
+            The frames that changed.
+        """
+        self.end_stroke()
+        text, changes = f"set region {region.text} at all phases", []
+        for frame in frames:
+            record = self.records[frame]
+            if record.reader_region is region:
+                continue
+            before = record.marks
+            after = replace(before, reader_region=region)
+            changes.append(FrameChange(frame, text, before, after, None, self, StepKind.REGION))
+            record.dismissed.clear()
+            self.go_to(frame, after, record.labels)
+        if changes:
+            self._push(changes[0] if len(changes) == 1 else GroupChange(text, tuple(changes)))
+        return tuple(change.frame for change in changes)
 
     def take_proposal(self, frame: FrameIndex) -> None:
         """Show the offered prediction in place of what the reader made; nothing without an offer."""
@@ -128,7 +176,7 @@ class Reading(ShownFrames):
         patch = patch_between(self.canvas(frame), proposal.labels)
         self._offer(frame, None)
         self.go_to(frame, after, proposal.labels)
-        self._push(FrameChange(frame, "take the new prediction", before, after, patch, self))
+        self._push(FrameChange(frame, "take the new prediction", before, after, patch, self, StepKind.PROPOSAL))
 
     def dismiss_proposal(self, frame: FrameIndex) -> None:
         """Decline the offered prediction; that model's is not offered again until the region is set."""
@@ -161,22 +209,25 @@ class Reading(ShownFrames):
         self.end_stroke()
         changes = []
         for frame, labels in label_maps.items():
-            before, canvas = self.records[frame].marks, self.canvas(frame)
+            before, shown = self.records[frame].marks, self.still(frame)
             after = imported.marks(before, frame)
-            patch = patch_between(canvas, labels)
-            changes.append(FrameChange(frame, imported.text, before, after, patch, self))
+            patch = patch_between(shown, labels)
+            changes.append(FrameChange(frame, imported.text, before, after, patch, self, StepKind.IMPORT))
             self._offer(frame, None)
-            self.go_to(frame, after, labels.copy())
+            self.go_to(frame, after, _own(labels))
         if changes:
-            self.history.push(GroupChange(imported.text, tuple(changes)))
-            self._effects.history = True
+            self._push(GroupChange(imported.text, tuple(changes)))
 
-    def change_labels(self, label_maps: Mapping[FrameIndex, LabelMap], text: str) -> tuple[FrameIndex, ...]:
+    def change_labels(
+        self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: StepKind = StepKind.EDIT
+    ) -> tuple[FrameIndex, ...]:
         """Give frames other label maps by the reader's hand, as one step that can be undone.
 
         Args:
-            label_maps: (row, col) by frame; frames that are so already are left as they are.
+            label_maps: (row, col) by frame; frames that are so already are left as they are. Those that cannot be
+                written to are shown as they are, of others a copy.
             text: What was done, in words: "smooth LV myocardium".
+            kind: What kind of step it is.
 
         Returns:
             The frames that changed.
@@ -185,18 +236,15 @@ class Reading(ShownFrames):
         changes: list[FrameChange] = []
         for frame, labels in label_maps.items():
             record = self.records[frame]
-            patch = patch_between(self.canvas(frame), labels)
+            patch = patch_between(self.still(frame), labels)
             if patch.is_empty:
                 continue
             before = record.marks
             after = before.corrected()
-            self.go_to(frame, after, labels.copy())
-            changes.append(FrameChange(frame, text, before, after, patch, self))
-        if len(changes) == 1:
-            self._push(changes[0])
-        elif changes:
-            self.history.push(GroupChange(text, tuple(changes)))
-            self._effects.history = True
+            self.go_to(frame, after, _own(labels))
+            changes.append(FrameChange(frame, text, before, after, patch, self, kind))
+        if changes:
+            self._push(changes[0] if len(changes) == 1 else GroupChange(text, tuple(changes)))
         return tuple(change.frame for change in changes)
 
     def _edit(self, frame: FrameIndex, text: str, patch: Patch) -> None:
@@ -211,27 +259,71 @@ class Reading(ShownFrames):
         self.go_to(frame, after, labels)
         self._push(FrameChange(frame, text, before, after, patch, self))
 
+    def mark_phases(self, ed: int | None, es: int | None) -> None:
+        """The reader says ED and ES; None leaves one to the source or the volumes."""
+        before, after = (self.reader_ed, self.reader_es), (ed, es)
+        if before == after:
+            return
+        self.end_stroke()
+        which = "ED" if es == before[1] else "ES" if ed == before[0] else "ED and ES"
+        self.set_phase_marks(after)
+        self._push(PhaseMarksChange(f"mark {which}", before, after, self.set_phase_marks))
+
+    def say(self, key: str, value: Any, text: str) -> None:
+        """The reader says a fact about the study, as one step.
+
+        Args:
+            key: Which, as in `store.study_facts`.
+            value: As JSON can hold it; None takes it back.
+            text: What was done, in words: "move an insertion point".
+        """
+        before = self.facts.get(key)
+        if before == value:
+            return
+        self.end_stroke()
+        self.set_fact(key, value)
+        self._push(FactChange(text, key, before, value, self.set_fact))
+
+    def note_acceptance(self, frames: Iterable[FrameIndex], text: str) -> Change | None:
+        """Remember that frames are being accepted, as one step; None where there are none."""
+        accepted = {frame: label_digest(self.still(frame)) for frame in frames}
+        if not accepted:
+            return None
+        before = {frame: self.records[frame].status for frame in accepted}
+        change = AcceptChange(text, accepted, before, self)
+        self._push(change)
+        return change
+
     def undo(self) -> FrameIndex | None:
         """Take the last change back; the frame of it, or None.
 
         Raises:
-            LabelMapError: It does not fit any more; nothing is changed.
+            LabelMapError: It does not fit any more; nothing is changed, and it is left out from now on.
         """
-        self.end_stroke()
-        change = self.history.undo()
-        self._effects.history = self._effects.history or change is not None
-        return None if change is None else change.frame
+        return self._step(self.history.undo, self.history.leave_undo, self.history.undo_text)
 
     def redo(self) -> FrameIndex | None:
         """Make the last undone change again; the frame of it, or None.
 
         Raises:
-            LabelMapError: It does not fit any more; nothing is changed.
+            LabelMapError: It does not fit any more; nothing is changed, and it is left out from now on.
         """
-        self.end_stroke()
-        change = self.history.redo()
-        self._effects.history = self._effects.history or change is not None
-        return None if change is None else change.frame
+        return self._step(self.history.redo, self.history.leave_redo, self.history.redo_text)
+
+    def _step(self, go: Callable[[], Change | None], leave: Callable[[], None], text: str) -> FrameIndex | None:
+        if self._stroke is not None:
+            self.end_stroke()
+            text = self.history.undo_text
+        try:
+            change = go()
+        except (LabelMapError, StoreError) as error:
+            leave()
+            self.tell_history()
+            raise LabelMapError(f"“{text}” does not fit any more and was left as it is. {error}") from error
+        if change is None:
+            return None
+        self.tell_history()
+        return change.frame
 
     # -- brush strokes -------------------------------------------------------------------------------------------------
 
@@ -297,7 +389,8 @@ class Reading(ShownFrames):
         after = record.marks.corrected()
         record.made = after.made
         self._touched(stroke.frame)
-        self._push(FrameChange(stroke.frame, stroke.text, stroke.before, after, patch, self))
+        kind = StepKind.STROKE
+        self._push(FrameChange(stroke.frame, stroke.text, stroke.before, after, patch, self, kind))
         return stroke.frame
 
     def cancel_stroke(self) -> None:
@@ -354,7 +447,43 @@ class Reading(ShownFrames):
             self.note(frame, Changed.REGION)
         self._follow(frame, want=other_region)
 
+    # -- used by changes (frame_changes) -------------------------------------------------------------------------------
+
+    def set_phase_marks(self, marks: PhasePair) -> None:
+        """Set ED and ES as the reader says them."""
+        self.reader_ed, self.reader_es = marks
+        self._effects.phase_marks = True
+
+    def set_fact(self, key: str, value: Any) -> None:
+        """Set a fact about the study; None for nothing."""
+        if value is None:
+            self.facts.pop(key, None)
+        else:
+            self.facts[key] = value
+        self._effects.facts[key] = value
+
+    def accept_again(self, frames: tuple[FrameIndex, ...]) -> None:
+        """Ask for the acceptance of frames, as it was before it was undone."""
+        self._effects.accepting.extend(frames)
+
+    def withdraw(self, frame: FrameIndex) -> None:
+        """Take the acceptance of a frame back, also one on its way to the disk; what is shown stays."""
+        record = self.records[frame]
+        if record.status is ReviewStatus.ACCEPTED or record.accepting:
+            record.edit_number += 1
+            self._touched(frame)
+
     # -- what every change goes through --------------------------------------------------------------------------------
+
+    def take_effects(self) -> Effects:
+        """What follows from the changes since the last call."""
+        effects = super().take_effects()
+        effects.moves = self.history.take_moves()
+        return effects
+
+    def tell_history(self) -> None:
+        """Note that undo or redo changed."""
+        self._effects.history = True
 
     def _touched(self, frame: FrameIndex) -> None:
         """The reader changed a frame: what was accepted is so no longer, and a draft is to be kept."""
@@ -367,9 +496,16 @@ class Reading(ShownFrames):
             record.status = status
             self.note(frame, Changed.STATUS)
 
-    def _push(self, change: FrameChange) -> None:
+    def _push(self, change: Change) -> None:
         self.history.push(change)
-        self._effects.history = True
+        self.tell_history()
+
+
+def _own(labels: LabelMap) -> LabelMap:
+    """A label map that nobody else writes to."""
+    whole = labels if labels.base is None else labels.base
+    still = not labels.flags.writeable and isinstance(whole, np.ndarray) and not whole.flags.writeable
+    return labels if still else labels.copy()
 
 
 def _review(record: FrameRecord) -> FrameReview:

@@ -1,7 +1,8 @@
 """One reader at work: a workspace, the study that is open, and what is being computed for it."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.analysis import Flow, FrameResult, pipeline_flow
 from cmr_viewer.app.computing import MODELS_KEY
-from cmr_viewer.app.kept_frames import Restored, Stores, keep_and_read, put_back, why_not_acceptable
+from cmr_viewer.app.kept_frames import Restored, keep_and_read, put_back, why_not_acceptable
 from cmr_viewer.app.private_log import hide_from_log
 from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.session_edits import SessionEdits
+from cmr_viewer.app.second_read import SessionReads, note_and_read
+from cmr_viewer.app.session_edits import changes
 from cmr_viewer.app.study_loading import Asked, Loaded, Opener, Preview, with_repeats, with_stack
 from cmr_viewer.app.study_opening import OPEN_KEY, StudyOpening
 from cmr_viewer.domain.opening import Opening
@@ -22,6 +24,7 @@ from cmr_viewer.progress import Progress
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.reads import Read
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ def _import_checks() -> None:
     import cmr_viewer.review.checks  # noqa: F401, PLC0415
 
 
-class Session(SessionEdits):
+class Session(SessionReads):
     """One workspace and the study that is open in it; its signals stand in `SessionState`.
 
     All methods and signals belong to the GUI thread and return at once; what takes time runs on the job thread, and
@@ -71,7 +74,7 @@ class Session(SessionEdits):
         """
         super().__init__(workspace, registry, flow or pipeline_flow(), device, parent)
         reads = opener or partial(open_with_readers, index=index)
-        self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self)
+        self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self.reads, self)
         self._start_timer = QTimer(self, singleShot=True, interval=0)
         self._start_timer.timeout.connect(self.reload_models)
         self._loading.previewed.connect(self.study_previewed)
@@ -79,6 +82,7 @@ class Session(SessionEdits):
         self.jobs.cancelled.connect(self._on_job_cancelled)
         self.keeper.failed.connect(self._on_not_kept)
         self._accepting.accepted.connect(self._on_accepted)
+        self._accepting.not_accepted.connect(self._on_not_accepted)
         self._computing.loaded.connect(self._on_models_loaded)
         self._computing.not_loaded.connect(self._on_models_not_loaded)
         self._computing.computed.connect(self._on_computed)
@@ -151,6 +155,10 @@ class Session(SessionEdits):
         reading, loaded = self._reading, self._loaded
         if reading is None or loaded is None or opening == loaded.opening:
             return
+        if self._read is not None:
+            text = "How the study is opened is changed in the first read only. Show the first read, and do it there."
+            self.message.emit("warning", text)
+            return
         asked = Asked(
             loaded.asked.path,
             opening,
@@ -174,11 +182,16 @@ class Session(SessionEdits):
     def look_at(self, frame: FrameIndex) -> None:
         """Note which frame is shown, so that it is computed first."""
         self._shown = frame
+        self._effort.show(frame)
 
     def analyse(self) -> None:
         """Compute what the study lacks, such as after a cancelled analysis."""
-        if self._reading is not None and self._restored:
+        if self._reading is None or not self._restored:
+            return
+        if self.can_change:
             self._computing.analyse(self._reading, self._shown)
+        else:  # what a finished read shows stays as it was
+            self.analysed.emit()
 
     def shutdown(self) -> None:
         """Close the study, write everything that is queued and end the threads; no method may be called after it."""
@@ -194,8 +207,14 @@ class Session(SessionEdits):
             return False
         reading.end_stroke()
         self._computing.stop()
-        self._carry_out()
+        self._carry_out(last=True)
+        self._effort.end()
+        self._take_name(None)
         self._reading, self._loaded, self._restored, self._shown = None, None, False, None
+        self._unread = False
+        self._failed = {}
+        self._read, self._summaries, self._both, self._beside = None, (), None, ()
+        self._checked.clear()
         self._set_offer(None)
         return True
 
@@ -203,18 +222,38 @@ class Session(SessionEdits):
         self._put_away()
         study = loaded.study
         hide_from_log(study.name)
-        reading = Reading(study)
-        self._reading, self._loaded, self._ed_es = reading, loaded, reading.ed_es()
         log.info("Stack %s: %d phases, %d slices.", study.stack.stack_id, study.stack.phases, study.stack.slices)
+        self._begin(loaded, partial(keep_and_read, self.kept_in, loaded))
+        if self._waiting:
+            self.let_wait_no_longer([loaded.asked.path, study.source])
+
+    def _enter(self, read: Read | None) -> None:
+        loaded, shown = self._loaded, self._shown
+        if loaded is None or read == self._read:
+            return
+        self._put_away()
+        # Another study, to all that still works for the read that is left: nothing of it may arrive in this one.
+        study = replace(loaded.study, stacks=tuple(map(copy, loaded.study.stacks)))
+        loaded = replace(loaded, study=study, read=read, stay_at=shown)
+        self._begin(loaded, partial(note_and_read, self.reads, self.kept_in))
+
+    def _begin(self, loaded: Loaded, read_kept: Callable[[Reading], Restored]) -> None:
+        """Show a study in one of its reads; what is kept of it is read on the store thread."""
+        read = loaded.read
+        reading = Reading(loaded.study, None if read is None else read.id)
+        self._reading, self._loaded, self._ed_es = reading, loaded, reading.ed_es()
+        self._read = read
+        self._take_name(read)
+        self._effort.begin(reading.stack.stack_id, reading.read_id, counts=self.can_change)
         self.keeper.do(
             "Reading what is kept of the study",
-            partial(keep_and_read, Stores(self.store, self.openings, self.stack_changes), loaded),
+            partial(read_kept, reading),
             on_done=partial(self._on_restored, reading),
             on_failed=partial(self._on_not_restored, reading),
         )
-        if self._waiting:
-            self.let_wait_no_longer([loaded.asked.path, study.source])
+        self._refresh_reads()
         self.study_opened.emit()
+        self.reads_changed.emit()
         self.history_changed.emit()
         self.phase_marks_changed.emit()
         self.measures_changed.emit()
@@ -222,55 +261,69 @@ class Session(SessionEdits):
     def _on_restored(self, reading: Reading, restored: Restored) -> None:
         if reading is self._reading:
             put_back(reading, restored)
+            self._effort.add_earlier(restored.effort)
             self._begin_work(reading)
+            self.facts_changed.emit()
             if restored.carried:
                 frames = "1 annotation came" if restored.carried == 1 else f"{restored.carried} annotations came"
                 self.message.emit("info", f"The stack is opened differently now; {frames} with their frames.")
 
     def _on_not_restored(self, reading: Reading, _message: str) -> None:
         if reading is self._reading:
+            self._unread = True
             self._begin_work(reading)
 
     def _begin_work(self, reading: Reading) -> None:
         self._restored = True
         models = self._computing.models
-        if models is not None:
+        if models is not None and self.can_change:
             reading.set_active(models.active)
         self._carry_out()
         self.study_restored.emit()
+        self._read_beside()
         self._refresh_worklist()
         self.analyse()
 
     # -- accepting -----------------------------------------------------------------------------------------------------
 
+    @changes(None)
     def accept(self, frame: FrameIndex) -> None:
         """Accept a frame; `status_changed` tells when it is on disk."""
         why_not = why_not_acceptable(self._open(), frame)
         if why_not:
             self.message.emit("warning", why_not)
             return
-        self._accept([frame])
+        self._accept([frame], "accept")
 
     def accept_slice(self, slice_index: int) -> None:
         """Accept all phases of a slice that have masks."""
-        self._accept_many([frame for frame in self._open().records if frame.slice_index == slice_index])
+        frames = [frame for frame in self._open().records if frame.slice_index == slice_index]
+        self._accept_many(frames, f"accept slice {slice_index + 1}")
+
+    def accept_phase(self, phase: int) -> None:
+        """Accept all slices of a phase that have masks."""
+        self._accept_many(
+            [frame for frame in self._open().records if frame.phase == phase], f"accept phase {phase + 1}"
+        )
 
     def accept_all(self) -> None:
         """Accept all frames that have masks."""
-        self._accept_many(list(self._open().records))
+        self._accept_many(list(self._open().records), "accept the study")
 
-    def _accept_many(self, frames: list[FrameIndex]) -> None:
+    @changes(None)
+    def _accept_many(self, frames: list[FrameIndex], text: str) -> None:
         reading = self._open()
         lacking = sum(bool(why_not_acceptable(reading, frame)) for frame in frames)
-        self._accept(frames)
+        self._accept(frames, text)
         if lacking:
             self.message.emit("info", f"{lacking} of {len(frames)} frames have no masks or region yet.")
 
-    def _accept(self, frames: Iterable[FrameIndex]) -> None:
+    def _accept(self, frames: Iterable[FrameIndex], text: str) -> None:
         reading = self._open()
         reading.end_stroke()
-        self._carry_out()
-        self._accepting.accept(reading, frames)
+        self._carry_out(last=True)
+        if self._accepting.accept(reading, frames, text):
+            self._effort.note_edit(self._shown)
         self._carry_out()
 
     @Slot(object, object)
@@ -279,6 +332,11 @@ class Session(SessionEdits):
             self._carry_out()
         self.frames_accepted.emit(frames)
         self._refresh_worklist()
+
+    @Slot(object)
+    def _on_not_accepted(self, reading: Reading) -> None:
+        if reading is self._reading:
+            self._carry_out()
 
     # -- what is computed ----------------------------------------------------------------------------------------------
 
@@ -295,19 +353,21 @@ class Session(SessionEdits):
         for frame, made in predictions.items():
             reading.receive_prediction(frame, made)
         stack_id = reading.stack.stack_id
-        if regions:
+        first = reading.read_id is None  # what other reads are shown is not for the first to be shown
+        if regions and first:
             self.keeper.do("Keeping regions", partial(self.store.save_region_predictions, stack_id, regions))
         # What is shown of them is kept with all else that is shown from now on.
         beside = {f: made for f, made in predictions.items() if reading.records[f].base is not made}
-        if beside:
+        if beside and first:
             self.keeper.do("Keeping masks", partial(self.store.save_predictions, stack_id, beside))
-        reading.keep_shown(beside)
+        if first:
+            reading.keep_shown(beside)
         self._carry_out()
 
     @Slot()
     def _on_models_loaded(self) -> None:
         reading, models = self._reading, self._computing.models
-        if reading is not None and models is not None and self._restored:
+        if reading is not None and models is not None and self._restored and self.can_change:
             reading.set_active(models.active)
             self._carry_out()
         self.models_changed.emit()

@@ -1,15 +1,16 @@
 """What a reader does to the frames of the open study: it is carried out, kept and told."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.analysis import Flow
 from cmr_viewer.app.frame_states import Changed
-from cmr_viewer.app.kept_frames import draft_of
+from cmr_viewer.app.kept_frames import joined_work, work_of
 from cmr_viewer.app.offers import Offer
-from cmr_viewer.app.reading import Imported
+from cmr_viewer.app.reading import Imported, Reading
 from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.label_map import LabelMap
@@ -18,11 +19,49 @@ from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.edit import Point
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.undo_steps import StepKind
+from cmr_viewer.store.work import Work
 
 MEASURES_INTERVAL_MS = 50
 
 Box = tuple[int, int, int, int]
 """(first row, row after the last, first column, column after the last)."""
+
+
+Session = TypeVar("Session", bound="SessionEdits")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Otherwise = TypeVar("Otherwise")
+
+
+def changes(
+    otherwise: Otherwise,
+) -> Callable[
+    [Callable[Concatenate[Session, Arguments], Result]],
+    Callable[Concatenate[Session, Arguments], Result | Otherwise],
+]:
+    """Mark what changes a read: in one that is finished it is not done, and the reader is told why.
+
+    Nor is it done where what is kept of the study has not been put back: it would take the place of that.
+
+    Args:
+        otherwise: What the method returns then.
+    """
+
+    def marked(
+        method: Callable[Concatenate[Session, Arguments], Result],
+    ) -> Callable[Concatenate[Session, Arguments], Result | Otherwise]:
+        @wraps(method)
+        def guarded(self: Session, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result | Otherwise:
+            why_not = self._why_not_change()
+            if not why_not:
+                return method(self, *args, **kwargs)
+            self.message.emit("info", why_not)
+            return otherwise
+
+        return guarded
+
+    return marked
 
 
 class SessionEdits(SessionState):
@@ -33,10 +72,30 @@ class SessionEdits(SessionState):
     ) -> None:
         super().__init__(workspace, registry, flow, device, parent)
         self._ed_es: tuple[int | None, int | None] = (None, None)
-        self._restored = False
+        self._restored = self._unread = False
+        self._works = 0
+        self._failed: dict[int, Work] = {}
         self._shown: FrameIndex | None = None
         self._measures_timer = QTimer(self, singleShot=True, interval=MEASURES_INTERVAL_MS)
         self._measures_timer.timeout.connect(self._tell_measures)
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether what is kept of the open study has been put back; until then nothing of it can be changed."""
+        return self._restored and not self._unread
+
+    def _why_not_change(self) -> str:
+        """Why nothing of the open study can be changed now, for the reader; empty if it can be."""
+        if not self.can_change:
+            return "This read is finished and can only be looked at. Go to another read to change."
+        if self._reading is None or self.is_restored:
+            return ""
+        if self._unread:
+            return (
+                "What is kept of this study could not be read, so the study can only be looked at: changes would take "
+                "the place of earlier work. Close it, and open it again."
+            )
+        return "What is kept of this study is still being read. Try again in a moment."
 
     # -- what the reader does ------------------------------------------------------------------------------------------
 
@@ -44,21 +103,33 @@ class SessionEdits(SessionState):
         """From now on, what is kept is kept as this reader's; an empty name changes nothing."""
         self.workspace.reader = name.strip() or self.workspace.reader
 
+    @changes(None)
     def set_region(self, frame: FrameIndex, region: Region) -> None:
         """Say the region of a frame: it is kept, routed and segmented anew; an edited label map gets a proposal."""
         self._open().set_region(frame, region)
         self._carry_out()
 
+    @changes(())
+    def set_region_of_slice(self, slice_index: int, region: Region) -> tuple[FrameIndex, ...]:
+        """Say the region of a slice at all phases, as one undo step; the frames that changed."""
+        reading = self._open()
+        changed = reading.set_regions([f for f in reading.records if f.slice_index == slice_index], region)
+        self._carry_out()
+        return changed
+
+    @changes(None)
     def take_proposal(self, frame: FrameIndex) -> None:
         """Show the offered prediction in place of the reader's label map; undo brings that back."""
         self._open().take_proposal(frame)
         self._carry_out()
 
+    @changes(None)
     def dismiss_proposal(self, frame: FrameIndex) -> None:
         """Decline the offered prediction."""
         self._open().dismiss_proposal(frame)
         self._carry_out()
 
+    @changes(None)
     def begin_stroke(
         self, frame: FrameIndex, label: Label, radius_px: float, point: Point, only: Label | None = None
     ) -> Box | None:
@@ -101,11 +172,13 @@ class SessionEdits(SessionState):
         self._open().cancel_stroke()
         self._carry_out()
 
+    @changes(None)
     def clear_label(self, frame: FrameIndex, label: Label | None = None) -> None:
         """Remove one label from a frame, or all."""
         self._open().clear(frame, label)
         self._carry_out()
 
+    @changes(None)
     def copy_to_next_slice(self, frame: FrameIndex) -> FrameIndex | None:
         """Copy the label map to the next slice towards the apex; that frame, or None where there is none."""
         reading = self._open()
@@ -117,6 +190,7 @@ class SessionEdits(SessionState):
         self._carry_out()
         return target
 
+    @changes(None)
     def put_labels(self, label_maps: Mapping[FrameIndex, LabelMap], imported: Imported) -> None:
         """Give frames the label maps (row, col) of another program: one undo step, and drafts are kept."""
         self._open().put_labels(label_maps, imported)
@@ -132,7 +206,13 @@ class SessionEdits(SessionState):
         Returns:
             The frames that changed.
         """
-        changed = self._open().change_labels(label_maps, text)
+        return self._change_labels(label_maps, text, StepKind.EDIT)
+
+    @changes(())
+    def _change_labels(
+        self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: StepKind
+    ) -> tuple[FrameIndex, ...]:
+        changed = self._open().change_labels(label_maps, text, kind)
         self._carry_out()
         return changed
 
@@ -155,7 +235,7 @@ class SessionEdits(SessionState):
         if offer is None:
             return ()
         self._set_offer(None)
-        return self.change_labels(offer.label_maps, offer.text)
+        return self._change_labels(offer.label_maps, offer.text, StepKind.OFFER)
 
     def drop_offer(self) -> None:
         """Decline what is offered."""
@@ -166,10 +246,12 @@ class SessionEdits(SessionState):
             self._offer = offer
             self.offer_changed.emit()
 
+    @changes(None)
     def undo(self) -> FrameIndex | None:
         """Take the last change back; its frame, to be shown, or None."""
         return self._step(self._open().undo)
 
+    @changes(None)
     def redo(self) -> FrameIndex | None:
         """Make the last undone change again; its frame, to be shown, or None."""
         return self._step(self._open().redo)
@@ -191,41 +273,60 @@ class SessionEdits(SessionState):
         """Mark end-systole; None leaves it to the source or the volumes."""
         self._mark("reader_es", phase)
 
+    @changes(None)
     def _mark(self, name: str, phase: int | None) -> None:
         reading = self._open()
         if phase is not None and not 0 <= phase < reading.stack.phases:
             self.message.emit("error", f"Phase {phase + 1} is not in this study of {reading.stack.phases} phases.")
             return
-        setattr(reading, name, phase)
-        ed, es, stack_id = reading.reader_ed, reading.reader_es, reading.stack.stack_id
-        self.keeper.do("Keeping ED and ES", lambda: self.store.save_phase_mark(stack_id, ed=ed, es=es))
-        self._tell_measures()
+        marks = {"reader_ed": reading.reader_ed, "reader_es": reading.reader_es, name: phase}
+        reading.mark_phases(marks["reader_ed"], marks["reader_es"])
+        self._carry_out()
+
+    @changes(None)
+    def say(self, key: str, value: Any, text: str) -> None:
+        """Say a fact about the open study, such as the patient's height: one undo step, and it is kept.
+
+        Args:
+            key: Which, as in `store.study_facts`.
+            value: As JSON can hold it; None takes it back.
+            text: What was done, in words, for undo: "type the patient's height".
+        """
+        self._open().say(key, value, text)
+        self._carry_out()
+
+    def note_input(self) -> None:
+        """The reader used mouse or keyboard; what is not told is taken for a pause after half a minute."""
+        self._effort.note_input()
 
     # -- what follows --------------------------------------------------------------------------------------------------
 
-    def _carry_out(self) -> None:
-        """Keep, compute and tell what follows from the changes since the last call."""
+    def _carry_out(self, *, last: bool = False) -> None:
+        """Keep, compute and tell what follows from the changes since the last call.
+
+        What could not be kept before is tried again with the next change, or now where that is the last chance.
+        """
         reading = self._reading
         if reading is None:
             return
         ordered = reading.order_regions()
         effects = reading.take_effects()
+        self._check_again(effects.changed)
         stack_id = reading.stack.stack_id
-        for frame in dict.fromkeys(effects.regions):
-            record = reading.records[frame]
-            predicted = None if record.region_prediction is None else record.region_prediction.region
-            self.keeper.do(
-                "Keeping a region",
-                partial(self.store.save_region, stack_id, frame, record.reader_region, predicted=predicted),
-            )
-        drafts = [draft_of(reading, frame) for frame in dict.fromkeys(effects.drafts)]
-        if drafts:
-            self.keeper.do("Keeping a draft", partial(self.store.save_all, stack_id, drafts))
-        if effects.shown:
-            self.keeper.do("Keeping masks", partial(self.store.save_predictions, stack_id, effects.shown))
+        self._effort.note_moves(effects.moves)
+        work = work_of(reading, effects, self._effort.take() if effects.moves else {})
+        if (work or (last and self._failed)) and self.can_change:
+            self._works += 1
+            parts, self._failed = {**self._failed, self._works: work}, {}
+            work = joined_work(reading, [part for _, part in sorted(parts.items())])
+            what = "Keeping a draft" if work.versions else "Keeping what was done"
+            save = partial(self.store.save_work, stack_id, work, read_id=reading.read_id)
+            self.keeper.do(what, save, on_failed=partial(self._on_failed, reading, parts))
+        if effects.accepting:
+            self._accepting.accept_again(reading, effects.accepting)
         if effects.wanted:
             self._computing.segment(reading, effects.wanted)
-        if ordered.predictions:
+        if ordered.predictions and reading.read_id is None:  # other reads lead them for themselves
             keep = partial(self.store.save_region_predictions, stack_id, ordered.predictions)
             self.keeper.do("Keeping regions", keep)
         if ordered.lacking and self._restored:
@@ -236,8 +337,21 @@ class SessionEdits(SessionState):
         self._tell(effects.changed)
         if ordered.followed:
             self.regions_followed.emit(ordered.followed)
+        if effects.phase_marks:
+            self._tell_measures()
+        if effects.facts:
+            self.facts_changed.emit()
         if effects.history:
             self.history_changed.emit()
+
+    def _on_failed(self, reading: Reading, parts: dict[int, Work], _message: str) -> None:
+        if reading is self._reading:
+            self._failed |= parts
+
+    def _check_again(self, changed: dict[FrameIndex, Changed]) -> None:
+        for frame, what in changed.items():
+            if Changed.LABELS in what:  # a brush writes into the very label map that was checked
+                self._checked.pop(frame, None)
 
     def _tell(self, changed: dict[FrameIndex, Changed]) -> None:
         signals = (

@@ -13,10 +13,16 @@ from typing import Any
 import platformdirs
 
 from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.body_size import BsaFormula
+from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.paths import APP_NAME
 from cmr_viewer.store.atomic import write_atomically
 
 RECENT_STUDIES = 12
+RECENT_ACTIONS = 12
+LAYOUTS = ("single", "ed_es", "before_after", "montage")
+MONTAGE_COLUMNS = ("phases", "ed_es", "slices")
+BEFORE = ("prediction", "accepted", "opening")
 
 
 def default_settings_path() -> Path:
@@ -45,7 +51,7 @@ class Settings:
 
     Attributes:
         reader: Name that stands beside each change; the login name at first.
-        theme: "dark" or "light".
+        theme: "system", "light" or "dark"; "system" follows the system.
         label_colours: `Label` name to #rrggbb. LV endocardium red, LV epicardium green, RV yellow, as readers
             know them.
         region_colours: `Region` value to #rrggbb. Orange, sky blue, blue and grey of the palette that
@@ -54,12 +60,22 @@ class Settings:
         outline_width_px: Width of the outlines on the screen.
         show_labels: Whether the masks are shown at the start.
         brush_radius_px: Radius of the brush, in pixels of the frame.
+        base_ring_percent: Share of the LV blood pool that myocardium surrounds in a basal slice that counts as left
+            ventricle; the project's rule.
         key_bindings: Action name to key sequences, where they differ from the table of actions.
         auto_retrain_after: Newly accepted corrections of a region after which its specialist is retrained; 0 never.
         retrain_minimum: Accepted frames of a region below which training is refused.
         training_device: "auto", "cpu" or "cuda", for the models' training.
         device: "auto", "cpu" or "cuda", for the models' use.
         recent_studies: Folders and files that were opened, the last first.
+        recent_actions: Ids of actions that were taken from the command palette, the last first.
+        tour_seen: Whether the tour of the program was taken or declined.
+        key_preset: Name of the preset of keys that was chosen last.
+        layout: Name of the desk's layout: "single", "ed_es", "before_after" or "montage".
+        montage_columns: What the montage shows: "phases", "ed_es" or "slices".
+        before: What before and after compares with: "prediction", "accepted" or "opening".
+        bsa_formula: Of body surface area: "mosteller" or "du_bois".
+        papillary: Where papillary muscles are counted: "in_blood_pool" or "in_mass".
         workspace: Folder of the workspace; empty for the default one.
         cine_frames_per_second: Speed of the cine where the study does not tell its own.
         window_geometry: Saved geometry of the main window, base64; empty at first.
@@ -69,19 +85,28 @@ class Settings:
     """
 
     reader: str = field(default_factory=login_name)
-    theme: str = "dark"
+    theme: str = "system"
     label_colours: dict[str, str] = field(default_factory=_label_colours)
     region_colours: dict[str, str] = field(default_factory=_region_colours)
     overlay_opacity: float = 0.25
     outline_width_px: float = 1.5
     show_labels: bool = True
     brush_radius_px: float = 4.0
+    base_ring_percent: int = 50
     key_bindings: dict[str, list[str]] = field(default_factory=dict)
     auto_retrain_after: int = 10
     retrain_minimum: int = 3
     training_device: str = "auto"
     device: str = "auto"
     recent_studies: list[str] = field(default_factory=list)
+    recent_actions: list[str] = field(default_factory=list)
+    tour_seen: bool = False
+    key_preset: str = "CMR Viewer"
+    layout: str = "single"
+    montage_columns: str = "phases"
+    before: str = "prediction"
+    bsa_formula: str = "mosteller"
+    papillary: str = "in_blood_pool"
     workspace: str = ""
     cine_frames_per_second: float = 25.0
     window_geometry: str = ""
@@ -146,16 +171,22 @@ class Settings:
         default = Settings(path=self.path)
         fits = {
             "reader": bool(self.reader.strip()),
-            "theme": self.theme in ("dark", "light"),
+            "theme": self.theme in ("system", "dark", "light"),
             "label_colours": all(_is_colour(c) for c in self.label_colours.values()),
             "region_colours": all(_is_colour(c) for c in self.region_colours.values()),
             "overlay_opacity": 0.0 <= self.overlay_opacity <= 1.0,
             "outline_width_px": 0.0 <= self.outline_width_px <= 20.0,
             "brush_radius_px": 0.0 < self.brush_radius_px <= 100.0,
+            "base_ring_percent": 5 <= self.base_ring_percent <= 100,
             "auto_retrain_after": self.auto_retrain_after >= 0,
             "retrain_minimum": self.retrain_minimum >= 1,
             "training_device": self.training_device in ("auto", "cpu", "cuda"),
             "device": self.device in ("auto", "cpu", "cuda"),
+            "layout": self.layout in LAYOUTS,
+            "montage_columns": self.montage_columns in MONTAGE_COLUMNS,
+            "before": self.before in BEFORE,
+            "bsa_formula": self.bsa_formula in tuple(BsaFormula),
+            "papillary": self.papillary in tuple(PapillaryConvention),
             "cine_frames_per_second": 0.0 < self.cine_frames_per_second <= 120.0,
         }
         wrong = [name for name, fit in fits.items() if not fit]
@@ -185,6 +216,10 @@ class Settings:
         """Put a study at the head of the recent ones."""
         text = str(path)
         self.recent_studies = [text, *(p for p in self.recent_studies if p != text)][:RECENT_STUDIES]
+
+    def remember_action(self, name: str) -> None:
+        """Put an action at the head of those that were taken from the command palette."""
+        self.recent_actions = [name, *(n for n in self.recent_actions if n != name)][:RECENT_ACTIONS]
 
 
 def _is_colour(text: str) -> bool:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from cmr_viewer.app.frame_states import Changed, FrameRecord, FrameState, Marks
+from cmr_viewer.app.frame_states import Changed, FrameRecord, FrameState
 from cmr_viewer.app.volumes import VoxelCounts
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
+from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import ModelError
+from cmr_viewer.review.history import Moved
 from cmr_viewer.review.propose import Replace, decide
 from cmr_viewer.route.router import DecidedBy, Route, route
 
@@ -27,6 +30,10 @@ class Effects:
         shown: Predictions that are shown from now on, to be kept as the last of their frames, which is put back when a
             study is opened again.
         history: Whether undo or redo changed.
+        moves: Ways over undo steps, to be kept with what they changed.
+        accepting: Frames whose acceptance is to be written again.
+        phase_marks: Whether the reader's ED and ES are to be kept.
+        facts: Facts about the study that are to be kept.
     """
 
     changed: dict[FrameIndex, Changed] = field(default_factory=dict)
@@ -35,6 +42,10 @@ class Effects:
     wanted: dict[FrameIndex, Region] = field(default_factory=dict)
     shown: dict[FrameIndex, Prediction] = field(default_factory=dict)
     history: bool = False
+    moves: tuple[Moved, ...] = ()
+    accepting: list[FrameIndex] = field(default_factory=list)
+    phase_marks: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class ShownFrames:

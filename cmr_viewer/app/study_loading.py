@@ -15,6 +15,7 @@ from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.reads import Read
 from cmr_viewer.store.stack_changes import SliceMap, StackChange, StackChangeStore
 
 log = logging.getLogger(__name__)
@@ -62,12 +63,16 @@ class Loaded:
         asked: What was asked for.
         opening: How it was opened.
         change: How the slices of the stack that was open go over to this one; None where they do not.
+        read: The read that it is opened in; None for the first.
+        stay_at: Where the reader is, where another read of the same stack was open; else None.
     """
 
     study: Study
     asked: Asked
     opening: Opening
     change: StackChange | None = None
+    read: Read | None = None
+    stay_at: FrameIndex | None = None
 
     @property
     def is_decided(self) -> bool:
@@ -77,6 +82,8 @@ class Loaded:
     @property
     def begin_at(self) -> FrameIndex | None:
         """Where the frame that was on show is in this stack; None where it is not in it."""
+        if self.stay_at is not None:
+            return self.stay_at
         shown, change = self.asked.shown, self.change
         if shown is None or change is None or shown.phase >= self.study.stack.phases:
             return None

@@ -1,6 +1,7 @@
 """Opening studies beside the window: one at a time, with a first frame as soon as there is one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from cmr_viewer.app.jobs import Jobs, Priority
 from cmr_viewer.app.study_loading import Asked, Loaded, Opener, load
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.reads import ReadStore
 from cmr_viewer.store.stack_changes import StackChangeStore
 
 OPEN_KEY = "open"
@@ -32,10 +34,12 @@ class StudyOpening(QObject):
         opener: Opener,
         openings: OpeningStore,
         changes: StackChangeStore,
+        reads: ReadStore,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._jobs, self._opener, self._openings, self._changes = jobs, opener, openings, changes
+        self._reads = reads
         self._serial = 0
         self._preview_came.connect(self._on_preview, Qt.ConnectionType.QueuedConnection)
 
@@ -52,7 +56,7 @@ class StudyOpening(QObject):
         self._jobs.submit(
             OPEN_KEY,
             "Opening the study",
-            partial(_work, self._opener, asked, self._openings, self._changes, tell),
+            partial(_work, self._opener, asked, self._openings, self._changes, self._reads, tell),
             priority=Priority.OPEN,
             on_finished=on_loaded,
             on_failed=on_failed,
@@ -78,9 +82,10 @@ def _work(
     asked: Asked,
     openings: OpeningStore,
     changes: StackChangeStore,
+    reads: ReadStore,
     tell: Callable[[NDArray[Any]], None],
     progress: Progress,
 ) -> Loaded:
     loaded = load(opener, asked, openings, changes, tell, progress)
-    _ = loaded.study.stack.stack_id  # computed here, off the GUI thread, and kept by the stack
-    return loaded
+    stack_id = loaded.study.stack.stack_id  # computed here, off the GUI thread, and kept by the stack
+    return replace(loaded, read=reads.to_open(stack_id))

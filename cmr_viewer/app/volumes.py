@@ -29,10 +29,17 @@ class VoxelCounts:
 
     def __init__(self, phases: int, slices: int) -> None:
         self._frames = np.full((phases, slices, len(Label)), NOT_SEGMENTED, dtype=np.int64)
+        self._ed_es: tuple[int | None, int | None] | None = None
 
     def set_frame(self, frame: FrameIndex, labels: LabelMap | None) -> None:
         """Count a frame anew; None where it is not segmented."""
         self._frames[frame] = NOT_SEGMENTED if labels is None else label_counts(labels)
+        self._ed_es = None
+
+    def set_counts(self, frame: FrameIndex, counts: NDArray[np.int64]) -> None:
+        """Take the voxels of each label of a frame, (4,), that were counted elsewhere."""
+        self._frames[frame] = counts
+        self._ed_es = None
 
     def patch_frame(self, frame: FrameIndex, before: LabelMap, after: LabelMap) -> None:
         """Follow a change of a box of a segmented frame.
@@ -43,6 +50,7 @@ class VoxelCounts:
             after: The same box after it.
         """
         self._frames[frame] += label_counts(after) - label_counts(before)
+        self._ed_es = None
 
     def of_frame(self, frame: FrameIndex) -> NDArray[np.int64] | None:
         """Voxels of each label, (4,), or None where the frame is not segmented."""
@@ -65,10 +73,11 @@ class VoxelCounts:
         Source:
             SCMR post-processing guidelines, Schulz-Menger et al. 2020.
         """
-        lv = self.of_phases()[:, Label.LVBP]
-        if not self.segmented_phases().all() or not (lv > 0).any():
-            return None, None
-        return ed_es_from_volumes(lv.astype(np.float64))
+        if self._ed_es is None:
+            lv = self.of_phases()[:, Label.LVBP]
+            known = self.segmented_phases().all() and (lv > 0).any()
+            self._ed_es = ed_es_from_volumes(lv.astype(np.float64)) if known else (None, None)
+        return self._ed_es
 
 
 def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, es_phase: int | None) -> Measures:

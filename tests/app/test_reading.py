@@ -185,6 +185,42 @@ def test_a_part_of_a_stroke_makes_no_copy_of_the_frame() -> None:
     assert reading.records[frame].labels is canvas
 
 
+def test_a_still_label_map_stays_as_it_is_whatever_is_painted_later() -> None:
+    reading = analysed_reading()
+    frame = FRAMES[0]
+    still = reading.still(frame)
+    assert still is reading.records[frame].labels
+    before = still.copy()
+    reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0), None)
+    within = reading.still(frame)
+    part = within.copy()
+    reading.extend_stroke((12.0, 12.0))
+    assert np.array_equal(within, part)
+    reading.end_stroke()
+    after = reading.still(frame)
+    drawn = after.copy()
+    reading.begin_stroke(frame, Label.RVBP, 3.0, (4.0, 4.0), None)
+    reading.end_stroke()
+    reading.undo()
+    assert np.array_equal(after, drawn)
+    assert np.array_equal(still, before)
+
+
+def test_label_maps_are_copied_but_for_those_that_nobody_can_write_to() -> None:
+    reading = analysed_reading()
+    fixed, seen = (np.roll(reading.canvas(frame), 1, axis=0).copy() for frame in FRAMES)
+    fixed.setflags(write=False)
+    view = seen[:]
+    view.setflags(write=False)  # but what it is a view of can be written to
+    reading.change_labels({FRAMES[0]: fixed, FRAMES[1]: view}, "shift")
+    shown = [reading.records[frame].labels for frame in FRAMES]
+    assert shown[0] is fixed
+    assert np.array_equal(shown[1], seen) and not np.shares_memory(shown[1], seen)
+    loose = np.roll(fixed, 1, axis=0).copy()
+    reading.change_labels({FRAMES[0]: loose}, "shift")
+    assert not np.shares_memory(reading.records[FRAMES[0]].labels, loose)
+
+
 # ------------------------------------------------------------------------------------------ non-cardiac frames
 
 

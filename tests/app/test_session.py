@@ -325,13 +325,14 @@ def test_a_failed_write_does_not_show_as_accepted(
 ) -> None:
     open_whole(qtbot, session)
 
-    def full(*_args: Any) -> None:
+    def full(*_args: Any, **_options: Any) -> None:
         raise ModelError("The disk is full.")
 
     monkeypatch.setattr(AnnotationStore, "save_all", full)
     with qtbot.waitSignal(session.message) as told:
         session.accept(BASAL)
     assert told.args == ["error", "The disk is full."] and session.frame_state(BASAL).status is None
+    assert not session.can_undo, "what could not be kept is no step"
     kept(qtbot, session)
 
 

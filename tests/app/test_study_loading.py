@@ -289,7 +289,10 @@ def test_nothing_is_lost_when_base_and_apex_are_turned_round_in_the_middle_of_wo
     state = session.frame_state(FrameIndex(0, last - 1))
     assert np.array_equal(state.labels, mine)
     assert (state.region, state.region_by) == (Region.APEX, "reader")
-    assert not session.can_undo, "undo begins anew"
+    assert session.undo_text == "paint RV blood pool", "undo goes on where it was"
+    assert session.undo() == FrameIndex(0, last - 1) and not session.frame_state(FrameIndex(0, last - 1)).edited
+    assert session.redo() == FrameIndex(0, last - 1)
+    assert np.array_equal(session.frame_state(FrameIndex(0, last - 1)).labels, mine)
     assert session.opening != AS_FOUND
     with qtbot.waitSignal(session.study_restored):
         session.turn_round()

@@ -1,0 +1,61 @@
+"""The comparison of two reads of the open study, worked out beside the window."""
+
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from cmr_viewer.app.read_results import BothReads, both_reads
+from cmr_viewer.app.reading import Reading
+from cmr_viewer.app.session import Session
+from cmr_viewer.store.reads import ReadKind, ReadSummary
+
+
+def comparable(summaries: tuple[ReadSummary, ...]) -> tuple[ReadSummary, ...]:
+    """Reads that may be compared with the first: second ones that are finished, or were never blinded."""
+    return tuple(
+        one
+        for one in summaries
+        if one.read is not None and one.read.kind is ReadKind.SECOND and (one.read.is_finished or not one.read.blinded)
+    )
+
+
+class Comparing(QObject):
+    """Compares the first read of the open study with another, as both are kept.
+
+    Signals:
+        changed(): `both` is new.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._stack_id = ""
+        self.both: BothReads | None = None
+
+    @Slot()
+    def begin(self) -> None:
+        """A study or another read of it is on show: a comparison of another study is dropped, and a blinded one's."""
+        stack = self._session.stack
+        stack_id = "" if stack is None or self._session.is_blinded else stack.stack_id
+        if stack_id != self._stack_id:
+            self._stack_id, self.both = stack_id, None
+        self.changed.emit()
+
+    def compare(self, second_id: int) -> None:
+        """Compare with a read; `changed` tells when it is done. Not while the read on show is blinded."""
+        session, reading = self._session, self._session.reading
+        if reading is None or session.is_blinded:
+            return
+        stack_id = reading.stack.stack_id
+
+        def work() -> BothReads:
+            return both_reads(session.kept_in, reading.study, session.reads.summaries(stack_id), second_id)
+
+        session.keeper.do("Comparing the reads", work, on_done=partial(self._take, reading))
+
+    def _take(self, reading: Reading, both: BothReads) -> None:
+        if reading is self._session.reading and not self._session.is_blinded:
+            self.both = both
+            self.changed.emit()

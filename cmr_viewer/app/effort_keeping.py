@@ -1,0 +1,105 @@
+"""The reader's effort at the open study: measured, kept now and then, and told."""
+
+from collections.abc import Iterable
+from functools import partial
+from time import monotonic
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from cmr_viewer.app.effort import EffortMeter, StudyEffort
+from cmr_viewer.app.keeping import Keeper
+from cmr_viewer.app.kept_steps import kind_of
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.review.history import Moved, Way
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
+from cmr_viewer.store.tables import now_text
+from cmr_viewer.store.undo_steps import StepKind
+
+KEEP_EVERY_MS = 20_000
+"""Time without changes is kept so often; with each change it is kept at once."""
+
+
+class EffortKeeping(QObject):
+    """Measures one reader at one study at a time; a kill loses at most `KEEP_EVERY_MS` of looking."""
+
+    def __init__(self, keeper: Keeper, store: EffortStore, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._keeper, self._store, self._workspace = keeper, store, workspace
+        self._meter = EffortMeter(monotonic)
+        self._stack_id: str | None = None
+        self._read_id: int | None = None
+        self._all = StudyEffort()
+        self._to_keep: dict[FrameIndex, Effort] = {}
+        self._timer = QTimer(self, interval=KEEP_EVERY_MS)
+        self._timer.timeout.connect(self.keep)
+
+    def begin(self, stack_id: str, read_id: int | None = None, *, counts: bool = True) -> None:
+        """A study is open; looking at a read that is finished does not count."""
+        self.end()
+        self._stack_id, self._read_id, self._all = stack_id if counts else None, read_id, StudyEffort()
+        self._timer.start()
+
+    def add_earlier(self, rows: Iterable[EffortRow]) -> None:
+        """What was spent on the study before it was opened now."""
+        since, self._all = self._all, StudyEffort(rows)
+        for row in since.rows:
+            self._all = self._all.plus({row.frame: row.effort}, row.reader, row.session, row.begun_at)
+
+    def end(self) -> None:
+        """The study is closed; what is not kept yet is."""
+        self.keep()
+        self._timer.stop()
+        self._meter.show(None)
+        self._stack_id = None
+
+    def show(self, frame: FrameIndex | None) -> None:
+        """A frame is on show."""
+        self._meter.show(frame)
+
+    def note_input(self) -> None:
+        """The reader did something with mouse or keyboard."""
+        self._meter.note_input()
+
+    def note_edit(self, frame: FrameIndex | None) -> None:
+        """A change was made; its frame, or None for the one on show."""
+        self._meter.note_edit(frame)
+
+    def note_moves(self, moves: Iterable[Moved]) -> None:
+        """The reader did, undid or redid something."""
+        for move in moves:
+            frame = move.step.change.frame
+            if move.way in (Way.UNDO, Way.REDO):
+                self._meter.note_undo(frame)
+            elif move.way is Way.DO and kind_of(move.step.change) is StepKind.STROKE:
+                self._meter.note_stroke(frame)
+            elif move.way is Way.DO:
+                self._meter.note_edit(frame)
+
+    def take(self) -> dict[FrameIndex, Effort]:
+        """What was spent since the last call, for the caller to keep."""
+        self._count()
+        to_keep, self._to_keep = self._to_keep, {}
+        return to_keep
+
+    def _count(self) -> None:
+        """Add what was spent up to now to all that was."""
+        spent = self._meter.take()
+        if self._stack_id is not None and spent:
+            self._all = self._all.plus(spent, self._workspace.reader, self._workspace.session(), now_text())
+            for frame, more in spent.items():
+                self._to_keep[frame] = self._to_keep.get(frame, Effort()) + more
+
+    @property
+    def all(self) -> StudyEffort:
+        """What was spent on the open study, the present moment included; asking keeps nothing on disk."""
+        self._count()
+        return self._all
+
+    @Slot()
+    def keep(self) -> None:
+        """Keep what was spent since the last time."""
+        stack_id, spent = self._stack_id, self.take()
+        if stack_id is not None and spent:
+            add = partial(self._store.add, stack_id, spent, self._read_id)
+            self._keeper.do("Keeping the time spent", add, quiet=True)

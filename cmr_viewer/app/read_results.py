@@ -1,0 +1,178 @@
+"""Reads of a study as they are kept: put back without models, compared, and taken over. Without Qt."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cmr_viewer.app.frame_states import FrameRecord
+from cmr_viewer.app.kept_frames import Stores, put_back, read_kept
+from cmr_viewer.app.reading import Imported, Reading
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import Provenance
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.errors import StoreError
+from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison, FrameRead, ReadResult, compare_reads
+from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
+from cmr_viewer.store.study_facts import PATIENT_PREFIX
+
+SECOND_KEY = "adjudication.second"
+"""Fact of an adjudication: id of the second read that it is about."""
+
+BOTH_READS = f"both reads, which agree (same region, Dice {AGREEMENT_DICE:g} or more)"
+"""Where an adjudication has a frame from that the reads agree on."""
+
+
+def read_name(read: Read | None, readers: Iterable[str] = ()) -> str:
+    """A read in words: "Second read by B. Reader, blinded".
+
+    Args:
+        read: The read; None for the first.
+        readers: Who worked in the first read, which may be several; not needed for others.
+    """
+    if read is None:
+        names = ", ".join(readers)
+        return f"First read by {names}" if names else "First read"
+    words = "Adjudication" if read.kind is ReadKind.ADJUDICATION else f"{str(read.kind).capitalize()} read"
+    return f"{words} by {read.reader}" + (", blinded" if read.blinded else "")
+
+
+def read_in_words(read: Read | None) -> str:
+    """Which read something is of, without who read: about.json and reports say who where that may be said."""
+    if read is None:
+        return "first read"
+    words = "adjudication of two reads" if read.kind is ReadKind.ADJUDICATION else "second read"
+    return words + (", blinded" if read.blinded else "") + ("" if read.is_finished else ", not finished")
+
+
+@dataclass(frozen=True, eq=False)
+class KeptFrame:
+    """A frame as a read left it, for another read to take.
+
+    Attributes:
+        labels: (row, col), or None.
+        region: Its region, or None.
+        made: How the label map came to be; None where there is none.
+    """
+
+    labels: LabelMap | None
+    region: Region | None
+    made: Provenance | None
+
+
+@dataclass(frozen=True, eq=False)
+class KeptRead:
+    """A read as it is kept.
+
+    Attributes:
+        name: In words.
+        result: What it came to.
+        frames: All frames.
+        facts: What was said of the study.
+        marks: ED and ES as the reader set them.
+    """
+
+    name: str
+    result: ReadResult
+    frames: Mapping[FrameIndex, KeptFrame]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    marks: tuple[int | None, int | None] = (None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class BothReads:
+    """The first read, another, and how they differ.
+
+    Attributes:
+        first: The first.
+        second: The other.
+        second_id: Id of the other.
+        comparison: How they differ.
+    """
+
+    first: KeptRead
+    second: KeptRead
+    second_id: int
+    comparison: Comparison
+
+    @property
+    def kept(self) -> tuple[KeptRead, KeptRead]:
+        """Both."""
+        return self.first, self.second
+
+
+def reading_of(stores: Stores, study: Study, read_id: int | None) -> Reading:
+    """A study as a read left it: what readers and models made of it; no model is asked anything.
+
+    Raises:
+        StoreError: The workspace cannot be read.
+    """
+    reading = Reading(study, read_id)
+    put_back(reading, read_kept(stores, reading))
+    return reading
+
+
+def kept_read(reading: Reading, name: str) -> KeptRead:
+    """A read that was put back, for comparing and taking over."""
+    ed, es = reading.ed_es()
+    frames = {frame: KeptFrame(one.labels, one.region, one.provenance) for frame, one in reading.records.items()}
+    reads = {frame: FrameRead(one.labels, one.region, _by_hand(one)) for frame, one in reading.records.items()}
+    marks = reading.reader_ed, reading.reader_es
+    return KeptRead(name, ReadResult(name, reads, ed, es), frames, dict(reading.facts), marks)
+
+
+def _by_hand(record: FrameRecord) -> bool:
+    return record.edited or record.status is not None or record.reader_region is not None
+
+
+def both_reads(stores: Stores, study: Study, summaries: Iterable[ReadSummary], second_id: int) -> BothReads:
+    """The first read and another, as they are kept, and how they differ.
+
+    Args:
+        stores: Where they are kept.
+        study: The study.
+        summaries: Its reads.
+        second_id: Id of the other.
+
+    Raises:
+        StoreError: The workspace cannot be read, or there is no such read of the study.
+    """
+    names = {None if one.read is None else one.read.id: read_name(one.read, one.readers) for one in summaries}
+    if second_id not in names:
+        raise StoreError(f"There is no read {second_id} of {study.name} to compare with the first.")
+    first = kept_read(reading_of(stores, study, None), names.get(None, "First read"))
+    second = kept_read(reading_of(stores, study, second_id), names[second_id])
+    comparison = compare_reads(first.result, second.result, study.stack.geometry)
+    return BothReads(first, second, second_id, comparison)
+
+
+def taken(
+    frames: Mapping[FrameIndex, KeptFrame], source: str, text: str
+) -> tuple[dict[FrameIndex, LabelMap], Imported]:
+    """Frames of another read, as `Session.put_labels` takes them.
+
+    Args:
+        frames: By frame; those without a label map are left out.
+        source: Where they come from, for provenance.
+        text: What is done, for undo.
+    """
+    there = {frame: one.labels for frame, one in frames.items() if one.labels is not None}
+    regions = {frame: one.region for frame, one in frames.items() if frame in there and one.region is not None}
+    made = {frame: one.made for frame, one in frames.items() if frame in there and one.made is not None}
+    return there, Imported(source, text, frozenset(there), None, regions, made)
+
+
+def agreed(both: BothReads, least_dice: float = AGREEMENT_DICE) -> dict[FrameIndex, KeptFrame]:
+    """Frames that a reader did something to and both agree on, as the first read has them."""
+    return {
+        one.frame: both.first.frames[one.frame]
+        for one in both.comparison.frames
+        if one.agrees(least_dice)
+        and (both.first.result.frames[one.frame].by_hand or both.second.result.frames[one.frame].by_hand)
+    }
+
+
+def patient_facts(both: BothReads) -> dict[str, Any]:
+    """What the reads say of the patient; the first goes before the second."""
+    said = {**both.second.facts, **both.first.facts}
+    return {key: value for key, value in said.items() if key.startswith(PATIENT_PREFIX)}

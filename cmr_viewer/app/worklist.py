@@ -1,0 +1,227 @@
+"""The worklist of the workspace: studies, those that wait, and what readers have noted beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cached_property, partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from cmr_viewer.app.session import Session
+from cmr_viewer.store.annotations import StudyRow
+from cmr_viewer.store.study_facts import StudyFacts
+from cmr_viewer.store.worklist_marks import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
+
+NO_MARKS = StudyMarks()
+
+
+class Progress(Enum):
+    """How far the review of a study is, in the order of work."""
+
+    WAITING = "Waiting"
+    BEGUN = "Begun"
+    ACCEPTED = "Accepted"
+    FINISHED = "Finished"
+
+
+@dataclass(frozen=True)
+class WorklistEntry:
+    """A study of the worklist.
+
+    Attributes:
+        name: Pseudonym or file name.
+        source: Where it is opened from.
+        stack_id: Its stack; empty where it was not opened yet.
+        phases: Phases of the stack; 0 where it was not opened yet.
+        slices: Slices, likewise.
+        accepted: Accepted frames.
+        drafts: Frames begun and not accepted.
+        opened_at: When it was last opened; None where it was not yet.
+        marks: What stands beside it.
+    """
+
+    name: str
+    source: Path
+    stack_id: str = ""
+    phases: int = 0
+    slices: int = 0
+    accepted: int = 0
+    drafts: int = 0
+    opened_at: datetime | None = None
+    marks: StudyMarks = NO_MARKS
+
+    @cached_property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return self.stack_id or str(self.source)
+
+    @cached_property
+    def frames(self) -> int:
+        """Frames of the stack."""
+        return self.phases * self.slices
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How far its review is."""
+        if not self.stack_id:
+            return Progress.WAITING
+        if self.frames and self.accepted == self.frames:
+            return Progress.FINISHED
+        return Progress.ACCEPTED if self.accepted else Progress.BEGUN
+
+    @cached_property
+    def status(self) -> str:
+        """How far its review is, in words."""
+        progress = self.progress
+        text = f"Accepted {self.accepted}/{self.frames}" if progress is Progress.ACCEPTED else progress.value
+        return f"{text}, {self.drafts} draft{'s' if self.drafts > 1 else ''}" if self.drafts else text
+
+    @cached_property
+    def flags(self) -> tuple[str, ...]:
+        """What stands out of it, in words; a reader's own first."""
+        marks = self.marks
+        said = [marks.flag] if marks.flag else []
+        if marks.failed_checks:
+            said.append("1 check failed" if marks.failed_checks == 1 else f"{marks.failed_checks} checks failed")
+        if marks.reopened:
+            said.append("reopened")
+        if marks.imported:
+            said.append("imported")
+        return tuple(said)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether nobody has kept anything of it."""
+        return not self.accepted and not self.drafts
+
+
+def entry_of(row: StudyRow, marks: StudyMarks) -> WorklistEntry:
+    """A study that was opened, with what stands beside it."""
+    return WorklistEntry(
+        row.name,
+        Path(row.source),
+        row.stack_id,
+        row.phases,
+        row.slices,
+        row.accepted,
+        row.drafts,
+        row.opened_at,
+        marks,
+    )
+
+
+def entries_of(
+    studies: Sequence[StudyRow], waiting: Sequence[Path], marks: Mapping[str, StudyMarks]
+) -> tuple[WorklistEntry, ...]:
+    """Studies that wait, and behind them those that were opened, in the order that they come in.
+
+    Args:
+        studies: Studies of the workspace.
+        waiting: Files and folders that wait to be opened for the first time.
+        marks: What stands beside studies, by stack.
+    """
+    fresh = tuple(WorklistEntry(path.name, path) for path in waiting)
+    return fresh + tuple(entry_of(row, marks.get(row.stack_id, NO_MARKS)) for row in studies)
+
+
+class Worklist(QObject):
+    """Keeps the entries up to date while somebody looks at them; reads and writes on the store thread.
+
+    Args:
+        session: The workspace and its studies.
+        parent: Qt parent.
+
+    Signals:
+        changed(): `entries` is new.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._stored = WorklistMarks(session.workspace)
+        self._facts = StudyFacts(session.workspace)
+        self._marks: Mapping[str, StudyMarks] = {}
+        self._entries: tuple[WorklistEntry, ...] = ()
+        self._looked_at = False
+        self._noted: dict[str, int] = {}
+        self._reading, self._stale = False, False
+
+    @property
+    def entries(self) -> tuple[WorklistEntry, ...]:
+        """Studies that wait, and behind them those that were opened, the last opened first; as they were read last."""
+        return self._entries
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether somebody looks at the entries, which keeps them up to date."""
+        return self._looked_at
+
+    def entries_now(self) -> tuple[WorklistEntry, ...]:
+        """As `entries`, also where nobody has looked at them: by what the session knows, with the marks read last."""
+        return entries_of(self._session.studies, self._session.waiting, _without(self._marks, self._unseen()))
+
+    def look(self, on: bool) -> None:
+        """Say whether somebody looks at the entries; while nobody does, nothing is read."""
+        self._looked_at = on
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Studies of the session or something of them has changed."""
+        if not self._looked_at:
+            return
+        if self._reading:
+            self._stale = True  # what changes while it is read is read once more, however often it changes
+        else:
+            self._read()
+
+    def flag(self, stack_id: str, word: str) -> None:
+        """Put a word beside a study; an empty one takes it away."""
+        word = " ".join(word.split())
+        work = partial(self._facts.set, stack_id, FLAG_KEY, word or None)
+        self._session.keeper.do("Keeping a flag", work, on_done=self._on_written)
+
+    def note_failed_checks(self, stack_id: str, count: int) -> None:
+        """Keep how many checks of a study fail now, where that is not known already."""
+        known = self._noted.get(stack_id, self._marks.get(stack_id, NO_MARKS).failed_checks)
+        if known == count or self._session.read is not None:  # the worklist tells of first reads
+            return
+        self._noted[stack_id] = count
+        work = partial(self._facts.set, stack_id, FAILED_CHECKS_KEY, count)
+        self._session.keeper.do("Keeping failed checks", work, on_done=self._on_written)
+
+    def _on_written(self, _nothing: object) -> None:
+        self.refresh()
+
+    def _read(self) -> None:
+        self._reading, self._stale = True, False
+        studies, waiting, unseen = self._session.studies, self._session.waiting, self._unseen()
+
+        def read() -> tuple[Mapping[str, StudyMarks], tuple[WorklistEntry, ...]]:
+            marks = self._stored.all()
+            return marks, entries_of(studies, waiting, _without(marks, unseen))
+
+        self._session.keeper.do("Reading the worklist", read, on_done=self._on_read, on_failed=self._on_not_read)
+
+    def _on_read(self, found: tuple[Mapping[str, StudyMarks], tuple[WorklistEntry, ...]]) -> None:
+        self._reading = False
+        self._marks, self._entries = found
+        self.changed.emit()
+        if self._stale:
+            self.refresh()
+
+    def _on_not_read(self, _message: str) -> None:
+        self._reading = False
+
+    def _unseen(self) -> str:
+        """The stack whose marks are not to be told, because it is read blinded; empty for none."""
+        stack = self._session.stack
+        return stack.stack_id if stack is not None and self._session.is_blinded else ""
+
+
+def _without(marks: Mapping[str, StudyMarks], stack_id: str) -> Mapping[str, StudyMarks]:
+    return {one: said for one, said in marks.items() if one != stack_id} if stack_id in marks else marks

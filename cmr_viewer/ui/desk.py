@@ -2,11 +2,13 @@
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from cmr_viewer.app.ball_stroke import BallStroke
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.cine import CinePlayer, cine_clock
+from cmr_viewer.ui.mouse_tools import BRUSH, MOVE
 
 RADII_PX = (0.5, 40.0)
 
@@ -14,9 +16,19 @@ RADII_PX = (0.5, 40.0)
 class Desk(QObject):
     """Position and tools of the reader.
 
+    Attributes:
+        frame: The frame on show.
+        tool: Name of the tool in hand, as in `mouse_tools`.
+        tools_with_label: Names of the tools that work on the chosen label; features add theirs.
+        label: The label that is chosen.
+        radius_px: Radius of the brush in pixels of the frame.
+        painting: Whether the brush is down.
+        ball_on: Whether the brush is a ball that paints through slices.
+        plays_frame: Whether `frame` follows the cine; else only what listens to the player does.
+
     Signals:
         frame_changed(): `frame` is another.
-        tool_changed(): `brush_on`, `label` or `radius_px`.
+        tool_changed(): `tool`, `label` or `radius_px`.
         stroke_painted(object): The label map of `frame` changed in a box (row0, row1, col0, col1), ends excluded.
     """
 
@@ -28,12 +40,16 @@ class Desk(QObject):
         super().__init__(parent)
         self._session = session
         self.player = CinePlayer(self)
-        self.player.phase_due.connect(self.go_phase)
+        self.player.phase_due.connect(self._play_phase)
+        self.plays_frame = True
         self.frame = FrameIndex(0, 0)
-        self.brush_on = False
+        self.tool = MOVE
+        self.tools_with_label = {BRUSH}
         self.label = Label.LVBP
         self.radius_px = settings.brush_radius_px
         self.painting = False
+        self.ball_on = False
+        self._ball: BallStroke | None = None
 
     # Where
 
@@ -65,6 +81,11 @@ class Desk(QObject):
     def go_phase(self, phase: int) -> None:
         """Show another phase of the slice."""
         self.go(FrameIndex(phase, self.frame.slice_index))
+
+    @Slot(int)
+    def _play_phase(self, phase: int) -> None:
+        if self.plays_frame:
+            self.go_phase(phase)
 
     @Slot(int)
     def go_slice(self, slice_index: int) -> None:
@@ -150,15 +171,35 @@ class Desk(QObject):
 
     # Tools
 
+    @property
+    def brush_on(self) -> bool:
+        """Whether the brush is held."""
+        return self.tool == BRUSH
+
+    def hold(self, tool: str) -> None:
+        """Take a tool by its name; `mouse_tools.MOVE` is none."""
+        self.tool = tool
+        self.tool_changed.emit()
+
     @Slot(bool)
     def hold_brush(self, on: bool) -> None:
         """Take the brush, or put it away."""
-        self.brush_on = on
-        self.tool_changed.emit()
+        self.hold(BRUSH if on else MOVE)
+
+    @Slot(bool)
+    def hold_ball(self, on: bool) -> None:
+        """Make the brush a ball that paints through slices, or flat again; a ball is taken in hand at once."""
+        if on != self.ball_on:
+            self.ball_on = on
+            self.hold(BRUSH if on else self.tool)
 
     def choose_label(self, label: Label) -> None:
-        """Paint a label; `BACKGROUND` erases."""
-        self.label, self.brush_on = label, True
+        """Choose a label for the tool in hand; the brush is taken where that has no use for one.
+
+        `BACKGROUND` erases, which only the brush does.
+        """
+        keeps = self.tool in self.tools_with_label and (label is not Label.BACKGROUND or self.tool == BRUSH)
+        self.label, self.tool = label, self.tool if keeps else BRUSH
         self.tool_changed.emit()
 
     @Slot()
@@ -212,18 +253,27 @@ class Desk(QObject):
         self.player.stop()
         label = Label.BACKGROUND if erase else self.label
         self.painting = True
-        self._painted(self._session.begin_stroke(self.frame, label, self.radius_px, (row, col)))
+        if self.ball_on:
+            self._ball = BallStroke(self._session, self.frame, label, self.radius_px)
+            self._painted(self._ball.begin((row, col)))
+        else:
+            self._painted(self._session.begin_stroke(self.frame, label, self.radius_px, (row, col)))
 
     @Slot(float, float)
     def extend_stroke(self, row: float, col: float) -> None:
         """Draw the brush on to (row, col)."""
         if self.painting:
-            self._painted(self._session.extend_stroke((row, col)))
+            extend = self._session.extend_stroke if self._ball is None else self._ball.extend
+            self._painted(extend((row, col)))
 
     @Slot()
     def end_stroke(self) -> None:
         """Lift the brush."""
-        if self.painting:
+        ball, self._ball = self._ball, None
+        if ball is not None:
+            self.painting = False
+            ball.end()
+        elif self.painting:
             self._session.end_stroke()
             self.painting = False
 
@@ -295,6 +345,11 @@ class Desk(QObject):
     def accept_slice(self) -> None:
         """Accept the slice at all phases."""
         self._session.accept_slice(self.frame.slice_index)
+
+    @Slot()
+    def accept_phase(self) -> None:
+        """Accept the phase in all slices."""
+        self._session.accept_phase(self.frame.phase)
 
     @Slot()
     def accept_all(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmr_viewer.app.read_results import read_in_words
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
@@ -76,7 +77,16 @@ def results_of(session: Session, study: Study) -> Results:
                 )
             )
     reader = session.reader if any(one is not Provenance.AUTOMATIC for one in provenances.values()) else ""
-    return Results(labels, provenances, tuple(rows), session.measures, models, reader)
+    return Results(
+        labels,
+        provenances,
+        tuple(rows),
+        session.measures,
+        models,
+        reader,
+        about={"read": read_in_words(session.read)},
+        effort=session.effort().rows,
+    )
 
 
 def export_label_maps(session: Session, study: Study, path: Path, say: Callable[[str, str], None]) -> None:
@@ -147,6 +157,7 @@ FORMAT_TEXTS: Mapping[Format, tuple[str, str]] = {
     Format.CONTOURS: ("Contours", "Polygons in pixels and mm, as JSON and CSV"),
     Format.MEASURES: ("Measures", "Volumes, ejection fractions and mass, as JSON and CSV"),
     Format.REGIONS: ("Regions", "Region and model of every frame, as CSV; always written"),
+    Format.EFFORT: ("Effort", "Readers' time and changes by frame, as CSV"),
     Format.IMAGES: ("DICOM images", "The source images without who the patient is"),
 }
 """What each format is called, and what it is."""

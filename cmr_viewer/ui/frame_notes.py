@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from cmr_viewer.ui.theme import colour, readable_on
+from cmr_viewer.ui.theme import image_colour, readable_on
 
 MARGIN = 12.0
 _MARK_ROOM = 50.0
@@ -51,11 +51,11 @@ def paint_notes(painter: QPainter, area: QRectF, notes: FrameNotes, font: QFont)
         if notes.state:
             room = inner.right() - right - 40 - (_MARK_ROOM if notes.mark else 0)
             state = QFontMetricsF(plain).elidedText(notes.state, Qt.TextElideMode.ElideRight, max(room, 60.0))
-            _chip(painter, QPointF(right + 6, below.top()), state, colour("hover"), plain)
+            _chip(painter, QPointF(right + 6, below.top()), state, image_colour("hover"), plain)
     _text(painter, inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, notes.time, strong)
     if notes.mark:
         width = QFontMetricsF(strong).horizontalAdvance(notes.mark) + 14
-        _chip(painter, QPointF(inner.right() - width, below.top()), notes.mark, colour("text"), strong)
+        _chip(painter, QPointF(inner.right() - width, below.top()), notes.mark, image_colour("text"), strong)
     _text(painter, inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, notes.window, plain)
     _legend(painter, inner, notes.legend, plain)
 
@@ -64,7 +64,7 @@ def _text(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str, f
     painter.setFont(font)
     painter.setPen(QColor(0, 0, 0, 200))
     painter.drawText(area.translated(1, 1), where, text)
-    painter.setPen(colour("text"))
+    painter.setPen(image_colour("text"))
     painter.drawText(area, where, text)
 
 
@@ -106,7 +106,7 @@ def paint_scale_bar(painter: QPainter, area: QRectF, pixels_per_mm: float, font:
     left, bottom = area.center().x() - length / 2.0, area.bottom() - MARGIN - 2
     painter.setPen(QPen(QColor(0, 0, 0, 180), 4))
     painter.drawLine(QPointF(left, bottom), QPointF(left + length, bottom))
-    painter.setPen(QPen(colour("text"), 2))
+    painter.setPen(QPen(image_colour("text"), 2))
     painter.drawLine(QPointF(left, bottom), QPointF(left + length, bottom))
     small = QFont(font)
     small.setPixelSize(12)

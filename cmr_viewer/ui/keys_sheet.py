@@ -37,28 +37,36 @@ class KeysSheet(QDialog):
     def __init__(self, chosen_keys: Mapping[str, Sequence[str]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys and mouse")
+        room = self.screen().availableSize()
         groups = sheet_groups(chosen_keys)
-        columns = [QVBoxLayout() for _ in range(3)]
-        heights = [0] * len(columns)
-        for heading, lines in sorted(groups, key=lambda group: -len(group[1])):
-            shortest = heights.index(min(heights))
-            columns[shortest].addWidget(self._group(heading, lines))
-            heights[shortest] += len(lines) + 2
-        for each in columns:
-            each.addStretch(1)
-            each.setSpacing(14)
-        sheet = QWidget()
-        sheet.setLayout(row(*columns, spacing=36))
+        sheet = self._sheet(groups, columns=3)
+        if sheet.sizeHint().width() > room.width() - 120:
+            sheet = self._sheet(groups, columns=2)
         area = QScrollArea()
         area.setWidget(sheet)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setAccessibleName("All keys, by menu")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         self.setLayout(column(area, buttons, spacing=10, margins=(20, 16, 16, 14)))
         wanted = sheet.sizeHint()
-        room = self.screen().availableSize()
         self.resize(min(wanted.width() + 60, room.width() - 60), min(wanted.height() + 90, room.height() - 60))
+
+    def _sheet(self, groups: list[Group], *, columns: int) -> QWidget:
+        """The groups in columns that are about as high as one another."""
+        made = [QVBoxLayout() for _ in range(columns)]
+        heights = [0] * columns
+        for heading, lines in sorted(groups, key=lambda group: -len(group[1])):
+            shortest = heights.index(min(heights))
+            made[shortest].addWidget(self._group(heading, lines))
+            heights[shortest] += len(lines) + 2
+        for each in made:
+            each.addStretch(1)
+            each.setSpacing(14)
+        sheet = QWidget()
+        sheet.setLayout(row(*made, spacing=36))
+        return sheet
 
     @staticmethod
     def _group(heading: str, lines: list[tuple[str, str]]) -> QWidget:

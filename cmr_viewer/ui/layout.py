@@ -5,9 +5,22 @@ from enum import Enum
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QScrollArea,
+    QScrollBar,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cmr_viewer.ui.frame_view import FrameView
+from cmr_viewer.ui.layouts.places import FramePlaces
 from cmr_viewer.ui.messages import Bell, MessageBar
 from cmr_viewer.ui.navigator import Navigator
 from cmr_viewer.ui.opening_page import OpeningPage
@@ -66,7 +79,7 @@ class Parts:
         self.models = ModelsPanel(actions)
         self.side = Side()
         self.add_section(Page.FRAME, "Region of this frame", self.region)
-        self.add_section(Page.FRAME, "Tools", self.tools)
+        self.add_section(Page.FRAME, "Tools", self.tools, self.tools.steps)
         self.add_section(Page.MEASURES, "Measures", self.measures)
         self.add_section(Page.MODELS, "Models", self.models)
         self.work = WorkLine("Ready")
@@ -77,7 +90,8 @@ class Parts:
         self.middle.addWidget(self.opening)
         self.long_axis = LongAxisPanel(actions)
         beside = QSplitter(Qt.Orientation.Horizontal)
-        beside.addWidget(self.view)
+        self.places = FramePlaces(self.view)
+        beside.addWidget(self.places)
         beside.addWidget(self.long_axis)
         beside.setStretchFactor(0, 3)
         beside.setStretchFactor(1, 2)
@@ -107,11 +121,14 @@ class Parts:
         return whole
 
     def _centre(self) -> QWidget:
-        return UnderBars(self.middle, (self.messages, self.proposal), self.view)
+        return UnderBars(self.middle, (self.messages, self.proposal), self.places)
 
-    def add_section(self, page: Page, title: str, widget: QWidget) -> None:
-        """Put a section below the others of a page of the right side."""
-        self.side.add_section(page, title, widget)
+    def add_section(self, page: Page, title: str, widget: QWidget, extra: QWidget | None = None) -> None:
+        """Put a section below the others of a page of the right side; `extra` stands at the end of its heading."""
+        self.side.add_section(page, title, widget, extra)
+
+
+_TURNED_BY_WHEEL = (QAbstractSlider, QAbstractSpinBox, QComboBox)
 
 
 class Side(QTabWidget):
@@ -129,15 +146,27 @@ class Side(QTabWidget):
             index = self.addTab(self._page(page), page.value)
             self.setTabToolTip(index, PAGE_TIPS[page])
 
-    def add_section(self, page: Page, title: str, widget: QWidget) -> None:
-        """Put a section below the others of a page."""
+    def add_section(self, page: Page, title: str, widget: QWidget, extra: QWidget | None = None) -> None:
+        """Put a section below the others of a page; `extra` stands at the end of its heading."""
         sections = self._sections[page]
-        sections.insertWidget(sections.count() - 1, Section(title, widget))
+        for control in widget.findChildren(QWidget):
+            if isinstance(control, _TURNED_BY_WHEEL) and not isinstance(control, QScrollBar):
+                control.installEventFilter(self)
+                if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                    control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        sections.insertWidget(sections.count() - 1, Section(title, widget, extra))
         sections.insertWidget(sections.count() - 1, rule())
 
     def show_page(self, page: Page) -> None:
         """Bring a page to the front."""
         self.setCurrentIndex(list(Page).index(page))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The wheel scrolls the page; it turns a control only where that has the keyboard."""
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
 
     @Slot()
     def show_frame(self) -> None:
@@ -179,13 +208,13 @@ class UnderBars(QFrame):
     Args:
         below: What fills the place.
         bars: From above.
-        view: The frame, whose notes make room.
+        places: Where the frames stand, whose notes make room.
     """
 
-    def __init__(self, below: QWidget, bars: tuple[QWidget, ...], view: FrameView) -> None:
+    def __init__(self, below: QWidget, bars: tuple[QWidget, ...], places: FramePlaces) -> None:
         super().__init__()
         self.setObjectName("viewport")
-        self._bars, self._view = bars, view
+        self._bars, self._places = bars, places
         self.setLayout(column(below))
         for bar in bars:
             bar.setParent(self)
@@ -212,7 +241,7 @@ class UnderBars(QFrame):
             bar.setGeometry(0, top, self.width(), max(height, bar.minimumSizeHint().height()))
             bar.raise_()
             top += bar.height()
-        self._view.set_covered(top)
+        self._places.set_covered(top)
 
 
 def _side(content: QWidget, width: int) -> QFrame:

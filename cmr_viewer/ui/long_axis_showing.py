@@ -29,7 +29,7 @@ class LongAxisShowing(QObject):
     def __init__(self, session: Session, desk: Desk, panel: LongAxisPanel) -> None:
         super().__init__(panel)
         self._session, self._desk, self._panel = session, desk, panel
-        self._wanted = True
+        self._wanted = self._has_room = True
         self._views: tuple[Cine, ...] = ()
         self._phases: tuple[int, ...] = ()
         panel.hide()
@@ -47,15 +47,25 @@ class LongAxisShowing(QObject):
         self._panel.show_names([name_of(view, number) for number, view in enumerate(self._views)])
         if not self._views:
             self._panel.view.show_cine(None, (1.0, 1.0), ())
-        self._panel.setVisible(self._wanted and self.has_views)
+        self._show_panel()
         self.possible_changed.emit()
 
     @Slot(bool)
     def set_wanted(self, wanted: bool) -> None:
         """Show or hide the panel."""
         self._wanted = wanted
-        self._panel.setVisible(wanted and self.has_views)
+        self._show_panel()
         self.show_frame()
+
+    @Slot(bool)
+    def set_room(self, has_room: bool) -> None:
+        """Whether the layout of the desk has room for the panel."""
+        self._has_room = has_room
+        self._show_panel()
+        self.show_frame()
+
+    def _show_panel(self) -> None:
+        self._panel.setVisible(self._wanted and self._has_room and self.has_views)
 
     @Slot(int)
     def show_view(self, number: int) -> None:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from cmr_viewer.domain.view import Segment
 from cmr_viewer.ui.drawing import grey_image
 from cmr_viewer.ui.frame_view import Box
-from cmr_viewer.ui.theme import colour, readable_on
+from cmr_viewer.ui.theme import image_colour, readable_on
 from cmr_viewer.ui.thumbnails import window_of
 
 REACH_PX = 16.0
@@ -153,22 +153,22 @@ class LongAxisView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the frame of the phase, and the lines over it."""
         painter = QPainter(self)
-        painter.fillRect(event.rect(), colour("black"))
+        painter.fillRect(event.rect(), image_colour("black"))
         if self._pixels is None:
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(self._target, self._image())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        faint = QColor(colour("accent"))
+        faint = QColor(image_colour("accent"))
         faint.setAlphaF(0.55)
         painter.setPen(QPen(faint, 1.2))
         painter.drawLines([line for line in self._lines if line is not None])
         for end in {0, len(self._lines) - 1} - {self._current, self._near, -1}:
-            self._paint_number(painter, end, colour("accent"))
+            self._paint_number(painter, end, image_colour("accent"))
         if 0 <= self._near < len(self._lines) and self._near != self._current:
-            self._paint_line(painter, self._near, colour("text"), 1.6)
+            self._paint_line(painter, self._near, image_colour("text"), 1.6)
         if self._current < len(self._lines):
-            self._paint_line(painter, self._current, colour("warn"), 2.4)
+            self._paint_line(painter, self._current, image_colour("warn"), 2.4)
 
     def _image(self) -> QImage:
         assert self._pixels is not None

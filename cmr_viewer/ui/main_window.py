@@ -33,7 +33,7 @@ from cmr_viewer.ui.exchange import Exchange
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.features import FEATURES
 from cmr_viewer.ui.keys_sheet import KeysSheet
-from cmr_viewer.ui.layout import Parts
+from cmr_viewer.ui.layout import Page, Parts
 from cmr_viewer.ui.long_axis_showing import LongAxisShowing
 from cmr_viewer.ui.models_showing import ModelsShowing
 from cmr_viewer.ui.notes_dialog import offers_choice
@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
             self._show_possible,
         )
         self.features = tuple(make(context) for make in FEATURES)
+        parts.add_section(Page.FRAME, "Image", parts.tools.image)
         self.setCentralWidget(parts.arranged())
         self._make_menus()
         self._make_status_bar()
@@ -141,6 +142,7 @@ class MainWindow(QMainWindow):
             (parts.long_axis.view_chosen, long_axis.show_view),
             (parts.long_axis.view.slice_chosen, desk.go_slice),
             (parts.long_axis.view.slice_stepped, desk.step_slice),
+            (parts.places.alone_changed, long_axis.set_room),
             (parts.bell.clicked, parts.bell.open_list),
             (parts.work.cancel_wanted, session.jobs.cancel),
             (parts.training.cancel_wanted, models.cancel),
@@ -163,12 +165,10 @@ class MainWindow(QMainWindow):
             (session.opening_cancelled, studies.show_cancelled),
             (session.study_closed, self._show_closed),
             (session.frames_changed, showing.take_changes),
-            (session.labels_changed, showing.take_change),
             (session.regions_followed, showing.show_followed),
             (session.offer_changed, showing.show_offer),
             (showing.said, self.say),
             (session.analysed, showing.show_next),
-            (session.measures_changed, showing.show_measures),
             (session.phase_marks_changed, showing.show_marks),
             (session.history_changed, self._show_possible),
             (session.message, self.say),
@@ -252,6 +252,7 @@ class MainWindow(QMainWindow):
             "region_non_cardiac": desk.region_non_cardiac,
             "accept": desk.accept,
             "accept_slice": desk.accept_slice,
+            "accept_phase": desk.accept_phase,
             "accept_all": desk.accept_all,
             "next_review": desk.next_review,
             "analyse": self.session.analyse,
@@ -421,6 +422,7 @@ class MainWindow(QMainWindow):
         for spec in ACTIONS:
             give_keys(self.actions_by_id[spec.id], spec, keys_of(spec, self.settings.key_bindings))
         self.showing.take_settings()
+        self.actions_by_id[f"theme_{self.settings.theme}"].trigger()
         self.save_settings()
 
     def save_settings(self) -> None:

@@ -193,6 +193,8 @@ class MessagesDialog(QDialog):
         listed = QListWidget()
         listed.setWordWrap(True)
         listed.setSpacing(3)
+        listed.setAccessibleName("Messages, the last first")
+        listed.setToolTip("Messages, the last first")
         for message in reversed(messages):
             name, tint = _ICONS.get(message.severity, _ICONS["info"])
             listed.addItem(QListWidgetItem(icon(name, tint), f"{message.at:%H:%M:%S}   {message.text}"))

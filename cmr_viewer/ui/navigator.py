@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QComboBox, QFrame, QSizePolicy, QWidget
 
+from cmr_viewer.app.settings import LAYOUTS
 from cmr_viewer.ui.theme import colour
 from cmr_viewer.ui.widgets import TIMES, action_button, label, row
 
@@ -156,6 +157,7 @@ class Navigator(QFrame):
                 self.slider,
                 self._time,
                 self._speed,
+                *(action_button(actions[f"layout_{name}"], text=False) for name in LAYOUTS),
                 action_button(actions["grid"], text=False),
                 spacing=4,
                 margins=(8, 2, 8, 2),

@@ -8,7 +8,7 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout
 
 from cmr_viewer.ui.drawing import grey_image
-from cmr_viewer.ui.theme import colour, icon
+from cmr_viewer.ui.theme import icon, image_colour
 from cmr_viewer.ui.thumbnails import window_of
 from cmr_viewer.ui.widgets import column, label, row
 
@@ -86,7 +86,7 @@ class OpeningPage(QFrame):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the frame faintly, as large as it fits."""
         painter = QPainter(self)
-        painter.fillRect(event.rect(), colour("black"))
+        painter.fillRect(event.rect(), image_colour("black"))
         if self._image.isNull():
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, Mask
+from cmr_viewer.domain.polygons import trace
 
 Polygon = NDArray[np.float64]
 """(point, 2): a closed outline, its first point not repeated."""
@@ -14,6 +15,9 @@ Polygon = NDArray[np.float64]
 
 _AVERAGINGS = 16
 _SHORT = 12
+_LARGEST_TURN = 0.15
+"""Radians by which an outline may turn between two points that are drawn: 0.02 pixels off a bow of 3 pixels' length."""
+_LONGEST_PX = 3.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Outlines:
 
     Attributes:
         endocardium: LV blood pool.
-        epicardium: LV blood pool and myocardium together.
+        epicardium: LV blood pool and myocardium together, where there is myocardium.
         rv: RV blood pool.
     """
 
@@ -42,10 +46,10 @@ def outlines_of(labels: LabelMap, *, exact: bool = False) -> Outlines:
         labels: (row, col), values of `Label`.
         exact: True to follow the edges of the pixels; False for the smooth line between them, for drawing only.
     """
-    endo = labels == int(Label.LVBP)
+    endo, wall = labels == int(Label.LVBP), labels == int(Label.LVM)
     return Outlines(
         endocardium=outline_polygons(endo, exact=exact),
-        epicardium=outline_polygons(endo | (labels == int(Label.LVM)), exact=exact),
+        epicardium=outline_polygons(endo | wall, exact=exact) if wall.any() else (),
         rv=outline_polygons(labels == int(Label.RVBP), exact=exact),
     )
 
@@ -63,19 +67,20 @@ def outline_polygons(mask: Mask, *, exact: bool = False) -> tuple[Polygon, ...]:
     Returns:
         One polygon per closed line.
     """
-    rows, cols = np.nonzero(mask)
-    if rows.size == 0:
-        return ()
-    top, left = int(rows.min()), int(cols.min())
-    box = np.pad(mask[top : int(rows.max()) + 1, left : int(cols.max()) + 1], 1)
-    corner = np.asarray([top - 1.5, left - 1.5])
-    polygons: list[Polygon] = []
-    for corners in _trace(box):
-        points = np.asarray(corners, dtype=np.float64) + corner
-        if not exact:
-            points = _smoothed((points + np.roll(points, -1, axis=0)) / 2.0)
-        polygons.append(points)
-    return tuple(polygons)
+    if exact:
+        return tuple(trace(mask))
+    return tuple(_thinned(_smoothed((corners + np.roll(corners, -1, axis=0)) / 2.0)) for corners in trace(mask))
+
+
+def _thinned(points: Polygon) -> Polygon:
+    """Leave out points between which an outline hardly turns, so that it is drawn sooner and looks the same."""
+    if len(points) < _SHORT:
+        return points
+    steps = np.roll(points, -1, axis=0) - points
+    turn = np.angle(np.exp(1j * np.diff(np.arctan2(steps[:, 0], steps[:, 1]), prepend=0.0)))
+    passed = np.cumsum(np.abs(turn) / _LARGEST_TURN + np.hypot(*steps.T) / _LONGEST_PX)
+    keep = np.diff(np.floor(passed), prepend=-1.0) > 0
+    return points[keep] if keep.sum() >= 3 else points
 
 
 def _smoothed(points: Polygon) -> Polygon:
@@ -91,43 +96,3 @@ def _smoothed(points: Polygon) -> Polygon:
     gain = (0.5 + 0.5 * np.cos(2.0 * np.pi * np.fft.fftfreq(count))) ** _AVERAGINGS
     smooth = np.fft.ifft(spectrum * (2.0 * gain - gain * gain))
     return np.stack([smooth.real, smooth.imag], axis=1)
-
-
-def _trace(box: Mask) -> list[list[tuple[int, int]]]:
-    """Walk along the edges of a padded mask, the mask on the left hand; corners (row, col) of the pixel grid."""
-    following: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    above, below = box[:-1, :], box[1:, :]
-    for row, col in np.argwhere(~above & below).tolist():
-        following.setdefault((row + 1, col + 1), []).append((row + 1, col))
-    for row, col in np.argwhere(above & ~below).tolist():
-        following.setdefault((row + 1, col), []).append((row + 1, col + 1))
-    before, after = box[:, :-1], box[:, 1:]
-    for row, col in np.argwhere(~before & after).tolist():
-        following.setdefault((row, col + 1), []).append((row + 1, col + 1))
-    for row, col in np.argwhere(before & ~after).tolist():
-        following.setdefault((row + 1, col + 1), []).append((row, col + 1))
-    lines = []
-    while following:
-        start = next(iter(following))
-        line, at, came = [], start, (0, 0)
-        while True:
-            choices = following[at]
-            to = choices[0] if len(choices) == 1 else _sharpest(at, came, choices)
-            choices.remove(to)
-            if not choices:
-                del following[at]
-            line.append(at)
-            came, at = (to[0] - at[0], to[1] - at[1]), to
-            if at == start:
-                break
-        lines.append(line)
-    return lines
-
-
-def _sharpest(at: tuple[int, int], came: tuple[int, int], choices: list[tuple[int, int]]) -> tuple[int, int]:
-    """Where two pixels touch at a corner, stay with the same pixel, so that each outline is simple."""
-    turned = (-came[1], came[0])
-    for to in choices:
-        if (to[0] - at[0], to[1] - at[1]) == turned:
-            return to
-    return choices[0]

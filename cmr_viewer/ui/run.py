@@ -15,6 +15,7 @@ from cmr_viewer.app.startup import Program, Reporter, open_program, start_report
 from cmr_viewer.errors import StoreError
 from cmr_viewer.paths import demo_study_dir, resources_dir
 from cmr_viewer.ui.main_window import MainWindow
+from cmr_viewer.ui.shell_feature import ShellFeature
 from cmr_viewer.ui.theme import apply_theme
 
 _SETTLE_MS = 400
@@ -114,7 +115,7 @@ def run(
     reporter = start_reporting()
     try:
         settings = Settings.load()
-        app = application(qt_arguments or [])
+        app = application(qt_arguments or [], settings.theme)
         program = _opened(settings, workspace, models, interactive=screenshot is None and quit_after_s is None)
         if program is None:
             return 1
@@ -142,6 +143,8 @@ def _show(
     reporter.problem.connect(window.report)
     begin = _Begin(window, program, path, screenshot, quit_after_s)
     window.show()
+    if path is None and screenshot is None and quit_after_s is None:
+        _greet(window)
     status = int(app.exec())
     begin.deleteLater()
     reporter.problem.disconnect(window.report)
@@ -150,8 +153,20 @@ def _show(
     return status
 
 
-def application(arguments: list[str]) -> QApplication:
-    """The QApplication with the program's look; the one that exists already, if there is one."""
+def _greet(window: MainWindow) -> None:
+    """Offer the tour to a reader who has never seen the program."""
+    for feature in window.features:
+        if isinstance(feature, ShellFeature):
+            feature.greet()
+
+
+def application(arguments: list[str], theme: str = "system") -> QApplication:
+    """The QApplication with the program's look; the one that exists already, if there is one.
+
+    Args:
+        arguments: For Qt.
+        theme: One of `theme.THEMES`.
+    """
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication([sys.argv[0], *arguments])
     app.setApplicationName("CMR Viewer")
@@ -161,7 +176,7 @@ def application(arguments: list[str]) -> QApplication:
         if picture.exists():
             app.setWindowIcon(QIcon(str(picture)))
             break
-    apply_theme(app)
+    apply_theme(app, theme)
     return app
 
 

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.app.volumes import VoxelCounts
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import voxel_volume_ml
 from cmr_viewer.domain.role import role_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.ui.desk import Desk
+from cmr_viewer.ui.frame_cell import Cell
 from cmr_viewer.ui.frame_notes import FrameNotes
 from cmr_viewer.ui.frame_view import Box, FrameView
 from cmr_viewer.ui.navigator import Navigator
@@ -23,12 +22,14 @@ from cmr_viewer.ui.panels.region_panel import RegionPanel
 from cmr_viewer.ui.panels.tools_panel import ToolsPanel
 from cmr_viewer.ui.panels.worklist_panel import WorklistPanel
 from cmr_viewer.ui.proposal_bar import ProposalBar
-from cmr_viewer.ui.stack_strip import Cell, StackStrip
+from cmr_viewer.ui.stack_strip import StackStrip
 from cmr_viewer.ui.theme import STRUCTURE_TEXTS
 from cmr_viewer.ui.thumbnails import Thumbnails, moving_box, usual_window
 from cmr_viewer.ui.widgets import TIMES
 
 _GATHER_MS = 40
+_TURN_MS = 8
+"""So long at a time thumbnails of many frames that changed may take, before the window turns to the reader."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,11 @@ class Showing(QObject):
         self._box: Box = (0, 1, 0, 1)
         self._usual_window = (0.5, 1.0)
         self._state: FrameState | None = None
-        self._counts: VoxelCounts | None = None
         self._accepted: set[FrameIndex] = set()
         self._changed: set[FrameIndex] = set()
         self._with_proposal = False
         self._gather = QTimer(self)
         self._gather.setSingleShot(True)
-        self._gather.setInterval(_GATHER_MS)
         self._gather.timeout.connect(self.show_changes)
         self.take_settings()
 
@@ -93,6 +92,20 @@ class Showing(QObject):
         """Whether thumbnails, progress and volume curve are about to follow a change."""
         return self._gather.isActive()
 
+    def _gather_changes(self) -> None:
+        if not self._gather.isActive():
+            self._gather.start(_GATHER_MS)
+
+    @property
+    def box(self) -> Box:
+        """The part of the frames that beats, as thumbnails show it."""
+        return self._box
+
+    @property
+    def usual_window(self) -> tuple[float, float]:
+        """Window centre and width that suit the study."""
+        return self._usual_window
+
     def take_settings(self) -> None:
         """Take colours, fill and brush from the settings."""
         labels: dict[Label, str] = {each: self._settings.label_colour(each) for each in STRUCTURES}
@@ -100,6 +113,7 @@ class Showing(QObject):
         self._screen.view.set_colours(labels, self._settings.outline_width_px)
         self._screen.view.set_fill(self._settings.overlay_opacity)
         self._screen.tools.set_colours(labels)
+        self._screen.measures.curve.set_colours(labels)
         self._screen.tools.set_fill(self._settings.overlay_opacity)
         self._screen.region.set_colours(regions)
         self._screen.strip.set_colours(regions)
@@ -116,7 +130,6 @@ class Showing(QObject):
         study, stack = self._session.study, self._session.stack
         if study is None or stack is None:
             return
-        self._counts = VoxelCounts(stack.phases, stack.slices)
         self._accepted.clear()
         self._changed.clear()
         self._box, self._usual_window = moving_box(stack), usual_window(stack)
@@ -131,12 +144,11 @@ class Showing(QObject):
         self.fit_heart()
         self.take_changes(tuple(stack.frame_indices))
         self.show_marks()
-        self.show_measures()
 
     @Slot()
     def show_no_study(self) -> None:
         """The study was closed."""
-        self._state, self._counts = None, None
+        self._state = None
         self._accepted.clear()
         self._changed.clear()
         self._desk.begin_study()
@@ -147,8 +159,6 @@ class Showing(QObject):
         self._screen.worklist.show_progress(0, 0)
         self._screen.worklist.show_next("")
         self._screen.region.show_nothing()
-        self._screen.measures.show_measures(None)
-        self._screen.measures.curve.show_volumes((), "ml")
         self._screen.proposal.offer("")
         self.possible_changed.emit()
 
@@ -173,7 +183,9 @@ class Showing(QObject):
         geometry = stack.geometry
         state = self._session.frame_state(frame)
         self._state = state
-        screen.view.show_frame(stack.frame(frame), geometry.pixel_spacing_mm, spacing_known=geometry.spacing_known)
+        screen.view.show_frame(
+            stack.frame(frame), geometry.pixel_spacing_mm, spacing_known=geometry.spacing_known, key=frame
+        )
         screen.view.show_labels(state.labels, key=frame)
         screen.strip.set_current(frame)
         screen.navigator.show_phase(frame.phase, stack.phase_times_ms)
@@ -202,8 +214,7 @@ class Showing(QObject):
         self._screen.region.show_findings(
             [each.text for each in findings if not each.is_note], [each.text for each in findings if each.is_note]
         )
-        if not self._gather.isActive():
-            self._gather.start()
+        self._gather_changes()
         self._show_offer(state)
         self.possible_changed.emit()
 
@@ -229,6 +240,12 @@ class Showing(QObject):
         self.possible_changed.emit()
 
     def _show_notes(self, stack: Stack, frame: FrameIndex, state: FrameState) -> None:
+        notes = self.notes_of(stack, frame, state)
+        self._screen.view.set_border(notes.region_colour if state.region is not None else None)
+        self._screen.view.set_notes(notes)
+
+    def notes_of(self, stack: Stack, frame: FrameIndex, state: FrameState) -> FrameNotes:
+        """What is written over a frame."""
         times = stack.phase_times_ms
         time = f"Phase {frame.phase + 1} of {stack.phases}"
         mark = "ED" if frame.phase == self._session.ed_phase else "ES" if frame.phase == self._session.es_phase else ""
@@ -247,17 +264,14 @@ class Showing(QObject):
             words.append(f"Imported from {state.imported}" if state.imported else "Corrected")
         elif state.labels is None and self._session.models_ready:
             words.append("Label map follows")
-        self._screen.view.set_border(tint or None)
-        self._screen.view.set_notes(
-            FrameNotes(
-                place=f"Slice {frame.slice_index + 1} of {stack.slices}",
-                time=time if times is None else f"{time} · {times[frame.phase]:.0f} ms",
-                mark=mark,
-                region=region,
-                region_colour=tint or "#000000",
-                state=" ".join(words),
-                legend=[(self._settings.label_colour(each), STRUCTURE_TEXTS[each]) for each in STRUCTURES],
-            )
+        return FrameNotes(
+            place=f"Slice {frame.slice_index + 1} of {stack.slices}",
+            time=time if times is None else f"{time} · {times[frame.phase]:.0f} ms",
+            mark=mark,
+            region=region,
+            region_colour=tint or "#000000",
+            state=" ".join(words),
+            legend=[(self._settings.label_colour(each), STRUCTURE_TEXTS[each]) for each in STRUCTURES],
         )
 
     @Slot(object)
@@ -276,21 +290,15 @@ class Showing(QObject):
     # Changes from the session
 
     @Slot(object)
-    def take_change(self, frame: FrameIndex) -> None:
-        """Something of a frame has changed; during a stroke the brush shows it already."""
-        self.take_changes((frame,))
-
-    @Slot(object)
     def take_changes(self, frames: tuple[FrameIndex, ...]) -> None:
-        """Something of some frames has changed."""
+        """Something of some frames has changed; during a stroke the brush shows it already."""
         self._changed.update(frames)
         for frame in frames:
             if not (self._desk.painting and frame == self._desk.frame):
                 self._screen.view.forget_labels(frame)
         if self._desk.frame in frames and not self._desk.painting:
             self.show_frame()
-        if not self._gather.isActive():
-            self._gather.start()
+        self._gather_changes()
 
     @Slot(object)
     def show_followed(self, frames: tuple[FrameIndex, ...]) -> None:
@@ -301,35 +309,38 @@ class Showing(QObject):
 
     @Slot()
     def show_changes(self) -> None:
-        """Bring thumbnails, progress and the volume curve up to date."""
-        stack = self._session.stack
-        frames, self._changed = self._changed, set()
-        if stack is None or self._counts is None:
+        """Bring thumbnails and progress up to date, as many as a turn allows; the rest in the next turn."""
+        if self._desk.painting:  # the stroke has all of the time; they follow when it ends
+            self._gather.start(_GATHER_MS)
             return
-        for frame in frames:
+        stack = self._session.stack
+        if stack is None:
+            self._changed.clear()
+            return
+        clock = QElapsedTimer()
+        clock.start()
+        while self._changed:
+            if clock.hasExpired(_TURN_MS):
+                self._gather.start(0)
+                return
+            frame = self._changed.pop()
             state = self._session.frame_state(frame)
             self._screen.strip.set_cell(frame, cell_of(state))
             self._screen.strip.refresh(frame)
-            self._counts.set_frame(frame, state.labels)
             if state.status is ReviewStatus.ACCEPTED:
                 self._accepted.add(frame)
             else:
                 self._accepted.discard(frame)
         self._screen.worklist.show_progress(len(self._accepted), stack.phases * stack.slices)
         self.show_next()
-        lv = self._counts.of_phases()[:, Label.LVBP]
-        ml, _ = voxel_volume_ml(stack.geometry)
-        volumes = [None if count < 0 else float(count) * (ml or 1.0) for count in lv]
-        self._screen.measures.curve.show_volumes(volumes, "ml" if ml is not None else "pixels")
 
     @Slot()
     def show_next(self) -> None:
         """Say which frame is next to review, and why."""
-        frame = None if self._session.is_analysing else self._session.next_frame(self._desk.frame)
+        found = None if self._session.is_analysing else self._session.next_review(self._desk.frame)
         text = ""
-        if frame is not None:
-            where = f"Slice {frame.slice_index + 1}, phase {frame.phase + 1}"
-            text = f"{where}. {self._session.next_reason(self._desk.frame)}"
+        if found is not None:
+            text = f"Slice {found.frame.slice_index + 1}, phase {found.frame.phase + 1}. {found.why}"
         self._screen.worklist.show_next(text)
 
     @Slot()
@@ -341,12 +352,6 @@ class Showing(QObject):
         self._screen.measures.curve.set_marks(ed, es)
         if self._session.stack is not None and self._state is not None:
             self._show_notes(self._session.stack, self._desk.frame, self._state)
-
-    @Slot()
-    def show_measures(self) -> None:
-        """The measures have changed."""
-        if self._session.stack is not None:
-            self._screen.measures.show_measures(self._session.measures)
 
     # View
 
@@ -360,6 +365,7 @@ class Showing(QObject):
         desk = self._desk
         tint = "#ffffff" if desk.label is Label.BACKGROUND else self._settings.label_colour(desk.label)
         self._screen.view.set_brush(desk.brush_on, desk.radius_px, tint)
+        self._screen.view.hold(desk.tool)
         self._screen.tools.set_radius(desk.radius_px)
 
     @Slot(float)

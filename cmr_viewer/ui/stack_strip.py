@@ -1,14 +1,12 @@
 """Thumbnails of the stack: a grid of slices and phases, or the slices of one phase; also the way to go to a frame."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from PySide6.QtCore import (
     QElapsedTimer,
     QEvent,
     QObject,
     QPoint,
-    QPointF,
     QRect,
     QRectF,
     QSize,
@@ -22,7 +20,8 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.theme import REGION_COLOURS, REGION_LETTERS, colour, readable_on
+from cmr_viewer.ui.frame_cell import Cell, is_large, paint_region, paint_state, tip_of
+from cmr_viewer.ui.theme import REGION_COLOURS, image_colour
 from cmr_viewer.ui.thumbnails import Thumbnails
 
 _GAP = 4
@@ -34,27 +33,6 @@ _SIDE_GRID = (34, 96)
 _SIDE_STRIP = (48, 132)
 _MAKE_BUDGET_MS = 12.0
 _LIT_MS = 2500
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What a thumbnail says about its frame.
-
-    Attributes:
-        region: The frame's region, or None while it is not known.
-        probability: Probability of that region, or None where a reader decided.
-        accepted: Whether a reader accepted the frame.
-        edited: Whether a reader changed its label map or region.
-        offered: Whether a new prediction is offered for it.
-        differs: What the frame looks like by itself, in words, where its place in the stack says otherwise.
-    """
-
-    region: Region | None = None
-    probability: float | None = None
-    accepted: bool = False
-    edited: bool = False
-    offered: bool = False
-    differs: str = ""
 
 
 class StackStrip(QAbstractScrollArea):
@@ -151,7 +129,7 @@ class StackStrip(QAbstractScrollArea):
     def border_colour(self, frame: FrameIndex) -> QColor:
         """Colour of the border of a thumbnail."""
         region = self.cell(frame).region
-        return colour("edge") if region is None else QColor(self._colours[region])
+        return image_colour("edge") if region is None else QColor(self._colours[region])
 
     def light(self, frames: Collection[FrameIndex]) -> None:
         """Make some thumbnails stand out for a moment, since something of them changed by itself."""
@@ -272,7 +250,7 @@ class StackStrip(QAbstractScrollArea):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the thumbnails that are seen; make those that are missing while time allows."""
         painter = QPainter(self.viewport())
-        painter.fillRect(event.rect(), colour("ground"))
+        painter.fillRect(event.rect(), image_colour("ground"))
         if self._thumbnails is None:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -281,7 +259,9 @@ class StackStrip(QAbstractScrollArea):
             rect = QRectF(self.cell_rect(frame))
             if pixmap is None:
                 self._missing[frame] = None
-                painter.fillRect(rect, colour("panel"))
+                pixmap = self._thumbnails.before(frame)
+            if pixmap is None:
+                painter.fillRect(rect, image_colour("panel"))
             else:
                 painter.drawPixmap(rect, pixmap, QRectF(pixmap.rect()))
             self._paint_marks(painter, rect, frame)
@@ -315,73 +295,28 @@ class StackStrip(QAbstractScrollArea):
 
     def _paint_marks(self, painter: QPainter, rect: QRectF, frame: FrameIndex) -> None:
         cell, tint = self.cell(frame), self.border_colour(frame)
-        large = rect.width() >= 72
+        large = is_large(rect)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(tint, 3 if large else 2))
         inset = 1.5 if large else 1.0
         painter.drawRect(rect.adjusted(inset, inset, -inset, -inset))
         if frame in self._lit:
-            painter.setPen(QPen(colour("bright"), 2 if large else 1, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(image_colour("bright"), 2 if large else 1, Qt.PenStyle.DotLine))
             painter.drawRect(rect.adjusted(2 * inset + 1, 2 * inset + 1, -2 * inset - 1, -2 * inset - 1))
         if cell.region is not None:
-            self._paint_region(painter, rect, cell, tint, large)
+            paint_region(painter, rect, cell, tint)
         font = painter.font()
         font.setPixelSize(11)
         font.setBold(False)
         painter.setFont(font)
         if not self._grid:
-            painter.setPen(colour("text"))
+            painter.setPen(image_colour("text"))
             painter.drawText(rect.adjusted(7, 5, 0, 0), Qt.AlignmentFlag.AlignLeft, str(frame.slice_index + 1))
-        self._paint_state(painter, rect, cell, large)
+        paint_state(painter, rect, cell)
         if frame == self._current:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(colour("bright"), 2))
+            painter.setPen(QPen(image_colour("bright"), 2))
             painter.drawRect(rect.adjusted(-1.5, -1.5, 1.5, 1.5))
-
-    def _paint_region(self, painter: QPainter, rect: QRectF, cell: Cell, tint: QColor, large: bool) -> None:
-        assert cell.region is not None
-        font = painter.font()
-        font.setPixelSize(11 if large else 9)
-        font.setBold(True)
-        painter.setFont(font)
-        height = 16 if large else 13
-        metrics = painter.fontMetrics()
-        percent = "%" if rect.width() >= 46 else ""
-        said = "you" if cell.probability is None else f"{100 * cell.probability:.0f}{percent}"
-        width = metrics.horizontalAdvance(said) + 6
-        name, pad = cell.region.text, 10 if large else 7
-        if metrics.horizontalAdvance(name) + pad + width + 6 > rect.width():
-            name = REGION_LETTERS[cell.region]
-        chip = QRectF(rect.left(), rect.bottom() - height, metrics.horizontalAdvance(name) + pad, height)
-        painter.fillRect(chip, tint)
-        painter.setPen(readable_on(tint))
-        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, name)
-        ground = QRectF(rect.right() - width, chip.top(), width, height).adjusted(-1, 0, -1, -2)
-        painter.fillRect(ground, QColor(0, 0, 0, 170))
-        painter.setPen(colour("text"))
-        painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, said)
-
-    def _paint_state(self, painter: QPainter, rect: QRectF, cell: Cell, large: bool) -> None:
-        radius = 7.0 if large else 5.5
-        at = QPointF(rect.right() - radius - 4, rect.top() + radius + 4)
-        painter.setPen(Qt.PenStyle.NoPen)
-        if cell.accepted:
-            painter.setBrush(colour("good"))
-            painter.drawEllipse(at, radius, radius)
-            painter.setPen(QPen(QColor("#08120d"), 1.8))
-            r = radius
-            painter.drawPolyline(
-                [at + QPointF(-0.45 * r, 0.05 * r), at + QPointF(-0.1 * r, 0.4 * r), at + QPointF(0.5 * r, -0.4 * r)]
-            )
-        elif cell.offered:
-            painter.setBrush(colour("accent"))
-            painter.drawEllipse(at, radius, radius)
-            painter.setPen(QPen(colour("bright"), 1.8))
-            painter.drawLine(at + QPointF(-0.5 * radius, 0), at + QPointF(0.5 * radius, 0))
-            painter.drawLine(at + QPointF(0, -0.5 * radius), at + QPointF(0, 0.5 * radius))
-        elif cell.edited:
-            painter.setBrush(colour("bright"))
-            painter.drawEllipse(at, radius * 0.6, radius * 0.6)
 
     def _paint_heads(self, painter: QPainter) -> None:
         view, step, origin = self.viewport().rect(), self.side + _GAP, self._origin()
@@ -389,20 +324,20 @@ class StackStrip(QAbstractScrollArea):
         font.setPixelSize(11)
         left = origin.x() - self._row_head
         head = max(0, left + self.horizontalScrollBar().value())
-        painter.fillRect(QRect(head - _GAP, 0, self._row_head, view.height()), colour("ground"))
+        painter.fillRect(QRect(head - _GAP, 0, self._row_head, view.height()), image_colour("ground"))
         for index in range(self._slices):
             font.setBold(index == self._current.slice_index)
             painter.setFont(font)
-            painter.setPen(colour("bright" if index == self._current.slice_index else "soft"))
+            painter.setPen(image_colour("bright" if index == self._current.slice_index else "soft"))
             box = QRect(head, origin.y() + index * step, self._row_head - 8, self.side)
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, str(index + 1))
-        painter.fillRect(QRect(0, 0, view.width(), _HEAD + _GAP // 2), colour("ground"))
+        painter.fillRect(QRect(0, 0, view.width(), _HEAD + _GAP // 2), image_colour("ground"))
         for phase in range(self._phases):
             box = QRect(origin.x() + phase * step, 0, self.side, _HEAD)
             mark = self._marks.get(phase)
             font.setBold(mark is not None or phase == self._current.phase)
             painter.setFont(font)
-            painter.setPen(colour("bright" if phase == self._current.phase else "text" if mark else "soft"))
+            painter.setPen(image_colour("bright" if phase == self._current.phase else "text" if mark else "soft"))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{mark} {phase + 1}" if mark else str(phase + 1))
 
     # Events
@@ -417,25 +352,9 @@ class StackStrip(QAbstractScrollArea):
         """Say what a thumbnail means when the pointer rests on it."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             frame = self.frame_at(event.pos())
-            QToolTip.showText(event.globalPos(), "" if frame is None else self._tip(frame), self)
+            QToolTip.showText(event.globalPos(), "" if frame is None else tip_of(frame, self.cell(frame)), self)
             return True
         return bool(super().viewportEvent(event))
-
-    def _tip(self, frame: FrameIndex) -> str:
-        cell = self.cell(frame)
-        lines = [f"Slice {frame.slice_index + 1}, phase {frame.phase + 1}"]
-        if cell.region is not None:
-            decided = (
-                "decided by you" if cell.probability is None else f"{100 * cell.probability:.0f} % by the classifier"
-            )
-            lines.append(f"{cell.region.text}, {decided}")
-            lines += [cell.differs] if cell.differs else []
-        states = [
-            (cell.accepted, "Accepted"),
-            (cell.edited, "Corrected"),
-            (cell.offered, "A new prediction is offered"),
-        ]
-        return "\n".join(lines + [text for true, text in states if true])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the thumbnails to the width."""

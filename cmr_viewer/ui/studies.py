@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -14,6 +14,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study_opening import OPEN_KEY
 from cmr_viewer.paths import demo_study_dir
+from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.layout import Parts
 from cmr_viewer.ui.notes_dialog import NotesDialog, notes_of, tells_choice
 from cmr_viewer.ui.panels.worklist_panel import StudyLine
@@ -177,25 +178,9 @@ class Studies(QObject):
     @Slot()
     def show_worklist(self) -> None:
         """List the studies of the workspace, and before them those that wait."""
-        stack, rows = self._session.stack, self._session.studies
-        waiting = [StudyLine(path.name, path, 0, 0, 0) for path in self._session.waiting]
-        times = Counter(each.source for each in rows)
-        self._parts.worklist.show_worklist(
-            waiting
-            + [
-                StudyLine(
-                    each.name,
-                    Path(each.source),
-                    each.frames,
-                    each.accepted,
-                    each.drafts,
-                    is_open=stack is not None and stack.stack_id == each.stack_id,
-                    stack_id=each.stack_id,
-                    detail=f"{each.slices} slices, {each.phases} phases" if times[each.source] > 1 else "",
-                )
-                for each in rows
-            ]
-        )
+        stack = self._session.stack
+        open_stack = "" if stack is None else stack.stack_id
+        self._parts.worklist.show_worklist(WorklistLines(self._session.waiting, self._session.studies, open_stack))
 
     def _show_page(self) -> None:
         """Put in the middle what belongs there now."""
@@ -258,6 +243,54 @@ class Studies(QObject):
         study = self._session.study
         if study is not None:
             show_dialog(NotesDialog(study, self._session.opening, self._actions, self._window))
+
+
+class WorklistLines(Sequence[StudyLine]):
+    """The lines of the worklist, each made when it is asked for: tens of thousands are there, and twenty are seen.
+
+    Args:
+        waiting: What waits to be opened for the first time; it stands first.
+        studies: Studies of the workspace.
+        open_stack: Stack of the open study; empty for none.
+    """
+
+    def __init__(self, waiting: Sequence[Path], studies: Sequence[StudyRow], open_stack: str) -> None:
+        self._waiting, self._studies, self._open = waiting, studies, open_stack
+        self._times = Counter(each.source for each in studies)
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._studies)
+
+    @overload
+    def __getitem__(self, place: int) -> StudyLine: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[StudyLine]: ...
+    def __getitem__(self, place: int | slice) -> StudyLine | Sequence[StudyLine]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        if place < len(self._waiting):
+            path = self._waiting[place]
+            return StudyLine(path.name, path, 0, 0, 0)
+        row = self._studies[place - len(self._waiting)]
+        return StudyLine(
+            row.name,
+            Path(row.source),
+            row.frames,
+            row.accepted,
+            row.drafts,
+            is_open=row.stack_id == self._open,
+            stack_id=row.stack_id,
+            detail=f"{row.slices} slices, {row.phases} phases" if self._times[row.source] > 1 else "",
+        )
+
+    def place_of(self, source: Path, stack_id: str) -> int | None:
+        """Where the line of a study stands; None where there is none."""
+        if not stack_id:
+            return self._waiting.index(source) if source in self._waiting else None
+        rows = enumerate(self._studies, start=len(self._waiting))
+        return next((place for place, row in rows if row.stack_id == stack_id), None)
 
 
 def show_dialog(dialog: QDialog) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QIcon, QIconEngine, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -12,26 +12,63 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.paths import resources_dir
 
-PALETTE: dict[str, str] = {
+DARK: dict[str, str] = {
     "black": "#000000",
     "ground": "#14171b",
     "panel": "#1b1f24",
     "raised": "#252a31",
     "hover": "#2e343d",
     "pressed": "#20242a",
+    "field": "#14171b",
     "line": "#2b3138",
     "edge": "#3b434d",
     "text": "#dde2e8",
     "soft": "#9aa4b0",
-    "faint": "#77818d",
+    "faint": "#808a96",
     "accent": "#6c95ea",
     "accent_dark": "#2f4a7d",
+    "accent_hover": "#3a5a96",
+    "offer": "#26324a",
+    "focus": "#8fb2ff",
     "good": "#58b88a",
     "warn": "#e0b04a",
     "bad": "#e8746c",
     "bright": "#ffffff",
 }
-"""The window's own colours by name; `dark.qss` refers to them as @name."""
+"""Colours of the dark theme by name; `window.qss` refers to them as @name."""
+
+LIGHT: dict[str, str] = {
+    "black": "#000000",
+    "ground": "#e6e9ed",
+    "panel": "#f6f7f9",
+    "raised": "#ffffff",
+    "hover": "#e3e8ef",
+    "pressed": "#d5dce6",
+    "field": "#ffffff",
+    "line": "#d9dde3",
+    "edge": "#b7bfc9",
+    "text": "#1c2229",
+    "soft": "#4c5764",
+    "faint": "#67717c",
+    "accent": "#2f62c9",
+    "accent_dark": "#cfdff9",
+    "accent_hover": "#bad0f5",
+    "offer": "#e2ecfc",
+    "focus": "#1a4fc0",
+    "good": "#1c7148",
+    "warn": "#855a00",
+    "bad": "#b3261e",
+    "bright": "#0b0d10",
+}
+"""The same names in the light theme; "dark" and "bright" in a name mean what stands out less and more."""
+
+PALETTES: dict[str, dict[str, str]] = {"dark": DARK, "light": LIGHT}
+
+THEMES = ("system", "light", "dark")
+"""What a reader can choose; "system" follows the system, and is dark where the system does not say."""
+
+PALETTE: dict[str, str] = dict(DARK)
+"""Colours of the theme on show; `apply_theme` puts another theme's in."""
 
 _DEFAULTS = Settings(reader="reader")
 
@@ -57,8 +94,13 @@ STRUCTURE_TEXTS: dict[Label, str] = {
 
 
 def colour(name: str) -> QColor:
-    """A colour of the palette."""
+    """A colour of the theme on show."""
     return QColor(PALETTE[name])
+
+
+def image_colour(name: str) -> QColor:
+    """A colour for what lies over or beside images: there it stays dark in every theme, for the eye to stay with it."""
+    return QColor(DARK[name])
 
 
 def readable_on(ground: QColor) -> QColor:
@@ -71,26 +113,61 @@ def readable_on(ground: QColor) -> QColor:
     return QColor("#0b0d10") if luminance > 0.22 else QColor("#ffffff")
 
 
-def style_sheet(palette: Mapping[str, str] = PALETTE) -> str:
-    """The style sheet with the palette's colours put in for @name."""
-    text = (resources_dir() / "style" / "dark.qss").read_text(encoding="utf-8")
-    icons = (resources_dir() / "icons").as_posix()
-    text = text.replace("@icons", icons)
+def style_sheet(palette: Mapping[str, str] | None = None) -> str:
+    """The style sheet with a palette's colours put in for @name; None for those on show."""
+    palette = PALETTE if palette is None else palette
+    text = (resources_dir() / "style" / "window.qss").read_text(encoding="utf-8")
+    text = text.replace("@icons", (resources_dir() / "icons").as_posix())
+    text = text.replace("@tint", "light" if palette["text"] == LIGHT["text"] else "dark")
     for name in sorted(palette, key=len, reverse=True):
         text = text.replace(f"@{name}", palette[name])
     return text
 
 
-def apply_theme(app: QApplication) -> None:
-    """Give the whole program its look: style, palette, font and style sheet."""
+def theme_on_show() -> str:
+    """Which is on show, "light" or "dark"."""
+    return "light" if PALETTE["text"] == LIGHT["text"] else "dark"
+
+
+def theme_of(app: QApplication, chosen: str) -> str:
+    """Which is meant, "light" or "dark": as the reader chose, or as the system says where they left it to that.
+
+    Args:
+        app: The application.
+        chosen: One of `THEMES`.
+    """
+    if chosen in PALETTES:
+        return chosen
+    return "light" if app.styleHints().colorScheme() is Qt.ColorScheme.Light else "dark"
+
+
+def apply_theme(app: QApplication, chosen: str = "system") -> None:
+    """Give the whole program its look: style, palette, font and style sheet. It can be called again at any time.
+
+    Args:
+        app: The application.
+        chosen: One of `THEMES`.
+    """
+    schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+    app.styleHints().setColorScheme(schemes.get(chosen, Qt.ColorScheme.Unknown))  # title bars and the system's dialogs
+    PALETTE.update(PALETTES[theme_of(app, chosen)])
+    sheet = style_sheet()
+    if app.styleSheet() == sheet:  # it has that look already; taking it on anew costs a third of a second
+        return
     app.setStyle("Fusion")
     font = QFont()
     font.setFamilies(["Inter", "Segoe UI", "SF Pro Text", "Helvetica Neue", "Noto Sans", "Open Sans", "DejaVu Sans"])
     font.setPixelSize(13)
     app.setFont(font)
+    app.setPalette(_qt_palette())
+    app.setStyleSheet(sheet)
+
+
+def _qt_palette() -> QPalette:
+    """The palette for what no style sheet reaches."""
     roles = {
         QPalette.ColorRole.Window: "panel",
-        QPalette.ColorRole.Base: "ground",
+        QPalette.ColorRole.Base: "field",
         QPalette.ColorRole.AlternateBase: "panel",
         QPalette.ColorRole.Button: "raised",
         QPalette.ColorRole.Text: "text",
@@ -108,20 +185,42 @@ def apply_theme(app: QApplication) -> None:
         palette.setColor(role, colour(name))
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText, QPalette.ColorRole.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, colour("faint"))
-    app.setPalette(palette)
-    app.setStyleSheet(style_sheet())
+    return palette
+
+
+class _ThemeIcon(QIconEngine):
+    """Draws an icon in the colours of the theme that is on show when it is drawn.
+
+    Args:
+        name: Name in `resources/icons`.
+        tint: Name of the palette's colour.
+    """
+
+    def __init__(self, name: str, tint: str) -> None:
+        super().__init__()
+        self._name, self._tint = name, tint
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        ratio = painter.device().devicePixelRatioF()
+        painter.drawPixmap(rect, self._drawn(mode, round(max(rect.width(), rect.height()) * ratio)))
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        return self._drawn(mode, max(1, min(size.width(), size.height())))
+
+    def clone(self) -> QIconEngine:
+        return _ThemeIcon(self._name, self._tint)
+
+    def _drawn(self, mode: QIcon.Mode, size: int) -> QPixmap:
+        return icon_pixmap(self._name, PALETTE["edge" if mode is QIcon.Mode.Disabled else self._tint], size)
 
 
 @lru_cache(maxsize=256)
 def icon(name: str, tint: str = "text") -> QIcon:
-    """An icon of `resources/icons`, drawn in a colour of the palette and fainter where it is disabled."""
-    result = QIcon()
-    result.addPixmap(icon_pixmap(name, PALETTE[tint], 64), QIcon.Mode.Normal)
-    result.addPixmap(icon_pixmap(name, PALETTE["edge"], 64), QIcon.Mode.Disabled)
-    return result
+    """An icon of `resources/icons`, drawn in a colour of the theme on show and fainter where it is disabled."""
+    return QIcon(_ThemeIcon(name, tint))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def icon_pixmap(name: str, tint: str, size: int) -> QPixmap:
     """An icon as a square pixmap of `size` device pixels, in the colour `tint`."""
     drawing = (resources_dir() / "icons" / f"{name}.svg").read_bytes().replace(b"currentColor", tint.encode())

@@ -1,6 +1,7 @@
 """Small pictures of the frames, made when they are first seen and kept until they change."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,14 +15,18 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.ui.drawing import grey_image, label_image, outline_paths, screen_pen
 from cmr_viewer.ui.overlay import outlines_of
-from cmr_viewer.ui.theme import STRUCTURE_COLOURS, colour
+from cmr_viewer.ui.theme import STRUCTURE_COLOURS, image_colour
 
 Box = tuple[int, int, int, int]
 """(row0, row1, col0, col1), ends excluded."""
 
 
+KEPT_BYTES = 384 * 1024 * 1024
+"""Thumbnails of one size take no more; those that were seen longest ago go first."""
+
 _FILLED_BELOW_PX = 64
-_STEP = 2
+_FEWEST_PX = 128
+"""Where the heart beats is looked for on so many rows or columns, or up to twice as many."""
 _LARGEST_MM = 165.0
 
 
@@ -46,25 +51,34 @@ class Thumbnails:
     ) -> None:
         self._stack, self._box, self._window = stack, box, window
         self._labels_of, self._colours = labels_of, colours
-        self._made: dict[FrameIndex, QPixmap] = {}
+        self._made: OrderedDict[FrameIndex, QPixmap] = OrderedDict()
+        self._before: dict[FrameIndex, QPixmap] = {}
         self._side = 0
 
     def set_side(self, side_px: int) -> None:
         """Size of the thumbnails in device pixels."""
         if side_px != self._side:
             self._side = side_px
-            self._made.clear()
+            self.forget_all()
 
     def made(self, frame: FrameIndex) -> QPixmap | None:
         """The thumbnail of a frame if it is there already."""
-        return self._made.get(frame)
+        pixmap = self._made.get(frame)
+        if pixmap is not None:
+            self._made.move_to_end(frame)
+        return pixmap
+
+    def before(self, frame: FrameIndex) -> QPixmap | None:
+        """The thumbnail of a frame as it was before its last change, until it is made again."""
+        return self._before.get(frame)
 
     def make(self, frame: FrameIndex) -> QPixmap:
         """Make the thumbnail of a frame."""
+        self._before.pop(frame, None)
         row0, row1, col0, col1 = self._box
         picture = grey_image(self._stack.frame(frame)[row0:row1, col0:col1], self._window)
         pixmap = QPixmap(self._side, self._side)
-        pixmap.fill(colour("black"))
+        pixmap.fill(image_colour("black"))
         down_mm, across_mm = self._stack.geometry.pixel_spacing_mm
         scale = self._side / max((row1 - row0) * down_mm, (col1 - col0) * across_mm)
         width, height = (col1 - col0) * across_mm * scale, (row1 - row0) * down_mm * scale
@@ -87,21 +101,27 @@ class Thumbnails:
                 self._outline(painter, labels)
         painter.end()
         self._made[frame] = pixmap
+        while len(self._made) > 1 and len(self._made) * 4 * self._side**2 > KEPT_BYTES:
+            self._made.popitem(last=False)
         return pixmap
 
     def _outline(self, painter: QPainter, labels: LabelMap) -> None:
         paths = outline_paths(outlines_of(labels))
         for label in reversed(STRUCTURES):
-            painter.setPen(screen_pen(QColor(self._colours[label]), 1.0 if self._side < 110 else 1.5, 1.0))
+            width = 1.0 if self._side < 110 else 1.5 if self._side < 300 else 2.0
+            painter.setPen(screen_pen(QColor(self._colours[label]), width, 1.0))
             painter.drawPath(paths[label])
 
     def forget(self, frame: FrameIndex) -> None:
         """A frame has changed: its thumbnail is made again when it is next seen."""
-        self._made.pop(frame, None)
+        pixmap = self._made.pop(frame, None)
+        if pixmap is not None:
+            self._before[frame] = pixmap
 
     def forget_all(self) -> None:
         """Everything has changed, such as the colours."""
         self._made.clear()
+        self._before.clear()
 
 
 def moving_box(stack: Stack) -> Box:
@@ -120,13 +140,14 @@ def moving_box(stack: Stack) -> Box:
     """
     rows, cols = stack.geometry.rows, stack.geometry.cols
     down_mm, across_mm = stack.geometry.pixel_spacing_mm
-    beating = _beating(stack)
+    step = max(2, min(rows, cols) // _FEWEST_PX)
+    beating = _beating(stack, step)
     if not beating.any():
         return _square((rows / 2, cols / 2), 0.62 * min(rows * down_mm, cols * across_mm), stack)
     marks = []
     for axis in (1, 0):
         share = np.cumsum(beating.sum(axis=axis))
-        marks.append(_STEP * np.searchsorted(share / share[-1], (0.06, 0.5, 0.94)).astype(np.float64))
+        marks.append(step * np.searchsorted(share / share[-1], (0.06, 0.5, 0.94)).astype(np.float64))
     (row0, row, row1), (col0, col, col1) = marks
     side = 1.9 * max((row1 - row0) * down_mm, (col1 - col0) * across_mm)
     centre = (row0 + row1) / 2, (col0 + col1) / 2
@@ -135,10 +156,12 @@ def moving_box(stack: Stack) -> Box:
     return _square(centre, side, stack)
 
 
-def _beating(stack: Stack) -> NDArray[np.float32]:
-    """How strongly every second pixel follows the heart, (row, col); the middle of the frame counts more."""
+def _beating(stack: Stack, step: int) -> NDArray[np.float32]:
+    """How strongly each pixel follows the heart, every so many of them, (row, col); the frame's middle counts more."""
     first, last = stack.slices // 4, max(stack.slices // 4 + 1, 3 * stack.slices // 4)
-    part = np.nan_to_num(stack.pixels[:, first:last, ::_STEP, ::_STEP].astype(np.float32))
+    part = stack.pixels[:, first:last, ::step, ::step].astype(np.float32)
+    if stack.pixels.dtype.kind == "f":
+        part = np.nan_to_num(part, copy=False)
     angles = 2.0 * np.pi * np.arange(stack.phases) / stack.phases
     if stack.phases < 2:
         return np.zeros(part.shape[2:], np.float32)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QLineEdit,
     QSlider,
     QToolButton,
     QVBoxLayout,
@@ -128,6 +129,24 @@ def rule() -> QFrame:
     line = QFrame()
     line.setObjectName("rule")
     return line
+
+
+def search_line(name: str, tip: str) -> QLineEdit:
+    """A line to search in, that can be cleared with one click."""
+    line = QLineEdit()
+    line.setPlaceholderText(name)
+    line.setAccessibleName(name)
+    line.setToolTip(tip)
+    line.setClearButtonEnabled(True)
+    name_clear_button(line)
+    return line
+
+
+def name_clear_button(line: QWidget) -> None:
+    """Name the button inside a line that clears it: Qt draws it without a word."""
+    for button in line.findChildren(QToolButton):
+        button.setAccessibleName("Clear")
+        button.setToolTip("Clear")
 
 
 def slider(name: str, low: int, high: int, tip: str) -> QSlider:

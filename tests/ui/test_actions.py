@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QMenu
 from cmr_viewer.ui.actions import ACTIONS, MOUSE, Menu, build_actions, shown_keys, tip_of
 from cmr_viewer.ui.keys_sheet import sheet_groups
 from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.settings_dialog import SettingsDialog, clashing_key
 from cmr_viewer.ui.theme import icon
 
 
@@ -101,21 +100,3 @@ def test_every_action_is_in_a_menu_and_does_something(window: MainWindow):
         action = window.actions_by_id[spec.id]
         assert spec.id in in_menus
         assert action.receivers("2triggered(bool)") + action.receivers("2toggled(bool)") > 0, spec.id
-
-
-def test_a_key_given_to_two_actions_is_found():
-    assert clashing_key({"brush": ["B"], "grid": ["G", "B"]}) == "B"
-    assert clashing_key({"brush": ["B", "B"], "grid": ["G", ""]}) is None
-
-
-def test_settings_are_not_accepted_while_two_actions_share_a_key(window: MainWindow, qtbot):
-    dialog = SettingsDialog(window.settings, window)
-    qtbot.addWidget(dialog)
-    ok = dialog._buttons.button(dialog._buttons.StandardButton.Ok)
-    assert ok.isEnabled()
-    dialog._keys["grid"][0].setKeySequence(QKeySequence("B"))
-    assert not ok.isEnabled()
-    dialog._keys["grid"][0].setKeySequence(QKeySequence("Ctrl+G"))
-    assert ok.isEnabled()
-    dialog.accept()
-    assert window.settings.key_bindings == {"grid": ["Ctrl+G"]}

@@ -87,7 +87,7 @@ def test_closing_the_study_leads_back_to_the_welcome_page_and_names_it_there(ope
 
 
 def test_the_worklist_shows_the_open_study(open_window):
-    assert open_window.parts.worklist._list.count() == 1
+    assert open_window.parts.worklist._list.model().rowCount() == 1
     assert "7 slices · 6 phases" in open_window.parts.worklist._facts.text()
 
 
@@ -274,7 +274,7 @@ def test_an_edited_label_map_stays_and_the_new_prediction_is_offered_beside_it(o
     assert "apex specialist" in bar._text.text()
     assert open_window.parts.strip.cell(open_window.desk.frame).offered
     press(qtbot, open_window, Key.Key_V)
-    assert not open_window.parts.view._proposal_path.isEmpty()
+    assert open_window.parts.view.shows_proposal
     press(qtbot, open_window, Key.Key_T)
     settle(qtbot, open_window)
     assert not np.array_equal(labels(open_window), mine)

@@ -65,3 +65,20 @@ def test_the_epicardium_bounds_blood_pool_and_myocardium_together():
     assert area(outlines.of(Label.LVM)) == 25
     assert area(outlines.of(Label.LVBP)) == 1
     assert area(outlines.of(Label.RVBP)) == 9
+
+
+def test_a_blood_pool_without_myocardium_has_no_epicardium():
+    labels = np.zeros((9, 9), np.uint8)
+    labels[2:7, 2:7] = Label.LVBP
+    outlines = outlines_of(labels)
+    assert outlines.of(Label.LVM) == ()
+    assert len(outlines.of(Label.LVBP)) == 1
+
+
+def test_a_smooth_outline_is_drawn_with_few_points():
+    y, x = np.mgrid[:200, :200]
+    ((few,), (all_of_them,)) = (
+        outline_polygons(np.hypot(y - 100, x - 100) < 60, exact=exact) for exact in (False, True)
+    )
+    assert len(few) < len(all_of_them) / 2
+    assert np.abs(np.hypot(*(few - 100).T) - 60).max() < 1.0

@@ -4,7 +4,8 @@ from PySide6.QtGui import QColor
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.stack_strip import Cell, StackStrip
+from cmr_viewer.ui.frame_cell import Cell, tip_of
+from cmr_viewer.ui.stack_strip import StackStrip
 from cmr_viewer.ui.theme import REGION_COLOURS
 from cmr_viewer.ui.thumbnails import Thumbnails, moving_box, usual_window
 
@@ -90,14 +91,21 @@ def test_only_thumbnails_that_are_seen_are_made(strip, phantom, qtbot):
 
 def test_the_tip_says_who_decided(strip):
     strip.set_cell(FrameIndex(0, 1), Cell(region=Region.APEX, probability=0.734, accepted=True))
-    assert strip._tip(FrameIndex(0, 1)) == "Slice 2, phase 1\nApex, 73 % by the classifier\nAccepted"
+    assert (
+        tip_of(FrameIndex(0, 1), strip.cell(FrameIndex(0, 1)))
+        == "Slice 2, phase 1\nApex, 73 % by the classifier\nAccepted"
+    )
     strip.set_cell(FrameIndex(0, 1), Cell(region=Region.APEX, edited=True))
-    assert strip._tip(FrameIndex(0, 1)) == "Slice 2, phase 1\nApex, decided by you\nCorrected"
+    assert tip_of(FrameIndex(0, 1), strip.cell(FrameIndex(0, 1))) == "Slice 2, phase 1\nApex, decided by you\nCorrected"
 
 
 def test_the_tip_says_what_the_frame_alone_looks_like_where_its_place_says_otherwise(strip):
     frame, differs = FrameIndex(0, 2), "By itself the frame looks like apex (61 %); its place in the stack says middle."
     strip.set_cell(frame, Cell(region=Region.MIDDLE, probability=0.75, differs=differs))
-    assert strip._tip(frame).splitlines() == ["Slice 3, phase 1", "Middle, 75 % by the classifier", differs]
+    assert tip_of(frame, strip.cell(frame)).splitlines() == [
+        "Slice 3, phase 1",
+        "Middle, 75 % by the classifier",
+        differs,
+    ]
     strip.set_cell(frame, Cell(region=Region.MIDDLE, probability=0.75))
-    assert strip._tip(frame).splitlines() == ["Slice 3, phase 1", "Middle, 75 % by the classifier"]
+    assert tip_of(frame, strip.cell(frame)).splitlines() == ["Slice 3, phase 1", "Middle, 75 % by the classifier"]

@@ -41,3 +41,17 @@ def test_a_thumbnail_is_kept_until_its_frame_changes(app, phantom):
     assert thumbnails.made(FrameIndex(0, 3)) is made
     thumbnails.forget(FrameIndex(0, 3))
     assert thumbnails.made(FrameIndex(0, 3)) is None
+    assert thumbnails.before(FrameIndex(0, 3)) is made
+
+
+def test_what_a_thumbnail_was_before_goes_when_it_is_made_again_or_all_has_changed(app, phantom):
+    stack, frame = phantom.stack, FrameIndex(0, 3)
+    thumbnails = Thumbnails(stack, moving_box(stack), usual_window(stack), lambda f: phantom.labels[f])
+    thumbnails.set_side(48)
+    thumbnails.make(frame)
+    thumbnails.forget(frame)
+    thumbnails.make(frame)
+    assert thumbnails.before(frame) is None
+    thumbnails.forget(frame)
+    thumbnails.forget_all()
+    assert thumbnails.before(frame) is None

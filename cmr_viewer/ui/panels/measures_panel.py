@@ -1,173 +1,241 @@
-"""Volumes, ejection fractions and mass, as the label maps stand now; with the LV volume through the cycle."""
+"""Volumes, ejection fractions, output and mass, as the label maps stand now; with the curves through the cycle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.normal_ranges import NormalRange
+from cmr_viewer.domain.patient_measures import INDEXED, PatientMeasures, text_of, unit_of
 from cmr_viewer.ui.theme import colour
-from cmr_viewer.ui.widgets import DASH, column, label
+from cmr_viewer.ui.volume_curve import VolumeCurve
+from cmr_viewer.ui.widgets import DASH, action_button, column, label, row
 
 _ROWS = (
     ("EDV", "edv_ml", "ml"),
     ("ESV", "esv_ml", "ml"),
     ("SV", "sv_ml", "ml"),
     ("EF", "ef_percent", "%"),
+    ("CO", "co_l_per_min", "l/min"),
     ("Mass", "mass_g", "g"),
 )
+_INDEX_OF = {whole: index for index, whole in INDEXED.items()}
+"""Name of the indexed measure by that of what is indexed."""
+
+_INDEX_WIDTH = 30
+"""Of the column of indexed values, in pixels; it is there only where something is indexed."""
 
 
-class VolumeCurve(QWidget):
-    """LV blood pool through the cycle; a click goes to the phase.
+def digits_of(name: str) -> int:
+    """Decimals that a measure is shown with."""
+    return 1 if "_l_per_min" in name else 0
 
-    Signals:
-        phase_chosen(int): The phase under the pointer.
-    """
 
-    phase_chosen = Signal(int)
+class Gauge(QWidget):
+    """Where a value is against its normal range: the band in the middle third, a dot for the value."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("LV volume through the cardiac cycle")
-        self.setToolTip("LV volume of each phase. Click: go to the phase")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._volumes: Sequence[float | None] = ()
-        self._unit = "ml"
-        self._phase = 0
-        self._marks: tuple[int | None, int | None] = (None, None)
+        self._place: float | None = None
 
-    def show_volumes(self, volumes: Sequence[float | None], unit: str) -> None:
-        """Volume of each phase; None where it is not segmented."""
-        self._volumes, self._unit = volumes, unit
+    def show_value(self, value: float | None, normal: NormalRange | None) -> None:
+        """Show a value; nothing where it or the range is not known."""
+        self._place = None
+        if value is not None and normal is not None and normal.high > normal.low:
+            self._place = (value - normal.low) / (normal.high - normal.low)
         self.update()
 
-    def set_phase(self, phase: int) -> None:
-        """The phase on show."""
-        self._phase = phase
-        self.update()
+    @property
+    def place(self) -> float | None:
+        """0 at the lower limit, 1 at the upper one; None where nothing is shown."""
+        return self._place
 
-    def set_marks(self, ed: int | None, es: int | None) -> None:
-        """End-diastole and end-systole."""
-        self._marks = (ed, es)
-        self.update()
+    @property
+    def is_outside(self) -> bool:
+        """Whether the value is outside its normal range."""
+        return self._place is not None and not 0.0 <= self._place <= 1.0
 
     def sizeHint(self) -> QSize:
-        """Flat."""
-        return QSize(200, 76)
-
-    def _area(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(8, 16, -8, -8)
-
-    def _x(self, phase: int) -> float:
-        area, last = self._area(), max(1, len(self._volumes) - 1)
-        return area.left() + area.width() * phase / last
+        """A thin line."""
+        return QSize(40, 7)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the curve."""
+        """Draw track, band and dot."""
+        if self._place is None:
+            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour("ground"))
-        painter.drawRoundedRect(QRectF(self.rect()), 5, 5)
-        known = [v for v in self._volumes if v is not None]
-        font = self.font()
-        font.setPixelSize(11)
-        painter.setFont(font)
-        painter.setPen(colour("soft"))
-        if len(known) < 2:
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The volume curve follows the label maps")
-            return
-        low, high = min(known), max(known)
-        area, span = self._area(), max(high - low, 1e-9)
-        painter.drawText(QPointF(8, 12), f"LV {self._unit}")
-        painter.drawText(
-            QRectF(self.rect()).adjusted(0, 2, -8, 0), Qt.AlignmentFlag.AlignRight, f"{low:.0f} to {high:.0f}"
-        )
-        for phase, text in zip(self._marks, ("ED", "ES"), strict=True):
-            if phase is not None and phase < len(self._volumes):
-                painter.setPen(QPen(colour("edge"), 1))
-                painter.drawLine(QPointF(self._x(phase), area.top()), QPointF(self._x(phase), area.bottom()))
-                painter.setPen(colour("soft"))
-                left = self._x(phase) + 3 if self._x(phase) + 24 < area.right() else self._x(phase) - 21
-                painter.drawText(QRectF(left, area.bottom() - 10, 30, 14), Qt.AlignmentFlag.AlignLeft, text)
-        path, pen_down = QPainterPath(), False
-        for phase, volume in enumerate(self._volumes):
-            if volume is None:
-                pen_down = False
-                continue
-            at = QPointF(self._x(phase), area.bottom() - area.height() * (volume - low) / span)
-            if pen_down:
-                path.lineTo(at)
-            else:
-                path.moveTo(at)
-            pen_down = True
-            if phase == self._phase:
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(colour("bright"))
-                painter.drawEllipse(at, 4, 4)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(colour("accent"), 1.8))
-        painter.drawPath(path)
+        left, width, middle = 3.0, self.width() - 6.0, self.height() / 2
+        painter.setBrush(colour("line"))
+        painter.drawRoundedRect(QRectF(left, middle - 1, width, 2), 1, 1)
+        painter.setBrush(colour("edge"))
+        painter.drawRoundedRect(QRectF(left + width / 3, middle - 1.5, width / 3, 3), 1.5, 1.5)
+        at = left + width * min(1.0, max(0.0, (1.0 + self._place) / 3.0))
+        painter.setBrush(colour("warn" if self.is_outside else "good"))
+        painter.drawEllipse(QRectF(at - 3, middle - 3, 6, 6))
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the phase under the pointer."""
-        if self._volumes:
-            area, last = self._area(), len(self._volumes) - 1
-            part = (event.position().x() - area.left()) / max(area.width(), 1.0)
-            self.phase_chosen.emit(min(last, max(0, round(part * last))))
+
+class _Cell(QWidget):
+    """One value with its indexed value beside it and a gauge below."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.figure = label(DASH, "figure")
+        self.figure.setAccessibleName(text_of(name))
+        self.index = label("", "small")
+        self.index.setAccessibleName(text_of(_INDEX_OF[name]) if name in _INDEX_OF else "")
+        self.gauge = Gauge()
+        self.index.setFixedWidth(_INDEX_WIDTH)
+        self.index.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        line = row(None, self.figure, self.index, spacing=4)
+        self.setLayout(column(line, self.gauge, spacing=0))
 
 
 class MeasuresPanel(QWidget):
-    """Measures of the study, and the curve.
+    """Measures of the study, and the curves.
 
     Signals:
         phase_chosen(int): A click into the curve.
+        mark_moved(str, int): "ED" or "ES" was dragged to a phase.
     """
 
     phase_chosen = Signal(int)
+    mark_moved = Signal(str, int)
 
     def __init__(self) -> None:
         super().__init__()
+        self._cells: dict[str, _Cell] = {}
         self._figures: dict[str, QLabel] = {}
+        self._heads: list[QLabel] = []
         self.curve = VolumeCurve()
         self.curve.phase_chosen.connect(self.phase_chosen)
+        self.curve.mark_moved.connect(self.mark_moved)
         self._note = label("", "small", wrap=True)
+        self._patient = label("", "small", wrap=True)
+        self._rates = label("", "small", wrap=True)
+        self._method = label("", "small", wrap=True)
+        self._buttons = row(spacing=4)
+        self.setLayout(
+            column(
+                self._grid(),
+                self._note,
+                self._method,
+                self._patient,
+                self._buttons,
+                self.curve,
+                self._rates,
+                spacing=7,
+            )
+        )
+        self.show_measures(None)
+        for empty in (self._patient, self._rates, self._method):
+            empty.hide()
+
+    def _grid(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(1)
+        grid.setVerticalSpacing(3)
         for index, side in enumerate(("LV", "RV")):
-            head = label(side, "soft")
-            head.setAlignment(Qt.AlignmentFlag.AlignRight)
-            grid.addWidget(head, 0, 1 + index)
+            per_m2 = label("/m²", "small")
+            per_m2.setFixedWidth(_INDEX_WIDTH)
+            per_m2.setAlignment(Qt.AlignmentFlag.AlignRight)
+            per_m2.setToolTip("Divided by body surface area")
+            self._heads.append(per_m2)
+            grid.addLayout(row(None, label(side, "soft"), per_m2, spacing=4), 0, 1 + index)
+        top = Qt.AlignmentFlag.AlignTop
         for line, (text, name, unit) in enumerate(_ROWS, start=1):
-            grid.addWidget(label(text, "soft"), line, 0)
-            grid.addWidget(label(unit, "soft"), line, 3)
+            grid.addWidget(label(text, "soft"), line, 0, top)
+            grid.addWidget(label(unit, "soft"), line, 3, top)
             for index, side in enumerate(("lv", "rv")):
-                if f"{side}_{name}" == "rv_mass_g":
+                whole = f"{side}_{name}"
+                if whole == "rv_mass_g":
                     continue
-                figure = label(DASH, "figure")
-                figure.setAlignment(Qt.AlignmentFlag.AlignRight)
-                figure.setAccessibleName(f"{side.upper()} {text}")
-                self._figures[f"{side}_{name}"] = figure
-                grid.addWidget(figure, line, 1 + index)
+                cell = _Cell(whole)
+                self._cells[whole], self._figures[whole] = cell, cell.figure
+                grid.addWidget(cell, line, 1 + index)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
-        self.setLayout(column(grid, self.curve, self._note))
-        self.show_measures(None)
+        return grid
 
-    def show_measures(self, measures: Measures | None) -> None:
+    def set_actions(self, actions: Sequence[QAction]) -> None:
+        """Put buttons of actions below the values."""
+        for action in actions:
+            button = action_button(action)
+            button.setProperty("part", "boxed")
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)  # three with icons are wider than the side
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            self._buttons.addWidget(button)
+
+    # -- values --------------------------------------------------------------------------------------------------------
+
+    def show_measures(self, measures: Measures | PatientMeasures | None) -> None:
         """Show the measures; None without a study. What is not known says why when the pointer rests on it."""
         reasons: list[str] = []
-        for name, figure in self._figures.items():
+        for name, cell in self._cells.items():
             value = None if measures is None else measures.values.get(name)
-            figure.setText(DASH if value is None else f"{value:.0f}")
+            cell.figure.setText(DASH if value is None else f"{value:.{digits_of(name)}f}")
+            indexed = _INDEX_OF.get(name, "")
+            per_m2 = None if measures is None else measures.values.get(indexed)
+            cell.index.setText("" if per_m2 is None else f"{per_m2:.{digits_of(indexed)}f}")
             reason = "" if measures is None else measures.reasons.get(name, "")
-            figure.setToolTip(reason)
+            cell.figure.setToolTip(reason)
+            cell.setToolTip(reason)
             if value is None and reason and reason not in reasons:
                 reasons.append(reason)
+        indexed_too = measures is not None and any(measures.values.get(name) is not None for name in INDEXED)
+        for place in (*self._heads, *(cell.index for cell in self._cells.values())):
+            place.setVisible(indexed_too)
         self._note.setText(reasons[0] if reasons else "")
         self._note.setVisible(bool(reasons))
         if measures is not None:
             self.curve.set_marks(measures.ed_phase, measures.es_phase)
+
+    def show_ranges(self, measures: PatientMeasures, normals: Mapping[str, NormalRange], why_not: str) -> None:
+        """Show where the values are against what is normal.
+
+        Args:
+            measures: As they are shown.
+            normals: By name; of indexed measures too, which go before the others.
+            why_not: Why there are none, for the tips; empty where there are.
+        """
+        for name, cell in self._cells.items():
+            indexed = _INDEX_OF.get(name, "")
+            shown = indexed if indexed in normals and measures.values.get(indexed) is not None else name
+            normal = normals.get(shown)
+            cell.gauge.show_value(measures.values.get(shown), normal)
+            words = [_sentence(one, measures, normals.get(one)) for one in (name, indexed) if one]
+            if normal is None and why_not and measures.values.get(name) is not None:
+                words.append(why_not)
+            tip = "\n".join(word for word in words if word)
+            cell.setToolTip(tip)
+            cell.figure.setToolTip(tip)
+            cell.figure.setAccessibleDescription(tip)
+
+    def show_facts(self, patient: str, method: str) -> None:
+        """Show what is known of the patient, and how papillary muscles are counted; empty texts are hidden."""
+        for place, text in ((self._patient, patient), (self._method, method)):
+            place.setText(text)
+            place.setVisible(bool(text))
+
+    def show_rates(self, text: str, tip: str = "") -> None:
+        """Say how fast the ventricles empty and fill; how it was worked out is told when the pointer rests on it."""
+        self._rates.setText(text)
+        self._rates.setToolTip(tip)
+        self._rates.setVisible(bool(text))
+
+
+def _sentence(name: str, measures: PatientMeasures, normal: NormalRange | None) -> str:
+    """A measure in words: value, normal range and its source, or why it is not known."""
+    value, unit, digits = measures.values.get(name), unit_of(name), digits_of(name)
+    if value is None:
+        reason = measures.reasons.get(name, "")
+        return f"{text_of(name)}: {reason}" if reason else ""
+    said = f"{text_of(name)} {value:.{digits}f} {unit}"
+    if normal is None:
+        return said
+    range_ = f"{normal.low:.{digits}f} to {normal.high:.{digits}f} {unit}"
+    return f"{said}, {normal.place_of(value)} the normal range of {range_} ({normal.holds_for}; {normal.source})"

@@ -1,24 +1,32 @@
-"""Region of the frame: four buttons with the classifier's probabilities, who decided, and which model follows."""
+"""Region of the frame: four buttons with the classifier's probabilities, and what each would change in ml."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QEnterEvent, QFocusEvent, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.annotation import RegionPrediction
+from cmr_viewer.review.what_if import Candidate, signed
+from cmr_viewer.ui.base_card_view import BaseCardView
 from cmr_viewer.ui.theme import REGION_COLOURS, colour, readable_on
 from cmr_viewer.ui.widgets import action_button, column, label, row
 
 
 class RegionButton(QAbstractButton):
-    """One region: its colour, name, probability as bar and number, and its key.
+    """One region: its colour, name, probability as bar and number, and below what it would change.
 
     Args:
         region: The region.
         action: What a click does.
+
+    Signals:
+        pointed(bool): The pointer came over it or the keyboard to it; False: it left.
     """
+
+    pointed = Signal(bool)
 
     def __init__(self, region: Region, action: QAction) -> None:
         super().__init__()
@@ -26,11 +34,40 @@ class RegionButton(QAbstractButton):
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(action.toolTip())
+        self.setMouseTracking(True)
         self.clicked.connect(action.trigger)
         self._action = action
         self._tint = QColor(REGION_COLOURS[region])
         self._probability: float | None = None
+        self._line = ""
+        self.show_what_if("", "")
+
+    def show_what_if(self, line: str, details: str) -> None:
+        """Show in a line what the region would change, and all of it when the pointer rests here."""
+        self._line = line
+        self.setToolTip("\n".join(text for text in (self._action.toolTip(), details) if text))
+        self.setAccessibleDescription(details or line)
+        self.update()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """The pointer came."""
+        super().enterEvent(event)
+        self.pointed.emit(True)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """The pointer left."""
+        super().leaveEvent(event)
+        self.pointed.emit(False)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """The keyboard came."""
+        super().focusInEvent(event)
+        self.pointed.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """The keyboard left."""
+        super().focusOutEvent(event)
+        self.pointed.emit(False)
 
     def show_state(self, probability: float | None, *, chosen: bool, enabled: bool) -> None:
         """Show the probability, whether it is the frame's region, and whether it can be chosen."""
@@ -47,8 +84,8 @@ class RegionButton(QAbstractButton):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """One line."""
-        return QSize(200, 30)
+        """Two lines."""
+        return QSize(200, 44)
 
     def nextCheckState(self) -> None:
         """The session decides what is checked, not the click."""
@@ -66,13 +103,17 @@ class RegionButton(QAbstractButton):
         if not chosen:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(tint)
-            painter.drawRoundedRect(QRectF(area.left() + 9, area.center().y() - 6, 12, 12), 3, 3)
+            painter.drawRoundedRect(QRectF(area.left() + 9, area.top() + 7, 12, 12), 3, 3)
         font = self.font()
         font.setBold(chosen)
         painter.setFont(font)
         painter.setPen(text)
+        below, area = area, QRectF(area.left(), area.top() + 2, area.width(), 22)
         name = QRectF(area.left() + (12 if chosen else 29), area.top(), 100, area.height())
         painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, self.text())
+        self._paint_line(painter, QRectF(name.left(), area.bottom() - 2, below.right() - name.left() - 8, 17), text)
+        font.setPixelSize(13)
+        painter.setFont(font)
         if self._probability is None:
             return
         said = QRectF(area.right() - 54, area.top(), 46, area.height())
@@ -87,19 +128,33 @@ class RegionButton(QAbstractButton):
         painter.setBrush(text if chosen else tint)
         painter.drawRoundedRect(groove, 3, 3)
 
+    def _paint_line(self, painter: QPainter, area: QRectF, tint: QColor) -> None:
+        font = self.font()
+        font.setPixelSize(12)
+        painter.setFont(font)
+        painter.setPen(tint if self.isChecked() or not self.isEnabled() else colour("soft"))
+        line = QFontMetrics(font).elidedText(self._line, Qt.TextElideMode.ElideRight, int(area.width()))
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, line)
+        painter.setPen(tint)
+
 
 class RegionPanel(QWidget):
     """Region of the frame on show.
 
     Signals:
-        region_chosen(object): A button was pressed; `Region`.
+        candidate_pointed(object): The pointer or the keyboard is at a `Region`; None: at none.
+        rule_chosen(int): Share of the blood pool that myocardium must surround in a basal slice, in per cent.
     """
 
-    region_chosen = Signal(object)
+    candidate_pointed = Signal(object)
+    rule_chosen = Signal(int)
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
         self._buttons = {region: RegionButton(region, actions[f"region_{region.value}"]) for region in REGIONS}
+        for region, button in self._buttons.items():
+            button.pointed.connect(partial(self._on_pointed, region))
+        self._hint = label("", "small", wrap=True)
         self._decided = label("", "", wrap=True)
         self._reason = label("", "small", wrap=True)
         self._model = label("", "small", wrap=True)
@@ -113,11 +168,20 @@ class RegionPanel(QWidget):
         follow = action_button(actions["next_review"])
         follow.setProperty("part", "boxed")
         self._accept = accept
+        self._spread = action_button(actions["region_all_phases"])
+        self._spread.setProperty("part", "boxed")
+        self._spread.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._beside = label("", "warn", wrap=True)
+        self.base_card = BaseCardView()
+        self.base_card.rule_chosen.connect(self.rule_chosen)
         self.setLayout(
             column(
                 *self._buttons.values(),
-                column(*texts, spacing=2, margins=(1, 4, 0, 4)),
+                self._hint,
+                row(self._spread),
+                column(*texts, self._beside, spacing=2, margins=(1, 4, 0, 4)),
                 row(accept, follow),
+                self.base_card,
                 spacing=4,
             )
         )
@@ -134,6 +198,9 @@ class RegionPanel(QWidget):
             button.show_state(None, chosen=False, enabled=False)
         self._say("No study is open.", "", "")
         self.show_findings(())
+        self.show_beside(())
+        self.show_what_if((), "", "")
+        self.base_card.show_card(None, "")
 
     def show_region(
         self,
@@ -166,6 +233,29 @@ class RegionPanel(QWidget):
             self._say(decided_by_classifier(prediction), reason, model_id or "")
         self._accept.defaultAction().setIconText("Accepted" if accepted else "Accept frame")
 
+    def show_what_if(self, candidates: Sequence[Candidate], at: str, hint: str) -> None:
+        """Show what the measures would change by, were the region another.
+
+        Args:
+            candidates: All regions, or none while nothing is known.
+            at: "ED" or "ES" where the frame is at one; empty elsewhere, where no measure changes.
+            hint: What is included, in words; empty for nothing.
+        """
+        found = {one.region: one for one in candidates}
+        for region, button in self._buttons.items():
+            one = found.get(region)
+            button.show_what_if("" if one is None else line_of(one, at), "" if one is None else details_of(one, at))
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+
+    def show_beside(self, texts: Sequence[str]) -> None:
+        """Say what looks wrong beside the other frames of the stack."""
+        self._beside.setText("\n".join(texts))
+        self._beside.setVisible(bool(texts))
+
+    def _on_pointed(self, region: Region, on: bool) -> None:
+        self.candidate_pointed.emit(region if on else None)
+
     def show_findings(self, texts: Sequence[str], notes: Sequence[str] = ()) -> None:
         """Say what looks wrong in the label map, and what is only to be known; hints, nothing is changed."""
         for place, lines in ((self._findings, texts), (self._notes, notes)):
@@ -178,6 +268,36 @@ class RegionPanel(QWidget):
         self._reason.setVisible(bool(reason))
         self._model.setText(f"Model {model}" if model else "")
         self._model.setVisible(bool(model))
+
+
+def line_of(one: Candidate, at: str) -> str:
+    """What a candidate would change, in a line."""
+    if one.chosen:
+        return one.model_text.rstrip(".")
+    if one.alone is None:
+        return "Comparing\N{HORIZONTAL ELLIPSIS}"
+    shown = one.together if one.together is not None and one.together else one.alone
+    if not shown and one.curve_ml is not None and not at:
+        return f"LV {signed(one.curve_ml)} ml at this phase, no measure"
+    return shown.headline()
+
+
+def details_of(one: Candidate, at: str) -> str:
+    """All that is known about a candidate, a line for each thing."""
+    lines = [one.model_text]
+    if one.chosen:
+        return one.model_text
+    if one.stays:
+        lines.append("Your label map stays; the other masks are offered beside it.")
+    if one.alone is not None:
+        where = f"at {at}" if at else "neither at ED nor at ES"
+        lines.append(f"This frame, {where}: {one.alone.sentence()}.")
+        if not at and one.curve_ml is not None:
+            lines.append(f"The volume curve changes by {signed(one.curve_ml)} ml at this phase.")
+    if one.followers:
+        lines.append(one.followers_text)
+        lines.append("With them: " + ("masks follow" if one.together is None else one.together.sentence()) + ".")
+    return "\n".join(lines)
 
 
 def decided_by_classifier(prediction: RegionPrediction | None) -> str:

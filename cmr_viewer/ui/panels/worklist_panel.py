@@ -3,13 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QAction, QFontMetrics, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QFrame,
-    QListWidget,
-    QListWidgetItem,
+    QListView,
     QProgressBar,
     QStyle,
     QStyledItemDelegate,
@@ -102,6 +112,64 @@ class _StudyDelegate(QStyledItemDelegate):
         painter.restore()
 
 
+class Lines(Protocol):
+    """Lines of the list that are made when they are asked for."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, place: int) -> StudyLine:
+        """The line at a place."""
+
+    def place_of(self, source: Path, stack_id: str) -> int | None:
+        """Where the line of a study stands; None where there is none."""
+
+
+class _NoLines:
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, place: int) -> StudyLine:
+        raise IndexError(place)
+
+    def place_of(self, source: Path, stack_id: str) -> int | None:
+        return None
+
+
+class StudyLines(QAbstractListModel):
+    """The lines of the list; tens of thousands of them are there at once."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._lines: Lines = _NoLines()
+
+    def show(self, lines: Lines) -> None:
+        """Show other lines."""
+        self.beginResetModel()
+        self._lines = lines
+        self.endResetModel()
+
+    def row_of(self, line: StudyLine) -> int | None:
+        """Row of the line of the same study; None where it is not listed."""
+        return self._lines.place_of(line.source, line.stack_id)
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
+        """How many lines there are."""
+        return 0 if parent is not None and parent.isValid() else len(self._lines)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A line, what is said of it, or the tip of it."""
+        line = self._lines[index.row()]
+        if role == _ROW:
+            return line
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{line.name}, {line.state}"
+        if role == Qt.ItemDataRole.ToolTipRole:
+            more = "" if line.stack_id else ", Delete to take off the worklist"
+            return f"{line.name}\n{line.source}\nClick to open{more}"
+        return None
+
+
 class WorklistPanel(QWidget):
     """Study and worklist.
 
@@ -121,24 +189,27 @@ class WorklistPanel(QWidget):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Accepted frames of the study")
-        self._list = QListWidget()
+        self._lines = StudyLines(self)
+        self._list = QListView()
+        self._list.setModel(self._lines)
+        self._list.setUniformItemSizes(True)
         self._list.setAccessibleName("Worklist")
         self._list.setItemDelegate(_StudyDelegate(self._list))
         self._list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._list.setMouseTracking(True)
-        self._list.setSelectionMode(QListWidget.SelectionMode.SingleSelection)
+        self._list.setSelectionMode(QListView.SelectionMode.SingleSelection)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.itemClicked.connect(self._on_item)
-        self._list.itemActivated.connect(self._on_item)
+        self._list.clicked.connect(self._on_line)
+        self._list.activated.connect(self._on_line)
         self._dismiss = QAction("Take off the worklist", self)
         self._dismiss.setShortcut(QKeySequence(Qt.Key.Key_Delete))
         self._dismiss.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self._dismiss.setToolTip("The files stay as they are")
         self._dismiss.triggered.connect(self._on_dismiss)
-        self._list.currentItemChanged.connect(self._show_dismiss)
+        self._list.selectionModel().currentChanged.connect(self._show_dismiss)
         self._list.addAction(self._dismiss)
         self._list.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        self._show_dismiss(None)
+        self._show_dismiss()
         card = QFrame()
         card.setObjectName("card")
         self._notes = action_button(actions["study_notes"])
@@ -166,8 +237,9 @@ class WorklistPanel(QWidget):
         )
         self._empty = label("Studies that you open are listed here with how far their review is.", "small", wrap=True)
         self._empty.setContentsMargins(6, 2, 0, 0)
-        head = label("WORKLIST", "heading")
-        head.setContentsMargins(4, 10, 0, 2)
+        heading = label("WORKLIST", "heading")
+        heading.setContentsMargins(4, 0, 0, 0)
+        head = row(heading, None, action_button(actions["worklist"], text=False), spacing=4, margins=(0, 8, 2, 0))
         self._next = label("", "small", wrap=True)
         self._next_box = QFrame()
         self._next_box.setObjectName("card")
@@ -207,31 +279,32 @@ class WorklistPanel(QWidget):
         self._next.setText(text)
         self._next_box.setVisible(bool(text))
 
-    def show_worklist(self, lines: Sequence[StudyLine]) -> None:
+    def show_worklist(self, lines: Lines) -> None:
         """List the studies of the workspace."""
-        at = self._list.currentItem()
-        current: StudyLine | None = None if at is None else at.data(_ROW)
-        self._list.clear()
-        for line in lines:
-            item = QListWidgetItem(f"{line.name}, {line.state}")
-            item.setData(_ROW, line)
-            more = "" if line.stack_id else ", Delete to take off the worklist"
-            item.setToolTip(f"{line.name}\n{line.source}\nClick to open{more}")
-            self._list.addItem(item)
-            if current is not None and (line.source, line.stack_id) == (current.source, current.stack_id):
-                self._list.setCurrentItem(item)
-        self._empty.setVisible(not lines)
+        current = self.current
+        self._lines.show(lines)
+        row = None if current is None else self._lines.row_of(current)
+        if row is not None:
+            self._list.setCurrentIndex(self._lines.index(row))
+        self._empty.setVisible(not len(lines))
 
-    def _show_dismiss(self, item: QListWidgetItem | None) -> None:
+    @property
+    def current(self) -> StudyLine | None:
+        """The line that is chosen, or None."""
+        index = self._list.currentIndex()
+        return index.data(_ROW) if index.isValid() else None
+
+    @Slot()
+    def _show_dismiss(self) -> None:
         """What is kept of a study that was opened is never removed from here."""
-        self._dismiss.setEnabled(item is not None and not item.data(_ROW).stack_id)
+        self._dismiss.setEnabled(self.current is not None and not self.current.stack_id)
 
     def _on_dismiss(self) -> None:
-        item = self._list.currentItem()
-        if item is not None:
-            self.study_dismissed.emit(item.data(_ROW).source)
+        if self.current is not None:
+            self.study_dismissed.emit(self.current.source)
 
-    def _on_item(self, item: QListWidgetItem) -> None:
-        line: StudyLine = item.data(_ROW)
+    @Slot(QModelIndex)
+    def _on_line(self, index: QModelIndex) -> None:
+        line: StudyLine = index.data(_ROW)
         if not line.is_open:
             self.study_chosen.emit(line.source, line.stack_id or None)

@@ -1,0 +1,396 @@
+"""What belongs to the whole window: palette of actions, keys, theme, tour, worklist page, words for screen readers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QApplication, QInputDialog, QWidget
+
+from cmr_viewer.app.queue import ReviewQueue
+from cmr_viewer.app.worklist import Worklist, WorklistEntry
+from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.paths import demo_study_dir
+from cmr_viewer.store.annotations import StudyRow
+from cmr_viewer.ui.actions import ACTIONS, When, give_keys, keys_of, shown_keys
+from cmr_viewer.ui.command_palette import Command, CommandPalette
+from cmr_viewer.ui.feature import Context, Feature, Wire
+from cmr_viewer.ui.keys_dialog import KeysDialog
+from cmr_viewer.ui.spoken_frame import spoken_frame
+from cmr_viewer.ui.studies import show_dialog
+from cmr_viewer.ui.theme import THEMES, apply_theme, icon, theme_of, theme_on_show
+from cmr_viewer.ui.tour import Tour
+from cmr_viewer.ui.tour_steps import GREETING, tour_steps
+from cmr_viewer.ui.worklist_page import WorklistPage
+
+_STUDY = "study:"
+_STUDIES = 50
+"""Studies that the palette shows at most; who wants another types more of its name."""
+
+_SPOKEN_AFTER_MS = 150
+"""How long the frame rests before it is put into words: nobody listens to frames that fly by."""
+
+
+class ShellFeature(Feature):
+    """The desk's shell."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        window = context.window
+        self.palette = CommandPalette(window)
+        self.tour = Tour(window)
+        self.worklist = Worklist(context.session, self)
+        self.page = WorklistPage(context.actions, self.worklist)
+        context.parts.middle.addWidget(self.page)
+        self._tour_waits, self._was_here = False, False
+        self._named: Sequence[StudyRow] = ()
+        self._names: list[str] = []
+        self._themes = QActionGroup(self)
+        for theme in THEMES:
+            self._themes.addAction(context.actions[f"theme_{theme}"])
+        self._show_theme()
+        self._spoken = QTimer(self, singleShot=True, interval=_SPOKEN_AFTER_MS)
+        self._spoken.timeout.connect(self.speak_frame)
+        context.parts.view.setAccessibleName("Frame")
+
+    def slots(self) -> Mapping[str, Callable[..., Any]]:
+        """What its actions do."""
+        return {
+            "command_palette": self.ask,
+            "change_keys": self.change_keys,
+            "tour": self.take_tour,
+            "theme_system": self.follow_system,
+            "theme_light": self.go_light,
+            "theme_dark": self.go_dark,
+            "worklist": self.show_worklist,
+            "next_unread": self.open_next_unread,
+            "flag_study": self.flag_study,
+        }
+
+    def wires(self) -> Iterable[Wire]:
+        """Who tells whom."""
+        session, desk, parts = self.context.session, self.context.desk, self.context.parts
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        return (
+            (self.palette.chosen, self.take_command),
+            (self.tour.ended, self.show_tour_ended),
+            (application.styleHints().colorSchemeChanged, self.take_system_theme),
+            (parts.middle.currentChanged, self.show_page),
+            (self.page.study_chosen, self.open_study),
+            (self.page.study_dismissed, self.dismiss_study),
+            (self.page.left, self.leave_worklist),
+            (self.page.table.selectionModel().currentRowChanged, self.show_chosen),
+            (session.worklist_changed, self.worklist.refresh),
+            (session.study_opened, self.show_opened),
+            (session.study_failed, self.show_not_opened),
+            (session.opening_cancelled, self.show_not_opened),
+            (session.study_opening, self.note_checks),
+            (session.frames_accepted, self.note_checks),
+            (session.study_closed, self.speak_soon),
+            (session.frames_changed, self.speak_soon),
+            (session.phase_marks_changed, self.speak_soon),
+            (desk.frame_changed, self.speak_soon),
+            (desk.player.running_changed, self.speak_soon),
+        )
+
+    def possible(self) -> Mapping[str, bool]:
+        """A study must be meant to be flagged."""
+        return {"flag_study": bool(self._meant())}
+
+    # Palette
+
+    @Slot()
+    def ask(self) -> None:
+        """Open the palette of actions, or close it."""
+        if self.palette.isVisible():
+            self.palette.close_it()
+            return
+        settings = self.context.settings
+        self.palette.ask([*self._actions(), *self._recent_studies()], settings.recent_actions, self._studies)
+
+    def _actions(self) -> Iterable[Command]:
+        for spec in ACTIONS:
+            if spec.id == "command_palette":
+                continue
+            action = self.context.actions[spec.id]
+            why_not = "" if action.isEnabled() else f"possible when {spec.when.value}"
+            if why_not and spec.when is When.ALWAYS:
+                why_not = "not possible now"
+            yield Command(
+                spec.id,
+                action.text().replace("&", "").rstrip("…"),
+                spec.menu.value.replace("&", ""),
+                shown_keys(keys_of(spec, self.context.settings.key_bindings)),
+                why_not,
+                action.icon(),
+                spec.tip,
+            )
+
+    def _recent_studies(self) -> Iterable[Command]:
+        """Studies that were opened last."""
+        for path in map(Path, self.context.settings.recent_studies):
+            yield Command(f"{_STUDY}\n{path}", path.name, "Recent study", icon=icon("folder"))
+
+    def _studies(self, query: str) -> list[Command]:
+        """Studies of the worklist whose name holds every word, none of the recent ones twice."""
+        words = query.casefold().split()
+        if not words:
+            return []
+        session, recent = self.context.session, set(self.context.settings.recent_studies)
+        studies = session.studies
+        if studies is not self._named:  # they may be others while the palette is open
+            self._named, self._names = studies, [row.name.casefold() for row in studies]
+        rows = (row for row, name in zip(studies, self._names, strict=True) if all(w in name for w in words))
+        several = Counter(row.source for row in studies)
+        meant = (row for row in rows if row.source not in recent or several[row.source] > 1)
+        made = [
+            Command(
+                f"{_STUDY}{row.stack_id}\n{row.source}",
+                row.name,
+                f"Study, {row.accepted} of {row.frames} accepted",
+                icon=icon("file"),
+            )
+            for row in islice(meant, _STUDIES)
+        ]
+        waiting = (path for path in session.waiting if all(word in path.name.casefold() for word in words))
+        made += [
+            Command(f"{_STUDY}\n{path}", path.name, "Study, waiting", icon=icon("file"))
+            for path in islice(waiting, _STUDIES)
+        ]
+        return made
+
+    @Slot(str)
+    def take_command(self, name: str) -> None:
+        """Do what was taken from the palette."""
+        if name.startswith(_STUDY):
+            stack_id, _, source = name.removeprefix(_STUDY).partition("\n")
+            self.open_study(Path(source), stack_id or None)
+            return
+        self.context.settings.remember_action(name)
+        self.context.actions[name].trigger()
+
+    # Keys and theme
+
+    @Slot()
+    def change_keys(self) -> None:
+        """Offer to change the keys."""
+        dialog = KeysDialog(self.context.settings, self.context.window)
+        dialog.accepted.connect(self.take_keys)
+        show_dialog(dialog)
+
+    @Slot()
+    def take_keys(self) -> None:
+        """Give the actions the keys of the settings."""
+        for spec in ACTIONS:
+            give_keys(self.context.actions[spec.id], spec, keys_of(spec, self.context.settings.key_bindings))
+        self._save()
+
+    @Slot()
+    def follow_system(self) -> None:
+        """Light or dark as the system is."""
+        self._take_theme("system")
+
+    @Slot()
+    def go_light(self) -> None:
+        """Show the light theme."""
+        self._take_theme("light")
+
+    @Slot()
+    def go_dark(self) -> None:
+        """Show the dark theme."""
+        self._take_theme("dark")
+
+    @Slot()
+    def take_system_theme(self) -> None:
+        """The system went from light to dark, or back."""
+        application = QApplication.instance()
+        chosen = self.context.settings.theme
+        if isinstance(application, QApplication) and theme_of(application, chosen) != theme_on_show():
+            apply_theme(application, chosen)
+
+    def _take_theme(self, chosen: str) -> None:
+        self.context.settings.theme = chosen
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, chosen)
+        self._show_theme()
+        self._save()
+
+    def _show_theme(self) -> None:
+        self.context.actions[f"theme_{self.context.settings.theme}"].setChecked(True)
+
+    def _save(self) -> None:
+        try:
+            self.context.settings.save()
+        except (CmrViewerError, OSError) as error:
+            self.context.say("warning", f"The settings could not be saved to {self.context.settings.path}: {error}")
+
+    # Tour
+
+    def greet(self) -> None:
+        """Offer the tour to who has never seen it; nothing for everybody else."""
+        session, settings = self.context.session, self.context.settings
+        if not settings.tour_seen and not settings.recent_studies and session.study is None:
+            self.tour.begin((GREETING,), "Take the tour")
+
+    @Slot()
+    def take_tour(self) -> None:
+        """Begin the tour, on the study that is open or else on the demo study."""
+        if self.context.session.study is not None:
+            self._begin_tour()
+            return
+        self._tour_waits = True
+        self.context.session.open_path(demo_study_dir())
+
+    @Slot()
+    def show_opened(self) -> None:
+        """A study is there."""
+        if self._tour_waits:
+            QTimer.singleShot(0, self._begin_tour)
+
+    @Slot()
+    def show_not_opened(self) -> None:
+        """A study could not be opened: no tour on what is not there."""
+        self._tour_waits = False
+
+    @Slot()
+    def _begin_tour(self) -> None:
+        self._tour_waits = False
+        parts = self.context.parts
+        if self.context.session.study is not None:
+            parts.middle.setCurrentWidget(parts.desk_page)
+            self.tour.begin(tour_steps(parts, self.context.actions))
+
+    @Slot(bool)
+    def show_tour_ended(self, to_its_end: bool) -> None:
+        """Remember that it was seen; the greeting leads on to the tour."""
+        greeted = not self.context.settings.tour_seen and self.context.session.study is None
+        self.context.settings.tour_seen = True
+        self._save()
+        if to_its_end and greeted:
+            self.take_tour()
+
+    # Worklist
+
+    @Slot(bool)
+    def show_worklist(self, on: bool) -> None:
+        """Put the worklist in the middle of the window, or what belongs there else."""
+        self.context.parts.middle.setCurrentWidget(self.page if on else self._other_page())
+
+    @Slot()
+    def leave_worklist(self) -> None:
+        """Go back to the frame."""
+        self.show_worklist(False)
+
+    def _other_page(self) -> QWidget:
+        parts, session = self.context.parts, self.context.session
+        if session.is_opening and session.study is None:
+            return parts.opening
+        return parts.welcome if session.study is None else parts.desk_page
+
+    @Slot()
+    def show_page(self) -> None:
+        """Another page is in the middle."""
+        here = self.context.parts.middle.currentWidget() is self.page
+        self.context.actions["worklist"].setChecked(here)
+        side = self.context.parts.side.parentWidget()
+        if side is not None:
+            side.setVisible(not here)  # nothing on it is of a list of studies, and the list needs the room
+        stack = self.context.session.stack
+        if here:
+            self.note_checks()
+            self.context.desk.player.stop()
+            self.page.begin("" if stack is None else stack.stack_id)
+        elif self._was_here:
+            self.page.end()
+            self.context.parts.view.setFocus()
+        self._was_here = here
+        self.context.refresh_possible()
+
+    @Slot()
+    def show_chosen(self) -> None:
+        """Another study is chosen on the page."""
+        self.context.refresh_possible()
+
+    @Slot(object, object)
+    def open_study(self, path: Path, stack_id: str | None) -> None:
+        """Open a study, or go back to it where it is open."""
+        stack = self.context.session.stack
+        if stack is not None and stack.stack_id == stack_id:
+            self.leave_worklist()
+        else:
+            self.context.session.open_path(path, stack_id)
+
+    @Slot(object)
+    def dismiss_study(self, path: Path) -> None:
+        """Take a study that waits off the worklist."""
+        self.context.session.let_wait_no_longer([path])
+
+    @Slot()
+    def note_checks(self) -> None:
+        """Keep for the worklist how many checks of the open study fail, where all its frames were checked."""
+        session = self.context.session
+        order, stack = session.review_order, session.stack
+        if stack is None or not isinstance(order, ReviewQueue) or not order.is_ready:
+            return
+        failing = sum(not each.is_note for frame in stack.frame_indices for each in order.findings_of(frame))
+        self.worklist.note_failed_checks(stack.stack_id, failing)
+
+    @Slot()
+    def open_next_unread(self) -> None:
+        """Open the next study that nobody has begun."""
+        stack = self.context.session.stack
+        after = None if stack is None else self._entry(stack.stack_id)
+        if not self.page.open_next_unread(after):
+            narrowed = self.page.model.rowCount() < self.page.model.count
+            which = "that the search and filters of the worklist leave" if narrowed else "of the worklist"
+            self.context.say("info", f"Somebody has begun every study {which}.")
+
+    def _entry(self, stack_id: str) -> WorklistEntry | None:
+        return next((each for each in self.worklist.entries_now() if each.stack_id == stack_id), None)
+
+    def _meant(self) -> str:
+        """Stack of the study that is chosen on the page, else of the open one; empty for none."""
+        if self.context.parts.middle.currentWidget() is self.page:
+            return "" if self.page.current is None else self.page.current.stack_id
+        stack = self.context.session.stack
+        return "" if stack is None else stack.stack_id
+
+    @Slot()
+    def flag_study(self) -> None:
+        """Ask for the word beside a study."""
+        stack_id = self._meant()
+        entry = self._entry(stack_id)
+        if entry is None:
+            return
+        dialog = QInputDialog(self.context.window)
+        dialog.setWindowTitle("Flag the study")
+        dialog.setLabelText(f"A word beside {entry.name} in the worklist; leave it empty to take the flag away:")
+        dialog.setTextValue(entry.marks.flag)
+        dialog.textValueSelected.connect(lambda word: self.worklist.flag(stack_id, word))
+        show_dialog(dialog)
+
+    # Words for screen readers
+
+    @Slot()
+    def speak_soon(self) -> None:
+        """What is on show may be another."""
+        if not self._spoken.isActive() and not self.context.desk.player.running:
+            self._spoken.start()
+
+    @Slot()
+    def speak_frame(self) -> None:
+        """Put the frame on show into words."""
+        session, frame = self.context.session, self.context.desk.frame
+        if session.stack is None:
+            said = "No study is open."
+        else:
+            state = session.frame_state(frame)
+            said = spoken_frame(session.stack, frame, state, session.ed_phase, session.es_phase)
+        view = self.context.parts.view
+        if view.accessibleDescription() != said:
+            view.setAccessibleDescription(said)

@@ -192,6 +192,7 @@ class Desk:
         view = self.window.parts.view
         view._grey._kept.clear()
         view._marks._remembered.clear()
+        self.window.parts.strip.refresh_all()
         view.repaint()
 
     def rest(self) -> None:

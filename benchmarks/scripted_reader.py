@@ -148,7 +148,7 @@ def read_once(asked: argparse.Namespace, wanted: Wanted, geometry: Geometry, dis
                 record = read_study(hand, wanted, with_tools=way == "tools", from_models=from_models, seed=asked.seed)
                 print(f"{way}: {record.machine_s:.0f} s, of a person {record.modelled_s:.0f} s", flush=True)
             found = program.ask("stalls")["stalls"]
-            stalls = found[earlier:]
+            stalls = [stall for stall in found[earlier:] if stall["processor_ms"] > 50]  # the rest: other programs
             program.close()
         except LostError as lost:
             program.kill()
@@ -214,11 +214,9 @@ def main() -> None:
         asked.output.mkdir(parents=True, exist_ok=True)
         (asked.output / f"{name}-{asked.begin}-{asked.seed}.json").write_text(json.dumps(told, indent=1) + "\n")
     if asked.page and asked.output:
-        told = [
-            json.loads(each.read_text())
-            for each in sorted(asked.output.glob("*.json"), key=lambda file: file.name.lower())
-        ]
-        asked.page.write_text(page(told, HEAD.read_text()))
+        files = sorted(asked.output.glob("*.json"), key=lambda file: file.name.lower())
+        runs = [json.loads(file.read_text()) for file in files]
+        asked.page.write_text(page(runs, HEAD.read_text()))
 
 
 if __name__ == "__main__":

@@ -60,18 +60,17 @@ def tables(told: Mapping[str, Any]) -> str:
 
 
 def frame_table(told: Mapping[str, Any]) -> str:
-    """Dice of each frame that has something to compare, in %, and the modelled seconds."""
+    """Dice of each frame that the expert drew, in %, and a person's seconds."""
     reads = told["reads"]
-    lines = ["| slice, phase | models | " + " | ".join(f"{r['way']} | s" for r in reads) + " |"]
-    lines.append("|---|---|" + "---|---|" * len(reads))
-    for rows in zip(*(read["frames"] for read in reads), strict=True):
-        first = rows[0]
-        if all(each is None for each in first["dice_before"].values()) and not first["steps"]:
+    by_frame = [{(row["phase"], row["slice_index"]): row for row in read["frames"]} for read in reads]
+    lines = ["| slice, phase | " + " | ".join(f"{r['way']}: at first | at last | s" for r in reads) + " |"]
+    lines.append("|---|" + "---|---|---|" * len(reads))
+    for (phase, slice_index), first in by_frame[0].items():
+        if all(each is None for each in first["dice_after"].values()):
             continue
-        cells = [_dice(first["dice_before"])]
-        for row in rows:
-            cells += [_dice(row["dice_after"]), f"{row['modelled_s']:.0f}"]
-        lines.append(f"| {first['slice_index'] + 1}, {first['phase'] + 1} | " + " | ".join(cells) + " |")
+        rows = [rows[phase, slice_index] for rows in by_frame]
+        cells = [f"{_dice(r['dice_before'])} | {_dice(r['dice_after'])} | {r['modelled_s']:.0f}" for r in rows]
+        lines.append(f"| {slice_index + 1}, {phase + 1} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

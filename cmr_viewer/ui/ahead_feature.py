@@ -14,7 +14,7 @@ _TURN_MS = 4
 
 
 class AheadFeature(Feature):
-    """Scales the images and traces the outlines of a slice, a frame or a few in each turn of the event loop.
+    """Scales the images and traces the outlines of a slice, then makes the thumbnails of all phases, a few at a time.
 
     Nothing is made ready while a cine plays or a stroke is drawn: those have all of the time.
     """
@@ -22,6 +22,7 @@ class AheadFeature(Feature):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._wanted: list[FrameIndex] = []
+        self._thumbnails: list[FrameIndex] = []
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._begin)
         self._turn = QTimer(self, singleShot=True, interval=0)
@@ -62,15 +63,22 @@ class AheadFeature(Feature):
         phases = [(here.phase + step) % stack.phases for step in range(1, stack.phases)]
         # The frame on show stays kept as well, so there is room for one less.
         self._wanted = [FrameIndex(phase, here.slice_index) for phase in phases[: view.room - 1]]
+        slices = [] if self.context.parts.strip.shows_grid else range(stack.slices)
+        self._thumbnails = [FrameIndex(phase, index) for phase in phases for index in slices]
         self._turn.start()
 
     @Slot()
     def _go_on(self) -> None:
-        session, view = self.context.session, self.context.parts.view
+        session, parts = self.context.session, self.context.parts
         clock = QElapsedTimer()
         clock.start()
-        while self._wanted and session.stack is not None and not clock.hasExpired(_TURN_MS):
-            frame = self._wanted.pop(0)
-            view.prepare(session.stack.frame(frame), session.frame_state(frame).labels, frame)
-        if self._wanted and session.stack is not None:
+        while (self._wanted or self._thumbnails) and not clock.hasExpired(_TURN_MS):
+            if session.stack is None:
+                return
+            if self._wanted:
+                frame = self._wanted.pop(0)
+                parts.view.prepare(session.stack.frame(frame), session.frame_state(frame).labels, frame)
+            else:
+                parts.strip.prepare(self._thumbnails.pop(0))
+        if self._wanted or self._thumbnails:
             self._turn.start()

@@ -230,8 +230,9 @@ class Desk(QObject):
 
     @Slot(int)
     def step_radius(self, steps: int) -> None:
-        """Make the brush larger or smaller by half pixels; by whole ones where it is large."""
-        self.set_radius(self.radius_px + steps * (0.5 if self.radius_px < 6 else 1.0))
+        """Make the brush larger or smaller: by half pixels, and by more where it is large."""
+        step = 0.5 if self.radius_px < 5 else 1.0 if self.radius_px < 8 else 2.0
+        self.set_radius(self.radius_px + steps * step)
 
     @Slot()
     def brush_smaller(self) -> None:

@@ -142,6 +142,8 @@ def _show(
     window = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
     reporter.problem.connect(window.report)
     begin = _Begin(window, program, path, screenshot, quit_after_s)
+    if screenshot is None:
+        window.resize(window.size().boundedTo(window.screen().availableSize()))
     window.show()
     if path is None and screenshot is None and quit_after_s is None:
         _greet(window)

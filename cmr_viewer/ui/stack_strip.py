@@ -99,6 +99,11 @@ class StackStrip(QAbstractScrollArea):
             self._thumbnails.forget(frame)
             self._update_cell(frame)
 
+    def prepare(self, frame: FrameIndex) -> None:
+        """Make the thumbnail of a frame that will be seen soon."""
+        if self._thumbnails is not None and self._thumbnails.made(frame) is None:
+            self._thumbnails.make(frame)
+
     def refresh_all(self) -> None:
         """Colours or window have changed."""
         if self._thumbnails is not None:

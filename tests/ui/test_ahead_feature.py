@@ -34,6 +34,9 @@ def test_all_phases_of_the_slice_on_show_are_ready_after_a_rest(
     slice_on_show = {FrameIndex(phase, 5) for phase in range(6)}
     assert slice_on_show <= kept(open_window)
     assert slice_on_show <= set(open_window.parts.view._marks._remembered)
+    thumbnails = open_window.parts.strip._thumbnails
+    assert thumbnails is not None and open_window.session.stack is not None
+    assert all(thumbnails.made(frame) is not None for frame in open_window.session.stack.frame_indices)
 
 
 def test_a_frame_that_was_made_ready_looks_as_one_that_was_not(

@@ -5,7 +5,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from cmr_viewer.progress import Progress, part, silent
-from cmr_viewer.report.build import build_report
 from cmr_viewer.report.material import Material
 from cmr_viewer.store.atomic import write_atomically
 
@@ -42,6 +41,8 @@ def write_report(path: Path, form: ReportFormat, material: Material, progress: P
         StoreError: It cannot be written; what was there is unchanged.
         Cancelled: `progress` asked to stop.
     """
+    from cmr_viewer.report.build import build_report  # noqa: PLC0415 - scipy; the window must not wait for it
+
     report = build_report(material, part(progress, 0.0, 0.4))
     drawing = part(progress, 0.4, 0.95)
     if form is ReportFormat.PDF:

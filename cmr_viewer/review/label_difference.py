@@ -33,4 +33,3 @@ def difference_map(before: LabelMap, now: LabelMap) -> NDArray[np.uint8]:
     found[now == 0] = Difference.REMOVED
     found[~changed] = Difference.NONE
     return found
-

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
@@ -34,6 +34,9 @@ class ContourFeature(Feature):
         self._contours: dict[Label, Contours] = {}
         self._earlier: dict[FrameIndex, list[dict[Label, Contours]]] = {}
         self._previewed: LabelMap | None = None
+        self._dragged: tuple[Contour | None, Contour] | None = None
+        self._follow = QTimer(self, singleShot=True, interval=0)
+        self._follow.timeout.connect(self._show_dragged)
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
         """Contour mode on and off."""
@@ -127,9 +130,17 @@ class ContourFeature(Feature):
 
     @Slot(object, object)
     def _preview(self, before: Contour | None, after: Contour) -> None:
+        """The line follows the pointer at once; what it would make of the label map follows in the next turn."""
+        self._dragged = before, after
+        self._follow.start()
+
+    @Slot()
+    def _show_dragged(self) -> None:
         """Show what the drag would make of the label map."""
-        if self._frame is None:
+        dragged, self._dragged = self._dragged, None
+        if self._frame is None or dragged is None:
             return
+        before, after = dragged
         shown = self._labels if self._previewed is None else self._previewed
         self._previewed = with_contour(self._labels, self.tool.label, before, after)
         box = patch_between(shown, self._previewed).box
@@ -146,7 +157,7 @@ class ContourFeature(Feature):
         mine = tuple(after if one is before else one for one in self._contours[label])
         mine = mine if before is not None else (after, *mine)
         self._earlier.setdefault(frame, []).append({**self._contours, label: mine})
-        self._previewed = None
+        self._previewed, self._dragged = None, None
         self.context.desk.painting = False
         labels = with_contour(self._labels, label, before, after)
         if not self.context.session.change_labels({frame: labels}, text):
@@ -156,6 +167,7 @@ class ContourFeature(Feature):
     def _end(self) -> None:
         """The drag is over; a preview that came to nothing goes."""
         self.context.desk.painting = False
+        self._dragged = None
         if self._previewed is not None:
             self._previewed = None
             self.context.showing.show_frame()

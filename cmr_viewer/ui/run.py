@@ -120,6 +120,7 @@ def run(
         if program is None:
             return 1
         collector = Collector()
+        program.session.models_changed.connect(collector.spare_what_is_loaded)
         try:
             return _show(
                 app, program, reporter, argv_path or (demo_study_dir() if demo else None), screenshot, quit_after_s

@@ -135,7 +135,8 @@ class Tour(QWidget):
         if not self.isVisible():
             return
         before, self._before = self._before, None
-        self._closing = True  # what is hidden with the keyboard on it looks for who takes that, and must not find itself
+        # What is hidden with the keyboard on it looks for who takes that, and must not find itself.
+        self._closing = True
         heir = before if before is not None and before.isVisible() else self._window
         heir.setFocus(Qt.FocusReason.OtherFocusReason)
         self.hide()

@@ -37,3 +37,16 @@ def test_what_only_refers_to_itself_is_collected_when_enough_has_gathered(collec
     collector.collect()
     assert dead() is None
     assert gathered
+
+
+def test_what_was_loaded_is_looked_at_again_only_after_the_end(collector: Collector) -> None:
+    gc.collect()
+    old = weakref.ref(Knot())
+    collector.spare_what_is_loaded()
+    young = weakref.ref(Knot())
+    gc.collect()
+    assert old() is not None
+    assert young() is None
+    collector.stop()
+    gc.collect()
+    assert old() is None

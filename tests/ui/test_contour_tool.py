@@ -114,7 +114,7 @@ def test_the_pixels_follow_during_the_drag_and_nothing_is_kept_if_it_is_dropped(
     view = window.parts.view
     qtbot.mousePress(view, LEFT, pos=hand.place(contour.knot_points[0]))
     qtbot.mouseMove(view, hand.place(moved_out(contour, 0, -5.0)))
-    assert (view._marks.labels != before).any()
+    qtbot.waitUntil(lambda: bool((view._marks.labels != before).any()))
     np.testing.assert_array_equal(labels_of(window), before)
     view.setFocus()
     qtbot.keyPress(view, Qt.Key.Key_Escape)

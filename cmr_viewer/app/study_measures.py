@@ -1,7 +1,7 @@
 """Everything that is measured of a study: volumes, curves, wall. Without Qt; for the window and the report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,10 +97,12 @@ class Wall:
     Attributes:
         segments: 1 to 17; empty where nothing is measured.
         note: How the segments were placed, or why there are none.
+        points: RV insertion points that the segments were placed by, of frames at end-diastole and end-systole.
     """
 
     segments: tuple[SegmentThickness, ...]
     note: str
+    points: Mapping[FrameIndex, InsertionPoints] = field(default_factory=dict)
 
     @property
     def thickness_mm(self) -> dict[int, float | None]:
@@ -146,7 +148,10 @@ def wall_of(material: WallMaterial) -> Wall:
     if not ed.points:
         return Wall((), "The RV insertion points were not found: at ED no slice has RV and a closed LV side by side.")
     segments = segment_thicknesses(ed, es, geometry.pixel_spacing_mm)
-    return Wall(segments, _note(material.insertions))
+    points = {FrameIndex(material.ed_phase, index): one for index, one in ed.points.items()}
+    if es is not None and material.es_phase is not None:
+        points |= {FrameIndex(material.es_phase, index): one for index, one in es.points.items()}
+    return Wall(segments, _note(material.insertions), points)
 
 
 def _phase_segments(material: WallMaterial, phase: int) -> PhaseSegments:

@@ -161,6 +161,10 @@ class Side(QTabWidget):
         """Bring a page to the front."""
         self.setCurrentIndex(list(Page).index(page))
 
+    def shows(self, page: Page) -> bool:
+        """Whether a page is at the front."""
+        return self.currentIndex() == list(Page).index(page)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The wheel scrolls the page; it turns a control only where that has the keyboard."""
         if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():

@@ -19,6 +19,7 @@ from cmr_viewer.domain.segments_aha import SEGMENT_NAMES
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import CmrViewerError
 from cmr_viewer.ui.feature import Context, Feature, Wire
+from cmr_viewer.ui.insertion_overlay import InsertionOverlay
 from cmr_viewer.ui.layout import Page
 from cmr_viewer.ui.panels.bulls_eye import BullsEyePanel
 from cmr_viewer.ui.panels.measures_panel import digits_of
@@ -37,6 +38,7 @@ class MeasuresFeature(Feature):
     Attributes:
         measuring: What is measured.
         wall_panel: The bull's-eye.
+        insertions: Draws the RV insertion points over the frame while the page is on show.
     """
 
     def __init__(self, context: Context) -> None:
@@ -47,6 +49,8 @@ class MeasuresFeature(Feature):
         self._panel.set_actions([context.actions[name] for name in ("patient", "copy_measures", "report")])
         context.parts.add_section(Page.MEASURES, "Wall", self.wall_panel)
         self._pointer: Point | None = None
+        self.insertions = InsertionOverlay()
+        context.parts.view.add_overlay(self.insertions)
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
         """What its actions do."""
@@ -72,6 +76,8 @@ class MeasuresFeature(Feature):
             (self.wall_panel.segment_chosen, self.go_to_segment),
             (self.wall_panel.turned, self.measuring.turn_insertions),
             (self.context.parts.view.pointed, self._note_pointer),
+            (self.context.parts.side.currentChanged, self._show_points),
+            (session.study_closed, self._show_points),
         )
 
     def possible(self) -> Mapping[str, bool]:
@@ -125,7 +131,17 @@ class MeasuresFeature(Feature):
 
     @Slot()
     def _show_current(self) -> None:
+        self._show_points()
         self.context.refresh_possible()
+
+    @Slot()
+    def _show_points(self) -> None:
+        """Draw the RV insertion points where they are looked at: while this page is on show."""
+        wanted = self.context.parts.side.shows(Page.MEASURES)
+        points = self.measuring.wall.points.get(self.context.desk.frame) if wanted else None
+        if points != self.insertions.points:
+            self.insertions.points = points
+            self.context.parts.view.redraw()
 
     # -- what the reader does ------------------------------------------------------------------------------------------
 

@@ -185,6 +185,22 @@ def test_an_insertion_point_is_set_where_the_pointer_is(open_window, qtbot):
     assert feature.measuring.choices.insertions == AS_FOUND
 
 
+def test_insertion_points_are_drawn_over_ed_and_es_while_the_measures_are_on_show(open_window, qtbot):
+    feature = measured(qtbot, open_window)
+    frame = FrameIndex(open_window.session.ed_phase, 3)
+    open_window.desk.go(frame)
+    assert feature.insertions.points is None
+    open_window.actions_by_id["page_measures"].trigger()
+    assert feature.insertions.points == feature.measuring.wall.points[frame]
+    view = open_window.parts.view
+    row, col = feature.insertions.points.anterior
+    at = view.to_widget((row, col)).toPoint()
+    assert view.grab().toImage().pixelColor(at).lightness() > 200
+    other = next(p for p in range(6) if p not in (open_window.session.ed_phase, open_window.session.es_phase))
+    open_window.desk.go_phase(other)
+    assert feature.insertions.points is None
+
+
 def test_insertion_points_are_set_at_ed_and_es_only(open_window, qtbot):
     measured(qtbot, open_window)
     session = open_window.session

@@ -56,7 +56,7 @@ def test_nothing_is_to_do_where_there_are_no_models() -> None:
 
 
 def test_no_models_at_all_are_told_with_what_can_be_done(tmp_path: Path, formula: FormulaFlow) -> None:
-    with pytest.raises(ModelError, match="by hand"):
+    with pytest.raises(ModelError, match="--models"):
         load_active_models(formula.flow(), ModelRegistry(tmp_path / "none", None), "auto", silent)
     assert formula.loads == 0
 

@@ -18,6 +18,9 @@ from cmr_viewer.ui.mouse_tools import CONTOUR, MOVE
 _REACH = 3.0
 """A pull reaches as far along the line on either side as this many radii of the brush."""
 
+FOLLOW_MS = 32
+"""How often pixels follow a line that is dragged: often enough for the eye, and the line never waits for them."""
+
 _EARLIER = 12
 
 
@@ -35,7 +38,7 @@ class ContourFeature(Feature):
         self._earlier: dict[FrameIndex, list[dict[Label, Contours]]] = {}
         self._previewed: LabelMap | None = None
         self._dragged: tuple[Contour | None, Contour] | None = None
-        self._follow = QTimer(self, singleShot=True, interval=0)
+        self._follow = QTimer(self, singleShot=True, interval=FOLLOW_MS)
         self._follow.timeout.connect(self._show_dragged)
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
@@ -130,9 +133,10 @@ class ContourFeature(Feature):
 
     @Slot(object, object)
     def _preview(self, before: Contour | None, after: Contour) -> None:
-        """The line follows the pointer at once; what it would make of the label map follows in the next turn."""
+        """The line follows the pointer at once; what it would make of the label map follows soon."""
         self._dragged = before, after
-        self._follow.start()
+        if not self._follow.isActive():
+            self._follow.start()
 
     @Slot()
     def _show_dragged(self) -> None:

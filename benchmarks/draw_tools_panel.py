@@ -32,7 +32,7 @@ def main() -> None:
     panel.set_window(346.0, 692.0, 0.5, 0.6)
     side = QFrame()
     side.setObjectName("side")
-    side.setLayout(column(Section("Tools", panel)))
+    side.setLayout(column(Section("Tools", panel, panel.steps)))
     side.resize(300, side.sizeHint().height())
     side.show()
     side.setFocus()

@@ -61,6 +61,23 @@ class Accepting(QObject):
         """Accept those frames whose acceptance was undone and is made again."""
         self._write_all(reading, acceptances_of(reading, frames), (), None)
 
+    def begin_again(self, reading: Reading, frames: Iterable[FrameIndex]) -> dict[FrameIndex, int]:
+        """Hold frames whose acceptance is kept together with other work; for `end_again` once it is, or is not."""
+        numbers = {}
+        for frame in frames:
+            record = reading.records[frame]
+            record.accepting = record.kept = True
+            numbers[frame] = record.edit_number
+            reading.dismiss_proposal(frame)
+        return numbers
+
+    def end_again(self, reading: Reading, numbers: dict[FrameIndex, int], *, kept: bool) -> None:
+        """Frames that were held are accepted, or could not be kept."""
+        if kept:
+            self._on_written(reading, numbers, None)
+        else:
+            self._on_not_written(reading, numbers, None, "")
+
     def _write_all(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
         for start in range(0, len(kept), FRAMES_AT_ONCE):
             first = start == 0
@@ -68,12 +85,7 @@ class Accepting(QObject):
             self._write(reading, some, moves if first else (), step if first else None)
 
     def _write(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
-        numbers = {}
-        for one in kept:
-            record = reading.records[one.frame]
-            record.accepting = record.kept = True
-            numbers[one.frame] = record.edit_number
-            reading.dismiss_proposal(one.frame)
+        numbers = self.begin_again(reading, [one.frame for one in kept])
         self._keeper.do(
             "Keeping accepted frames",
             partial(self._store.save_all, reading.stack.stack_id, kept, moves=moves, read_id=reading.read_id),

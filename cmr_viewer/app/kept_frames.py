@@ -253,8 +253,10 @@ def work_of(reading: Reading, effects: Effects, spent: Mapping[FrameIndex, Effor
         record = reading.records[frame]
         predicted = None if record.region_prediction is None else record.region_prediction.region
         regions[frame] = RegionSet(record.reader_region, predicted)
+    versions = {frame: draft_of(reading, frame) for frame in dict.fromkeys(effects.drafts)}
+    versions |= {one.frame: one for one in acceptances_of(reading, effects.held)}
     return Work(
-        versions=[draft_of(reading, frame) for frame in dict.fromkeys(effects.drafts)],
+        versions=list(versions.values()),
         regions=regions,
         shown=effects.shown,
         phase_marks=(reading.reader_ed, reading.reader_es) if effects.phase_marks else None,

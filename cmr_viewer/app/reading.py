@@ -300,7 +300,34 @@ class Reading(ShownFrames):
         Raises:
             LabelMapError: It does not fit any more; nothing is changed, and it is left out from now on.
         """
-        return self._step(self.history.undo, self.history.leave_undo, self.history.undo_text)
+        self.end_stroke()
+        held = self._accepted_before_last_change()
+        for one in held:
+            self.records[one].accepting = True  # keeps its label map, whatever its region leads to meanwhile
+        try:
+            frame = self._step(self.history.undo, self.history.leave_undo, self.history.undo_text)
+        except LabelMapError:
+            for one in held:
+                self.records[one].accepting = False
+            raise
+        self._effects.held.extend(held)
+        return frame
+
+    def _accepted_before_last_change(self) -> tuple[FrameIndex, ...]:
+        """Frames of the last change that were accepted when it was made, and are again once it is undone."""
+        done = self.history.done
+        wanted = {one.frame for one in _singles(done[-1]) if isinstance(one, FrameChange)} if done else set()
+        accepted: list[FrameIndex] = []
+        for change in reversed(done[:-1]):
+            if not wanted:
+                break
+            for one in _singles(change):
+                if isinstance(one, AcceptChange):
+                    accepted += sorted(wanted & one.accepted.keys())
+                    wanted -= one.accepted.keys()
+                elif isinstance(one, FrameChange):
+                    wanted.discard(one.frame)
+        return tuple(accepted)
 
     def redo(self) -> FrameIndex | None:
         """Make the last undone change again; the frame of it, or None.
@@ -479,6 +506,8 @@ class Reading(ShownFrames):
         """What follows from the changes since the last call."""
         effects = super().take_effects()
         effects.moves = self.history.take_moves()
+        for frame in effects.held:
+            self.records[frame].accepting = False  # until whoever takes the effects writes the acceptance
         return effects
 
     def tell_history(self) -> None:
@@ -516,3 +545,9 @@ def _review(record: FrameRecord) -> FrameReview:
         by_reader=record.reader_region is not None,
         status=record.status,
     )
+
+
+def _singles(change: Change) -> tuple[Change, ...]:
+    if isinstance(change, GroupChange):
+        return tuple(one for each in change.changes for one in _singles(each))
+    return (change,)

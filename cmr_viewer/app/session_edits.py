@@ -13,6 +13,7 @@ from cmr_viewer.app.offers import Offer
 from cmr_viewer.app.reading import Imported, Reading
 from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
@@ -321,7 +322,10 @@ class SessionEdits(SessionState):
             work = joined_work(reading, [part for _, part in sorted(parts.items())])
             what = "Keeping a draft" if work.versions else "Keeping what was done"
             save = partial(self.store.save_work, stack_id, work, read_id=reading.read_id)
-            self.keeper.do(what, save, on_failed=partial(self._on_failed, reading, parts))
+            again = [one.frame for one in parts[self._works].versions if one.status is ReviewStatus.ACCEPTED]
+            held = self._accepting.begin_again(reading, again)
+            on_done = partial(self._on_kept, reading, held) if held else None
+            self.keeper.do(what, save, on_done=on_done, on_failed=partial(self._on_failed, reading, parts, held))
         if effects.accepting:
             self._accepting.accept_again(reading, effects.accepting)
         if effects.wanted:
@@ -344,7 +348,12 @@ class SessionEdits(SessionState):
         if effects.history:
             self.history_changed.emit()
 
-    def _on_failed(self, reading: Reading, parts: dict[int, Work], _message: str) -> None:
+    def _on_kept(self, reading: Reading, held: dict[FrameIndex, int], _result: object) -> None:
+        self._accepting.end_again(reading, held, kept=True)
+
+    def _on_failed(self, reading: Reading, parts: dict[int, Work], held: dict[FrameIndex, int], _message: str) -> None:
+        if held:
+            self._accepting.end_again(reading, held, kept=False)
         if reading is self._reading:
             self._failed |= parts
 

@@ -32,6 +32,7 @@ class Effects:
         history: Whether undo or redo changed.
         moves: Ways over undo steps, to be kept with what they changed.
         accepting: Frames whose acceptance is to be written again.
+        held: Frames that are accepted again because a change of them was undone, to be kept together with that.
         phase_marks: Whether the reader's ED and ES are to be kept.
         facts: Facts about the study that are to be kept.
     """
@@ -44,6 +45,7 @@ class Effects:
     history: bool = False
     moves: tuple[Moved, ...] = ()
     accepting: list[FrameIndex] = field(default_factory=list)
+    held: list[FrameIndex] = field(default_factory=list)
     phase_marks: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 

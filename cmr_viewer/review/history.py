@@ -280,6 +280,11 @@ class History:
         return moves
 
     @property
+    def done(self) -> tuple[Change, ...]:
+        """What can be undone, the first first."""
+        return tuple(step.change for step in self._done)
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
         return bool(self._done)

@@ -17,7 +17,7 @@ from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.effort import EffortStore
-from tests.app.working import opened, ordered, original, read_id_of, shown, state, study
+from tests.app.working import opened, original, read_id_of, settle, shown, state, study
 
 ROOT = Path(__file__).resolve().parents[2]
 READS = ("first", "second")
@@ -136,7 +136,7 @@ class Killer:
         before, done = shown(reading), len(reading.history._done)
         for _ in range(done):
             reading.undo()
-        ordered(reading)
+            settle(reading)
         assert not reading.history.can_undo
         for frame, record in reading.records.items():
             assert np.array_equal(record.labels, original(frame).labels), "undo to the start is the prediction"
@@ -144,13 +144,11 @@ class Killer:
         assert (reading.reader_ed, reading.reader_es, reading.facts) == (None, None, {})
         for _ in range(done):
             reading.redo()
-            for frame in reading.take_effects().accepting:
-                reading.records[frame].status = ReviewStatus.ACCEPTED
-        ordered(reading)
+            settle(reading)
         assert shown(reading) == before
         while reading.history.can_redo:
             reading.redo()
-        ordered(reading)
+            settle(reading)
         assert tip is None or shown(reading) == tip, "redo to the end is the last state"
         self.tally.steps_walked += 2 * done
         self.tally.longest_line = max(self.tally.longest_line, done)

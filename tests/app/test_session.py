@@ -717,3 +717,23 @@ def labels_of(session: Session, frame: FrameIndex) -> LabelMap:
     labels = session.frame_state(frame).labels
     assert labels is not None
     return labels.copy()
+
+
+def test_undoing_a_stroke_on_an_accepted_frame_leaves_it_accepted_as_it_was(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    frame = FrameIndex(0, 1)
+    with qtbot.waitSignal(session.frames_accepted):
+        session.accept(frame)
+    kept(qtbot, session)
+    before = labels_of(session, frame)
+    paint(session, frame)
+    assert session.frame_state(frame).status is ReviewStatus.DRAFT
+    with qtbot.waitSignal(session.frames_accepted):
+        session.undo()
+    kept(qtbot, session)
+    state = session.frame_state(frame)
+    assert state.status is ReviewStatus.ACCEPTED
+    assert not state.edited
+    assert (state.labels == before).all()
+    session.undo()
+    assert session.frame_state(frame).status is None

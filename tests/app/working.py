@@ -164,6 +164,9 @@ class Reader:
         if done:
             self.tip = shown(self.reading)
         work = work_of(self.reading, effects, {frame: Effort(0.5, 1)})
+        for one in effects.held:
+            self.reading.records[one].status = ReviewStatus.ACCEPTED
+            self.reading.records[one].kept = True
         self._keep(lambda: self.store.save_work(self.stack_id, work, read_id=self.read_id))
         if effects.accepting:
             self._write_accepted(effects.accepting, ())
@@ -224,16 +227,24 @@ class Reader:
         self.reading.redo()
 
 
+def settle(reading: Reading) -> None:
+    """What follows from a step that was undone or redone, as the session carries it out."""
+    ordered(reading)
+    effects = reading.take_effects()
+    for frame in (*effects.accepting, *effects.held):
+        reading.records[frame].status = ReviewStatus.ACCEPTED
+
+
 def tip_of(reading: Reading) -> str:
     """What is shown once all that can be redone is; the reading is as it was after it."""
     back = len(reading.history._undone)
     for _ in range(back):
         reading.redo()
-    ordered(reading)
+        settle(reading)
     tip = shown(reading)
     for _ in range(back):
         reading.undo()
-    ordered(reading)
+        settle(reading)
     reading.take_effects()
     return tip
 

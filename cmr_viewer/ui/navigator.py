@@ -56,6 +56,10 @@ class TimeSlider(QWidget):
         """As high as a flag and a handle."""
         return QSize(220, 40)
 
+    def minimumSizeHint(self) -> QSize:
+        """Wide enough to be dragged in a small window."""
+        return QSize(140, self.sizeHint().height())
+
     def _x(self, phase: int) -> float:
         return 14 + (self.width() - 28) * phase / max(1, self._phases - 1)
 

@@ -3,16 +3,11 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QFileDialog,
     QLineEdit,
-    QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -21,9 +16,10 @@ from cmr_viewer.export_study import Format
 from cmr_viewer.ui.exporting import FORMAT_TEXTS, ExportChoice
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import column, label, row, rule
+from cmr_viewer.ui.writing_dialog import WritingDialog
 
 
-class ExportDialog(QDialog):
+class ExportDialog(WritingDialog):
     """One dialog for every form of export.
 
     Args:
@@ -34,17 +30,11 @@ class ExportDialog(QDialog):
 
     Signals:
         wanted(object): `ExportChoice`.
-        cancel_wanted(): The writing is to be stopped.
     """
 
-    wanted = Signal(object)
-    cancel_wanted = Signal()
-
     def __init__(self, name: str, possible: Collection[Format], folder: Path, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Export")
+        super().__init__("Export", "export", "Export", "Write what is chosen", parent)
         self._possible = frozenset(possible)
-        self._running = False
         self._formats = {each: self._format_box(each) for each in Format}
         self._deidentify = QCheckBox("Take the patient out")
         self._deidentify.setToolTip("Remove or replace names, numbers and dates, by the basic profile of DICOM PS3.15")
@@ -58,26 +48,10 @@ class ExportDialog(QDialog):
         self._browse = QPushButton(icon("folder"), "Browse…")
         self._browse.setToolTip("Choose the folder")
         self._browse.clicked.connect(self._choose_folder)
-        self._said = label("", "bad", wrap=True)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("How much is written")
-        self._what = label("", "soft")
-        self._what.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._export = QPushButton(icon("export"), "Export")
-        self._export.setProperty("part", "primary")
-        self._export.setDefault(True)
-        self._export.setToolTip("Write what is chosen")
-        self._export.clicked.connect(self._on_export)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setToolTip("Close, or stop the writing; nothing half-written is left")
-        self._cancel.clicked.connect(self.reject)
         self.setLayout(self._column(name))
         for box in (*self._formats.values(), self._deidentify):
             box.toggled.connect(self._show_possible)
         self._folder.textChanged.connect(self._show_possible)
-        self.setMinimumWidth(560)
         self._show_running(False)
 
     def _format_box(self, each: Format) -> QCheckBox:
@@ -107,7 +81,7 @@ class ExportDialog(QDialog):
             self._replace,
             self._said,
             self._bar,
-            row(self._what, None, self._export, self._cancel, spacing=8),
+            self._buttons(),
             spacing=9,
             margins=(18, 16, 18, 14),
         )
@@ -125,16 +99,6 @@ class ExportDialog(QDialog):
             self._replace.isChecked(),
         )
 
-    @property
-    def problem(self) -> str:
-        """Why the last export did not work; empty where none failed."""
-        return self._said.text()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether something is being written."""
-        return self._running
-
     def _show_possible(self) -> None:
         for each, box in self._formats.items():
             possible = each in self._possible
@@ -144,53 +108,9 @@ class ExportDialog(QDialog):
         for other in (self._deidentify, self._replace, self._folder, self._browse):
             other.setEnabled(not self._running)
         self._shift.setEnabled(self._deidentify.isChecked() and not self._running)
-        self._export.setEnabled(bool(self._folder.text().strip()) and not self._running)
-
-    def _show_running(self, running: bool) -> None:
-        self._running = running
-        self._bar.setVisible(running)
-        self._said.setVisible(bool(self._said.text()) and not running)
-        self._cancel.setText("Stop" if running else "Cancel")
-        if not running:
-            self._what.setText("")
-        self._show_possible()
+        self._go.setEnabled(bool(self._folder.text().strip()) and not self._running)
 
     def _choose_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Export to", self._folder.text())
         if chosen:
             self._folder.setText(chosen)
-
-    def _on_export(self) -> None:
-        choice = self.choice
-        self._said.setText("")
-        self._bar.setValue(0)
-        self._show_running(True)
-        self.wanted.emit(choice)
-
-    def show_progress(self, fraction: float, text: str) -> None:
-        """How far the writing is."""
-        self._bar.setValue(round(1000 * fraction))
-        self._what.setText(text)
-
-    def show_failed(self, text: str) -> None:
-        """Nothing was written; the reader may change something and try again."""
-        self._said.setText(text)
-        self._show_running(False)
-
-    def show_done(self) -> None:
-        """All is written."""
-        self._show_running(False)
-        self.accept()
-
-    def reject(self) -> None:
-        """Stop the writing, or close."""
-        if self._running:
-            self.cancel_wanted.emit()
-        else:
-            super().reject()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Stop the writing first."""
-        if self._running:
-            self.cancel_wanted.emit()
-        super().closeEvent(event)

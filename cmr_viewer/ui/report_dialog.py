@@ -3,24 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QDialog,
     QFileDialog,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QRadioButton,
-    QSizePolicy,
     QWidget,
 )
 
 from cmr_viewer.report.write import FORMATS, ReportFormat
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import column, label, row, rule
+from cmr_viewer.ui.writing_dialog import WritingDialog
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class ReportChoice:
     open_it: bool = False
 
 
-class ReportDialog(QDialog):
+class ReportDialog(WritingDialog):
     """One dialog for every form of report.
 
     Args:
@@ -50,16 +46,10 @@ class ReportDialog(QDialog):
 
     Signals:
         wanted(object): `ReportChoice`.
-        cancel_wanted(): The writing is to be stopped.
     """
 
-    wanted = Signal(object)
-    cancel_wanted = Signal()
-
     def __init__(self, name: str, folder: Path, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Report")
-        self._name, self._running = name, False
+        super().__init__("Report", "report", "Write", "Write the report", parent)
         self._forms = QButtonGroup(self)
         lines = []
         for index, (form, (text, tip)) in enumerate(FORMATS.items()):
@@ -85,21 +75,6 @@ class ReportDialog(QDialog):
         self._open = QCheckBox("Open it when it is written")
         self._open.setToolTip("With the program of the system")
         self._open.setChecked(True)
-        self._said = label("", "bad", wrap=True)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("How much is written")
-        self._what = label("", "soft")
-        self._what.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._write = QPushButton(icon("report"), "Write")
-        self._write.setProperty("part", "primary")
-        self._write.setDefault(True)
-        self._write.setToolTip("Write the report")
-        self._write.clicked.connect(self._on_write)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setToolTip("Close, or stop the writing; nothing half-written is left")
-        self._cancel.clicked.connect(self.reject)
         self.setLayout(
             column(
                 label(f"Report on {name}", "title"),
@@ -114,12 +89,11 @@ class ReportDialog(QDialog):
                 self._open,
                 self._said,
                 self._bar,
-                row(self._what, None, self._write, self._cancel, spacing=8),
+                self._buttons(),
                 spacing=9,
                 margins=(18, 16, 18, 14),
             )
         )
-        self.setMinimumWidth(560)
         self._show_running(False)
 
     @property
@@ -134,16 +108,6 @@ class ReportDialog(QDialog):
         if path.suffix.lower() != f".{self.form.value}":
             path = path.with_name(f"{path.name}.{self.form.value}")
         return ReportChoice(path, self.form, self._patient.text().strip(), self._open.isChecked())
-
-    @property
-    def problem(self) -> str:
-        """Why the last report could not be written; empty where none failed."""
-        return self._said.text()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether something is being written."""
-        return self._running
 
     def choose(self, form: ReportFormat, path: Path) -> None:
         """Choose form and file."""
@@ -166,48 +130,4 @@ class ReportDialog(QDialog):
     def _show_possible(self) -> None:
         for button in (*self._forms.buttons(), self._path, self._browse, self._patient, self._open):
             button.setEnabled(not self._running)
-        self._write.setEnabled(bool(self._path.text().strip()) and not self._running)
-
-    def _show_running(self, running: bool) -> None:
-        self._running = running
-        self._bar.setVisible(running)
-        self._said.setVisible(bool(self._said.text()) and not running)
-        self._cancel.setText("Stop" if running else "Cancel")
-        if not running:
-            self._what.setText("")
-        self._show_possible()
-
-    def _on_write(self) -> None:
-        choice = self.choice
-        self._said.setText("")
-        self._bar.setValue(0)
-        self._show_running(True)
-        self.wanted.emit(choice)
-
-    def show_progress(self, fraction: float, text: str) -> None:
-        """How far the writing is."""
-        self._bar.setValue(round(1000 * fraction))
-        self._what.setText(text)
-
-    def show_failed(self, text: str) -> None:
-        """Nothing was written; the reader may change something and try again."""
-        self._said.setText(text)
-        self._show_running(False)
-
-    def show_done(self) -> None:
-        """All is written."""
-        self._show_running(False)
-        self.accept()
-
-    def reject(self) -> None:
-        """Stop the writing, or close."""
-        if self._running:
-            self.cancel_wanted.emit()
-        else:
-            super().reject()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Stop the writing first."""
-        if self._running:
-            self.cancel_wanted.emit()
-        super().closeEvent(event)
+        self._go.setEnabled(bool(self._path.text().strip()) and not self._running)

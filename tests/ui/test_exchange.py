@@ -184,7 +184,7 @@ def test_what_is_chosen_is_written_and_told(open_window, study_path, tmp_path, q
     assert not dialog._formats[Format.IMAGES].isEnabled()
     dialog._formats[Format.CONTOURS].setChecked(True)
     with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE_MS):
-        dialog._export.click()
+        dialog._go.click()
     settle(qtbot, open_window)
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"labels.nii.gz", "images.nii.gz", "contours.json", "measures.json", "regions.csv"} <= written
@@ -201,21 +201,21 @@ def test_what_is_chosen_is_written_and_told(open_window, study_path, tmp_path, q
 def test_files_that_exist_are_replaced_only_where_that_is_chosen(open_window, tmp_path, qtbot):
     dialog = export_dialog(open_window, tmp_path / "out")
     with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE_MS):
-        dialog._export.click()
+        dialog._go.click()
     again = export_dialog(open_window, tmp_path / "out")
-    again._export.click()
+    again._go.click()
     qtbot.waitUntil(lambda: not again.is_running, timeout=PATIENCE_MS)
     assert again.problem
     assert again.isVisible()
     again._replace.setChecked(True)
     with qtbot.waitSignal(again.accepted, timeout=PATIENCE_MS):
-        again._export.click()
+        again._go.click()
     settle(qtbot, open_window)
 
 
 def test_an_export_can_be_stopped_and_the_dialog_stays(open_window, tmp_path, qtbot):
     dialog = export_dialog(open_window, tmp_path / "out")
-    dialog._export.click()
+    dialog._go.click()
     assert dialog.is_running
     dialog._cancel.click()
     assert not dialog.is_running
@@ -271,6 +271,6 @@ def test_exports_without_the_patient_belong_together_by_the_secret_of_the_worksp
         dialog = export_dialog(open_window, tmp_path / name)
         dialog._deidentify.setChecked(True)
         with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE_MS):
-            dialog._export.click()
+            dialog._go.click()
         settle(qtbot, open_window)
     assert taken == [Anonymity(kept_secret(open_window.session.workspace.folder))] * 2

@@ -26,7 +26,7 @@ def test_a_report_is_written_from_what_is_shown(open_window, feature, dialog, qt
     session = open_window.session
     session.set_region(open_window.desk.frame, Region.APEX)
     dialog.choose(ReportFormat.CSV, tmp_path / "out.csv")
-    dialog._write.click()
+    dialog._go.click()
     qtbot.waitUntil(lambda: (tmp_path / "out.csv").exists() and feature.dialog is None, timeout=20000)
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -42,7 +42,7 @@ def test_a_pdf_is_opened_when_that_was_asked(open_window, feature, dialog, qtbot
     dialog.choose(ReportFormat.PDF, tmp_path / "out.pdf")
     dialog._open.setChecked(True)
     dialog._patient.setText("Somebody")
-    dialog._write.click()
+    dialog._go.click()
     qtbot.waitUntil(lambda: bool(opened), timeout=30000)
     assert opened[0].toLocalFile() == str(tmp_path / "out.pdf")
     settle(qtbot, open_window)
@@ -51,18 +51,18 @@ def test_a_pdf_is_opened_when_that_was_asked(open_window, feature, dialog, qtbot
 def test_a_report_that_cannot_be_written_says_why_and_can_be_tried_again(open_window, feature, dialog, qtbot, tmp_path):
     (tmp_path / "file").write_text("")
     dialog.choose(ReportFormat.CSV, tmp_path / "file" / "out.csv")
-    dialog._write.click()
+    dialog._go.click()
     qtbot.waitUntil(lambda: "could not be written" in dialog.problem, timeout=20000)
     assert not dialog.is_running
     dialog.choose(ReportFormat.CSV, tmp_path / "out.csv")
-    dialog._write.click()
+    dialog._go.click()
     qtbot.waitUntil((tmp_path / "out.csv").exists, timeout=20000)
     settle(qtbot, open_window)
 
 
 def test_a_report_can_be_stopped(open_window, feature, dialog, qtbot, tmp_path):
     dialog.choose(ReportFormat.PDF, tmp_path / "out.pdf")
-    dialog._write.click()
+    dialog._go.click()
     qtbot.waitUntil(lambda: open_window.session.jobs.is_busy(REPORT_KEY), timeout=20000)
     dialog._cancel.click()
     qtbot.waitUntil(lambda: "stopped" in dialog.problem, timeout=20000)

@@ -275,8 +275,8 @@ class Desk(QObject):
             self.painting = False
             ball.end()
         elif self.painting:
+            self.painting = False  # first, so that what follows from the stroke is shown
             self._session.end_stroke()
-            self.painting = False
 
     def _painted(self, box: tuple[int, int, int, int] | None) -> None:
         if box is not None:

@@ -169,6 +169,16 @@ def test_painting_changes_the_pixels_under_the_pointer_and_no_others(open_window
     assert (after[10, 30:35] == int(Label.RVBP)).all()
 
 
+def test_a_stroke_on_an_accepted_frame_shows_at_once_that_it_is_accepted_no_longer(open_window, qtbot):
+    window = open_window
+    with qtbot.waitSignal(window.session.frames_accepted):
+        window.actions_by_id["accept"].trigger()
+    qtbot.waitUntil(lambda: "Accepted" in window.parts.view._notes.state)
+    window.actions_by_id["label_lvm"].trigger()
+    paint(qtbot, window, [(4, 4), (4, 9)])
+    assert window.parts.view._notes.state == "Corrected"
+
+
 def test_undo_brings_the_label_map_back_and_redo_the_stroke(open_window, qtbot):
     before = labels(open_window)
     press(qtbot, open_window, Key.Key_1)

@@ -17,6 +17,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, UnknownCodesError, UnknownPhaseError
 from cmr_viewer.progress import Progress
@@ -44,7 +45,7 @@ class LabelsRead(Protocol):
         """What it is, for a reader."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Note, ...]:
         """What a reader should know."""
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError
@@ -167,7 +168,7 @@ class Study:
         patient_key: What frames of one patient are recognised by across studies: a hash of the patient's identifier, or
             of the name where there is none; empty means the stack itself.
         stacks: Short-axis cine stacks, the suggested one first; at least one.
-        warnings: What a reader should know about the load, in words.
+        warnings: What a reader should know about the load.
         reference: Label maps that lie beside the images, (phase, slice, row, col) uint8 of `Label` for the first
             stack, background at phases that have none; or None.
         reference_phases: Phases of the first stack that have reference label maps.
@@ -183,7 +184,7 @@ class Study:
     source: Path
     stacks: tuple[Stack, ...]
     patient_key: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     reference: NDArray[np.uint8] | None = None
     reference_phases: tuple[int, ...] = ()
     format_name: str = ""

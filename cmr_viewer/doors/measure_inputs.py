@@ -9,9 +9,9 @@ import numpy as np
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.base_end import BASE_END_GUESSED
 from cmr_viewer.load.datasets import LabelledSource, find_labelled, labels_start_at_base
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study, reversed_slices
@@ -34,7 +34,7 @@ class Labelled:
     labels: LabelMap
     structures: Mapping[int, frozenset[Label]]
     files: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labe
         return Labelled(study, study.reference, stated, (image.name,))
     merged = np.zeros(stack.pixels.shape, dtype=np.uint8)
     structures: dict[int, frozenset[Label]] = {}
-    notes: list[str] = []
+    notes: list[Note] = []
     phase = None if arguments.phase is None else arguments.phase - 1
     for path in labels:
         read = read_labels(path, study, arguments.codes, 0 if stack.phases == 1 and phase is None else phase)
@@ -149,12 +149,12 @@ def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labe
 
 def _turned(one: Labelled) -> Labelled:
     """Slices base to apex as the label maps show, where the images alone could not tell."""
-    if BASE_END_GUESSED not in one.study.warnings:
+    if not any(note.code is Code.BASE_END_GUESSED for note in one.study.warnings):
         return one
     study, labels = one.study, one.labels
     if not labels_start_at_base(labels[sorted(one.structures)]):
         study, labels = reversed_slices(study), np.asarray(labels[:, ::-1])
-    study = replace(study, warnings=tuple(w for w in study.warnings if w != BASE_END_GUESSED))
+    study = replace(study, warnings=tuple(w for w in study.warnings if w.code is not Code.BASE_END_GUESSED))
     return replace(one, study=study, labels=labels)
 
 

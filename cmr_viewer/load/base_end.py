@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry, Vector
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.view import LongAxisView
 
 TO_APEX: Vector = (0.6, -0.55, -0.55)
@@ -20,7 +21,7 @@ while the other end is 180 degrees away (Foster et al. 2005, Clin Physiol Funct 
 SURE_LIKENESS = 0.35
 """Least likeness of a direction to the axis of the heart for its sign to be trusted: within 70 degrees of it."""
 
-BASE_END_GUESSED = "Base end found from the images; check it."
+BASE_END_GUESSED = Note("Base end found from the images; check it.", Code.BASE_END_GUESSED)
 """Warning of a study whose files do not tell which end of the stack is the base."""
 
 _BEYOND_MM = 30.0

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError, NotAStudyError
-from cmr_viewer.load.base_end import BASE_END_GUESSED
 from cmr_viewer.load.images.layout_names import recognise_patient
 from cmr_viewer.load.images.layouts import read_patient
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
@@ -75,7 +75,7 @@ class LabelledSource:
         labels = study.reference
         if not labels_start_at_base(labels[list(study.reference_phases)]):
             study, labels = reversed_slices(study), labels[:, ::-1]
-        study = replace(study, warnings=tuple(w for w in study.warnings if w != BASE_END_GUESSED))
+        study = replace(study, warnings=tuple(w for w in study.warnings if w.code is not Code.BASE_END_GUESSED))
         return LabelledStack(
             study=study,
             labels=labels,

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.dicomdir import is_dicomdir, referenced_files
 from cmr_viewer.load.file_work import TELL_EVERY_S
@@ -26,14 +27,14 @@ class Gathered:
     Attributes:
         files: The files, folder by folder, in the order of their names.
         root: The folder that they are in: the one pointed at, or where an archive was unpacked.
-        notes: What a reader should know, in words.
+        notes: What a reader should know.
         archive: The archive that they were unpacked from, or None.
         names: Of an archive: the name inside it of each file that was unpacked.
     """
 
     files: tuple[Path, ...]
     root: Path
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     archive: Path | None = None
     names: Mapping[Path, str] = field(default_factory=dict)
     _unpacked: "TemporaryDirectory[str] | None" = None
@@ -116,7 +117,8 @@ def _dicomdir(path: Path, progress: Progress) -> Gathered:
     found = referenced_files(path)
     if isinstance(found, str):
         whole = _folder(path.parent, progress)
-        note = f"{path.name} {found}; all files in its folder were looked at instead."
+        text = f"{path.name} {found}; all files in its folder were looked at instead."
+        note = Note(text, Code.FILES_MISSING)
         return Gathered(whole.files, path.parent, (note, *whole.notes))
     return Gathered(tuple(found.files), path.parent, tuple(found.notes))
 
@@ -182,13 +184,15 @@ class _Walk:
             self._told = now
             self._progress(0.0, f"Looking for files: {self._found} found")
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a reader should know."""
         notes = []
         if self.links:
-            notes.append(f"Links to folders were not followed: {listed(self.links)}.")
+            text = f"Links to folders were not followed: {listed(self.links)}."
+            notes.append(Note(text, Code.FOLDERS_NOT_SEARCHED))
         if self.denied:
-            notes.append(f"Folders that cannot be read were passed over: {listed(self.denied)}.")
+            text = f"Folders that cannot be read were passed over: {listed(self.denied)}."
+            notes.append(Note(text, Code.FOLDERS_NOT_SEARCHED))
         return tuple(notes)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
-from cmr_viewer.load.images.nifti import SPACING_MISSING, SPACING_UNKNOWN
 
 LONGEST_MM = 100.0
 """No pixel and no slice distance of a heart's images is larger."""
@@ -35,8 +35,9 @@ def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
         )
     stacks = tuple(replace(stack, geometry=_respaced(stack.geometry, spacing_mm)) for stack in study.stacks)
     row, col, between = spacing_mm
-    kept = tuple(warning for warning in study.warnings if warning not in (SPACING_UNKNOWN, SPACING_MISSING))
-    note = f"Pixel spacing {row:g} x {col:g} mm and slice spacing {between:g} mm were given by the reader."
+    kept = tuple(warning for warning in study.warnings if warning.code is not Code.SPACING_UNKNOWN)
+    text = f"Pixel spacing {row:g} x {col:g} mm and slice spacing {between:g} mm were given by the reader."
+    note = Note(text, Code.SPACING_BY_READER)
     return replace(study, stacks=stacks, warnings=(*kept, note))
 
 

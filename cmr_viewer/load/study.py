@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError, NotAStudyError
@@ -156,7 +157,8 @@ class _Folder:
         study = opened.study
         if self._images and self._file is None:
             names = f"{self._images[0].name}" + (f" and {len(self._images) - 1} more" if len(self._images) > 1 else "")
-            note = f"Beside the DICOM images there are image files ({names}); they were not opened."
+            text = f"Beside the DICOM images there are image files ({names}); they were not opened."
+            note = Note(text, Code.IMAGES_BESIDE)
             study = replace(study, warnings=(*study.warnings, note))
         contours = find_contours(self._gathered.root)
         if contours is None:
@@ -164,7 +166,8 @@ class _Folder:
         try:
             return with_contours(study, read_sunnybrook_contours(contours, study, opened.files))
         except (LoadError, LabelMapError) as error:
-            return replace(study, warnings=(*study.warnings, f"The contours beside the images were left out: {error}"))
+            note = Note(f"The contours beside the images were left out: {error}", Code.LABELS_LEFT_OUT)
+            return replace(study, warnings=(*study.warnings, note))
 
     def _patient_folder(self) -> Path | None:
         """The only folder that holds a patient in the layout of a known set."""

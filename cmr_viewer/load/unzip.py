@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.elements import is_dicom
 from cmr_viewer.load.file_work import TELL_EVERY_S
@@ -51,11 +52,11 @@ class Unpacked:
 
     Attributes:
         names: The name inside the archive of each file.
-        notes: What a reader should know, in words.
+        notes: What a reader should know.
     """
 
     names: dict[Path, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def is_archive(path: Path) -> bool:
@@ -131,7 +132,8 @@ class _Unpacking:
         if damaged and not result.names:
             raise LoadError(f"The files in {path.name} are damaged. Copy the archive again, or unpack it yourself.")
         for reason, names in left_out.items():
-            result.notes.append(f"{path.name}: {len(names)} files were left out: {reason}, such as {_last(names[0])}.")
+            text = f"{path.name}: {len(names)} files were left out: {reason}, such as {_last(names[0])}."
+            result.notes.append(Note(text, Code.FILES_NOT_USED))
         return result
 
     def _entry(self, entry: zipfile.ZipInfo, result: Unpacked) -> str:

@@ -11,6 +11,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, UnknownCodesError, UnknownPhaseError
 from cmr_viewer.progress import Progress
@@ -29,11 +30,11 @@ class Read:
     structures: Mapping[FrameIndex, frozenset[Label]]
     labels: LabelMap = field(default_factory=lambda: np.zeros((PHASES, SLICES, ROWS, COLS), np.uint8))
     provenance: str = "cvi42 workspace"
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     made: Provenance | None = None
 
 
-def drawn(structures: Mapping[FrameIndex, frozenset[Label]], *warnings: str) -> Read:
+def drawn(structures: Mapping[FrameIndex, frozenset[Label]], *warnings: Note) -> Read:
     """Rows 2 to 4 blood pool of the left ventricle, 5 myocardium, 6 blood pool of the right."""
     read = Read(structures, warnings=warnings)
     for frame in structures:
@@ -86,7 +87,8 @@ def opened(qtbot: Any, session: Session) -> Session:
 
 
 def test_imported_label_maps_are_drafts_with_their_provenance_in_the_log(qtbot: Any, opened: Session) -> None:
-    importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL, SECOND: ALL}, "One contour is open.")))
+    note = Note("One contour is open.", Code.LABELS_CHANGED)
+    importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL, SECOND: ALL}, note)))
     with qtbot.waitSignal(importing.taken) as told:
         importing.take(offer, replace_worked_on=True)
     assert told.args[0] == (

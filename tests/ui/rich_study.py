@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.domain.view import LongAxisView
@@ -15,7 +16,10 @@ from cmr_viewer.errors import LoadError
 from cmr_viewer.progress import Progress
 
 ROWS, COLS, STEP_MM = 60, 50, 3.0
-WARNINGS = ("Slice 3 has 5 phases; they were matched by time.", "Base end found from the images; check it.")
+WARNINGS = (
+    Note("Slice 3 has 5 phases; they were matched by time.", Code.PHASES_UNEQUAL, (2,)),
+    Note("Base end found from the images; check it.", Code.BASE_END_GUESSED),
+)
 
 
 def long_axis_view(stack: Stack, phases: int, text: str, times_ms: tuple[float, ...] | None = None) -> LongAxisView:

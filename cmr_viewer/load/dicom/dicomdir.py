@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.load.dicom.elements import DEFLATED
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.scan import PYDICOM_ERRORS
@@ -19,11 +20,11 @@ class Referenced:
 
     Attributes:
         files: Those of its files that are there, in its order.
-        notes: What a reader should know, in words.
+        notes: What a reader should know.
     """
 
     files: list[Path] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def is_dicomdir(path: Path) -> bool:
@@ -68,9 +69,11 @@ def referenced_files(path: Path) -> Referenced | str:
     if not found.files:
         return "names files that are not there"
     if missing:
-        found.notes.append(f"{missing} of {len(names)} files that {path.name} names are not there.")
+        text = f"{missing} of {len(names)} files that {path.name} names are not there."
+        found.notes.append(Note(text, Code.FILES_MISSING))
     if unsafe:
-        found.notes.append(f"{unsafe} files that {path.name} names lie outside its folder and were left out.")
+        text = f"{unsafe} files that {path.name} names lie outside its folder and were left out."
+        found.notes.append(Note(text, Code.FILES_MISSING))
     return found
 
 

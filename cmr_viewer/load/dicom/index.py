@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.load.dicom.headers import Header, PixelLayout
 from cmr_viewer.load.dicom.scan import Scan, scan
 from cmr_viewer.progress import Progress
@@ -26,7 +27,7 @@ _LARGEST_ALL = 256 << 20
 """Bytes of all indexes together; the one of a folder of 10,000 files has about 4 MB."""
 _HEADER = [f.name for f in fields(Header) if f.name not in ("path", "patient_id", "layout")]
 _LAYOUT = [f.name for f in fields(PixelLayout)]
-_FORM = [2, *_HEADER, *_LAYOUT]
+_FORM = [3, *_HEADER, *_LAYOUT]
 """What an index must have been written with. The number changes with the meaning of a field."""
 
 _TUPLES = ("spacing", "orientation", "position", "image_type")
@@ -89,7 +90,7 @@ def _read(place: Path, digest: str, files: Sequence[Path]) -> Scan | None:
             {reason: [files[i] for i in rows] for reason, rows in body["other"].items()},
             [files[i] for i in body["unreadable"]],
             [files[i] for i in body["copies"]],
-            list(body["notes"]),
+            [Note(text, Code(code)) for text, code in body["notes"]],
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError):
         return None
@@ -124,7 +125,7 @@ def _write(place: Path, digest: str, files: Sequence[Path], result: Scan) -> Non
         "other": {reason: [numbers[p] for p in paths] for reason, paths in result.other.items()},
         "unreadable": [numbers[p] for p in result.unreadable],
         "copies": [numbers[p] for p in result.copies],
-        "notes": result.notes,
+        "notes": [[note, note.code] for note in result.notes],
     }
     text = json.dumps(body, separators=(",", ":")).encode()
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.load.dicom import tags
 from cmr_viewer.load.dicom.elements import DEFLATED, Elements, Encoding, UnusualError, is_dicom, read_elements
 from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header, header_of, layout_of, tolerant
@@ -49,14 +50,14 @@ class Scan:
         other: Readable DICOM files that hold none, by reason.
         unreadable: Files that say or look as if they are DICOM and cannot be read.
         copies: Files that hold an image which another file holds too.
-        notes: What a reader should know besides, in words.
+        notes: What a reader should know besides.
     """
 
     headers: list[Header]
     other: dict[str, list[Path]]
     unreadable: list[Path]
     copies: list[Path] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def any_dicom(self) -> bool:
@@ -93,7 +94,8 @@ def scan(files: Iterable[Path], progress: Progress) -> Scan:
             seen.add(content)
             found.headers.extend(headers)
     if found.copies:
-        found.notes.append(f"{len(found.copies)} files hold an image that another file holds too, and were left out.")
+        text = f"{len(found.copies)} files hold an image that another file holds too, and were left out."
+        found.notes.append(Note(text, Code.COPIES_LEFT_OUT))
     return found
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.study import Study
 from cmr_viewer.domain.view import LongAxisView
@@ -86,7 +87,8 @@ def _read_cine(source: Path, cine: MarkedFile, frames: list[MarkedFile], progres
         if not frames:
             raise
         study = _read_frames(source, frames, progress)
-        return replace(study, warnings=(*study.warnings, f"ED and ES alone were opened. {error}"))
+        note = Note(f"ED and ES alone were opened. {error}", Code.FILES_UNREADABLE)
+        return replace(study, warnings=(*study.warnings, note))
     if volume.voxels.shape[3] == 1 and frames:
         return _read_frames(source, frames, progress)
     progress(0.7, f"Ordering slices of {cine.image.name}")
@@ -98,7 +100,7 @@ def _read_cine(source: Path, cine: MarkedFile, frames: list[MarkedFile], progres
     return replace(study, long_axis=views, warnings=(*study.warnings, *notes, *more))
 
 
-def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tuple[dict[int, MarkedFile], list[str]]:
+def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tuple[dict[int, MarkedFile], list[Note]]:
     """Which phase of a cine each of the frames is: the one that its name tells, or else that has its voxels."""
     placed: dict[int, MarkedFile] = {}
     notes = []
@@ -107,19 +109,22 @@ def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tu
         try:
             voxels = read_volume(marked.image).voxels
         except LoadError as error:
-            notes.append(f"{marked.image.name} was left out. {error}")
+            notes.append(Note(f"{marked.image.name} was left out. {error}", Code.FILES_UNREADABLE))
             continue
         told = marked.frame - 1 if marked.frame is not None and 1 <= marked.frame <= phases else None
         if voxels.shape[:3] != volume.voxels.shape[:3]:
-            notes.append(f"{marked.image.name} has another grid than {cine.image.name} and was left out.")
+            text = f"{marked.image.name} has another grid than {cine.image.name} and was left out."
+            notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
             continue
         order = range(phases) if told is None else (told, *range(phases))
         same = next((p for p in order if np.array_equal(voxels[..., 0], volume.voxels[..., p])), None)
         if same is None and told is None:
-            notes.append(f"{marked.image.name} is no phase of {cine.image.name} and was left out.")
+            text = f"{marked.image.name} is no phase of {cine.image.name} and was left out."
+            notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
             continue
         if same is None or (told is not None and same != told):
-            notes.append(f"{marked.image.name} differs from the phase of {cine.image.name} that its name tells.")
+            text = f"{marked.image.name} differs from the phase of {cine.image.name} that its name tells."
+            notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
         placed[told if told is not None else (same or 0)] = marked
     return placed, notes
 
@@ -154,7 +159,7 @@ def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) 
     return replace(study, stacks=(stack,), reference=reference, reference_phases=tuple(sorted(labelled)))
 
 
-def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[str]]:
+def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[Note]]:
     """The long-axis view beside a cine of M&Ms-2, as a cine or else as ED and ES; and why it is left out."""
     folder = cine.image.parent
     named = re.compile(rf"{re.escape(cine.patient)}_la_(cine|ed|es)\.nii(\.gz)?", re.IGNORECASE)
@@ -167,10 +172,12 @@ def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[str]]:
         voxels = np.concatenate([volume.voxels for volume in volumes], axis=3)
         view = study_of_volume(replace(volumes[0], voxels=voxels), found[0], format_name="NIfTI").stack
         if view.slices != 1:
-            return (), [f"The long-axis view beside {cine.image.name} has {view.slices} slices and was left out."]
+            text = f"The long-axis view beside {cine.image.name} has {view.slices} slices and was left out."
+            return (), [Note(text, Code.FILES_NOT_USED)]
         return (LongAxisView(view.pixels[:, 0], view.geometry, f"LAX {cine.patient}", view.phase_times_ms),), []
     except (LoadError, GeometryError, ValueError) as error:
-        return (), [f"The long-axis view beside {cine.image.name} was left out. {error}"]
+        text = f"The long-axis view beside {cine.image.name} was left out. {error}"
+        return (), [Note(text, Code.FILES_UNREADABLE)]
 
 
 def read_marked_file(marked: MarkedFile, progress: Progress = silent) -> Study:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
 from cmr_viewer.load.base_end import BASE_END_GUESSED, is_oblique, points_to_apex, starts_at_base
@@ -24,11 +25,14 @@ from cmr_viewer.load.images.nifti_writing import write_image
 from cmr_viewer.load.names import name_of, patient_key_of
 from cmr_viewer.progress import Progress, silent
 
-SPACING_UNKNOWN = (
+SPACING_UNKNOWN = Note(
     "The file gives a voxel size of exactly 1 x 1 x 1 mm, which is a default and not a measurement: "
-    "no ml, g or mm are given."
+    "no ml, g or mm are given.",
+    Code.SPACING_UNKNOWN,
 )
-SPACING_MISSING = "The file gives no size to its voxels, so no ml, g or mm are given. Correct the spacing."
+SPACING_MISSING = Note(
+    "The file gives no size to its voxels, so no ml, g or mm are given. Correct the spacing.", Code.SPACING_UNKNOWN
+)
 LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
 """Description in the header of label files that this program writes, by which it knows them again."""
 
@@ -56,7 +60,7 @@ class Volume:
 
     voxels: NDArray[Any]
     affine: NDArray[np.float64]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     phase_step_ms: float | None = None
     spacing_known: bool = True
     placed: bool = True
@@ -164,9 +168,10 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
             voxels = voxels.astype(np.float32)
     elif not voxels.dtype.isnative:
         voxels = voxels.astype(voxels.dtype.newbyteorder("="))
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     if voxels.dtype.kind == "f" and not (finite := np.isfinite(voxels)).all():
-        warnings = (f"{path.name} holds {np.count_nonzero(~finite)} voxels that are no numbers; they are shown as 0.",)
+        text = f"{path.name} holds {np.count_nonzero(~finite)} voxels that are no numbers; they are shown as 0."
+        warnings = (Note(text, Code.VOXELS_NOT_FINITE),)
         voxels[~finite] = 0
     return Volume(voxels, affine, warnings)
 

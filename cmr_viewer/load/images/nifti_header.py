@@ -18,6 +18,7 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.errors import LoadError
 
 READ_ERRORS = (
@@ -43,8 +44,12 @@ MOST_VOXELS = 1 << 30
 DEFLATE_RATIO = 1032
 """No deflated byte gives more bytes than this (zlib's documentation); a gzip file cannot hold more than that."""
 
-DISAGREE = "The file gives two orientations (qform and sform) that disagree; the sform is used."
-SKEWED = "The axes of the file are not perpendicular to one another; frames are shown as if they were."
+DISAGREE = Note(
+    "The file gives two orientations (qform and sform) that disagree; the sform is used.", Code.ORIENTATION_DISAGREES
+)
+SKEWED = Note(
+    "The axes of the file are not perpendicular to one another; frames are shown as if they were.", Code.AXES_SKEWED
+)
 
 _LARGEST_OFFSET = 16 << 20
 _SAME_PLACE_VOXELS = 0.5
@@ -139,7 +144,7 @@ def _beside(path: Path, ending: str, other: str) -> Path:
     raise OSError(f"{stem}{other}, its header, is not beside it")
 
 
-def affine_of(image: Any) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+def affine_of(image: Any) -> tuple[NDArray[np.float64] | None, tuple[Note, ...]]:
     """Where the voxels lie, by the sform, else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2, 1).
 
     Returns:

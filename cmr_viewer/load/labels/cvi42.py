@@ -20,6 +20,7 @@ from xml.parsers import expat
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
@@ -97,7 +98,8 @@ def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> Importe
     if not outlines:
         raise LabelMapError(f"{path.name} holds no contour that can be used. " + " ".join(outlines.warnings))
     if opened:
-        notes.append(f"{opened} contours are open, as at the base; their ends were joined by a straight line.")
+        text = f"{opened} contours are open, as at the base; their ends were joined by a straight line."
+        notes.append(Note(text, Code.LABELS_CHANGED))
     return outlines.painted(PROVENANCE, notes, part(progress, 0.7, 1.0))
 
 

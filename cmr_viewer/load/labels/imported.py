@@ -12,6 +12,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.dicom_uid import valid_uid
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import FrameIndex, FrameSource, Stack, Study
 from cmr_viewer.errors import LabelMapError
@@ -33,14 +34,14 @@ class ImportedLabels:
         structures: Per frame that the file speaks of: the labels that it states there. Where a label is not among
             them, its absence says nothing; frames that are not named were not looked at.
         provenance: What the label maps are, for a reader: "cvi42 workspace", "DICOM SEG: model X".
-        warnings: What a reader should know, in words.
+        warnings: What a reader should know.
         made: How they came to be, as the source says; None where it does not say.
     """
 
     labels: LabelMap
     structures: Mapping[FrameIndex, frozenset[Label]]
     provenance: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
     made: Provenance | None = None
 
 
@@ -118,11 +119,11 @@ class Outlines:
         self._contours.setdefault(frame, {}).setdefault(label, []).append(checked)
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Note]:
         """What was wrong with contours, with counts."""
-        return [f"{text} ({count} of this kind)." for text, count in self._left_out.items()]
+        return [Note(f"{text} ({count} of this kind).", Code.LABELS_LEFT_OUT) for text, count in self._left_out.items()]
 
-    def painted(self, provenance: str, warnings: list[str], progress: Progress = silent) -> ImportedLabels:
+    def painted(self, provenance: str, warnings: list[Note], progress: Progress = silent) -> ImportedLabels:
         """Label maps of all contours."""
         labels = np.zeros(self._shape, dtype=np.uint8)
         notes = [*warnings, *self.warnings]
@@ -133,12 +134,13 @@ class Outlines:
             labels[frame.phase, frame.slice_index] = painted
             nothing += not painted.any()
         if nothing:
-            notes.append(f"In {nothing} frames no pixel centre lies inside the contours.")
+            text = f"In {nothing} frames no pixel centre lies inside the contours."
+            notes.append(Note(text, Code.LABELS_LEFT_OUT))
         structures = {frame: frozenset(contours) for frame, contours in sorted(self._contours.items())}
         return ImportedLabels(labels, structures, provenance, tuple(notes))
 
 
-def require_match(name: str, study: Study, *, found: int, missing: int, what: str) -> list[str]:
+def require_match(name: str, study: Study, *, found: int, missing: int, what: str) -> list[Note]:
     """Notes on how much of a file belongs to a study.
 
     Args:
@@ -152,9 +154,8 @@ def require_match(name: str, study: Study, *, found: int, missing: int, what: st
         LabelMapError: There are some, and none belongs to the study.
     """
     if found:
-        return [f"{missing} of {found + missing} {what} in {name} belong to images that are not in this stack."] * bool(
-            missing
-        )
+        text = f"{missing} of {found + missing} {what} in {name} belong to images that are not in this stack."
+        return [Note(text, Code.LABELS_LEFT_OUT)] if missing else []
     if not missing:
         raise LabelMapError(f"{name} holds no {what} of the left or right ventricle on short-axis frames.")
     if not FrameLookup(study.stack).knows_instances:

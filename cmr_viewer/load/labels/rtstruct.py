@@ -14,6 +14,7 @@ from pydicom.tag import Tag
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.headers import tolerant
@@ -92,7 +93,8 @@ def _drawn(
     if not outlines:
         raise LabelMapError(f"{path.name} holds no contour that can be used. " + " ".join(outlines.warnings))
     if passed:
-        notes.append(f"Structures left out: {', '.join(passed[:5])}" + (" and more." if len(passed) > 5 else "."))
+        text = f"Structures left out: {', '.join(passed[:5])}" + (" and more." if len(passed) > 5 else ".")
+        notes.append(Note(text, Code.STRUCTURES_LEFT_OUT))
     title = str(data.get("StructureSetLabel", "") or data.get("ManufacturerModelName", "") or "").strip()
     name = f"RTSTRUCT: {title[:80]}" if title else "RTSTRUCT"
     return outlines.painted(name, notes, part(progress, 0.5, 1.0))

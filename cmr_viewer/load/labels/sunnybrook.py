@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import ImportedLabels, Outlines, points_in_frame, source_of
@@ -50,13 +51,13 @@ class ContourLabels:
         labels: (phase, slice, row, col) uint8 of `Label`; background where nothing is drawn.
         structures: Per phase with contours: the structures drawn there.
         frames: Per frame with contours: the structures drawn there.
-        warnings: What a reader should know, in words.
+        warnings: What a reader should know.
     """
 
     labels: LabelMap
     structures: Mapping[int, frozenset[Label]]
     frames: Mapping[FrameIndex, frozenset[Label]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
 
 
 def find_contours(folder: Path) -> Path | None:
@@ -169,13 +170,15 @@ def _refuse(
     )
 
 
-def _notes(elsewhere: list[tuple[int, Path]], damaged: list[LoadError], count: int) -> list[str]:
+def _notes(elsewhere: list[tuple[int, Path]], damaged: list[LoadError], count: int) -> list[Note]:
     notes = []
     if elsewhere:
         first = elsewhere[0][1].name
-        notes.append(f"{len(elsewhere)} of {count} contours belong to images that are not in this stack, as {first}.")
+        text = f"{len(elsewhere)} of {count} contours belong to images that are not in this stack, as {first}."
+        notes.append(Note(text, Code.LABELS_LEFT_OUT))
     if damaged:
-        notes.append(f"{len(damaged)} of {count} contours were left out. {damaged[0]}")
+        text = f"{len(damaged)} of {count} contours were left out. {damaged[0]}"
+        notes.append(Note(text, Code.LABELS_LEFT_OUT))
     return notes
 
 

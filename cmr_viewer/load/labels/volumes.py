@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap, translate_codes
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
@@ -67,7 +68,8 @@ def read_label_volume(
     translated = translate_codes(placed.frames, dict(meaning))
     if not placed.covered.all():
         missing = int(np.count_nonzero(~placed.covered))
-        notes.append(f"{path.name} does not reach {missing} of {placed.covered.size} slices; these were left out.")
+        text = f"{path.name} does not reach {missing} of {placed.covered.size} slices; these were left out."
+        notes.append(Note(text, Code.LABELS_LEFT_OUT))
     structures = _stated(translated, placed.covered, phases, meaning)
     labels = np.zeros(study.stack.pixels.shape, dtype=np.uint8)
     for t, at in enumerate(phases):
@@ -112,7 +114,7 @@ def _flattened(volume: Volume, fields: Mapping[str, str], path: Path) -> tuple[V
     return replace(volume, voxels=flat), stated
 
 
-def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path, notes: list[str]) -> Placed:
+def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path, notes: list[Note]) -> Placed:
     """A label volume on the grid of the stack: voxel for voxel where it lies on the input's own, else by place."""
     stack = study.stack
     source = _source_affine(study)

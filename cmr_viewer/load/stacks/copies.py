@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import READ_ERRORS, read_frame
 from cmr_viewer.load.stacks.identity import patient_in
@@ -12,7 +13,7 @@ from cmr_viewer.load.stacks.identity import patient_in
 _FRAMES_COMPARED = 3
 
 
-def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[str]]:
+def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[Note]]:
     """Leave out series whose images are all in another series of the same patient.
 
     Series are taken for copies if their frames have the same places and times, one by one, and three of them the same
@@ -41,7 +42,8 @@ def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[str]]:
     left = [h for h in headers if id(h) not in dropped]
     if not dropped:
         return left, []
-    return left, [f"{len(dropped)} images are there twice, under other UIDs; one of each is used."]
+    text = f"{len(dropped)} images are there twice, under other UIDs; one of each is used."
+    return left, [Note(text, Code.COPIES_LEFT_OUT)]
 
 
 def _signature(header: Header) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Damaged, Place, Preview, pixel_dtype, read_into
@@ -100,7 +101,11 @@ def repaired(
         bad = [p for p, h in enumerate(row) if h.key in broken]
         if 2 * len(bad) >= len(row) and bad:
             notes.append(
-                SliceNote(s, f"Slice {{}} of those found has {len(bad)} of {len(row)} images damaged and was left out.")
+                SliceNote(
+                    s,
+                    f"Slice {{}} of those found has {len(bad)} of {len(row)} images damaged and was left out.",
+                    Code.SLICE_LEFT_OUT,
+                )
             )
             continue
         good = [p for p in range(len(row)) if p not in bad]
@@ -109,7 +114,8 @@ def repaired(
             pixels[p, s], row[p] = pixels[nearest, s], row[nearest]
         if bad:
             phases = ", ".join(str(p + 1) for p in bad)
-            notes.append(SliceNote(s, f"At phase {phases} of slice {{}} the nearest frame in time is shown."))
+            text = f"At phase {phases} of slice {{}} the nearest frame in time is shown."
+            notes.append(SliceNote(s, text, Code.FRAME_SUBSTITUTED))
         frames.append(row)
         kept.append(s)
     if not frames:
@@ -123,6 +129,7 @@ def _files(damaged: Sequence[Damaged]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def damage_notes(damaged: Sequence[Damaged]) -> list[str]:
+def damage_notes(damaged: Sequence[Damaged]) -> list[Note]:
     """What is to be told about files whose image cannot be decoded."""
-    return [f"Files whose image is damaged were left out: {_files(damaged)}."] if damaged else []
+    text = f"Files whose image is damaged were left out: {_files(damaged)}."
+    return [Note(text, Code.FRAMES_DAMAGED)] if damaged else []

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, StackChoice, Study
 from cmr_viewer.domain.view import LongAxisView
@@ -122,13 +123,15 @@ def _require_images(folder: Path, found: Scan) -> None:
     raise LoadError(f"{folder} holds no DICOM image that can be opened: {'; '.join(reasons)}.")
 
 
-def _scan_notes(found: Scan) -> list[str]:
+def _scan_notes(found: Scan) -> list[Note]:
     notes = []
     if found.unreadable:
-        notes.append(f"Files that cannot be read were left out: {_names(found.unreadable)}.")
+        text = f"Files that cannot be read were left out: {_names(found.unreadable)}."
+        notes.append(Note(text, Code.FILES_UNREADABLE))
     for reason, paths in found.other.items():
         if reason != WITHOUT_IMAGE:
-            notes.append(f"{len(paths)} DICOM files {reason} were left out: {_names(paths)}.")
+            text = f"{len(paths)} DICOM files {reason} were left out: {_names(paths)}."
+            notes.append(Note(text, Code.FILES_NOT_USED))
     return notes
 
 
@@ -137,20 +140,23 @@ def _names(paths: Sequence[Path]) -> str:
     return ", ".join(p.name for p in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _chosen(groups: Sequence[Group], opening: Opening, file: Path | None) -> tuple[Group, list[str]]:
+def _chosen(groups: Sequence[Group], opening: Opening, file: Path | None) -> tuple[Group, list[Note]]:
     """The stack that is opened: the reader's, that of the file pointed at, or the suggested one."""
     if opening.stack:
         wanted = [g for g, choice in zip(groups, _keys(groups), strict=True) if choice == opening.stack]
         if wanted:
             return wanted[0], []
-        return groups[0], ["The stack that was chosen before is not among the files; the suggested one is opened."]
+        text = "The stack that was chosen before is not among the files; the suggested one is opened."
+        return groups[0], [Note(text, Code.STACK_CHOICE_LOST)]
     if file is None:
         return groups[0], []
     own = next((g for g in groups if any(h.path == file for h in g.headers)), None)
     if own is None:
-        return groups[0], [f"{file.name} is in none of the stacks; the suggested one of its folder is opened."]
+        text = f"{file.name} is in none of the stacks; the suggested one of its folder is opened."
+        return groups[0], [Note(text, Code.FILE_NOT_IN_STACK)]
     if not own.is_cine and groups[0].is_cine:
-        return groups[0], [f"{file.name} is of {own.text}, no short-axis cine; the cine beside it is opened."]
+        text = f"{file.name} is of {own.text}, no short-axis cine; the cine beside it is opened."
+        return groups[0], [Note(text, Code.FILE_NOT_IN_STACK)]
     return own, []
 
 
@@ -164,7 +170,7 @@ def _keys(groups: Sequence[Group]) -> list[str]:
     return keys
 
 
-def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[PlannedView], *, decided: bool) -> list[str]:
+def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[PlannedView], *, decided: bool) -> list[Note]:
     """What was left out that could have been meant; localizers and the like are not, beside a cine."""
     shown = {v.acquisition.first.key for v in views}
     others = [g for g in groups if g is not opened and g.slices[0].acquisitions[0].first.key not in shown]
@@ -173,12 +179,14 @@ def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[Planned
     notes = []
     patients = len({g.patient for g in groups})
     if patients > 1:
-        notes.append(f"The files are of {patients} patients, as far as they tell; one of them is opened.")
+        text = f"The files are of {patients} patients, as far as they tell; one of them is opened."
+        notes.append(Note(text, Code.MANY_PATIENTS))
     if others and not decided:
         texts = [group.text for group in others]
         more = len(texts) - _MOST_LEFT_OUT
         listed = ", ".join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
-        notes.append(f"Opened {opened.text}, slices x phases; left out: {listed}.")
+        text = f"Opened {opened.text}, slices x phases; left out: {listed}."
+        notes.append(Note(text, Code.OTHER_STACKS))
     return notes
 
 
@@ -193,7 +201,7 @@ class _Opened:
     views: Sequence[PlannedView]
     opening: Opening
 
-    def read(self, notes: list[str], progress: Progress, preview: Preview | None) -> DicomStudy:
+    def read(self, notes: list[Note], progress: Progress, preview: Preview | None) -> DicomStudy:
         """Decode the stack and the views."""
         acquisitions = [self._acquisition(s) for s in self.group.slices]
         planned = plan_stack(acquisitions, self.group.reference.normal)
@@ -201,7 +209,7 @@ class _Opened:
         beside = sum(len(v.acquisition.headers) for v in self.views)
         share = frames / max(1, frames + beside)
         views: list[LongAxisView] = []
-        view_notes: list[str] = []
+        view_notes: list[Note] = []
         asked: list[bool] = []
 
         def read_the_views() -> Sequence[LongAxisView]:
@@ -217,7 +225,8 @@ class _Opened:
         notes = [*notes, *self._repeat_notes(read), *read.notes, *view_notes]
         stack = read.stack
         if stack.slices < 2 or stack.phases < 2:
-            notes.append(f"This is no cine stack: {stack.slices} slices, {stack.phases} phases.")
+            text = f"This is no cine stack: {stack.slices} slices, {stack.phases} phases."
+            notes.append(Note(text, Code.NOT_A_CINE))
         name = name_of(self.source)
         study = Study(
             name=name,
@@ -248,11 +257,13 @@ class _Opened:
         found = [(place.get(id(self._acquisition(s)), -1), s) for s in self.group.slices if len(s.acquisitions) > 1]
         return sorted(((index, s) for index, s in found if index >= 0), key=lambda pair: pair[0])
 
-    def _repeat_notes(self, read: ReadStack) -> list[str]:
-        undecided = [str(i + 1) for i, s in self._slices_of(read) if s.key not in self.opening.repeats]
+    def _repeat_notes(self, read: ReadStack) -> list[Note]:
+        undecided = [i for i, s in self._slices_of(read) if s.key not in self.opening.repeats]
         if not undecided:
             return []
-        return [f"Slices {', '.join(undecided)} were acquired more than once; the later images are used."]
+        named = ", ".join(str(i + 1) for i in undecided)
+        text = f"Slices {named} were acquired more than once; the later images are used."
+        return [Note(text, Code.SLICES_REPEATED, undecided)]
 
     def _repeats(self, read: ReadStack) -> list[RepeatedSlice]:
         repeats = []

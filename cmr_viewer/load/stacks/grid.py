@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Vector
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.stacks.phases import SliceNote
 from cmr_viewer.load.stacks.planes import SAME_TILT_DEG, Plane, plane_of, signs, tilt_deg
@@ -81,7 +82,7 @@ def grid_of(slices: Sequence[Header]) -> Grid:
         fit, text = _fit(slice_header, nearest)
         fits.append(fit)
         if text:
-            notes.append(SliceNote(place, f"Slice {{}} {text}."))
+            notes.append(SliceNote(place, f"Slice {{}} {text}.", Code.SLICE_FITTED))
     return Grid(header, tuple(fits), tuple(notes))
 
 

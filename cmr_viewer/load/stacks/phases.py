@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.load.dicom.headers import Header
 
 Measure = Literal["trigger", "temporal", "acquired", "number"]
@@ -30,10 +31,12 @@ class SliceNote(NamedTuple):
     Attributes:
         place: Index of the slice in the order in which they were given.
         text: With `{}` where the number of the slice goes.
+        code: What it is about.
     """
 
     place: int
     text: str
+    code: Code
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +129,7 @@ class PhasePlan:
     kept: list[int]
     times_ms: tuple[float, ...] | None
     slice_notes: list[SliceNote]
-    notes: list[str]
+    notes: list[Note]
 
 
 def match_phases(slices: Sequence[Timed]) -> PhasePlan:
@@ -143,12 +146,12 @@ def match_phases(slices: Sequence[Timed]) -> PhasePlan:
         count = len(timed.headers)
         if 2 * count < usual:
             text = f"Slice {{}} of those found has too few phases ({count} of {usual}) and was left out."
-            plan.slice_notes.append(SliceNote(place, text))
+            plan.slice_notes.append(SliceNote(place, text, Code.SLICE_LEFT_OUT))
             continue
         chosen, lacking = list(range(usual)), list[int]()
         if count != usual:
             chosen, lacking = _nearest(timed, complete, usual)
-            plan.slice_notes.append(SliceNote(place, _unequal(lacking, count, usual)))
+            plan.slice_notes.append(SliceNote(place, _unequal(lacking, count, usual), Code.PHASES_UNEQUAL))
         plan.frames.append([timed.headers[i] for i in chosen])
         plan.kept.append(place)
     return PhasePlan(plan.frames, plan.kept, _times_ms(complete), plan.slice_notes, plan.notes)
@@ -235,16 +238,20 @@ def _times_ms(complete: Sequence[Timed]) -> tuple[float, ...] | None:
     return tuple(float(t) for t in times)
 
 
-def _stack_notes(slices: Sequence[Timed]) -> list[str]:
+def _stack_notes(slices: Sequence[Timed]) -> list[Note]:
     notes = []
     if any(timed.unit_changed for timed in slices):
-        notes.append("Trigger times are not in ms; they were taken as seconds or microseconds, as fits a heart beat.")
+        text = "Trigger times are not in ms; they were taken as seconds or microseconds, as fits a heart beat."
+        notes.append(Note(text, Code.TIME_UNIT_GUESSED))
     if any(timed.ties for timed in slices):
-        notes.append("Frames with the same time are in the order of their numbers; check the order of the phases.")
+        text = "Frames with the same time are in the order of their numbers; check the order of the phases."
+        notes.append(Note(text, Code.PHASE_ORDER_GUESSED))
     if len({timed.measure for timed in slices}) > 1:
-        notes.append("The phases of the slices are ordered by different times; check that they fit one another.")
+        text = "The phases of the slices are ordered by different times; check that they fit one another."
+        notes.append(Note(text, Code.PHASE_TIMES_DIFFER))
     rates = [rate for timed in slices if (rate := _rate(timed)) is not None] or _rates_by_time(slices)
     if rates and max(rates) > _UNLIKE_RATES * min(rates):
         span = f"{min(rates):.0f} to {max(rates):.0f} a minute"
-        notes.append(f"The heart rate differs between slices ({span}): phases are matched by their share of the cycle.")
+        text = f"The heart rate differs between slices ({span}): phases are matched by their share of the cycle."
+        notes.append(Note(text, Code.HEART_RATE_DIFFERS))
     return notes

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameSource, Stack
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, starts_at_base, tells_the_apex, views_motion
@@ -60,7 +61,7 @@ class ReadStack:
     stack: Stack
     frames: list[list[Header]]
     acquisitions: tuple[Acquisition, ...]
-    notes: list[str]
+    notes: list[Note]
 
 
 def plan_stack(acquisitions: Sequence[Acquisition], normal: NDArray[np.float64]) -> PlannedStack:
@@ -107,10 +108,11 @@ def read_stack(
     told = list(planned.phases.notes)
     if planned.mirrored is not None:
         pixels, geometry, sources = turned_round(planned.mirrored, pixels, geometry, sources)
-        told.append(
+        text = (
             f"The frames are stored as looked at from the base; their {planned.mirrored} were turned round, so that "
             "they are looked at from the apex."
         )
+        told.append(Note(text, Code.FRAMES_MIRRORED))
     stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
     slices = [planned.phases.kept[s] for s in kept]
     reverse = False
@@ -119,7 +121,7 @@ def read_stack(
         told.append(BASE_END_GUESSED)
     if reverse:
         stack, frames, slices = reversed_stack(stack), frames[::-1], slices[::-1]
-    of_grid = [SliceNote(planned.phases.kept[n.place], n.text) for n in (*planned.grid.notes, *notes)]
+    of_grid = [n._replace(place=planned.phases.kept[n.place]) for n in (*planned.grid.notes, *notes)]
     found = len(planned.acquisitions)
     told += [_numbered(note, slices, found, reverse) for note in (*planned.phases.slice_notes, *of_grid)]
     told += [*_spacing_notes(stack.geometry), *damage_notes(damaged)]
@@ -144,7 +146,7 @@ def _stack(
     )
 
 
-def _spacing_notes(geometry: Geometry) -> list[str]:
+def _spacing_notes(geometry: Geometry) -> list[Note]:
     """What is to be told about the distances of slices."""
     if geometry.slices < 3:
         return []
@@ -153,18 +155,21 @@ def _spacing_notes(geometry: Geometry) -> list[str]:
     wide = [i for i, step in enumerate(steps) if step > _ROOM_FOR_ANOTHER * usual]
     if wide:
         pairs = ", ".join(f"{i + 1} and {i + 2}" for i in wide)
-        return [f"Between slices {pairs} there is room for another: one may be missing."]
+        text = f"Between slices {pairs} there is room for another: one may be missing."
+        return [Note(text, Code.SLICE_GAP, sorted({s for i in wide for s in (i, i + 1)}))]
     if steps.max() > _UNEVEN * steps.min():
         span = f"{steps.min():.1f} to {steps.max():.1f} mm"
-        return [f"Slices are not evenly spaced ({span}); volumes are reckoned with {usual:.1f} mm."]
+        text = f"Slices are not evenly spaced ({span}); volumes are reckoned with {usual:.1f} mm."
+        return [Note(text, Code.SLICES_UNEVEN)]
     return []
 
 
-def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool) -> str:
+def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool) -> Note:
     """A note with the number of its slice, from 1 at the base; that among all found for a slice that was left out."""
     if note.place in slices:
-        return note.text.format(slices.index(note.place) + 1)
-    return note.text.format(found - note.place if reverse else note.place + 1)
+        shown = slices.index(note.place)
+        return Note(note.text.format(shown + 1), note.code, (shown,))
+    return Note(note.text.format(found - note.place if reverse else note.place + 1), note.code)
 
 
 def reversed_stack(stack: Stack) -> Stack:

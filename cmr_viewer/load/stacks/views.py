@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_into
@@ -125,7 +126,7 @@ def _name_by_plane(normal: NDArray[np.float64], short_axis: NDArray[np.float64])
     return "2-chamber" if angle >= 90.0 - _NAMED_WITHIN_DEG else "long axis"
 
 
-def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tuple[LongAxisView, ...], list[str]]:
+def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tuple[LongAxisView, ...], list[Note]]:
     """Decode long-axis cines, in the stored dtype.
 
     Returns:
@@ -142,7 +143,8 @@ def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tupl
         damaged = {d.header.key for d in read_into(pixels, [Place(h, (p,)) for p, h in enumerate(headers)], step)}
         whole = [p for p, h in enumerate(headers) if h.key not in damaged]
         if len(whole) < len(headers):
-            notes.append(f"{len(headers) - len(whole)} images of the view {plan.description} are damaged.")
+            text = f"{len(headers) - len(whole)} images of the view {plan.description} are damaged."
+            notes.append(Note(text, Code.FRAMES_DAMAGED))
         if not whole:
             continue
         kept = pixels if len(whole) == len(headers) else pixels[whole]

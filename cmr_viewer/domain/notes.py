@@ -1,0 +1,77 @@
+"""What a reader should know about a study: a sentence for people, with a code and slices for programs."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What a note is about; the values are written into files and do not change.
+
+    The comment of each member says when the note appears.
+    """
+
+    # Files
+    FILES_UNREADABLE = "files-unreadable"  # files cannot be read or decoded and were left out
+    FILES_NOT_USED = "files-not-used"  # readable files that are no part of what was opened
+    FILES_MISSING = "files-missing"  # files that a directory file names are absent or outside its folder
+    FOLDERS_NOT_SEARCHED = "folders-not-searched"  # links and folders that may not be read
+    COPIES_LEFT_OUT = "copies-left-out"  # the same image is there more than once
+    IMAGES_BESIDE = "images-beside"  # image files of another form lie beside what was opened
+    # Which stack
+    MANY_PATIENTS = "many-patients"  # the files are of several patients
+    OTHER_STACKS = "other-stacks"  # stacks that could have been meant were left out
+    STACK_CHOICE_LOST = "stack-choice-lost"  # the stack that was chosen earlier is absent
+    FILE_NOT_IN_STACK = "file-not-in-stack"  # the file that was opened belongs to no stack, or to another one
+    NOT_A_CINE = "not-a-cine"  # what was opened does not show the heart over one cycle in several slices
+    SLICES_REPEATED = "slices-repeated"  # slices were acquired more than once
+    # Phases and time
+    TIME_UNIT_GUESSED = "time-unit-guessed"  # times are not in the unit that the standard asks for
+    PHASE_ORDER_GUESSED = "phase-order-guessed"  # nothing but numbers orders the phases
+    PHASE_TIMES_DIFFER = "phase-times-differ"  # slices are ordered by different kinds of time
+    HEART_RATE_DIFFERS = "heart-rate-differs"  # slices were acquired at clearly different heart rates
+    PHASES_UNEQUAL = "phases-unequal"  # a slice has more or fewer phases than the others
+    FRAME_SUBSTITUTED = "frame-substituted"  # a damaged or absent frame is replaced by the nearest in time
+    FRAMES_DAMAGED = "frames-damaged"  # images of the stack or of a view are damaged
+    FRAMES_OF_OTHER_FILES = "frames-of-other-files"  # ED or ES in files of their own do not fit the cine
+    SLICE_LEFT_OUT = "slice-left-out"  # a slice has too few usable frames
+    # Geometry
+    BASE_END_GUESSED = "base-end-guessed"  # the base end was found from the images
+    SPACING_UNKNOWN = "spacing-unknown"  # the voxel size is absent or known to be untrue
+    SPACING_BY_READER = "spacing-by-reader"  # the reader gave the distances
+    ORIENTATION_DISAGREES = "orientation-disagrees"  # the file gives two orientations
+    AXES_SKEWED = "axes-skewed"  # the axes are not perpendicular
+    SLICE_FITTED = "slice-fitted"  # a slice was brought onto the grid of the others
+    SLICE_GAP = "slice-gap"  # there is room for another slice
+    SLICES_UNEVEN = "slices-uneven"  # distances between slices differ
+    FRAMES_MIRRORED = "frames-mirrored"  # frames were stored as seen from the base
+    # Pixels
+    VOXELS_NOT_FINITE = "voxels-not-finite"  # voxels that are no numbers
+    # Label maps and contours
+    LABELS_LEFT_OUT = "labels-left-out"  # contours, segments or label maps that could not be used
+    LABELS_CHANGED = "labels-changed"  # contours or label maps were completed or altered to be usable
+    STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names that mean none of the three labels
+
+
+class Note(str):
+    """A sentence for a reader that a program can recognise.
+
+    It is its text wherever text is wanted; equal texts are equal notes.
+
+    Attributes:
+        code: What it is about.
+        slices: Slices concerned, 0 = most basal; empty where it concerns the whole, or slices that are not shown.
+    """
+
+    __slots__ = ("code", "slices")
+    code: Code
+    slices: tuple[int, ...]
+
+    def __new__(cls, text: str, code: Code, slices: Iterable[int] = ()) -> "Note":
+        """A note with this text."""
+        note = super().__new__(cls, text)
+        note.code = code
+        note.slices = tuple(slices)
+        return note
+
+    def __getnewargs__(self) -> tuple[str, Code, tuple[int, ...]]:  # type: ignore[override]  # copied with its code
+        return str(self), self.code, self.slices

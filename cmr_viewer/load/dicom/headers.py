@@ -39,6 +39,13 @@ _FLOATING = (0x7FE00008, 0x7FE00009)
 _NO_IMAGES = ("1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.481", "1.2.840.10008.5.1.4.1.1.11")
 """Beginnings of SOP Class UIDs of registrations and segmentations, RT objects, presentation states."""
 
+_COMPONENTS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I"}
+"""Complex Image Component as the third value of a classic Image Type is written."""
+
+_GE_COMPONENTS = {1.0: "P", 2.0: "R", 3.0: "I"}
+"""GE's private element likewise; of a magnitude image Image Type says enough."""
+
+_B_VALUES = (tags.DIFFUSION_B_VALUE, tags.SIEMENS_B_VALUE, tags.GE_B_VALUE, tags.PHILIPS_B_VALUE)
 _IMAGES = ("1.2.840.10008.5.1.4.1.1.4.", "1.2.840.10008.5.1.4.1.1.7.")
 """Beginnings of SOP Class UIDs of MR images and secondary captures."""
 
@@ -106,7 +113,7 @@ class Header:
         instance_number: DICOM (0020,0013); of many frames in one file, the frame's number.
         description: DICOM (0008,103E).
         kind: Third value of Image Type (0008,0008), such as M for magnitude or P for phase; of Enhanced MR, from
-            Complex Image Component (0008,9208).
+            Complex Image Component (0008,9208); of GE's OTHER, from its private element (0043,102F).
         rows: DICOM (0028,0010).
         cols: DICOM (0028,0011).
         spacing: (row, col) in mm. DICOM (0028,0030).
@@ -132,6 +139,12 @@ class Header:
         age_years: Patient's Age (0010,1010), or else from Patient's Birth Date (0010,0030) at the acquisition.
         height_cm: From Patient's Size (0010,1020), which is in metres.
         weight_kg: Patient's Weight (0010,1030).
+        echo_ms: Echo Time (0018,0081), or Effective Echo Time (0018,9082).
+        inversion_ms: Inversion Time (0018,0082), or the first of Inversion Times (0018,9079).
+        flip_deg: Flip Angle (0018,1314).
+        b_value: Diffusion b-value (0018,9087) or a vendor's private one, s/mm2.
+        agent: Contrast/Bolus Agent (0018,0010); of Enhanced MR (0018,9342) and (0018,9344).
+        thickness_mm: Slice Thickness (0018,0050).
         layout: How the stored values lie in the file.
     """
 
@@ -167,6 +180,12 @@ class Header:
     age_years: float | None = None
     height_cm: float | None = None
     weight_kg: float | None = None
+    echo_ms: float | None = None
+    inversion_ms: float | None = None
+    flip_deg: float | None = None
+    b_value: float | None = None
+    agent: str = ""
+    thickness_mm: float | None = None
     layout: PixelLayout = PixelLayout()
 
     @property
@@ -247,7 +266,7 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         instance_uid=values.text(tags.SOP_INSTANCE_UID),
         instance_number=int(values.number(tags.INSTANCE_NUMBER) or 0),
         description=values.text(tags.SERIES_DESCRIPTION),
-        kind=image_type[2] if len(image_type) > 2 else "",
+        kind=_kind(values, image_type),
         rows=int(values.number(tags.ROWS) or 0),
         cols=int(values.number(tags.COLUMNS) or 0),
         spacing=(spacing[0], spacing[1]),
@@ -270,8 +289,34 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         age_years=patient.age_years,
         height_cm=patient.height_cm,
         weight_kg=patient.weight_kg,
+        echo_ms=_first(values, tags.ECHO_TIME, tags.EFFECTIVE_ECHO_TIME),
+        inversion_ms=_first(values, tags.INVERSION_TIME, tags.INVERSION_TIMES),
+        flip_deg=_first(values, tags.FLIP_ANGLE),
+        b_value=_first(values, *_B_VALUES),
+        agent=values.text(tags.CONTRAST_BOLUS_AGENT) or _agent_given(values),
+        thickness_mm=values.number(tags.SLICE_THICKNESS),
         layout=layout,
     )
+
+
+def _kind(values: Values, image_type: tuple[str, ...]) -> str:
+    """What of the signal a frame shows."""
+    component = _COMPONENTS.get(values.text(tags.COMPLEX_IMAGE_COMPONENT))
+    if component is not None:
+        return component
+    kind = image_type[2] if len(image_type) > 2 else ""
+    private = values.number(tags.GE_COMPONENT)
+    return _GE_COMPONENTS.get(private, kind) if private is not None and kind in ("", "OTHER") else kind
+
+
+def _first(values: Values, *named: int) -> float | None:
+    """The first number of the first element that holds any."""
+    return next((found[0] for tag in named if (found := values.numbers(tag))), None)
+
+
+def _agent_given(values: Values) -> str:
+    given = (values.text(tags.CONTRAST_BOLUS_AGENT_ADMINISTERED), values.text(tags.CONTRAST_BOLUS_AGENT_PHASE))
+    return " ".join(given).strip()
 
 
 def _acquired_at(values: Values) -> float | None:

@@ -29,11 +29,13 @@ _GROUPS = (
     tags.CARDIAC_SYNCHRONIZATION_SEQUENCE,
     tags.MR_IMAGE_FRAME_TYPE_SEQUENCE,
     tags.TEMPORAL_POSITION_SEQUENCE,
+    tags.MR_TIMING_SEQUENCE,
+    tags.MR_ECHO_SEQUENCE,
+    tags.MR_MODIFIER_SEQUENCE,
+    tags.MR_DIFFUSION_SEQUENCE,
+    tags.CONTRAST_BOLUS_USAGE_SEQUENCE,
 )
 """Functional groups whose elements are read. Each holds one item."""
-
-_COMPONENTS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I"}
-"""Complex Image Component as the third value of a classic Image Type is written."""
 
 _TIMES = (
     tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME,
@@ -120,12 +122,10 @@ def _frame_header(path: Path, values: Values, layout: PixelLayout, in_time: list
     header = header_of(path, values, own)
     if isinstance(header, str):
         return header
-    component = _COMPONENTS.get(values.text(tags.COMPLEX_IMAGE_COMPONENT))
     acquired = values.text(tags.FRAME_ACQUISITION_DATETIME)
     interval = values.number(tags.RR_INTERVAL_TIME_NOMINAL)
     return replace(
         header,
-        kind=component or header.kind,
         image_type=values.texts(tags.FRAME_TYPE) or header.image_type,
         trigger_ms=_trigger_ms(values),
         temporal_position=_temporal_position(values, in_time, header.temporal_position),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from cmr_viewer.load.dicom.multiframe import WITHOUT_ALL_PLACES, WITHOUT_PLACES
 from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_into
@@ -156,3 +157,27 @@ def test_a_secondary_capture_of_many_frames_without_any_place_is_refused(tmp_pat
 
 def test_the_class_of_a_file_is_told(tmp_path, stack):
     assert base_dataset(stack, CLASSIC_MR).SOPClassUID == read_headers(write_single(tmp_path / "a", stack))[0].class_uid
+
+
+def _in_group(item, sequence, **values):
+    group = Dataset()
+    for keyword, value in values.items():
+        setattr(group, keyword, value)
+    setattr(item, sequence, [group])
+
+
+def test_what_weighted_each_frame_of_enhanced_mr_is_read(tmp_path, stack):
+    def weighted(data):
+        for number, item in enumerate(data.PerFrameFunctionalGroupsSequence):
+            _in_group(item, "MREchoSequence", EffectiveEchoTime=1.5 + number)
+            _in_group(item, "MRModifierSequence", InversionTimes=[100.0 + number])
+            _in_group(item, "MRTimingAndRelatedParametersSequence", FlipAngle="12")
+            _in_group(item, "MRDiffusionSequence", DiffusionBValue=50.0 * number)
+            _in_group(item, "ContrastBolusUsageSequence", ContrastBolusAgentAdministered="YES")
+
+    write_enhanced(tmp_path / "a", stack, change=weighted)
+    headers = read_headers(tmp_path / "a")
+    assert [h.echo_ms for h in headers] == [1.5 + n for n in range(6)]
+    assert [h.inversion_ms for h in headers] == [100.0 + n for n in range(6)]
+    assert [h.b_value for h in headers] == [50.0 * n for n in range(6)]
+    assert {(h.flip_deg, h.agent, h.thickness_mm) for h in headers} == {(12.0, "YES", 8.0)}

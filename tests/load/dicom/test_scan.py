@@ -74,6 +74,46 @@ def test_a_header_holds_what_the_file_says(one_file):
     assert header.slice_spacing_mm == 8.0
 
 
+def test_what_weighted_an_image_is_read(one_file):
+    path, _ = one_file
+    rewrite(path, EchoTime="1.5", InversionTime="280", FlipAngle="50", ContrastBolusAgent="Gd", DiffusionBValue=350.0)
+    found = header_in(path)
+    assert (found.echo_ms, found.inversion_ms, found.flip_deg, found.b_value) == (1.5, 280.0, 50.0, 350.0)
+    assert (found.agent, found.thickness_mm) == ("Gd", 8.0)
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "form", "value"),
+    [
+        (0x0019, "SIEMENS MR HEADER", 0x0C, "IS", "350"),
+        (0x0043, "GEMS_PARM_01", 0x39, "IS", ["350", "8", "0", "0"]),
+        (0x2001, "Philips Imaging DD 001", 0x03, "FL", 350.0),
+    ],
+)
+def test_a_vendor_writes_the_b_value_in_an_element_of_its_own(one_file, group, creator, element, form, value):
+    path, _ = one_file
+    data = pydicom.dcmread(path)
+    data.private_block(group, creator, create=True).add_new(element, form, value)
+    data.save_as(path)
+    assert header_in(path).b_value == 350.0
+
+
+@pytest.mark.parametrize(("number", "kind"), [(0, "OTHER"), (1, "P"), (2, "R"), (3, "I")])
+def test_what_a_ge_image_shows_of_the_signal_is_in_an_element_of_its_own(one_file, number, kind):
+    path, _ = one_file
+    data = pydicom.dcmread(path)
+    data.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
+    data.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", number)
+    data.save_as(path)
+    assert header_in(path).kind == kind
+
+
+def test_a_complex_component_says_what_an_image_shows_of_the_signal(one_file):
+    path, _ = one_file
+    rewrite(path, ImageType=["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"], ComplexImageComponent="IMAGINARY")
+    assert header_in(path).kind == "I"
+
+
 def test_the_heart_rate_follows_from_the_interval_where_it_is_absent(one_file):
     path, _ = one_file
     rewrite(path, HeartRate=0, NominalInterval=800)

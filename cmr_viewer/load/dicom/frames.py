@@ -13,6 +13,12 @@ from cmr_viewer.load.dicom.elements import UnusualError, open_at
 from cmr_viewer.load.dicom.fragments import Fragment, frame_fragments
 from cmr_viewer.load.dicom.headers import Header, PixelLayout, tolerant
 
+_DARK = 0.05
+"""Padding that is brighter than the lowest value by at most this share of the image's values is dark."""
+
+_LITTLE_DARKER = 0.25
+"""Padding that is darker than the lowest value by at most this share of the image's values spoils no contrast."""
+
 
 class FrameFiles:
     """Reads frames; keeps what was found out about the file of many frames that was read last."""
@@ -149,20 +155,73 @@ def _as_header_says(stored: NDArray[Any], layout: PixelLayout) -> NDArray[Any]:
 
 def _finish(stored: NDArray[Any], layout: PixelLayout, target: NDArray[Any]) -> None:
     """Stored values as they are to be shown, into their place; `stored` may be the place itself, and is written to."""
+    # Some files hold in the bits above a value what makes it one of padding.
+    padding = _is_padding(stored, layout) if layout.high == layout.stored - 1 else None
     if stored.dtype.kind == "f":
         np.nan_to_num(stored, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         top: Any = 0
     else:
         _drop_unused_bits(stored, layout)
         top = -1 if stored.dtype.kind == "i" else (1 << min(layout.stored, stored.dtype.itemsize * 8)) - 1
+        of_values = _is_padding(stored, layout)
+        padding = of_values if padding is None or of_values is None else padding | of_values
     if layout.inverted:
         np.subtract(stored.dtype.type(top), stored, out=stored)
     if layout.is_plain:
         if stored is not target:
             target[...] = stored
+    else:
+        np.multiply(stored, np.float32(layout.slope), out=target, casting="unsafe")
+        target += np.float32(layout.intercept)
+    if padding is not None:
+        darken_padding(target, padding)
+
+
+def _is_padding(stored: NDArray[Any], layout: PixelLayout) -> NDArray[np.bool_] | None:
+    """Which stored values mark places outside of the image (PS3.3, C.7.5.1.1.2), or None where the file names none."""
+    if layout.padding_from is None or layout.padding_to is None:
+        return None
+    first, last = layout.padding_from, layout.padding_to
+    if stored.dtype.kind in "iu":
+        first, last = int(first), int(last)
+    return np.asarray(stored == first) if first == last else np.asarray((stored >= first) & (stored <= last))
+
+
+def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
+    """Give padding the lowest value of the image, so that it looks as the background of an image without padding.
+
+    Contrast and normalisation then are those of an image whose surroundings are dark, which is what networks were
+    trained on. Files name padding values that are also values of the image, such as 0 or the largest value that there
+    is. Padding that is dark already is therefore left as it is. Padding among the values of the image is darkened only
+    where it reaches a corner of the frame.
+
+    Args:
+        values: (row, col) of any real dtype, changed in place.
+        padding: (row, col).
+    """
+    if not padding.any():
         return
-    np.multiply(stored, np.float32(layout.slope), out=target, casting="unsafe")
-    target += np.float32(layout.intercept)
+    image, marked = values[~padding], values[padding]
+    if not image.size:
+        values[...] = 0
+        return
+    low, high = float(image.min()), float(image.max())
+    lowest, highest = float(marked.min()), float(marked.max())
+    span = high - low
+    if highest <= low + _DARK * span and (lowest >= low - _LITTLE_DARKER * span or lowest == 0.0):
+        return
+    apart = lowest < low or highest > high + _DARK * span
+    where = padding if apart else _reaching_a_corner(padding)
+    values[where] = image.min()
+
+
+def _reaching_a_corner(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected parts of padding that hold a corner of the frame."""
+    from scipy import ndimage  # noqa: PLC0415 - few studies need it, and it is slow to import
+
+    parts, _ = ndimage.label(padding)
+    corners = {int(parts[row, col]) for row in (0, -1) for col in (0, -1)} - {0}
+    return np.isin(parts, list(corners))
 
 
 def _drop_unused_bits(stored: NDArray[Any], layout: PixelLayout) -> None:

@@ -71,6 +71,9 @@ class PixelLayout:
         length: Bytes of the pixel data; `UNDEFINED` where they are encapsulated.
         frames: Frames that the file holds.
         deflated: Whether the data set is deflated as a whole.
+        padding_from: Lowest stored value that marks places outside of the image, or None where the file names none.
+        padding_to: Highest such value. Pixel Padding Value (0028,0120) and Pixel Padding Range Limit (0028,0121), or
+            those of floating values (0028,0122 to 0028,0125).
     """
 
     syntax: str = ""
@@ -88,6 +91,8 @@ class PixelLayout:
     length: int = 0
     frames: int = 1
     deflated: bool = False
+    padding_from: float | None = None
+    padding_to: float | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -352,11 +357,15 @@ def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
         length = UNDEFINED  # encapsulated, by a writer that gave the length of all fragments
     if wrong := _too_small(wanted, length, elements):
         return wrong
+    signed = values.number(tags.PIXEL_REPRESENTATION) == 1
+    padding = _padding(values, bits, signed=signed, floating=floating)
     return PixelLayout(
         **_stored_bits(values, bits),
+        padding_from=min(padding, default=None),
+        padding_to=max(padding, default=None),
         syntax=elements.syntax,
         bits=bits,
-        signed=values.number(tags.PIXEL_REPRESENTATION) == 1,
+        signed=signed,
         floating=floating,
         inverted=values.text(tags.PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1",
         big_endian=elements.encoding.order == ">" or elements.syntax == GE_BIG_ENDIAN_PIXELS,
@@ -394,6 +403,24 @@ def _stored_bits(values: Values, bits: int) -> dict[str, int]:
     high = values.number(tags.HIGH_BIT)
     high = stored - 1 if high is None or not stored - 1 <= high < bits else high
     return {"stored": stored, "high": int(high)}
+
+
+def _padding(values: Values, bits: int, *, signed: bool, floating: bool) -> list[float]:
+    """The stored value that marks places outside of the image and, where there is one, the limit of such values."""
+    if floating and bits == 64:
+        wanted = (tags.DOUBLE_FLOAT_PIXEL_PADDING_VALUE, tags.DOUBLE_FLOAT_PIXEL_PADDING_RANGE_LIMIT)
+    elif floating:
+        wanted = (tags.FLOAT_PIXEL_PADDING_VALUE, tags.FLOAT_PIXEL_PADDING_RANGE_LIMIT)
+    else:
+        wanted = (tags.PIXEL_PADDING_VALUE, tags.PIXEL_PADDING_RANGE_LIMIT)
+    found = [values.number(tag) for tag in wanted]
+    if found[0] is None:
+        return []
+    if signed and not floating:
+        # Files write the value as signed or as unsigned, whatever their pixels are: its bits are what counts.
+        found = [None if v is None else v - (1 << 16) if 1 << 15 <= v < 1 << 16 else v for v in found]
+        found = [None if v is None else v - (1 << 32) if v >= 1 << 31 else v for v in found]
+    return [v for v in found if v is not None]
 
 
 def is_plane(orientation: tuple[float, ...]) -> bool:

@@ -126,6 +126,20 @@ def _scaled_by_slice(folder: Path) -> Written:
     return folder, truth_of(stack, pixels=expected)
 
 
+def _padded(padding: int, dtype: str) -> Callable[[Path], Written]:
+    """A round field of view with the darkest value of each frame around it, stored as padding."""
+    row, col = np.indices(known().stack.pixels.shape[2:])
+    outside = ((row - 17.5) / 17) ** 2 + ((col - 15.5) / 15) ** 2 > 1
+    pixels = known().stack.pixels.astype(dtype)
+    low = np.where(outside, np.iinfo(dtype).max, pixels).min(axis=(2, 3), keepdims=True)
+    return encoded(
+        EXPLICIT,
+        pixels=np.where(outside, low, pixels),
+        stored=lambda frame: np.where(outside, padding, frame).astype(dtype),
+        change=_elements(PixelPaddingValue=padding),
+    )
+
+
 _SIGNED, _BYTES, _SMOOTH = _signed(), _bytes(), _smooth()
 _SV1 = LOSSLESS["JPEG lossless SV1"]
 
@@ -161,4 +175,6 @@ PIXEL_FORMS = [
     Form("rescale slope and intercept, others in each slice", _scaled_by_slice),
     Form("MONOCHROME1", encoded(
         EXPLICIT, stored=lambda x: 4095 - x, bits=12, change=_elements(PhotometricInterpretation="MONOCHROME1"))),
+    Form("padding around the field of view, far below the image", _padded(-32768, "i2")),
+    Form("padding around the field of view, above the image", _padded(65535, "u2")),
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def results_of(phantom: Phantom, study: Study) -> Results:
         regions=tuple(
             RegionRow(*f, stack.source_slices[f.slice_index], Region.BASE, 0.5, "m") for f in stack.frame_indices
         ),
-        measures=measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None),
+        measures=measure(counts, voxel_ml=1.0, ed_phase=0, es_phase=phantom.es_phase if stack.phases > 1 else None),
         model_ids=dict.fromkeys(stack.frame_indices, "m"),
         reader="Anna Reader",
         about={"models": ["m"]},

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Prediction, ReviewStatus
+from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.study import FrameIndex
@@ -16,7 +17,6 @@ from cmr_viewer.store.undo_steps import (
     FramePart,
     PackedPatch,
     PhaseMarksPart,
-    PhasePair,
     StatusPart,
     StepKind,
     StepPart,

@@ -13,6 +13,7 @@ from cmr_viewer.app.volumes import measures_at
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.measures import Measures
@@ -21,7 +22,7 @@ from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.review.edit import Patch, Point, clear_label, copy_labels, paint_line, patch_between
 from cmr_viewer.review.history import Change, GroupChange, History
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame
-from cmr_viewer.store.undo_steps import PhasePair, StepKind, label_digest
+from cmr_viewer.store.undo_steps import StepKind, label_digest
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,13 @@ class Reading(ShownFrames):
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
-    def ed_es(self) -> tuple[int | None, int | None]:
-        """(ED, ES): as the reader marked them, else as the source states, else by LV volume; None if not known."""
-        found_ed, found_es = self.counts.ed_es()
-        ed = next((p for p in (self.reader_ed, self.stack.ed_phase, found_ed) if p is not None), None)
-        es = next((p for p in (self.reader_es, self.stack.es_phase, found_es) if p is not None), None)
-        return ed, es
+    def ed_es_choice(self) -> EdEs:
+        """ED and ES with what says so: the reader, else the files, else the LV volumes."""
+        return choose_ed_es(self.stack, self.counts.ed_es(), (self.reader_ed, self.reader_es))
+
+    def ed_es(self) -> PhasePair:
+        """(ED, ES) of `ed_es_choice`."""
+        return self.ed_es_choice().phases
 
     def measures(self) -> Measures:
         """Volumes, ejection fractions and mass at ED and ES."""

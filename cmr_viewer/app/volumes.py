@@ -1,15 +1,17 @@
 """Voxel counts of a study that follow each change, and the measures they give."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.ed_es import PhasePair, ed_es_by_volume
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import (
-    MEASURE_NAMES,
+    NO_PHASE_REASON,
     Measures,
-    ed_es_from_volumes,
     label_counts,
     measure,
     voxel_volume_ml,
@@ -29,7 +31,7 @@ class VoxelCounts:
 
     def __init__(self, phases: int, slices: int) -> None:
         self._frames = np.full((phases, slices, len(Label)), NOT_SEGMENTED, dtype=np.int64)
-        self._ed_es: tuple[int | None, int | None] | None = None
+        self._ed_es: PhasePair | None = None
 
     def set_frame(self, frame: FrameIndex, labels: LabelMap | None) -> None:
         """Count a frame anew; None where it is not segmented."""
@@ -67,16 +69,17 @@ class VoxelCounts:
         """Per phase: whether all of its slices are segmented, (phase,)."""
         return np.asarray((self._frames[:, :, 0] != NOT_SEGMENTED).all(axis=1))
 
-    def ed_es(self) -> tuple[int | None, int | None]:
-        """Phases of the largest and smallest LV blood pool; None before all phases are segmented, or if it is empty.
+    def lv_volumes(self) -> NDArray[np.float64]:
+        """Voxels of the LV blood pool in the whole stack, (phase,); NaN where a phase is not segmented whole."""
+        lv = self.of_phases()[:, Label.LVBP].astype(np.float64)
+        lv[~self.segmented_phases()] = np.nan
+        return lv
 
-        Source:
-            SCMR post-processing guidelines, Schulz-Menger et al. 2020.
-        """
+    def ed_es(self) -> PhasePair:
+        """Phases of the largest and smallest LV blood pool; None before all phases are segmented, or if it is empty."""
         if self._ed_es is None:
-            lv = self.of_phases()[:, Label.LVBP]
-            known = self.segmented_phases().all() and (lv > 0).any()
-            self._ed_es = ed_es_from_volumes(lv.astype(np.float64)) if known else (None, None)
+            complete = bool(self.segmented_phases().all())
+            self._ed_es = ed_es_by_volume(self.lv_volumes()) if complete else (None, None)
         return self._ed_es
 
 
@@ -89,23 +92,15 @@ def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, e
         ed_phase: End-diastole; None where it is not known: then no phase is guessed in its place.
         es_phase: End-systole likewise.
     """
-    values: dict[str, float | None] = dict.fromkeys(MEASURE_NAMES)
-    if ed_phase is None and es_phase is None:
-        reason = "End-diastole and end-systole are not known until all phases are segmented; or mark them."
-        return Measures(None, None, values, dict.fromkeys(MEASURE_NAMES, reason))
     ml, why_not = voxel_volume_ml(geometry)
-    known = [phase for phase in (ed_phase, es_phase) if phase is not None]
-    found = measure(counts.of_phases(), voxel_ml=ml, ed_phase=known[0], es_phase=known[-1], no_volume_reason=why_not)
-    if len(known) == 2:
+    of_phases = counts.of_phases()
+    found = measure(of_phases, voxel_ml=ml, ed_phase=ed_phase, es_phase=es_phase, no_volume_reason=why_not)
+    if len(of_phases) == 1 or None not in (ed_phase, es_phase):
         return found
-    if ed_phase is None:
-        missing, needed = "End-diastole", {"edv", "sv", "ef", "mass"}
-    else:
-        missing, needed = "End-systole", {"esv", "sv", "ef"}
     reasons = dict(found.reasons)
-    for name in MEASURE_NAMES:
-        if name.split("_")[1] in needed:
-            reasons[name] = f"{missing} is not known until all phases are segmented; or mark it."
-        else:
-            values[name] = found.values[name]
-    return Measures(ed_phase, es_phase, values, reasons)
+    for end, phase in (("End-diastole", ed_phase), ("End-systole", es_phase)):
+        if phase is None:
+            unknown = NO_PHASE_REASON.format(end)
+            later = f"{end} is not known until all phases are segmented; or mark it."
+            reasons = {name: later if reason == unknown else reason for name, reason in reasons.items()}
+    return replace(found, reasons=reasons)

@@ -1,6 +1,6 @@
 """Volumes, ejection fraction and mass from label maps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,22 +63,6 @@ def ejection_fraction_percent(edv: float, esv: float) -> float | None:
     return 100.0 * (edv - esv) / edv
 
 
-def ed_es_from_volumes(volumes: NDArray[np.float64]) -> tuple[int, int]:
-    """Phases of the largest and the smallest volume of the LV blood pool.
-
-    Args:
-        volumes: (phase,), in any unit; NaN where the phase is not measured; at least one is.
-
-    Returns:
-        (ED phase, ES phase); the first of equals.
-
-    Source:
-        SCMR post-processing guidelines, Schulz-Menger et al. 2020: ED and ES are the phases of largest and smallest
-        LV blood pool.
-    """
-    return int(np.nanargmax(volumes)), int(np.nanargmin(volumes))
-
-
 @dataclass(frozen=True)
 class Measures:
     """What the label maps of a stack amount to; None where it cannot be known, with the reason in `reasons`.
@@ -124,9 +108,9 @@ def measure(
     Args:
         counts: (phase, 4) voxels of each `Label` in the whole stack; -1 where the phase is not segmented.
         voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions are given.
-        ed_phase: End-diastole as set by a reader or the source; None to take the largest LV blood pool, if more than
-            one phase is segmented.
-        es_phase: End-systole likewise; None to take the smallest.
+        ed_phase: End-diastole, or None where it is not known: then nothing is given that depends on it.
+        es_phase: End-systole likewise. Where both are the same phase, as in a study of one, there is no end-systolic
+            volume, and so neither stroke volume nor ejection fraction.
         no_volume_reason: Why `voxel_ml` is None.
 
     Returns:
@@ -140,25 +124,30 @@ def measure(
         if segmented.any():
             reason = "No left-ventricular blood pool is segmented."
         return Measures(ed_phase, es_phase, values, dict.fromkeys(MEASURE_NAMES, reason))
-    lv[~segmented] = np.nan
     ed, es = ed_phase, es_phase
-    if np.count_nonzero(segmented) > 1:
-        found_ed, found_es = ed_es_from_volumes(lv)
-        ed, es = found_ed if ed is None else ed, found_es if es is None else es
+    why_not = [ONE_PHASE_REASON if len(counts) == 1 else NO_PHASE_REASON.format(end) for end in _ENDS]
+    if ed is not None and ed == es and len(counts) > 1:
+        why_not[1] = SAME_PHASE_REASON
     reasons: dict[str, str] = {}
     for side, label in (("lv", Label.LVBP), ("rv", Label.RVBP)):
-        ends = [None if phase is None or not segmented[phase] else float(counts[phase, label]) for phase in (ed, es)]
-        _ventricle(values, reasons, side, (ends[0], ends[1]), voxel_ml, no_volume_reason)
+        at_ed, at_es = (
+            None if phase is None or not segmented[phase] else float(counts[phase, label]) for phase in (ed, es)
+        )
+        ends = (at_ed, None if es == ed else at_es)
+        _ventricle(values, reasons, side, ends, why_not, voxel_ml, no_volume_reason)
     if voxel_ml is None:
         reasons["lv_mass_g"] = no_volume_reason
     elif ed is None or not segmented[ed]:
-        reasons["lv_mass_g"] = NO_PHASE_REASON.format("End-diastole")
+        reasons["lv_mass_g"] = why_not[0]
     else:
         values["lv_mass_g"] = float(counts[ed, Label.LVM]) * voxel_ml * MYOCARDIAL_DENSITY_G_PER_ML
     return Measures(ed, es, values, reasons)
 
 
+_ENDS = ("End-diastole", "End-systole")
 NO_PHASE_REASON = "{} is not known, or not segmented."
+ONE_PHASE_REASON = "The study has one phase, which is end-diastole or end-systole but not both."
+SAME_PHASE_REASON = "End-diastole and end-systole are the same phase: mark another phase as one of them."
 
 
 def _ventricle(
@@ -166,26 +155,26 @@ def _ventricle(
     reasons: dict[str, str],
     side: str,
     voxels: tuple[float | None, float | None],
+    why_not: Sequence[str],
     voxel_ml: float | None,
     no_volume_reason: str,
 ) -> None:
-    """Fill in one ventricle; `voxels` at (ED, ES), None where the phase is not known or not segmented."""
+    """Fill in one ventricle; `voxels` at (ED, ES), None where it is not known, and `why_not` for each."""
     edv, esv = voxels
     names = {name: f"{side}_{name}" for name in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")}
-    missing = NO_PHASE_REASON.format("End-diastole" if edv is None else "End-systole")
     if edv is None or esv is None:
-        reasons[names["sv_ml"]] = reasons[names["ef_percent"]] = missing
+        reasons[names["sv_ml"]] = reasons[names["ef_percent"]] = why_not[0 if edv is None else 1]
     else:
         values[names["ef_percent"]] = ejection_fraction_percent(edv, esv)
         if values[names["ef_percent"]] is None:
             reasons[names["ef_percent"]] = "The ventricle is empty at end-diastole."
         if voxel_ml is not None:
             values[names["sv_ml"]] = (edv - esv) * voxel_ml
-    for name, count, phase in (("edv_ml", edv, "End-diastole"), ("esv_ml", esv, "End-systole")):
+    for name, count, reason in (("edv_ml", edv, why_not[0]), ("esv_ml", esv, why_not[1])):
         if voxel_ml is None:
             reasons[names[name]] = no_volume_reason
         elif count is None:
-            reasons[names[name]] = NO_PHASE_REASON.format(phase)
+            reasons[names[name]] = reason
         else:
             values[names[name]] = count * voxel_ml
     if voxel_ml is None:

@@ -65,6 +65,7 @@ class Stack:
         source_slices: Per slice: its index in the input's own slice order.
         ed_phase: End-diastole as the source states it, or None.
         es_phase: End-systole as the source states it, or None.
+        ed_es_by: What in the source states them, in words: "the contour files"; empty where nothing does.
         heart_rate_bpm: From the header, or None.
         description: The series description or file name, for a reader.
         frame_sources: (phase)(slice) where each frame was read from, or empty where frames have no file of their own.
@@ -76,6 +77,7 @@ class Stack:
     source_slices: tuple[int, ...] = ()
     ed_phase: int | None = None
     es_phase: int | None = None
+    ed_es_by: str = ""
     heart_rate_bpm: float | None = None
     description: str = ""
     frame_sources: tuple[tuple[FrameSource, ...], ...] = ()

@@ -14,6 +14,7 @@ from cmr_viewer.app.study_loading import Asked, load
 from cmr_viewer.app.volumes import VoxelCounts, measures_at
 from cmr_viewer.domain.anatomy import Region, reference_regions
 from cmr_viewer.domain.annotation import Annotation, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.ed_es import PhasePair, choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
@@ -168,7 +169,7 @@ def measures_of(
     stack: Stack,
     labels: LabelMap,
     present: Mapping[FrameIndex, Provenance],
-    marks: tuple[int | None, int | None] = (None, None),
+    marks: PhasePair = (None, None),
 ) -> Measures:
     """Measures at the marked ED and ES, else at the source's, else at the largest and smallest LV blood pool.
 
@@ -181,11 +182,7 @@ def measures_of(
     counts = VoxelCounts(stack.phases, stack.slices)
     for frame in present:
         counts.set_frame(frame, labels[frame])
-    ed, es = (
-        next((phase for phase in phases if phase is not None), None)
-        for phases in zip(marks, (stack.ed_phase, stack.es_phase), counts.ed_es(), strict=True)
-    )
-    return measures_at(counts, stack.geometry, ed, es)
+    return measures_at(counts, stack.geometry, *choose_ed_es(stack, counts.ed_es(), marks).phases)
 
 
 def results_of_file(

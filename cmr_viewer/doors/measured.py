@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label, reference_regions
 from cmr_viewer.domain.body_size import BsaFormula
+from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es, ed_es_by_volume
 from cmr_viewer.domain.insertion_points import insertion_points_of_slices, seen_from_apex
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import (
     MEASURE_NAMES,
     Measures,
-    ed_es_from_volumes,
     label_counts,
     measure,
     voxel_volume_ml,
@@ -47,7 +47,7 @@ class Choices:
     papillary: PapillaryConvention = PapillaryConvention.IN_BLOOD_POOL
     formula: BsaFormula = BsaFormula.MOSTELLER
     typed: Patient = UNKNOWN_PATIENT
-    marks: tuple[int | None, int | None] = (None, None)
+    marks: PhasePair = (None, None)
 
 
 def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _counts(one: Labelled, papillary: PapillaryConvention) -> NDArray[np.int64]:
 def _measures(one: Labelled, counts: NDArray[np.int64], choices: Choices) -> Measures:
     """Measures of what the label maps state."""
     voxel_ml, why_not = voxel_volume_ml(one.study.stack.geometry)
-    ed, es = _ed_es(one, choices.marks)
+    ed, es = _ed_es(one, choices.marks).phases
     counted = counts.copy()
     counted[[phase for phase in one.structures if phase not in (ed, es) and not _states_lv(one, phase)]] = -1
     found = measure(counted, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not)
@@ -117,7 +117,7 @@ def _measures(one: Labelled, counts: NDArray[np.int64], choices: Choices) -> Mea
     return replace(found, values=values, reasons=reasons, papillary=choices.papillary)
 
 
-def _ed_es(one: Labelled, marks: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+def _ed_es(one: Labelled, marks: PhasePair) -> EdEs:
     """ED and ES: as set, as the files say, or of the largest and smallest LV blood pool as it is drawn.
 
     Phases whose label maps do not state the LV blood pool are not taken for empty ones; and where papillary muscles are
@@ -127,13 +127,9 @@ def _ed_es(one: Labelled, marks: tuple[int | None, int | None]) -> tuple[int | N
     lv = np.full(stack.phases, np.nan)
     for phase in filter(partial(_states_lv, one), one.structures):
         lv[phase] = np.count_nonzero(one.labels[phase] == int(Label.LVBP))
-    by_size: tuple[int | None, int | None] = (None, None)
-    if np.count_nonzero(np.isfinite(lv)) > 1 and np.nanmax(lv) > 0:
-        by_size = ed_es_from_volumes(lv)
     stated = (phase if phase in one.structures else None for phase in (stack.ed_phase, stack.es_phase))
-    said = zip(marks, stated, by_size, strict=True)
-    ed, es = (next((phase for phase in three if phase is not None), None) for three in said)
-    return ed, es
+    ed, es = stated
+    return choose_ed_es(replace(stack, ed_phase=ed, es_phase=es), ed_es_by_volume(lv), marks)
 
 
 def _states_lv(one: Labelled, phase: int) -> bool:

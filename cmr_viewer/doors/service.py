@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import RegionPrediction
+from cmr_viewer.domain.ed_es import choose_ed_es, ed_es_by_volume
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures, label_counts, measure, voxel_volume_ml
 from cmr_viewer.domain.role import Role
@@ -88,7 +90,9 @@ def analyse_stack(
 
 
 def measures_of(stack: Stack, labels: LabelMap) -> Measures:
-    """Measures of a whole stack's label maps, (phase, slice, row, col)."""
+    """Measures of a whole stack's label maps, (phase, slice, row, col), at the ED and ES of `choose_ed_es`."""
     counts: NDArray[np.int64] = np.stack([label_counts(labels[phase]) for phase in range(stack.phases)])
     voxel_ml, reason = voxel_volume_ml(stack.geometry)
-    return measure(counts, voxel_ml=voxel_ml, ed_phase=stack.ed_phase, es_phase=stack.es_phase, no_volume_reason=reason)
+    by_volume = ed_es_by_volume(counts[:, Label.LVBP].astype(np.float64))
+    ed, es = choose_ed_es(stack, by_volume).phases
+    return measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=reason)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.ed_es import ed_es_by_volume
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import MEASURE_NAMES, label_counts, measure, voxel_volume_ml
@@ -92,8 +93,14 @@ def volume_pairs(
         es_phase: End-systole; None likewise, of the smallest.
     """
     voxel_ml, _ = voxel_volume_ml(geometry)
-    true = measure(_counts(reference, structures), voxel_ml=voxel_ml, ed_phase=ed_phase, es_phase=es_phase)
-    made = measure(_counts(predicted, structures), voxel_ml=voxel_ml, ed_phase=true.ed_phase, es_phase=true.es_phase)
+    counts = _counts(reference, structures)
+    lv = np.where(counts[:, Label.LVBP] < 0, np.nan, counts[:, Label.LVBP].astype(np.float64))
+    ed, es = ed_phase, es_phase
+    if lv.size > 1 or (ed is None and es is None):
+        by_volume = ed_es_by_volume(lv)
+        ed, es = by_volume[0] if ed is None else ed, by_volume[1] if es is None else es
+    true = measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
+    made = measure(_counts(predicted, structures), voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
     pairs = []
     for name in MEASURE_NAMES:
         value = true.values[name]

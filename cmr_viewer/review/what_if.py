@@ -96,7 +96,7 @@ def measure_changes(
         ed_phase: End-diastole, or None where it is not known.
         es_phase: End-systole likewise.
     """
-    if ed_phase is None or es_phase is None:
+    if ed_phase is None and es_phase is None:
         return NO_CHANGES
     after = counts.copy()
     for frame, instead in replaced.items():

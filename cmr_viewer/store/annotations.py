@@ -22,6 +22,7 @@ from cmr_viewer.domain.annotation import (
     RegionPrediction,
     ReviewStatus,
 )
+from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
@@ -38,7 +39,6 @@ from cmr_viewer.store.stack_changes import moved_slices
 from cmr_viewer.store.study_facts import write_fact
 from cmr_viewer.store.tables import now_text
 from cmr_viewer.store.undo_log import Move, write_moves
-from cmr_viewer.store.undo_steps import PhasePair
 from cmr_viewer.store.work import RegionSet, Work
 
 __all__ = ["AcceptedSample", "AnnotationStore", "Kept", "StudyRow"]

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, ReviewStatus
+from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.study import FrameIndex
@@ -22,9 +23,6 @@ from cmr_viewer.store.tables import undo_changes, undo_predictions
 
 PATCH_LEVEL = 1
 """Patches are packed where the reader waits; level 6 takes three times as long for some per cent."""
-
-PhasePair = tuple[int | None, int | None]
-"""ED and ES, as a reader set them."""
 
 
 class StepKind(StrEnum):

@@ -7,7 +7,6 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.measures import (
     MEASURE_NAMES,
-    ed_es_from_volumes,
     ejection_fraction_percent,
     label_counts,
     measure,
@@ -78,13 +77,8 @@ def test_ejection_fraction_is_stroke_volume_of_end_diastolic_volume():
     assert ejection_fraction_percent(0.0, 0.0) is None
 
 
-def test_ed_and_es_are_the_largest_and_the_smallest_phase():
-    assert ed_es_from_volumes(np.array([np.nan, 90.0, 100.0, 35.0, np.nan])) == (2, 3)
-    assert ed_es_from_volumes(np.array([5.0, 5.0])) == (0, 0)
-
-
 def test_all_measures_of_a_segmented_stack():
-    result = measure(COUNTS, voxel_ml=0.5, ed_phase=None, es_phase=None)
+    result = measure(COUNTS, voxel_ml=0.5, ed_phase=0, es_phase=1)
     assert (result.ed_phase, result.es_phase) == (0, 1)
     expected = {
         "lv_edv_ml": 50.0,
@@ -113,18 +107,11 @@ def test_phases_set_by_a_reader_are_used():
 
 
 def test_without_spacing_only_fractions_are_given_with_the_reason():
-    result = measure(COUNTS, voxel_ml=None, ed_phase=None, es_phase=None, no_volume_reason="No spacing.")
+    result = measure(COUNTS, voxel_ml=None, ed_phase=0, es_phase=1, no_volume_reason="No spacing.")
     assert result.values["lv_ef_percent"] == pytest.approx(60.0)
     assert result.values["rv_ef_percent"] == pytest.approx(50.0)
     in_ml_or_g = [name for name in MEASURE_NAMES if not name.endswith("percent")]
     assert all(result.values[name] is None and result.reasons[name] == "No spacing." for name in in_ml_or_g)
-
-
-def test_phases_that_are_not_segmented_are_passed_over():
-    counts = COUNTS.copy()
-    counts[0] = -1
-    result = measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None)
-    assert (result.ed_phase, result.es_phase) == (2, 1)
 
 
 def test_a_marked_phase_that_is_not_segmented_leaves_the_other():
@@ -138,17 +125,27 @@ def test_a_marked_phase_that_is_not_segmented_leaves_the_other():
     assert all("End-diastole" in reason for reason in result.reasons.values())
 
 
-def test_one_phase_that_is_not_marked_is_neither_ed_nor_es():
-    result = measure(COUNTS[:1], voxel_ml=1.0, ed_phase=None, es_phase=None)
+def test_where_ed_and_es_are_not_known_none_is_guessed():
+    result = measure(COUNTS, voxel_ml=1.0, ed_phase=None, es_phase=None)
     assert (result.ed_phase, result.es_phase) == (None, None)
     assert set(result.reasons) == set(MEASURE_NAMES)
 
 
-def test_one_phase_marked_as_ed_gives_its_volumes_and_mass_alone():
-    result = measure(COUNTS[:1], voxel_ml=1.0, ed_phase=0, es_phase=None)
+@pytest.mark.parametrize(
+    ("counts", "es", "reason"),
+    [(COUNTS[:1], None, "one phase"), (COUNTS[:1], 0, "one phase"), (COUNTS, 0, "same phase")],
+)
+def test_without_two_phases_there_is_no_esv_sv_or_ef(counts, es, reason):
+    result = measure(counts, voxel_ml=1.0, ed_phase=0, es_phase=es)
     given = {name: value for name, value in result.values.items() if value is not None}
     assert given == pytest.approx({"lv_edv_ml": 100.0, "rv_edv_ml": 120.0, "lv_mass_g": 84.0})
-    assert "End-systole" in result.reasons["lv_ef_percent"]
+    missing = {f"{side}_{name}" for side in ("lv", "rv") for name in ("esv_ml", "sv_ml", "ef_percent")}
+    assert set(result.reasons) == missing and all(reason in text for text in result.reasons.values())
+
+
+def test_one_phase_that_is_es_gives_end_systolic_volumes_alone():
+    result = measure(COUNTS[1:2], voxel_ml=1.0, ed_phase=None, es_phase=0)
+    assert {n: v for n, v in result.values.items() if v is not None} == {"lv_esv_ml": 40.0, "rv_esv_ml": 60.0}
 
 
 @pytest.mark.parametrize(
@@ -160,14 +157,13 @@ def test_one_phase_marked_as_ed_gives_its_volumes_and_mass_alone():
 )
 def test_nothing_segmented_gives_one_reason_for_all(counts, reason):
     result = measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None)
-    assert result.ed_phase is None
     assert set(result.reasons.values()) == {reason}
 
 
 def test_an_empty_right_ventricle_has_no_ejection_fraction():
     counts = COUNTS.copy()
     counts[:, Label.RVBP] = 0
-    result = measure(counts, voxel_ml=1.0, ed_phase=None, es_phase=None)
+    result = measure(counts, voxel_ml=1.0, ed_phase=0, es_phase=1)
     assert result.values["rv_ef_percent"] is None
     assert "empty" in result.reasons["rv_ef_percent"]
 

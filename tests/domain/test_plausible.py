@@ -20,7 +20,7 @@ def test_a_heart_that_no_human_has_is_not(ml):
 
 @pytest.mark.parametrize("voxel_ml", [0.049, 15.1])
 def test_no_figure_of_an_impossible_heart_is_given_and_each_says_why(voxel_ml):
-    found = measure(COUNTS, voxel_ml=voxel_ml, ed_phase=None, es_phase=None)
+    found = measure(COUNTS, voxel_ml=voxel_ml, ed_phase=0, es_phase=1)
     kept = believed(found)
     assert set(kept.values.values()) == {None}
     assert set(kept.reasons) == set(MEASURE_NAMES)
@@ -31,7 +31,7 @@ def test_no_figure_of_an_impossible_heart_is_given_and_each_says_why(voxel_ml):
 
 @pytest.mark.parametrize("voxel_ml", [0.05, 1.0, 15.0, None])
 def test_figures_of_other_hearts_stay(voxel_ml):
-    found = measure(COUNTS, voxel_ml=voxel_ml, ed_phase=None, es_phase=None)
+    found = measure(COUNTS, voxel_ml=voxel_ml, ed_phase=0, es_phase=1)
     assert believed(found) is found
 
 

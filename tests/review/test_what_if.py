@@ -79,9 +79,14 @@ def test_a_fraction_of_next_to_nothing_is_not_told() -> None:
 
 def test_nothing_is_told_before_ed_and_es_are_known() -> None:
     counts = study()
-    assert not measure_changes(
-        counts, {FrameIndex(0, 0): pixels(0, 0, 0)}, voxel_ml=1.0, ed_phase=None, es_phase=ES
-    ).by_name
+    gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
+    assert not measure_changes(counts, gone, voxel_ml=1.0, ed_phase=None, es_phase=None).by_name
+
+
+def test_with_ed_alone_as_in_a_study_of_one_phase_edv_and_mass_are_told() -> None:
+    gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
+    found = measure_changes(study()[:1], gone, voxel_ml=1.0, ed_phase=0, es_phase=None)
+    assert set(found.by_name) == {"lv_edv_ml", "rv_edv_ml", "lv_mass_g"}
 
 
 @given(st.lists(st.integers(0, 300), min_size=6, max_size=6))

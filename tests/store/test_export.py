@@ -56,7 +56,7 @@ def test_effort_is_written_by_frame_reader_and_session_and_without_names_where_t
 def test_measures_are_written_with_a_reason_for_each_null(tmp_path: Path) -> None:
     # Per phase: background, LVBP, LVM, RVBP. 2000 ul voxels: EDV 200 ml, ESV 80 ml, EF 60 %, mass 50 * 2 * 1.05 g.
     counts = np.array([[900, 100, 50, 0], [900, 40, 60, 0]])
-    measures = measure(counts, voxel_ml=2.0, ed_phase=None, es_phase=None)
+    measures = measure(counts, voxel_ml=2.0, ed_phase=0, es_phase=1)
     write_measures_json(tmp_path / "measures.json", measures, about={"models": {"base": "base-1"}})
     content = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))
     assert (content["ed_phase"], content["es_phase"]) == (0, 1)
@@ -97,7 +97,7 @@ def test_more_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path
 
 def test_the_table_of_measures_has_units_and_reasons_and_says_what_it_is(tmp_path: Path) -> None:
     counts = np.array([[900, 100, 50, 0], [900, 40, 60, 0]])
-    measures = measure(counts, voxel_ml=2.0, ed_phase=None, es_phase=None)
+    measures = measure(counts, voxel_ml=2.0, ed_phase=0, es_phase=1)
     write_measures_csv(tmp_path / "measures.csv", measures, program="CMR Viewer 1")
     with (tmp_path / "measures.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}

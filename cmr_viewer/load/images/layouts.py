@@ -145,15 +145,18 @@ def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) 
         if marked.labels is not None:
             reference[phase] = _read_labels(marked, study)
             labelled.add(phase)
-    ed, es = marks.get("ED"), marks.get("ES")
+    ed, es, by = marks.get("ED"), marks.get("ES"), "the files of ED and ES"
     if cine.layout == "acdc":
         info = acdc_marks(cine.image.parent / "Info.cfg").items()
         told = {mark: frame - 1 for frame, mark in info if 1 <= frame <= stack.phases}
+        by = "Info.cfg" if ed is None and es is None else by
         ed, es = told.get("ED") if ed is None else ed, told.get("ES") if es is None else es
     elif ed is None and es is None and len(labelled) == 2:
         # Drawn at ED and ES: the LV blood pool is larger at ED.
         es, ed = sorted(labelled, key=lambda phase: int(np.count_nonzero(reference[phase] == Label.LVBP)))
-    stack = replace(stack, ed_phase=ed, es_phase=es)
+        by = "the phases with label maps"
+    if ed is not None or es is not None:
+        stack = replace(stack, ed_phase=ed, es_phase=es, ed_es_by=by)
     if not labelled:
         return replace(study, stacks=(stack,))
     return replace(study, stacks=(stack,), reference=reference, reference_phases=tuple(sorted(labelled)))
@@ -212,6 +215,7 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
         study.stack,
         ed_phase=marks.index("ED") if "ED" in marks else None,
         es_phase=marks.index("ES") if "ES" in marks else None,
+        ed_es_by="the files of ED and ES",
     )
     key = patient_key_of(f"{files[0].layout}/{files[0].patient}")
     study = replace(study, stacks=(stack,), patient_key=key, patient=_patient_of(files[0]))

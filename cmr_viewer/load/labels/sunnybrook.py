@@ -189,7 +189,9 @@ def with_contours(study: Study, contours: ContourLabels) -> Study:
     ).most_common()
     ed = next((phase for phase, _ in drawn if Label.LVM in contours.structures[phase]), None)
     es = next((phase for phase, _ in drawn if Label.LVM not in contours.structures[phase]), None)
-    stack = replace(study.stack, ed_phase=ed, es_phase=es if ed is not None else None)
+    stack = study.stack
+    if ed is not None:
+        stack = replace(stack, ed_phase=ed, es_phase=es, ed_es_by="the contour files beside the images")
     return replace(
         study,
         stacks=(stack, *study.stacks[1:]),

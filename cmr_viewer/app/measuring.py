@@ -106,10 +106,9 @@ class Measuring(QObject):
         """Values as the label maps are now."""
         session, measures = self._session, self._session.measures
         if self.convention is not PapillaryConvention.IN_BLOOD_POOL and session.stack is not None:
-            counts = self._counts or VoxelCounts(session.stack.phases, session.stack.slices)
-            measures = measures_by_convention(
-                counts, session.stack, session.ed_phase, session.es_phase, self.convention
-            )
+            stack = session.stack
+            counts = self._counts or VoxelCounts(stack.phases, stack.geometry.slice_weights)
+            measures = measures_by_convention(counts, stack, session.ed_phase, session.es_phase, self.convention)
         return patient_measures(measures, self.patient, self.formula)
 
     @property
@@ -119,12 +118,12 @@ class Measuring(QObject):
         return None if stack is None else curves_of(self.counts, stack, self.patient)
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> NDArray[np.float64]:
         """(phase, 4) voxels of each label by the convention; -1 where a phase is not segmented whole."""
         if self.convention is PapillaryConvention.IN_BLOOD_POOL:
             return self._session.phase_counts
         phases = 0 if self._session.stack is None else self._session.stack.phases
-        return np.full((phases, 4), -1, np.int64) if self._counts is None else self._counts.of_phases()
+        return np.full((phases, 4), -1.0) if self._counts is None else self._counts.of_phases()
 
     @property
     def wall(self) -> Wall:
@@ -299,7 +298,7 @@ class Measuring(QObject):
     ) -> None:
         """Take the counts of frames that have not changed since; those without a label map have none."""
         if self._counts is None:
-            self._counts = VoxelCounts(stack.phases, stack.slices)
+            self._counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
         for frame in asked - self._dirty:
             if frame in counts:
                 self._counts.set_counts(frame, counts[frame])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmr_viewer.app.analysis import Flow, LoadedModels
 from cmr_viewer.app.opinions import Asked, ask, routes_of, segmenters_of
@@ -56,7 +57,7 @@ class Order:
         known: What models made of frames at ED and ES, as far as it is known.
         ed: End-diastole, or None.
         es: End-systole, or None.
-        voxel_ml: Volume of a voxel.
+        slice_ml: (slice,) ml that a pixel of each slice counts for.
     """
 
     changed: Mapping[FrameIndex, tuple[LabelMap | None, Region | None]]
@@ -64,7 +65,7 @@ class Order:
     known: Mapping[Asked, LabelMap]
     ed: int | None
     es: int | None
-    voxel_ml: float
+    slice_ml: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +158,7 @@ def _stakes(
                 is_ed=frame.phase == order.ed,
                 is_es=frame.phase == order.es,
             ),
-            order.voxel_ml,
+            float(order.slice_ml[frame.slice_index]),
         )
     return found
 

@@ -235,7 +235,9 @@ class ReviewQueue(QObject):
             known.update({Asked(frame, model): made[model].labels for model in ids if model in made})
         changed = {f: (_still(reading, f), records[f].region) for f in self._dirty}
         frames = {frame: _pictured(record) for frame, record in records.items()}
-        return Order(changed, frames, known, ed, es, voxel_volume_ml(reading.stack.geometry)[0] or 0.001)
+        geometry = reading.stack.geometry
+        slice_ml = geometry.slice_weights * (voxel_volume_ml(geometry)[0] or 0.001)
+        return Order(changed, frames, known, ed, es, slice_ml)
 
     def _take(self, reading: Reading, changed: frozenset[FrameIndex], ordered: Ordered) -> None:
         if reading is self._reading:

@@ -130,7 +130,7 @@ def material_of(
     study, stack, frames = read.study, read.study.stack, read.frames
     progress(0.0, "Measuring volumes")
     label_maps = {frame: facts.labels for frame, facts in frames.items() if facts.labels is not None}
-    counts = VoxelCounts(stack.phases, stack.slices)
+    counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
     for frame, one in counts_by_convention(stack, label_maps, convention).items():
         counts.set_counts(frame, one)
     choices, ed, es = read.choices, read.ed_phase, read.es_phase

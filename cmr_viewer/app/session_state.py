@@ -280,9 +280,9 @@ class SessionState(QObject):
         return self._reading.measures()
 
     @property
-    def phase_counts(self) -> NDArray[np.int64]:
+    def phase_counts(self) -> NDArray[np.float64]:
         """(phase, 4) voxels of each label in the stack as the label maps are now; -1 where a phase is not segmented."""
-        return np.zeros((0, 4), np.int64) if self._reading is None else self._reading.counts.of_phases()
+        return np.zeros((0, 4)) if self._reading is None else self._reading.counts.of_phases()
 
     @property
     def offer(self) -> Offer | None:

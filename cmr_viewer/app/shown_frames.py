@@ -68,7 +68,7 @@ class ShownFrames:
         self.study = study
         self.stack: Stack = study.stack
         self.records = {frame: FrameRecord() for frame in self.stack.frame_indices}
-        self.counts = VoxelCounts(self.stack.phases, self.stack.slices)
+        self.counts = VoxelCounts(self.stack.phases, self.stack.geometry.slice_weights)
         self._active: Mapping[Role, str] = {}
         self._effects = Effects()
 

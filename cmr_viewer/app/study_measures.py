@@ -56,7 +56,7 @@ class Curves:
         return tuple(found)
 
 
-def curves_of(counts: NDArray[np.int64], stack: Stack, patient: Patient) -> Curves:
+def curves_of(counts: NDArray[np.float64], stack: Stack, patient: Patient) -> Curves:
     """Volumes through the cycle.
 
     Args:

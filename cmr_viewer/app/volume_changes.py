@@ -60,7 +60,8 @@ class VolumesBefore:
         if ml is None:
             return VolumeChanges(unknown, dict.fromkeys(pools), dict.fromkeys(pools), why_not)
         here = self._grown(reading, frame, before)
-        frame_ml = unknown if here is None else {**unknown, **_ml(here, STRUCTURES, ml)}
+        share = reading.stack.geometry.slice_weights[frame.slice_index]
+        frame_ml = unknown if here is None else {**unknown, **_ml(here * share, STRUCTURES, ml)}
         at_ed, at_es = (self._of_phase(reading, phase, before, ml) for phase in (ed, es))
         if ed is None or es is None:
             why_not = "End-diastole and end-systole are not known until all phases are segmented; or mark them."
@@ -71,10 +72,10 @@ class VolumesBefore:
     ) -> dict[Label, float | None]:
         if phase is None:
             return {Label.LVBP: None, Label.RVBP: None}
-        total = np.zeros(len(Label), np.int64)
-        for index in range(reading.stack.slices):
+        total = np.zeros(len(Label))
+        for index, share in enumerate(reading.stack.geometry.slice_weights):
             grown = self._grown(reading, FrameIndex(phase, index), before)
-            total += 0 if grown is None else grown
+            total += 0 if grown is None else grown * share
         return {**_ml(total, (Label.LVBP, Label.RVBP), voxel_ml)}
 
     def _grown(self, reading: Reading, frame: FrameIndex, before: Before) -> NDArray[np.int64] | None:
@@ -88,5 +89,5 @@ class VolumesBefore:
         return now - known[1]
 
 
-def _ml(voxels: NDArray[np.int64], labels: tuple[Label, ...], voxel_ml: float) -> dict[Label, float]:
+def _ml(voxels: NDArray[np.float64], labels: tuple[Label, ...], voxel_ml: float) -> dict[Label, float]:
     return {label: float(voxels[label]) * voxel_ml for label in labels}

@@ -14,6 +14,7 @@ from cmr_viewer.domain.measures import (
     Measures,
     label_counts,
     measure,
+    phase_counts,
     voxel_volume_ml,
 )
 from cmr_viewer.domain.study import FrameIndex
@@ -26,11 +27,12 @@ class VoxelCounts:
 
     Args:
         phases: Number of phases.
-        slices: Number of slices.
+        slice_weights: (slice,) `Geometry.slice_weights` of the stack.
     """
 
-    def __init__(self, phases: int, slices: int) -> None:
-        self._frames = np.full((phases, slices, len(Label)), NOT_SEGMENTED, dtype=np.int64)
+    def __init__(self, phases: int, slice_weights: NDArray[np.float64]) -> None:
+        self._frames = np.full((phases, len(slice_weights), len(Label)), NOT_SEGMENTED, dtype=np.int64)
+        self._slice_weights = slice_weights
         self._ed_es: PhasePair | None = None
 
     def set_frame(self, frame: FrameIndex, labels: LabelMap | None) -> None:
@@ -59,11 +61,9 @@ class VoxelCounts:
         counts = self._frames[frame]
         return None if counts[0] == NOT_SEGMENTED else counts.copy()
 
-    def of_phases(self) -> NDArray[np.int64]:
-        """Voxels of each label in the whole stack, (phase, 4); -1 where a slice of the phase is not segmented."""
-        sums: NDArray[np.int64] = self._frames.sum(axis=1)
-        sums[~self.segmented_phases()] = NOT_SEGMENTED
-        return sums
+    def of_phases(self) -> NDArray[np.float64]:
+        """Voxels of each label in the whole stack, (phase, 4), each slice by its weight; -1 where one is missing."""
+        return phase_counts(self._frames, self._slice_weights)
 
     def segmented_phases(self) -> NDArray[np.bool_]:
         """Per phase: whether all of its slices are segmented, (phase,)."""
@@ -71,7 +71,7 @@ class VoxelCounts:
 
     def lv_volumes(self) -> NDArray[np.float64]:
         """Voxels of the LV blood pool in the whole stack, (phase,); NaN where a phase is not segmented whole."""
-        lv = self.of_phases()[:, Label.LVBP].astype(np.float64)
+        lv = self.of_phases()[:, Label.LVBP]
         lv[~self.segmented_phases()] = np.nan
         return lv
 

@@ -172,22 +172,24 @@ class WhatIf(QObject):
         self, base: Candidate, reading: Reading, frame: FrameIndex, counts: Counts, instead: FrameCounts
     ) -> Candidate:
         ed, es = reading.ed_es()
+        weights = reading.stack.geometry.slice_weights
         voxel_ml, _ = voxel_volume_ml(reading.stack.geometry)
-        alone = measure_changes(counts, {frame: instead}, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
+        change = partial(measure_changes, counts, voxel_ml=voxel_ml, slice_weights=weights, ed_phase=ed, es_phase=es)
         following = self._following.get(base.region)
         together = None
         if following is not None:
             others = {f: self._labels(f, model) for f, model in following.models.items()}
             replaced = {f: label_counts(labels) for f, labels in others.items() if labels is not None}
             if len(replaced) == len(others):
-                everything = {**replaced, frame: instead}
-                together = measure_changes(counts, everything, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
+                together = change({**replaced, frame: instead})
         return replace(
             base,
-            alone=alone,
+            alone=change({frame: instead}),
             together=together,
             followers=() if following is None else following.frames,
-            curve_ml=phase_change_ml(counts[frame], instead, voxel_ml),
+            curve_ml=phase_change_ml(
+                counts[frame], instead, None if voxel_ml is None else voxel_ml * weights[frame.slice_index]
+            ),
         )
 
     def _labels(self, frame: FrameIndex, model_id: str | None) -> LabelMap | None:

@@ -14,6 +14,9 @@ from cmr_viewer.errors import GeometryError
 
 Vector = tuple[float, float, float]
 
+EVEN_SHARE = 2e-3
+"""Distances of slices that differ from the usual one by a smaller share are even: files round positions."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -81,6 +84,33 @@ class Geometry:
         if spacing <= 0:
             raise GeometryError("Neighbouring slices lie at the same place.")
         return spacing
+
+    @cached_property
+    def slice_weights(self) -> NDArray[np.float64]:
+        """How many usual slice spacings each slice counts for in a volume, (slice,); 1.0 where slices lie evenly.
+
+        A slice reaches half-way to each of its neighbours. The first and the last slice reach as far as half of the
+        usual spacing beyond the stack, so that an evenly spaced stack counts for slices x spacing.
+
+        Source:
+            Summation of discs (SCMR post-processing guidelines, Schulz-Menger et al. 2020), for discs of unequal
+            height.
+        """
+        if self.slices == 1 or self._gaps_are_even:
+            return np.ones(self.slices)
+        usual = self.slice_spacing_mm
+        gaps = np.concatenate([[usual], self.slice_gaps_mm, [usual]])
+        return np.asarray((gaps[:-1] + gaps[1:]) / (2.0 * usual))
+
+    @cached_property
+    def slice_gaps_mm(self) -> NDArray[np.float64]:
+        """Distance along the normal from each slice to the next, (slice - 1,)."""
+        return np.abs(np.diff(np.asarray(self.positions_mm, dtype=np.float64) @ self.normal))
+
+    @property
+    def _gaps_are_even(self) -> bool:
+        usual = float(np.median(self.slice_gaps_mm))
+        return usual <= 0 or bool(np.abs(self.slice_gaps_mm / usual - 1.0).max() <= EVEN_SHARE)
 
     def to_patient_mm(self, slice_index: int, point: tuple[float, float]) -> NDArray[np.float64]:
         """Patient coordinates (3,) of a (row, col) point of a slice; pixel centres are whole numbers."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,10 @@ def stack_volume_ml(
 
 
 def voxel_volume_ml(geometry: Geometry) -> tuple[float | None, str]:
-    """Volume of a voxel in ml and an empty text; or None and the reason why it is not known."""
+    """Volume of a voxel in ml and an empty text; or None and the reason why it is not known.
+
+    That of a slice at the usual spacing: a pixel of slice s counts for `geometry.slice_weights[s]` voxels.
+    """
     if not geometry.spacing_known:
         return None, "The spacing of the study is not known."
     try:
@@ -96,7 +100,7 @@ MEASURE_NAMES = (
 
 
 def measure(
-    counts: NDArray[np.int64],
+    counts: NDArray[np.number[Any]],
     *,
     voxel_ml: float | None,
     ed_phase: int | None,
@@ -106,7 +110,8 @@ def measure(
     """Volumes, ejection fractions and mass from voxel counts.
 
     Args:
-        counts: (phase, 4) voxels of each `Label` in the whole stack; -1 where the phase is not segmented.
+        counts: (phase, 4) voxels of each `Label` in the whole stack, from `phase_counts`; -1 where the phase is not
+            segmented.
         voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions are given.
         ed_phase: End-diastole, or None where it is not known: then nothing is given that depends on it.
         es_phase: End-systole likewise. Where both are the same phase, as in a study of one, there is no end-systolic
@@ -179,6 +184,21 @@ def _ventricle(
             values[names[name]] = count * voxel_ml
     if voxel_ml is None:
         reasons[names["sv_ml"]] = no_volume_reason
+
+
+def phase_counts(frames: NDArray[np.int64], slice_weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Voxels of each label in whole phases, from the pixels of their frames: each slice by its weight.
+
+    Args:
+        frames: (phase, slice, 4) pixels of each `Label`; -1 where a frame is not segmented.
+        slice_weights: (slice,) `Geometry.slice_weights`.
+
+    Returns:
+        (phase, 4); -1 where a slice of the phase is not segmented.
+    """
+    counts: NDArray[np.float64] = (frames * slice_weights[:, None]).sum(axis=1)
+    counts[(frames[:, :, 0] < 0).any(axis=1)] = -1.0
+    return counts
 
 
 def label_counts(labels: LabelMap) -> NDArray[np.int64]:

@@ -179,7 +179,7 @@ def measures_of(
         present: Frames that have a label map.
         marks: ED and ES as a reader set them.
     """
-    counts = VoxelCounts(stack.phases, stack.slices)
+    counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
     for frame in present:
         counts.set_frame(frame, labels[frame])
     return measures_at(counts, stack.geometry, *choose_ed_es(stack, counts.ed_es(), marks).phases)

@@ -18,6 +18,7 @@ from cmr_viewer.domain.measures import (
     Measures,
     label_counts,
     measure,
+    phase_counts,
     voxel_volume_ml,
 )
 from cmr_viewer.domain.normal_ranges import normal_range
@@ -93,16 +94,17 @@ def _patient(one: Labelled) -> Patient:
     return Patient(heart_rate_bpm=one.study.stack.heart_rate_bpm).with_typed(one.study.patient)
 
 
-def _counts(one: Labelled, papillary: PapillaryConvention) -> NDArray[np.int64]:
-    """(phase, 4) pixels of each label; -1 where a phase is not labelled."""
-    pixels = one.study.stack.pixels
-    counts = np.full((one.study.stack.phases, len(Label)), -1, dtype=np.int64)
+def _counts(one: Labelled, papillary: PapillaryConvention) -> NDArray[np.float64]:
+    """(phase, 4) voxels of each label, each slice by its weight; -1 where a phase is not labelled."""
+    stack = one.study.stack
+    counts = np.full((stack.phases, stack.slices, len(Label)), -1, dtype=np.int64)
     for phase in one.structures:
-        counts[phase] = label_counts(labels_by_convention(pixels[phase], one.labels[phase], papillary))
-    return counts
+        labels = labels_by_convention(stack.pixels[phase], one.labels[phase], papillary)
+        counts[phase] = [label_counts(frame) for frame in labels]
+    return phase_counts(counts, stack.geometry.slice_weights)
 
 
-def _measures(one: Labelled, counts: NDArray[np.int64], choices: Choices) -> Measures:
+def _measures(one: Labelled, counts: NDArray[np.float64], choices: Choices) -> Measures:
     """Measures of what the label maps state."""
     voxel_ml, why_not = voxel_volume_ml(one.study.stack.geometry)
     ed, es = _ed_es(one, choices.marks).phases
@@ -126,7 +128,8 @@ def _ed_es(one: Labelled, marks: PhasePair) -> EdEs:
     stack = one.study.stack
     lv = np.full(stack.phases, np.nan)
     for phase in filter(partial(_states_lv, one), one.structures):
-        lv[phase] = np.count_nonzero(one.labels[phase] == int(Label.LVBP))
+        areas = np.count_nonzero(one.labels[phase] == int(Label.LVBP), axis=(1, 2))
+        lv[phase] = areas @ stack.geometry.slice_weights
     stated = (phase if phase in one.structures else None for phase in (stack.ed_phase, stack.es_phase))
     ed, es = stated
     return choose_ed_es(replace(stack, ed_phase=ed, es_phase=es), ed_es_by_volume(lv), marks)
@@ -156,7 +159,7 @@ def _normal_ranges(found: PatientMeasures) -> dict[str, Any]:
 
 
 def _phases(
-    stack: Stack, counts: NDArray[np.int64], structures: Mapping[int, frozenset[Label]], voxel_ml: float | None
+    stack: Stack, counts: NDArray[np.float64], structures: Mapping[int, frozenset[Label]], voxel_ml: float | None
 ) -> list[dict[str, Any]]:
     """Volumes of each labelled phase in ml; None where the structure is not stated or the spacing not known."""
     rows = []
@@ -172,7 +175,7 @@ def _phases(
 
 def _curves(
     stack: Stack,
-    counts: NDArray[np.int64],
+    counts: NDArray[np.float64],
     structures: Mapping[int, frozenset[Label]],
     voxel_ml: float | None,
     patient: Patient,

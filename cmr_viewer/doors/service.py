@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.ed_es import choose_ed_es, ed_es_by_volume
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures, label_counts, measure, voxel_volume_ml
+from cmr_viewer.domain.measures import Measures, label_counts, measure, phase_counts, voxel_volume_ml
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError, StoreError
@@ -91,8 +90,9 @@ def analyse_stack(
 
 def measures_of(stack: Stack, labels: LabelMap) -> Measures:
     """Measures of a whole stack's label maps, (phase, slice, row, col), at the ED and ES of `choose_ed_es`."""
-    counts: NDArray[np.int64] = np.stack([label_counts(labels[phase]) for phase in range(stack.phases)])
+    frames = np.asarray([[label_counts(frame) for frame in phase] for phase in labels])
+    counts = phase_counts(frames, stack.geometry.slice_weights)
     voxel_ml, reason = voxel_volume_ml(stack.geometry)
-    by_volume = ed_es_by_volume(counts[:, Label.LVBP].astype(np.float64))
+    by_volume = ed_es_by_volume(counts[:, Label.LVBP])
     ed, es = choose_ed_es(stack, by_volume).phases
     return measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=reason)

@@ -10,7 +10,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.ed_es import ed_es_by_volume
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import MEASURE_NAMES, label_counts, measure, voxel_volume_ml
+from cmr_viewer.domain.measures import MEASURE_NAMES, label_counts, measure, phase_counts, voxel_volume_ml
 
 LIMITS_SD = 1.96
 """Standard deviations from the bias to a 95 % limit of agreement."""
@@ -93,14 +93,14 @@ def volume_pairs(
         es_phase: End-systole; None likewise, of the smallest.
     """
     voxel_ml, _ = voxel_volume_ml(geometry)
-    counts = _counts(reference, structures)
-    lv = np.where(counts[:, Label.LVBP] < 0, np.nan, counts[:, Label.LVBP].astype(np.float64))
+    counts, made_counts = (_counts(labels, structures, geometry) for labels in (reference, predicted))
+    lv = np.where(counts[:, Label.LVBP] < 0, np.nan, counts[:, Label.LVBP])
     ed, es = ed_phase, es_phase
     if lv.size > 1 or (ed is None and es is None):
         by_volume = ed_es_by_volume(lv)
         ed, es = by_volume[0] if ed is None else ed, by_volume[1] if es is None else es
     true = measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
-    made = measure(_counts(predicted, structures), voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
+    made = measure(made_counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es)
     pairs = []
     for name in MEASURE_NAMES:
         value = true.values[name]
@@ -109,11 +109,11 @@ def volume_pairs(
     return pairs
 
 
-def _counts(labels: LabelMap, phases: Iterable[int]) -> NDArray[np.int64]:
-    counts = np.full((labels.shape[0], 4), -1, dtype=np.int64)
+def _counts(labels: LabelMap, phases: Iterable[int], geometry: Geometry) -> NDArray[np.float64]:
+    counts = np.full((*labels.shape[:2], 4), -1, dtype=np.int64)
     for phase in phases:
-        counts[phase] = label_counts(labels[phase])
-    return counts
+        counts[phase] = [label_counts(frame) for frame in labels[phase]]
+    return phase_counts(counts, geometry.slice_weights)
 
 
 def _is_labelled(

@@ -10,6 +10,8 @@ Source:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
@@ -106,7 +108,8 @@ def base_card(
     first = [_first_slice(regions, phase, geometry.slices) for phase in (ed_phase, es_phase)]
     descent = None
     if first[0] is not None and first[1] is not None and voxel_volume_ml(geometry)[0] is not None:
-        descent = (first[1] - first[0]) * geometry.slice_spacing_mm
+        depth = np.concatenate([[0.0], np.cumsum(geometry.slice_gaps_mm)])
+        descent = float(depth[first[1]] - depth[first[0]])
     return BaseCard(
         enclosed=None if labels is None else enclosed_fraction(labels),
         rule=rule,

@@ -17,6 +17,7 @@ from cmr_viewer.domain.measures import (
     Measures,
     label_counts,
     measure,
+    phase_counts,
     voxel_volume_ml,
 )
 from cmr_viewer.domain.study import FrameIndex
@@ -178,7 +179,7 @@ def compare_reads(first: ReadResult, second: ReadResult, geometry: Geometry) -> 
         LabelMapError: The reads are of stacks of different sizes.
     """
     voxel_ml, why_not = voxel_volume_ml(geometry)
-    counts = tuple(_counts_of(one) for one in (first, second))
+    counts = tuple(_counts_of(one, geometry) for one in (first, second))
     ends = ((first.ed_phase, first.es_phase), (second.ed_phase, second.es_phase))
     measured = tuple(
         measure(each, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not)
@@ -190,7 +191,7 @@ def compare_reads(first: ReadResult, second: ReadResult, geometry: Geometry) -> 
         for frame, one in first.frames.items()
         if frame.phase in marked or one.by_hand or second.frames[frame].by_hand
     ]
-    frames = [_compare_frame(frame, first, second, geometry, voxel_ml) for frame in wanted]
+    frames = [_compare_frame(frame, first, second, geometry) for frame in wanted]
     frames.sort(key=lambda one: (-one.at_stake_ml, one.lowest_dice, one.frame))
     return Comparison(
         names=(first.name, second.name),
@@ -201,16 +202,13 @@ def compare_reads(first: ReadResult, second: ReadResult, geometry: Geometry) -> 
     )
 
 
-def _counts_of(read: ReadResult) -> NDArray[np.int64]:
-    """(phase, 4) pixels of each label; -1 where a slice of the phase has no label map."""
+def _counts_of(read: ReadResult, geometry: Geometry) -> NDArray[np.float64]:
+    """(phase, 4) voxels of each label, each slice by its weight; -1 where a slice of the phase has no label map."""
     phases = 1 + max((frame.phase for frame in read.frames), default=-1)
-    counts = np.zeros((phases, len(Label)), np.int64)
+    counts = np.zeros((phases, geometry.slices, len(Label)), np.int64)
     for frame, one in read.frames.items():
-        if one.labels is None:
-            counts[frame.phase] = -1
-        elif counts[frame.phase, 0] >= 0:
-            counts[frame.phase] += label_counts(one.labels)
-    return counts
+        counts[frame] = -1 if one.labels is None else label_counts(one.labels)
+    return phase_counts(counts, geometry.slice_weights)
 
 
 _OF_ONE_PHASE: Mapping[str, tuple[Label, bool]] = {
@@ -224,7 +222,7 @@ _OF_ONE_PHASE: Mapping[str, tuple[Label, bool]] = {
 
 
 def _measure(
-    name: str, measured: tuple[Measures, ...], second: NDArray[np.int64], voxel_ml: float | None
+    name: str, measured: tuple[Measures, ...], second: NDArray[np.float64], voxel_ml: float | None
 ) -> MeasureDifference:
     values = [one.values.get(name) for one in measured]
     by_phase = None
@@ -237,9 +235,10 @@ def _measure(
     return MeasureDifference(name, values[0], values[1], by_phase)
 
 
-def _compare_frame(
-    frame: FrameIndex, first: ReadResult, second: ReadResult, geometry: Geometry, voxel_ml: float | None
-) -> FrameDifference:
+def _compare_frame(frame: FrameIndex, first: ReadResult, second: ReadResult, geometry: Geometry) -> FrameDifference:
+    voxel_ml, _ = voxel_volume_ml(geometry)
+    if voxel_ml is not None:
+        voxel_ml *= float(geometry.slice_weights[frame.slice_index])
     mine, other = first.frames[frame], second.frames[frame]
     empty = empty_label_map(geometry.rows, geometry.cols)
     a, b = (empty if one.labels is None else one.labels for one in (mine, other))

@@ -103,7 +103,7 @@ def stake_of(frame: FrameStakes, voxel_ml: float) -> Stake:
 
     Args:
         frame: What is known of it.
-        voxel_ml: Volume of a voxel; 1.0 counts in pixels where the spacing is not known.
+        voxel_ml: What a pixel of its slice counts for; 1.0 counts in pixels where the spacing is not known.
     """
 
     def millilitres(other: FrameCounts) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import measure
+from cmr_viewer.domain.measures import measure, phase_counts
 from cmr_viewer.domain.study import FrameIndex
 
 Counts = NDArray[np.int64]
@@ -84,6 +84,7 @@ def measure_changes(
     replaced: Mapping[FrameIndex, FrameCounts],
     *,
     voxel_ml: float | None,
+    slice_weights: NDArray[np.float64],
     ed_phase: int | None,
     es_phase: int | None,
 ) -> Changes:
@@ -93,6 +94,7 @@ def measure_changes(
         counts: Of the frames as they are shown.
         replaced: Pixels of each label, (4,), of frames that would have another label map.
         voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions are told.
+        slice_weights: (slice,) `Geometry.slice_weights`.
         ed_phase: End-diastole, or None where it is not known.
         es_phase: End-systole likewise.
     """
@@ -102,7 +104,7 @@ def measure_changes(
     for frame, instead in replaced.items():
         after[frame] = instead
     before_values, after_values = (
-        measure(_of_phases(each), voxel_ml=voxel_ml, ed_phase=ed_phase, es_phase=es_phase).values
+        measure(phase_counts(each, slice_weights), voxel_ml=voxel_ml, ed_phase=ed_phase, es_phase=es_phase).values
         for each in (counts, after)
     )
     known = {}
@@ -115,7 +117,13 @@ def measure_changes(
 
 
 def phase_change_ml(before: FrameCounts, after: FrameCounts, voxel_ml: float | None) -> float | None:
-    """Change of the LV volume at the frame's own phase, in ml; None where the spacing is not known."""
+    """Change of the LV volume at the frame's own phase, in ml; None where the spacing is not known.
+
+    Args:
+        before: Pixels of each label of the frame.
+        after: Pixels that it would have.
+        voxel_ml: What a pixel of its slice counts for.
+    """
     return None if voxel_ml is None else float(after[Label.LVBP] - before[Label.LVBP]) * voxel_ml
 
 
@@ -125,7 +133,7 @@ def at_stake_ml(before: FrameCounts, after: FrameCounts, *, voxel_ml: float, is_
     Args:
         before: Pixels of each label in one of them.
         after: In the other.
-        voxel_ml: Volume of a voxel.
+        voxel_ml: What a pixel of the frame's slice counts for.
         is_ed: Whether the frame is at ED: blood pools and myocardium count.
         is_es: Whether it is at ES: blood pools count, as mass is taken at ED. Elsewhere only the LV blood pool does,
             for the volume curve.
@@ -191,10 +199,3 @@ class Candidate:
         where = f"slice {slices[0]}" if len(slices) == 1 else f"slices {', '.join(map(str, slices))}"
         frames = "1 frame" if len(self.followers) == 1 else f"{len(self.followers)} frames"
         return f"{frames} would follow by the order of the stack ({where}, {phases} phase{'s' if phases > 1 else ''})."
-
-
-def _of_phases(counts: Counts) -> NDArray[np.int64]:
-    """(phase, 4) pixels in the whole stack; -1 where a slice of the phase is not segmented."""
-    sums: NDArray[np.int64] = counts.sum(axis=1)
-    sums[(counts[:, :, 0] < 0).any(axis=1)] = -1
-    return sums

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,23 @@ def test_a_correction_counts_in_its_frame_and_in_its_phase(reading: Reading) -> 
         assert changes.edv_ml[Label.LVBP] == pytest.approx(7 * VOXEL_ML)
         assert changes.edv_ml[Label.RVBP] == pytest.approx(6 * VOXEL_ML)
         assert changes.esv_ml[Label.LVBP] == 0.0
+
+
+def test_a_slice_beside_a_missing_one_counts_for_more(reading: Reading) -> None:
+    """Of slices at 0, 10, 30 and 40 mm the second and the third each count for one and a half."""
+    study = small_study()
+    places = tuple((0.0, 0.0, z) for z in (0.0, 10.0, 30.0, 40.0))
+    stack = replace(study.stack, geometry=replace(study.stack.geometry, positions_mm=places))
+    reading = Reading(replace(study, stacks=(stack,)))
+    reading.change_labels({frame: as_drawn(frame) for frame in reading.records}, "draw")
+    for index, weight in enumerate((1.0, 1.5, 1.5, 1.0)):
+        grown = square(10)
+        grown[20, 2:12] = Label.LVBP  # 10 voxels more
+        reading.change_labels({FrameIndex(ED, index): grown}, "draw")
+        changes = VolumesBefore().changes(reading, FrameIndex(ED, index), as_drawn)
+        assert changes.frame_ml[Label.LVBP] == pytest.approx(10 * weight * VOXEL_ML)
+        assert changes.edv_ml[Label.LVBP] == pytest.approx(10 * weight * VOXEL_ML)
+        reading.change_labels({FrameIndex(ED, index): square(10)}, "draw")
 
 
 def test_frames_without_an_earlier_label_map_count_as_they_are(reading: Reading) -> None:

@@ -43,6 +43,39 @@ def test_slice_spacing_is_positive_when_slices_go_against_the_normal():
     assert axial([(0, 0, z) for z in (20, 10, 0)]).slice_spacing_mm == 10.0
 
 
+def along_z(*places: float) -> Geometry:
+    return axial([(0.0, 0.0, z) for z in places])
+
+
+def test_slices_of_an_even_stack_all_count_for_one_spacing():
+    assert along_z(0, 10, 20, 30).slice_weights.tolist() == [1.0] * 4
+    # Positions rounded to a hundredth of a millimetre are even.
+    assert along_z(0, 8.33, 16.67, 25.0).slice_weights.tolist() == [1.0] * 4
+    assert axial([(0, 0, 0)]).slice_weights.tolist() == [1.0]
+
+
+def test_a_slice_counts_for_half_the_gap_to_each_neighbour_and_an_end_for_half_a_usual_spacing_more():
+    # Gaps of 10, 10, 20 and 10 mm: slices 3 and 4 reach 10 mm into the wide one.
+    assert along_z(0, 10, 20, 40, 50).slice_weights == pytest.approx([1.0, 1.0, 1.5, 1.5, 1.0])
+    # Gaps of 10, 10, 10 and 4 mm: the last slice reaches 2 mm inwards and 5 mm outwards.
+    assert along_z(34, 24, 14, 4, 0).slice_weights == pytest.approx([1.0, 1.0, 1.0, 0.7, 0.7])
+    # The wide gap lies at the end: nothing is added beyond the last slice but half of the usual spacing.
+    assert along_z(0, 10, 20, 40).slice_weights == pytest.approx([1.0, 1.0, 1.5, 1.5])
+
+
+def test_slices_that_all_lie_at_one_place_count_alike():
+    assert along_z(0, 0, 0).slice_weights.tolist() == [1.0] * 3
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(1.0, 30.0), min_size=1, max_size=12))
+def test_weights_cover_the_stack_and_half_a_spacing_beyond_each_end(gaps):
+    stack = along_z(*np.concatenate([[0.0], np.cumsum(gaps)]))
+    usual = float(np.median(gaps))
+    assert stack.slice_weights.sum() * usual == pytest.approx(sum(gaps) + usual, rel=3e-3)
+    assert stack.slice_weights == pytest.approx(along_z(*-np.cumsum([0.0, *gaps])).slice_weights)
+
+
 def test_a_single_slice_has_the_spacing_that_it_was_given():
     assert axial([(0, 0, 0)], single_slice_spacing_mm=6.0).slice_spacing_mm == 6.0
 

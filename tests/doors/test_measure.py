@@ -1,6 +1,7 @@
 import csv
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +256,29 @@ def test_a_dicom_folder_brings_its_patient_and_phase_times(tmp_path: Path) -> No
     }
     assert found["normal_ranges"]["lv_ef_percent"]["mean"] == 61.0
     assert [phase["time_ms"] for phase in found["phases"]] == pytest.approx([0.0, 400.0])
+
+
+def test_a_missing_slice_is_made_up_for_by_its_neighbours(tmp_path: Path) -> None:
+    """Slice 4 of 7 is not there: slices 3 and 5 count for one and a half times the 10 mm of the others."""
+    heart = sax_cine(phases=2, slices=7, rows=40, cols=40, pixel_spacing_mm=(3.6, 3.6), seed=2)
+    write_dicom_folder(tmp_path / "in", heart.stack, skip=[(0, 3), (1, 3)])
+    labels = write_nifti(tmp_path / "made.nii.gz", voxels_of(heart.labels), dicom_affine(heart))
+    assert measure(tmp_path / "in", "--labels", labels, "--codes", "own", "--output", tmp_path / "out.json") == 0
+    (found,) = studies_in(tmp_path / "out.json")
+    thickness_mm = np.array([10.0, 10.0, 15.0, 0.0, 15.0, 10.0, 10.0])
+    ml = {
+        (phase, label): float((heart.labels[phase] == label).sum(axis=(1, 2)) @ thickness_mm) * 3.6 * 3.6 / 1000
+        for phase in (0, 1)
+        for label in (Label.LVBP, Label.LVM, Label.RVBP)
+    }
+    near = partial(pytest.approx, rel=1e-5)  # files round positions to four decimals
+    assert found["values"]["lv_edv_ml"] == near(ml[0, Label.LVBP])
+    assert found["values"]["lv_esv_ml"] == near(ml[1, Label.LVBP])
+    assert found["values"]["rv_edv_ml"] == near(ml[0, Label.RVBP])
+    assert found["values"]["lv_mass_g"] == near(ml[0, Label.LVM] * 1.05)
+    assert [phase["lv_ml"] for phase in found["phases"]] == near([ml[0, Label.LVBP], ml[1, Label.LVBP]])
+    whole = float((heart.labels[0] == Label.LVBP).sum()) * 3.6 * 3.6 * 10 / 1000
+    assert found["values"]["lv_edv_ml"] == pytest.approx(whole, rel=0.02)
 
 
 def dicom_affine(heart: Phantom) -> np.ndarray:

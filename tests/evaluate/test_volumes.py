@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,16 @@ def pairs_of(reference: Any, predicted: Any, **changes: Any) -> dict[str, tuple[
     found = volume_pairs("acdc", "p", reference=reference, predicted=predicted, **given)
     assert all((pair.group, pair.patient) == ("acdc", "p") for pair in found)
     return {pair.measure: (pair.reference, pair.predicted) for pair in found}
+
+
+def test_slices_of_an_uneven_stack_count_by_half_the_gap_to_each_neighbour() -> None:
+    """Gaps of 10 and 20 mm, 15 mm usual: 12.5, 15 and 17.5 mm for the slices."""
+    uneven = replace(geometry(), positions_mm=((0.0, 0.0, 30.0), (0.0, 0.0, 20.0), (0.0, 0.0, 0.0)))
+    labels = np.zeros((1, 3, 20, 20), np.uint8)
+    labels[0, 0, 0, :10], labels[0, 2, 0, :10], labels[0, 2, 1, :4] = 1, 1, 2
+    found = pairs_of(labels, labels[:, ::-1], geometry=uneven, es_phase=None)
+    assert found["lv_edv_ml"] == (pytest.approx(10 * 4 * (12.5 + 17.5) / 1000), pytest.approx(1.2))
+    assert found["lv_mass_g"] == (pytest.approx(4 * 4 * 17.5 / 1000 * 1.05), pytest.approx(4 * 4 * 12.5 / 1000 * 1.05))
 
 
 def test_volumes_fractions_and_mass_of_both_label_maps() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,12 @@ def test_the_descent_is_the_way_from_the_first_slice_at_ed_to_that_at_es() -> No
     assert card.descent_mm == 16.0
     assert card.descent_text == "Base at ED: slices 1, 2; at ES: slice 3. The heart begins 16 mm lower at ES."
     assert card.ring_text == "No LV blood pool in this frame."
+
+
+def test_the_descent_over_a_missing_slice_is_its_true_length() -> None:
+    gap = replace(STACK, positions_mm=tuple((0.0, 0.0, z) for z in (0.0, 8.0, 24.0, 32.0, 40.0)))
+    card = base_card(FrameIndex(0, 0), None, regions([B, B, M, A, N], [N, N, B, A, N]), gap, ed_phase=0, es_phase=1)
+    assert card.descent_mm == 24.0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Two reads of a made stack, compared; all numbers by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,23 @@ def test_a_frame_tells_dice_hausdorff_area_and_millilitres_of_each_label() -> No
     assert grown[Label.LVBP].ml == pytest.approx(36 * VOXEL_ML)
     assert (grown[Label.RVBP].dice, grown[Label.RVBP].hausdorff_mm) == (None, None)
     assert found.measures["lv_edv_ml"].difference == pytest.approx(36 * VOXEL_ML)
+
+
+def test_frames_and_measures_follow_the_weights_of_the_slices() -> None:
+    """A third slice, 20 mm on, makes the gaps 10 and 20 mm: the usual one is 15 mm, so that slices weigh 12.5, 15 and
+    17.5 mm."""
+    uneven = replace(GEOMETRY, positions_mm=(*GEOMETRY.positions_mm, (0.0, 0.0, 30.0)))
+    empty, drawn = FrameRead(square(0), Region.MIDDLE), FrameRead(square(5), Region.MIDDLE)
+    one, other = (
+        ReadResult(name, {FrameIndex(0, s): empty for s in range(2)} | {FrameIndex(0, 2): last}, 0, None)
+        for name, last in (("a", empty), ("b", drawn))
+    )
+    found = compare_reads(replace(one, frames={**one.frames, FrameIndex(0, 0): drawn}), other, uneven)
+    ml = {frame: at.labels[Label.LVBP].ml for frame, at in found.by_frame.items()}
+    assert ml[FrameIndex(0, 2)] == pytest.approx(25 * 2.0 * 1.0 * 17.5 / 1000)
+    assert ml[FrameIndex(0, 0)] == pytest.approx(-25 * 2.0 * 1.0 * 12.5 / 1000)
+    assert found.measures["lv_edv_ml"].difference == pytest.approx(25 * 2.0 * 1.0 * (17.5 - 12.5) / 1000)
+    assert found.by_frame[FrameIndex(0, 2)].at_stake_ml == pytest.approx(25 * 2.0 * 1.0 * 17.5 / 1000)
 
 
 def test_frames_come_by_millilitres_then_by_dice() -> None:

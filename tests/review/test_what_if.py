@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ def study() -> np.ndarray:
 
 
 def changes(replaced: dict[FrameIndex, np.ndarray], voxel_ml: float | None = VOXEL_ML) -> Changes:
-    return measure_changes(study(), replaced, voxel_ml=voxel_ml, ed_phase=ED, es_phase=ES)
+    return measure_changes(study(), replaced, voxel_ml=voxel_ml, slice_weights=np.ones(2), ed_phase=ED, es_phase=ES)
 
 
 def test_a_frame_at_ed_changes_edv_and_what_follows_from_it() -> None:
@@ -80,13 +82,29 @@ def test_a_fraction_of_next_to_nothing_is_not_told() -> None:
 def test_nothing_is_told_before_ed_and_es_are_known() -> None:
     counts = study()
     gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
-    assert not measure_changes(counts, gone, voxel_ml=1.0, ed_phase=None, es_phase=None).by_name
+    change = partial(measure_changes, counts, gone, voxel_ml=1.0, slice_weights=np.ones(2))
+    assert not change(ed_phase=None, es_phase=None).by_name
 
 
 def test_with_ed_alone_as_in_a_study_of_one_phase_edv_and_mass_are_told() -> None:
     gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
-    found = measure_changes(study()[:1], gone, voxel_ml=1.0, ed_phase=0, es_phase=None)
+    found = measure_changes(
+        study()[:1], gone, voxel_ml=1.0, slice_weights=np.ones(2), ed_phase=0, es_phase=None
+    )
     assert set(found.by_name) == {"lv_edv_ml", "rv_edv_ml", "lv_mass_g"}
+
+
+def test_a_frame_next_to_a_wide_gap_changes_more() -> None:
+    weights, frame = np.array([1.0, 1.5]), FrameIndex(ED, 1)
+    found = measure_changes(
+        study(),
+        {frame: pixels(300, 200, 200)},
+        voxel_ml=VOXEL_ML,
+        slice_weights=weights,
+        ed_phase=ED,
+        es_phase=ES,
+    )
+    assert found.by_name["lv_edv_ml"] == pytest.approx(100 * 1.5 * VOXEL_ML)
 
 
 @given(st.lists(st.integers(0, 300), min_size=6, max_size=6))
@@ -94,9 +112,10 @@ def test_what_is_put_in_and_taken_out_again_changes_as_much_the_other_way(number
     one, other = pixels(*numbers[:3]), pixels(*numbers[3:])
     frame, counts = FrameIndex(ED, 1), study()
     counts[frame] = one
-    forth = measure_changes(counts, {frame: other}, voxel_ml=VOXEL_ML, ed_phase=ED, es_phase=ES).by_name
+    change = partial(measure_changes, voxel_ml=VOXEL_ML, slice_weights=np.array([1.0, 1.7]), ed_phase=ED, es_phase=ES)
+    forth = change(counts, {frame: other}).by_name
     counts[frame] = other
-    back = measure_changes(counts, {frame: one}, voxel_ml=VOXEL_ML, ed_phase=ED, es_phase=ES).by_name
+    back = change(counts, {frame: one}).by_name
     for name in forth.keys() & back.keys():
         assert forth[name] == pytest.approx(-back[name], abs=1e-9)
 

@@ -88,9 +88,7 @@ def test_nothing_is_told_before_ed_and_es_are_known() -> None:
 
 def test_with_ed_alone_as_in_a_study_of_one_phase_edv_and_mass_are_told() -> None:
     gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
-    found = measure_changes(
-        study()[:1], gone, voxel_ml=1.0, slice_weights=np.ones(2), ed_phase=0, es_phase=None
-    )
+    found = measure_changes(study()[:1], gone, voxel_ml=1.0, slice_weights=np.ones(2), ed_phase=0, es_phase=None)
     assert set(found.by_name) == {"lv_edv_ml", "rv_edv_ml", "lv_mass_g"}
 
 

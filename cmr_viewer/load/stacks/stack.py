@@ -25,7 +25,7 @@ from cmr_viewer.progress import Progress
 
 _LEAST_VIEW_MOTION = 0.1
 _ROOM_FOR_ANOTHER = 1.5
-_UNEVEN = 1.2
+_UNEVEN = 1.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,21 +147,28 @@ def _stack(
 
 
 def _spacing_notes(geometry: Geometry) -> list[Note]:
-    """What is to be told about the distances of slices."""
-    if geometry.slices < 3:
+    """What a reader should know about the distances of slices, and what they do to volumes."""
+    gaps = geometry.slice_gaps_mm
+    if geometry.slices < 3 or (usual := float(np.median(gaps))) <= 0:
         return []
-    steps = np.abs(np.diff(np.asarray(geometry.positions_mm) @ geometry.normal))
-    usual = float(np.median(steps))
-    wide = [i for i, step in enumerate(steps) if step > _ROOM_FOR_ANOTHER * usual]
-    if wide:
-        pairs = ", ".join(f"{i + 1} and {i + 2}" for i in wide)
-        text = f"Between slices {pairs} there is room for another: one may be missing."
-        return [Note(text, Code.SLICE_GAP, sorted({s for i in wide for s in (i, i + 1)}))]
-    if steps.max() > _UNEVEN * steps.min():
-        span = f"{steps.min():.1f} to {steps.max():.1f} mm"
-        text = f"Slices are not evenly spaced ({span}); volumes are reckoned with {usual:.1f} mm."
-        return [Note(text, Code.SLICES_UNEVEN)]
-    return []
+    notes = []
+    weights_mm = geometry.slice_weights * usual
+    wide = gaps > _ROOM_FOR_ANOTHER * usual
+    for i in np.flatnonzero(wide):
+        text = (
+            f"Between slices {i + 1} and {i + 2} lie {gaps[i]:.1f} mm instead of {usual:.1f} mm: a slice may be "
+            f"missing. In volumes both count up to the middle of the gap ({weights_mm[i]:.1f} and "
+            f"{weights_mm[i + 1]:.1f} mm)."
+        )
+        notes.append(Note(text, Code.SLICE_GAP, (int(i), int(i) + 1)))
+    others = gaps[~wide]
+    if others.max() > _UNEVEN * others.min():
+        text = (
+            f"Slices are not evenly spaced ({others.min():.1f} to {others.max():.1f} mm). "
+            "In volumes each slice counts for half of the distance to each neighbour."
+        )
+        notes.append(Note(text, Code.SLICES_UNEVEN))
+    return notes
 
 
 def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool) -> Note:

@@ -4,6 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import Stack
@@ -482,7 +483,21 @@ def test_a_whole_slice_that_is_missing_shows_in_the_places(tmp_path, visit):
     write_frames(tmp_path, part_of(visit, [0, 1, 2, 4, 5, 6]), series="1")
     study = read_dicom(tmp_path)
     assert study.stack.slices == 6
-    assert study.warnings == ("Between slices 3 and 4 there is room for another: one may be missing.",)
+    (note,) = study.warnings
+    assert note.startswith("Between slices 3 and 4 lie 20.0 mm instead of 10.0 mm: a slice may be missing. ")
+    assert "(15.0 and 15.0 mm)" in note
+    assert (note.code, note.slices) == (Code.SLICE_GAP, (2, 3))
+
+
+def test_slices_that_are_not_evenly_spaced_are_noted(tmp_path, visit):
+    g = visit.geometry
+    steps = np.array([0.0, 10.0, 20.0, 28.0, 36.0, 44.0, 52.0])
+    first = np.asarray(g.positions_mm[0])
+    positions = tuple(tuple(float(v) for v in first - g.normal * step) for step in steps)
+    uneven = dataclasses.replace(visit, geometry=dataclasses.replace(g, positions_mm=positions))
+    write_frames(tmp_path, uneven, series="1")
+    (note,) = read_dicom(tmp_path).warnings
+    assert note.startswith("Slices are not evenly spaced (8.0 to 10.0 mm).") and note.code is Code.SLICES_UNEVEN
 
 
 def test_tagging_at_the_same_places_is_not_mixed_in(tmp_path, visit):

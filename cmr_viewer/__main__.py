@@ -116,6 +116,28 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
 
 
+def _codes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--codes",
+        type=_codes,
+        default="auto",
+        metavar="CODES",
+        help="what the numbers in label maps mean: auto (found out), own and mnms (1 LVBP, 2 LVM, 3 RVBP), acdc "
+        "(1 RVBP, 2 LVM, 3 LVBP), or each number with its structure: 1=LVBP,2=LVM,3=RVBP,4=background",
+    )
+
+
+def _codes(text: str) -> object:
+    from cmr_viewer.load.labels.codes import parse_codes
+
+    if text == "auto":  # the default: numpy is not imported for it
+        return text
+    try:
+        return parse_codes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _door_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cmr-viewer")
     doors = parser.add_subparsers(dest="door", required=True)
@@ -180,9 +202,7 @@ def _measure_parser(parser: argparse.ArgumentParser) -> None:
         metavar="LABELMAP",
         help="label maps or contours, one for each IMAGE, or several for one; else those that lie beside the images",
     )
-    parser.add_argument(
-        "--codes", choices=("auto", "own", "mnms", "acdc"), default="auto", help="what the numbers in LABELMAP mean"
-    )
+    _codes_option(parser)
     parser.add_argument("--one-study", action="store_true", help="the IMAGEs are phases of one study: ED and ES")
     parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that LABELMAP belongs to")
     parser.add_argument("--ed", type=int, metavar="N", help="end-diastole, from 1; else as stated, or the largest")
@@ -210,9 +230,7 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--workspace", type=Path, metavar="DIR", help="where the study was corrected; else the usual one")
     what.add_argument("--labels", type=Path, metavar="FILE", help="label maps or contours instead of a workspace's")
-    parser.add_argument(
-        "--codes", choices=("auto", "own", "mnms", "acdc"), default="auto", help="what the numbers in FILE mean"
-    )
+    _codes_option(parser)
     parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that FILE belongs to")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder that files go to")
     parser.add_argument(

@@ -63,6 +63,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ["train", "--role", "captain", "--output", "o"],
         ["train", "--role", "base", "--output", "o", "--iterations", "many"],
         ["evaluate"],
+        ["measure", "a.nii", "--output", "o.json", "--codes", "ukbb"],
+        ["export", "a.nii", "--output", "o", "--labels", "b.nii", "--codes", "1=LVBP,2=liver"],
         ["compare"],
         ["plan", "--data", "x"],
         ["models"],

@@ -50,6 +50,8 @@ class Code(StrEnum):
     LABELS_LEFT_OUT = "labels-left-out"  # contours, segments or label maps that could not be used
     LABELS_CHANGED = "labels-changed"  # contours or label maps were completed or altered to be usable
     STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names that mean none of the three labels
+    STRUCTURES_EMPTY = "structures-empty"  # structures of the file have no pixel in it, so nothing is replaced by them
+    SEGMENT_THRESHOLD = "segment-threshold"  # fractional segments became masks at this value
 
 
 class Note(str):

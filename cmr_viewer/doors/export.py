@@ -20,6 +20,7 @@ from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export_study import Anonymity, Format, Results, export_study, formats_of
+from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study
 from cmr_viewer.paths import default_workspace_dir
@@ -186,14 +187,14 @@ def measures_of(
 
 
 def results_of_file(
-    path: Path, study: Study, codes: str, *, phase: int | None = None, anonymous: bool = False
+    path: Path, study: Study, codes: CodeScheme | Codes, *, phase: int | None = None, anonymous: bool = False
 ) -> Results:
     """Label maps of another program's file, with the regions that follow from where they are.
 
     Args:
         path: As `load.labels.files.read_labels` takes it.
         study: The study.
-        codes: What the numbers mean: "auto", "own", "mnms" or "acdc".
+        codes: What the numbers mean.
         phase: The phase that a file of one phase belongs to, from 0, where it does not say so.
         anonymous: Whether names that the file gives, and its own, are left out of what is said of it.
 
@@ -202,7 +203,7 @@ def results_of_file(
         LabelMapError: It does not belong to the study.
     """
     stack = study.stack
-    imported = read_labels(path, study, codes, phase)  # type: ignore[arg-type]
+    imported = read_labels(path, study, codes, phase)
     provenances = dict.fromkeys(imported.structures, imported.made or Provenance.SEMIAUTOMATIC)
     origin = imported.provenance
     if anonymous:

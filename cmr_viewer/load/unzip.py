@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 _LOCKED = 0x1
 _ENDINGS = (
     *(".dcm", ".ima", ".dicom", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".raw", ".zraw", ".img", ".hdr"),
-    *(".txt", ".cfg", ".cvi42wsx", ".cvi42ws"),
+    *(".txt", ".cfg", ".json", ".xml", ".cvi42wsx", ".cvi42ws"),
 )
 """What is unpacked by its name; all else only if it begins as a DICOM file does."""
 

@@ -141,7 +141,7 @@ def test_exports_of_a_workspace_without_the_patient_belong_together(
 def test_label_maps_of_a_file_are_exported_without_a_workspace(tmp_path: Path, images: Path, heart: Phantom) -> None:
     labels = heart.labels.copy()
     path = write_nifti(tmp_path / "made.nii.gz", voxels_of(labels), _affine(tmp_path, images, labels))
-    assert export(images, "--labels", path, "--codes", "own", "--output", tmp_path / "out") == 0
+    assert export(images, "--labels", path, "--codes", "1=LVBP,2=LVM,3=RVBP", "--output", tmp_path / "out") == 0
     study = open_study(images)
     found = segmentation_labels(tmp_path / "out" / "segmentation.dcm", study.stack.frame_sources, labels.shape)
     assert_array_equal(found, labels)

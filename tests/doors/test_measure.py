@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -121,6 +122,20 @@ def test_codes_of_acdc_are_translated(folder: Path, tmp_path: Path, heart: Phant
     given = (folder / "cine.nii.gz", "--labels", folder / "cine_acdc.nii.gz", "--codes", codes)
     assert measure(*given, "--output", tmp_path / "out.json") == 0
     assert_measured(studies_in(tmp_path / "out.json")[0], heart, heart.es_phase)
+
+
+def test_codes_of_another_program_are_named_one_by_one_on_the_command_line(
+    folder: Path, tmp_path: Path, heart: Phantom
+) -> None:
+    # Such as the codes of MM-WHS, with a number for something that is not measured here.
+    numbers = np.array([0, 500, 205, 600], np.uint16)[heart.labels]
+    numbers[:, :, 0, 0] = 420
+    affine = nibabel.load(folder / "cine.nii.gz").affine
+    labels = write_nifti(tmp_path / "whs.nii.gz", voxels_of(numbers), affine)
+    given = (folder / "cine.nii.gz", "--labels", labels, "--output", tmp_path / "out.json")
+    assert measure(*given, "--codes", "500=LVBP,205=LVM,600=RVBP,420=background") == 0
+    assert_measured(studies_in(tmp_path / "out.json")[0], heart, heart.es_phase)
+    assert measure(*given, "--codes", "500=LVBP,205=LVM,600=RVBP") == 1
 
 
 def test_ed_and_es_in_files_of_their_own_are_one_study_where_it_is_said(

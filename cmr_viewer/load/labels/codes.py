@@ -1,9 +1,10 @@
 """What the numbers in a label file of another program mean."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,23 +31,53 @@ MOST_CODES = 12
 """A file with more numbers than these is no label map of the heart; nobody is asked what each of them means."""
 
 
+def parse_codes(text: str) -> CodeScheme | Codes:
+    """What the numbers in a label file mean, as a command line gives it.
+
+    Args:
+        text: A scheme, or each number with its structure: "1=LVBP,2=LVM,3=RVBP,4=LVM". A structure may have several
+            numbers and any name that is known here; "background" is none.
+
+    Raises:
+        ValueError: It is neither; the message says what is known.
+    """
+    for scheme in get_args(CodeScheme):
+        if text.strip().lower() == scheme:
+            return cast(CodeScheme, scheme)
+    codes: dict[int, Label] = {}
+    for pair in text.split(","):
+        number, _, name = (one.strip() for one in pair.partition("="))
+        label = label_of_name(name)
+        if not re.fullmatch(r"\d{1,9}", number) or label is None:
+            raise ValueError(
+                f"'{pair.strip()}' is not known. Give {', '.join(get_args(CodeScheme))}, or each number with LVBP, "
+                "LVM, RVBP or background, such as 1=LVBP,2=LVM,3=RVBP,4=background."
+            )
+        if codes.setdefault(int(number), label) != label:
+            raise ValueError(f"{number} stands for two structures. Give each number one.")
+    if not set(codes.values()) - {Label.BACKGROUND} or codes.get(0, Label.BACKGROUND) != Label.BACKGROUND:
+        raise ValueError("No number stands for LVBP, LVM or RVBP, or 0 does, which is always the background.")
+    return codes
+
+
 def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes = "auto") -> Codes:
     """What the numbers in a label file mean.
 
     Args:
         values: (phase, slice, row, col) numbers as in the file.
         path: The file; a `dataset.json` beside or above it names the numbers, as nnU-Net writes it.
-        scheme: What the reader says of them; "auto" for the names beside the file, or else where the structures lie.
+        scheme: What the reader says of them; a mapping names every number; "auto" for the names beside the file, or
+            else where the structures lie.
 
     Returns:
         The meaning of each number that may occur.
 
     Raises:
-        UnknownCodesError: Nothing tells what they mean; a mapping would.
+        UnknownCodesError: Nothing tells what they mean, or the mapping does not name all; a whole mapping would.
         LabelMapError: They are no label codes.
     """
     if isinstance(scheme, Mapping):
-        return scheme
+        return _whole_mapping(scheme, values, path)
     if scheme != "auto":
         return ACDC_CODES if scheme == "acdc" else OWN_CODES
     present = {int(value) for value in np.unique(values)} - {0}
@@ -56,6 +87,17 @@ def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes =
     if named is not None and present <= set(named):
         return named
     return codes_by_place(values, path.name)
+
+
+def _whole_mapping(codes: Codes, values: NDArray[np.int64], path: Path) -> Codes:
+    counts = {int(v): int(n) for v, n in zip(*np.unique(values, return_counts=True), strict=True) if v}
+    if unnamed := sorted(set(counts) - set(codes)):
+        listed = ", ".join(map(str, unnamed[:6])) + (", ..." if len(unnamed) > 6 else "")
+        raise UnknownCodesError(
+            f"{path.name} holds the label codes {listed} as well; say what they mean (LVBP, LVM, RVBP or background).",
+            counts,
+        )
+    return codes
 
 
 def _named_codes(path: Path) -> Codes | None:

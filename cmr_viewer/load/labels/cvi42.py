@@ -1,4 +1,4 @@
-"""Contours of a cvi42 workspace exported as XML (.cvi42wsx).
+"""Contours of a cvi42 workspace exported as XML (.cvi42wsx, .xml).
 
 The file nests keyed items: ... / "ImageStates" / SOP Instance UID / "Contours" / name of the contour / "Points" and
 "SubpixelResolution". Points are those of the image enlarged by the subpixel resolution, so that a point divided by it
@@ -9,12 +9,8 @@ Taken are the short-axis contours of the endocardium and epicardium of the left 
 right. Papillary muscles count as blood, as everywhere in this program, so their contours change nothing.
 """
 
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 from xml.parsers import expat
 
 import numpy as np
@@ -47,6 +43,7 @@ LABELS = {
 }
 """What the contours of a short-axis frame enclose."""
 
+_IMAGES = b"ImageStates"
 _OPEN = "OpenContour"
 _DEEPEST = 200
 _LONGEST_TEXT, _MOST_PIECES = 200, 20
@@ -73,7 +70,7 @@ def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> Importe
     """Label maps from the contours of a workspace.
 
     Args:
-        path: A `.cvi42wsx` file, or a `.zip` that holds one.
+        path: The XML file.
         study: The study that the contours were drawn on, from its DICOM files.
         progress: Told how far the work is.
 
@@ -118,7 +115,7 @@ def contours_of(path: Path, progress: Progress = silent) -> list[Cvi42Contour]:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.EntityDeclHandler = _refuse_doctype
     try:
-        with _opened(path) as file:
+        with path.open("rb") as file:
             size = 0
             while chunk := file.read(_CHUNK):
                 size += len(chunk)
@@ -133,7 +130,7 @@ def contours_of(path: Path, progress: Progress = silent) -> list[Cvi42Contour]:
         raise LoadError(
             f"{path.name} cannot be read as a cvi42 workspace ({error}). Export it again as XML (*{ENDING})."
         ) from error
-    except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise LoadError(f"{path.name} cannot be read ({error}). Check that the file is whole.") from error
     if not reader.any_states:
         raise LoadError(f"{path.name} is no cvi42 workspace. Export the workspace as XML (*{ENDING}).")
@@ -149,19 +146,21 @@ def _refuse_doctype(*_details: object) -> None:
     raise _NotAllowedError("declares a document type or entities")
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The XML of a workspace, out of its archive where it is in one."""
-    if not zipfile.is_zipfile(path):
+def is_workspace(path: Path) -> bool:
+    """Whether a file is XML with the images of a workspace in it, whatever its name."""
+    try:
         with path.open("rb") as file:
-            yield file
-        return
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.lower().endswith(ENDING)]
-        if len(names) != 1:
-            raise LoadError(f"{path.name} holds {len(names)} files *{ENDING}; one is needed. Unpack it and open that.")
-        with archive.open(names[0]) as file:
-            yield file
+            if not file.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<"):
+                return False
+            before = b""
+            while chunk := file.read(_CHUNK):
+                # In UTF-16 each letter of the key has a zero byte beside it.
+                if _IMAGES in (before + chunk).replace(b"\0", b""):
+                    return True
+                before = chunk[-2 * len(_IMAGES) :]
+    except OSError:
+        pass
+    return False
 
 
 @dataclass

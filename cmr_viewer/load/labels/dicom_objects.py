@@ -1,21 +1,24 @@
 """DICOM objects that are no images, read whole and with care."""
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pydicom
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_file_meta_info
 
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.pixels import READ_ERRORS
+from cmr_viewer.load.labels.structure_names import Concept
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _LARGEST_INFLATED = 512 << 20
 _BEFORE_META = 132 + 12
 """Preamble, prefix and the element that gives the length of the file meta information (PS3.10, 7.1)."""
 _CHUNK = 1 << 20
+_MODIFIERS = ("SegmentedPropertyTypeModifierCodeSequence", "AnatomicRegionModifierSequence")
 
 
 def class_of(path: Path) -> str:
@@ -38,6 +41,22 @@ def read_object(path: Path) -> FileDataset:
     """
     _require_small(path)
     return pydicom.dcmread(path, force=True)
+
+
+def concepts_of(item: Dataset, keywords: Sequence[str]) -> list[Concept]:
+    """Coded concepts in sequences of an item, each behind the concepts that modify it (laterality among them).
+
+    Args:
+        item: A segment or an observation.
+        keywords: Keywords of sequences of codes.
+    """
+    found = []
+    for code in (code for keyword in keywords for code in item.get(keyword) or []):
+        for one in (*(c for keyword in _MODIFIERS for c in code.get(keyword) or []), code):
+            value = one.get("CodeValue") or one.get("LongCodeValue") or one.get("URNCodeValue") or ""
+            scheme, meaning = one.get("CodingSchemeDesignator", ""), one.get("CodeMeaning", "")
+            found.append(Concept(str(scheme or ""), str(value), str(meaning or "")))
+    return found
 
 
 def _require_small(path: Path) -> None:

@@ -1,26 +1,32 @@
 """The one entry for label maps and contours of other programs: whatever file it is, its labels on a study."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.dicom.scan import looks_like_dicom
+from cmr_viewer.load.gather import gather
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.cvi42 import ENDING as CVI42_ENDING
-from cmr_viewer.load.labels.cvi42 import read_cvi42
+from cmr_viewer.load.labels.cvi42 import is_workspace, read_cvi42
 from cmr_viewer.load.labels.dicom_objects import class_of
-from cmr_viewer.load.labels.imported import ImportedLabels
+from cmr_viewer.load.labels.imported import ImportedLabels, without_empty
 from cmr_viewer.load.labels.rtstruct import STRUCTURE_SET_CLASS, read_rtstruct
 from cmr_viewer.load.labels.seg import SEGMENTATION_CLASSES, read_dicom_seg
 from cmr_viewer.load.labels.sunnybrook import contour_folder, read_sunnybrook_labels
 from cmr_viewer.load.labels.volumes import VOLUME_ENDINGS, read_label_volume
+from cmr_viewer.load.unzip import is_archive
 from cmr_viewer.progress import Progress, part, silent
 
 _KINDS = (
-    "Known are label maps (NIfTI, NRRD, MHA), DICOM SEG and RTSTRUCT, cvi42 workspaces as XML (*.cvi42wsx), and "
-    "folders of Sunnybrook contours."
+    "Known are label maps (NIfTI, NRRD, MHA), DICOM SEG and RTSTRUCT, cvi42 workspaces as XML (*.cvi42wsx, *.xml), "
+    "folders of Sunnybrook contours, and a folder or zip archive of one of these."
 )
 _CVI42_BINARY = ".cvi42ws"
+_DEEPEST = 8
+"""Folders inside folders that are looked into."""
 
 
 def read_labels(
@@ -33,8 +39,8 @@ def read_labels(
     """Label maps of a study from a file or folder of another program.
 
     Args:
-        path: A label map (NIfTI, NRRD, MHA), a DICOM SEG or RTSTRUCT object, a cvi42 workspace (.cvi42wsx, or a .zip
-            that holds one), or a folder of Sunnybrook contours or of one such file.
+        path: A label map (NIfTI, NRRD, MHA), a DICOM SEG or RTSTRUCT object, a cvi42 workspace as XML, a folder of
+            Sunnybrook contours, or a folder or zip archive that holds one of these at any depth.
         study: The study that they belong to, as it was opened.
         codes: What the numbers of a label map mean: "own" and "mnms" (1 LVBP, 2 LVM, 3 RVBP), "acdc" (1 RVBP, 2 LVM,
             3 LVBP), a mapping, or "auto" for the names kept with them (nnU-Net's `dataset.json`, 3D Slicer's
@@ -43,24 +49,36 @@ def read_labels(
         progress: Told how far the work is.
 
     Returns:
-        Label maps in the study's order of phases and slices, what is stated where, and where they come from.
+        Label maps in the study's order of phases and slices, what is stated where, and where they come from. A
+        structure without any pixel in the whole file is stated nowhere.
 
     Raises:
         LoadError: The file cannot be read, or is of no known kind.
         UnknownCodesError: Nothing tells what its numbers mean; `codes` would.
         UnknownPhaseError: Nothing tells which phase it belongs to; `phase` would.
-        LabelMapError: Its labels do not belong to this study; the message says what to do.
+        LabelMapError: Its labels do not belong to this study, or none of them falls on a pixel; the message says what
+            to do.
         Cancelled: `progress` asked to stop.
     """
     progress(0.0, f"Reading {path.name}")
     if path.is_dir():
-        return _read_folder(path, study, codes, phase, progress)
+        return _read_folder(path, path.name, study, codes, phase, progress)
     if not path.is_file():
         raise LoadError(f"{path.name} is not there. Check the path.")
+    if is_archive(path):
+        with gather(path, part(progress, 0.0, 0.2)) as gathered:
+            read = _read_folder(gathered.root, path.name, study, codes, phase, part(progress, 0.2, 1.0))
+            return replace(read, warnings=(*gathered.notes, *read.warnings))
+    return without_empty(_read_file(path, study, codes, phase, progress), path.name, study.name)
+
+
+def _read_file(
+    path: Path, study: Study, codes: CodeScheme | Codes, phase: int | None, progress: Progress
+) -> ImportedLabels:
     name = path.name.lower()
     if name.endswith(VOLUME_ENDINGS):
         return read_label_volume(path, study, codes, phase, progress)
-    if name.endswith((CVI42_ENDING, ".zip", ".xml")):
+    if name.endswith((CVI42_ENDING, ".xml")) or is_workspace(path):
         return read_cvi42(path, study, progress)
     if name.endswith(_CVI42_BINARY):
         raise LoadError(f"{path.name} is a binary cvi42 workspace. Export it from cvi42 as XML (*{CVI42_ENDING}).")
@@ -77,23 +95,43 @@ def read_labels(
 
 
 def _read_folder(
-    folder: Path, study: Study, codes: CodeScheme | Codes, phase: int | None, progress: Progress
+    folder: Path, name: str, study: Study, codes: CodeScheme | Codes, phase: int | None, progress: Progress
 ) -> ImportedLabels:
-    if (contours := contour_folder(folder)) is not None:
-        return read_sunnybrook_labels(contours, study, progress)
-    files, inside = [], sorted(folder.iterdir())
-    for number, path in enumerate(inside):
-        progress(0.3 * number / len(inside), f"Looking for label maps in {folder.name}")
-        if path.is_file() and _may_hold_labels(path):
-            files.append(path)
-    if len(files) == 1:
-        return read_labels(files[0], study, codes, phase, part(progress, 0.3, 1.0))
-    if not files:
-        raise LoadError(f"{folder.name} holds no label maps or contours. {_KINDS}")
-    raise LabelMapError(f"{folder.name} holds {len(files)} files of labels, such as {files[0].name}. Open one of them.")
+    """The labels of a folder: those in it, or else those in the folders inside it."""
+    level = [folder]
+    for depth in range(_DEEPEST):
+        looking = part(progress, 0.3 * depth / _DEEPEST, 0.3 * (depth + 1) / _DEEPEST)
+        found, inside = _labels_in(level, looking)
+        if len(found) == 1:
+            return read_labels(found[0], study, codes, phase, part(progress, 0.3, 1.0))
+        if found:
+            first = found[0].name
+            raise LabelMapError(f"{name} holds {len(found)} files or folders of labels, such as {first}. Open one.")
+        level = inside
+    raise LoadError(f"{name} holds no label maps or contours. {_KINDS}")
+
+
+def _labels_in(folders: Sequence[Path], progress: Progress) -> tuple[list[Path], list[Path]]:
+    """What holds labels in folders, and the folders inside them; links are not followed."""
+    found: list[Path] = []
+    inside: list[Path] = []
+    for folder in folders:
+        if (contours := contour_folder(folder)) is not None:
+            found.append(next(path for path in sorted(contours.rglob("*.txt"))))
+            continue
+        entries = sorted(folder.iterdir())
+        for number, path in enumerate(entries):
+            progress(number / len(entries), f"Looking for label maps in {folder.name}")
+            if path.is_dir() and not path.is_symlink() and not path.name.startswith(".") and path.name != "__MACOSX":
+                inside.append(path)
+            elif path.is_file() and _may_hold_labels(path):
+                found.append(path)
+    return found, inside
 
 
 def _may_hold_labels(path: Path) -> bool:
     if path.name.lower().endswith((*VOLUME_ENDINGS, CVI42_ENDING)):
         return True
-    return looks_like_dicom(path) and class_of(path) in (*SEGMENTATION_CLASSES, STRUCTURE_SET_CLASS)
+    if looks_like_dicom(path):
+        return class_of(path) in (*SEGMENTATION_CLASSES, STRUCTURE_SET_CLASS)
+    return is_workspace(path)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +138,34 @@ class Outlines:
             notes.append(Note(text, Code.LABELS_LEFT_OUT))
         structures = {frame: frozenset(contours) for frame, contours in sorted(self._contours.items())}
         return ImportedLabels(labels, structures, provenance, tuple(notes))
+
+
+def without_empty(imported: ImportedLabels, name: str, study_name: str) -> ImportedLabels:
+    """The labels of a file, stating nothing of structures that have no pixel in it, so that these replace nothing.
+
+    Args:
+        imported: The labels.
+        name: The file's name.
+        study_name: The study's name.
+
+    Raises:
+        LabelMapError: No structure has any pixel.
+    """
+    stated = frozenset[Label]().union(*imported.structures.values())
+    present = {label for label in stated if (imported.labels == int(label)).any()}
+    if not present:
+        raise LabelMapError(
+            f"{name} holds no label that falls on a pixel of {study_name}. Nothing was changed. Check that the file "
+            "belongs to this study."
+        )
+    empty = sorted(stated - present)
+    if not empty:
+        return imported
+    names = " and ".join(label.name for label in empty)
+    text = f"{name} holds no pixel of {names}. What this study holds of {names} stays as it is."
+    structures = {frame: there for frame, labels in imported.structures.items() if (there := labels & present)}
+    notes = (*imported.warnings, Note(text, Code.STRUCTURES_EMPTY))
+    return replace(imported, structures=structures, warnings=notes)
 
 
 def require_match(name: str, study: Study, *, found: int, missing: int, what: str) -> list[Note]:

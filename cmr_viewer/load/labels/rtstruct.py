@@ -1,8 +1,9 @@
 """Contours of a DICOM RT Structure Set (PS3.3, A.19) as label maps of a stack.
 
-Structures are told apart by their ROI names. A contour belongs to the image that it names (SOP Instance UID and frame
-number); where it names none, to the slice in whose plane its points lie. Points are in the patient, in mm, and are put
-into the pixels of the slice; then the rule of `polygons` holds.
+Structures are told apart by their ROI names, or else by their codes, label and description. A contour belongs
+to the image that it names (SOP Instance UID and frame number); where it names none, to the slice in whose plane its
+points lie. Points are in the patient, in mm, and are put into the pixels of the slice; then the rule of `polygons`
+holds.
 """
 
 from pathlib import Path
@@ -19,16 +20,17 @@ from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.pixels import READ_ERRORS
-from cmr_viewer.load.labels.dicom_objects import read_object
+from cmr_viewer.load.labels.dicom_objects import concepts_of, read_object
 from cmr_viewer.load.labels.grid import slice_in_plane
 from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, Outlines, require_match
-from cmr_viewer.load.labels.structure_names import label_of_name
+from cmr_viewer.load.labels.structure_names import label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
 STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 """RT Structure Set Storage (PS3.4, B.5)."""
 
 _CONTOUR_DATA = Tag(0x3006, 0x0050)
+_TYPES = ("RTROIIdentificationCodeSequence", "AnatomicRegionSequence")
 _PLANAR = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "INTERPOLATED_PLANAR", "")
 
 
@@ -49,7 +51,7 @@ def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: 
     try:
         with tolerant():
             data = read_object(path)
-            return _drawn(path, data, _names(data), study, phase, progress)
+            return _drawn(path, data, _structures(data), study, phase, progress)
     except (LabelMapError, LoadError):
         raise
     except (*READ_ERRORS, MemoryError, RecursionError) as error:
@@ -57,19 +59,31 @@ def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: 
         raise LoadError(f"{path.name} cannot be read as an RT Structure Set ({kind}). Check the file.") from error
 
 
-def _names(data: Dataset) -> dict[int, str]:
-    return {int(roi.ROINumber): str(roi.get("ROIName", "") or "") for roi in data.StructureSetROISequence}
+def _structures(data: Dataset) -> dict[int, tuple[str, Label | None]]:
+    """Per ROI number: its name, and what it is."""
+    observed = {int(one.get("ReferencedROINumber", -1)): one for one in data.get("RTROIObservationsSequence") or []}
+    found = {}
+    for roi in data.StructureSetROISequence:
+        number, name = int(roi.ROINumber), str(roi.get("ROIName", "") or "")
+        seen = observed.get(number, Dataset())
+        others = (str(text or "") for text in (seen.get("ROIObservationLabel"), roi.get("ROIDescription")))
+        found[number] = (name, label_of_segment((name, *others), concepts_of(seen, _TYPES)))
+    return found
 
 
 def _drawn(
-    path: Path, data: Dataset, names: dict[int, str], study: Study, phase: int | None, progress: Progress
+    path: Path,
+    data: Dataset,
+    structures: dict[int, tuple[str, Label | None]],
+    study: Study,
+    phase: int | None,
+    progress: Progress,
 ) -> ImportedLabels:
     stack, lookup, outlines = study.stack, FrameLookup(study.stack), Outlines(study.stack)
     found = missing = 0
     passed: list[str] = []
     for roi in data.get("ROIContourSequence") or []:
-        name = names.get(int(roi.ReferencedROINumber), "")
-        label = label_of_name(name)
+        name, label = structures.get(int(roi.ReferencedROINumber), ("", None))
         if label is None or label == Label.BACKGROUND:
             passed.append(name or "without a name")
             continue

@@ -2,7 +2,9 @@
 
 Segments are told apart by their coded type, or else by their label. A frame belongs to the image frame that it names as
 its source (SOP Instance UID and frame number); where it names none, to the slice and phase at which it lies in the
-patient. Binary, fractional (half and more counts) and label-map objects are read.
+patient. Binary, fractional and label-map objects are read. Of a fractional object, pixels with half of its maximum and
+more count; the maximum is the stated one (0062,000E), or the largest value where that one is exceeded, or where no
+value comes up to half of it: masks of 0 and 1 are written with a stated maximum of 255.
 """
 
 from collections.abc import Sequence
@@ -23,10 +25,10 @@ from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.pixels import READ_ERRORS
-from cmr_viewer.load.labels.dicom_objects import read_object
+from cmr_viewer.load.labels.dicom_objects import concepts_of, read_object
 from cmr_viewer.load.labels.grid import IN_PLANE_MM, place, slice_in_plane
 from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, require_match, source_of
-from cmr_viewer.load.labels.structure_names import label_of_code, label_of_name
+from cmr_viewer.load.labels.structure_names import label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -36,6 +38,7 @@ _MOST_PIXELS, _MOST_DECODED = 1 << 31, 1 << 29
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 _PAINTED = (Label.RVBP, Label.LVM, Label.LVBP)
 _RANK = {label: rank for rank, label in enumerate(_PAINTED)}
+_TYPES = ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +75,10 @@ def read_dicom_seg(path: Path, study: Study, phase: int | None = None, progress:
             data = read_object(path)
             meaning, unknown = _segments(data)
             _require_known(path, meaning, unknown)
-            parts = _parts(data, meaning, path, part(progress, 0.1, 0.5))
-            placed = _placed(
-                path, data, parts, study, phase, _notes(unknown), frozenset(meaning.values()), part(progress, 0.5, 1.0)
-            )
+            parts, notes = _parts(data, meaning, path, part(progress, 0.1, 0.5))
+            notes = [*_notes(unknown), *notes]
+            known = frozenset(meaning.values())
+            placed = _placed(path, data, parts, study, phase, notes, known, part(progress, 0.5, 1.0))
             return replace(placed, made=_made(data, meaning))
     except (LabelMapError, LoadError):
         raise
@@ -90,9 +93,8 @@ def _segments(data: Dataset) -> tuple[dict[int, Label], list[str]]:
     unknown = []
     for segment in data.SegmentSequence:
         name = str(segment.get("SegmentLabel", "") or "")
-        label = label_of_name(name)
-        if label is None:
-            label = _label_of_types(segment)
+        names = (name, str(segment.get("SegmentDescription", "") or ""))
+        label = label_of_segment(names, concepts_of(segment, _TYPES))
         if label == Label.BACKGROUND:
             continue
         if label is None:
@@ -114,15 +116,6 @@ def _made(data: Dataset, meaning: dict[int, Label]) -> Provenance | None:
     return Provenance(found.pop()) if len(found) == 1 else Provenance.SEMIAUTOMATIC
 
 
-def _label_of_types(segment: Dataset) -> Label | None:
-    for keyword in ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence"):
-        for code in segment.get(keyword) or []:
-            label = label_of_code(str(code.get("CodingSchemeDesignator", "")), str(code.get("CodeValue", "")))
-            if label is not None:
-                return label
-    return None
-
-
 def _require_known(path: Path, meaning: dict[int, Label], unknown: list[str]) -> None:
     if not meaning:
         names = ", ".join(unknown[:5]) or "none"
@@ -140,8 +133,8 @@ def _notes(unknown: list[str]) -> list[Note]:
     return [Note(text, Code.STRUCTURES_LEFT_OUT)]
 
 
-def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progress) -> list[_Part]:
-    """Frames of the object that hold a structure, in the order in which they are painted."""
+def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progress) -> tuple[list[_Part], list[Note]]:
+    """Frames of the object that hold a structure, in the order in which they are painted, and how they became masks."""
     rows, cols, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
     if rows * cols * frames > _MOST_PIXELS or min(rows, cols, frames) < 1:
         raise LabelMapError(f"{path.name} says that it holds {frames} frames of {rows} x {cols}; that cannot be.")
@@ -150,7 +143,12 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progr
         raise LabelMapError(f"{path.name} describes {len(groups)} of its {frames} frames; it is damaged.")
     read = _frame_reader(data, rows, cols, frames)
     kind = str(data.get("SegmentationType", "BINARY")).upper()
-    half = int(data.get("MaximumFractionalValue", 255) or 255) / 2 if kind == "FRACTIONAL" else 0
+    notes: list[Note] = []
+    least = 1
+    if kind == "FRACTIONAL":
+        largest = max((int(read(number).max()) for number in range(frames)), default=0)
+        least, note = _threshold(data, largest, path)
+        notes.append(note)
     parts = []
     for number, group in enumerate(groups):
         progress(number / frames, f"Reading segments: {number} of {frames} frames")
@@ -162,8 +160,31 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progr
             continue
         label = meaning.get(_segment_of(data, group))
         if label is not None:
-            parts.append(_Part(label, values >= half if half else values > 0, number))
-    return sorted(parts, key=lambda part: _RANK[part.label])
+            parts.append(_Part(label, values >= least, number))
+    return sorted(parts, key=lambda part: _RANK[part.label]), notes
+
+
+def _threshold(data: Dataset, largest: int, path: Path) -> tuple[int, Note]:
+    """The least value of a fractional object that counts, and what is said of it.
+
+    Args:
+        data: The object.
+        largest: Its largest pixel value.
+        path: Its file, for the note.
+    """
+    stated = int(data.get("MaximumFractionalValue", 0) or 0)
+    believed = stated > 0 and stated <= 2 * largest and largest <= stated
+    least = max(1, ((stated if believed else largest) + 1) // 2)
+    kind = str(data.get("SegmentationFractionalType", "") or "").strip().lower()
+    text = f"{path.name} holds fractional segments" + (f" ({kind})" if kind in ("probability", "occupancy") else "")
+    if believed or not largest:
+        text += f": pixels with a value of {least} or more, of {stated or largest}, belong to a segment."
+    else:
+        text += (
+            f" with a stated maximum of {stated or 'nothing'} and a largest value of {largest}: pixels with a value of "
+            f"{least} or more belong to a segment. Look the label maps over."
+        )
+    return least, Note(text, Code.SEGMENT_THRESHOLD)
 
 
 def _segment_of(data: Dataset, group: Dataset) -> int:

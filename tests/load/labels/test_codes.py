@@ -6,7 +6,7 @@ import pytest
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import LabelMapError, UnknownCodesError
 from cmr_viewer.load.images.layout_names import ACDC_CODES
-from cmr_viewer.load.labels.codes import MOST_CODES, OWN_CODES, codes_by_place, codes_of
+from cmr_viewer.load.labels.codes import MOST_CODES, OWN_CODES, codes_by_place, codes_of, parse_codes
 from tests.phantom import clinical_cine
 
 
@@ -46,6 +46,45 @@ def test_a_scheme_that_the_reader_names_is_used(tmp_path):
     assert codes_of(values, tmp_path / "a", "acdc") == ACDC_CODES
     assert codes_of(values, tmp_path / "a", "mnms") == OWN_CODES
     assert codes_of(values, tmp_path / "a", {4: Label.LVM}) == {4: Label.LVM}
+    values[...] = [[4, 4], [5, 0]]
+    with pytest.raises(UnknownCodesError, match="codes 5 as well") as told:
+        codes_of(values, tmp_path / "a", {4: Label.LVM})
+    assert told.value.codes == {4: 2, 5: 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("auto", "auto"),
+        ("ACDC", "acdc"),
+        ("1=LVBP,2=LVM,3=RVBP", {1: Label.LVBP, 2: Label.LVM, 3: Label.RVBP}),
+        (" 5 = rv , 9=MYO,12=LV", {5: Label.RVBP, 9: Label.LVM, 12: Label.LVBP}),
+        ("500=LVBP,200=LVM,220=LVM,600=background", {500: Label.LVBP, 200: Label.LVM, 220: Label.LVM, 600: 0}),
+        ("0=background,2=Ventricle_L", {0: 0, 2: Label.LVBP}),
+        ("2=LVBP,2=lv blood pool", {2: Label.LVBP}),
+    ],
+)
+def test_a_command_line_names_a_scheme_or_every_number(text, codes):
+    assert parse_codes(text) == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "'' is not known"),
+        ("ukbb", "'ukbb' is not known"),
+        ("1=LVBP,2", "'2' is not known"),
+        ("1=LVBP,x=LVM", "'x=LVM' is not known"),
+        ("-1=LVBP", "'-1=LVBP' is not known"),
+        ("1=liver", "'1=liver' is not known. Give auto, own, mnms, acdc, or each number"),
+        ("1=LVBP,1=LVM", "1 stands for two structures"),
+        ("1=background", "No number stands for"),
+        ("0=LVBP,1=LVM", "0 does, which is always the background"),
+    ],
+)
+def test_what_a_command_line_cannot_mean_is_refused_with_what_it_can(text, said):
+    with pytest.raises(ValueError, match=said):
+        parse_codes(text)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,3 @@
-import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex, FrameSource, Study
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.labels.cvi42 import PROVENANCE, contours_of, read_cvi42
+from cmr_viewer.load.labels.cvi42 import PROVENANCE, contours_of, is_workspace, read_cvi42
 from tests.phantom import sax_cine
 from tests.phantom_contours import LV, MYO, RV, circle, identified, square, uid_of, write_cvi42
 
@@ -114,11 +113,18 @@ def test_contours_that_cannot_be_are_left_out_and_counted(tmp_path, study):
         assert text in said
 
 
-def test_a_workspace_inside_an_archive_is_read(tmp_path, study):
-    path = write_cvi42(tmp_path / "a.cvi42wsx", {uid_of(0, 0): {LV: square(2.5, 9.5)}})
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.write(path, "folder/a.cvi42wsx")
-    assert read_cvi42(tmp_path / "a.zip", study).labels.sum() == 49
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_workspace_is_known_by_what_is_in_it(tmp_path, encoding):
+    path = write_cvi42(tmp_path / "a", {uid_of(0, 0): {LV: square(2.5, 9.5)}})
+    text = path.read_text("utf-8")
+    # The key lies across the border of two chunks that are read.
+    far = text.replace("<Hash", f"<!-- {'x' * ((1 << 20) - 700)} --><Hash", 1).replace('"UTF-8"', f'"{encoding[:6]}"')
+    path.write_text(far, encoding)
+    assert is_workspace(path)
+    path.write_text(text.replace("ImageStates", "Images"), encoding)
+    assert not is_workspace(path)
+    path.write_text("{ImageStates}")
+    assert not is_workspace(path)
 
 
 BOMB = (

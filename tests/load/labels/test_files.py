@@ -1,8 +1,14 @@
+import shutil
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.files import read_labels
@@ -62,6 +68,76 @@ def test_the_same_disc_is_read_from_every_kind_of_file(tmp_path, phantom, study,
         assert read_labels(path.parent, study, "own").labels.sum() == disc().sum()
 
 
+@pytest.mark.parametrize("kind", ["sunnybrook", "cvi42", "rtstruct", "seg", "label map"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_kind_of_file_is_found_in_folders_inside_a_folder_or_an_archive(tmp_path, phantom, study, kind, packed):
+    inside = tmp_path / "all" / "patient" / "labels"
+    inside.mkdir(parents=True)
+    (tmp_path / "all" / "notes.xml").write_text("<notes/>")
+    (tmp_path / "all" / "patient" / "readme.txt").write_text("words")
+    written(kind, inside, phantom, study)
+    path = tmp_path / "all"
+    if packed:
+        path = Path(shutil.make_archive(str(tmp_path / "all"), "zip", path))
+    assert read_labels(path, study, "own").labels.sum() == disc().sum()
+
+
+@pytest.mark.parametrize("name", ["workspace.xml", "ws.XML", "a.cvi42wsx", "a.cvi42wsx.xml", "workspace", "a.cvi42ws"])
+@pytest.mark.parametrize("where", ["itself", "folder", "zip", "zipped itself"])
+def test_a_workspace_is_read_by_what_is_in_it_wherever_it_lies(tmp_path, study, name, where):
+    folder = tmp_path / "f"
+    folder.mkdir()
+    path = write_cvi42(folder / name, {uid_of(1, 3): {LV: circle(22, 20, 6.25)}})
+    if where == "zip":
+        if name == "workspace":
+            pytest.skip("files without an ending are not taken out of an archive")
+        path = Path(shutil.make_archive(str(tmp_path / "a"), "zip", folder))
+    elif where == "zipped itself":
+        packed = Path(shutil.make_archive(str(tmp_path / "a"), "zip", folder))
+        if name == "workspace":
+            pytest.skip("files without an ending are not taken out of an archive")
+        path.write_bytes(packed.read_bytes())
+    elif where == "folder":
+        path = folder
+    assert read_labels(path, study).labels.sum() == disc().sum()
+
+
+def test_what_an_archive_holds_besides_is_told(tmp_path, study):
+    write_cvi42(tmp_path / "a.xml", {uid_of(1, 3): {LV: circle(22, 20, 6.25)}})
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.xml", "a.xml")
+        archive.writestr("more.7z", b"7z")
+    assert "1 files were left out: archives inside the archive" in read_labels(tmp_path / "a.zip", study).warnings[0]
+
+
+def test_a_structure_without_any_pixel_is_stated_nowhere(tmp_path, phantom, study):
+    masks = {(1, 1, 3): disc(), (2, 1, 3): np.zeros((40, 44), bool), (3, 0, 0): np.zeros((40, 44), bool)}
+    read = read_labels(write_seg(tmp_path / "a.dcm", study, masks), study)
+    assert dict(read.structures) == dict.fromkeys([FrameIndex(0, 0), FrameIndex(1, 3)], frozenset({Label.LVBP}))
+    assert [(note.code, "no pixel of LVM and RVBP" in note) for note in read.warnings] == [
+        (Code.STRUCTURES_EMPTY, True)
+    ]
+    labels = np.zeros_like(phantom.labels)
+    labels[1, 3][disc()] = 1
+    volume = write_nifti(tmp_path / "a.nii.gz", voxels_of(labels), ras_affine(phantom.stack))
+    read = read_labels(volume, study, "own")
+    assert set(read.structures.values()) == {frozenset({Label.LVBP})}
+
+
+@pytest.mark.parametrize("kind", ["seg", "fractional", "rtstruct", "cvi42"])
+def test_labels_that_all_come_out_empty_are_refused(tmp_path, study, kind):
+    nothing, dot = np.zeros((40, 44), bool), circle(22.5, 20.5, 0.2)
+    if kind == "cvi42":
+        path = write_cvi42(tmp_path / "a.cvi42wsx", {uid_of(1, 3): {LV: dot}})
+    elif kind == "rtstruct":
+        path = write_rtstruct(tmp_path / "a.dcm", study, [("LV endocardium", 1, 3, dot)])
+    else:
+        form = "FRACTIONAL" if kind == "fractional" else "BINARY"
+        path = write_seg(tmp_path / "a.dcm", study, {(1, 1, 3): nothing}, kind=form)
+    with pytest.raises(LabelMapError, match=r"a\.\w+ holds no label that falls on a pixel .* Nothing was changed"):
+        read_labels(path, study)
+
+
 def test_a_contour_file_stands_for_its_folder(tmp_path, study):
     folder = sunnybrook(tmp_path) / "i-contours"
     assert read_labels(next(folder.iterdir()), study).labels.sum() == disc().sum()
@@ -70,7 +146,7 @@ def test_a_contour_file_stands_for_its_folder(tmp_path, study):
 def test_a_folder_of_several_is_asked_about(tmp_path, phantom, study):
     for kind in ("cvi42", "rtstruct"):
         written(kind, tmp_path, phantom, study)
-    with pytest.raises(LabelMapError, match="holds 2 files of labels"):
+    with pytest.raises(LabelMapError, match="holds 2 files or folders of labels"):
         read_labels(tmp_path, study)
 
 
@@ -82,7 +158,8 @@ def test_a_folder_of_several_is_asked_about(tmp_path, phantom, study):
         ("a.pdf", b"%PDF", "no known kind"),
         ("a.dcm", b"\0" * 200, "DICOM file without segments"),
         ("a.nii.gz", b"", "a.nii.gz"),
-        ("a.zip", b"PK\x05\x06" + b"\0" * 18, "0 files"),
+        ("a.zip", b"PK\x05\x06" + b"\0" * 18, "a.zip holds no label maps or contours"),
+        ("a.xml", b"<html>words</html>", "no cvi42 workspace"),
     ],
 )
 def test_files_of_no_known_kind_are_refused_with_what_is_known(tmp_path, study, name, content, said):

@@ -1,4 +1,5 @@
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,49 @@ def test_contours_fall_on_the_frames_that_they_name_pixel_by_pixel(tmp_path, stu
     np.testing.assert_array_equal(imported.labels, expected_heart())
     assert imported.structures == {FrameIndex(1, 2): {Label.LVBP, Label.LVM, Label.RVBP}}
     assert (imported.provenance, imported.warnings) == ("RTSTRUCT: Reader A", ())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Ventricle_L", "Myocardium_L", "Ventricle_R"),
+        ("LV Endo", "LV Epi", "RV Endo"),
+        ("ventricule gauche", "myocarde VG", "VD"),
+        ("左心室", "左心室心肌", "右心室"),
+    ],
+)
+def test_structures_are_found_by_their_names_in_radiotherapy_and_other_languages(tmp_path, study, names):
+    other = [("Atrium_L", 1, 2, square(1, 5)), ("Ventricle_L_PRV05", 1, 2, square(1, 30))]
+    path = write_rtstruct(tmp_path / "a.dcm", study, [*HEART, *other])
+    data = pydicom.dcmread(path)
+    data.SpecificCharacterSet = "ISO_IR 192"
+    for roi, name in zip(data.StructureSetROISequence, names, strict=False):
+        roi.ROIName = name
+    data.save_as(path)
+    expected = read_rtstruct(write_rtstruct(tmp_path / "b.dcm", study, HEART), study).labels
+    read = read_rtstruct(path, study)
+    np.testing.assert_array_equal(read.labels, expected)
+    assert [np.count_nonzero(read.labels == label) > 20 for label in (1, 2, 3)] == [True] * 3
+    assert read.warnings == ("Structures left out: Atrium_L, Ventricle_L_PRV05.",)
+
+
+def test_structures_without_a_telling_name_are_found_by_their_codes_or_descriptions(tmp_path, study):
+    path = write_rtstruct(tmp_path / "a.dcm", study, [(f"ROI {n}", *one[1:]) for n, one in enumerate(HEART, start=1)])
+    expected = read_rtstruct(write_rtstruct(tmp_path / "b.dcm", study, HEART), study).labels
+    data = pydicom.dcmread(path)
+    observations = []
+    for number in (1, 2, 3):
+        one = pydicom.Dataset()
+        one.ReferencedROINumber, one.ObservationNumber = number, number
+        observations.append(one)
+    code = pydicom.Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "87878005", "SCT", "Left ventricle"
+    observations[0].RTROIIdentificationCodeSequence = [code]
+    observations[1].ROIObservationLabel = "LV epi"
+    data.StructureSetROISequence[2].ROIDescription = "right ventricle"
+    data.RTROIObservationsSequence = observations
+    data.save_as(path)
+    np.testing.assert_array_equal(read_rtstruct(path, study).labels, expected)
 
 
 def test_without_references_a_contour_falls_on_the_slice_in_whose_plane_it_lies(tmp_path, one_phase):

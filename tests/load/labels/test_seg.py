@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.labels.seg import read_dicom_seg
@@ -38,17 +39,42 @@ def masks_of(labels, segments=(1, 2, 3), **only):
 
 
 @pytest.mark.parametrize("planes", [True, False])
-@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
-def test_segments_fall_on_the_frames_that_they_name_pixel_by_pixel(tmp_path, phantom, study, planes, kind):
+def test_segments_fall_on_the_frames_that_they_name_pixel_by_pixel(tmp_path, phantom, study, planes):
     masks = masks_of(phantom.labels)
-    if kind == "FRACTIONAL":
-        masks = {key: np.where(mask, 100, 99) for key, mask in masks.items()}
-    path = write_seg(tmp_path / "a.dcm", study, masks, planes=planes, kind=kind)
+    path = write_seg(tmp_path / "a.dcm", study, masks, planes=planes)
     imported = read_dicom_seg(path, study)
     np.testing.assert_array_equal(imported.labels, phantom.labels)
     expected = {FrameIndex(p, s) for _, p, s in masks}
     assert dict(imported.structures) == dict.fromkeys(expected, frozenset(STRUCTURES))
     assert (imported.provenance, imported.warnings) == ("DICOM SEG: Net 7", ())
+
+
+@pytest.mark.parametrize(
+    ("stated", "inside", "outside", "least"),
+    [
+        (200, 100, 99, 100),  # half of the maximum
+        (255, 128, 127, 128),
+        (255, 1, 0, 1),  # masks under the usual maximum
+        (255, 100, 49, 50),  # percent under the usual maximum
+        (1, 255, 100, 128),  # more than the maximum
+        (1, 1, 0, 1),
+        (None, 200, 99, 100),
+        (0, 7, 3, 4),
+    ],
+)
+@pytest.mark.parametrize("kind", ["PROBABILITY", "OCCUPANCY", None])
+def test_fractional_segments_become_masks_at_half_of_what_their_values_reach(
+    tmp_path, phantom, study, stated, inside, outside, least, kind
+):
+    masks = {key: np.where(mask, inside, outside) for key, mask in masks_of(phantom.labels).items()}
+    changes = {"MaximumFractionalValue": stated, "SegmentationFractionalType": kind}
+    read = read_dicom_seg(write_seg(tmp_path / "a.dcm", study, masks, kind="FRACTIONAL", changes=changes), study)
+    np.testing.assert_array_equal(read.labels, phantom.labels)
+    (note,) = read.warnings
+    assert note.code == Code.SEGMENT_THRESHOLD
+    assert f"with a value of {least} or more" in note
+    assert ("Look the label maps over" in note) == (stated is None or not inside <= stated <= 2 * inside)
+    assert kind is None or f"({kind.lower()})" in note
 
 
 def test_a_label_map_object_is_read(tmp_path, phantom, study):

@@ -1,6 +1,7 @@
 """The label maps of the phantom in every form that other programs keep them in."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class LabelForm:
         codes: What the reader says of the codes.
         labels: The structures that the form can hold.
         everywhere: Whether the form speaks of frames without any structure too.
+        notes: What a reader must be told, as regular expressions.
         stored: "rows" or "cols" for images that are stored with these the other way round.
     """
 
@@ -45,6 +47,7 @@ class LabelForm:
     labels: tuple[Label, ...] = ALL
     everywhere: bool = False
     stored: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def write_images(folder: Path, *, stored: str = "") -> Path:
@@ -108,7 +111,7 @@ def _sunnybrook(folder: Path, study: Study) -> Path:
     return folder
 
 
-def _cvi42(turned: bool) -> Callable[[Path, Study], Path]:
+def _cvi42(turned: bool, name: str = "study.cvi42wsx", packed: bool = False) -> Callable[[Path, Study], Path]:
     """A workspace; its points are in the image of the file, whose columns may run the other way."""
     names = {Label.LVBP: LV, Label.LVM: MYO, Label.RVBP: RV}
 
@@ -120,13 +123,16 @@ def _cvi42(turned: bool) -> Callable[[Path, Study], Path]:
         contours: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]] = {
             uid_of(p, s): {names[label]: in_file(points) for label, points in drawn(p, s).items()} for p, s in frames()
         }
-        return write_cvi42(folder / "study.cvi42wsx", contours)
+        path = write_cvi42(folder / name, contours)
+        return Path(shutil.make_archive(str(folder.with_name("packed")), "zip", folder)) if packed else path
 
     return write
 
 
-def _rtstruct(references: bool) -> Callable[[Path, Study], Path]:
-    names = {Label.LVBP: "LV endocardium", Label.LVM: "LV epicardium", Label.RVBP: "RV endocardium"}
+def _rtstruct(
+    references: bool, named: Sequence[str] = ("LV endocardium", "LV epicardium", "RV endocardium")
+) -> Callable[[Path, Study], Path]:
+    names = dict(zip(ALL, named, strict=True))
 
     def write(folder: Path, study: Study) -> Path:
         folder.mkdir()
@@ -136,7 +142,7 @@ def _rtstruct(references: bool) -> Callable[[Path, Study], Path]:
     return write
 
 
-def _seg(kind: str, **options: Any) -> Callable[[Path, Study], Path]:
+def _seg(kind: str, inside: int = 160, **options: Any) -> Callable[[Path, Study], Path]:
     def write(folder: Path, study: Study) -> Path:
         folder.mkdir()
         labels, masks = known().labels, {}
@@ -145,7 +151,7 @@ def _seg(kind: str, **options: Any) -> Callable[[Path, Study], Path]:
                 masks[0, phase, index] = labels[phase, index]
                 continue
             for label in ALL:
-                mask = (labels[phase, index] == label) * (160 if kind == "FRACTIONAL" else 1)
+                mask = (labels[phase, index] == label) * (inside if kind == "FRACTIONAL" else 1)
                 masks[int(label), phase, index] = mask.astype(np.uint8)
         return write_seg(folder / "labels.dcm", study, masks, kind=kind, **options)
 
@@ -192,11 +198,17 @@ _TURNED = np.array([0, 2, 1, 3], np.uint8)
 LABEL_FORMS = [
     LabelForm("Sunnybrook contours", _sunnybrook, labels=BOTH),
     LabelForm("cvi42 workspace", _cvi42(False)),
+    LabelForm("cvi42 workspace named .xml", _cvi42(False, "workspace.xml")),
+    LabelForm("cvi42 workspace named .xml, in a zip archive", _cvi42(False, "workspace.xml", packed=True)),
     LabelForm("RTSTRUCT, images named", _rtstruct(True)),
+    LabelForm("RTSTRUCT, names of radiotherapy", _rtstruct(True, ("Ventricle_L", "Myocardium_L", "Ventricle_R"))),
     LabelForm("DICOM SEG, binary, images named", _seg("BINARY"), everywhere=True),
     LabelForm("DICOM SEG, binary, by place and temporal position", _seg(
         "BINARY", references=False, temporal=True), everywhere=True),
-    LabelForm("DICOM SEG, fractional", _seg("FRACTIONAL"), everywhere=True),
+    LabelForm("DICOM SEG, fractional", _seg("FRACTIONAL"), everywhere=True, notes=("100 or more, of 200",)),
+    LabelForm("DICOM SEG, fractional, values 0 and 1 under a maximum of 255", _seg(
+        "FRACTIONAL", inside=1, changes={"MaximumFractionalValue": 255}), everywhere=True,
+        notes=("stated maximum of 255 and a largest value of 1",)),
     LabelForm("DICOM SEG, label map", _seg("LABELMAP"), everywhere=True),
     LabelForm("cvi42 workspace, images stored with their columns the other way round", _cvi42(True), stored="cols"),
     LabelForm("DICOM SEG, by place, images stored with their rows the other way round", _seg(

@@ -37,8 +37,13 @@ class Code(StrEnum):
     # Geometry
     BASE_END_GUESSED = "base-end-guessed"  # the base end was found from the images
     SPACING_UNKNOWN = "spacing-unknown"  # the voxel size is absent or known to be untrue
+    SPACING_CONVERTED = "spacing-converted"  # the voxel size is in another unit than mm, or read in another one
+    SPACING_DISAGREES = "spacing-disagrees"  # the file gives two voxel sizes, one of which cannot be true
     SPACING_BY_READER = "spacing-by-reader"  # the reader gave the distances
     ORIENTATION_DISAGREES = "orientation-disagrees"  # the file gives two orientations
+    ORIENTATION_TURNED = "orientation-turned"  # the heart lies as none does, so the stack was turned by 180 degrees
+    SLICE_AXIS = "slice-axis"  # slices lie along another axis of the file than the third, or one that was chosen
+    SLICE_AXIS_GUESSED = "slice-axis-guessed"  # nothing tells for sure along which axis the slices lie
     AXES_SKEWED = "axes-skewed"  # the axes are not perpendicular
     SLICE_FITTED = "slice-fitted"  # a slice was brought onto the grid of the others
     SLICE_GAP = "slice-gap"  # there is room for another slice
@@ -48,6 +53,7 @@ class Code(StrEnum):
     VOXELS_NOT_FINITE = "voxels-not-finite"  # voxels that are no numbers
     # Label maps and contours
     LABELS_LEFT_OUT = "labels-left-out"  # contours, segments or label maps that could not be used
+    LABELS_PLACED_BY_SHAPE = "labels-placed-by-shape"  # a label map with a default place has the images' shape
     LABELS_CHANGED = "labels-changed"  # contours or label maps were completed or altered to be usable
     STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names that mean none of the three labels
     STRUCTURES_EMPTY = "structures-empty"  # structures of the file have no pixel in it, so nothing is replaced by them

@@ -16,12 +16,16 @@ class Opening:
             not named.
         base_reversed: Whether the slices are turned round against what the program found.
         spacing_mm: (row, col, slice) distances to use instead of the files', or None.
+        slice_axis: Axis of a volume file that its slices lie along, 0 to 2, or None for the one that is found.
+        any_size: Whether volumes are given that no human heart has.
     """
 
     stack: str = ""
     repeats: Mapping[str, str] = field(default_factory=dict)
     base_reversed: bool = False
     spacing_mm: tuple[float, float, float] | None = None
+    slice_axis: int | None = None
+    any_size: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -35,6 +39,8 @@ class Opening:
             "repeats": dict(self.repeats),
             "base_reversed": self.base_reversed,
             "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
+            "slice_axis": self.slice_axis,
+            "any_size": self.any_size,
         }
 
 
@@ -53,6 +59,8 @@ def opening_from_json(values: Mapping[str, Any]) -> Opening:
         repeats={str(k): str(v) for k, v in repeats.items()} if isinstance(repeats, dict) else {},
         base_reversed=values.get("base_reversed") is True,
         spacing_mm=spacing_mm,
+        slice_axis=axis if isinstance(axis := values.get("slice_axis"), int) and axis in (0, 1, 2) else None,
+        any_size=values.get("any_size") is True,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.file_axes import THIRD_ACROSS, FileAxes
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
@@ -69,6 +70,7 @@ class Stack:
         heart_rate_bpm: From the header, or None.
         description: The series description or file name, for a reader.
         frame_sources: (phase)(slice) where each frame was read from, or empty where frames have no file of their own.
+        any_size: Whether a reader allowed volumes that no human heart has (`domain.plausible`).
     """
 
     pixels: NDArray[Any]
@@ -81,6 +83,7 @@ class Stack:
     heart_rate_bpm: float | None = None
     description: str = ""
     frame_sources: tuple[tuple[FrameSource, ...], ...] = ()
+    any_size: bool = False
 
     def __post_init__(self) -> None:
         g = self.geometry
@@ -176,6 +179,7 @@ class Study:
         reference_phases: Phases of the first stack that have reference label maps.
         format_name: "DICOM", "NIfTI" and so on.
         source_affine: (4, 4) voxel-to-world matrix of the input as its file gives it (RAS for NIfTI), or None.
+        source_axes: How the frames of the first stack lie in the axes of a volume file.
         long_axis: Long-axis cines of the same study, to be shown with the lines of the slices on them.
         choices: The stacks that the files offer, the opened one included; empty where there is only one.
         repeats: Slices that were acquired more than once.
@@ -191,6 +195,7 @@ class Study:
     reference_phases: tuple[int, ...] = ()
     format_name: str = ""
     source_affine: NDArray[np.float64] | None = field(default=None)
+    source_axes: FileAxes = THIRD_ACROSS
     long_axis: tuple[LongAxisView, ...] = ()
     choices: tuple[StackChoice, ...] = ()
     repeats: tuple[RepeatedSlice, ...] = ()

@@ -24,6 +24,15 @@ SURE_LIKENESS = 0.35
 BASE_END_GUESSED = Note("Base end found from the images; check it.", Code.BASE_END_GUESSED)
 """Warning of a study whose files do not tell which end of the stack is the base."""
 
+TURNED = Note(
+    "As the file gives it, the apex would point to the patient's right and back. Its place seems to be in the axes of "
+    "another format (LPS for RAS, or RAS for LPS), so the stack was turned by 180 degrees about the line from feet to "
+    "head. Check left and right.",
+    Code.ORIENTATION_TURNED,
+)
+"""Note on a study that `lies_turned`."""
+
+_TURNED_LIKENESS, _TURNED_CLEARLY, _TURNED_SURELY = 0.7, 0.25, 0.4
 _BEYOND_MM = 30.0
 _PHASES_LOOKED_AT = 10
 _LEAST_PIXELS = 16
@@ -60,6 +69,27 @@ def tells_the_apex(direction: NDArray[np.float64]) -> bool:
     """
     length = float(np.linalg.norm(direction))
     return length > 0 and is_oblique(direction / length) and axis_likeness(direction) >= SURE_LIKENESS
+
+
+def lies_turned(step: NDArray[np.float64], frames: NDArray[Any]) -> bool:
+    """Whether a stack lies as no heart does, and as hearts do once it is turned by half about the axis of the body.
+
+    That is what becomes of a place in LPS that is read as RAS: the apex points to the right and back. The line of
+    the slices alone tells it as long as the heart does not lie level; where it nearly does, the end at which the
+    images show the base must agree. A heart on the right side points to the front, which is not taken for this.
+
+    Args:
+        step: From a slice to the next in the patient, LPS, (3,).
+        frames: (phase, slice, row, col) in that order of slices; rows and columns may be turned.
+    """
+    direction = step / np.linalg.norm(step)
+    if not is_oblique(direction) or frames.shape[1] < 2:
+        return False
+    turned = axis_likeness(direction * (-1.0, -1.0, 1.0))
+    clearer = turned - axis_likeness(direction)
+    if turned < _TURNED_LIKENESS or clearer < _TURNED_CLEARLY:
+        return False
+    return clearer >= _TURNED_SURELY or points_to_apex(direction) != starts_at_base(frames)
 
 
 def starts_at_base(pixels: NDArray[Any]) -> bool:

@@ -66,6 +66,8 @@ def open_study(
         from cmr_viewer.load.spacing import with_spacing  # noqa: PLC0415 - with the readers of images, rarely needed
 
         study = with_spacing(study, opening.spacing_mm)
+    if opening.any_size:
+        study = replace(study, stacks=tuple(replace(stack, any_size=True) for stack in study.stacks))
     return reversed_slices(study) if opening.base_reversed else study
 
 
@@ -77,7 +79,7 @@ def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview |
         with gather(path, part(progress, 0.0, 0.1)) as gathered:
             return _Folder(gathered, source, opening, preview, index).open(part(progress, 0.1, 1.0))
     if name.endswith(_IMAGE_ENDINGS):
-        return _previewed(_open_image(path, progress), preview)
+        return _previewed(_open_image(path, progress, opening.slice_axis), preview)
     if looks_like_dicom(path):
         file = path.resolve()
         with gather(file.parent, part(progress, 0.0, 0.1)) as gathered:
@@ -87,16 +89,18 @@ def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview |
     )
 
 
-def _open_image(path: Path, progress: Progress) -> Study:
+def _open_image(path: Path, progress: Progress, slice_axis: int | None) -> Study:
     # The readers' libraries take longer to import than a DICOM study to open.
     from cmr_viewer.load.images.itk import read_itk  # noqa: PLC0415
     from cmr_viewer.load.images.layouts import read_marked_file  # noqa: PLC0415
     from cmr_viewer.load.images.nifti import read_nifti  # noqa: PLC0415
 
     if path.name.lower().endswith(ITK_ENDINGS):
-        return read_itk(path, progress)
+        return read_itk(path, progress, slice_axis)
     marked = recognise_file(path)
-    return read_nifti(path, progress) if marked is None else read_marked_file(marked, progress)
+    if marked is None:
+        return read_nifti(path, progress, slice_axis)
+    return read_marked_file(marked, progress, slice_axis)
 
 
 def _previewed(study: Study, preview: Preview | None) -> Study:
@@ -136,13 +140,16 @@ class _Folder:
         if folder is not None:
             from cmr_viewer.load.images.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
 
-            return self._as_source(_previewed(read_patient(folder, recognise_patient(folder), progress), self._preview))
+            study = read_patient(folder, recognise_patient(folder), progress, self._opening.slice_axis)
+            return self._as_source(_previewed(study, self._preview))
         try:
             return self.open_dicom(progress)
         except NotAStudyError:
             own = [p for p in self._images if self._gathered.archive is not None or p.parent == self._gathered.root]
             if len(own) == 1 and self._gathered.archive is not None:
-                return self._as_source(_previewed(_open_image(own[0], progress), self._preview))
+                return self._as_source(
+                    _previewed(_open_image(own[0], progress, self._opening.slice_axis), self._preview)
+                )
             if own:
                 raise NotAStudyError(
                     f"{self._source} holds no DICOM images but {own[0].name}: open that file itself, not its folder."

@@ -7,7 +7,7 @@ import pytest
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
-from cmr_viewer.load.images.nifti import SPACING_MISSING, SPACING_UNKNOWN
+from cmr_viewer.load.images.voxel_size import SPACING_DEFAULT, SPACING_MISSING
 from cmr_viewer.load.spacing import with_spacing
 from tests.phantom import sax_cine
 
@@ -15,7 +15,7 @@ from tests.phantom import sax_cine
 @pytest.fixture(scope="module")
 def study():
     stack = sax_cine(phases=2, slices=5, rows=64, cols=60, spacing_known=False).stack
-    return Study("P", Path("P"), (stack,), warnings=(Note("Other.", Code.SLICE_GAP), SPACING_UNKNOWN, SPACING_MISSING))
+    return Study("P", Path("P"), (stack,), warnings=(Note("Other.", Code.SLICE_GAP), SPACING_DEFAULT, SPACING_MISSING))
 
 
 def test_distances_are_those_that_the_reader_gives_and_count_as_known(study):

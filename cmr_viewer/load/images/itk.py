@@ -12,21 +12,23 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.images.itk_header import ItkHeader, checked_header
 from cmr_viewer.load.images.nifti import Volume, checked_volume, study_of_volume
+from cmr_viewer.load.images.voxel_size import in_mm
 from cmr_viewer.progress import Progress, silent
 
 _COLOUR_CHANNELS = 4
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_itk(path: Path, progress: Progress = silent) -> Study:
-    """Open a 3D (one phase) or 4D (phases on the fourth axis) image that SimpleITK reads.
+def read_itk(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
+    """Open a 3D (one phase) or 4D (cine) image that SimpleITK reads.
 
-    Channels count as phases where the header calls them a list or a time, as 3D Slicer stores a sequence, and where
-    there are more than four of them.
+    Phases lie on the axis that the header calls a time, else on the fourth. Channels count as phases where the header
+    calls them a list or a time, as 3D Slicer stores a sequence, and where there are more than four of them.
 
     Args:
         path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
         progress: Told how far the work is.
+        slice_axis: The axis of space that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Returns:
         A study of one stack in the file's own dtype.
@@ -38,7 +40,7 @@ def read_itk(path: Path, progress: Progress = silent) -> Study:
     progress(0.0, f"Reading {path.name}")
     volume = read_itk_volume(path)
     progress(0.8, f"Ordering slices of {path.name}")
-    return study_of_volume(volume, path, format_name=path.suffix.lstrip(".").upper())
+    return study_of_volume(volume, path, format_name=path.suffix.lstrip(".").upper(), slice_axis=slice_axis)
 
 
 def read_itk_volume(path: Path) -> Volume:
@@ -75,12 +77,24 @@ def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
     array = _array_of(image)
     if channels > 1 and dimensions != 3:
         raise LoadError(f"{path.name} has {channels} channels; open a grey-value image.")
-    voxels = array.transpose(2, 1, 0, 3) if channels > 1 else array.transpose()
-    volume = checked_volume(voxels, _ras_affine(image, dimensions), path)
     fields = header.fields
     sized = any(name in fields for name in ("elementspacing", "elementsize", "space directions", "spacings"))
     placed = any(name in fields for name in ("transformmatrix", "rotation", "orientation", "space directions"))
-    return replace(volume, spacing_known=sized and dimensions > 2, placed=placed), header, channels
+    voxels, phases_at = array.transpose(2, 1, 0, 3) if channels > 1 else array.transpose(), 3
+    if channels == 1 and dimensions == 4 and "time" in header.kinds:
+        phases_at = header.kinds.index("time")
+        voxels = np.moveaxis(voxels, phases_at, 3)
+    volume = checked_volume(voxels, _ras_affine(image, dimensions, phases_at, placed), path)
+    lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    found = in_mm(volume.affine, lengths if sized else None, volume.voxels.shape, header.unit)
+    volume = replace(
+        volume,
+        affine=found.affine,
+        warnings=(*found.notes, *volume.warnings),
+        spacing_known=sized and found.sized and dimensions > 2,
+        placed=placed,
+    )
+    return volume, header, channels
 
 
 def _read(path: Path) -> Any:
@@ -101,10 +115,13 @@ def _array_of(image: Any) -> NDArray[Any]:
     return np.asarray(sitk.GetArrayViewFromImage(image))
 
 
-def _ras_affine(image: Any, dimensions: int) -> NDArray[np.float64]:
-    """(4, 4) voxel-to-world matrix, RAS, of the spatial axes of an ITK image (LPS)."""
+def _ras_affine(image: Any, dimensions: int, phases_at: int, placed: bool) -> NDArray[np.float64]:
+    """(4, 4) voxel-to-world matrix, RAS, of the spatial axes of an ITK image (LPS), in the unit of the file."""
+    spatial = [axis for axis in range(dimensions) if axis != phases_at]
     direction = np.asarray(image.GetDirection(), dtype=np.float64).reshape(dimensions, dimensions)
-    lps, axes = np.eye(4), min(dimensions, 3)
-    lps[:axes, :axes] = direction[:axes, :axes] * np.asarray(image.GetSpacing()[:axes])
-    lps[:axes, 3] = image.GetOrigin()[:axes]
+    # A place is told of three axes of the world, which come first; where none is told, axes are their own.
+    world = range(len(spatial)) if placed else spatial
+    lps, axes = np.eye(4), len(spatial)
+    lps[:axes, :axes] = direction[np.ix_(world, spatial)] * np.asarray(image.GetSpacing())[spatial]
+    lps[:axes, 3] = np.asarray(image.GetOrigin())[list(world)]
     return np.asarray(_RAS_FROM_LPS @ lps, dtype=np.float64)

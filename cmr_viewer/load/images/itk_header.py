@@ -44,6 +44,8 @@ _NRRD_BYTES = {
     "double": 8,
 }
 
+_UNITS_OF_TIME = ("", "s", "sec", "second", "seconds", "ms", "msec", "us", "usec")
+
 _RANGES = {
     **dict.fromkeys(["transformmatrix", "rotation", "orientation", "measurement frame"], (1e-30, 10.0)),
     **dict.fromkeys(["elementspacing", "elementsize", "spacings", "thicknesses"], (1e-4, 1e5)),
@@ -65,6 +67,17 @@ class ItkHeader:
 
     fields: dict[str, str]
     kinds: tuple[str, ...]
+
+    @property
+    def unit(self) -> str:
+        """The unit of lengths; empty where the header names none, and all of them where they differ.
+
+        NRRD names one for each direction of space, or for each axis, where only a time has another; MetaIO names one.
+        """
+        found = re.findall(r'"([^"]*)"', self.fields.get("space units", "") or self.fields.get("units", ""))
+        words = dict.fromkeys(word.strip() for word in found)
+        lengths = [word for word in words if word.lower() not in _UNITS_OF_TIME]
+        return " ".join(lengths) or self.fields.get("distanceunits", "")
 
     @property
     def phases_as_channels(self) -> bool:

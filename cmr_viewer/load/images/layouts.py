@@ -36,13 +36,16 @@ from cmr_viewer.load.names import patient_key_of
 from cmr_viewer.progress import Progress, silent
 
 
-def read_patient(folder: Path, files: list[MarkedFile], progress: Progress = silent) -> Study:
+def read_patient(
+    folder: Path, files: list[MarkedFile], progress: Progress = silent, slice_axis: int | None = None
+) -> Study:
     """Open the files of a patient as one study: the cine, or else ED and ES as its phases.
 
     Args:
         folder: The patient's folder.
         files: From `recognise_patient`.
         progress: Told how far the work is.
+        slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Raises:
         LoadError: A file cannot be read, or ED and ES do not lie on the same grid.
@@ -50,11 +53,11 @@ def read_patient(folder: Path, files: list[MarkedFile], progress: Progress = sil
         Cancelled: `progress` asked to stop.
     """
     if files[0].mark == CINE:
-        return _read_cine(folder, files[0], files[1:], progress)
-    return _read_frames(folder, files, progress)
+        return _read_cine(folder, files[0], files[1:], progress, slice_axis)
+    return _read_frames(folder, files, progress, slice_axis)
 
 
-def _read_frames(folder: Path, files: list[MarkedFile], progress: Progress) -> Study:
+def _read_frames(folder: Path, files: list[MarkedFile], progress: Progress, slice_axis: int | None) -> Study:
     volumes = []
     for number, marked in enumerate(files):
         progress(number / (len(files) + 1), f"Reading {marked.image.name}")
@@ -65,16 +68,18 @@ def _read_frames(folder: Path, files: list[MarkedFile], progress: Progress) -> S
         if not same or volume.voxels.shape[3] != 1:
             names = f"{files[0].image.name} and {marked.image.name}"
             raise LoadError(f"{names} do not lie on the same grid. Open them one by one.")
-    joined = Volume(
-        np.concatenate([volume.voxels for volume in volumes], axis=3),
-        first.affine,
-        tuple(warning for volume in volumes for warning in volume.warnings),
+    joined = replace(
+        first,
+        voxels=np.concatenate([volume.voxels for volume in volumes], axis=3),
+        warnings=tuple(dict.fromkeys(warning for volume in volumes for warning in volume.warnings)),
     )
     progress(0.8, f"Ordering slices of {folder.name}")
-    return _with_marks(study_of_volume(joined, folder, format_name="NIfTI"), files)
+    return _with_marks(study_of_volume(joined, folder, format_name="NIfTI", slice_axis=slice_axis), files)
 
 
-def _read_cine(source: Path, cine: MarkedFile, frames: list[MarkedFile], progress: Progress) -> Study:
+def _read_cine(
+    source: Path, cine: MarkedFile, frames: list[MarkedFile], progress: Progress, slice_axis: int | None
+) -> Study:
     """Open a cine with ED, ES and label maps at their phases.
 
     Frames that are none of the cine's say so in the warnings and are not used; without a usable cine they are opened
@@ -86,13 +91,13 @@ def _read_cine(source: Path, cine: MarkedFile, frames: list[MarkedFile], progres
     except LoadError as error:
         if not frames:
             raise
-        study = _read_frames(source, frames, progress)
+        study = _read_frames(source, frames, progress, slice_axis)
         note = Note(f"ED and ES alone were opened. {error}", Code.FILES_UNREADABLE)
         return replace(study, warnings=(*study.warnings, note))
     if volume.voxels.shape[3] == 1 and frames:
-        return _read_frames(source, frames, progress)
+        return _read_frames(source, frames, progress, slice_axis)
     progress(0.7, f"Ordering slices of {cine.image.name}")
-    study = study_of_volume(volume, source, format_name="NIfTI")
+    study = study_of_volume(volume, source, format_name="NIfTI", slice_axis=slice_axis)
     study = replace(study, patient_key=patient_key_of(f"{cine.layout}/{cine.patient}"), patient=_patient_of(cine))
     placed, notes = _phases_in(volume, cine, frames)
     study = _with_labels(study, cine, placed)
@@ -183,7 +188,7 @@ def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[Note]]:
         return (), [Note(text, Code.FILES_UNREADABLE)]
 
 
-def read_marked_file(marked: MarkedFile, progress: Progress = silent) -> Study:
+def read_marked_file(marked: MarkedFile, progress: Progress = silent, slice_axis: int | None = None) -> Study:
     """Open one file of a recognised layout, with ED or ES and its label map where they are known.
 
     The file of the other phase, where it lies beside this one, helps to find the base and is not otherwise used. A cine
@@ -196,16 +201,17 @@ def read_marked_file(marked: MarkedFile, progress: Progress = silent) -> Study:
     """
     others = [other for other in recognise_patient(marked.image.parent) if other.mark != CINE and other != marked]
     if marked.mark == CINE:
-        return _read_cine(marked.image, marked, others, progress)
+        return _read_cine(marked.image, marked, others, progress, slice_axis)
     progress(0.0, f"Reading {marked.image.name}")
     volume = read_volume(marked.image)
     if volume.voxels.shape[3] != 1:
-        return study_of_volume(volume, marked.image, format_name="NIfTI")
+        return study_of_volume(volume, marked.image, format_name="NIfTI", slice_axis=slice_axis)
     pair = [volume] + [read_volume(other.image) for other in others]
     same = all(other.voxels.shape == volume.voxels.shape for other in pair)
     both = np.concatenate([other.voxels for other in pair], axis=3) if same else None
     progress(0.8, f"Ordering slices of {marked.image.name}")
-    return _with_marks(study_of_volume(volume, marked.image, format_name="NIfTI", judged_by=both), [marked])
+    study = study_of_volume(volume, marked.image, format_name="NIfTI", judged_by=both, slice_axis=slice_axis)
+    return _with_marks(study, [marked])
 
 
 def _with_marks(study: Study, files: list[MarkedFile]) -> Study:

@@ -1,8 +1,8 @@
 """NIfTI files to a study and label maps back onto the grid of the file.
 
-Voxel (i, j, k, t) of a file becomes phase t, column i, and row j and slice k, each counted forwards or backwards:
-slices so that the first is the most basal, rows so that a frame is not mirrored where the file tells its orientation
-in the patient. Nothing is ever resampled.
+Voxel (i, j, k, t) of a file becomes phase t and, in most files, column i, row j and slice k (`load.images.axes`), each
+counted forwards or backwards: slices so that the first is the most basal, rows so that a frame is not mirrored where
+the file tells its orientation in the patient. Nothing is ever resampled.
 """
 
 import contextlib
@@ -14,25 +14,27 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.file_axes import FileAxes
 from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
-from cmr_viewer.load.base_end import BASE_END_GUESSED, is_oblique, points_to_apex, starts_at_base
-from cmr_viewer.load.images.nifti_header import READ_ERRORS, affine_of, open_checked, quiet, usable_matrix
+from cmr_viewer.load.base_end import (
+    BASE_END_GUESSED,
+    TURNED,
+    is_oblique,
+    lies_turned,
+    points_to_apex,
+    starts_at_base,
+)
+from cmr_viewer.load.images.axes import axes_across, find_slice_axis, slice_axis_note
+from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, placement_of, quiet, usable_matrix
 from cmr_viewer.load.images.nifti_writing import write_image
+from cmr_viewer.load.images.voxel_size import SPACING_MISSING
 from cmr_viewer.load.names import name_of, patient_key_of
 from cmr_viewer.progress import Progress, silent
 
-SPACING_UNKNOWN = Note(
-    "The file gives a voxel size of exactly 1 x 1 x 1 mm, which is a default and not a measurement: "
-    "no ml, g or mm are given.",
-    Code.SPACING_UNKNOWN,
-)
-SPACING_MISSING = Note(
-    "The file gives no size to its voxels, so no ml, g or mm are given. Correct the spacing.", Code.SPACING_UNKNOWN
-)
 LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
 """Description in the header of label files that this program writes, by which it knows them again."""
 
@@ -40,7 +42,11 @@ IMAGES_WRITTEN = "CMR Viewer images; research software, not a medical device"
 """Description in the header of image files that this program writes."""
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
-_LARGEST_CODE = 1e6
+_HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""About the axis from feet to head: what numbers of LPS become when they are read as RAS, and back."""
+
+_LARGEST_CODE, _ROUNDING = 1e6, 1e-3
+_FLATTEST = 3.0
 _SHORTEST_STEP_MS, _LONGEST_STEP_MS = 5.0, 250.0
 
 
@@ -50,12 +56,13 @@ class Volume:
 
     Attributes:
         voxels: (i, j, k, t), i fastest in space; t may be 1.
-        affine: (4, 4) voxel-to-world matrix, RAS, mm.
+        affine: (4, 4) voxel-to-world matrix, RAS, mm, with the voxel size that counts.
         warnings: What a reader should know.
         phase_step_ms: Time from phase to phase, or None where the file does not tell.
-        spacing_known: False where the file gives no size to its voxels; the affine then has some.
+        spacing_known: False where the file gives no size to its voxels that may be true; the affine then has some.
         placed: False where the file does not say how it lies in the patient; the affine then says it somehow.
         description: What the file says of itself, empty where it says nothing.
+        file_affine: The affine as the file gives it, in its own unit; None where that is the same.
     """
 
     voxels: NDArray[Any]
@@ -65,14 +72,21 @@ class Volume:
     spacing_known: bool = True
     placed: bool = True
     description: str = ""
+    file_affine: NDArray[np.float64] | None = None
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """(3, 3), a column for each of i, j, k: the step of a voxel in the patient, LPS, mm."""
+        return np.asarray(_LPS_FROM_RAS @ self.affine[:3, :3], dtype=np.float64)
 
 
-def read_nifti(path: Path, progress: Progress = silent) -> Study:
+def read_nifti(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
     """Open a 3D (one phase) or 4D (phases on the fourth axis) NIfTI file.
 
     Args:
         path: A `.nii` file or one of a pair `.hdr` and `.img`, gzipped or not.
         progress: Told how far the work is.
+        slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Returns:
         A study of one stack in the file's own dtype (float32 where the file scales its values).
@@ -84,7 +98,7 @@ def read_nifti(path: Path, progress: Progress = silent) -> Study:
     progress(0.0, f"Reading {path.name}")
     volume = read_volume(path)
     progress(0.8, f"Ordering slices of {path.name}")
-    return study_of_volume(volume, path, format_name="NIfTI")
+    return study_of_volume(volume, path, format_name="NIfTI", slice_axis=slice_axis)
 
 
 def read_volume(path: Path) -> Volume:
@@ -95,8 +109,8 @@ def read_volume(path: Path) -> Volume:
     """
     try:
         with quiet():
-            image, sized = open_checked(path)
-            affine, notes = affine_of(image)
+            image, sizes = open_checked(path)
+            placement = placement_of(image, sizes)
             voxels = np.asanyarray(image.dataobj)
             step, description = _phase_step_ms(image.header), _description(image.header)
     except READ_ERRORS as error:
@@ -106,16 +120,16 @@ def read_volume(path: Path) -> Volume:
             f"{path.name} cannot be read as NIfTI: it is cut short, damaged or of another kind ({reason}). "
             "Check that the file is whole."
         ) from error
-    if affine is None:
-        affine, sized = np.diag([-1.0, -1.0, 1.0, 1.0]), False
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) if placement.in_mm is None else placement.in_mm
     volume = checked_volume(voxels, affine, path)
     return replace(
         volume,
-        warnings=(*notes, *volume.warnings),
+        warnings=(*placement.notes, *volume.warnings),
         phase_step_ms=step,
-        spacing_known=sized,
+        spacing_known=placement.sized,
         placed=_is_placed(image.header),
         description=description,
+        file_affine=placement.in_file,
     )
 
 
@@ -134,7 +148,7 @@ def _phase_step_ms(header: Any) -> float | None:
     """The fourth voxel size where it has a unit of time and is that of a cine; many files hold 1 s there."""
     if not hasattr(header, "get_xyzt_units"):
         return None
-    zooms, factor = header.get_zooms(), {"sec": 1000.0, "msec": 1.0}.get(header.get_xyzt_units()[1])
+    zooms, factor = header.get_zooms(), {"sec": 1000.0, "msec": 1.0, "usec": 1e-3}.get(header.get_xyzt_units()[1])
     if len(zooms) != 4 or factor is None:
         return None
     step = float(zooms[3]) * factor
@@ -176,7 +190,14 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
     return Volume(voxels, affine, warnings)
 
 
-def study_of_volume(volume: Volume, path: Path, *, format_name: str, judged_by: NDArray[Any] | None = None) -> Study:
+def study_of_volume(
+    volume: Volume,
+    path: Path,
+    *,
+    format_name: str,
+    judged_by: NDArray[Any] | None = None,
+    slice_axis: int | None = None,
+) -> Study:
     """A study of one volume, slices base to apex.
 
     Args:
@@ -185,29 +206,47 @@ def study_of_volume(volume: Volume, path: Path, *, format_name: str, judged_by: 
         format_name: For a reader.
         judged_by: (i, j, k, t) voxels on the same grid, of more phases, to find the base by where the affine does not
             tell; None for the volume's own.
+        slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Raises:
         LoadError: The affine gives no grid.
     """
+    shape = volume.voxels.shape
+    if not (np.isfinite(volume.affine).all() and np.linalg.norm(volume.steps, axis=0).all()):
+        raise LoadError(f"{path.name} has no usable affine: an axis has no length.")
+    across, is_known = find_slice_axis(shape, volume.steps, sized=volume.spacing_known, placed=volume.placed)
+    if slice_axis is not None:
+        across, is_known = slice_axis, True
+    in_frame = [axis for axis in (1, 0, 2) if axis != across]
+    judged = (volume.voxels if judged_by is None else judged_by).transpose(3, across, *in_frame)
+    turned = volume.placed and lies_turned(volume.steps[:, across], judged)
+    if turned:
+        volume = replace(volume, affine=_HALF_TURN @ volume.affine, file_affine=_file_affine(volume))
+    axes = axes_across(across, volume.steps, placed=volume.placed)
     try:
-        geometry = _geometry_in_file_order(volume.affine, volume.voxels.shape)
-        geometry = replace(geometry, spacing_known=geometry.spacing_known and volume.spacing_known)
+        geometry = _geometry_in_file_order(axes.grid_of(volume.affine, shape), axes, shape)
         normal = geometry.normal
     except GeometryError as error:
         raise LoadError(f"{path.name} has no usable affine: {error}") from error
-    pixels = frames_of_voxels(volume.voxels, volume.affine)
-    warnings = list(volume.warnings)
-    if not geometry.spacing_known:
-        warnings.append(SPACING_UNKNOWN if volume.spacing_known else SPACING_MISSING)
+    notes = [*volume.warnings]
+    if not volume.spacing_known and not any(note.code is Code.SPACING_UNKNOWN for note in notes):
+        notes.append(SPACING_MISSING)
+    spacing_known = volume.spacing_known and not (flat := _flat_pixels(geometry))
+    if volume.spacing_known and flat:
+        notes.append(flat)
+    geometry = replace(geometry, spacing_known=spacing_known)
+    notes += [TURNED] if turned else []
+    if note := slice_axis_note(axes, known=is_known, chosen=slice_axis is not None):
+        notes.append(note)
+    pixels = axes.frames_of(volume.voxels)
     order = list(range(geometry.slices))
     if geometry.slices > 1:
         trusted = geometry.spacing_known and is_oblique(normal)
-        shown = pixels if judged_by is None else frames_of_voxels(judged_by, volume.affine)
         along = np.asarray(geometry.positions_mm[-1]) - np.asarray(geometry.positions_mm[0])
-        if not (points_to_apex(along) if trusted else starts_at_base(shown)):
+        if not (points_to_apex(along) if trusted else starts_at_base(judged)):
             order.reverse()
         if not trusted:
-            warnings.append(BASE_END_GUESSED)
+            notes.append(BASE_END_GUESSED)
     if order != sorted(order):
         pixels = pixels[:, ::-1]
     stack = Stack(
@@ -223,37 +262,51 @@ def study_of_volume(volume: Volume, path: Path, *, format_name: str, judged_by: 
         source=path,
         stacks=(stack,),
         patient_key=patient_key_of(name),
-        warnings=tuple(warnings),
+        warnings=tuple(notes),
         format_name=format_name,
-        source_affine=volume.affine,
+        source_affine=_file_affine(volume),
+        source_axes=axes,
     )
 
 
-def _geometry_in_file_order(affine: NDArray[np.float64], shape: tuple[int, ...]) -> Geometry:
-    """Geometry with slices as the file counts them and rows as they are shown.
+def _file_affine(volume: Volume) -> NDArray[np.float64]:
+    return volume.affine if volume.file_affine is None else volume.file_affine
+
+
+def _flat_pixels(geometry: Geometry) -> Note | None:
+    """Why the size of the pixels is not believed, or None: no scanner makes them many times as long as wide."""
+    down, right = geometry.pixel_spacing_mm
+    if max(down, right) < _FLATTEST * min(down, right):
+        return None
+    text = (
+        f"By the voxel size of the file a pixel would measure {down:.4g} x {right:.4g} mm, which no short-axis image "
+        "has, so no ml, g or mm are given. Correct the spacing."
+    )
+    return Note(text, Code.SPACING_UNKNOWN)
+
+
+def _geometry_in_file_order(grid: NDArray[np.float64], axes: FileAxes, shape: tuple[int, ...]) -> Geometry:
+    """Geometry with slices as the file counts them and frames as they are shown.
 
     Args:
-        affine: (4, 4) voxel-to-world matrix, RAS, mm; its axes need not be quite perpendicular.
+        grid: (4, 4) matrix of (col, row, slice) to the patient, RAS, mm; its axes need not be quite perpendicular.
+        axes: Of the file.
         shape: (i, j, k, ...).
 
     Raises:
-        GeometryError: The affine has an axis of no length, or of no numbers.
+        GeometryError: The rows and columns are parallel.
     """
-    axes, origin = _LPS_FROM_RAS @ affine[:3, :3], _LPS_FROM_RAS @ affine[:3, 3]
-    spacing = np.linalg.norm(axes, axis=0)
-    if rows_reversed(affine):
-        origin = origin + axes[:, 1] * (shape[1] - 1)
-        axes = axes * np.array([1.0, -1.0, 1.0])
-    directions = axes / np.where(spacing > 0, spacing, 1.0)
+    steps, origin = _LPS_FROM_RAS @ grid[:3, :3], _LPS_FROM_RAS @ grid[:3, 3]
+    spacing = np.linalg.norm(steps, axis=0)
+    directions = steps / spacing
     return Geometry(
-        rows=shape[1],
-        cols=shape[0],
+        rows=shape[axes.row],
+        cols=shape[axes.col],
         pixel_spacing_mm=(float(spacing[1]), float(spacing[0])),
         row_direction=_vector(directions[:, 0]),
         col_direction=_vector(directions[:, 1]),
-        positions_mm=tuple(_vector(origin + axes[:, 2] * k) for k in range(shape[2])),
-        single_slice_spacing_mm=float(spacing[2]) if spacing[2] > 0 else None,
-        spacing_known=not np.array_equal(spacing, np.ones(3)),
+        positions_mm=tuple(_vector(origin + steps[:, 2] * k) for k in range(shape[axes.across])),
+        single_slice_spacing_mm=float(spacing[2]),
     )
 
 
@@ -265,39 +318,6 @@ def _phase_times_ms(volume: Volume, phases: int) -> tuple[float, ...] | None:
 
 def _vector(values: NDArray[np.float64]) -> Vector:
     return (float(values[0]), float(values[1]), float(values[2]))
-
-
-def rows_reversed(affine: NDArray[np.float64]) -> bool:
-    """Whether row 0 of a frame is the last j of the file.
-
-    Short-axis frames are looked at from the apex, with the right ventricle on the left (SCMR). Converters that store
-    rows bottom to top (dcm2niix) mirror the frame; this is undone where the affine tells a real orientation.
-
-    Args:
-        affine: (4, 4) voxel-to-world matrix, RAS, mm.
-    """
-    axes = _LPS_FROM_RAS @ affine[:3, :3]
-    normal = np.cross(axes[:, 0], axes[:, 1])
-    length = float(np.linalg.norm(normal))
-    if not np.isfinite(length) or length < 1e-9:
-        return False
-    normal = normal / length
-    return is_oblique(normal) and points_to_apex(normal)
-
-
-def frames_of_voxels(voxels: NDArray[Any], affine: NDArray[np.float64]) -> NDArray[Any]:
-    """(i, j, k, t) of a file to (phase, slice, row, col), slices in the file's order."""
-    frames = voxels.transpose(3, 2, 1, 0)
-    if rows_reversed(affine):
-        frames = frames[:, :, ::-1]
-    return np.ascontiguousarray(frames)
-
-
-def voxels_of_frames(frames: NDArray[Any], affine: NDArray[np.float64]) -> NDArray[Any]:
-    """The exact inverse of `frames_of_voxels`."""
-    if rows_reversed(affine):
-        frames = frames[:, :, ::-1]
-    return frames.transpose(3, 2, 1, 0)
 
 
 def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
@@ -315,8 +335,7 @@ def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
         LabelMapError: It has another shape than the image.
     """
     volume = read_volume(path)
-    affine = volume.affine if study.source_affine is None else study.source_affine
-    codes = frames_of_voxels(volume.voxels, affine)
+    codes = study.source_axes.frames_of(volume.voxels)
     if codes.shape[1:] != study.stack.pixels.shape[1:]:
         raise LabelMapError(f"{path.name} has another grid than {study.name}; label maps must fit the image.")
     whole = whole_codes(codes, path)
@@ -324,16 +343,17 @@ def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
 
 
 def whole_codes(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
-    """Label codes as whole numbers.
+    """Label codes as whole numbers; what rounding in a file's scale left of them counts as the whole number.
 
     Raises:
         LabelMapError: There are values between codes, or so large that they are none.
     """
     if values.dtype.kind == "f":
-        if values.size and not np.array_equal(np.rint(values), values):
+        if values.size and np.abs(np.rint(values) - values).max() > _ROUNDING:
             raise LabelMapError(f"{path.name} holds values between label codes; it was resampled. Open the original.")
         if values.size and np.abs(values).max() > _LARGEST_CODE:
             raise LabelMapError(f"{path.name} holds values that are no label codes. Open the label map itself.")
+        return np.asarray(np.rint(values), dtype=np.int64)
     return np.asarray(values, dtype=np.int64)
 
 
@@ -380,10 +400,12 @@ def _write_frames(path: Path, frames: NDArray[Any], study: Study, description: s
     if study.source_affine is None:
         affine, voxels = affine_of_stack(stack), in_source_order.transpose(3, 2, 1, 0)
     else:
-        affine, voxels = study.source_affine, voxels_of_frames(in_source_order, study.source_affine)
+        affine, voxels = study.source_affine, study.source_axes.voxels_of(in_source_order)
     header = _source_header(study)
     if header is not None and len(header.get_data_shape()) < 4:
         voxels = voxels.reshape(header.get_data_shape())
+    elif header is None and study.source_affine is not None and stack.phases == 1:
+        voxels = voxels[..., 0]
     voxels = np.ascontiguousarray(voxels)
     image: Any = nibabel.Nifti1Image(voxels, affine, dtype=voxels.dtype)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm", "msec")

@@ -1,5 +1,6 @@
 """Headers of NIfTI files, read with care: what they say is checked before any memory is taken for it."""
 
+import contextlib
 import gzip
 import logging
 import math
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.errors import LoadError
+from cmr_viewer.load.images.voxel_size import UNITS_MM, in_mm, is_default, settled_sizes
 
 READ_ERRORS = (
     OSError,
@@ -46,6 +48,11 @@ DEFLATE_RATIO = 1032
 
 DISAGREE = Note(
     "The file gives two orientations (qform and sform) that disagree; the sform is used.", Code.ORIENTATION_DISAGREES
+)
+DEFAULT_SFORM = Note(
+    "The file gives two orientations (qform and sform) that disagree; the qform is used, because the sform has a voxel "
+    "size of 1 x 1 x 1, which is a default.",
+    Code.ORIENTATION_DISAGREES,
 )
 SKEWED = Note(
     "The axes of the file are not perpendicular to one another; frames are shown as if they were.", Code.AXES_SKEWED
@@ -78,14 +85,30 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def open_checked(path: Path) -> tuple[Any, bool]:
+class Placement(NamedTuple):
+    """Where the voxels of a file lie.
+
+    Attributes:
+        in_file: (4, 4) voxel-to-world matrix, RAS, as the file gives it; None where it gives none.
+        in_mm: The same in mm, with the voxel size that counts.
+        sized: Whether the file gives a size to its voxels that may be true.
+        notes: What a reader should know.
+    """
+
+    in_file: NDArray[np.float64] | None
+    in_mm: NDArray[np.float64] | None
+    sized: bool
+    notes: tuple[Note, ...]
+
+
+def open_checked(path: Path) -> tuple[Any, NDArray[np.float64] | None]:
     """Open a NIfTI file without reading its voxels.
 
     Args:
         path: A `.nii`, `.hdr` or `.img` file, gzipped or not.
 
     Returns:
-        nibabel's image, and whether the header gives a size to all three axes of a voxel.
+        nibabel's image, and the (3,) voxel size that its header gives; None where it lacks one of the three.
 
     Raises:
         LoadError: The file holds less than its header says, or more than any cine does, or is Analyze 7.5.
@@ -108,8 +131,8 @@ def open_checked(path: Path) -> tuple[Any, bool]:
     room = data.stat().st_size * (DEFLATE_RATIO if data.name.lower().endswith(".gz") else 1)
     if voxels * size > room:
         raise LoadError(f"{path.name} says that it holds {text} voxels, and is too short for them. Copy it again.")
-    sizes = start.pixdim[1:4]
-    return image, len(shape) > 2 and all(np.isfinite(v) and v != 0 for v in sizes)
+    sizes = np.abs(np.asarray(start.pixdim[1:4], dtype=np.float64))
+    return image, sizes if len(shape) > 2 and np.isfinite(sizes).all() and sizes.all() else None
 
 
 def _start(path: Path) -> _Start:
@@ -144,35 +167,57 @@ def _beside(path: Path, ending: str, other: str) -> Path:
     raise OSError(f"{stem}{other}, its header, is not beside it")
 
 
-def affine_of(image: Any) -> tuple[NDArray[np.float64] | None, tuple[Note, ...]]:
+def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> Placement:
     """Where the voxels lie, by the sform, else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2, 1).
 
-    Returns:
-        (4, 4) voxel-to-world matrix, RAS, mm, or None where no method gives one; and what a reader should know.
+    An sform of unit size counts after a qform, whose size is that of the header.
+
+    Args:
+        image: From `open_checked`.
+        header_sizes: From the same.
     """
-    header = image.header
+    header, shape, unit = image.header, image.shape, _unit_name(image.header)
     forms = []
     for name in ("sform", "qform"):
         if hasattr(header, f"get_{name}") and int(header[f"{name}_code"]) > 0:
-            matrix = usable_matrix(getattr(header, f"get_{name}"))
+            matrix = usable_matrix(getattr(header, f"get_{name}"), unit)
             if matrix is not None:
-                forms.append(matrix)
+                forms.append((name, matrix))
     notes = []
-    if len(forms) == 2 and not _same(forms[0], forms[1], image.shape):
-        notes.append(DISAGREE)
-    affine = forms[0] if forms else usable_matrix(header.get_base_affine)
-    if affine is not None:
-        directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-        if np.abs(directions.T @ directions - np.eye(3)).max() > _SKEWED_COSINE:
-            notes.append(SKEWED)
-    return affine, tuple(notes)
+    if len(forms) == 2 and not _same(forms[0][1], forms[1][1], shape):
+        if is_default(_lengths(forms[0][1])) and not is_default(_lengths(forms[1][1])):
+            forms.reverse()
+        notes.append(DISAGREE if forms[0][0] == "sform" else DEFAULT_SFORM)
+    by_sform = bool(forms) and forms[0][0] == "sform"
+    affine = forms[0][1] if forms else usable_matrix(header.get_base_affine, unit)
+    if affine is None:
+        return Placement(None, None, False, tuple(notes))
+    directions = affine[:3, :3] / _lengths(affine)
+    if np.abs(directions.T @ directions - np.eye(3)).max() > _SKEWED_COSINE:
+        notes.append(SKEWED)
+    sizes, note = settled_sizes(_lengths(affine), header_sizes if by_sform else None, shape)
+    found = in_mm(affine, sizes, shape, unit)
+    sized = found.sized and (header_sizes is not None or (by_sform and len(shape) > 2))
+    return Placement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
 
 
-def usable_matrix(read: Callable[[], Any]) -> NDArray[np.float64] | None:
+def _lengths(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def _unit_name(header: Any) -> str:
+    """Unit of space in the header's words; empty where it has none that NIfTI knows."""
+    with contextlib.suppress(*READ_ERRORS):
+        return str(header.get_xyzt_units()[0])
+    return ""
+
+
+def usable_matrix(read: Callable[[], Any], unit: str = "mm") -> NDArray[np.float64] | None:
     """A matrix whose axes have length and span space and whose origin is near, or None.
 
     Args:
-        read: Gives a (4, 4) matrix, mm, or raises one of `READ_ERRORS`.
+        read: Gives a (4, 4) matrix, or raises one of `READ_ERRORS`.
+        unit: Of its numbers.
     """
     try:
         matrix = np.asarray(read(), dtype=np.float64)
@@ -180,8 +225,10 @@ def usable_matrix(read: Callable[[], Any]) -> NDArray[np.float64] | None:
         return None
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
         return None
-    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-    if lengths.min() < _SHORTEST_MM or lengths.max() > _LONGEST_MM or np.abs(matrix[:3, 3]).max() > _FARTHEST_MM:
+    lengths, mm = _lengths(matrix), UNITS_MM.get(unit, 1.0)
+    if lengths.min() * mm < _SHORTEST_MM or lengths.max() * mm > _LONGEST_MM:
+        return None
+    if np.abs(matrix[:3, 3]).max() * mm > _FARTHEST_MM:
         return None
     return matrix if abs(np.linalg.det(matrix[:3, :3] / lengths)) > _FLAT else None
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
-from cmr_viewer.load.images.nifti import LABELS_WRITTEN, Volume, frames_of_voxels, read_volume, whole_codes
+from cmr_viewer.load.images.nifti import LABELS_WRITTEN, Volume, read_volume, whole_codes
+from cmr_viewer.load.images.voxel_size import SAME_SIZE, is_default
 from cmr_viewer.load.labels.codes import OWN_CODES, Codes, CodeScheme, codes_of
 from cmr_viewer.load.labels.grid import Placed, place
 from cmr_viewer.load.labels.imported import ImportedLabels
@@ -25,6 +27,10 @@ from cmr_viewer.progress import Progress, silent
 VOLUME_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
 
 _SAME_AFFINE_MM = 0.01
+_DEFAULT_COSINE, _DEFAULT_VOXELS = 1e-4, 1.0
+_ABOUT_SIZE = (Code.SPACING_UNKNOWN, Code.SPACING_CONVERTED, Code.SPACING_DISAGREES)
+"""What a label file says of the size of its voxels does not matter: that of the images counts."""
+
 _MARK = re.compile(r"(?:^|[_\-.])(ED|ES)(?=[_\-.]|$)", re.IGNORECASE)
 _FRAME = re.compile(r"_frame(\d{1,4})(?=[_.])", re.IGNORECASE)
 """ACDC counts the frames of a cine from 1 in the names of its files."""
@@ -56,7 +62,7 @@ def read_label_volume(
     progress(0.0, f"Reading {path.name}")
     volume, named = _read(path)
     whole = whole_codes(volume.voxels, path)
-    notes = list(volume.warnings)
+    notes = [note for note in volume.warnings if note.code not in _ABOUT_SIZE]
     progress(0.4, f"Finding the slices of {path.name}")
     placed = _on_stack(whole, volume, study, path, notes)
     if not placed.frames.any():
@@ -116,13 +122,18 @@ def _flattened(volume: Volume, fields: Mapping[str, str], path: Path) -> tuple[V
 
 def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path, notes: list[Note]) -> Placed:
     """A label volume on the grid of the stack: voxel for voxel where it lies on the input's own, else by place."""
-    stack = study.stack
-    source = _source_affine(study)
-    shape = (stack.geometry.cols, stack.geometry.rows, stack.slices)
-    if whole.shape[:3] == shape and _agree(volume, source, shape, study):
+    stack, axes = study.stack, study.source_axes
+    shape = _source_shape(study)
+    fits = _Fit.NONE if whole.shape[:3] != shape else _fit(volume, study, shape)
+    if fits is not _Fit.NONE:
+        if fits is _Fit.SHAPE:
+            text = (
+                f"{path.name} does not say where it lies in the patient: its place is a default. It has the shape of "
+                "the images, so it was laid on them voxel by voxel. Check it against the images."
+            )
+            notes.append(Note(text, Code.LABELS_PLACED_BY_SHAPE))
         # The input's own voxel order; for a study of several files, columns, rows and slices in their order.
-        frames = frames_of_voxels(whole, source) if study.source_affine is not None else whole.transpose(3, 2, 1, 0)
-        in_order = np.asarray(frames[:, list(stack.source_slices)], dtype=np.int64)
+        in_order = np.asarray(axes.frames_of(whole)[:, list(stack.source_slices)], dtype=np.int64)
         return Placed(in_order, np.ones(stack.slices, dtype=bool))
     if not (volume.spacing_known and stack.geometry.spacing_known):
         raise LabelMapError(
@@ -133,20 +144,63 @@ def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path
     return place(whole, np.asarray(lps, dtype=np.float64), stack.geometry, path.name)
 
 
-def _source_affine(study: Study) -> NDArray[np.float64]:
-    return np.eye(4) if study.source_affine is None else study.source_affine
+def _source_shape(study: Study) -> tuple[int, int, int]:
+    """Voxels of the input along each axis of space; columns, rows and slices for a study of several files."""
+    geometry, axes = study.stack.geometry, study.source_axes
+    along = {axes.col: geometry.cols, axes.row: geometry.rows, axes.across: geometry.slices}
+    return along[0], along[1], along[2]
 
 
-def _agree(volume: Volume, source: NDArray[np.float64], shape: tuple[int, int, int], study: Study) -> bool:
-    """Whether a label volume of the images' shape lies where they do, or does not say where it lies."""
-    if study.source_affine is None:
-        return not volume.placed
-    if not (volume.placed and volume.spacing_known and study.stack.geometry.spacing_known):
-        return True
+class _Fit(Enum):
+    """How a label volume of the images' shape lies on them."""
+
+    NONE = "elsewhere"
+    PLACE = "where they do, or it does not say where"
+    SHAPE = "at a place that is a default"
+
+
+def _fit(volume: Volume, study: Study, shape: tuple[int, int, int]) -> _Fit:
+    source, known = study.source_affine, volume.spacing_known and study.stack.geometry.spacing_known
+    if not volume.placed:
+        return _Fit.PLACE
+    if source is not None and _agree(
+        volume.affine if volume.file_affine is None else volume.file_affine, source, shape
+    ):
+        return _Fit.PLACE
+    if _is_default_place(volume, study, shape) or (source is not None and not known):
+        return _Fit.SHAPE
+    return _Fit.NONE
+
+
+def _agree(affine: NDArray[np.float64], source: NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
+    """Whether two affines put the corners of a volume at the same place, to a quarter of a pixel."""
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape) - 1)
-    difference = volume.affine - source
+    difference = affine - source
     apart = np.linalg.norm(corners @ difference[:3, :3].T + difference[:3, 3], axis=1)
-    return bool(apart.max() <= max(_SAME_AFFINE_MM, 0.25 * min(study.stack.geometry.pixel_spacing_mm)))
+    return bool(apart.max() <= max(_SAME_AFFINE_MM, 0.25 * float(np.linalg.norm(source[:3, :3], axis=0).min())))
+
+
+def _is_default_place(volume: Volume, study: Study, shape: tuple[int, int, int]) -> bool:
+    """Whether a place is what a program writes that knows none.
+
+    That is axes along those of the body, the origin at the first voxel or the middle one, and voxels of 1 mm or of the
+    images' own size.
+    """
+    lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    if np.abs(np.abs(volume.affine[:3, :3] / lengths) - np.eye(3)).max() > _DEFAULT_COSINE:
+        return False
+    middle = volume.affine @ np.array([*(np.asarray(shape) - 1) / 2, 1.0])
+    if min(np.abs(volume.affine[:3, 3]).max(), np.abs(middle[:3] / lengths).max()) > _DEFAULT_VOXELS:
+        return False
+    geometry = study.stack.geometry
+    if is_default(lengths) or not geometry.spacing_known:
+        return True
+    (down, right), axes = geometry.pixel_spacing_mm, study.source_axes
+    own = lengths.copy()
+    own[[axes.col, axes.row]] = right, down
+    if geometry.slices > 1:
+        own[axes.across] = geometry.slice_spacing_mm
+    return bool(np.allclose(lengths, own, rtol=SAME_SIZE, atol=0))
 
 
 def _phases(count: int, stack: Stack, path: Path, phase: int | None) -> list[int]:

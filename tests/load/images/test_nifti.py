@@ -10,18 +10,14 @@ from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.images.nifti import (
     BASE_END_GUESSED,
     LABELS_WRITTEN,
-    SPACING_MISSING,
-    SPACING_UNKNOWN,
     affine_of_stack,
-    frames_of_voxels,
     read_nifti,
     read_nifti_labels,
     read_volume,
-    rows_reversed,
-    voxels_of_frames,
     write_nifti_labels,
 )
 from cmr_viewer.load.images.nifti_header import DISAGREE, SKEWED
+from cmr_viewer.load.images.voxel_size import SPACING_DEFAULT, SPACING_MISSING
 from cmr_viewer.load.stacks.dicom_study import read_dicom
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_dicom_folder, write_nifti
 
@@ -86,7 +82,7 @@ def test_a_voxel_size_of_exactly_one_is_not_believed(tmp_path, phantom):
     path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), np.diag([-1.0, -1.0, 1.0, 1.0]))
     study = read_nifti(path)
     assert not study.stack.geometry.spacing_known
-    assert SPACING_UNKNOWN in study.warnings
+    assert SPACING_DEFAULT in study.warnings
 
 
 def test_a_mirrored_file_is_shown_unmirrored_and_written_back_mirrored(tmp_path, phantom):
@@ -95,8 +91,8 @@ def test_a_mirrored_file_is_shown_unmirrored_and_written_back_mirrored(tmp_path,
     affine = ras_affine(phantom.stack)
     affine[:3, 3] += affine[:3, 1] * (voxels.shape[1] - 1)
     affine[:3, 1] *= -1
-    assert rows_reversed(affine)
     study = read_nifti(write_nifti(tmp_path / "mirrored.nii.gz", voxels, affine))
+    assert study.source_axes.rows_reversed
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
     np.testing.assert_allclose(study.stack.geometry.positions_mm, phantom.stack.geometry.positions_mm, atol=1e-3)
     write_nifti_labels(tmp_path / "labels.nii.gz", phantom.labels, study)
@@ -253,23 +249,6 @@ def test_the_affine_of_a_stack_puts_every_slice_where_it_is(phantom):
     for k in (0, 3, 6):
         ras = affine @ np.array([5.0, 2.0, k, 1.0])
         np.testing.assert_allclose(ras[:3] * [-1, -1, 1], g.to_patient_mm(k, (2.0, 5.0)), atol=1e-6)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    shape=st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3)),
-    angles=st.tuples(*[st.floats(-np.pi, np.pi)] * 3),
-    flips=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),
-)
-def test_frames_and_voxels_are_exact_inverses_for_every_orientation(shape, angles, flips):
-    a, b, c = angles
-    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(c), -np.sin(c)], [0, np.sin(c), np.cos(c)]])
-    affine = np.eye(4)
-    affine[:3, :3] = about_z @ about_y @ about_x @ np.diag(flips)
-    voxels = np.arange(np.prod(shape)).reshape(shape)
-    np.testing.assert_array_equal(voxels_of_frames(frames_of_voxels(voxels, affine), affine), voxels)
 
 
 def test_a_file_whose_directions_are_not_quite_orthonormal_opens(tmp_path, phantom):

@@ -56,7 +56,8 @@ def run(arguments: Namespace) -> int:
         found += one
         if arguments.save_labels:
             make_output_folder(arguments.output / LABELS_FOLDER)
-            write_nifti_labels(arguments.output / LABELS_FOLDER / f"{source.name}.nii.gz", labels, labelled.study)
+            stem = f"{source.name}_{source.mark}" if source.mark else source.name
+            write_nifti_labels(arguments.output / LABELS_FOLDER / f"{stem}.nii.gz", labels, labelled.study)
         print(f"{source.name} done", file=sys.stderr, flush=True)
     about = {
         "split": arguments.split,
@@ -81,14 +82,14 @@ def wanted_sources(arguments: Namespace) -> list[LabelledSource]:
     sources = [source for source in sources if wanted in ("all", split.part_of(source.name))]
     if not sources:
         raise LoadError(f"No labelled patient of the data is in the {wanted} part of the split. Try --split all.")
-    places: dict[str, Path] = {}
+    places: dict[tuple[str, str], Path] = {}
     for source in sources:
-        if source.name in places:
+        if (source.name, source.mark) in places:
             raise LoadError(
-                f"Two patients are called {source.name}: {places[source.name]} and {source.path}. "
+                f"Two patients are called {source.name}: {places[source.name, source.mark]} and {source.path}. "
                 "Name each data set once, and evaluate sets that share names by themselves."
             )
-        places[source.name] = source.path
+        places[source.name, source.mark] = source.path
     return sources
 
 
@@ -189,7 +190,8 @@ def places_of(labelled: LabelledStack, source: LabelledSource) -> dict[FrameInde
     for phase in labelled.phases:
         regions = reference_regions([bool(labelled.labels[phase, s].any()) for s in range(stack.slices)])
         for s, region in enumerate(regions):
-            place = FramePlace(source.group, source.name, phase, names.get(phase, ""), s, region)
+            number = source.first_phase + phase
+            place = FramePlace(source.group, source.name, number, names.get(phase, ""), s, region)
             places[FrameIndex(phase, s)] = place
     return places
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.datasets import LabelledSource, find_labelled, labels_start_at_base
+from cmr_viewer.load.datasets import LabelledSource, find_labelled, labels_start_at_base, structures_drawn
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study, reversed_slices
 
@@ -127,7 +127,7 @@ def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labe
     if not labels:
         if study.reference is None or not study.reference_phases:
             raise LoadError(f"No label maps lie beside {image.name}. Name them with --labels.")
-        stated = dict.fromkeys(study.reference_phases, frozenset(STRUCTURES))
+        stated = structures_drawn(study.reference, study.reference_phases)
         return Labelled(study, study.reference, stated, (image.name,))
     merged = np.zeros(stack.pixels.shape, dtype=np.uint8)
     structures: dict[int, frozenset[Label]] = {}

@@ -65,6 +65,7 @@ GROUP_MARKS: Mapping[str, tuple[str, str]] = {
     "acdc": ("o", "#0072b2"),
     "mnms": ("^", "#d55e00"),
     "scd": ("s", "#cc79a7"),
+    "dsb2": ("D", "#009e73"),
 }
 
 WIDTH_IN = 9.6

@@ -9,7 +9,7 @@ from cmr_viewer.evaluate.paper_tables import DATASET_OF_GROUP, DATASETS, TABLE_1
 Figures = Mapping[str, Any]
 
 HEART: tuple[Region, ...] = (Region.BASE, Region.MIDDLE, Region.APEX)
-GROUP_NAMES: Mapping[str, str] = {"acdc": "ACDC", "mnms": "M&Ms", "scd": "Sunnybrook"}
+GROUP_NAMES: Mapping[str, str] = {"acdc": "ACDC", "mnms": "M&Ms", "scd": "Sunnybrook", "dsb2": "DSB2"}
 MEASURE_TEXTS: Mapping[str, str] = {
     "lv_edv_ml": "LV EDV, ml",
     "lv_esv_ml": "LV ESV, ml",

@@ -1,6 +1,7 @@
-"""Labelled sets on disk as sources of samples: ACDC, M&Ms and Sunnybrook (SCD)."""
+"""Labelled sets on disk as sources of samples: ACDC, M&Ms, Sunnybrook (SCD) and the Data Science Bowl (DSB2)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,13 +14,17 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError, NotAStudyError
+from cmr_viewer.load.images.dsb2 import Keys, is_prepared, prepared_patients, read_prepared
 from cmr_viewer.load.images.layout_names import recognise_patient
 from cmr_viewer.load.images.layouts import read_patient
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
 from cmr_viewer.load.stacks.dicom_study import read_dicom_files
 from cmr_viewer.load.study import reversed_slices
 
-Group = Literal["acdc", "mnms", "scd"]
+Group = Literal["acdc", "mnms", "scd", "dsb2"]
+
+_SUNNYBROOK = re.compile(r"SC-(HF-N?I|HYP|N)-\d+", re.IGNORECASE)
+"""Pseudonyms of Sunnybrook patients (Radau et al. 2009), whatever layout their files are in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +56,26 @@ class LabelledSource:
     """One patient of a labelled set, not yet read.
 
     Attributes:
-        path: The patient's folder of images.
+        path: The patient's folder of images; the set's folder for DSB2.
         group: The set.
         name: The patient's pseudonym.
-        contours: Folder of the patient's contour files (SCD only), or None.
+        contours: Folder of the patient's contour files, where that is how it is labelled, or None.
+        keys: The patient's images in a set of JPEG files (DSB2 only), or None.
+        mark: "ED" or "ES" where that alone of the patient's phases is read, because the slices of the other are not at
+            the same places; empty for all.
     """
 
     path: Path
     group: Group
     name: str
     contours: Path | None = None
+    keys: Keys | None = None
+    mark: str = ""
+
+    @property
+    def first_phase(self) -> int:
+        """Number of the first phase that is read among the patient's."""
+        return 1 if self.mark == "ES" else 0
 
     def read(self) -> LabelledStack:
         """Read images and labels.
@@ -87,34 +102,44 @@ class LabelledSource:
         )
 
     def _read_study(self) -> tuple[Study, Mapping[int, frozenset[Label]]]:
-        """The study and the structures labelled at each labelled phase: all three, or what contours there are."""
+        """The study and the structures labelled at each labelled phase."""
         if self.contours is None:
-            study = read_patient(self.path, recognise_patient(self.path))
-            return study, dict.fromkeys(study.reference_phases, frozenset(STRUCTURES))
+            if self.keys is None:
+                files = [marked for marked in recognise_patient(self.path) if self.mark in ("", marked.mark)]
+                study = read_patient(self.path, files)
+            else:
+                study = read_prepared(self.path, self.name, self.keys)
+            return study, structures_drawn(study.reference, study.reference_phases)
         opened = read_dicom_files(self.path)
         drawn = read_sunnybrook_contours(self.contours, opened.study, opened.files)
         return with_contours(opened.study, drawn), drawn.structures
 
 
 def find_labelled(path: Path) -> list[LabelledSource]:
-    """Find labelled patients: a folder of ACDC or M&Ms patients, an SCD folder (`dicoms`, `contours`), or one patient.
+    """Find labelled patients.
+
+    They are in a folder of patients in the layout of ACDC or M&Ms, an SCD folder (`dicoms`, `contours`), a DSB2 folder
+    (`slices.csv`, `images`, `masks`), or a folder of one patient.
 
     Args:
         path: The folder.
 
     Returns:
-        Sources in order of their names; at least one.
+        Sources in order of their names; at least one. Where ED and ES of a patient are apart, they are two of one name.
 
     Raises:
         NotAStudyError: Nothing labelled is there.
+        LoadError: The table of a DSB2 folder cannot be read.
     """
     if not path.is_dir():
         raise NotAStudyError(f"{path} is no folder. Name a folder of labelled patients.")
+    if is_prepared(path):
+        return [LabelledSource(path, "dsb2", name, keys=keys) for name, keys in prepared_patients(path).items()]
     inside = path / "dicoms" if (path / "dicoms").is_dir() else path
     folders = (path, *sorted(p for p in inside.iterdir() if p.is_dir()))
     found = [source for folder in folders for source in _patient(folder)]
     if not found:
-        raise NotAStudyError(f"{path} holds no ACDC, M&Ms or Sunnybrook patients with label maps.")
+        raise NotAStudyError(f"{path} holds no ACDC, M&Ms, Sunnybrook or DSB2 patients with label maps.")
     return found
 
 
@@ -122,10 +147,29 @@ def _patient(folder: Path) -> list[LabelledSource]:
     files = recognise_patient(folder)
     if any(marked.labels for marked in files):
         group: Group = "acdc" if files[0].layout == "acdc" else "mnms"
+        if _SUNNYBROOK.fullmatch(files[0].patient):
+            # Such files hold the slices that were labelled at their phase and nothing else, so that slices of the same
+            # number lie at different places.
+            return [LabelledSource(folder, "scd", file.patient, mark=file.mark) for file in files if file.labels]
         return [LabelledSource(folder, group, files[0].patient)]
     if (contours := find_contours(folder)) is not None:
         return [LabelledSource(folder, "scd", folder.name, contours)]
     return []
+
+
+def structures_drawn(labels: LabelMap | None, phases: Sequence[int]) -> dict[int, frozenset[Label]]:
+    """Per phase: the structures that the label maps of a stack tell about.
+
+    Every heart has all three, so a structure that no slice of a phase holds was not drawn there, as the right ventricle
+    in sets of the left one alone.
+
+    Args:
+        labels: (phase, slice, row, col), or None for none.
+        phases: The labelled phases.
+    """
+    if labels is None:
+        return {}
+    return {phase: frozenset(s for s in STRUCTURES if (labels[phase] == s).any()) for phase in phases}
 
 
 def labels_start_at_base(labels: LabelMap) -> bool:

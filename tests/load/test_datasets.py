@@ -1,13 +1,24 @@
+import csv
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.errors import NotAStudyError
+from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.datasets import find_labelled, labels_start_at_base
 from cmr_viewer.load.images.nifti import BASE_END_GUESSED
-from tests.phantom import sax_cine, write_acdc_patient, write_dicom_folder, write_mnms_patient
+from tests.phantom import (
+    sax_cine,
+    voxels_of,
+    write_acdc_patient,
+    write_dicom_folder,
+    write_mnms_patient,
+    write_nifti,
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +132,108 @@ def test_the_right_ventricle_tells_the_ends_where_all_together_are_alike_at_both
     labels = areas_of([6, 6, 10, 12, 12, 12, 6], [3, 6, 9, 14, 16, 0, 0])
     assert not labels_start_at_base(labels)
     assert labels_start_at_base(labels[:, ::-1])
+
+
+LEFT = (Label.LVBP, Label.LVM)
+
+
+@pytest.mark.parametrize("patient", ["SC-HF-I-12", "SC-HF-NI-03", "SC-HYP-06", "SC-N-40"])
+def test_labelled_slices_of_sunnybrook_are_a_stack_for_each_phase(tmp_path, phantom, patient):
+    # only the slices that were labelled at a phase are in its files, here apex first, and at ES one less
+    drawn = {"ED": (0, LEFT, slice(1, 7)), "ES": (phantom.es_phase, (Label.LVBP,), slice(2, 6))}
+    for mark, (phase, structures, held) in drawn.items():
+        codes = np.where(np.isin(phantom.labels[phase], structures), phantom.labels[phase], 0).astype(np.uint8)
+        for name, frames in ((mark, phantom.stack.pixels[phase]), (f"{mark}_gt", codes)):
+            voxels = voxels_of(frames[None, held], apex_first=True)[..., 0]
+            write_nifti(tmp_path / patient / f"{patient}_sa_{name}.nii.gz", voxels, np.diag([1.4, 1.4, 10.0, 1.0]))
+    ed, es = find_labelled(tmp_path)
+    assert [(s.path, s.group, s.name) for s in (ed, es)] == [(tmp_path / patient, "scd", patient)] * 2
+    assert (ed.first_phase, es.first_phase) == (0, 1)
+    for source, (phase, structures, held) in zip((ed, es), drawn.values(), strict=True):
+        read = source.read()
+        expected = np.where(np.isin(phantom.labels[phase], structures), phantom.labels[phase], 0)
+        np.testing.assert_array_equal(read.labels, expected[None, held])
+        np.testing.assert_array_equal(read.study.stack.pixels, phantom.stack.pixels[phase][None, held])
+        assert read.phase_structures == {0: set(structures)}
+    assert (es.read().study.stack.ed_phase, es.read().study.stack.es_phase) == (None, 0)
+
+
+def test_what_no_slice_of_a_phase_holds_is_not_labelled_there(tmp_path, phantom):
+    write_mnms_patient(tmp_path, replace(phantom, labels=np.where(phantom.labels == Label.RVBP, 0, phantom.labels)))
+    read = find_labelled(tmp_path)[0].read()
+    assert read.phase_structures == {0: set(LEFT), 1: set(LEFT)}
+
+
+def write_jpeg_set(root: Path, patients: dict[int, np.ndarray]) -> Path:
+    """A DSB2 set: masks (phase, slice, row, col) of patients, with images as bright as the mask; all by hand."""
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    rows = []
+    for patient, masks in patients.items():
+        for frame, of_phase in zip(("1", "12"), masks, strict=True):
+            for index, mask in enumerate(of_phase):
+                key = f"{patient:04d}_{int(frame):02d}_{index:02d}"
+                Image.fromarray(np.where(mask, 200, 40).astype(np.uint8)).save(root / "images" / f"{key}.jpg")
+                Image.fromarray(mask.astype(bool)).save(root / "masks" / f"{key}.png")
+                rows.append((key, patient, frame, -60 + 10 * index, int(mask.any()), 0))
+    rows.append((rows[0][0], rows[0][1], "7", -60, 1, 0))  # a frame that some slices have beside the two
+    with (root / "slices.csv").open("w", newline="") as opened:
+        csv.writer(opened).writerows([("key", "patient", "frame", "location_mm", "has_lv", "lv_area_mm2"), *rows])
+    return root
+
+
+def cavities(areas: Sequence[Sequence[int]]) -> np.ndarray:
+    """(phase, slice, row, col) squares of these widths in frames of 48 x 40; 0 for an empty slice."""
+    masks = np.zeros((len(areas), len(areas[0]), 48, 40), bool)
+    for phase, of_phase in enumerate(areas):
+        for index, width in enumerate(of_phase):
+            masks[phase, index, 10 : 10 + width, 12 : 12 + width] = True
+    return masks
+
+
+def test_a_set_of_jpeg_images_with_masks_is_read_with_the_larger_cavity_as_the_base(tmp_path):
+    down, up = cavities([[0, 20, 18, 12, 6], [0, 0, 14, 8, 0]]), cavities([[5, 11, 17, 21, 0], [0, 7, 12, 15, 0]])
+    write_jpeg_set(tmp_path, {12: down, 3: up})
+    first, second = find_labelled(tmp_path)
+    assert [(s.name, s.group) for s in (first, second)] == [("DSB0003", "dsb2"), ("DSB0012", "dsb2")]
+    for source, expected in ((first, up[:, ::-1]), (second, down)):
+        read = source.read()
+        np.testing.assert_array_equal(read.labels, np.where(expected, Label.LVBP, 0))
+        bright = np.asarray(read.study.stack.pixels) > 120
+        assert (bright == expected).mean() > 0.99  # JPEG blurs edges
+        assert read.phase_structures == {0: {Label.LVBP}, 1: {Label.LVBP}}
+        assert (read.study.stack.ed_phase, read.study.stack.es_phase) == (0, 1)
+        assert read.study.stack.geometry.pixel_spacing_mm == (1.5, 1.5)
+        assert read.study.stack.geometry.slice_spacing_mm == 10.0
+    assert first.read().study.stack.source_slices == (4, 3, 2, 1, 0)
+    assert first.read().patient_key != second.read().patient_key
+
+
+def test_a_location_that_was_acquired_again_is_read_once_and_a_frame_without_its_partner_not(tmp_path):
+    write_jpeg_set(tmp_path, {1: cavities([[20, 14, 8], [12, 9, 4]])})
+    again = cavities([[18], [10]])
+    for frame, mask in (("01", again[0, 0]), ("12", again[1, 0])):
+        Image.fromarray(mask).save(tmp_path / "masks" / f"0001_{frame}_90.png")
+        Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "images" / f"0001_{frame}_90.jpg")
+    with (tmp_path / "slices.csv").open("a", newline="") as opened:
+        rows = [("0001_01_90", 1, "1", -60, 1, 0), ("0001_12_90", 1, "12", -60, 1, 0), ("lonely", 1, "1", 90, 1, 0)]
+        csv.writer(opened).writerows(rows)
+    (source,) = find_labelled(tmp_path)
+    areas = (source.read().labels == Label.LVBP).sum(axis=(2, 3))
+    np.testing.assert_array_equal(areas, [[18**2, 14**2, 8**2], [10**2, 9**2, 4**2]])
+
+
+@pytest.mark.parametrize("broken", ["image", "mask", "size", "table"])
+def test_a_set_of_jpeg_images_that_cannot_be_read_is_told(tmp_path, broken):
+    write_jpeg_set(tmp_path, {1: cavities([[20, 14, 8], [12, 9, 4]])})
+    if broken == "image":
+        (tmp_path / "images" / "0001_12_01.jpg").write_bytes(b"no picture")
+    elif broken == "mask":
+        (tmp_path / "masks" / "0001_01_02.png").unlink()
+    elif broken == "size":
+        for path in (tmp_path / "masks").iterdir():
+            Image.fromarray(np.ones((48, 41), bool)).save(path)
+    else:
+        (tmp_path / "slices.csv").write_text("key,patient\n0001_01_00,1\n")
+    with pytest.raises(LoadError, match=r"DSB0001|slices\.csv"):
+        find_labelled(tmp_path)[0].read()

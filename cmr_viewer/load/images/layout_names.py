@@ -14,9 +14,9 @@ CINE = "CINE"
 """Mark of a file of all phases."""
 
 _ACDC_CINE = re.compile(r"(?P<patient>patient\d+)_4d\.nii(\.gz)?", re.IGNORECASE)
-_MNMS_CINE = re.compile(r"(?P<patient>[A-Za-z0-9]+)_sa(_cine)?\.nii(\.gz)?", re.IGNORECASE)
+_MNMS_CINE = re.compile(r"(?P<patient>[A-Za-z0-9-]+)_sa(_cine)?\.nii(\.gz)?", re.IGNORECASE)
 _ACDC_FRAME = re.compile(r"(?P<patient>patient\d+)_frame(?P<frame>\d+)\.nii(\.gz)?", re.IGNORECASE)
-_MNMS_FRAME = re.compile(r"(?P<patient>[A-Za-z0-9]+)_sa_(?P<mark>ED|ES)\.nii(\.gz)?", re.IGNORECASE)
+_MNMS_FRAME = re.compile(r"(?P<patient>[A-Za-z0-9-]+)_sa_(?P<mark>ED|ES)\.nii(\.gz)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

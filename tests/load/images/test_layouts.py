@@ -128,6 +128,12 @@ def test_other_names_follow_no_layout(tmp_path, name):
     assert recognise_file(tmp_path / name) is None
 
 
+@pytest.mark.parametrize("patient", ["SC-HF-I-12", "site-03-0001", "A1"])
+def test_a_pseudonym_of_the_mnms_layout_may_hold_hyphens(tmp_path, phantom, patient):
+    folder = write_mnms_patient(tmp_path, phantom, patient=patient)
+    assert [(marked.mark, marked.patient) for marked in recognise_patient(folder)] == [("ED", patient), ("ES", patient)]
+
+
 def test_a_folder_of_two_patients_is_not_one_patient(tmp_path, phantom):
     one, two = write_mnms_patient(tmp_path, phantom), write_mnms_patient(tmp_path, phantom, patient="Z9Y8X7")
     for path in two.iterdir():

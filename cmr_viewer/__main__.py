@@ -180,6 +180,12 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workspace", type=Path, metavar="DIR", help="retrain on this workspace's accepted frames")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
     parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="model folder whose weights to start from")
+    parser.add_argument(
+        "--snapshot",
+        type=Path,
+        metavar="FOLDER",
+        help="train no more: write the best model so far of the training that was stopped in --output into this folder",
+    )
     parser.add_argument("--iterations", type=int, metavar="N", help="batches to learn from")
     parser.add_argument("--batch", type=int, metavar="N", help="frames in a batch")
     parser.add_argument("--learning-rate", type=float, metavar="X", help="at the start")

@@ -1,6 +1,7 @@
 """`cmr-viewer train`: train a model from data sets or from a workspace's accepted corrections."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -21,10 +22,11 @@ from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
+from cmr_viewer.train.fit import best_so_far
 from cmr_viewer.train.samples import Sample, count_by_region, read_samples
 from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
 from cmr_viewer.train.split import Part, Split, read_split
-from cmr_viewer.train.train_model import train_model
+from cmr_viewer.train.train_model import save_fitted, train_model
 
 JSON_EVERY_S = 0.2
 
@@ -79,6 +81,10 @@ def run(arguments: Namespace) -> int:
     if arguments.end_with_input:
         threading.Thread(target=_end_with_input, name="cmr-viewer-input", daemon=True).start()
     as_json = arguments.progress == "json"
+    if not as_json:
+        logging.getLogger("cmr_viewer.train").setLevel(
+            logging.INFO
+        )  # what is found at each look at the validation part
     progress = json_progress() if as_json else text_progress()
     try:
         if arguments.threads is not None:
@@ -120,10 +126,14 @@ def _spec_of(arguments: Namespace) -> TrainingSpec:
 
 def _new_folder(arguments: Namespace) -> Path:
     """The folder of the model that is to be trained, made before any work is done for it."""
-    folder: Path = arguments.output.resolve()
+    return _empty_folder(arguments.output.resolve(), "--output")
+
+
+def _empty_folder(folder: Path, option: str) -> Path:
+    """A folder for a model, made if it is not there; it may hold a checkpoint and nothing else."""
     make_output_folder(folder)
     if any(file.name.removeprefix(".").removesuffix(".part") != CHECKPOINT_FILE for file in folder.iterdir()):
-        raise TrainingError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
+        raise TrainingError(f"{folder} is not empty. Name a new folder with {option}; it gives the model its name.")
     return folder
 
 
@@ -159,6 +169,20 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         "program": __version__,
         "revision": git_revision(),
     }
+    if arguments.snapshot:
+        written = _empty_folder(arguments.snapshot.resolve(), "--snapshot")
+        plan = save_fitted(
+            spec,
+            samples,
+            written,
+            best_so_far(spec, samples, folder),
+            model_id=written.name,
+            device=device,
+            start_from=arguments.start_from,
+            validation=looked_at,
+            origin=origin,
+        )
+        return {"model_id": plan.model_id, "folder": str(written)}
     plan = train_model(
         spec,
         samples,

@@ -27,10 +27,16 @@ class Augmentation:
         no_neighbour: Share of samples each of whose neighbouring slices is taken away.
         gamma: Smallest and largest exponent of the normalised intensities.
         noise: Largest standard deviation of Gaussian noise.
+        curve: Largest natural logarithm, to either side, of how much steeper or flatter a random contrast curve is in
+            one part of the intensities than in another; the curve always rises.
         bias: Largest relative strength of a smooth intensity slope.
+        coil: Largest natural logarithm, to either side, of a smooth field of brightness with several hills.
         blur: Share of samples that are blurred.
         coarse: Share of samples that lose resolution, as if acquired with fewer pixels.
         coarsest: Largest factor by which they lose it.
+        narrow: Share of samples with a narrower field of view: beyond it lies what lies beyond a frame, which is 0, and
+            no label.
+        narrowest: Largest part of the grid that such a sample loses at each side.
     """
 
     rotation_deg: float = 30.0
@@ -43,10 +49,14 @@ class Augmentation:
     no_neighbour: float = 0.1
     gamma: tuple[float, float] = (0.65, 1.5)
     noise: float = 0.15
+    curve: float = 0.0
     bias: float = 0.4
+    coil: float = 0.0
     blur: float = 0.15
     coarse: float = 0.0
     coarsest: float = 2.0
+    narrow: float = 0.0
+    narrowest: float = 0.2
 
     def changed(self, **values: object) -> "Augmentation":
         """With some values changed, as a spec names them.
@@ -110,7 +120,23 @@ def augment_batch(
     middle = images.shape[1] // 2
     kept = torch.rand(present.shape, generator=generator).to(images.device) >= how.no_neighbour
     kept[:, middle] = True
-    return changed * (present & kept)[:, :, None, None], moved[:, 0].long()
+    changed = changed * (present & kept)[:, :, None, None]
+    if how.narrow:
+        seen = _field_of_view(images.shape[0], size, how, generator).to(images.device)
+        changed, moved = changed * seen, moved * seen
+    return changed, moved[:, 0].long()
+
+
+def _field_of_view(count: int, size: tuple[int, int], how: Augmentation, generator: torch.Generator) -> Tensor:
+    """(batch, 1, row, col): 1 inside a rectangle and 0 beyond it; all 1 for the samples that are not made narrower."""
+    narrower = torch.rand(count, generator=generator) < how.narrow
+    inside = torch.ones(count, 1, *size)
+    for axis, pixels in ((2, size[0]), (3, size[1])):
+        lost = [_uniform(count, 0.0, how.narrowest, generator) * pixels * narrower for _ in range(2)]
+        at = torch.arange(pixels)[None]
+        seen = (at >= lost[0][:, None]) & (at < pixels - lost[1][:, None])
+        inside = inside * (seen[:, None, :, None] if axis == 2 else seen[:, None, None, :])
+    return inside
 
 
 def _sample_channels(images: Tensor, grid: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
@@ -160,6 +186,12 @@ def _change_intensity(images: Tensor, how: Augmentation, generator: torch.Genera
     span = (images.amax(dim=(2, 3), keepdim=True) - low).clamp_min(1e-3)
     gamma = torch.exp(per_sample(math.log(how.gamma[0]), math.log(how.gamma[1])))
     changed = ((images - low) / span).pow(gamma)
+    if how.curve:
+        changed = _contrast_curve(changed, how.curve, generator)
+    if how.coil:
+        hills = _uniform(count * 16, -how.coil, how.coil, generator).view(count, 1, 4, 4)
+        field = functional.interpolate(hills, size=(rows, cols), mode="bicubic", align_corners=True)
+        changed = changed * torch.exp(field).to(device)
     if how.bias:
         r = torch.linspace(-1, 1, rows, device=device)[None, None, :, None]
         c = torch.linspace(-1, 1, cols, device=device)[None, None, None, :]
@@ -176,6 +208,21 @@ def _change_intensity(images: Tensor, how: Augmentation, generator: torch.Genera
     if how.noise:
         changed = changed + per_sample(0.0, how.noise) * torch.randn(images.shape, generator=generator).to(device)
     return changed
+
+
+CURVE_PARTS = 6
+"""Parts of a contrast curve, each straight."""
+
+
+def _contrast_curve(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Intensities of 0 to 1 by a random rising curve from 0 to 1, one for all channels of a sample."""
+    count = images.shape[0]
+    rises = torch.exp(_uniform(count * CURVE_PARTS, -strength, strength, generator)).view(count, CURVE_PARTS)
+    rises = (rises / rises.sum(dim=1, keepdim=True)).to(images.device)
+    starts = functional.pad(rises.cumsum(dim=1), (1, 0))[:, :-1]
+    flat = images.flatten(1) * CURVE_PARTS
+    part = flat.long().clamp(0, CURVE_PARTS - 1)
+    return (starts.gather(1, part) + rises.gather(1, part) * (flat - part)).view_as(images)
 
 
 def _lose_resolution(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:

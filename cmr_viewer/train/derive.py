@@ -203,6 +203,8 @@ def as_toml(spec: TrainingSpec, about: Sequence[str] = ()) -> str:
     tables: list[str] = []
     lines = [f"# {line}" for line in about]
     for name, value in spec.as_dict().items():
+        if value is None:
+            continue
         if isinstance(value, dict):
             tables += ["", f"[{name}]", *(f"{key} = {_toml(one)}" for key, one in value.items())] if value else []
         else:

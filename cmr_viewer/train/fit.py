@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +28,11 @@ from cmr_viewer.train.augment import Augmentation, augment_batch
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
 from cmr_viewer.train.losses import deep_supervision
 from cmr_viewer.train.samples import Sample
-from cmr_viewer.train.sampling import end_weights, specialist_weights
+from cmr_viewer.train.sampling import end_weights, specialist_weights, with_non_cardiac, with_shares
 from cmr_viewer.train.spec import TrainingSpec
-from cmr_viewer.train.validate import batch_tensors, validation_score
+from cmr_viewer.train.validate import batch_tensors, look_at
+
+_log = logging.getLogger(__name__)
 
 CLASSIFIER_MINIMUM_ZOOM = 0.85
 """A classifier must see how large the heart is in the frame; segmentation need not."""
@@ -43,12 +47,14 @@ class Fitted:
         losses: (iteration,) the loss of each batch.
         validation: (batches done, score) of each look at the validation part.
         kept_at: Batches done when the weights that are kept were made.
+        by_set: What these weights reached on each set of the validation part, see `validate.Look`.
     """
 
     network: nn.Module
     losses: NDArray[np.float32]
     validation: Sequence[tuple[int, float]] = ()
     kept_at: int = 0
+    by_set: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +70,7 @@ class _State:
     validation: list[tuple[int, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_at: int = 0
+    best_by_set: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -95,7 +102,7 @@ class _Learning:
         """Learn from one batch; its loss."""
         spec = self.spec
         for group in state.optimizer.param_groups:
-            group["lr"] = spec.learning_rate * (1 - state.done / spec.iterations) ** 0.9
+            group["lr"] = learning_rate(spec, state.done)
         drawn = [self.samples[i] for i in state.chance.choice(len(self.samples), spec.batch, p=self.chances)]
         loss = self._loss(state, drawn)
         state.optimizer.zero_grad(set_to_none=True)
@@ -181,6 +188,25 @@ def fit(
     return _ended(state, spec, checkpoints)
 
 
+def best_so_far(spec: TrainingSpec, samples: Sequence[Sample], checkpoints: Path) -> Fitted:
+    """The best weights so far of a training that was stopped; its checkpoint stays, so that it may go on.
+
+    Args:
+        spec: As it was trained by.
+        samples: As it was trained on.
+        checkpoints: See `fit`.
+
+    Raises:
+        TrainingError: There is no checkpoint, or it is of another training, or nothing was looked at yet.
+    """
+    state = _begin(spec, None, torch.device("cpu"))
+    if (found := read_checkpoint(checkpoints)) is not None:
+        _go_on(state, found, _identity(spec, samples), checkpoints)
+    if not state.best:
+        raise TrainingError(f"{checkpoints} holds no checkpoint of a training that was scored on a validation part.")
+    return _ended(state, spec, None)
+
+
 class _Clock:
     """Tells how long a training still takes, from the batches of this run."""
 
@@ -218,10 +244,23 @@ def _optimizer(spec: TrainingSpec, network: nn.Module) -> torch.optim.Optimizer:
     return kind(network.parameters(), rate, weight_decay=decay)
 
 
+def learning_rate(spec: TrainingSpec, done: int) -> float:
+    """The rate of the batch that follows `done` others: rises over the warm-up, falls to 0 as (1 - done)^0.9."""
+    rising = min(1.0, (done + 1) / (spec.warm_up + 1))
+    return float(spec.learning_rate * rising * (1 - done / spec.iterations) ** 0.9)
+
+
 def _chances(spec: TrainingSpec, samples: Sequence[Sample]) -> NDArray[np.float64]:
+    regions, groups = [s.region for s in samples], [s.group for s in samples]
     if spec.focus is None and spec.ends_ratio > 1:
-        return end_weights([s.position for s in samples], spec.ends_ratio)
-    return specialist_weights([s.region for s in samples], spec.focus, spec.focus_share)
+        chances = end_weights([s.position for s in samples], spec.ends_ratio)
+    else:
+        chances = specialist_weights(regions, spec.focus, spec.focus_share)
+    if spec.set_shares:
+        chances = with_shares(chances, groups, spec.set_shares)
+    if spec.non_cardiac_share is not None:
+        chances = with_non_cardiac(chances, regions, groups, spec.non_cardiac_share)
+    return chances
 
 
 def _look(state: _State, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
@@ -231,12 +270,13 @@ def _look(state: _State, spec: TrainingSpec, validation: Sequence[Sample], devic
     weights = state.average or state.network.state_dict()
     kept = {name: value.detach().clone() for name, value in state.network.state_dict().items()}
     state.network.load_state_dict(weights)
-    score = validation_score(state.network, spec, validation, device)
-    if score is not None:
-        if score >= max((s for _, s in state.validation), default=0.0):
+    look = look_at(state.network, spec, validation, device)
+    if look is not None:
+        _log.info("Batch %d: validation %s", state.done, look.text())
+        if look.score >= max((s for _, s in state.validation), default=0.0):
             state.best = {name: value.detach().clone() for name, value in state.network.state_dict().items()}
-            state.best_at = state.done
-        state.validation.append((state.done, score))
+            state.best_at, state.best_by_set = state.done, look.by_set
+        state.validation.append((state.done, look.score))
     state.network.load_state_dict(kept)
 
 
@@ -246,7 +286,7 @@ def _ended(state: _State, spec: TrainingSpec, checkpoints: Path | None) -> Fitte
         (checkpoints / CHECKPOINT_FILE).unlink(missing_ok=True)
     losses = np.asarray(state.losses, dtype=np.float32)
     kept_at = state.best_at if state.best else state.done
-    return Fitted(state.network.eval().cpu(), losses, tuple(state.validation), kept_at)
+    return Fitted(state.network.eval().cpu(), losses, tuple(state.validation), kept_at, state.best_by_set)
 
 
 def _identity(spec: TrainingSpec, samples: Sequence[Sample]) -> str:
@@ -271,6 +311,7 @@ def _checkpoint(state: _State, identity: str) -> Checkpoint:
         "losses": state.losses,
         "validation": state.validation,
         "best_at": state.best_at,
+        "best_by_set": state.best_by_set,
         "chance": state.chance.bit_generator.state,
     }
     return Checkpoint(tensors, values)
@@ -298,6 +339,7 @@ def _go_on(state: _State, found: Checkpoint, identity: str, folder: Path) -> Non
     state.losses = [float(x) for x in found.values["losses"]]
     state.validation = [(int(at), float(score)) for at, score in found.values["validation"]]
     state.best_at = int(found.values["best_at"])
+    state.best_by_set = found.values["best_by_set"]
 
 
 def out_of_memory(error: BaseException) -> bool:

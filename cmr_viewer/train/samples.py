@@ -41,6 +41,7 @@ class Sample:
         structures: Structures that the labels tell about; the absence of another one says nothing.
         position: 0.0 at the most basal slice of the heart at this phase to 1.0 at the most apical one; None for a
             non-cardiac frame or where it is not known.
+        group: The set that it is of, a `load.datasets.Group`; empty for frames of a workspace.
     """
 
     image: NDArray[np.float32]
@@ -51,6 +52,7 @@ class Sample:
     neighbours: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     structures: frozenset[Label] = frozenset(STRUCTURES)
     position: float | None = None
+    group: str = ""
 
     def channels(self, context: int) -> NDArray[np.float32]:
         """Input of a network with that many neighbours to either side: (channel, row, col)."""
@@ -154,6 +156,7 @@ def samples_of_stack(labelled: LabelledStack, grid: Grid, *, context: int = 0, p
                 {o: images[s + o] for o in offsets(context) if o and 0 <= s + o < stack.slices},
                 structures,
                 positions[s],
+                labelled.group,
             )
             for s in range(stack.slices)
         ]
@@ -212,7 +215,8 @@ def read_samples(
             _log.warning("A patient is left out of training: %s", error)
             continue
         samples += found
-        patients.append(source.name)
+        if source.name not in patients:
+            patients.append(source.name)
     return samples, patients
 
 

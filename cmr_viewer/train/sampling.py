@@ -1,6 +1,6 @@
 """Which samples a batch is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,3 +68,55 @@ def end_weights(positions: Sequence[float | None], ratio: float) -> NDArray[np.f
         weights *= cardiac.sum() / weights.sum()
     weights[~cardiac] = 1.0
     return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def with_shares(
+    weights: NDArray[np.float64], groups: Sequence[str], shares: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """The chances of samples, changed so that some groups of them have a stated share of the draws.
+
+    Args:
+        weights: (sample,) chance of each, adding up to 1.
+        groups: The group of each sample.
+        shares: Of the draws, by group, 1 together at most; the groups that are not named share the rest.
+
+    Returns:
+        (sample,) adding up to 1; within a named group, and within the rest, the chances are to one another as before.
+
+    Raises:
+        TrainingError: A named group has no sample, or there is no sample to have the rest.
+    """
+    named = {group: np.array([one == group for one in groups]) for group in shares}
+    rest = ~np.any([*named.values(), np.zeros(len(groups), dtype=bool)], axis=0)
+    changed = np.zeros(len(groups))
+    left = max(0.0, 1.0 - sum(shares.values()))
+    for name, inside, share in [*((g, named[g], shares[g]) for g in shares), ("the rest", rest, left)]:
+        total = float(weights[inside].sum())
+        if share > 1e-9 and total <= 0:
+            raise TrainingError(f"There are no samples of {name}, which is to have {100 * share:.0f} % of the batches.")
+        if total > 0:
+            changed[inside] = weights[inside] * (share / total)
+    return changed
+
+
+def with_non_cardiac(
+    weights: NDArray[np.float64], regions: Sequence[Region], groups: Sequence[str], share: float
+) -> NDArray[np.float64]:
+    """The chances of samples, changed so that non-cardiac frames have a stated share of the draws from each set.
+
+    A set without such frames, or of nothing else, stays as it is; so does each set's own share.
+
+    Args:
+        weights: (sample,) chance of each, adding up to 1.
+        regions: Region of each sample.
+        groups: Set of each sample.
+        share: From 0 to 1.
+    """
+    changed = weights.copy()
+    kinds = np.array([str(region is Region.NON_CARDIAC) for region in regions])
+    for group in set(groups):
+        inside = np.array([one == group for one in groups])
+        total = float(weights[inside].sum())
+        if total > 0 and len(set(kinds[inside & (weights > 0)])) == 2:
+            changed[inside] = total * with_shares(weights[inside] / total, kinds[inside].tolist(), {"True": share})
+    return changed

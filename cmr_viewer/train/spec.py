@@ -30,11 +30,16 @@ class TrainingSpec:
         batch: Samples in a batch.
         optimizer: "adamw", "adam" (as the paper's classifiers), or "sgd" with Nesterov momentum (as nnU-Net).
         learning_rate: At the start; falls to 0 as (1 - done)^0.9.
+        warm_up: Batches over which the rate rises to that course from 0.
         weight_decay: Of the optimizer.
         momentum: Of "sgd".
         average: Largest decay of the running average of the weights, which is what is kept; 0 for the last weights.
         focus_share: For a specialist: share of its own region in the batches.
         ends_ratio: How much oftener the ends of the heart are drawn than its middle; 1 for all alike. For the baseline.
+        non_cardiac_share: Share of non-cardiac frames in what is drawn from each set that has some; None for as many as
+            there are. Fewer of them make a segmentation model that draws what it is shown.
+        set_shares: Share of the batches of each set that is named, as `load.datasets.Group` names them; the others
+            share the rest.
         weighted_loss: For a classifier: whether regions weigh in the loss by the inverse of their number.
         shift_px: Largest shift of the heart from the grid's centre that is trained on.
         augmentation: What of `augment.Augmentation` differs from its defaults, by name.
@@ -53,11 +58,14 @@ class TrainingSpec:
     batch: int = 16
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
+    warm_up: int = 0
     weight_decay: float = 1e-4
     momentum: float = 0.99
     average: float = 0.0
     focus_share: float = 0.8
     ends_ratio: float = 1.0
+    non_cardiac_share: float | None = None
+    set_shares: Mapping[str, float] = field(default_factory=dict)
     weighted_loss: bool = False
     shift_px: float = 20.0
     augmentation: Mapping[str, Any] = field(default_factory=dict)
@@ -86,6 +94,7 @@ class TrainingSpec:
             TrainingError: A number that cannot be.
         """
         self._check_kinds()
+        self._check_shares()
         if self.optimizer not in OPTIMIZERS:
             raise TrainingError(f"The optimizer {self.optimizer!r} is not known; there are {', '.join(OPTIMIZERS)}.")
         for name, low, high in _LIMITS:
@@ -107,9 +116,16 @@ class TrainingSpec:
         for name in _WHOLE_NUMBERS:
             if type(getattr(self, name)) is not int:
                 raise TrainingError(f"{name} of a training must be a whole number, not {getattr(self, name)!r}.")
-        for name in ("options", "augmentation"):
+        for name in ("options", "augmentation", "set_shares"):
             if not isinstance(getattr(self, name), Mapping):
                 raise TrainingError(f"{name} of a training must be named values, not {getattr(self, name)!r}.")
+
+    def _check_shares(self) -> None:
+        given = [*self.set_shares.values(), *([] if self.non_cardiac_share is None else [self.non_cardiac_share])]
+        if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in given):
+            raise TrainingError("non_cardiac_share and the set_shares of a training must be numbers from 0 to 1.")
+        if sum(self.set_shares.values()) > 1 + 1e-9:
+            raise TrainingError(f"The set_shares of a training must add up to 1 at most, not {self.set_shares}.")
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
@@ -120,7 +136,7 @@ OPTIMIZERS = ("adamw", "adam", "sgd")
 _NUMBERS = (
     "spacing_mm", "learning_rate", "weight_decay", "momentum", "average", "focus_share", "ends_ratio", "shift_px",
 )  # fmt: skip
-_WHOLE_NUMBERS = ("rows", "cols", "context", "iterations", "batch", "validate_every", "seed")
+_WHOLE_NUMBERS = ("rows", "cols", "context", "iterations", "batch", "warm_up", "validate_every", "seed")
 _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("iterations", 1, inf),
     ("batch", 1, inf),
@@ -128,6 +144,7 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("rows", 32, inf),
     ("cols", 32, inf),
     ("context", 0, inf),
+    ("warm_up", 0, inf),
     ("seed", 0, inf),
     ("weight_decay", 0, inf),
     ("shift_px", 0, inf),

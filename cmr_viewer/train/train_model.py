@@ -32,7 +32,11 @@ def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(fitted.network, folder / WEIGHTS_FILE)
-        curves = {"loss": [round(float(x), 4) for x in fitted.losses], "validation": list(fitted.validation)}
+        curves = {
+            "loss": [round(float(x), 4) for x in fitted.losses],
+            "validation": list(fitted.validation),
+            "by_set": dict(fitted.by_set),
+        }
         (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
         score = "share of regions found" if plan.role is Role.CLASSIFIER else "mean Dice, validation part"
         draw_curves(folder / CURVES_PICTURE, fitted.losses, fitted.validation, title=plan.model_id, score=score)
@@ -97,15 +101,48 @@ def train_model(
         checkpoints=folder,
         progress=part(progress, 0.0, 0.99),
     )
+    plan = save_fitted(
+        spec,
+        samples,
+        folder,
+        fitted,
+        model_id=model_id,
+        device=device,
+        start_from=start_from,
+        validation=validation,
+        origin=origin,
+    )
+    progress(1.0, "Model written")
+    return plan
+
+
+def save_fitted(
+    spec: TrainingSpec,
+    samples: Sequence[Sample],
+    folder: Path,
+    fitted: Fitted,
+    *,
+    model_id: str,
+    device: torch.device,
+    start_from: Path | None = None,
+    validation: Sequence[Sample] = (),
+    origin: dict[str, Any] | None = None,
+) -> Plan:
+    """Write the model folder of a network that was fitted; arguments as of `train_model`."""
     training = {
         "samples": len(samples),
         "data_fingerprint": fingerprint(samples),
         "started_from": start_from.name if start_from else None,
         "device": device.type,
-        "validation": {"frames": len(validation), "kept_at": fitted.kept_at, "scores": list(fitted.validation)[-1:]},
+        "batches": len(fitted.losses),
+        "validation": {
+            "frames": len(validation),
+            "kept_at": fitted.kept_at,
+            "scores": list(fitted.validation)[-1:],
+            "by_set": dict(fitted.by_set),
+        },
         **(origin or {}),
     }
     plan = plan_of(spec, model_id, training)
     write_model(folder, plan, fitted)
-    progress(1.0, "Model written")
     return plan

@@ -154,6 +154,42 @@ def test_lost_resolution_smooths_and_keeps_the_size() -> None:
     assert step < 0.8 * (images[:, :, 1:] - images[:, :, :-1]).abs().mean()
 
 
+def test_a_contrast_curve_rises_and_differs_between_samples() -> None:
+    ramp = torch.linspace(-2, 3, 64).expand(6, 3, 64, 64).contiguous()
+    labels = torch.zeros(6, 64, 64, dtype=torch.uint8)
+    made, _ = augment_batch(ramp, labels, (64, 64), replace(NO_AUGMENTATION, curve=1.0), chance(2))
+    steps = made[..., 1:] - made[..., :-1]
+    assert (steps > 0).all()
+    assert (steps.amax(dim=(1, 2, 3)) / steps.amin(dim=(1, 2, 3)) > 1.3).all()
+    assert torch.allclose(made[:, 0], made[:, 2], atol=1e-5)  # slices of a sample keep their contrast to one another
+    assert not torch.allclose(made[0], made[1], atol=0.05)
+
+
+def test_a_coil_field_makes_smooth_hills_that_differ_between_samples() -> None:
+    images, labels = torch.zeros(4, 1, 64, 64), torch.zeros(4, 64, 64, dtype=torch.uint8)
+    images[:, :, ::2] = 1.0
+    made, _ = augment_batch(images, labels, (64, 64), replace(NO_AUGMENTATION, coil=0.5), chance(4))
+    bright = made[:, 0, ::2]
+    assert (bright.amax(dim=(1, 2)) - bright.amin(dim=(1, 2)) > 0.3).all()
+    assert (bright[:, 1:] - bright[:, :-1]).abs().max() < 0.3
+    assert not torch.allclose(bright[0], bright[1], atol=0.1)
+
+
+def test_beyond_a_narrower_field_of_view_there_is_neither_image_nor_label() -> None:
+    images = torch.randn(64, 3, 60, 60, generator=chance()) + 5
+    labels = torch.ones(64, 60, 60, dtype=torch.uint8)
+    how = replace(NO_AUGMENTATION, narrow=0.5, narrowest=0.2)
+    made, moved = augment_batch(images, labels, (50, 50), how, chance(5))
+    seen = moved == 1
+    assert torch.equal((made != 0).all(dim=1), seen)
+    assert torch.equal((made != 0).any(dim=1), seen)
+    whole = seen.flatten(1).all(dim=1)
+    assert float(whole.float().mean()) == pytest.approx(0.5, abs=0.2)
+    assert seen[:, 10:40, 10:40].all()
+    rows, cols = seen.any(dim=2), seen.any(dim=1)
+    assert torch.equal(seen, rows[:, :, None] & cols[:, None, :])
+
+
 def test_a_spec_names_what_is_changed() -> None:
     how = Augmentation().changed(mirror=0.1, zoom=[0.5, 2.0])
     assert (how.mirror, how.zoom, how.noise) == (0.1, (0.5, 2.0), Augmentation().noise)

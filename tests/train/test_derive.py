@@ -97,3 +97,10 @@ def test_a_derived_spec_is_read_back_from_toml(tmp_path: Path, recipe: str) -> N
     path.write_text(as_toml(spec, ["from the phantom"]), encoding="utf-8")
     assert read_spec(path) == spec
     assert path.read_text(encoding="utf-8").startswith("# from the phantom\n")
+
+
+def test_shares_of_sets_and_of_non_cardiac_frames_are_read_back_from_toml(tmp_path: Path) -> None:
+    spec = default_spec(Role.BASELINE, warm_up=20, non_cardiac_share=0.1, set_shares={"dsb2": 0.25, "scd": 0.1})
+    path = tmp_path / "spec.toml"
+    path.write_text(as_toml(spec), encoding="utf-8")
+    assert read_spec(path) == spec

@@ -15,7 +15,7 @@ from cmr_viewer.networks.unet import UNet2d
 from cmr_viewer.prepare.grid import Placement
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.segment.segmenter import load_segmenter
-from cmr_viewer.train.fit import fit, out_of_memory
+from cmr_viewer.train.fit import best_so_far, fit, learning_rate, out_of_memory
 from cmr_viewer.train.samples import Sample
 from cmr_viewer.train.spec import TrainingSpec
 from tests.phantom import sax_cine
@@ -169,6 +169,56 @@ def test_a_checkpoint_of_another_training_is_not_gone_on_from(samples: list[Samp
         fit(small(validate_every=1), samples, device=CPU, checkpoints=tmp_path, progress=stop)
     with pytest.raises(TrainingError, match="another spec or other data"):
         fit(small(validate_every=1, seed=7), samples, device=CPU, checkpoints=tmp_path)
+
+
+def test_the_best_weights_so_far_of_a_stopped_training_are_given_and_it_goes_on(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    spec = small(iterations=6, validate_every=2, average=0.9)
+    whole = fit(spec, samples, device=CPU, validation=samples)
+
+    def stop(fraction: float, text: str) -> None:
+        if fraction > 0.8:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fit(spec, samples, device=CPU, validation=samples, checkpoints=tmp_path, progress=stop)
+    found = best_so_far(spec, samples, tmp_path)
+    assert found.validation == whole.validation[:2]
+    assert found.kept_at == max(found.validation, key=lambda look: (look[1], look[0]))[0]
+    assert list(found.by_set) == [""]
+    assert found.losses.tolist() == whole.losses.tolist()[:4]
+    again = fit(spec, samples, device=CPU, validation=samples, checkpoints=tmp_path)
+    assert again.losses.tolist() == whole.losses.tolist()
+
+
+def test_a_training_that_was_not_begun_has_no_best_weights(samples: list[Sample], tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint"):
+        best_so_far(small(), samples, tmp_path)
+
+
+def test_the_rate_rises_over_the_warm_up_and_falls_to_the_end() -> None:
+    spec = small(iterations=100, learning_rate=0.01, warm_up=4)
+    rates = [learning_rate(spec, done) for done in range(100)]
+    expected = [0.01 * min(1, (n + 1) / 5) * (1 - n / 100) ** 0.9 for n in range(100)]
+    assert rates == pytest.approx(expected)
+    assert rates.index(max(rates)) == 4
+
+
+def test_sets_are_drawn_by_their_shares_and_with_few_non_cardiac_frames(samples: list[Sample]) -> None:
+    mixed = [replace(s, group="dsb2" if i % 2 else "acdc") for i, s in enumerate(samples)]
+    spec = small(set_shares={"dsb2": 1.0}, non_cardiac_share=0.0, iterations=8, batch=4)
+    drawn: list[Sample] = []
+
+    class Counted(list[Sample]):
+        def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+            drawn.append(super().__getitem__(index))
+            return drawn[-1]
+
+    fit(spec, Counted(mixed), device=CPU)
+    assert len(drawn) == 8 * 4
+    assert {s.group for s in drawn} == {"dsb2"}
+    assert Region.NON_CARDIAC not in {s.region for s in drawn}
 
 
 def test_the_running_average_follows_the_weights(samples: list[Sample]) -> None:

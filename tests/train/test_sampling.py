@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.errors import TrainingError
-from cmr_viewer.train.sampling import end_weights, specialist_weights
+from cmr_viewer.train.sampling import end_weights, specialist_weights, with_non_cardiac, with_shares
 
 B, M, A, N = Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC
 
@@ -63,3 +64,30 @@ def test_a_ratio_below_one_and_no_samples_are_told() -> None:
         end_weights([0.5], 0.5)
     with pytest.raises(TrainingError, match="no samples"):
         end_weights([], 4.0)
+
+
+def test_a_named_set_has_its_share_and_the_others_the_rest_as_before() -> None:
+    weights = np.array([0.1, 0.3, 0.4, 0.2])
+    assert_allclose(with_shares(weights, ["a", "a", "b", "c"], {"a": 0.1}), [0.025, 0.075, 0.6, 0.3])
+    assert_allclose(with_shares(weights, ["a", "a", "b", "c"], {"a": 0.5, "c": 0.5}), [0.125, 0.375, 0.0, 0.5])
+
+
+def test_a_share_for_a_set_without_samples_is_told() -> None:
+    with pytest.raises(TrainingError, match="no samples of dsb2"):
+        with_shares(np.array([0.5, 0.5]), ["acdc", "acdc"], {"dsb2": 0.2})
+
+
+def test_a_rest_that_nothing_is_there_for_is_told() -> None:
+    with pytest.raises(TrainingError, match="the rest"):
+        with_shares(np.array([0.5, 0.5]), ["acdc", "acdc"], {"acdc": 0.9})
+
+
+def test_non_cardiac_frames_have_their_share_within_each_set() -> None:
+    weights = np.array([0.1, 0.3, 0.1, 0.1, 0.4])
+    made = with_non_cardiac(weights, [N, B, N, N, M], ["a", "a", "b", "b", "b"], 0.1)
+    assert_allclose(made, [0.04, 0.36, 0.03, 0.03, 0.54])
+
+
+def test_a_set_without_non_cardiac_frames_or_of_nothing_else_stays_as_it_is() -> None:
+    weights = np.array([0.2, 0.2, 0.6])
+    assert_allclose(with_non_cardiac(weights, [B, M, N], ["a", "a", "b"], 0.1), weights)

@@ -73,6 +73,15 @@ def test_some_values_of_a_default_are_changed() -> None:
         {"context": 0.5},
         {"validate_every": 0},
         {"augmentation": 3},
+        {"warm_up": -1},
+        {"warm_up": 0.5},
+        {"set_shares": 0.4},
+        {"set_shares": {"dsb2": 1.2}},
+        {"set_shares": {"dsb2": -0.1}},
+        {"set_shares": {"dsb2": "much"}},
+        {"set_shares": {"dsb2": 0.6, "scd": 0.6}},
+        {"non_cardiac_share": 1.1},
+        {"non_cardiac_share": float("nan")},
     ],
 )
 def test_a_number_that_cannot_be_is_told(changes: dict[str, Any]) -> None:

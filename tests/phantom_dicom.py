@@ -169,6 +169,18 @@ def cut(stack: Stack, rows: slice, cols: slice) -> Stack:
     return dataclasses.replace(stack, pixels=pixels, geometry=geometry)
 
 
+def beside(stack: Stack, rows: int, cols: int) -> Stack:
+    """The stack imaged from a place so many rows and columns further; 0 where there is nothing of it."""
+    g = stack.geometry
+    by = np.asarray(g.col_direction) * (rows * g.pixel_spacing_mm[0])
+    by = by + np.asarray(g.row_direction) * (cols * g.pixel_spacing_mm[1])
+    edges = [(0, 0), (0, 0), *((max(0, -by), max(0, by)) for by in (rows, cols))]
+    padded = np.pad(stack.pixels, edges)
+    pixels = padded[:, :, max(0, rows) : max(0, rows) + g.rows, max(0, cols) : max(0, cols) + g.cols]
+    positions = tuple(_vector(np.asarray(position) + by) for position in g.positions_mm)
+    return dataclasses.replace(stack, pixels=pixels, geometry=dataclasses.replace(g, positions_mm=positions))
+
+
 def flat_stack(
     directions: tuple[Sequence[float], Sequence[float]],
     *,

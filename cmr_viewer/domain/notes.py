@@ -46,6 +46,7 @@ class Code(StrEnum):
     SLICE_AXIS_GUESSED = "slice-axis-guessed"  # nothing tells for sure along which axis the slices lie
     AXES_SKEWED = "axes-skewed"  # the axes are not perpendicular
     SLICE_FITTED = "slice-fitted"  # a slice was brought onto the grid of the others
+    SLICES_SHIFTED = "slices-shifted"  # slices lie beside the others in the plane, and were shifted to their place
     SLICE_GAP = "slice-gap"  # there is room for another slice
     SLICES_UNEVEN = "slices-uneven"  # distances between slices differ
     FRAMES_MIRRORED = "frames-mirrored"  # frames were stored as seen from the base

@@ -53,45 +53,57 @@ class Grid:
     Attributes:
         header: A frame that lies on it.
         fits: Per slice: how its frames are brought onto it.
+        beside_mm: Per slice: how far it lies beside `header` in the plane, middle from middle; 0 for less than a pixel.
         notes: What is to be told about slices.
     """
 
     header: Header
     fits: tuple[Fit, ...]
+    beside_mm: tuple[float, ...]
     notes: tuple[SliceNote, ...]
 
 
 def grid_of(slices: Sequence[Header]) -> Grid:
     """The grid that most slices have, and how the others are brought onto it.
 
-    Rows and columns that run the other way are turned round. Another matrix of the same pixel spacing is cut off or
-    filled up at the edges, by whole pixels. Another pixel spacing is interpolated, linearly, in the plane. A plane that
-    is tilted by up to 5 degrees is taken as parallel, its middle in its true place. All of it is told.
+    A slice that lies beside the others in the plane is shifted to its place by whole pixels; what is left, at most half
+    a pixel, stays in its position. Rows and columns that run the other way are turned round. Another matrix of the same
+    pixel spacing is cut off or filled up at the edges, by whole pixels. Another pixel spacing is interpolated,
+    linearly, in the plane. A plane that is tilted by up to 5 degrees is taken as parallel, its middle in its true
+    place. All of it is told.
 
     Args:
         slices: A frame of each slice.
     """
     most = Counter((h.orientation, h.rows, h.cols, h.spacing) for h in slices).most_common(1)[0][0]
-    own = [(h.orientation, h.rows, h.cols, h.spacing) == most for h in slices]
-    header = slices[own.index(True)]
-    fits, notes = [], []
+    own = [h for h in slices if (h.orientation, h.rows, h.cols, h.spacing) == most]
+    header = _in_the_middle(own)
+    fits, beside, notes = [], [], []
     for place, slice_header in enumerate(slices):
-        nearest = min(
-            (h for h, is_own in zip(slices, own, strict=True) if is_own), key=lambda h: _distance(h, slice_header)
-        )
-        fit, text = _fit(slice_header, nearest)
+        fit, text = _fit(slice_header, header)
         fits.append(fit)
+        offset = _offset(plane_of(slice_header), header)
+        beside.append(float(np.hypot(*(offset * header.spacing))) if np.abs(offset).max() >= 1.0 else 0.0)
         if text:
             notes.append(SliceNote(place, f"Slice {{}} {text}.", Code.SLICE_FITTED))
-    return Grid(header, tuple(fits), tuple(notes))
+    return Grid(header, tuple(fits), tuple(beside), tuple(notes))
 
 
-def _distance(one: Header, other: Header) -> float:
-    return float(np.linalg.norm(plane_of(one).centre - plane_of(other).centre))
+def _in_the_middle(slices: Sequence[Header]) -> Header:
+    """The slice of one grid that the others lie least beside: of one that was shifted alone, it is one of the rest."""
+    offsets = np.asarray([_offset(plane_of(h), slices[0]) for h in slices])
+    return slices[int(np.abs(offsets - np.median(offsets, axis=0)).sum(axis=1).argmin())]
+
+
+def _offset(plane: Plane, reference: Header) -> NDArray[np.float64]:
+    """(rows, cols) from the middle of the reference to that of a plane, along the reference's directions."""
+    grid = plane_of(reference)
+    away = plane.centre - grid.centre
+    return np.asarray([away @ grid.col, away @ grid.row]) / reference.spacing
 
 
 def _fit(header: Header, reference: Header) -> tuple[Fit, str]:
-    """How a slice is brought onto the grid of the nearest slice that has it, and what is to be told."""
+    """How a slice is brought onto the grid of the stack, and what is to be told."""
     plane, grid = plane_of(header), plane_of(reference)
     turned, tilt = signs(plane, grid), tilt_deg(plane, grid)
     ratios = tuple(a / b for a, b in zip(reference.spacing, header.spacing, strict=True))
@@ -99,33 +111,36 @@ def _fit(header: Header, reference: Header) -> tuple[Fit, str]:
     same_matrix = (header.rows, header.cols) == (reference.rows, reference.cols)
     tilted = tilt > SAME_TILT_DEG
     if same_scale and same_matrix and turned == (1, 1) and not tilted:
-        return Fit((0.0, 0.0), (1.0, 1.0), header.position), ""
+        down, right = _whole(-_offset(plane, reference))
+        if (down, right) == (0.0, 0.0):
+            return Fit((0.0, 0.0), (1.0, 1.0), header.position), ""
+        return Fit((down, right), (1.0, 1.0), _vector(_in_patient(header, plane, (down, right)))), ""
     step = (turned[0] * (1.0 if same_scale else ratios[0]), turned[1] * (1.0 if same_scale else ratios[1]))
-    origin = _origin(header, plane, reference, grid, step, snapped=same_scale)
+    origin = _origin(header, reference, step, snapped=same_scale)
     middle = ((reference.rows - 1) / 2, (reference.cols - 1) / 2)
     centre = _in_patient(header, plane, (origin[0] + step[0] * middle[0], origin[1] + step[1] * middle[1]))
     corner = centre - grid.col * (middle[0] * reference.spacing[0]) - grid.row * (middle[1] * reference.spacing[1])
-    position = (float(corner[0]), float(corner[1]), float(corner[2]))
-    return Fit(origin, step, position), _told(
+    return Fit(origin, step, _vector(corner)), _told(
         header, reference, turned, tilt if tilted else 0.0, same_scale, same_matrix
     )
 
 
-def _origin(
-    header: Header, plane: Plane, reference: Header, grid: Plane, step: tuple[float, float], *, snapped: bool
-) -> tuple[float, float]:
+def _origin(header: Header, reference: Header, step: tuple[float, float], *, snapped: bool) -> tuple[float, float]:
     """Where in a file's image the first pixel of the stack's grid lies, seen along the normal of the grid."""
-    if snapped and (header.rows, header.cols) == (reference.rows, reference.cols):
-        return (
-            0.0 if step[0] > 0 else header.rows - 1.0,
-            0.0 if step[1] > 0 else header.cols - 1.0,
-        )
-    from_centre = grid.centre - plane.centre
     # The middle of the grid in the image, then half of the grid back.
-    row = (header.rows - 1) / 2 + float(from_centre @ plane.col) / header.spacing[0]
-    col = (header.cols - 1) / 2 + float(from_centre @ plane.row) / header.spacing[1]
-    row, col = row - step[0] * (reference.rows - 1) / 2, col - step[1] * (reference.cols - 1) / 2
-    return (float(np.floor(row + 0.5)), float(np.floor(col + 0.5))) if snapped else (row, col)
+    down, right = _offset(plane_of(header), reference)
+    row = (header.rows - 1) / 2 - step[0] * (down + (reference.rows - 1) / 2)
+    col = (header.cols - 1) / 2 - step[1] * (right + (reference.cols - 1) / 2)
+    return _whole((row, col)) if snapped else (row, col)
+
+
+def _whole(point: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    """The nearest (row, col) of whole numbers, never -0.0."""
+    return float(np.floor(point[0] + 0.5)) + 0.0, float(np.floor(point[1] + 0.5)) + 0.0
+
+
+def _vector(values: NDArray[np.float64]) -> Vector:
+    return float(values[0]), float(values[1]), float(values[2])
 
 
 def _in_patient(header: Header, plane: Plane, point: tuple[float, float]) -> NDArray[np.float64]:

@@ -124,7 +124,8 @@ def read_stack(
     of_grid = [n._replace(place=planned.phases.kept[n.place]) for n in (*planned.grid.notes, *notes)]
     found = len(planned.acquisitions)
     told += [_numbered(note, slices, found, reverse) for note in (*planned.phases.slice_notes, *of_grid)]
-    told += [*_spacing_notes(stack.geometry), *damage_notes(damaged)]
+    beside = [planned.grid.beside_mm[s] for s in kept][:: -1 if reverse else 1]
+    told += [*_shift_notes(beside), *_spacing_notes(stack.geometry), *damage_notes(damaged)]
     return ReadStack(stack, frames, tuple(planned.acquisitions[s] for s in slices), told)
 
 
@@ -144,6 +145,20 @@ def _stack(
         description=frames[0][0].description,
         frame_sources=tuple(zip(*sources, strict=True)),
     )
+
+
+def _shift_notes(beside_mm: Sequence[float]) -> list[Note]:
+    """Which slices were shifted to their place in the plane."""
+    shifted = [s for s, mm in enumerate(beside_mm) if mm > 0]
+    if not shifted:
+        return []
+    numbers = ", ".join(str(s + 1) for s in shifted)
+    far = f"{max(beside_mm):.1f} mm"
+    if len(shifted) == 1:
+        text = f"Slice {numbers} lies {far} beside the others in the plane; its image was shifted to its place."
+    else:
+        text = f"Slices {numbers} lie up to {far} beside the others in the plane; each was shifted to its place."
+    return [Note(text, Code.SLICES_SHIFTED, shifted)]
 
 
 def _spacing_notes(geometry: Geometry) -> list[Note]:

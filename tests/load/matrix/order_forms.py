@@ -17,6 +17,7 @@ from tests.load.matrix.form import COLS, PHASES, ROWS, SLICES, Form, Written, kn
 from tests.phantom import UID_ROOT
 from tests.phantom_dicom import (
     Change,
+    beside,
     brighter,
     cut,
     mirrored,
@@ -249,6 +250,21 @@ def _other_matrix(folder: Path) -> Written:
     return folder, truth_of(stack, pixels=expected, notes=(told,))
 
 
+def _beside_in_the_plane(folder: Path) -> Written:
+    """Slice 4 imaged from two rows further down and three columns further left."""
+    stack, index = known().stack, 3
+    write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != index]), series="1")
+    moved = beside(part_of(stack, [index]), 2, -3)
+    write_frames(folder, moved, series="2", number=301, time="101000")
+    expected = stack.pixels.copy()
+    for phase in range(PHASES):
+        lowest = moved.pixels[phase, 0].min()
+        expected[phase, index, :2], expected[phase, index, :, -3:] = lowest, lowest
+    row_mm, col_mm = stack.geometry.pixel_spacing_mm
+    told = f"Slice 4 lies {np.hypot(2 * row_mm, 3 * col_mm):.1f} mm beside the others in the plane; its image was"
+    return folder, truth_of(stack, pixels=expected, notes=(told,))
+
+
 def _one_phase(folder: Path) -> Written:
     still: Stack = replace(known().stack, pixels=known().stack.pixels[:1], phase_times_ms=(0.0,))
     write_frames(folder, still, series="1")
@@ -289,4 +305,5 @@ ORDER_FORMS = [
     Form("columns stored the other way round", _stored_turned("cols")),
     Form("one slice stored turned round", _one_slice_turned),
     Form("one slice of another matrix", _other_matrix),
+    Form("one slice beside the others in the plane", _beside_in_the_plane),
 ]

@@ -108,6 +108,76 @@ def test_a_tilted_slice_keeps_its_pixels_and_the_place_of_its_middle():
     assert "tilted by 3.0 degrees" in grid.notes[0].text
 
 
+def test_a_slice_that_lies_beside_the_others_is_shifted_by_whole_pixels_to_its_place():
+    # 2.2 pixels further down and 3.6 to the left: the rest, 0.2 and 0.4 of a pixel, stays in its position.
+    beside = on_grid(20.0, position=(-3.6 * 1.5, 2.2 * 2.0, 20.0))
+    grid = grid_of([on_grid(0.0), on_grid(10.0), beside, on_grid(30.0)])
+    fit = grid.fits[2]
+    assert (fit.origin, fit.step) == ((-2.0, 4.0), (1.0, 1.0))
+    assert_true_places(grid, beside, fit)
+    np.testing.assert_allclose(fit.position, (0.4 * 1.5, 0.2 * 2.0, 20.0), atol=1e-9)
+    image = 1 + np.arange(ROWS * COLS).reshape(ROWS, COLS)
+    expected = np.ones_like(image)
+    expected[2:, :2] = image[:-2, 4:]
+    np.testing.assert_array_equal(fitted(image, fit, (ROWS, COLS)), expected)
+    assert grid.beside_mm == pytest.approx((0, 0, np.hypot(2.2 * 2.0, 3.6 * 1.5), 0))
+    assert [f.is_plain for f in grid.fits] == [True, True, False, True]
+
+
+def test_the_first_slice_alone_is_shifted_onto_the_others_and_not_they_onto_it():
+    first = on_grid(0.0, position=(4.5, 0.0, 0.0))
+    grid = grid_of([first, *(on_grid(z) for z in (10.0, 20.0, 30.0))])
+    assert [f.is_plain for f in grid.fits] == [False, True, True, True]
+    assert grid.fits[0].position == pytest.approx((0.0, 0.0, 0.0))
+
+
+def test_slices_less_than_half_a_pixel_beside_one_another_are_taken_as_they_are():
+    slices = [on_grid(z, position=(dx, dy, z)) for z, dx, dy in ((0, 0, 0), (10, 0.6, -0.8), (20, -0.7, 0.9))]
+    grid = grid_of(slices)
+    assert all(fit.is_plain and fit.position == h.position for fit, h in zip(grid.fits, slices, strict=True))
+    assert not any(grid.beside_mm)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_positions_along_the_normal_of_an_oblique_stack_are_no_shift(seed):
+    """First pixels that differ along the normal alone, rounded as files do, for any direction of the planes."""
+    random = np.random.default_rng(seed)
+    directions, _ = np.linalg.qr(random.normal(size=(3, 3)))
+    row, col = directions[:, 0], directions[:, 1]
+    orientation = tuple(round(float(v), 6) for v in (*row, *col))
+    first = random.uniform(-200, 200, 3)
+    positions = [tuple(np.round(first + 9.7 * s * np.cross(row, col), 2).tolist()) for s in range(14)]
+    slices = [on_grid(9.7 * s, orientation=orientation, position=p) for s, p in enumerate(positions)]
+    grid = grid_of(slices)
+    assert all(fit.is_plain for fit in grid.fits) and not any(grid.beside_mm)
+
+
+def test_the_slices_of_a_stack_that_leans_are_all_shifted_to_the_middle_one():
+    """Each lies one pixel further right than the one before."""
+    slices = [on_grid(10.0 * s, position=(1.5 * s, 0.0, 10.0 * s)) for s in range(5)]
+    grid = grid_of(slices)
+    assert [fit.origin for fit in grid.fits] == [(0.0, float(col)) for col in (2, 1, 0, -1, -2)]
+    assert all(fit.position[:2] == pytest.approx((3.0, 0.0)) for fit in grid.fits)
+
+
+def test_a_slice_that_is_turned_round_and_lies_beside_the_others_is_both_turned_and_shifted():
+    odd = on_grid(20.0, orientation=(-1, 0, 0, 0, 1, 0), position=(7.5 + 3.0, 2.0, 20.0))
+    grid = grid_of([on_grid(0.0), on_grid(10.0), odd])
+    assert_true_places(grid, odd, grid.fits[2])
+    assert (grid.fits[2].origin, grid.fits[2].step) == ((-1.0, 7.0), (1.0, -1.0))
+
+
+def test_a_tilted_slice_far_from_the_middle_one_is_not_shifted_by_its_tilt():
+    """Its middle lies straight above the others'; its own directions, followed so far, would miss it by pixels."""
+    angle = np.deg2rad(4.0)
+    col = np.array([0.0, np.cos(angle), np.sin(angle)])
+    middle = np.array([3.75, 7.0, 120.0])
+    position = middle - col * 7.0 - np.array([3.75, 0.0, 0.0])
+    far = on_grid(120.0, orientation=(1.0, 0.0, 0.0, *col.tolist()), position=tuple(position.tolist()))
+    grid = grid_of([*(on_grid(10.0 * s) for s in range(12)), far])
+    assert grid.fits[12].is_plain and not any(grid.beside_mm)
+
+
 def test_directions_that_differ_by_rounding_are_not_told():
     rounded = on_grid(10.0, orientation=(0.9999, 0.005, 0, -0.005, 0.9999, 0))
     grid = grid_of([on_grid(0.0), on_grid(20.0), rounded])

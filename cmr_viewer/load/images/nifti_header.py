@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.images.voxel_size import UNITS_MM, in_mm, is_default, settled_sizes
+from cmr_viewer.load.images.voxel_size import in_mm, is_default, possible_mm, settled_sizes
 
 READ_ERRORS = (
     OSError,
@@ -225,10 +225,11 @@ def usable_matrix(read: Callable[[], Any], unit: str = "mm") -> NDArray[np.float
         return None
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
         return None
-    lengths, mm = _lengths(matrix), UNITS_MM.get(unit, 1.0)
-    if lengths.min() * mm < _SHORTEST_MM or lengths.max() * mm > _LONGEST_MM:
-        return None
-    if np.abs(matrix[:3, 3]).max() * mm > _FARTHEST_MM:
+    lengths, farthest = _lengths(matrix), np.abs(matrix[:3, 3]).max()
+    if not any(
+        lengths.min() * mm >= _SHORTEST_MM and lengths.max() * mm <= _LONGEST_MM and farthest * mm <= _FARTHEST_MM
+        for mm in possible_mm(unit)
+    ):
         return None
     return matrix if abs(np.linalg.det(matrix[:3, :3] / lengths)) > _FLAT else None
 

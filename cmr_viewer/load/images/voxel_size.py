@@ -61,6 +61,12 @@ def text_of(sizes: Sizes) -> str:
     return " x ".join(f"{size:.4g}" for size in sizes)
 
 
+def possible_mm(unit: str) -> tuple[float, ...]:
+    """How many mm a number may be, the likeliest first: by the unit that a file names, or those that files forget."""
+    stated = UNITS_MM.get(unit.strip().lower())
+    return (1.0, 1000.0, 1e-3) if stated is None else (stated, 1.0)
+
+
 def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ...], unit: str) -> InMm:
     """An affine with the voxel size that counts, in mm.
 
@@ -75,21 +81,24 @@ def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ..
     """
     word = unit.strip().lower()
     if word not in UNITS_MM and word not in _NO_UNIT:
-        text = (
-            f'The file gives the size of its voxels in "{unit[:20]}", so no ml, g or mm are given. Correct the spacing.'
-        )
+        text = f'The file gives the size of its voxels in "{unit[:20]}", so no ml, g or mm are given.'
         return InMm(affine, False, (Note(f"{text} Correct the spacing.", Code.SPACING_UNKNOWN),))
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     counted = lengths if sizes is None else sizes
     resized = affine @ np.diag([*(counted / lengths), 1.0])
     if sizes is not None and is_default(sizes):
         return InMm(resized, False, (SPACING_DEFAULT,))
-    stated = UNITS_MM.get(word, 1.0)
-    others = (1.0,) if word in UNITS_MM else (1000.0, 1e-3)
+    stated, *others = possible_mm(word)
     longest = float((counted * np.asarray((*shape, 1, 1, 1)[:3])).max())
     fits = [mm for mm in (stated, *others) if _LEAST_EXTENT_MM <= longest * mm <= _MOST_EXTENT_MM]
     mm = fits[0] if fits else stated
     scaled = np.diag([mm, mm, mm, 1.0]) @ resized
+    if longest * mm > _MOST_EXTENT_MM:
+        text = (
+            f"By its voxel size of {text_of(counted * mm)} mm the image would be {longest * mm / 1000:.3g} m long, so "
+            "no ml, g or mm are given. Correct the spacing."
+        )
+        return InMm(scaled, False, (Note(text, Code.SPACING_UNKNOWN),))
     if mm == stated == 1.0:
         return InMm(scaled, sizes is not None)
     if mm == stated:

@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.images.nifti import read_nifti, write_nifti_labels
@@ -193,3 +194,86 @@ def test_a_label_map_without_a_place_is_taken_voxel_by_voxel(tmp_path, phantom, 
     image.header.set_zooms((2.4, 2.5, 10.0, 1.0))
     nibabel.save(image, tmp_path / "a.nii.gz")
     np.testing.assert_array_equal(read_label_volume(tmp_path / "a.nii.gz", dicom).labels, phantom.labels)
+
+
+DEFAULT_PLACES = {
+    "identity": np.eye(4),
+    "of ITK": np.diag([-1.0, -1.0, 1.0, 1.0]),
+    "identity with rounding": np.diag([1.0 + 1e-6, 1.0, 1.0 - 1e-6, 1.0]),
+    "origin alone": np.diag([-2.4, -2.5, 10.0, 1.0]),
+    "middle": np.array([[-1.0, 0, 0, 29.5], [0, -1, 0, 31.5], [0, 0, 1, -3], [0, 0, 0, 1]]),
+}
+
+
+@pytest.mark.parametrize("place", DEFAULT_PLACES)
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])
+def test_labels_at_a_default_place_are_laid_on_images_of_their_shape_and_that_is_told(
+    tmp_path, phantom, dicom, place, ending
+):
+    affine = DEFAULT_PLACES[place]
+    image = write_nifti(
+        tmp_path / "cine.nii.gz",
+        voxels_of(phantom.stack.pixels, apex_first=True),
+        ras_affine(phantom.stack, apex_first=True),
+    )
+    for study, apex_first in ((read_nifti(image), True), (dicom, False)):
+        voxels, path = voxels_of(phantom.labels[[1]], apex_first=apex_first)[..., 0], tmp_path / f"seg{ending}"
+        if ending == ".nii.gz":
+            write_nifti(path, voxels, affine, qform_code=0, sform_code=2)
+        else:
+            itk = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose()))
+            lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+            itk.SetSpacing(np.abs(np.diag(lps))[:3].tolist())
+            itk.SetDirection(np.diag(np.sign(np.diag(lps))[:3]).ravel().tolist())
+            itk.SetOrigin(lps[:3, 3].tolist())
+            sitk.WriteImage(itk, str(path))
+        imported = read_label_volume(path, study, phase=1)
+        np.testing.assert_array_equal(imported.labels[1], phantom.labels[1])
+        assert [note.code for note in imported.warnings] == [Code.LABELS_PLACED_BY_SHAPE]
+
+
+@pytest.mark.parametrize(
+    "affine",
+    [
+        np.diag([-2.0, -2.5, 10.0, 1.0]),  # another voxel size
+        np.array([[-2.4, 0, 0, 90.0], [0, -2.5, 0, 120.0], [0, 0, 10.0, -60], [0, 0, 0, 1]]),  # another place
+    ],
+)
+def test_labels_at_a_place_of_their_own_are_not_laid_on_images_by_their_shape(tmp_path, phantom, affine):
+    image = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    path = write_nifti(tmp_path / "seg.nii.gz", voxels_of(phantom.labels), affine)
+    with pytest.raises(LabelMapError):
+        read_label_volume(path, read_nifti(image))
+
+
+def test_labels_of_default_place_and_another_shape_are_refused(tmp_path, phantom):
+    image = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    path = write_nifti(tmp_path / "seg.nii.gz", voxels_of(phantom.labels)[:, :, 1:], np.eye(4))
+    with pytest.raises(LabelMapError, match="does not say where it lies"):
+        read_label_volume(path, read_nifti(image))
+
+
+@pytest.mark.parametrize("off", [1.526e-5, -9e-4])
+def test_codes_off_by_rounding_are_whole(tmp_path, phantom, nifti, off):
+    study, affine = nifti
+    codes = voxels_of(phantom.labels, apex_first=True).astype(np.float32) * np.float32(1 + off / 3)
+    imported = read_label_volume(write_nifti(tmp_path / "a.nii.gz", codes, affine), study)
+    np.testing.assert_array_equal(imported.labels, phantom.labels)
+
+
+def test_codes_off_by_the_slope_of_an_integer_file_are_whole(tmp_path, phantom, nifti):
+    study, affine = nifti
+    image = nibabel.Nifti1Image(voxels_of(phantom.labels, apex_first=True).astype(np.int16) * 10922, affine)
+    image.header.set_slope_inter(1 / 10921.9, 0)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    imported = read_label_volume(tmp_path / "a.nii.gz", study)
+    np.testing.assert_array_equal(imported.labels, phantom.labels)
+
+
+@pytest.mark.parametrize("off", [2e-3, 0.1, 0.5])
+def test_codes_that_are_off_by_more_were_interpolated(tmp_path, phantom, nifti, off):
+    study, affine = nifti
+    codes = voxels_of(phantom.labels, apex_first=True).astype(np.float32)
+    codes[np.nonzero(codes)] += np.float32(off)
+    with pytest.raises(LabelMapError, match="resampled"):
+        read_label_volume(write_nifti(tmp_path / "a.nii.gz", codes, affine), study)

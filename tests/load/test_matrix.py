@@ -13,13 +13,14 @@ from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study
 from tests.load.matrix.form import known, places_of
 from tests.load.matrix.image_forms import IMAGE_FORMS
+from tests.load.matrix.kind_forms import KIND_FORMS
 from tests.load.matrix.label_forms import ALL, LABEL_FORMS, frames, write_images
 from tests.load.matrix.order_forms import ORDER_FORMS
 from tests.load.matrix.pixel_forms import PIXEL_FORMS
 from tests.load.matrix.refused_forms import REFUSED, REFUSED_LABELS
 from tests.load.matrix.vendor_forms import VENDOR_FORMS
 
-FORMS = [*VENDOR_FORMS, *PIXEL_FORMS, *ORDER_FORMS, *IMAGE_FORMS]
+FORMS = [*VENDOR_FORMS, *PIXEL_FORMS, *ORDER_FORMS, *KIND_FORMS, *IMAGE_FORMS]
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "loading" / "README.md"
 PLACE_ERROR_MM = 2e-3
 """Files state directions with 6 to 8 digits, over frames of 160 mm."""

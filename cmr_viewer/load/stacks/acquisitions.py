@@ -100,7 +100,7 @@ class Unit:
     @cached_property
     def words(self) -> str:
         """The description without numbers: `SAX cine 3` and `SAX cine 4` are slices of one stack."""
-        return _words(self.acquisitions[0].first)
+        return words_of(self.acquisitions[0].first)
 
     @cached_property
     def start(self) -> Recency:
@@ -121,7 +121,7 @@ def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
         reference: The plane along whose normal places are counted.
     """
     by_series: dict[tuple[str, object], list[Header]] = defaultdict(list)
-    for header, series in zip(headers, _series_keys(headers), strict=True):
+    for header, series in zip(headers, series_keys(headers), strict=True):
         direction = tuple(round(v, 2) for v in header.orientation)
         by_series[series, (header.rows, header.cols, header.spacing, direction)].append(header)
     units = []
@@ -133,7 +133,7 @@ def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
     return units
 
 
-def _series_keys(headers: Sequence[Header]) -> list[str]:
+def series_keys(headers: Sequence[Header]) -> list[str]:
     """Series UIDs; or series numbers and descriptions where every file has a Series UID of its own, or none has."""
     uids = {h.series_uid for h in headers}
     if len(headers) > 1 and (len(uids) == len(headers) or uids == {""}):
@@ -156,7 +156,7 @@ def _series_of_phases(headers: Sequence[Header]) -> dict[str, str]:
         places = {h.position for h in files}
         triggers = [h.trigger_ms for h in files if h.trigger_ms is not None]
         if 1 < len(places) == len(files) == len(triggers):
-            written = (_words(files[0]), frozenset(places), files[0].orientation, files[0].rows, files[0].cols)
+            written = (words_of(files[0]), frozenset(places), files[0].orientation, files[0].rows, files[0].cols)
             alike[written].append((min(triggers), max(triggers), uid))
     joined = {}
     for found in alike.values():
@@ -166,7 +166,7 @@ def _series_of_phases(headers: Sequence[Header]) -> dict[str, str]:
     return joined
 
 
-def _words(header: Header) -> str:
+def words_of(header: Header) -> str:
     """The description without numbers."""
     return re.sub(r"[\W\d_]+", " ", header.description).strip().lower()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
-from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, StackChoice, Study
+from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header
@@ -175,7 +175,7 @@ def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[Planned
     shown = {v.acquisition.first.key for v in views}
     others = [g for g in groups if g is not opened and g.slices[0].acquisitions[0].first.key not in shown]
     if opened.is_cine:
-        others = [g for g in others if g.phases > 1 and not g.is_dynamic and could_be_cine(g.first)]
+        others = [g for g in others if g.is_candidate or (g.phases > 1 and _looks_like_a_cine(g))]
     notes = []
     patients = len({g.patient for g in groups})
     if patients > 1:
@@ -223,10 +223,8 @@ class _Opened:
         read = read_stack(planned, read_the_views, part(progress, 0.0, share), preview, self.gathered.source_of)
         read_the_views()
         notes = [*notes, *self._repeat_notes(read), *read.notes, *view_notes]
+        notes += self._kind_notes(read.stack)
         stack = read.stack
-        if stack.slices < 2 or stack.phases < 2:
-            text = f"This is no cine stack: {stack.slices} slices, {stack.phases} phases."
-            notes.append(Note(text, Code.NOT_A_CINE))
         name = name_of(self.source)
         study = Study(
             name=name,
@@ -245,6 +243,24 @@ class _Opened:
             for p, h in enumerate(row):
                 files.setdefault(h.path, FrameIndex(p, s))
         return DicomStudy(study, files)
+
+    def _kind_notes(self, stack: Stack) -> list[Note]:
+        """What the images are, where they are not a plain cine."""
+        group, notes = self.group, []
+        for weighting in () if self.opening.stack else group.weighting:
+            text = f"The images of {group.name} differ in {weighting.name} ({', '.join(weighting.texts)})."
+            notes.append(Note(f"{text} Those of {weighting.text} are opened.", Code.OTHER_STACKS))
+        if group.why_no_phases:
+            text = f"{group.name} is not a cine: its images {group.why_no_phases}."
+            text += " Ejection fraction and volumes over the cycle cannot be measured."
+            notes.append(Note(text, Code.NOT_A_CINE))
+        elif stack.slices < 2 or stack.phases < 2:
+            text = f"This is no cine stack: {stack.slices} slices, {stack.phases} phases."
+            notes.append(Note(text, Code.NOT_A_CINE))
+        elif group.is_named_otherwise:
+            text = f"The name of the series, {group.name}, suggests something else than a short-axis cine. Check the images."
+            notes.append(Note(text, Code.NAME_DOUBTFUL))
+        return notes
 
     def _acquisition(self, of_slice: GroupSlice) -> Acquisition:
         """The acquisition of a slice that the reader chose, or the suggested one."""
@@ -285,13 +301,17 @@ class _Opened:
         patients = list(dict.fromkeys(g.patient for g in self.groups))
         choices = []
         for key, group in listed:
-            text = f"{group.name}, {len(group.slices)} x {group.phases}{_told_of(group.first)}"
+            text = f"{group.title}, {len(group.slices)} x {group.phases}{_told_of(group.first)}"
             if len(patients) > 1:
                 path = group.first.path
                 number = f"{patients.index(group.patient) + 1} of {len(patients)}"
                 text += f", patient {number}, such as {path.parent.name}/{path.name}"
             choices.append(StackChoice(key, text, group is self.group, group.is_sax_cine))
         return tuple(choices)
+
+
+def _looks_like_a_cine(group: Group) -> bool:
+    return could_be_cine(group.first) and not group.why_no_phases
 
 
 def _is_stack(group: Group) -> bool:

@@ -22,10 +22,11 @@ from cmr_viewer.load.stacks.kinds import (
     image_kind,
     is_dynamic,
     is_magnitude,
-    names_long_axis,
+    may_name_other_than_sax,
     names_other_than_cine,
 )
 from cmr_viewer.load.stacks.planes import TILT_LIMIT_DEG, Plane, plane_of, tilt_deg
+from cmr_viewer.load.stacks.weighting import Weighting, differs_in, parts_of
 
 ACROSS_THE_HEART = 0.65
 """Least likeness (cosine) of a slice normal to the long axis of the heart for a short-axis plane."""
@@ -33,6 +34,8 @@ ACROSS_THE_HEART = 0.65
 _ONE_SLICE_OF_SPACING = 0.4
 _MOST_ROOMS = 2.5 / _ONE_SLICE_OF_SPACING
 _LEAST_PHASES_OF_A_CINE = 2
+_SHARE_OF_A_WHOLE = 0.6
+"""A stack with at least this share of the slices of the largest covers the heart as well, as far as can be told."""
 _MOST_PHASES_THAT_COUNT = 40
 
 
@@ -73,12 +76,14 @@ class Group:
         reference: The plane that most of its frames lie in, or parallel to.
         patient: Identity of the patient, for comparing alone.
         kind: What kind of images they are.
+        weighting: What they have in distinction from other frames of their series; mostly nothing.
     """
 
     slices: tuple[GroupSlice, ...]
     reference: Plane
     patient: str
     kind: ImageKind
+    weighting: tuple[Weighting, ...] = ()
 
     @property
     def first(self) -> Header:
@@ -106,14 +111,20 @@ class Group:
     @property
     def text(self) -> str:
         """The group in words: its description, slices x phases."""
-        return f"{self.name} ({len(self.slices)} x {self.phases})"
+        return f"{self.title} ({len(self.slices)} x {self.phases})"
+
+    @property
+    def title(self) -> str:
+        """Its name, and what it has in distinction from others of that name."""
+        return ", ".join([self.name, *(f"{w.name} {w.text}" for w in self.weighting)])
 
     @cached_property
     def key(self) -> str:
         """What it is recognised by: of its series, kind and orientation."""
         series = sorted({h.series_uid for h in self.headers})
         orientation = [abs(round(float(v), 1)) for v in self.reference.normal]
-        return hashed(series, self.kind, orientation, self.phases > 1)
+        parts = [(w.name, w.number) for w in self.weighting if w.number]
+        return hashed(series, self.kind, orientation, self.phases > 1, *parts)
 
     @cached_property
     def recency(self) -> Recency:
@@ -123,13 +134,38 @@ class Group:
     @cached_property
     def is_cine(self) -> bool:
         """Whether it has several slices and several phases of one heart beat, in brightness."""
-        several = len(self.slices) >= 2 and self.phases >= _LEAST_PHASES_OF_A_CINE
-        return several and is_magnitude(self.first) and not self.is_dynamic
+        return len(self.slices) >= 2 and self.phases >= _LEAST_PHASES_OF_A_CINE and not self.why_no_phases
 
     @cached_property
     def is_dynamic(self) -> bool:
         """Whether its frames are of different heart beats, as in perfusion."""
-        return is_dynamic(self.slices[len(self.slices) // 2].suggested.headers)
+        return is_dynamic(self._middle.headers)
+
+    @cached_property
+    def differs_in(self) -> str:
+        """What its frames differ in one by one, in the place of time; empty where they are phases."""
+        return differs_in(self._middle.headers)
+
+    @property
+    def why_no_phases(self) -> str:
+        """Why its images are not the phases of one heart beat, after `its images`; empty where they are."""
+        if not is_magnitude(self.first):
+            return "show phase, velocity or a measured quantity"
+        if self.differs_in:
+            return f"differ in {self.differs_in}, not in time"
+        if self.is_dynamic:
+            return "come from different heart beats, as in perfusion"
+        return ""
+
+    @property
+    def has_phase_times(self) -> bool:
+        """Whether the files tell when in the cycle each of its frames was acquired."""
+        timed = self._middle.timed
+        return timed.measure == "trigger" and not timed.ties and timed.step > 0
+
+    @property
+    def _middle(self) -> Acquisition:
+        return self.slices[len(self.slices) // 2].suggested
 
     @cached_property
     def is_across(self) -> bool:
@@ -138,13 +174,18 @@ class Group:
 
     @cached_property
     def is_named_otherwise(self) -> bool:
-        """Whether its names say that it is something else than a short-axis cine."""
-        return names_other_than_cine(self.first) or names_long_axis(self.first)
+        """Whether its names say that it is something else than a short-axis cine; a hint."""
+        return names_other_than_cine(self.first)
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it is a short-axis cine by its phases and its plane."""
+        return self.is_cine and self.is_across
 
     @property
     def is_sax_cine(self) -> bool:
         """Whether it is a short-axis cine by phases, plane and names."""
-        return self.is_cine and self.is_across and not self.is_named_otherwise
+        return self.is_candidate and not self.is_named_otherwise
 
 
 def group_headers(headers: Sequence[Header]) -> list[Group]:
@@ -158,10 +199,15 @@ def group_headers(headers: Sequence[Header]) -> list[Group]:
     """
     groups = []
     for patient, kind, family in _families(headers):
-        for reference, parallel in _parallel(family):
-            for units in _stacks(parallel, reference):
-                groups.append(Group(_slices(units), reference, patient, kind))
-    return sorted(groups, key=_suitability, reverse=True)
+        for weighting, part in parts_of(family):
+            for reference, parallel in _parallel(part):
+                for units in _stacks(parallel, reference):
+                    groups.append(Group(_slices(units), reference, patient, kind, weighting))
+    most: Counter[str] = Counter()
+    for group in groups:
+        if group.is_candidate:
+            most[group.patient] = max(most[group.patient], len(group.slices))
+    return sorted(groups, key=lambda group: _suitability(group, most[group.patient]), reverse=True)
 
 
 def _families(headers: Sequence[Header]) -> list[tuple[str, ImageKind, list[Header]]]:
@@ -240,18 +286,18 @@ def _passes(lead: Unit, units: list[Unit]) -> tuple[list[list[Unit]], list[Unit]
     fitting = [unit for unit in units if unit is lead or _fits(unit, lead)]
     left = [unit for unit in units if unit not in fitting]
     room = _room_mm(lead)
-    everywhere = _apart(_places([unit for unit in fitting if unit.words == lead.words]), room)
+    own = _places([unit for unit in fitting if unit.words == lead.words])
+    everywhere = _apart(own, room)
     passes: list[list[Unit]] = [[]]
     for number, unit in enumerate(fitting):
         current = passes[-1]
         taken = int(_covered(unit.places, _places(current), room).sum())
-        if (
-            current
-            and unit.words != lead.words
-            and not _covered(unit.places, _places(current), _MOST_ROOMS * room).any()
-        ):
-            left.append(unit)
-            continue
+        if unit.words != lead.words:
+            repeats = 2 * int(_covered(unit.places, own, room).sum()) >= len(unit.acquisitions)
+            far = bool(current) and not _covered(unit.places, _places(current), _MOST_ROOMS * room).any()
+            if repeats or far:
+                left.append(unit)
+                continue
         if not taken:
             current.append(unit)
             continue
@@ -317,20 +363,30 @@ def _slices(units: Sequence[Unit]) -> tuple[GroupSlice, ...]:
     return tuple(GroupSlice(tuple(sorted((a for a, _ in s), key=lambda a: a.recency))) for s in slices)
 
 
-def _suitability(group: Group) -> tuple[bool, bool, bool, int, int, int, Recency]:
+def _suitability(group: Group, most: int) -> tuple[bool, bool, bool, bool, bool, int, bool, int, bool, int, Recency]:
     """What the short-axis cine has most of, compared in this order.
 
-    Several slices and phases of one beat; a plane across the long axis of the heart; names of nothing else; images as
-    acquired, distortions corrected; many slices; many phases; a late time of acquisition.
+    Several slices and phases of one beat; a plane across the long axis of the heart; slices over most of the heart, and
+    phase times; names of nothing else; images as acquired, distortions corrected; the first of several echoes and the
+    like; many slices; names that cannot mean anything else; many phases; a late time of acquisition. What a name hints
+    at never goes before slices that cover the heart.
+
+    Args:
+        group: The stack.
+        most: The most slices of any short-axis cine of the patient.
     """
     phases = min(group.phases, _MOST_PHASES_THAT_COUNT)
     as_acquired = 2 * (not group.kind.derived and is_magnitude(group.first)) + (group.kind.correction != "ND")
     return (
         group.is_cine,
         group.is_across,
+        len(group.slices) >= _SHARE_OF_A_WHOLE * most,
+        group.has_phase_times,
         not group.is_named_otherwise,
         as_acquired,
+        not any(w.number for w in group.weighting),
         len(group.slices),
+        not may_name_other_than_sax(group.first),
         phases,
         group.recency,
     )

@@ -1,5 +1,8 @@
 """What kind of images DICOM frames are, as their headers tell; names are hints and never decide alone.
 
+Names come in any language, and ordinary words of one are abbreviations in another: `de` and `la` are articles, `Tag` is
+a day, `flow comp` is no flow. Words that mean one thing only are hints; others decide between equals alone.
+
 Sources:
     Image Type (0008,0008): DICOM PS3.3 C.7.6.1.1.2 and C.8.3.1.1.1; values beyond the standard's as Siemens (ND, DIS2D,
     DIS3D), Philips (M_FFE, PHASE MAP, VELOCITY MAP) and GE write them, after their conformance statements.
@@ -12,21 +15,33 @@ from typing import NamedTuple
 import numpy as np
 
 from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.stacks.phases import trigger_factor
 
 LEAST_DYNAMIC_STEP_S = 0.35
 """Frames of one slice that are further apart are of different heart beats, as in perfusion and mapping: a beat takes
 0.35 s at 170 a minute, and the phases of a cine are 15 to 100 ms apart."""
 
+LONGEST_CYCLE_MS = 1700.0
+"""A heart that beats 35 times a minute."""
+
+LEAST_PHASE_STEP_MS = 10.0
+"""Phases of a cine are further apart."""
+
 _NO_MAGNITUDE = re.compile(r"[PRI](_.*)?|PHASE|PHASE.MAP|PHASE CONTRAST M|VELOCITY.*|REAL|IMAGINARY")
 _MAP = re.compile(r".*\b(MAP|ECV)\b.*|T1|T2|T2_STAR|SUBTRACTION|MPR|MIP|PROJECTION IMAGE|MINIP")
 _CORRECTIONS = ("DIS3D", "DIS2D", "ND")
 _OTHER_THAN_CINE = re.compile(
-    r"tag(g?ing)?\b|grid|spamm|dense|perf|first.?pass|dynamic|lge\b|psir|delayed|late.?(enh|gad)|\bde\b|molli|mapping|"
-    r"t[12]\W?map|flow|venc|phase.?contrast|\bpc\b|localiz|localis|scout|survey|haste|real.?time|\brt\b|angio|\b4d",
+    r"tagging|spamm|perfu[sz]|perf[üu]zyon|first.?pass|\blge\b|psir|delayed.?enh|late.?(enh|gad)|molli\b|look.?locker|"
+    r"mapping|\bt[12]\W?map|\bvenc|flow(?!.?(comp|komp))|phase.?contrast|localiz|localis|lokalis|scout|survey|haste|real.?time|"
+    r"angio",
     re.IGNORECASE,
 )
+_MAYBE_OTHER = re.compile(r"\btag\b|grid|dense|\bperf\b|dynamic|\bpc\b|\brt\b|\b4d", re.IGNORECASE)
 _LONG_AXIS = re.compile(
-    r"[234]\W?ch|(two|three|four)\W?cham|\bh?v?la\b|\blax?\b|lvot|rvot|long.?ax|axial|\btra\b|radial", re.IGNORECASE
+    r"(?<!\d)[234]\W?(ch|kamm|kam[eor]|cav|c[aâ]m|jam|bo[sş]l)|(two|three|four|zwei|drei|vier)\W?(cham|kamm)|"
+    r"\b[hv]la\b|\blax\b|lvot|rvot|long.?ax|lange.?a(chse|s\b)|grand.?axe|eje.?largo|eixo.?longo|asse.?lungo|"
+    r"axial|\btra\b|radial",
+    re.IGNORECASE,
 )
 
 
@@ -67,9 +82,14 @@ def is_magnitude(header: Header) -> bool:
 
 
 def names_other_than_cine(header: Header) -> bool:
-    """Whether the names of a series are those of something else than a plain cine; a hint."""
+    """Whether the names of a series hold a word that means something else than a plain cine, and nothing but that."""
     localizer = any("LOCALIZER" in value.upper() for value in header.image_type)
     return localizer or _OTHER_THAN_CINE.search(_names(header)) is not None
+
+
+def may_name_other_than_sax(header: Header) -> bool:
+    """Whether the names hold a word that can mean something else than a short-axis cine, in one language or another."""
+    return _MAYBE_OTHER.search(_names(header)) is not None or names_long_axis(header)
 
 
 def could_be_cine(header: Header) -> bool:
@@ -89,18 +109,34 @@ def _names(header: Header) -> str:
 def is_dynamic(headers: Sequence[Header]) -> bool:
     """Whether frames of one slice are of different heart beats rather than of one cycle, as in perfusion.
 
+    Trigger times that are counted on from beat to beat tell it, or times of acquisition that are a beat apart; but a
+    cine that is acquired phase by phase has trigger times that rise through the cycle. Those of perfusion are all about
+    the same.
+
     Args:
-        headers: Of one slice, in order of time.
+        headers: Of one slice.
     """
-    times = sorted(h.acquired_at for h in headers if h.acquired_at is not None)
-    if len(times) < len(headers) or len(times) < 3:
-        return False
-    if float(np.median(np.diff(times))) < LEAST_DYNAMIC_STEP_S:
+    if len(headers) < 3:
         return False
     triggers = [h.trigger_ms for h in headers if h.trigger_ms is not None]
-    # A cine that is acquired phase by phase has a trigger time of its own for each.
-    return len({round(t) for t in triggers}) < 0.5 * len(headers) or _steps_of_beats(triggers)
+    if len(triggers) == len(headers) and _steps_of_beats(triggers):
+        return True
+    times = [(h.acquired_at, h.trigger_ms) for h in headers if h.acquired_at is not None]
+    times.sort(key=lambda pair: pair[0])
+    if len(times) < len(headers) or float(np.median(np.diff([at for at, _ in times]))) < LEAST_DYNAMIC_STEP_S:
+        return False
+    in_order = [trigger for _, trigger in times if trigger is not None]
+    return len(in_order) < len(headers) or not _rises_through_the_cycle(in_order)
 
 
 def _steps_of_beats(triggers: Sequence[float]) -> bool:
-    return len(triggers) > 2 and float(np.median(np.abs(np.diff(sorted(triggers))))) >= 1000 * LEAST_DYNAMIC_STEP_S
+    """Whether trigger times of one slice are a beat apart and go on for longer than one."""
+    steps = np.diff(sorted(triggers)) * trigger_factor(triggers)
+    return float(np.median(steps)) >= 1000 * LEAST_DYNAMIC_STEP_S and float(steps.sum()) > LONGEST_CYCLE_MS
+
+
+def _rises_through_the_cycle(triggers: Sequence[float]) -> bool:
+    """Whether trigger times rise with the acquisition, apart from jitter, by what the phases of a cine are apart."""
+    steps = np.diff(triggers)
+    rising = int((steps > 0).sum()) >= 0.9 * len(steps)
+    return rising and triggers[-1] - triggers[0] >= LEAST_PHASE_STEP_MS * len(steps)

@@ -284,7 +284,7 @@ ORDER_FORMS = [
     Form("one file of a stack, of two stacks in its folder", _one_file),
     Form("names and numbers in no order", _shuffled),
     Form("phases by temporal position", _timed_by("TemporalPositionIdentifier", lambda phase: phase + 1)),
-    Form("phases by acquisition time", _timed_by("AcquisitionTime", lambda phase: f"10000{phase}.000")),
+    Form("phases by acquisition time", _timed_by("AcquisitionTime", lambda phase: f"100000.{130 * phase:03d}")),
     Form("phases by instance number", frames(_numbered_only, {"times_ms": None})),
     Form("trigger times in seconds", frames(_in_seconds, {"notes": ("Trigger times are not in ms",)})),
     Form("invalid dates and UIDs", _damaged_values),

@@ -211,3 +211,31 @@ def test_images_with_distortions_corrected_come_before_the_same_without():
     nd = series(1, [0, 10, 20], at=9.0, image_type=("ORIGINAL", "PRIMARY", "M", "ND"))
     corrected = series(2, [0, 10, 20], at=9.0, image_type=("ORIGINAL", "PRIMARY", "M", "DIS2D"))
     assert [of_series(g)[0] for g in group_headers(nd + corrected)] == ["2", "1"]
+
+
+@pytest.mark.parametrize(
+    "name", ["CINE EJE CORTO DE VI", "SAX dynamic cine", "cine tra", "SAX realtime", "SAX tagging"]
+)
+def test_no_name_puts_a_full_stack_behind_a_test_of_two_slices(name):
+    full = series(2, range(0, 60, 10), at=100.0, description=name)
+    groups = group_headers(series(1, [10, 20], at=50.0, description="cine test") + full)
+    assert [of_series(g)[0] for g in groups] == ["2", "1"]
+    later = group_headers(series(1, [10, 20], at=500.0, description="cine test") + full)
+    assert [of_series(g)[0] for g in later] == ["2", "1"]
+
+
+@pytest.mark.parametrize("name", ["SAX tagging", "real-time SAX", "SA perfusion", "SA grid"])
+def test_of_two_stacks_that_cover_the_heart_the_one_that_is_named_otherwise_comes_second(name):
+    cine, other = series(1, range(0, 60, 10), at=50.0), series(2, range(0, 60, 10), at=100.0, description=name)
+    assert [of_series(g)[0] for g in group_headers(cine + other)] == ["1", "2"]
+
+
+def test_a_stack_with_phase_times_comes_before_one_without_that_covers_the_heart_too():
+    without = series(2, range(0, 60, 10), phases=20, at=100.0, trigger_ms=500.0, description="SAX b")
+    groups = group_headers(without + series(1, range(0, 60, 10), at=50.0))
+    assert [(of_series(g)[0], g.has_phase_times) for g in groups] == [("1", True), ("2", False)]
+
+
+def test_a_full_stack_without_phase_times_comes_before_a_test_with_them():
+    full = [dataclasses.replace(h, trigger_ms=None) for h in series(2, range(0, 60, 10), description="SAX b")]
+    assert [of_series(g)[0] for g in group_headers(full + series(1, [10, 20], at=100.0))] == ["2", "1"]

@@ -5,6 +5,7 @@ from cmr_viewer.load.stacks.kinds import (
     image_kind,
     is_dynamic,
     is_magnitude,
+    may_name_other_than_sax,
     names_long_axis,
     names_other_than_cine,
 )
@@ -53,6 +54,45 @@ def test_names_of_short_axis_cines_hint_at_nothing_else(name):
     assert not names_long_axis(header(description=name))
 
 
+ORDINARY = [
+    "CINE EJE CORTO DE VI",
+    "cine eje corto de la base",
+    "Cine petit axe de la base",
+    "ciné coupe petit axe, dense",
+    "CINE ASSE CORTO DI VS",
+    "cine eixo curto do VE, perfil",
+    "KURZE ACHSE Tag 2",
+    "tfi cine SA de.facto",
+    "korte as cine, dynamisch",
+    "os krotka cine",
+    "kisa eks sine",
+    "SAX dynamic cine",
+    "SA cine flow comp",
+    "SA Cine FLOWCOMP",
+    "sBTFE_SA_BH RT",
+    "SA cine 32ch coil",
+]
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_ordinary_words_of_a_cine_in_any_language_do_not_say_that_it_is_something_else(name):
+    assert could_be_cine(header(description=name))
+    assert not names_long_axis(header(description=name))
+
+
+@pytest.mark.parametrize("name", ["SAX dynamic cine", "grid sax", "SA 4D", "Tag sax", "cine 2ch"])
+def test_a_word_of_two_meanings_is_a_lesser_hint(name):
+    assert may_name_other_than_sax(header(description=name))
+    assert could_be_cine(header(description=name))
+
+
+@pytest.mark.parametrize(
+    "name", ["perfusión de primer paso", "Perfusão", "perfuzja", "Perfüzyon", "Lokalisator", "localizador", "TI_Scout"]
+)
+def test_words_of_one_meaning_are_hints_in_other_languages_too(name):
+    assert names_other_than_cine(header(description=name))
+
+
 @pytest.mark.parametrize("name", ["cine 4CH", "2 ch", "LVOT cine", "RVOT", "cine_lax", "four chamber", "axial cine"])
 def test_names_hint_at_long_axes(name):
     assert names_long_axis(header(description=name))
@@ -76,8 +116,25 @@ def test_images_before_and_after_distortion_correction_are_of_two_kinds():
         (0.03, 30.0, False),  # a cine, acquisition times by phase
         (0.0, 30.0, False),  # a cine, one acquisition time
         (0.5, 30.0, False),  # a cine acquired phase by phase
+        (0.9, 4.0, True),  # perfusion whose delay drifts
+        (None, 900.0, True),  # perfusion of which trigger times alone are known
+        (None, 30_000.0, False),  # a cine, trigger times in microseconds
+        (2.0, None, True),  # perfusion in every second beat, without trigger times
+        (0.03, None, False),  # a cine without trigger times
     ],
 )
 def test_images_of_different_beats_are_told_from_phases_of_one(step_s, trigger_step_ms, dynamic):
-    headers = [header(phase=p, at=100.0 + step_s * p, trigger_ms=200.0 + trigger_step_ms * p) for p in range(12)]
+    headers = [
+        header(
+            phase=p,
+            at=None if step_s is None else 100.0 + step_s * p,
+            trigger_ms=None if trigger_step_ms is None else 200.0 + trigger_step_ms * p,
+        )
+        for p in range(12)
+    ]
     assert is_dynamic(headers) == dynamic
+
+
+def test_trigger_times_that_jitter_from_beat_to_beat_are_of_different_beats():
+    jitter = (0, 61, 12, 48, 77, 5, 33, 90, 21, 68, 40, 84)
+    assert is_dynamic([header(phase=p, at=100.0 + 0.9 * p, trigger_ms=200.0 + t) for p, t in enumerate(jitter)])

@@ -79,7 +79,8 @@ def choose_ed_es(stack: Stack, by_volume: PhasePair, reader: PhasePair = (None, 
     """ED and ES: as the reader marked them, else as the files state, else by the volumes of the LV blood pool.
 
     A study of one phase has one of the two. Where the reader and the files name different ones, the reader decides;
-    where nothing tells which it is, it is taken for ED.
+    where nothing tells which it is, it is taken for ED. Images that are not the phases of one heart cycle, such as
+    perfusion, have ED and ES only where the reader or the files name them.
 
     Args:
         stack: Whose; with what its files state.
@@ -87,6 +88,8 @@ def choose_ed_es(stack: Stack, by_volume: PhasePair, reader: PhasePair = (None, 
         reader: As a reader marked them.
     """
     stated = (stack.ed_phase, stack.es_phase)
+    if not stack.shows_cycle:
+        by_volume = (None, None)
     found: dict[Mark, tuple[int, MarkedBy]] = {}
     marks: tuple[Mark, Mark] = ("ED", "ES")
     for index, mark in enumerate(marks):

@@ -49,6 +49,7 @@ class Code(StrEnum):
     SLICE_FITTED = "slice-fitted"  # a slice was brought onto the grid of the others
     SLICES_SHIFTED = "slices-shifted"  # slices lie beside the others in the plane, and were shifted to their place
     SLICE_GAP = "slice-gap"  # there is room for another slice
+    SLICES_FAR_APART = "slices-far-apart"  # what lies between slices and was not imaged is about as thick as they are
     SLICES_UNEVEN = "slices-uneven"  # distances between slices differ
     FRAMES_MIRRORED = "frames-mirrored"  # frames were stored as seen from the base
     # Pixels

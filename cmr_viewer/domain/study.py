@@ -67,6 +67,7 @@ class Stack:
         ed_phase: End-diastole as the source states it, or None.
         es_phase: End-systole as the source states it, or None.
         ed_es_by: What in the source states them, in words: "the contour files"; empty where nothing does.
+        shows_cycle: Whether the phases are those of one heart cycle, as far as the files tell: not so for perfusion.
         heart_rate_bpm: From the header, or None.
         description: The series description or file name, for a reader.
         frame_sources: (phase)(slice) where each frame was read from, or empty where frames have no file of their own.
@@ -80,6 +81,7 @@ class Stack:
     ed_phase: int | None = None
     es_phase: int | None = None
     ed_es_by: str = ""
+    shows_cycle: bool = True
     heart_rate_bpm: float | None = None
     description: str = ""
     frame_sources: tuple[tuple[FrameSource, ...], ...] = ()

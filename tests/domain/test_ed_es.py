@@ -96,3 +96,9 @@ def test_an_empty_end_systole_elsewhere_is_told_without_a_share():
     volumes = np.array([100.0, 50.0, 0.0])
     (found,) = disagreements(choose_ed_es(stack(phases=3), (0, 2), (0, 1)), volumes, "pixels")
     assert found.percent is None and "50 against 0 pixels" in found.text
+
+
+def test_images_that_show_no_heart_cycle_have_ed_and_es_only_where_they_are_named():
+    perfusion = replace(stack(), shows_cycle=False)
+    assert choose_ed_es(perfusion, (0, 4)).phases == (None, None)
+    assert choose_ed_es(perfusion, (0, 4), (2, 5)).phases == (2, 5)

@@ -1,8 +1,9 @@
 """Long-axis cines of a study: which they are, what they are called, and their pixels."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,23 @@ def find_views(groups: Sequence[Group], opened: Group) -> list[PlannedView]:
             and (a.first.position, a.first.orientation) not in flow
         ]
     found.sort(key=lambda a: a.start)
-    return [PlannedView(a, describe(a.first, normal)) for a in found[-MOST_VIEWS:]]
+    return _told_apart([PlannedView(a, describe(a.first, normal)) for a in found[-MOST_VIEWS:]])
+
+
+def _told_apart(views: list[PlannedView]) -> list[PlannedView]:
+    """The views with names that are different: by their series, and by their order within one."""
+    same: dict[str, list[PlannedView]] = defaultdict(list)
+    for view in views:
+        same[view.description].append(view)
+    named = {}
+    for description, alike in same.items():
+        numbers = [view.acquisition.first.series_number for view in alike]
+        for place, (view, number) in enumerate(zip(alike, numbers, strict=True)):
+            words = [f"series {number}"] if len(set(numbers)) > 1 else []
+            if numbers.count(number) > 1:
+                words.append(f"{numbers[: place + 1].count(number)} of {numbers.count(number)}")
+            named[id(view)] = f"{description} ({', '.join(words)})" if len(alike) > 1 else description
+    return [replace(view, description=named[id(view)]) for view in views]
 
 
 def _same_study(header: Header, opened: Header, study: str) -> bool:

@@ -142,5 +142,8 @@ KIND_FORMS = [
     Form("perfusion alone", perfusion_alone),
     Form("velocity images alone", velocity_alone),
     Form("a full stack with an article in its name beside a test", named("CINE EJE CORTO DE LA BASE")),
-    Form("a full stack named like something else beside a test", named("SAX real-time dynamic flow", "suggests something else than a short-axis cine")),
+    Form(
+        "a full stack named like something else beside a test",
+        named("SAX real-time dynamic flow", "suggests something else than a short-axis cine"),
+    ),
 ]

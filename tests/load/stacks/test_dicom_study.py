@@ -14,10 +14,12 @@ from cmr_viewer.load.stacks.dicom_study import read_dicom, read_dicom_files
 from cmr_viewer.progress import Cancelled
 from tests.phantom import UID_ROOT, sax_cine, write_dicom_folder
 from tests.phantom_dicom import (
+    beat_by_beat,
     brighter,
     ge_study,
     long_axis_stack,
     part_of,
+    perfusion_stack,
     philips_study,
     siemens_study,
     write_frames,
@@ -507,3 +509,23 @@ def test_tagging_at_the_same_places_is_not_mixed_in(tmp_path, visit):
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, visit.pixels)
     assert study.repeats == ()
+
+
+@pytest.mark.parametrize(("thickness", "told"), [("8", False), ("6", False), ("5", True), ("4", True)])
+def test_a_gap_about_as_wide_as_the_slices_are_thick_is_told(tmp_path, visit, thickness, told):
+    # Slices of the phantom are 10 mm apart.
+    write_frames(tmp_path, visit, series="1", change=lambda data, *_: setattr(data, "SliceThickness", thickness))
+    warnings = read_dicom(tmp_path).warnings
+    assert [note.code for note in warnings] == [Code.SLICES_FAR_APART] * told
+    assert not told or f"{10 - int(thickness)} mm between two slices" in warnings[0]
+
+
+def test_perfusion_is_told_to_be_no_cine_and_the_cine_beside_it_is(tmp_path, visit):
+    write_frames(tmp_path / "p", perfusion_stack(visit), series="2", description="ep2d", change=beat_by_beat)
+    alone = read_dicom(tmp_path)
+    assert not alone.stack.shows_cycle
+    assert [note.code for note in alone.warnings] == [Code.NOT_A_CINE]
+    write_frames(tmp_path / "c", visit, series="1")
+    beside = read_dicom(tmp_path)
+    assert beside.stack.shows_cycle
+    assert beside.warnings == ()

@@ -108,3 +108,20 @@ def test_damaged_images_of_a_view_are_left_out_and_told(tmp_path, sax):
     study = read_dicom(tmp_path)
     assert study.long_axis[0].phases == 9
     assert any(files[3].name in warning for warning in study.warnings)
+
+
+def test_views_of_one_name_are_told_apart_by_their_series_and_their_order(tmp_path, sax):
+    write_frames(tmp_path, sax, series="1")
+    for number, angle in ((5, 0.0), (6, 10.0)):
+        write_frames(tmp_path, long_axis_stack(sax, angle), series=f"{number}", number=number, description="cine_4CH")
+    for place in range(2):
+        view = long_axis_stack(sax, 85.0 + 10.0 * place)
+        write_frames(tmp_path, view, series="7", first_instance=1 + 10 * place, number=7, description="2CH", time="11")
+    write_frames(tmp_path, long_axis_stack(sax, 45.0), series="8", number=8, description="3CH", time="12")
+    assert [view.description for view in read_dicom(tmp_path).long_axis] == [
+        "4-chamber: cine_4CH (series 5)",
+        "4-chamber: cine_4CH (series 6)",
+        "2-chamber: 2CH (1 of 2)",
+        "2-chamber: 2CH (2 of 2)",
+        "3-chamber: 3CH",
+    ]

@@ -27,9 +27,10 @@ class Code(StrEnum):
     SLICES_REPEATED = "slices-repeated"  # slices were acquired more than once
     # Phases and time
     TIME_UNIT_GUESSED = "time-unit-guessed"  # times are not in the unit that the standard asks for
-    PHASE_ORDER_GUESSED = "phase-order-guessed"  # nothing but numbers orders the phases
+    PHASE_ORDER_GUESSED = "phase-order-guessed"  # no time of the heart orders the phases
     PHASE_TIMES_DIFFER = "phase-times-differ"  # slices are ordered by different kinds of time
     HEART_RATE_DIFFERS = "heart-rate-differs"  # slices were acquired at clearly different heart rates
+    HEART_RATE_CONTRADICTED = "heart-rate-contradicted"  # the phases last longer than a beat at the stated rate
     PHASES_UNEQUAL = "phases-unequal"  # a slice has more or fewer phases than the others
     FRAME_SUBSTITUTED = "frame-substituted"  # a damaged or absent frame is replaced by the nearest in time
     FRAMES_DAMAGED = "frames-damaged"  # images of the stack or of a view are damaged

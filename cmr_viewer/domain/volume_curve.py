@@ -143,7 +143,7 @@ def _why_no_rates(
     if count < LEAST_PHASES:
         return f"{count} measured phases are too few for rates; {LEAST_PHASES} are needed."
     if times_ms is None or cycle_ms is None:
-        return "The times of the phases and the heart rate are not known: type the heart rate."
+        return "The times of the phases and the heart rate are not stated: enter the heart rate."
     if float(np.nanmax(volumes)) == float(np.nanmin(volumes)):
         return "The volume does not change."
     return ""

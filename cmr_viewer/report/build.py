@@ -180,6 +180,8 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
     ):
         if value is not None:
             facts.append((name, form.format(value)))
+    if patient.heart_rate_bpm is None:
+        facts.append(("Heart rate", "not stated"))
     if measures.bsa_m2 is not None:
         facts.append(("Body surface area", f"{measures.bsa_m2:.2f} m² ({measures.bsa_formula.text})"))
     return tuple(facts)

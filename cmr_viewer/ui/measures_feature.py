@@ -264,6 +264,8 @@ def patient_text(measures: PatientMeasures) -> str:
     ):
         if value is not None:
             words.append(form.format(value))
+    if words and patient.heart_rate_bpm is None:
+        words.append("heart rate not stated")
     return " · ".join(words) if words else "Nothing is known of the patient: type sex, age and body size."
 
 

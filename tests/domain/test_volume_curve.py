@@ -88,7 +88,7 @@ def test_phases_that_are_not_measured_are_left_out():
         (np.full(20, np.nan), np.arange(20.0), "No phase"),
         (np.zeros(20), np.arange(20.0), "No phase"),
         (np.array([100.0, 40.0]), np.array([0.0, 300.0]), "too few"),
-        (wave(20)[1], None, "not known"),
+        (wave(20)[1], None, "not stated"),
         (np.full(20, 50.0), np.arange(20.0), "does not change"),
     ],
 )

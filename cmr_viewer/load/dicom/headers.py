@@ -1,14 +1,14 @@
 """What is known of each frame of a DICOM file before its pixels are read."""
 
 import logging
-import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmr_viewer.domain.patient import plausible
 from cmr_viewer.load.dicom import tags
 from cmr_viewer.load.dicom.elements import EXPLICIT_BIG, UNDEFINED, Elements
 from cmr_viewer.load.dicom.patient_facts import patient_of
@@ -33,6 +33,9 @@ NATIVE = frozenset(
 
 _LEAST_COMPRESSED = 1000
 """No real image is compressed by more than this."""
+
+_WIDEST_RR_LIMITS = 1.3
+"""Limits of the accepted RR intervals that are further apart say what was allowed, and not what the heart did."""
 
 _PLAUSIBLE_BYTES = 64 << 20
 _FLOATING = (0x7FE00008, 0x7FE00009)
@@ -124,12 +127,13 @@ class Header:
         spacing: (row, col) in mm. DICOM (0028,0030).
         orientation: DICOM (0020,0037).
         position: DICOM (0020,0032).
-        trigger_ms: Trigger Time (0018,1060), or Nominal Cardiac Trigger Delay Time (0020,9153).
-        temporal_position: Temporal Position Identifier (0020,0100), or Temporal Position Index (0020,9128).
-        acquired_at: Seconds since midnight. DICOM (0008,0032).
+        trigger_ms: Time after the R wave: the first of `times_ms`; of a slice of a stack the first that differs from
+            frame to frame.
+        temporal_position: Number of the phase, likewise of `numbers`.
+        acquired_at: Seconds since midnight, likewise of `moments_s`.
         slice_spacing_mm: Spacing Between Slices (0018,0088), or else Slice Thickness (0018,0050); for a single slice
             only.
-        heart_rate_bpm: DICOM (0018,1088), or from Nominal Interval (0018,1062).
+        heart_rate_bpm: Heart Rate (0018,1088), or from `rr_intervals_ms`.
         patient_id: DICOM (0010,0020); empty where the header comes from an index.
         patient_key: As `patient_key_of` makes it of the identifier; empty where there is none.
         frame_number: Frame of a file that holds several, from 1.
@@ -150,6 +154,16 @@ class Header:
         b_value: Diffusion b-value (0018,9087) or a vendor's private one, s/mm2.
         agent: Contrast/Bolus Agent (0018,0010); of Enhanced MR (0018,9342) and (0018,9344).
         thickness_mm: Slice Thickness (0018,0050).
+        times_ms: All that the file says of the time after the R wave, the best first: Trigger Time (0018,1060), Nominal
+            Cardiac Trigger Delay Time (0020,9153), Temporal Position Time Offset (0020,930D), and the share of the
+            cycle where the file states how long that is.
+        actual_ms: Actual Cardiac Trigger Delay Time (0020,9252), which repeats of a phase need not have in common.
+        cycle_percent: Nominal Percentage of Cardiac Phase (0020,9241).
+        numbers: All that the file says of the number of the phase: Temporal Position Identifier (0020,0100), Temporal
+            Position Index (0020,9128), dimension indices of time.
+        moments_s: When the frame was acquired, in seconds since midnight: Acquisition Time (0008,0032), Acquisition
+            DateTime (0008,002A), Frame Acquisition DateTime (0018,9074), Frame Reference DateTime (0018,9151).
+        made_at_s: When the image was made, in seconds since midnight: Content Time (0008,0033).
         layout: How the stored values lie in the file.
     """
 
@@ -191,6 +205,12 @@ class Header:
     b_value: float | None = None
     agent: str = ""
     thickness_mm: float | None = None
+    times_ms: tuple[float | None, ...] = ()
+    actual_ms: float | None = None
+    cycle_percent: float | None = None
+    numbers: tuple[float | None, ...] = ()
+    moments_s: tuple[float | None, ...] = ()
+    made_at_s: float | None = None
     layout: PixelLayout = PixelLayout()
 
     @property
@@ -261,6 +281,9 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
     if spacing is None or orientation is None or position is None or min(spacing) <= 0 or not is_plane(orientation):
         return NO_PLACE
     image_type = values.texts(tags.IMAGE_TYPE)
+    times_ms, actual_ms = _times_ms(values), values.number(tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME)
+    numbers = (values.number(tags.TEMPORAL_POSITION_IDENTIFIER), values.number(tags.TEMPORAL_POSITION_INDEX))
+    moments = _moments_s(values)
     patient_id = values.text(tags.PATIENT_ID)
     patient = patient_of(values, _acquired_date(values))
     return Header(
@@ -277,11 +300,11 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         spacing=(spacing[0], spacing[1]),
         orientation=orientation,
         position=(position[0], position[1], position[2]),
-        trigger_ms=values.number(tags.TRIGGER_TIME),
-        temporal_position=values.number(tags.TEMPORAL_POSITION_IDENTIFIER),
-        acquired_at=_acquired_at(values),
+        trigger_ms=first_known((*times_ms, actual_ms)),
+        temporal_position=first_known(numbers),
+        acquired_at=first_known(moments),
         slice_spacing_mm=values.number(tags.SPACING_BETWEEN_SLICES) or values.number(tags.SLICE_THICKNESS),
-        heart_rate_bpm=heart_rate(values.number(tags.HEART_RATE), values.number(tags.NOMINAL_INTERVAL)),
+        heart_rate_bpm=heart_rate(values.number(tags.HEART_RATE), *rr_intervals_ms(values)),
         patient_id=patient_id,
         class_uid=values.text(tags.SOP_CLASS_UID),
         image_type=image_type,
@@ -300,6 +323,12 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         b_value=_first(values, *_B_VALUES),
         agent=values.text(tags.CONTRAST_BOLUS_AGENT) or _agent_given(values),
         thickness_mm=values.number(tags.SLICE_THICKNESS),
+        times_ms=times_ms,
+        actual_ms=actual_ms,
+        cycle_percent=values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),
+        numbers=numbers,
+        moments_s=moments,
+        made_at_s=seconds_of(values.text(tags.CONTENT_TIME)),
         layout=layout,
     )
 
@@ -324,10 +353,47 @@ def _agent_given(values: Values) -> str:
     return " ".join(given).strip()
 
 
-def _acquired_at(values: Values) -> float | None:
-    time = values.text(tags.ACQUISITION_TIME)
-    # Of a date with time (YYYYMMDDHHMMSS.FFFFFF&ZZXX) the time; some systems write no other.
-    return seconds_of(time or values.text(tags.ACQUISITION_DATETIME)[8:].partition("+")[0].partition("-")[0])
+def first_known(numbers: Iterable[float | None]) -> float | None:
+    """The first number that is there, or None."""
+    return next((number for number in numbers if number is not None), None)
+
+
+def _times_ms(values: Values) -> tuple[float | None, ...]:
+    """What a file says of the time of a frame after the R wave, the best first."""
+    offset_s = values.number(tags.TEMPORAL_POSITION_TIME_OFFSET)
+    percent = values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE)
+    # An interval is more exact than a rate, which files round to whole beats.
+    rate = heart_rate(None, *rr_intervals_ms(values)) or heart_rate(values.number(tags.HEART_RATE))
+    return (
+        values.number(tags.TRIGGER_TIME),
+        values.number(tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME),
+        None if offset_s is None else 1000.0 * offset_s,
+        None if percent is None or rate is None else percent * 600.0 / rate,
+    )
+
+
+def rr_intervals_ms(values: Values) -> tuple[float | None, ...]:
+    """What a file says of the time between two R waves, the best first.
+
+    These are Nominal Interval (0018,1062), R-R Interval Time Nominal (0020,9251) and Cardiac R-R Interval Specified
+    (0018,9070). Low and High R-R Value (0018,1081 and 1082), between which beats were accepted, count with their mean
+    where they lie near to one another.
+    """
+    low, high = values.number(tags.LOW_RR_VALUE), values.number(tags.HIGH_RR_VALUE)
+    near = low is not None and high is not None and 0 < low <= high <= _WIDEST_RR_LIMITS * low
+    return (
+        values.number(tags.NOMINAL_INTERVAL),
+        values.number(tags.RR_INTERVAL_TIME_NOMINAL),
+        values.number(tags.CARDIAC_RR_INTERVAL_SPECIFIED),
+        (low + high) / 2.0 if near and low is not None and high is not None else None,
+    )
+
+
+def _moments_s(values: Values) -> tuple[float | None, ...]:
+    """When a frame was acquired. Of a date with time (YYYYMMDDHHMMSS.FFFFFF&ZZXX) the time counts."""
+    dated = (tags.ACQUISITION_DATETIME, tags.FRAME_ACQUISITION_DATETIME, tags.FRAME_REFERENCE_DATETIME)
+    times = (values.text(tag)[8:].partition("+")[0].partition("-")[0] for tag in dated)
+    return (seconds_of(values.text(tags.ACQUISITION_TIME)), *map(seconds_of, times))
 
 
 def _acquired_date(values: Values) -> str:
@@ -430,8 +496,7 @@ def is_plane(orientation: tuple[float, ...]) -> bool:
     return max(map(abs, gram)) < 0.1
 
 
-def heart_rate(rate: float | None, interval_ms: float | None) -> float | None:
-    """Beats per minute as stated, or from the time between two R waves; None where neither can be true."""
-    if rate is None or rate <= 0:
-        rate = 60000.0 / interval_ms if interval_ms is not None and interval_ms > 0 else None
-    return rate if rate is not None and math.isfinite(rate) and 20 <= rate <= 300 else None
+def heart_rate(rate: float | None, *intervals_ms: float | None) -> float | None:
+    """Beats per minute as stated, or from the times between two R waves: the first that a person can have, or None."""
+    rates = (rate, *(60000.0 / ms if ms else None for ms in intervals_ms))
+    return first_known(plausible("heart_rate_bpm", each) for each in rates)

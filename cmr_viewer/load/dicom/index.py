@@ -30,7 +30,7 @@ _LAYOUT = [f.name for f in fields(PixelLayout)]
 _FORM = [3, *_HEADER, *_LAYOUT]
 """What an index must have been written with. The number changes with the meaning of a field."""
 
-_TUPLES = ("spacing", "orientation", "position", "image_type")
+_TUPLES = ("spacing", "orientation", "position", "image_type", "times_ms", "numbers", "moments_s")
 
 
 def scan_remembered(files: Sequence[Path], root: Path, folder: Path | None, progress: Progress) -> Scan:

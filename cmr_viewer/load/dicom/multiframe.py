@@ -6,16 +6,16 @@ says by what they follow one another (Frame Increment Pointer, PS3.3, C.7.6.6).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cmr_viewer.load.dicom import tags
 from cmr_viewer.load.dicom.elements import Elements
-from cmr_viewer.load.dicom.headers import NO_PLACE, Header, PixelLayout, header_of, heart_rate
+from cmr_viewer.load.dicom.headers import NO_PLACE, Header, PixelLayout, first_known, header_of
 from cmr_viewer.load.dicom.nested import Item, read_nested
-from cmr_viewer.load.dicom.values import Values, seconds_of
+from cmr_viewer.load.dicom.values import Values
 
 WITHOUT_PLACES = "of many frames in one file that does not say where each of them is"
 WITHOUT_ALL_PLACES = "of many frames in one file that says for only some of them where they are"
@@ -42,8 +42,10 @@ _TIMES = (
     tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME,
     tags.TRIGGER_TIME,
     tags.TEMPORAL_POSITION_TIME_OFFSET,
+    tags.TEMPORAL_POSITION_INDEX,
+    tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE,
 )
-"""Time after the R wave, the best first. The offset of a temporal position is in seconds, all others in ms."""
+"""What a dimension is indexed by that counts phases."""
 
 
 def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements: Elements) -> list[Header] | str:
@@ -103,11 +105,7 @@ def _dimensions_in_time(root: Item, order: str) -> list[int]:
     pointed = []
     for number, item in enumerate(sequence if isinstance(sequence, list) else []):
         pointers = Values(item, order).pointers(tags.DIMENSION_INDEX_POINTER)
-        if pointers and pointers[0] in (
-            *_TIMES,
-            tags.TEMPORAL_POSITION_INDEX,
-            tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE,
-        ):
+        if pointers and pointers[0] in _TIMES:
             pointed.append(number)
     return pointed
 
@@ -122,37 +120,23 @@ def _frame_header(path: Path, values: Values, layout: PixelLayout, in_time: list
     header = header_of(path, values, own)
     if isinstance(header, str):
         return header
-    acquired = values.text(tags.FRAME_ACQUISITION_DATETIME)
-    interval = values.number(tags.RR_INTERVAL_TIME_NOMINAL)
+    trigger, delay, *other_times = header.times_ms
+    times = (delay, trigger, *other_times)
+    at, at_date, *moments = header.moments_s
+    moments = [*moments, at, at_date]
+    identifier, index = header.numbers
+    dimensions = values.numbers(tags.DIMENSION_INDEX_VALUES) or ()
+    numbers = (index, *(dimensions[d] for d in in_time if d < len(dimensions)), identifier)
     return replace(
         header,
         image_type=values.texts(tags.FRAME_TYPE) or header.image_type,
-        trigger_ms=_trigger_ms(values),
-        temporal_position=_temporal_position(values, in_time, header.temporal_position),
-        acquired_at=seconds_of(acquired[8:].partition("+")[0].partition("-")[0]) if acquired else header.acquired_at,
-        heart_rate_bpm=header.heart_rate_bpm or heart_rate(None, interval),
+        trigger_ms=first_known((*times, header.actual_ms)),
+        times_ms=times,
+        temporal_position=first_known(numbers),
+        numbers=numbers,
+        acquired_at=first_known(moments),
+        moments_s=tuple(moments),
         stack_id=values.text(tags.STACK_ID),
-    )
-
-
-def _trigger_ms(values: Values) -> float | None:
-    for tag in _TIMES:
-        time = values.number(tag)
-        if time is not None:
-            return time * 1000.0 if tag == tags.TEMPORAL_POSITION_TIME_OFFSET else time
-    return None
-
-
-def _temporal_position(values: Values, in_time: list[int], otherwise: float | None) -> float | None:
-    index = values.number(tags.TEMPORAL_POSITION_INDEX)
-    if index is not None:
-        return index
-    dimensions = values.numbers(tags.DIMENSION_INDEX_VALUES) or ()
-    found = next((dimensions[d] for d in in_time if d < len(dimensions)), None)
-    return (
-        values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE)
-        if found is None and otherwise is None
-        else found or otherwise
     )
 
 
@@ -168,17 +152,17 @@ def _one_header(path: Path, values: Values, layout: PixelLayout, root: Mapping[i
     along = rest.vector(tags.SLICE_LOCATION_VECTOR, layout.frames)
     if along is not None:
         positions = [_moved(header, place - along[0]) for place in along]
-        times: list[float | None] = [header.trigger_ms] * layout.frames
+        times: Sequence[float] | None = None
     else:
         steps = _times_ms(rest, layout.frames)
         if steps is None:
             return WITHOUT_PLACES
         positions = [header.position] * layout.frames
-        times = list(steps)
-    return [
-        replace(header, frame_number=n + 1, instance_number=n + 1, position=positions[n], trigger_ms=times[n])
-        for n in frames
-    ]
+        times = steps
+    placed = [replace(header, frame_number=n + 1, instance_number=n + 1, position=positions[n]) for n in frames]
+    if times is None:
+        return placed
+    return [replace(h, trigger_ms=time, times_ms=(time,)) for h, time in zip(placed, times, strict=True)]
 
 
 def _times_ms(values: Values, frames: int) -> list[float] | None:

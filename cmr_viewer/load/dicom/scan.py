@@ -105,7 +105,8 @@ def _content(headers: list[Header]) -> object:
     The UID alone will not do: systems exist that give one and the same to all images of a series.
     """
     h = headers[0]
-    return h.instance_uid, h.instance_number, h.position, h.trigger_ms, h.acquired_at, h.rows, h.cols, len(headers)
+    times = (h.times_ms, h.actual_ms, h.cycle_percent, h.numbers, h.moments_s)
+    return h.instance_uid, h.instance_number, h.position, times, h.rows, h.cols, len(headers)
 
 
 def looks_like_dicom(path: Path) -> bool:

@@ -72,7 +72,9 @@ class Values:
         kind = tags.BINARY.get(tag)
         if kind is None:
             return _written_numbers(raw)
-        return _binary_numbers(raw, self.order + ("I" if kind == "H" and len(raw) == 4 else kind))
+        # Some files write a number in the next larger or smaller size.
+        kind = {("H", 4): "I", ("d", 4): "f", ("f", 8): "d"}.get((kind, len(raw)), kind)
+        return _binary_numbers(raw, self.order + kind)
 
     def number(self, tag: int) -> float | None:
         """A single finite number, or None."""

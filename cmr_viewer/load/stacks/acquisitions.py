@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.stacks.clocks import with_telling_clocks
 from cmr_viewer.load.stacks.phases import Timed, in_time
 from cmr_viewer.load.stacks.planes import Plane, plane_of
 
@@ -121,7 +122,8 @@ def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
         reference: The plane along whose normal places are counted.
     """
     by_series: dict[tuple[str, object], list[Header]] = defaultdict(list)
-    for header, series in zip(headers, series_keys(headers), strict=True):
+    keys = series_keys(headers)
+    for header, series in zip(with_telling_clocks(headers, keys), keys, strict=True):
         direction = tuple(round(v, 2) for v in header.orientation)
         by_series[series, (header.rows, header.cols, header.spacing, direction)].append(header)
     units = []
@@ -197,7 +199,7 @@ def _split_repeats(frames: list[Header], usual: int) -> list[Timed]:
     frames that is a multiple of the usual one.
     """
     in_order = sorted(frames, key=_moment)
-    for attribute in ("trigger_ms", "temporal_position"):
+    for attribute in ("trigger_ms", "cycle_percent", "temporal_position"):
         values = [getattr(h, attribute) for h in in_order]
         distinct = len(set(values))
         if None in values or distinct < 3 or 4 * (len(frames) - distinct) < distinct:

@@ -228,7 +228,11 @@ class _Opened:
 
         read = read_stack(planned, read_the_views, part(progress, 0.0, share), preview, self.gathered.source_of)
         read_the_views()
-        notes = [*notes, *self._repeat_notes(read), *read.notes, *view_notes]
+        told = read.notes
+        if self.group.why_no_phases:
+            # Images that are no phases have no order in the cycle that could be wrong.
+            told = [note for note in told if note.code is not Code.PHASE_ORDER_GUESSED]
+        notes = [*notes, *self._repeat_notes(read), *told, *view_notes]
         notes += self._kind_notes(read.stack)
         stack = replace(read.stack, shows_cycle=not self.group.why_no_phases)
         if stack.shows_cycle:

@@ -161,7 +161,7 @@ class Group:
     def has_phase_times(self) -> bool:
         """Whether the files tell when in the cycle each of its frames was acquired."""
         timed = self._middle.timed
-        return timed.measure == "trigger" and not timed.ties and timed.step > 0
+        return timed.measure in ("trigger", "percent") and not timed.ties and timed.step > 0
 
     @property
     def _middle(self) -> Acquisition:

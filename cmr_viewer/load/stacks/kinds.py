@@ -121,12 +121,19 @@ def is_dynamic(headers: Sequence[Header]) -> bool:
     triggers = [h.trigger_ms for h in headers if h.trigger_ms is not None]
     if len(triggers) == len(headers) and _steps_of_beats(triggers):
         return True
-    times = [(h.acquired_at, h.trigger_ms) for h in headers if h.acquired_at is not None]
+    times = [(h.acquired_at, _in_cycle_ms(h)) for h in headers if h.acquired_at is not None]
     times.sort(key=lambda pair: pair[0])
     if len(times) < len(headers) or float(np.median(np.diff([at for at, _ in times]))) < LEAST_DYNAMIC_STEP_S:
         return False
     in_order = [trigger for _, trigger in times if trigger is not None]
     return len(in_order) < len(headers) or not _rises_through_the_cycle(in_order)
+
+
+def _in_cycle_ms(header: Header) -> float | None:
+    """Time after the R wave, or else the share of the cycle as if a beat took a second."""
+    if header.trigger_ms is None and header.cycle_percent is not None:
+        return 10.0 * header.cycle_percent
+    return header.trigger_ms
 
 
 def _steps_of_beats(triggers: Sequence[float]) -> bool:

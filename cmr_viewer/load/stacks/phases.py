@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.load.dicom.headers import Header
 
-Measure = Literal["trigger", "temporal", "acquired", "number"]
+Measure = Literal["trigger", "percent", "temporal", "acquired", "made", "number"]
 
 DAY_S = 86400.0
 _LONGEST_IN_SECONDS = 3.0
 _SHORTEST_STEP_IN_US = 10000.0
 _UNLIKE_RATES = 1.2
+_LEAST_AGREEMENT = 0.9
 _SHARE_DIGITS = 4
 """Shares of the cycle are compared to a tenth of a millisecond, as files round times: of two frames that are as near as
 one another the earlier is taken."""
+
+_GUESSES: dict[Measure, str] = {
+    "made": "the phases are in the order in which the images were made, since nothing else tells them apart. Check it.",
+    "number": "the phases are in the order of the image numbers, since nothing else tells them apart. Check it.",
+}
+"""What is told where the order of phases is a guess."""
 
 
 class SliceNote(NamedTuple):
@@ -66,13 +73,15 @@ class Timed:
 def in_time(headers: Sequence[Header]) -> Timed:
     """Order frames of one slice.
 
-    By the first of TriggerTime, TemporalPositionIdentifier, AcquisitionTime that tells all frames apart; else by
-    trigger times of which most differ; else by InstanceNumber.
+    By the first of the time after the R wave, the share of the cycle, the number of the phase and the time of
+    acquisition that tells all frames apart; else by times after the R wave of which most differ; else by the time at
+    which the images were made, or by InstanceNumber.
     """
     clocks: dict[Measure, list[float | None]] = {
         "trigger": [h.trigger_ms for h in headers],
+        "percent": [h.cycle_percent for h in headers],
         "temporal": [h.temporal_position for h in headers],
-        "acquired": list(moments_s(headers)),
+        "acquired": over_midnight([h.acquired_at for h in headers]),
     }
     for measure, values in clocks.items():
         if None not in values and len(set(values)) == len(values):
@@ -81,7 +90,22 @@ def in_time(headers: Sequence[Header]) -> Timed:
     if None not in triggers and 2 * len(set(triggers)) > len(triggers) > 2:
         return _timed(headers, [float(v) for v in triggers if v is not None], "trigger", ties=True)
     numbers = [float(h.instance_number) for h in headers]
+    made = over_midnight([h.made_at_s for h in headers])
+    if None not in made and len(set(made)) == len(made) and not _agree(made, numbers):
+        return _timed(headers, [float(v) for v in made if v is not None], "made")
     return _timed(headers, numbers, "number", ties=len(set(numbers)) < len(numbers))
+
+
+def _agree(made: Sequence[float | None], numbers: Sequence[float]) -> bool:
+    """Whether images were made in the order of their numbers, but for some that overtook their neighbours.
+
+    Scanners make the images of a slice side by side, so that neighbours can be ready in the wrong order; their numbers
+    are right.
+    """
+    if len(set(numbers)) < len(numbers):
+        return False
+    one, other = (np.argsort(np.argsort(np.asarray(each, dtype=np.float64))) for each in (made, numbers))
+    return bool(np.corrcoef(one, other)[0, 1] > _LEAST_AGREEMENT)
 
 
 def _timed(headers: Sequence[Header], clock: list[float], measure: Measure, *, ties: bool = False) -> Timed:
@@ -104,9 +128,8 @@ def trigger_factor(triggers: Sequence[float]) -> float:
     return 0.001 if float(np.median(np.diff(sorted(triggers)))) > _SHORTEST_STEP_IN_US else 1.0
 
 
-def moments_s(headers: Sequence[Header]) -> list[float | None]:
-    """Acquisition times in seconds, with those after midnight after those before it."""
-    times = [h.acquired_at for h in headers]
+def over_midnight(times: Sequence[float | None]) -> list[float | None]:
+    """Times of day in seconds, with those after midnight after those before it."""
     known = [t for t in times if t is not None]
     if not known or max(known) - min(known) < DAY_S / 2:
         return list(times)
@@ -140,7 +163,7 @@ def match_phases(slices: Sequence[Timed]) -> PhasePlan:
     less than half of the usual number of frames is left out and told.
     """
     usual = _usual(slices)
-    plan = PhasePlan([], [], None, [], _stack_notes(slices))
+    plan = PhasePlan([], [], None, _order_notes(slices), _stack_notes(slices))
     complete = [timed for timed in slices if len(timed.headers) == usual]
     for place, timed in enumerate(slices):
         count = len(timed.headers)
@@ -222,11 +245,11 @@ def _rate(timed: Timed) -> float | None:
     return float(np.median(rates)) if rates else None
 
 
-def _rates_by_time(slices: Sequence[Timed]) -> list[float]:
-    """Heart rates of slices with the usual number of frames, as if these covered the cycle; for comparison only."""
+def _steps_ms(slices: Sequence[Timed]) -> list[float]:
+    """Usual time from phase to phase of slices with the usual number of frames."""
     usual = _usual(slices)
-    cycles = [t.step * usual for t in slices if t.measure == "trigger" and not t.ties and len(t.headers) == usual]
-    return [60000.0 / cycle for cycle in cycles if cycle > 0]
+    steps = [t.step for t in slices if t.measure == "trigger" and not t.ties and len(t.headers) == usual]
+    return [step for step in steps if step > 0]
 
 
 def _times_ms(complete: Sequence[Timed]) -> tuple[float, ...] | None:
@@ -246,12 +269,33 @@ def _stack_notes(slices: Sequence[Timed]) -> list[Note]:
     if any(timed.ties for timed in slices):
         text = "Frames with the same time are in the order of their numbers; check the order of the phases."
         notes.append(Note(text, Code.PHASE_ORDER_GUESSED))
+    guesses = _guessed(slices)
+    if len(guesses) == len(slices):
+        kinds = dict.fromkeys(measure for _, measure in guesses)
+        notes += [Note(f"In all slices {_GUESSES[kind]}", Code.PHASE_ORDER_GUESSED) for kind in kinds]
     if len({timed.measure for timed in slices}) > 1:
         text = "The phases of the slices are ordered by different times; check that they fit one another."
         notes.append(Note(text, Code.PHASE_TIMES_DIFFER))
-    rates = [rate for timed in slices if (rate := _rate(timed)) is not None] or _rates_by_time(slices)
+    rates = [rate for timed in slices if (rate := _rate(timed)) is not None]
+    steps = [] if rates else _steps_ms(slices)
+    matched = "phases are matched by their share of the cycle."
     if rates and max(rates) > _UNLIKE_RATES * min(rates):
         span = f"{min(rates):.0f} to {max(rates):.0f} a minute"
-        text = f"The heart rate differs between slices ({span}): phases are matched by their share of the cycle."
-        notes.append(Note(text, Code.HEART_RATE_DIFFERS))
+        notes.append(Note(f"The heart rate differs between slices ({span}): {matched}", Code.HEART_RATE_DIFFERS))
+    if steps and max(steps) > _UNLIKE_RATES * min(steps):
+        span = f"{min(steps):.0f} to {max(steps):.0f} ms"
+        notes.append(Note(f"A phase lasts longer in some slices ({span}): {matched}", Code.HEART_RATE_DIFFERS))
     return notes
+
+
+def _order_notes(slices: Sequence[Timed]) -> list[SliceNote]:
+    """What is to be told about slices whose phases are in an order that no time of the heart gives, of some slices."""
+    guessed = _guessed(slices)
+    if len(guessed) == len(slices):
+        return []
+    return [SliceNote(place, f"In slice {{}} {_GUESSES[what]}", Code.PHASE_ORDER_GUESSED) for place, what in guessed]
+
+
+def _guessed(slices: Sequence[Timed]) -> list[tuple[int, Measure]]:
+    """Slices whose phases are ordered by a guess."""
+    return [(n, t.measure) for n, t in enumerate(slices) if t.measure in _GUESSES and len(t.headers) > 1]

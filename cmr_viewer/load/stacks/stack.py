@@ -26,6 +26,7 @@ from cmr_viewer.progress import Progress
 _LEAST_VIEW_MOTION = 0.1
 _ROOM_FOR_ANOTHER = 1.5
 _UNEVEN = 1.05
+_SHORTEST_BEAT = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,10 @@ def read_stack(
         )
         told.append(Note(text, Code.FRAMES_MIRRORED))
     stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
+    if _shorter_than_its_phases(stack.heart_rate_bpm, stack.phase_times_ms):
+        text = f"The files state {stack.heart_rate_bpm:.0f} heart beats a minute, but the phases last longer than one."
+        told.append(Note(f"{text} The heart rate is not used.", Code.HEART_RATE_CONTRADICTED))
+        stack = replace(stack, heart_rate_bpm=None)
     slices = [planned.phases.kept[s] for s in kept]
     reverse = False
     if not planned.base_known and stack.slices > 1:
@@ -141,7 +146,7 @@ def _stack(
         geometry,
         phase_times_ms=times,
         source_slices=_source_slices(frames),
-        heart_rate_bpm=_heart_rate(frames, times),
+        heart_rate_bpm=_heart_rate(frames),
         description=frames[0][0].description,
         frame_sources=tuple(zip(*sources, strict=True)),
     )
@@ -249,12 +254,14 @@ def _source_slices(frames: Sequence[Sequence[Header]]) -> tuple[int, ...]:
     return tuple(range(count)) if numbers[0] <= numbers[-1] else tuple(reversed(range(count)))
 
 
-def _heart_rate(frames: Sequence[Sequence[Header]], times: tuple[float, ...] | None) -> float | None:
-    """Median of the headers', or from the phase times where these cover a whole cycle."""
+def _heart_rate(frames: Sequence[Sequence[Header]]) -> float | None:
+    """Median of what the headers state."""
     rates = [h.heart_rate_bpm for row in frames for h in row if h.heart_rate_bpm is not None]
-    if rates:
-        return float(np.median(rates))
-    if times is None or len(times) < 10:
-        return None
-    rate = 60000.0 / ((times[-1] - times[0]) * len(times) / (len(times) - 1))
-    return float(rate) if 30 <= rate <= 200 else None
+    return float(np.median(rates)) if rates else None
+
+
+def _shorter_than_its_phases(rate_bpm: float | None, times_ms: tuple[float, ...] | None) -> bool:
+    """Whether a beat at a heart rate is clearly over before the last phase, so that the rate is of something else."""
+    if rate_bpm is None or times_ms is None:
+        return False
+    return 60000.0 / rate_bpm < _SHORTEST_BEAT * (times_ms[-1] - times_ms[0])

@@ -93,7 +93,7 @@ def _shuffled(folder: Path) -> Written:
     return folder, truth_of(known().stack)
 
 
-def _timed_by(keyword: str, value: Callable[[int], Any]) -> Writer:
+def _timed_by(keyword: str, value: Callable[[int], Any], **truth: Any) -> Writer:
     """No trigger times; phases told by another element, against the instance numbers."""
 
     def change(data: FileDataset, phase: int, index: int) -> None:
@@ -101,7 +101,19 @@ def _timed_by(keyword: str, value: Callable[[int], Any]) -> Writer:
         setattr(data, keyword, value(phase))
 
     order = [(p, s) for s in range(SLICES) for p in reversed(range(PHASES))]
-    return frames(change, {"times_ms": None}, order=order)
+    return frames(change, {"times_ms": None, **truth}, order=order)
+
+
+def _share_of_cycle(data: FileDataset, phase: int, index: int) -> None:
+    del data.TriggerTime
+    data.NominalPercentageOfCardiacPhase, data.NominalInterval = 100.0 * phase / PHASES, 800
+    data.InstanceNumber = 1000 - data.InstanceNumber
+
+
+def _delayed(data: FileDataset, phase: int, index: int) -> None:
+    """A trigger time that was never filled in, before the time that tells."""
+    data.NominalCardiacTriggerDelayTime, data.TriggerTime = float(data.TriggerTime), "0"
+    data.InstanceNumber = 1000 - data.InstanceNumber
 
 
 def _numbered_only(data: FileDataset, phase: int, index: int) -> None:
@@ -217,7 +229,7 @@ def _other_rate(folder: Path) -> Written:
     write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != index]), series="1")
     slow = with_phases(part_of(stack, [index]), range(PHASES), [1.5 * t for t in times])
     write_frames(folder, slow, series="2", number=301, time="101000")
-    return folder, truth_of(stack, notes=(r"The heart rate differs between slices \(50 to 75 a minute\)",))
+    return folder, truth_of(stack, notes=(r"A phase lasts longer in some slices \(133 to 200 ms\)",))
 
 
 def _stored_turned(axis: str) -> Writer:
@@ -285,7 +297,15 @@ ORDER_FORMS = [
     Form("names and numbers in no order", _shuffled),
     Form("phases by temporal position", _timed_by("TemporalPositionIdentifier", lambda phase: phase + 1)),
     Form("phases by acquisition time", _timed_by("AcquisitionTime", lambda phase: f"100000.{130 * phase:03d}")),
-    Form("phases by instance number", frames(_numbered_only, {"times_ms": None})),
+    Form("phases by the share of the cycle", _timed_by(
+        "NominalPercentageOfCardiacPhase", lambda phase: 100.0 * phase / PHASES)),
+    Form("phases by the share of the cycle, with an RR interval", frames(_share_of_cycle)),
+    Form("phases by trigger delay", frames(_delayed)),
+    Form("phases by temporal position index", _timed_by("TemporalPositionIndex", lambda phase: phase + 1)),
+    Form("phases by the time of the image", _timed_by(
+        "ContentTime", lambda phase: f"10000{phase}.000", notes=("in which the images were made",))),
+    Form("phases by instance number", frames(
+        _numbered_only, {"times_ms": None, "notes": ("in the order of the image numbers",)})),
     Form("trigger times in seconds", frames(_in_seconds, {"notes": ("Trigger times are not in ms",)})),
     Form("invalid dates and UIDs", _damaged_values),
     Form("one UID for all", frames(_same_uid)),
@@ -306,4 +326,4 @@ ORDER_FORMS = [
     Form("one slice stored turned round", _one_slice_turned),
     Form("one slice of another matrix", _other_matrix),
     Form("one slice beside the others in the plane", _beside_in_the_plane),
-]
+]  # fmt: skip

@@ -244,14 +244,6 @@ def test_the_patient_is_known_by_a_hash_and_the_study_by_its_folder(tmp_path, ph
     assert "DOE" not in repr(dataclasses.asdict(dataclasses.replace(study, stacks=(study.stack,))).keys())
 
 
-def test_the_heart_rate_follows_from_trigger_times_that_cover_the_cycle(tmp_path):
-    phantom = sax_cine(phases=20, slices=2, rows=24, cols=20, pixel_spacing_mm=(6.0, 6.0), above=0, below=0)
-    stack = dataclasses.replace(phantom.stack, heart_rate_bpm=None)
-    write_dicom_folder(tmp_path, stack)
-    # 20 phases at every 40 ms are a cycle of 800 ms.
-    assert read_dicom(tmp_path).stack.heart_rate_bpm == pytest.approx(75.0)
-
-
 def test_sex_age_and_body_size_come_from_the_headers_and_the_heart_rate_from_the_cine(tmp_path, phantom):
     told = {"PatientSex": "M", "PatientAge": "047Y", "PatientSize": "1.8", "PatientWeight": "80", "HeartRate": 64}
     write_dicom_folder(tmp_path, phantom.stack, extra=told)

@@ -249,6 +249,7 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deidentify", action="store_true", help="without who the patient is, by DICOM PS3.15")
     parser.add_argument("--dates", choices=("removed", "shifted"), default="removed", help="with --deidentify")
     parser.add_argument("--replace", action="store_true", help="replace files of an earlier export in DIR")
+    _incomplete(parser)
     _common(parser)
 
 
@@ -265,7 +266,14 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
         help="papillary muscles: as drawn, in the blood pool (default), or found by threshold and counted as mass",
     )
     parser.add_argument("--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="body surface area by")
+    _incomplete(parser)
     _common(parser)
+
+
+def _incomplete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--incomplete", action="store_true", help="write it although the analysis has not come to all frames"
+    )
 
 
 def _compare_reads_parser(parser: argparse.ArgumentParser) -> None:

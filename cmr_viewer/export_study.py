@@ -25,7 +25,9 @@ from cmr_viewer import __version__
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.measures import Measures
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.result_notes import not_segmented
+from cmr_viewer.domain.study import COUNTING, FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically, write_file_atomically
@@ -96,6 +98,7 @@ class Results:
         drawn_by: What drew the label maps, where that was not this program; empty where it was.
         about: Further keys for measures.json and about.json, such as the models in service; without names of people.
         effort: What readers spent, by frame, reader and session.
+        notes: What a reader should know about the results.
     """
 
     labels: LabelMap
@@ -107,6 +110,7 @@ class Results:
     drawn_by: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     effort: tuple[EffortRow, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,12 +120,13 @@ class Exported:
     Attributes:
         folder: Where.
         files: Files and folders in it.
-        notes: What a reader should know, in words.
+        notes: What a reader should know about the results and what was written; what is known of the files is in
+            `Study.warnings`.
     """
 
     folder: Path
     files: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,7 @@ def export_study(
             done += _SHARES[one]
         job.write_about(names)
         progress(1.0, "Moving the files to their place")
-    return Exported(folder, tuple(names), tuple(job.notes))
+    return Exported(folder, tuple(names), tuple(dict.fromkeys(job.notes)))
 
 
 class _Job:
@@ -199,10 +204,7 @@ class _Job:
 
     def __init__(self, place: Path, study: Study, results: Results, anonymity: Anonymity | None) -> None:
         self._place, self._study, self._results, self._anonymity = place, study, results, anonymity
-        self.notes: list[str] = []
-        missing = len(study.stack.frame_indices) - len(results.provenances)
-        if missing:
-            self.notes.append(f"{missing} frames have no label map; they are empty in it.")
+        self.notes: list[Note] = [*not_segmented(study.stack, results.provenances), *results.notes]
 
     def write(self, one: Format, progress: Progress) -> None:
         """Write the files of one format."""
@@ -228,13 +230,20 @@ class _Job:
             "label_codes": {"LVBP": 1, "LVM": 2, "RVBP": 3},
             "deidentified": anonymity is not None,
             "dates": None if anonymity is None else "shifted" if anonymity.shift_dates else "removed",
-            "notes": self.notes,
+            "counting": COUNTING,
+            "notes": self._all_notes(),
             **self._results.about,
         }
         if anonymity is None:
-            content |= {"study": self._study.name, "warnings": list(self._study.warnings)}
+            content["study"] = self._study.name
         text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
         write_atomically(self._place / ABOUT_FILE, f"{text}\n".encode())
+
+    def _all_notes(self) -> list[dict[str, object]]:
+        """Notes on files, results and export; those on files without their texts where these may name a patient."""
+        of_files = dict.fromkeys(self._study.warnings)
+        known = [note.as_json if self._anonymity is None else note.without_text for note in of_files]
+        return known + [note.as_json for note in dict.fromkeys(self.notes)]
 
     def _head(self) -> dict[str, Any]:
         return {"program": PROGRAM, "notice": NOTICE}
@@ -254,7 +263,7 @@ class _Job:
         results, stack, remover = self._results, self._study.stack, self._remover()
         reader = "" if remover is not None else results.reader
         source = read_source_study(stack, part(progress, 0.0, 0.4), change=None if remover is None else remover.apply)
-        self.notes.extend(note for note in source.notes if note not in self.notes)
+        self.notes.extend(Note(text, Code.EXPORT_CHANGED) for text in source.notes)
         write_segmentation(
             self._place / FILES[Format.SEG][0],
             results.labels,
@@ -286,6 +295,7 @@ class _Job:
         about = {
             "units": {"_ml": "millilitres", "_g": "grams", "_percent": "percent"},
             **self._head(),
+            "notes": self._all_notes(),
             **self._results.about,
         }
         write_measures_json(as_json, self._results.measures, about=about)
@@ -306,7 +316,8 @@ class _Job:
         remover = self._remover()
         if remover is not None:
             folder = self._place / FILES[Format.IMAGES][0]
-            self.notes.extend(write_deidentified_images(folder, self._study.stack, remover, progress).notes)
+            notes = write_deidentified_images(folder, self._study.stack, remover, progress).notes
+            self.notes.extend(Note(text, Code.EXPORT_CHANGED) for text in notes)
 
     def _remover(self) -> "Deidentifier | None":
         from cmr_viewer.store.deidentify import Dates, Deidentifier  # noqa: PLC0415 - pydicom, when used

@@ -126,12 +126,7 @@ def test_without_the_patient_nothing_names_him_and_references_hold(tmp_path: Pat
     assert {frame["source"]["sop_instance_uid"] for frame in contours["frames"]} <= referred
     assert segmentation.PatientIdentityRemoved == "YES"
     about = json.loads((tmp_path / "out" / "about.json").read_text())
-    assert (about["deidentified"], about["dates"], "study" in about, "warnings" in about) == (
-        True,
-        "removed",
-        False,
-        False,
-    )
+    assert (about["deidentified"], about["dates"], "study" in about) == (True, "removed", False)
 
 
 def test_dates_can_be_shifted_alike_in_images_and_segmentation(tmp_path: Path, phantom: Phantom) -> None:
@@ -181,8 +176,10 @@ def test_frames_without_a_label_map_are_told(tmp_path: Path, phantom: Phantom) -
     results = results_of(phantom, study)
     fewer = replace(results, provenances=dict(list(results.provenances.items())[:10]))
     made = export_study(tmp_path / "out", study, fewer, frozenset())
-    assert made.notes == ("2 frames have no label map; they are empty in it.",)
-    assert json.loads((tmp_path / "out" / "about.json").read_text())["notes"] == list(made.notes)
+    assert made.notes == ("2 of 12 frames have no label map.",)
+    (note,) = json.loads((tmp_path / "out" / "about.json").read_text())["notes"]
+    assert (note["code"], note["text"]) == ("frames-not-segmented", made.notes[0])
+    assert note["slices"] == [3, 4]
 
 
 def test_what_was_replaced_is_told(tmp_path: Path, phantom: Phantom) -> None:

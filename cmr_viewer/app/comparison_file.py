@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer import __version__
+from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.errors import StoreError
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, COLUMNS, Comparison, frame_rows
 from cmr_viewer.store.atomic import write_atomically
-from cmr_viewer.store.export import NOTICE
+from cmr_viewer.store.export import NOTICE, number_of
 
 PROGRAM = f"CMR Viewer {__version__}"
 
@@ -18,9 +19,9 @@ PROGRAM = f"CMR Viewer {__version__}"
 def write_comparison(path: Path, comparison: Comparison) -> Path:
     """Write a comparison: JSON holds all of it, CSV the frames with the measures above them.
 
-    Phases and slices count from 0; differences are the second read minus the first. The CSV begins with lines whose
-    first field is `#`: reads, threshold of agreement, and each measure with its unit, first, second, difference, and
-    how much of that comes from another choice of ED or ES. UTF-8, comma, line feed.
+    Phases and slices count from 1 (`COUNTING`); differences are the second read minus the first. The CSV begins with
+    lines whose first field is `#`: reads, threshold of agreement, and each measure with its unit, first, second,
+    difference, and how much of that comes from another choice of ED or ES. UTF-8, comma, line feed.
 
     Args:
         path: The file; its ending, .csv or .json, says which. One that is there is replaced, whole.
@@ -47,9 +48,10 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "program": PROGRAM,
         "notice": NOTICE,
-        "first": {"name": comparison.names[0], "ed_phase": ed1, "es_phase": es1},
-        "second": {"name": comparison.names[1], "ed_phase": ed2, "es_phase": es2},
+        "first": {"name": comparison.names[0], "ed_phase_number": number_of(ed1), "es_phase_number": number_of(es1)},
+        "second": {"name": comparison.names[1], "ed_phase_number": number_of(ed2), "es_phase_number": number_of(es2)},
         "agreement_dice": AGREEMENT_DICE,
+        "counting": COUNTING,
         "at_stake_unit": "ml" if comparison.ml_known else "thousand pixels",
         "measures": {
             name: {
@@ -68,7 +70,8 @@ def _as_csv(comparison: Comparison) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     for which, name, (ed, es) in zip(("first", "second"), comparison.names, comparison.phases, strict=True):
-        writer.writerow(["#", which, name, "ed_phase", _cell(ed), "es_phase", _cell(es)])
+        marks = ("ed_phase_number", _cell(number_of(ed)), "es_phase_number", _cell(number_of(es)))
+        writer.writerow(["#", which, name, *marks])
     writer.writerow(["#", "agreement_dice", AGREEMENT_DICE])
     writer.writerow(["#", "at_stake_unit", "ml" if comparison.ml_known else "thousand pixels"])
     writer.writerow(["#", "program", PROGRAM, NOTICE])

@@ -9,7 +9,7 @@ import numpy as np
 from cmr_viewer.app.frame_changes import AcceptChange, FactChange, FrameChange, PhaseMarksChange, Stroke
 from cmr_viewer.app.frame_states import Changed, FrameRecord
 from cmr_viewer.app.shown_frames import Effects, ShownFrames
-from cmr_viewer.app.volumes import measures_at
+from cmr_viewer.app.volumes import measures_at, notes_at
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
@@ -17,6 +17,8 @@ from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.review.edit import Patch, Point, clear_label, copy_labels, paint_line, patch_between
@@ -103,6 +105,12 @@ class Reading(ShownFrames):
     def ed_es(self) -> PhasePair:
         """(ED, ES) of `ed_es_choice`."""
         return self.ed_es_choice().phases
+
+    def notes(self) -> tuple[Note, ...]:
+        """What a reader should know about the results as they are, also whether ED and ES are reviewed."""
+        choice = self.ed_es_choice()
+        accepted = {frame for frame, one in self.records.items() if one.status is ReviewStatus.ACCEPTED}
+        return (*notes_at(self.counts, self.stack, choice), *not_reviewed(self.stack, choice, accepted))
 
     def measures(self) -> Measures:
         """Volumes, ejection fractions and mass at ED and ES."""

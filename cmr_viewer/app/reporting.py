@@ -20,8 +20,11 @@ from cmr_viewer.app.study_measures import (
 )
 from cmr_viewer.app.volumes import VoxelCounts
 from cmr_viewer.domain.body_size import BsaFormula
+from cmr_viewer.domain.ed_es import EdEs
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient_measures import patient_measures
+from cmr_viewer.domain.result_notes import not_segmented
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.report.material import FrameFacts, Material
@@ -74,21 +77,22 @@ class AsRead:
         study: The study.
         frames: What is known of each frame; label maps are copies.
         choices: What the reader said about the measures.
-        ed_phase: End-diastole, or None.
-        es_phase: End-systole, or None.
+        ed_es: End-diastole and end-systole, with what says so.
+        notes: What a reader should know about the results.
     """
 
     study: Study
     frames: Mapping[FrameIndex, FrameFacts]
     choices: MeasureChoices
-    ed_phase: int | None
-    es_phase: int | None
+    ed_es: EdEs
+    notes: tuple[Note, ...] = ()
 
 
 def as_read(reading: Reading) -> AsRead:
     """A study as it is read now; call it on the thread that the reader works on."""
     frames = {frame: _facts(reading.state(frame)) for frame in reading.records}
-    return AsRead(reading.study, frames, choices_of(reading.facts), *reading.ed_es())
+    notes = (*not_segmented(reading.stack, reading.segmented()), *reading.notes())
+    return AsRead(reading.study, frames, choices_of(reading.facts), reading.ed_es_choice(), notes)
 
 
 def _facts(state: FrameState) -> FrameFacts:
@@ -133,7 +137,7 @@ def material_of(
     counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
     for frame, one in counts_by_convention(stack, label_maps, convention).items():
         counts.set_counts(frame, one)
-    choices, ed, es = read.choices, read.ed_phase, read.es_phase
+    choices, (ed, es) = read.choices, read.ed_es.phases
     patient = patient_in_files(study).with_typed(choices.typed)
     measures = patient_measures(measures_by_convention(counts, stack, ed, es, convention), patient, formula)
     curves = curves_of(counts.of_phases(), stack, patient)
@@ -154,8 +158,10 @@ def material_of(
         events=work.events,
         effort=work.effort,
         made_by=made_by,
-        made_at=datetime.now(UTC),
+        made_at=datetime.now(UTC).astimezone(),
         program=PROGRAM,
         patient_name=patient_name,
         read=work.read,
+        ed_es=read.ed_es,
+        notes=read.notes,
     )

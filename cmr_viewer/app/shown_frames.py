@@ -117,6 +117,10 @@ class ShownFrames:
             return False
         return choice.model_id not in record.predictions
 
+    def segmented(self) -> frozenset[FrameIndex]:
+        """Frames that have a label map."""
+        return frozenset(frame for frame, record in self.records.items() if record.labels is not None)
+
     def lacks_region(self, frame: FrameIndex) -> bool:
         """Whether the active classifier has not classified the frame, or it was not seen in its stack."""
         classifier = self._active.get(Role.CLASSIFIER)

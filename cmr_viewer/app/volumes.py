@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.ed_es import PhasePair, ed_es_by_volume
+from cmr_viewer.domain.ed_es import EdEs, PhasePair, ed_es_by_volume
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import (
@@ -17,7 +17,9 @@ from cmr_viewer.domain.measures import (
     phase_counts,
     voxel_volume_ml,
 )
-from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.result_notes import result_notes
+from cmr_viewer.domain.study import FrameIndex, Stack
 
 NOT_SEGMENTED = -1
 
@@ -81,6 +83,12 @@ class VoxelCounts:
             complete = bool(self.segmented_phases().all())
             self._ed_es = ed_es_by_volume(self.lv_volumes()) if complete else (None, None)
         return self._ed_es
+
+
+def notes_at(counts: VoxelCounts, stack: Stack, choice: EdEs) -> tuple[Note, ...]:
+    """What a reader should know about a study's results as they are: ED and ES, and the size of the heart."""
+    ml, _ = voxel_volume_ml(stack.geometry)
+    return result_notes(stack, choice, counts.lv_volumes() * (ml or 1.0), "pixels" if ml is None else "ml")
 
 
 def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, es_phase: int | None) -> Measures:

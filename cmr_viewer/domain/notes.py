@@ -62,6 +62,14 @@ class Code(StrEnum):
     STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names that mean none of the three labels
     STRUCTURES_EMPTY = "structures-empty"  # structures of the file have no pixel in it, so nothing is replaced by them
     SEGMENT_THRESHOLD = "segment-threshold"  # fractional segments became masks at this value
+    # Results
+    ED_ES_GUESSED = "ed-es-guessed"  # neither files nor a reader name ED or ES
+    ED_ES_DISAGREES = "ed-es-disagrees"  # ED or ES is stated where the LV volume is not the largest or smallest
+    ONE_PHASE = "one-phase"  # one phase, or ED and ES at the same one: no ESV, SV and EF
+    HEART_IMPOSSIBLE = "heart-impossible"  # no human heart has the volumes that were measured
+    FRAMES_NOT_SEGMENTED = "frames-not-segmented"  # frames have no label map
+    FRAMES_NOT_REVIEWED = "frames-not-reviewed"  # frames at ED and ES that no reader accepted
+    EXPORT_CHANGED = "export-changed"  # an export differs from the study in a way that a reader should know
 
 
 class Note(str):
@@ -87,3 +95,13 @@ class Note(str):
 
     def __getnewargs__(self) -> tuple[str, Code, tuple[int, ...]]:  # type: ignore[override]  # copied with its code
         return str(self), self.code, self.slices
+
+    @property
+    def as_json(self) -> dict[str, object]:
+        """As files hold it: code, text, and numbers of the slices, 1 = most basal as a reader sees them."""
+        return {"code": self.code.value, "text": str(self), "slices": [index + 1 for index in self.slices]}
+
+    @property
+    def without_text(self) -> dict[str, object]:
+        """The same without its text, which may name files and thereby a patient."""
+        return {**self.as_json, "text": ""}

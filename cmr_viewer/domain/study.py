@@ -16,12 +16,23 @@ from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError
 
+COUNTING = (
+    "Names that end in _number, and the slices of notes, count from 1 as in the window: phase 1 is the first, slice 1 "
+    "the most basal. Names that end in _index count from 0: source_slice_index is a slice's place in the input."
+)
+"""How phases and slices are counted in all files that people read; stands in them."""
+
 
 class FrameIndex(NamedTuple):
     """One frame of a stack. `slice_index` 0 is the most basal."""
 
     phase: int
     slice_index: int
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Phase and slice as a reader counts them, from 1."""
+        return self.phase + 1, self.slice_index + 1
 
 
 class FrameSource(NamedTuple):

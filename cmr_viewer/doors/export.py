@@ -1,6 +1,5 @@
 """`cmr-viewer export`: a study with the reader's corrections, or label maps of a file, for other programs."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +10,16 @@ from numpy.typing import NDArray
 from cmr_viewer.app.kept_frames import predictions_shown, regions_shown
 from cmr_viewer.app.read_results import read_in_words
 from cmr_viewer.app.study_loading import Asked, load
-from cmr_viewer.app.volumes import VoxelCounts, measures_at
+from cmr_viewer.app.volumes import VoxelCounts, measures_at, notes_at
 from cmr_viewer.domain.anatomy import Region, reference_regions
 from cmr_viewer.domain.annotation import Annotation, Provenance, RegionPrediction, ReviewStatus
-from cmr_viewer.domain.ed_es import PhasePair, choose_ed_es
+from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.doors.notes import tell_notes
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export_study import Anonymity, Format, Results, export_study, formats_of
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
@@ -52,11 +54,10 @@ def run(arguments: Namespace) -> int:
     else:
         with open_workspace_readonly(_workspace(arguments)) as workspace:
             study = study_as_decided(arguments.study, workspace)
-            results = results_of_workspace(workspace, study)
+            results = results_of_workspace(workspace, study, incomplete=arguments.incomplete)
     formats = frozenset(map(Format, arguments.formats)) if arguments.formats else formats_of(study)
     exported = export_study(arguments.output, study, results, formats, anonymity=anonymity, replace=arguments.replace)
-    for note in exported.notes:
-        print(f"cmr-viewer export: {note}", file=sys.stderr)
+    tell_notes("export", study.name, (*study.warnings, *exported.notes))
     print(exported.folder, flush=True)
     return 0
 
@@ -91,13 +92,18 @@ def study_as_decided(path: Path, workspace: Workspace) -> Study:
     return loaded.study
 
 
-def results_of_workspace(workspace: Workspace, study: Study) -> Results:
+def results_of_workspace(workspace: Workspace, study: Study, *, incomplete: bool = False) -> Results:
     """What the window would show of a study: annotations, predictions where there are none, regions and measures.
 
     Of the finished adjudication, where there is one; else of the first read.
 
+    Args:
+        workspace: Where the study was read.
+        study: The study.
+        incomplete: Whether a study is taken whose analysis has not come to all frames.
+
     Raises:
-        StoreError: The workspace knows nothing of the study, or cannot be read.
+        StoreError: The workspace knows nothing of the study, or cannot be read; or the analysis is not done.
     """
     store, stack = AnnotationStore(workspace), study.stack
     read = ReadStore(workspace).result(stack.stack_id)
@@ -123,18 +129,42 @@ def results_of_workspace(workspace: Workspace, study: Study) -> Results:
             continue
         if model_id:
             model_ids[frame] = model_id
+    refuse_unfinished(study, bool(predictions), len(provenances), incomplete=incomplete)
     given = store.regions(stack.stack_id, read_id)
     found = regions_shown(store, stack, read_id, given)
+    measures, choice, notes = measured(stack, labels, provenances, store.phase_marks(stack.stack_id, read_id))
+    accepted = {frame for frame, kept in annotations.items() if kept.status is ReviewStatus.ACCEPTED}
     return Results(
         labels=labels,
         provenances=provenances,
         regions=tuple(region_rows(stack, found, given, model_ids)),
-        measures=measures_of(stack, labels, provenances, store.phase_marks(stack.stack_id, read_id)),
+        measures=measures,
+        notes=(*notes, *not_reviewed(stack, choice, accepted)),
         model_ids=model_ids,
         reader=", ".join(readers),
         about={"models": sorted(set(model_ids.values())), "read": read_in_words(read)},
         effort=EffortStore(workspace).rows(stack.stack_id, read_id),
     )
+
+
+def refuse_unfinished(study: Study, analysed: bool, done: int, *, incomplete: bool) -> None:
+    """Refuse what would be written as if an analysis were done that has not come to all frames.
+
+    Args:
+        study: The study.
+        analysed: Whether models have begun with it; where they have not, readers drew what there is.
+        done: Frames that have a label map.
+        incomplete: Whether it is wanted all the same.
+
+    Raises:
+        StoreError: It is refused.
+    """
+    frames = len(study.stack.frame_indices)
+    if analysed and done < frames and not incomplete:
+        raise StoreError(
+            f"The analysis of {study.name} is not finished: {frames - done} of {frames} frames have no label map yet. "
+            "Open the study in the window until the analysis is done, or write it as it is with --incomplete."
+        )
 
 
 def _holds(kept: Annotation) -> bool:
@@ -166,13 +196,15 @@ def region_rows(
     return rows
 
 
-def measures_of(
+def measured(
     stack: Stack,
     labels: LabelMap,
     present: Mapping[FrameIndex, Provenance],
     marks: PhasePair = (None, None),
-) -> Measures:
-    """Measures at the marked ED and ES, else at the source's, else at the largest and smallest LV blood pool.
+) -> tuple[Measures, EdEs, tuple[Note, ...]]:
+    """Measures, ED and ES, and notes on them.
+
+    ED and ES are as marked, else as the source states, else at the largest and smallest LV blood pool.
 
     Args:
         stack: The stack.
@@ -183,7 +215,8 @@ def measures_of(
     counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
     for frame in present:
         counts.set_frame(frame, labels[frame])
-    return measures_at(counts, stack.geometry, *choose_ed_es(stack, counts.ed_es(), marks).phases)
+    choice = choose_ed_es(stack, counts.ed_es(), marks)
+    return measures_at(counts, stack.geometry, *choice.phases), choice, notes_at(counts, stack, choice)
 
 
 def results_of_file(
@@ -208,6 +241,8 @@ def results_of_file(
     origin = imported.provenance
     if anonymous:
         origin = origin.partition(":")[0].replace(path.name, "").strip()
+    measures, _, notes = measured(stack, imported.labels, provenances)
+    imported_notes = () if anonymous else imported.warnings
     rows = []
     for at in range(stack.phases):
         present: NDArray[np.bool_] = imported.labels[at].any(axis=(1, 2))
@@ -219,7 +254,8 @@ def results_of_file(
         labels=imported.labels,
         provenances=provenances,
         regions=tuple(rows),
-        measures=measures_of(stack, imported.labels, provenances),
+        measures=measures,
+        notes=(*imported_notes, *notes),
         drawn_by=origin,
         about={"label_maps": origin},
     )

@@ -16,9 +16,11 @@ from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import LIMITS, Patient, Sex, plausible
 from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, unit_of
+from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
 from cmr_viewer.doors.measure_inputs import Labelled, asked_for, join_phases, read_asked
 from cmr_viewer.doors.measured import Choices, measured
+from cmr_viewer.doors.notes import tell_notes
 from cmr_viewer.errors import CmrViewerError, LoadError, StoreError, in_one_line
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.export import NOTICE
@@ -61,6 +63,8 @@ def run(arguments: Namespace) -> int:
             "Measure them one by one."
         )
     results = [measured(one, choices) for one in studies]
+    for result in results:
+        tell_notes("measure", result["name"], [note["text"] for note in result["notes"]])
     if not results:
         raise LoadError("Nothing could be measured.")
     write_results(arguments.output, results, choices)
@@ -125,7 +129,7 @@ def write_results(path: Path, results: Sequence[Mapping[str, Any]], choices: Cho
         },
         "methods": {**METHODS, "body_surface_area": f"{choices.formula.text}: {choices.formula.source}."},
         "units": {name: unit_of(name) for name in ALL_MEASURE_NAMES},
-        "phases_count_from": 0,
+        "counting": COUNTING,
         "studies": list(results),
     }
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
@@ -157,7 +161,7 @@ def table_of(results: Sequence[Mapping[str, Any]], choices: Choices) -> str:
 
 def _lines(result: Mapping[str, Any]) -> list[tuple[str, Any, str, str]]:
     """(name, value, unit, reason) of everything in a result that is a number."""
-    lines = [(name, result[name], "phase", "") for name in ("ed_phase", "es_phase")]
+    lines = [(name, result[name], "phase, from 1", "") for name in ("ed_phase_number", "es_phase_number")]
     lines += [
         (name, result["values"][name], unit_of(name), result["reasons"].get(name, "")) for name in result["values"]
     ]
@@ -173,5 +177,8 @@ def _lines(result: Mapping[str, Any]) -> list[tuple[str, Any, str, str]]:
             unit = "%" if key.endswith("percent") else "mm"
             lines.append((f"{start}_{key}", segment[key], unit, segment["reason"] if segment[key] is None else ""))
     for phase in result["phases"]:
-        lines += [(f"phase_{phase['phase']}_{key}", phase[key], "ml", "") for key in ("lv_ml", "lvm_ml", "rv_ml")]
+        lines += [
+            (f"phase_number_{phase['phase_number']}_{key}", phase[key], "ml", "")
+            for key in ("lv_ml", "lvm_ml", "rv_ml")
+        ]
     return lines

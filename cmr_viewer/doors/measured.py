@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,14 @@ from cmr_viewer.domain.normal_ranges import normal_range
 from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
+from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.segments_aha import PhaseSegments, segment_thicknesses
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
 from cmr_viewer.doors.measure_inputs import Labelled
+from cmr_viewer.doors.notes import notes_json
 from cmr_viewer.errors import LoadError
+from cmr_viewer.store.export import number_of
 
 NOT_STATED = "The label maps do not state this structure at the phase."
 
@@ -59,8 +61,8 @@ def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
         choices: How.
 
     Returns:
-        JSON values: name, label files, ED and ES (from 0), values and reasons, patient, body surface area, normal
-        ranges, volumes of the phases, curves, segments, warnings.
+        JSON values: name, label files, ED and ES (from 1), values and reasons, patient, body surface area, normal
+        ranges, volumes of the phases, curves, segments, notes.
 
     Raises:
         LoadError: A phase was set that the study does not have.
@@ -70,13 +72,17 @@ def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
         raise LoadError(f"{one.study.name} has no phase {bad[0]}; it has {stack.phases}.")
     counts = _counts(one, choices.papillary)
     patient = _patient(one).with_typed(choices.typed)
-    found = patient_measures(_measures(one, counts, choices), patient, choices.formula)
+    choice = _ed_es(one, choices.marks)
+    found = patient_measures(_measures(one, counts, choice, choices), patient, choices.formula)
     voxel_ml, _ = voxel_volume_ml(stack.geometry)
+    lv = np.where(_states_lv_at(one), counts[:, Label.LVBP] * (voxel_ml or 1.0), np.nan)
+    unit = "pixels" if voxel_ml is None else "ml"
+    notes = (*one.study.warnings, *one.notes, *result_notes(stack, choice, lv, unit))
     return {
         "name": one.study.name,
         "label_files": list(one.files),
-        "ed_phase": found.ed_phase,
-        "es_phase": found.es_phase,
+        "ed_phase_number": number_of(found.ed_phase),
+        "es_phase_number": number_of(found.es_phase),
         "values": dict(found.values),
         "reasons": dict(found.reasons),
         "patient": patient.as_json(),
@@ -85,7 +91,7 @@ def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
         "phases": _phases(stack, counts, one.structures, voxel_ml),
         "curves": _curves(stack, counts, one.structures, voxel_ml, patient),
         **_segments(one, found.ed_phase, found.es_phase),
-        "warnings": [*one.study.warnings, *one.notes],
+        "notes": notes_json(notes),
     }
 
 
@@ -104,10 +110,10 @@ def _counts(one: Labelled, papillary: PapillaryConvention) -> NDArray[np.float64
     return phase_counts(counts, stack.geometry.slice_weights)
 
 
-def _measures(one: Labelled, counts: NDArray[np.float64], choices: Choices) -> Measures:
+def _measures(one: Labelled, counts: NDArray[np.float64], choice: EdEs, choices: Choices) -> Measures:
     """Measures of what the label maps state."""
     voxel_ml, why_not = voxel_volume_ml(one.study.stack.geometry)
-    ed, es = _ed_es(one, choices.marks).phases
+    ed, es = choice.phases
     counted = counts.copy()
     counted[[phase for phase in one.structures if phase not in (ed, es) and not _states_lv(one, phase)]] = -1
     found = measure(counted, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not)
@@ -126,17 +132,20 @@ def _ed_es(one: Labelled, marks: PhasePair) -> EdEs:
     counted makes no other phases of them, as in the window.
     """
     stack = one.study.stack
-    lv = np.full(stack.phases, np.nan)
-    for phase in filter(partial(_states_lv, one), one.structures):
-        areas = np.count_nonzero(one.labels[phase] == int(Label.LVBP), axis=(1, 2))
-        lv[phase] = areas @ stack.geometry.slice_weights
-    stated = (phase if phase in one.structures else None for phase in (stack.ed_phase, stack.es_phase))
-    ed, es = stated
+    drawn = np.count_nonzero(one.labels == int(Label.LVBP), axis=(2, 3)) @ stack.geometry.slice_weights
+    lv = np.where(_states_lv_at(one), drawn, np.nan)
+    ed, es = (phase if phase in one.structures else None for phase in (stack.ed_phase, stack.es_phase))
     return choose_ed_es(replace(stack, ed_phase=ed, es_phase=es), ed_es_by_volume(lv), marks)
 
 
 def _states_lv(one: Labelled, phase: int) -> bool:
     return Label.LVBP in one.structures[phase]
+
+
+def _states_lv_at(one: Labelled) -> NDArray[np.bool_]:
+    """Per phase: whether the label maps state the LV blood pool there, (phase,)."""
+    phases = range(one.study.stack.phases)
+    return np.array([phase in one.structures and _states_lv(one, phase) for phase in phases])
 
 
 def _is_stated(name: str, found: Measures, structures: Mapping[int, frozenset[Label]]) -> bool:
@@ -164,7 +173,7 @@ def _phases(
     """Volumes of each labelled phase in ml; None where the structure is not stated or the spacing not known."""
     rows = []
     for phase in sorted(structures):
-        row: dict[str, Any] = {"phase": phase}
+        row: dict[str, Any] = {"phase_number": phase + 1}
         row["time_ms"] = None if stack.phase_times_ms is None else stack.phase_times_ms[phase]
         for key, label in (("lv_ml", Label.LVBP), ("lvm_ml", Label.LVM), ("rv_ml", Label.RVBP)):
             known = voxel_ml is not None and label in structures[phase]
@@ -210,7 +219,11 @@ def _segments(one: Labelled, ed: int | None, es: int | None) -> dict[str, Any]:
         reason = "End-diastole is not labelled, or no slice there has an RV beside a ring of myocardium."
         return {"segments": [], "segments_reason": reason}
     found = segment_thicknesses(at_ed, at_es, geometry.pixel_spacing_mm)
-    rows = [{**asdict(segment), "name": segment.name, "slices": list(segment.slices)} for segment in found]
+    rows = []
+    for segment in found:
+        values = asdict(segment)
+        del values["slices"]
+        rows.append({**values, "name": segment.name, "slice_numbers": [index + 1 for index in segment.slices]})
     return {"segments": rows, "segments_reason": ""}
 
 

@@ -9,7 +9,8 @@ from cmr_viewer.app.reporting import as_read, material_of, work_done
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import Study
-from cmr_viewer.doors.export import study_as_decided
+from cmr_viewer.doors.export import refuse_unfinished, study_as_decided
+from cmr_viewer.doors.notes import tell_notes
 from cmr_viewer.errors import StoreError
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.report.write import ReportFormat, write_report
@@ -37,15 +38,21 @@ def run(arguments: Namespace) -> int:
         study = study_as_decided(arguments.study, workspace)
         reading = reading_of_workspace(workspace, study)
         work = work_done(workspace, reading)
+    read = as_read(reading)
+    done = sum(facts.labels is not None for facts in read.frames.values())
+    analysed = any(facts.model_id for facts in read.frames.values())
+    refuse_unfinished(study, analysed, done, incomplete=arguments.incomplete)
     material = material_of(
-        as_read(reading),
+        read,
         work,
         made_by=arguments.reader,
         formula=BsaFormula(arguments.bsa),
         convention=PapillaryConvention(arguments.papillary),
         patient_name=arguments.patient,
     )
-    print(write_report(arguments.output, form, material), flush=True)
+    written = write_report(arguments.output, form, material)
+    tell_notes("report", study.name, (*study.warnings, *material.notes))
+    print(written, flush=True)
     return 0
 
 

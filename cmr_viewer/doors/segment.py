@@ -9,7 +9,9 @@ from typing import Any
 
 from cmr_viewer import __version__
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import Study
+from cmr_viewer.doors.notes import notes_json, tell_notes
 from cmr_viewer.doors.service import Analysis, analyse_stack, make_output_folder, models_in
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.load.images.nifti import write_nifti_labels
@@ -44,18 +46,19 @@ def run(arguments: Namespace) -> int:
                 raise LoadError(f"{path} has the same name as {taken[name]}; segment it into another --output.")
             taken[name] = path
             folder = arguments.output / name
-            segment_one(path, folder, models, baseline_only=arguments.routing == "baseline")
+            notes = segment_one(path, folder, models, baseline_only=arguments.routing == "baseline")
         except Exception as error:  # noqa: BLE001 - each input is a job of its own, and the others go on
             failed += 1
             where = "" if isinstance(error, CmrViewerError) else f"{path}: "
             print(f"cmr-viewer segment: {where}{in_one_line(error)}", file=sys.stderr, flush=True)
             _log.debug("segment failed", exc_info=True)
         else:
+            tell_notes("segment", name, notes)
             print(folder, flush=True)
     return 1 if failed else 0
 
 
-def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool = False) -> None:
+def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool = False) -> tuple[Note, ...]:
     """Segment one study into a folder of three files.
 
     Args:
@@ -63,6 +66,9 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
         folder: Where labels.nii.gz, regions.csv and measures.json go.
         models: The models in service.
         baseline_only: Whether the baseline is to serve all frames.
+
+    Returns:
+        What a reader should know about the study and its results.
 
     Raises:
         CmrViewerError: The study cannot be opened or the result not written.
@@ -72,7 +78,10 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
     folder.mkdir(parents=True, exist_ok=True)
     _write_labels(folder / LABELS_FILE, analysis.labels, study)
     write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
-    write_measures_json(folder / MEASURES_FILE, analysis.measures, about=_about(study, models, baseline_only))
+    notes = (*study.warnings, *analysis.notes)
+    about = {**_about(study, models, baseline_only), "notes": notes_json(notes)}
+    write_measures_json(folder / MEASURES_FILE, analysis.measures, about=about)
+    return notes
 
 
 def _write_labels(path: Path, labels: LabelMap, study: Study) -> None:
@@ -109,7 +118,6 @@ def _about(study: Study, models: Models, baseline_only: bool) -> Mapping[str, An
         "slices": study.stack.slices,
         "routing": "baseline" if baseline_only else "predicted",
         "models": {role.value: model_id for role, model_id in models.active.items()},
-        "warnings": list(study.warnings),
         "program": f"CMR Viewer {__version__}",
         "notice": "Research software, not a medical device.",
     }

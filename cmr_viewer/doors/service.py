@@ -11,6 +11,8 @@ from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.ed_es import choose_ed_es, ed_es_by_volume
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures, label_counts, measure, phase_counts, voxel_volume_ml
+from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError, StoreError
@@ -30,12 +32,14 @@ class Analysis:
         regions: Region prediction of each frame.
         model_ids: Segmentation model of each frame.
         measures: Volumes, fractions and mass.
+        notes: What a reader should know about them.
     """
 
     labels: LabelMap
     regions: dict[FrameIndex, RegionPrediction]
     model_ids: dict[FrameIndex, str]
     measures: Measures
+    notes: tuple[Note, ...]
 
 
 def models_in(folder: Path, device: str) -> Models:
@@ -85,14 +89,17 @@ def analyse_stack(
         if result.prediction is not None:
             labels[result.frame.phase, result.frame.slice_index] = result.prediction.labels
             model_ids[result.frame] = result.prediction.model_id
-    return Analysis(labels, regions, model_ids, measures_of(stack, labels))
+    return Analysis(labels, regions, model_ids, *results_of(stack, labels))
 
 
-def measures_of(stack: Stack, labels: LabelMap) -> Measures:
-    """Measures of a whole stack's label maps, (phase, slice, row, col), at the ED and ES of `choose_ed_es`."""
+def results_of(stack: Stack, labels: LabelMap) -> tuple[Measures, tuple[Note, ...]]:
+    """Measures of a whole stack's label maps, (phase, slice, row, col), and what a reader should know about them."""
     frames = np.asarray([[label_counts(frame) for frame in phase] for phase in labels])
     counts = phase_counts(frames, stack.geometry.slice_weights)
     voxel_ml, reason = voxel_volume_ml(stack.geometry)
-    by_volume = ed_es_by_volume(counts[:, Label.LVBP])
-    ed, es = choose_ed_es(stack, by_volume).phases
-    return measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=reason)
+    lv = counts[:, Label.LVBP]
+    choice = choose_ed_es(stack, ed_es_by_volume(lv))
+    ed, es = choice.phases
+    measures = measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=reason)
+    notes = result_notes(stack, choice, lv * (voxel_ml or 1.0), "pixels" if voxel_ml is None else "ml")
+    return measures, notes

@@ -1,4 +1,7 @@
-"""One run of an evaluation, and the tables in which it is kept: frames.csv, regions.csv, stacks.csv and volumes.csv."""
+"""One run of an evaluation, and the tables in which it is kept: frames.csv, regions.csv, stacks.csv and volumes.csv.
+
+Phases and slices are numbered from 1 in them.
+"""
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,10 +20,10 @@ REGIONS_FILE = "regions.csv"
 STACKS_FILE = "stacks.csv"
 VOLUMES_FILE = "volumes.csv"
 
-_PLACE = ("group", "patient", "phase", "phase_name", "slice_index", "region")
+_PLACE = ("group", "patient", "phase_number", "phase_name", "slice_number", "region")
 _AGREEMENT = ("label", "dice", "hd95_mm", "assd_mm")
 _FRAMES = (*_PLACE, *_AGREEMENT, "reference_px", "predicted_px")
-_STACKS = ("group", "patient", "phase", "phase_name", *_AGREEMENT, "reference_voxels", "predicted_voxels")
+_STACKS = ("group", "patient", "phase_number", "phase_name", *_AGREEMENT, "reference_voxels", "predicted_voxels")
 _VOLUMES = ("group", "patient", "measure", "reference", "predicted", "error")
 _FOUND = "found_"
 """Columns of regions.csv with the regions that were found begin with this."""
@@ -130,16 +133,16 @@ def _or_none(text: str) -> float | None:
 
 
 def _place_row(place: FramePlace) -> tuple[object, ...]:
-    return place.group, place.patient, place.phase, place.phase_name, place.slice_index, place.region
+    return place.group, place.patient, place.phase + 1, place.phase_name, place.slice_index + 1, place.region
 
 
 def _place_of(row: Row) -> FramePlace:
     return FramePlace(
         row["group"],
         row["patient"],
-        int(row["phase"]),
+        int(row["phase_number"]) - 1,
         row["phase_name"],
-        int(row["slice_index"]),
+        int(row["slice_number"]) - 1,
         Region(row["region"]),
     )
 
@@ -161,12 +164,12 @@ def _frame_of(row: Row) -> FrameScore:
 
 
 def _stack_row(s: StackScore) -> tuple[object, ...]:
-    place = (s.group, s.patient, s.phase, s.phase_name)
+    place = (s.group, s.patient, s.phase + 1, s.phase_name)
     return *place, *_agreement_row(s), s.reference_voxels, s.predicted_voxels
 
 
 def _stack_of(row: Row) -> StackScore:
-    place = (row["group"], row["patient"], int(row["phase"]), row["phase_name"])
+    place = (row["group"], row["patient"], int(row["phase_number"]) - 1, row["phase_name"])
     return StackScore(*place, *_agreement_of(row), int(row["reference_voxels"]), int(row["predicted_voxels"]))
 
 

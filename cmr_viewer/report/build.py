@@ -7,13 +7,14 @@ import numpy as np
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.ed_es import Mark
 from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML, voxel_volume_ml
 from cmr_viewer.domain.normal_ranges import normal_range
 from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, text_of, unit_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.report.contents import Curve, FailedCheck, FrameLine, MeasureLine, Report, Segment
+from cmr_viewer.report.contents import Curve, Draft, FailedCheck, FrameLine, MeasureLine, Report, Segment
 from cmr_viewer.report.log_lines import log_lines
 from cmr_viewer.report.material import FrameFacts, Material
 from cmr_viewer.report.pictures import pictures_of
@@ -58,7 +59,7 @@ def build_report(material: Material, progress: Progress = silent) -> Report:
         {frame: facts.region for frame, facts in material.frames.items()},
     )
     progress(0.5, "Checking label maps")
-    checks = _checks(material, marks)
+    checks, failing = _checks(material, marks)
     progress(0.9, "Reading the log")
     log = log_lines(material.events)
     return Report(
@@ -85,6 +86,8 @@ def build_report(material: Material, progress: Progress = silent) -> Report:
         checks=checks,
         log=tuple(log[-MOST_LOG_LINES:]),
         log_left_out=max(0, len(log) - MOST_LOG_LINES),
+        notes=tuple(dict.fromkeys([*material.study.warnings, *material.notes])),
+        draft=_draft(material, marks, failing),
         method=_method(material),
         sources=SOURCES + tuple(dict.fromkeys(line.source for line in measures if line.source)),
     )
@@ -166,10 +169,12 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
         if voxel_volume_ml(geometry)[0] is not None:
             grid += f", slices {geometry.slice_spacing_mm:.1f} mm apart"
     facts.append(("Grid", grid if geometry.spacing_known else f"{grid}, spacing not known"))
-    for mark, phase in (("End-diastole", measures.ed_phase), ("End-systole", measures.es_phase)):
+    ends: tuple[tuple[str, Mark], ...] = (("End-diastole", "ED"), ("End-systole", "ES"))
+    for name, mark in ends:
+        phase, times = material.ed_es.phase_of(mark), stack.phase_times_ms
         if phase is not None:
-            times = stack.phase_times_ms
-            facts.append((mark, f"phase {phase + 1}" + ("" if times is None else f", {times[phase]:.0f} ms")))
+            time = "" if times is None else f", {times[phase]:.0f} ms"
+            facts.append((name, f"phase {phase + 1}{time}, {material.ed_es.source_text(mark)}"))
     if patient.sex is not None:
         facts.append(("Sex", patient.sex.text.lower()))
     for name, value, form in (
@@ -252,11 +257,19 @@ def frame_line(frame: FrameIndex, mark: str, frames: Mapping[FrameIndex, FrameFa
     )
 
 
-def _checks(material: Material, marks: Mapping[str, int]) -> tuple[FailedCheck, ...]:
-    """What fails at ED and ES in words, and how many frames of other phases fail."""
+def _draft(material: Material, marks: Mapping[str, int], failing: int) -> Draft | None:
+    """Why the report is a draft: of `marks` some frames are not accepted, or there are none."""
+    frames = [facts for frame, facts in material.frames.items() if frame.phase in marks.values()]
+    left = sum(facts.status is not ReviewStatus.ACCEPTED for facts in frames)
+    return Draft(left, len(frames), failing) if left or not frames else None
+
+
+def _checks(material: Material, marks: Mapping[str, int]) -> tuple[tuple[FailedCheck, ...], int]:
+    """What fails at ED and ES in words, and how many frames of other phases fail; and how many checks that are."""
     stack = material.study.stack
-    if all(facts.labels is None for facts in material.frames.values()):
-        return (FailedCheck("Whole study", "No frame has a label map yet, so nothing was checked."),)
+    without = sum(facts.labels is None for facts in material.frames.values())
+    if without == len(material.frames):
+        return (FailedCheck("Whole study", "No frame has a label map yet, so nothing was checked."),), 0
     checks = StackChecks(stack.phases, stack.slices)
     for frame, facts in material.frames.items():
         checks.put(frame, facts.labels, facts.region)
@@ -268,11 +281,16 @@ def _checks(material: Material, marks: Mapping[str, int]) -> tuple[FailedCheck, 
         for one in several
         if frame.phase in names and not one.is_note
     ]
+    failing = len(lines)
     others = sum(1 for frame, several in found.items() if frame.phase not in names and _fails(several))
     if others:
         frames = f"{others} frame{'s' if others > 1 else ''}"
-        lines.append(FailedCheck("Other phases", f"{frames} of other phases fail a check."))
-    return tuple(lines)
+        fail = "fail" if others > 1 else "fails"
+        lines.append(FailedCheck("Other phases", f"{frames} of other phases {fail} a check."))
+    if without:
+        text = f"{without} of {len(material.frames)} frames have no label map, so they were not checked."
+        lines.append(FailedCheck("Whole study", text))
+    return tuple(lines), failing + others
 
 
 def _fails(several: tuple[Finding, ...]) -> bool:

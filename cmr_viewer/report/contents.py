@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import FrameIndex
 
 NOTICE = "Research software, not a medical device."
@@ -186,6 +187,29 @@ class LogLine:
     text: str
 
 
+@dataclass(frozen=True)
+class Draft:
+    """Why a report is a draft: a reader has not accepted all frames at ED and ES.
+
+    Attributes:
+        unreviewed: Frames at ED and ES that are not accepted.
+        frames: Frames at ED and ES; 0 where these phases are not known.
+        failing: Checks that fail, those of frames at other phases included.
+    """
+
+    unreviewed: int
+    frames: int
+    failing: int
+
+    @property
+    def text(self) -> str:
+        """In a line that stands on every page."""
+        fail = "1 check fails" if self.failing == 1 else f"{self.failing or 'no'} checks fail"
+        if not self.frames:
+            return f"DRAFT: ED and ES are not known, {fail}"
+        return f"DRAFT: {self.unreviewed} of {self.frames} frames at ED and ES not reviewed, {fail}"
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """Everything that a report says.
@@ -193,8 +217,8 @@ class Report:
     Attributes:
         title: The study's pseudonym or name.
         patient: What the reader asked to be named as the patient; empty for nobody.
-        made_at: When it was made, with time zone.
-        made_by: The reader who asked for it.
+        made_at: When it was made, in the local time zone, which is that of the log too.
+        made_by: The reader who asked for it; empty where that is not known.
         program: Name and version of the program.
         facts: (name, value) of the study and the patient: sizes, spacing, sex, age, body surface area.
         readers: Who changed or accepted something, with what.
@@ -208,6 +232,8 @@ class Report:
         checks: What fails.
         log: Who changed what and when.
         log_left_out: Lines of the log that were left out because there are too many.
+        notes: What a reader should know about the files and the results.
+        draft: Why it is a draft, or None where all frames at ED and ES are reviewed.
         method: (name, text): how everything was measured.
         sources: Citations.
     """
@@ -231,6 +257,8 @@ class Report:
     method: tuple[tuple[str, str], ...]
     sources: tuple[str, ...]
     log_left_out: int = 0
+    notes: tuple[Note, ...] = ()
+    draft: Draft | None = None
 
     @property
     def has_indexed(self) -> bool:

@@ -31,7 +31,7 @@ def curve_drawing(curve: Curve, width: float = 500.0, height: float = 170.0) -> 
         height: In points.
     """
     drawing = Drawing(width, height)
-    left, right, bottom, top = 38.0, width - 12.0, 26.0, height - 20.0
+    left, right, bottom, top = 38.0, width - 22.0, 26.0, height - 26.0
     phases = len(next(iter(curve.volumes.values())))
     known = np.concatenate(list(curve.volumes.values()))
     ticks = _ticks(float(np.nanmax(known)) if np.isfinite(known).any() else 1.0)
@@ -47,26 +47,46 @@ def curve_drawing(curve: Curve, width: float = 500.0, height: float = 170.0) -> 
     for tick in ticks:
         drawing.add(Line(left, y(tick), right, y(tick), strokeColor=HexColor(FAINT), strokeWidth=0.5))
         drawing.add(_text(left - 5, y(tick) - 2.6, f"{tick:g}", anchor="end"))
+    labelled = -math.inf
     for phase in range(0, phases, max(1, round(phases / 8))):
         label = f"{across[phase]:.0f}" if curve.times_ms is not None else str(phase + 1)
-        drawing.add(_text(x(phase), bottom - 11, label, anchor="middle"))
+        if x(phase) - labelled >= _ROOM_ACROSS:
+            drawing.add(_text(x(phase), bottom - 11, label, anchor="middle"))
+            labelled = x(phase)
     unit = "ms after the R wave" if curve.times_ms is not None else "phase"
     drawing.add(_text(right, 4, unit, anchor="end"))
-    drawing.add(_text(left - 5, top + 9, curve.unit, anchor="end"))
-    for marked, name in ((curve.ed_phase, "ED"), (curve.es_phase, "ES")):
-        if marked is not None and 0 <= marked < phases:
-            mark = Line(x(marked), bottom, x(marked), top + 4, strokeColor=HexColor(SOFT), strokeWidth=0.8)
-            mark.strokeDashArray = [2, 2]
-            drawing.add(mark)
-            drawing.add(_text(x(marked), top + 7, name, anchor="middle", font=BOLD, ink=INK))
+    drawing.add(_text(left - 5, top + 18, curve.unit, anchor="end"))
+    marks = {phase: name for phase, name in ((curve.ed_phase, "ED"), (curve.es_phase, "ES")) if phase is not None}
+    if curve.ed_phase == curve.es_phase and marks:
+        marks = dict.fromkeys(marks, "ED, ES")
+    places = _apart([x(phase) for phase in marks], _ROOM_ACROSS, right)
+    for (marked, name), place in zip(marks.items(), places, strict=True):
+        mark = Line(x(marked), bottom, x(marked), top + 4, strokeColor=HexColor(SOFT), strokeWidth=0.8)
+        mark.strokeDashArray = [2, 2]
+        drawing.add(mark)
+        drawing.add(_text(place, top + 7, name, anchor="middle", font=BOLD, ink=INK))
+    ends = {name: y(float(v[np.isfinite(v)][-1])) for name, v in curve.volumes.items() if np.isfinite(v).any()}
+    for name, place in zip(ends, _apart(list(ends.values()), _ROOM_UP, top), strict=True):
+        drawing.add(_text(right + 5, place - 3, name, size=8, font=BOLD, ink=VENTRICLE_INKS.get(name, INK)))
     for name, volumes in curve.volumes.items():
         for path in _lines([(x(p), y(float(v))) if math.isfinite(v) else None for p, v in enumerate(volumes)]):
             path.strokeColor, path.strokeWidth = HexColor(VENTRICLE_INKS.get(name, INK)), 1.6
             drawing.add(path)
-        if math.isfinite(volumes[0]):
-            ink = VENTRICLE_INKS.get(name, INK)
-            drawing.add(_text(left + 4, y(float(volumes[0])) + 4, name, size=8, font=BOLD, ink=ink))
     return drawing
+
+
+_ROOM_ACROSS, _ROOM_UP = 26.0, 10.0
+"""Labels beside one another and above one another are so far apart, in points."""
+
+
+def _apart(places: Sequence[float], room: float, highest: float) -> list[float]:
+    """Places of labels in a line, moved so far that two are at least `room` apart and none lies beyond `highest`."""
+    moved: dict[int, float] = {}
+    limit = highest
+    for index in sorted(range(len(places)), key=lambda one: -places[one]):
+        moved[index] = min(places[index], limit)
+        limit = moved[index] - room
+    return [moved[index] for index in range(len(places))]
 
 
 def _ticks(high: float) -> list[float]:

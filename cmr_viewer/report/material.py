@@ -1,7 +1,7 @@
 """What a report is built from; nothing in it changes any more."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.ed_es import EdEs
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.patient_measures import PatientMeasures
 from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex, Study
@@ -59,10 +61,12 @@ class Material:
         events: The log of the stack, oldest first.
         effort: What readers spent on its frames.
         made_by: The reader who asks for the report.
-        made_at: When, with time zone.
+        made_at: When, in the local time zone.
         program: Name and version of the program.
         patient_name: What is to be named as the patient; empty for nobody.
         read: Which read of the study it is, in words; empty where it is the only one.
+        ed_es: End-diastole and end-systole, with what says so.
+        notes: What a reader should know about the results.
     """
 
     study: Study
@@ -81,3 +85,5 @@ class Material:
     program: str
     patient_name: str = ""
     read: str = ""
+    ed_es: EdEs = field(default_factory=EdEs)
+    notes: Sequence[Note] = ()

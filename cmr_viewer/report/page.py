@@ -12,7 +12,7 @@ from cmr_viewer.report.build import LABEL_WORDS
 from cmr_viewer.report.colours import STRUCTURE_INKS, THICKENING, THICKNESS
 from cmr_viewer.report.contents import NOTICE, MeasureLine, Report
 from cmr_viewer.report.figures import as_svg, bulls_eye_drawing, curve_drawing, frame_drawing
-from cmr_viewer.report.words import curve_words, frame_words, log_words, segment_words
+from cmr_viewer.report.words import curve_words, frame_words, log_words, made_words, segment_words, zone_words
 
 TEMPLATE = "report.html"
 
@@ -40,7 +40,8 @@ def as_html(report: Report, progress: Progress = silent) -> bytes:
     text = environment.get_template(TEMPLATE).render(
         report=report,
         notice=NOTICE,
-        made=f"{report.made_at:%d %B %Y, %H:%M %Z}".strip(),
+        made=made_words(report),
+        zone=zone_words(report.made_at),
         measures=_by_ventricle(report),
         normals=list(dict.fromkeys(line.source for line in report.measures if line.source)),
         reasons=list(dict.fromkeys(line.reason for line in report.measures if line.reason)),
@@ -49,7 +50,7 @@ def as_html(report: Report, progress: Progress = silent) -> bytes:
         pictures=pictures,
         legend=[(STRUCTURE_INKS[label], text) for label, text in LABEL_WORDS.items()],
         frames=[frame_words(line) for line in report.frames],
-        log=[log_words(line) for line in report.log],
+        log=[log_words(line, report.made_at.tzinfo) for line in report.log],
     )
     return text.encode("utf-8")
 

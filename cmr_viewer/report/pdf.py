@@ -30,7 +30,7 @@ from cmr_viewer.report.build import LABEL_WORDS
 from cmr_viewer.report.colours import STRUCTURE_INKS, THICKENING, THICKNESS
 from cmr_viewer.report.contents import NOTICE, MeasureLine, Report
 from cmr_viewer.report.figures import FAINT, INK, SOFT, bulls_eye_drawing, curve_drawing, frame_drawing
-from cmr_viewer.report.words import frame_words, log_words
+from cmr_viewer.report.words import frame_words, log_words, made_words, zone_words
 
 _PADDING = 6.0
 """Of reportlab's frames; the margin is counted with it."""
@@ -56,7 +56,7 @@ def as_pdf(report: Report, progress: Progress = silent) -> bytes:
         pagesize=A4,
         leftMargin=_MARGIN - _PADDING,
         rightMargin=_MARGIN - _PADDING,
-        topMargin=12 * mm,
+        topMargin=13 * mm,
         bottomMargin=18 * mm,
         title=f"Report on {report.title}",
         author=report.made_by,
@@ -122,7 +122,7 @@ class _Pages:
     def story(self) -> list[Flowable]:
         """Everything, in order."""
         report = self._report
-        parts: list[Flowable] = [*self._head(), *self._measures()]
+        parts: list[Flowable] = [*self._head(), *self._notes(), *self._measures()]
         self._progress(0.05, "Drawing curves")
         if report.curve is not None:
             parts += [KeepTogether([self._line("Volumes through the cycle", self._heading), *self._curve()])]
@@ -140,11 +140,9 @@ class _Pages:
 
     def _head(self) -> list[Flowable]:
         report = self._report
-        made = f"{report.made_at:%d %B %Y, %H:%M %Z}".strip()
-        by = f" for {report.made_by}" if report.made_by else ""
         parts: list[Flowable] = [
             self._line(report.title, self._title),
-            self._line(f"Short-axis cine CMR. {made}{by}, by {report.program}. {NOTICE}", self._soft),
+            self._line(f"Short-axis cine CMR. {made_words(report)} {NOTICE}", self._soft),
         ]
         if report.patient:
             parts.append(self._line(f"Patient: {report.patient}", self._strong))
@@ -156,6 +154,12 @@ class _Pages:
         ]
         parts += [Spacer(1, 6), _table(rows, (30 * mm, 61 * mm, 32 * mm, None), [])]
         return parts
+
+    def _notes(self) -> list[Flowable]:
+        notes = self._report.notes
+        if not notes:
+            return []
+        return [self._line("Notes", self._heading), *(self._line(f"\u2022 {note}") for note in notes)]
 
     # -- measures ------------------------------------------------------------------------------------------------------
 
@@ -259,8 +263,12 @@ class _Pages:
         parts: list[Flowable] = [self._line(text) for text in report.readers]
         if not report.log:
             return [self._line("Nobody has changed anything yet.")]
-        rows: list[list[Any]] = [[self._line(text, self._soft) for text in ("when (UTC)", "who", "what")]]
-        rows += [[self._line(text, self._small) for text in log_words(line)] for line in report.log]
+        rows: list[list[Any]] = [
+            [self._line(text, self._soft) for text in (f"when, {zone_words(report.made_at)}", "who", "what")]
+        ]
+        rows += [
+            [self._line(text, self._small) for text in log_words(line, report.made_at.tzinfo)] for line in report.log
+        ]
         parts += [Spacer(1, 3), _table(rows, (40 * mm, 30 * mm, None), _ruled(len(rows)), repeat=1)]
         if report.log_left_out:
             parts.append(self._line(f"{report.log_left_out} earlier lines are in the workspace's log.", self._soft))
@@ -305,9 +313,17 @@ class _NumberedCanvas(Canvas):
         """Write all pages with their feet."""
         for state in self._states:
             self.__dict__.update(state)
+            self._head_of_draft()
             self._foot(len(self._states))
             Canvas.showPage(self)
         super().save()
+
+    def _head_of_draft(self) -> None:
+        if self._report.draft is None:
+            return
+        self.setFont(self._fonts[1], 9)
+        self.setFillColor(HexColor(_FLAG))
+        self.drawCentredString(A4[0] / 2, A4[1] - 9 * mm, self._report.draft.text)
 
     def _foot(self, pages: int) -> None:
         plain, bold = self._fonts
@@ -366,7 +382,7 @@ def _colour(text: str) -> Color:
 def _fonts_for(report: Report) -> tuple[str, str]:
     """Plain and bold: those that every PDF reader has, or where letters need more, fonts that go into the file."""
     texts = [report.title, report.patient, report.made_by, *report.readers, *(line.text for line in report.log)]
-    texts += [value for _, value in (*report.facts, *report.models)]
+    texts += [*report.notes, *(value for _, value in (*report.facts, *report.models))]
     try:
         "".join(texts).encode("cp1252")
     except UnicodeEncodeError:

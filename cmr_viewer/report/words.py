@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 
-from cmr_viewer.report.contents import Curve, FrameLine, LogLine, Segment
+from cmr_viewer.report.contents import Curve, FrameLine, LogLine, Report, Segment
 
 
 def frame_words(line: FrameLine) -> tuple[str, ...]:
@@ -23,13 +24,29 @@ def frame_words(line: FrameLine) -> tuple[str, ...]:
     )
 
 
-def log_words(line: LogLine) -> tuple[str, str, str]:
-    """A line of the log: when, who, what."""
-    when = f"{line.first:%Y-%m-%d %H:%M}"
-    if line.last.date() != line.first.date():
-        when += f" to {line.last:%Y-%m-%d %H:%M}"
-    elif f"{line.last:%H:%M}" != f"{line.first:%H:%M}":
-        when += f" to {line.last:%H:%M}"
+def made_words(report: Report) -> str:
+    """When, for whom and by what the report was made."""
+    by = f" for {report.made_by}" if report.made_by else ""
+    return f"{report.made_at:%d %B %Y, %H:%M} {zone_words(report.made_at)}{by}, by {report.program}."
+
+
+def zone_words(at: datetime) -> str:
+    """The time zone of a time: its name and its difference from UTC, "CET (UTC+01:00)"; of UTC the name alone."""
+    offset = at.strftime("%z")
+    name, difference = at.strftime("%Z"), f"UTC{offset[:3]}:{offset[3:5]}"
+    if offset in ("", "+0000"):
+        return name or "UTC"
+    return difference if name.startswith(("UTC", "+", "-")) or not name else f"{name} ({difference})"
+
+
+def log_words(line: LogLine, zone: tzinfo | None) -> tuple[str, str, str]:
+    """A line of the log: when, in a time zone; who; what."""
+    first, last = line.first.astimezone(zone), line.last.astimezone(zone)
+    when = f"{first:%Y-%m-%d %H:%M}"
+    if last.date() != first.date():
+        when += f" to {last:%Y-%m-%d %H:%M}"
+    elif f"{last:%H:%M}" != f"{first:%H:%M}":
+        when += f" to {last:%H:%M}"
     return when, line.who, line.text
 
 

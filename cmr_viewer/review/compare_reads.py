@@ -279,21 +279,21 @@ def _compare_label(
 
 
 COLUMNS = (
-    "phase",
-    "slice_index",
+    "phase_number",
+    "slice_number",
     "marks",
     "region_first",
     "region_second",
     "agree",
     "lacking",
-    "at_stake_ml",
+    "at_stake",
     *(
         f"{label.name.lower()}_{what}"
         for label in STRUCTURES
         for what in ("dice", "hausdorff_mm", "area_difference_mm2", "difference_ml")
     ),
 )
-"""Columns of the table of frames; phases and slices count from 0."""
+"""Columns of the table of frames; what is at stake is in ml, or in thousands of pixels without a spacing."""
 
 
 def frame_rows(frames: Iterable[FrameDifference], least_dice: float = AGREEMENT_DICE) -> list[dict[str, object]]:
@@ -301,14 +301,14 @@ def frame_rows(frames: Iterable[FrameDifference], least_dice: float = AGREEMENT_
     rows = []
     for one in frames:
         row: dict[str, object] = {
-            "phase": one.frame.phase,
-            "slice_index": one.frame.slice_index,
+            "phase_number": one.frame.phase + 1,
+            "slice_number": one.frame.slice_index + 1,
             "marks": one.marks,
             "region_first": None if one.regions[0] is None else str(one.regions[0]),
             "region_second": None if one.regions[1] is None else str(one.regions[1]),
             "agree": one.agrees(least_dice),
             "lacking": one.lacking,
-            "at_stake_ml": one.at_stake_ml,
+            "at_stake": one.at_stake_ml,
         }
         for label, found in one.labels.items():
             values = (found.dice, found.hausdorff_mm, found.area_mm2, found.ml)

@@ -23,19 +23,19 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, Mask, as_label_map
-from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.domain.study import COUNTING, FrameIndex, Stack
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.store.atomic import write_atomically
 
 STRUCTURE_NAMES = ("lv_endocardium", "lv_epicardium", "rv_endocardium")
 CONTOUR_COLUMNS = (
-    "phase",
-    "slice_index",
-    "source_slice",
+    "phase_number",
+    "slice_number",
+    "source_slice_index",
     "structure",
-    "polygon",
+    "polygon_index",
     "hole",
-    "point",
+    "point_index",
     "row",
     "col",
     "x_mm",
@@ -215,6 +215,7 @@ def write_contours_json(path: Path, contours: list[FrameContours], stack: Stack,
         "rows": g.rows,
         "cols": g.cols,
         "pixel_spacing_mm": list(g.pixel_spacing_mm) if g.spacing_known else None,
+        "counting": COUNTING,
         "frames": [_frame_json(one, stack) for one in contours],
     }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -224,9 +225,9 @@ def write_contours_json(path: Path, contours: list[FrameContours], stack: Stack,
 def _frame_json(one: FrameContours, stack: Stack) -> dict[str, Any]:
     uid, number = one.source
     values: dict[str, Any] = {
-        "phase": one.index.phase,
-        "slice_index": one.index.slice_index,
-        "source_slice": one.source_slice,
+        "phase_number": one.index.phase + 1,
+        "slice_number": one.index.slice_index + 1,
+        "source_slice_index": one.source_slice,
         "source": {"sop_instance_uid": uid, "frame_number": number} if uid else None,
     }
     for name, polygons in one.structures.items():
@@ -260,7 +261,7 @@ def write_contours_csv(path: Path, contours: list[FrameContours], stack: Stack) 
 
 
 def _rows(one: FrameContours, stack: Stack) -> Iterator[list[Any]]:
-    where = [one.index.phase, one.index.slice_index, one.source_slice]
+    where = [*one.index.numbers, one.source_slice]
     for name, polygons in one.structures.items():
         for number, polygon in enumerate(polygons):
             mm = _patient_mm(polygon.points, stack, one.index.slice_index)

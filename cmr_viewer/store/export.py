@@ -11,6 +11,7 @@ from typing import Any
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
+from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.effort import EffortRow
@@ -19,8 +20,18 @@ NOTICE = "Research software, not a medical device."
 """Stands in every file that has a place for it."""
 
 MEASURE_COLUMNS = ("name", "value", "unit", "reason")
-EFFORT_COLUMNS = ("phase", "slice_index", "reader", "session", "begun_at", "active_s", "strokes", "edits", "undos")
-REGION_COLUMNS = ("phase", "slice_index", "source_slice", "region", "probability", "model_id")
+EFFORT_COLUMNS = (
+    "phase_number",
+    "slice_number",
+    "reader",
+    "session",
+    "begun_at",
+    "active_s",
+    "strokes",
+    "edits",
+    "undos",
+)
+REGION_COLUMNS = ("phase_number", "slice_number", "source_slice_index", "region", "probability", "model_id")
 
 
 @dataclass(frozen=True)
@@ -44,11 +55,16 @@ class RegionRow:
     model_id: str | None
 
 
+def number_of(phase: int | None) -> int | None:
+    """A phase as a reader counts it, from 1; None where there is none."""
+    return None if phase is None else phase + 1
+
+
 def write_regions_csv(path: Path, rows: Iterable[RegionRow]) -> None:
     """Write the region of every frame, ordered by phase and slice.
 
-    Columns: phase, slice_index, source_slice, region (base, middle, apex, non_cardiac), probability (6 decimals, empty
-    if unknown), model_id (empty if none). UTF-8, comma, line feed.
+    Columns: phase_number and slice_number (from 1), source_slice_index (from 0), region (base, middle, apex,
+    non_cardiac), probability (6 decimals, empty if unknown), model_id (empty if none). UTF-8, comma, line feed.
 
     Raises:
         StoreError: The file cannot be written.
@@ -59,7 +75,7 @@ def write_regions_csv(path: Path, rows: Iterable[RegionRow]) -> None:
     for row in sorted(rows, key=lambda one: (one.phase, one.slice_index)):
         probability = "" if row.probability is None else f"{row.probability:.6f}"
         writer.writerow(
-            [row.phase, row.slice_index, row.source_slice, str(row.region), probability, row.model_id or ""]
+            [row.phase + 1, row.slice_index + 1, row.source_slice, str(row.region), probability, row.model_id or ""]
         )
     write_atomically(path, text.getvalue().encode("utf-8"))
 
@@ -67,8 +83,8 @@ def write_regions_csv(path: Path, rows: Iterable[RegionRow]) -> None:
 def write_effort_csv(path: Path, rows: Iterable[EffortRow], *, name_readers: bool = True) -> None:
     """Write what readers spent on each frame, ordered by phase, slice, reader and session.
 
-    Columns: phase, slice_index, reader, session (counting up in the workspace), begun_at (ISO 8601 UTC), active_s (s, 1
-    decimal), strokes, edits, undos. UTF-8, comma, line feed.
+    Columns: phase_number and slice_number (from 1), reader, session (counting up in the workspace), begun_at (ISO 8601
+    UTC), active_s (s, 1 decimal), strokes, edits, undos. UTF-8, comma, line feed.
 
     Args:
         path: The file.
@@ -86,15 +102,16 @@ def write_effort_csv(path: Path, rows: Iterable[EffortRow], *, name_readers: boo
     for row in ordered:
         who = (row.reader, row.session, row.begun_at) if name_readers else (numbers[row.reader], row.session, "")
         spent = row.effort
-        writer.writerow([*row.frame, *who, f"{spent.active_s:.1f}", spent.strokes, spent.edits, spent.undos])
+        writer.writerow([*row.frame.numbers, *who, f"{spent.active_s:.1f}", spent.strokes, spent.edits, spent.undos])
     write_atomically(path, text.getvalue().encode("utf-8"))
 
 
 def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, Any] | None = None) -> None:
     """Write volumes (ml), ejection fractions (percent) and mass (g).
 
-    One JSON object: "ed_phase", "es_phase", each of `MEASURE_NAMES` with a number or null, "reasons", which says for
-    each null why it is one, and "papillary", which says where papillary muscles are counted.
+    One JSON object: "ed_phase_number", "es_phase_number" (from 1), each of `MEASURE_NAMES` with a number or null,
+    "reasons", which says for each null why it is one, "papillary", which says where papillary muscles are counted, and
+    "counting", which says how phases and slices are counted.
 
     Args:
         path: The file.
@@ -104,7 +121,10 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     Raises:
         StoreError: The file cannot be written, or `about` does not fit.
     """
-    content: dict[str, Any] = {"ed_phase": measures.ed_phase, "es_phase": measures.es_phase}
+    content: dict[str, Any] = {
+        "ed_phase_number": number_of(measures.ed_phase),
+        "es_phase_number": number_of(measures.es_phase),
+    }
     for name in MEASURE_NAMES:
         value = measures.values.get(name)
         content[name] = value if value is not None and math.isfinite(value) else None
@@ -112,6 +132,7 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     reasons = {name: measures.reasons.get(name, otherwise) for name, value in content.items() if value is None}
     content["reasons"] = reasons
     content["papillary"] = measures.papillary.text
+    content["counting"] = COUNTING
     taken = sorted(content.keys() & (about or {}).keys())
     if taken:
         raise StoreError(f"The measures could not be written to {path}: the keys {', '.join(taken)} are taken.")
@@ -125,9 +146,9 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
 def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
     """Write what `write_measures_json` writes as a table: a line for ED, ES and each of `MEASURE_NAMES`.
 
-    Columns: name, value (empty where it is not known), unit (ml, g, percent, or phase), reason (why it is not known).
-    The last three lines are `papillary` (where papillary muscles are counted), `program` and `notice`. UTF-8, comma,
-    line feed.
+    Columns: name, value (empty where it is not known), unit (ml, g, percent, or "phase, from 1"), reason (why it is not
+    known). The last three lines are `papillary` (where papillary muscles are counted), `program` and `notice`. UTF-8,
+    comma, line feed.
 
     Args:
         path: The file.
@@ -140,8 +161,8 @@ def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(MEASURE_COLUMNS)
-    for name, phase in (("ed_phase", measures.ed_phase), ("es_phase", measures.es_phase)):
-        writer.writerow([name, "" if phase is None else phase, "phase", measures.reasons.get(name, "")])
+    for name, phase in (("ed_phase_number", measures.ed_phase), ("es_phase_number", measures.es_phase)):
+        writer.writerow([name, "" if phase is None else number_of(phase), "phase, from 1", ""])
     for name in MEASURE_NAMES:
         value = measures.values.get(name)
         known = value is not None and math.isfinite(value)

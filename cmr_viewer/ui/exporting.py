@@ -86,6 +86,7 @@ def results_of(session: Session, study: Study) -> Results:
         reader,
         about={"read": read_in_words(session.read)},
         effort=session.effort().rows,
+        notes=() if session.reading is None else session.reading.notes(),
     )
 
 

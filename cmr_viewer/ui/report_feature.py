@@ -10,6 +10,7 @@ from PySide6.QtGui import QDesktopServices
 
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.reporting import AsRead, WorkDone, as_read, material_of, work_done
+from cmr_viewer.app.settings import login_name
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.progress import Progress, part
@@ -75,7 +76,8 @@ class ReportFeature(Feature):
     def _submit(self, choice: ReportChoice, read: AsRead, done: WorkDone) -> None:
         session, settings = self.context.session, self.context.settings
         formula, convention = BsaFormula(settings.bsa_formula), PapillaryConvention(settings.papillary)
-        work = partial(_write, choice, read, done, session.reader, formula, convention)
+        reader = "" if session.reader == login_name() else session.reader  # a login is nobody's name
+        work = partial(_write, choice, read, done, reader, formula, convention)
         session.jobs.submit(
             REPORT_KEY,
             f"Writing {choice.path.name}",

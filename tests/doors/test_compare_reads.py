@@ -78,10 +78,10 @@ def test_the_frame_that_differs_comes_first_with_its_millilitres(
     said = json.loads(out.read_text())
     ml = 10 * 2.0 * 1.5 * phantom.stack.geometry.slice_spacing_mm / 1000
     (first, *others) = said["frames"]
-    assert (first["phase"], first["slice_index"], first["marks"]) == (0, 1, "ED")
-    assert first["at_stake_ml"] == pytest.approx(ml) and first["lvbp_difference_ml"] == pytest.approx(ml)
+    assert (first["phase_number"], first["slice_number"], first["marks"]) == (1, 2, "ED")
+    assert first["at_stake"] == pytest.approx(ml) and first["lvbp_difference_ml"] == pytest.approx(ml)
     assert first["lvbp_area_difference_mm2"] == pytest.approx(30.0)
-    assert all(one["at_stake_ml"] == 0 and one["agree"] for one in others) and len(said["frames"]) == 8
+    assert all(one["at_stake"] == 0 and one["agree"] for one in others) and len(said["frames"]) == 8
     assert said["measures"]["lv_edv_ml"]["difference"] == pytest.approx(ml)
     assert (said["first"]["name"], said["second"]["name"]) == (
         "First read by A. First",
@@ -95,7 +95,7 @@ def test_the_table_has_the_measures_above_the_frames(path: Path, workspace: Path
     head = [line for line in lines if line[0] == "#"]
     assert any(line[1] == "lv_ef_percent" for line in head)
     table = lines[len(head) :]
-    assert table[0][:3] == ["phase", "slice_index", "marks"] and len(table) == 9
+    assert table[0][:3] == ["phase_number", "slice_number", "marks"] and len(table) == 9
 
 
 @pytest.mark.parametrize(("more", "says"), [(("--second", "9"), "no read 9"), ((), "ends in .csv or .json")])

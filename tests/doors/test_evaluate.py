@@ -78,7 +78,10 @@ def test_one_line_is_written_for_each_frame_and_label(data: Path, models_folder:
     assert {r["patient"] for r in rows} == {"patient001", "patient002", "patient003"}
     assert {r["label"] for r in rows} == {"LVBP", "LVM", "RVBP"}
     assert {r["region"] for r in rows} <= {"base", "middle", "apex", "non_cardiac"}
-    assert {(r["phase"], r["phase_name"], r["group"]) for r in rows} == {("0", "ED", "acdc"), ("1", "ES", "acdc")}
+    assert {(r["phase_number"], r["phase_name"], r["group"]) for r in rows} == {
+        ("1", "ED", "acdc"),
+        ("2", "ES", "acdc"),
+    }
     for row in rows:
         assert (row["dice"] == "") == (int(row["reference_px"]) + int(row["predicted_px"]) == 0)
         both = int(row["reference_px"]) > 0 and int(row["predicted_px"]) > 0
@@ -139,7 +142,9 @@ def test_label_maps_are_kept_on_the_grid_of_their_images(data: Path, models_fold
     assert labels.shape == (*image.shape, 2)
     rows = rows_of(out / "frames.csv")
     for phase in (0, 1):
-        predicted = sum(int(r["predicted_px"]) for r in rows if r["label"] == "LVBP" and r["phase"] == str(phase))
+        predicted = sum(
+            int(r["predicted_px"]) for r in rows if r["label"] == "LVBP" and r["phase_number"] == str(phase + 1)
+        )
         assert np.count_nonzero(labels[..., phase] == 1) == predicted > 0
 
 

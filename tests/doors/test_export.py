@@ -97,21 +97,29 @@ def test_a_study_is_exported_as_its_reader_left_it(
     expected = keep_work(tmp_path / "ws", study, heart.labels)
     assert export(images, "--workspace", tmp_path / "ws", "--output", tmp_path / "out") == 0
     told = capsys.readouterr()
-    assert (told.out.strip(), told.err) == (str(tmp_path / "out"), "")
+    assert told.out.strip() == str(tmp_path / "out")
+    notes = json.loads((tmp_path / "out" / "about.json").read_text())["notes"]
+    assert told.err.splitlines() == [f"cmr-viewer export: {study.name}: {note['text']}" for note in notes]
+    codes = [note["code"] for note in notes]
+    assert codes == ["one-phase", "ed-es-guessed", "ed-es-disagrees", "frames-not-reviewed"]
+    assert notes == json.loads((tmp_path / "out" / "measures.json").read_text())["notes"]
     assert_array_equal(np.asarray(nibabel.load(tmp_path / "out" / "labels.nii.gz").dataobj), voxels_of(expected))
     found = segmentation_labels(tmp_path / "out" / "segmentation.dcm", study.stack.frame_sources, expected.shape)
     assert_array_equal(found, expected)
     data = pydicom.dcmread(tmp_path / "out" / "segmentation.dcm")
     assert data.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
     assert str(data.ContentCreatorName) == "Anna Reader^"
-    rows = {(int(row["phase"]), int(row["slice_index"])): row for row in rows_of(tmp_path / "out" / "regions.csv")}
+    rows = {
+        (int(row["phase_number"]) - 1, int(row["slice_number"]) - 1): row
+        for row in rows_of(tmp_path / "out" / "regions.csv")
+    }
     assert len(rows) == 24
     assert (rows[CORRECTED]["region"], float(rows[CORRECTED]["probability"])) == ("base", 0.2)
     assert (rows[WITHDRAWN]["region"], rows[WITHDRAWN]["model_id"]) == ("middle", "model-1")
     assert rows[DRAWN]["model_id"] == ""
     measures = json.loads((tmp_path / "out" / "measures.json").read_text())
     blood = (expected == Label.LVBP).sum(axis=(1, 2, 3))
-    assert (measures["ed_phase"], measures["es_phase"]) == (1, int(blood.argmin()))
+    assert (measures["ed_phase_number"], measures["es_phase_number"]) == (2, blood.argmin() + 1)
     assert measures["lv_edv_ml"] == pytest.approx(blood[1] * 3.2 * 3.2 * 10.0 / 1000.0, rel=1e-4)
 
 
@@ -122,7 +130,7 @@ def test_a_study_that_is_opened_differently_is_exported_so(tmp_path: Path, image
         OpeningStore(workspace).keep(str(images), turned.stack.stack_id, Opening(base_reversed=True))
     given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "regions")
     assert export(images, *given) == 0
-    assert rows_of(tmp_path / "out" / "regions.csv")[0]["source_slice"] == "5"
+    assert rows_of(tmp_path / "out" / "regions.csv")[0]["source_slice_index"] == "5"
 
 
 def test_exports_of_a_workspace_without_the_patient_belong_together(
@@ -149,7 +157,7 @@ def test_label_maps_of_a_file_are_exported_without_a_workspace(tmp_path: Path, i
     assert regions == ["non_cardiac", "base", "middle", "middle", "apex", "non_cardiac"]
     measures = json.loads((tmp_path / "out" / "measures.json").read_text())
     blood = (labels == Label.LVBP).sum(axis=(1, 2, 3))
-    assert (measures["ed_phase"], measures["es_phase"]) == (int(blood.argmax()), int(blood.argmin()))
+    assert (measures["ed_phase_number"], measures["es_phase_number"]) == (blood.argmax() + 1, blood.argmin() + 1)
 
 
 def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
@@ -227,6 +235,42 @@ def test_label_maps_of_one_phase_are_exported_for_the_phase_that_is_said_and_wit
     given = ("--labels", path, "--codes", "own", "--output", tmp_path / "out", "--deidentify")
     assert export(images, *given) != 0, "nothing tells its phase"
     assert export(images, *given, "--phase", "3") == 0
-    assert {row["phase"] for row in rows_of(tmp_path / "out" / "regions.csv")} == {"2"}
+    assert {row["phase_number"] for row in rows_of(tmp_path / "out" / "regions.csv")} == {"3"}
     for file in (tmp_path / "out").rglob("*"):
         assert file.is_dir() or b"Doe" not in file.read_bytes()
+
+
+def test_an_analysis_that_has_not_come_to_all_frames_is_exported_only_where_that_is_wanted(
+    tmp_path: Path, images: Path, heart: Phantom, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = open_study(images)
+    with open_workspace(tmp_path / "ws", reader="Anna Reader") as workspace:
+        store = AnnotationStore(workspace)
+        store.keep_study(
+            study.stack.stack_id,
+            name=study.name,
+            source="in",
+            patient_key=study.patient_key,
+            geometry_json="{}",
+            phases=study.stack.phases,
+            slices=study.stack.slices,
+        )
+        made = {
+            frame: Prediction(heart.labels[frame], "model-1", Region.MIDDLE, "It knows.")
+            for frame in study.stack.frame_indices[:10]
+        }
+        store.save_predictions(study.stack.stack_id, made)
+    given = (images, "--workspace", tmp_path / "ws", "--output")
+    assert export(*given, tmp_path / "out") == 1
+    told = capsys.readouterr().err
+    assert "14 of 24 frames have no label map yet" in told and "--incomplete" in told
+    assert not (tmp_path / "out").exists()
+    assert main(["report", *map(str, given), str(tmp_path / "report.html")]) == 1
+    assert "14 of 24 frames" in capsys.readouterr().err and not (tmp_path / "report.html").exists()
+    assert export(*given, tmp_path / "out", "--incomplete") == 0
+    notes = json.loads((tmp_path / "out" / "about.json").read_text())["notes"]
+    assert notes[0] == {
+        "code": "frames-not-segmented", "text": "14 of 24 frames have no label map.", "slices": [1, 2, 3, 4, 5, 6],
+    }  # fmt: skip
+    assert main(["report", *map(str, given), str(tmp_path / "report.html"), "--incomplete"]) == 0
+    assert "14 of 24 frames have no label map" in (tmp_path / "report.html").read_text()

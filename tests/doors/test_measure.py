@@ -68,7 +68,7 @@ def studies_in(path: Path) -> list[dict]:
 
 def assert_measured(found: dict, heart: Phantom, es_phase: int) -> None:
     values = found["values"]
-    assert (found["ed_phase"], found["es_phase"]) == (0, es_phase)
+    assert (found["ed_phase_number"], found["es_phase_number"]) == (1, es_phase + 1)
     edv, esv = (volume_ml(heart, phase, Label.LVBP) for phase in (0, heart.es_phase))
     assert values["lv_edv_ml"] == pytest.approx(edv)
     assert values["lv_esv_ml"] == pytest.approx(esv)
@@ -102,7 +102,7 @@ def test_a_cine_with_label_maps_of_all_phases_is_measured(folder: Path, tmp_path
     s = np.array([12.5, 22.5, 32.5]) / 47.5
     thickness = 34.0 * np.sqrt(1 - s**2) - 25.0 * np.sqrt(1 - (s / 0.9) ** 2)
     assert [segments[n]["ed_mean_mm"] for n in range(7, 13)] == pytest.approx([thickness.mean()] * 6, abs=0.5)
-    assert segments[8]["slices"] == [2, 3, 4]
+    assert segments[8]["slice_numbers"] == [3, 4, 5]
     assert all(segments[number]["thickening_percent"] > 20 for number in range(7, 13))
 
 
@@ -241,7 +241,7 @@ def test_phases_that_are_set_are_used(folder: Path, tmp_path: Path, heart: Phant
     )
     assert measure(*given, "--output", tmp_path / "out.json") == 0
     (found,) = studies_in(tmp_path / "out.json")
-    assert (found["ed_phase"], found["es_phase"]) == (1, 3)
+    assert (found["ed_phase_number"], found["es_phase_number"]) == (2, 4)
     assert found["values"]["lv_edv_ml"] == pytest.approx(volume_ml(heart, 1, Label.LVBP))
 
 
@@ -385,7 +385,7 @@ def test_a_phase_whose_label_maps_do_not_state_the_lv_is_not_taken_for_an_empty_
     labels[heart.es_phase + 1][labels[heart.es_phase + 1] != Label.RVBP] = 0
     stack = replace(heart.stack, ed_phase=None, es_phase=None)
     found = measured(Labelled(Study("one", tmp_path, (stack,)), labels, stated, ()), Choices())
-    assert (found["ed_phase"], found["es_phase"]) == (0, heart.es_phase)
+    assert (found["ed_phase_number"], found["es_phase_number"]) == (1, heart.es_phase + 1)
     assert found["values"]["lv_esv_ml"] == pytest.approx(volume_ml(heart, heart.es_phase, Label.LVBP))
     assert found["values"]["rv_esv_ml"] == pytest.approx(volume_ml(heart, heart.es_phase, Label.RVBP))
 
@@ -399,5 +399,5 @@ def test_where_papillary_muscles_are_counted_makes_no_other_ed_and_es(tmp_path: 
     one = Labelled(Study("one", tmp_path, (stack,)), heart.labels, stated, ())
     assert volume_ml(heart, 1, Label.LVBP) < volume_ml(heart, 0, Label.LVBP)
     found = measured(one, Choices(papillary=PapillaryConvention.IN_MASS))
-    assert (found["ed_phase"], found["es_phase"]) == (0, 1)
+    assert (found["ed_phase_number"], found["es_phase_number"]) == (1, 2)
     assert found["values"]["lv_edv_ml"] < found["values"]["lv_esv_ml"], "else this tells nothing"

@@ -19,7 +19,7 @@ from cmr_viewer.doors import segment as door
 from tests.phantom import Phantom, default_affine, sax_cine, voxels_of, write_dicom_folder, write_nifti
 from tests.tiny_models import dice_3d, tiny_id
 
-COLUMNS = ["phase", "slice_index", "source_slice", "region", "probability", "model_id"]
+COLUMNS = ["phase_number", "slice_number", "source_slice_index", "region", "probability", "model_id"]
 
 
 def segment(models: Path, output: Path, *inputs: Path, extra: tuple[str, ...] = ()) -> int:
@@ -46,9 +46,15 @@ def voxels(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image.dataobj)
 
 
+def errors_in(text: str) -> list[str]:
+    """Lines on standard error that are no notes on studies that were segmented."""
+    notes = ("cmr-viewer segment: cine: ", "cmr-viewer segment: other: ")
+    return [line for line in text.splitlines() if not line.startswith(notes)]
+
+
 def one_line(text: str) -> str:
-    """The only line that was written to standard error."""
-    lines = text.splitlines()
+    """The only line that was written to standard error beside the notes on studies that were segmented."""
+    lines = errors_in(text)
     assert len(lines) == 1, text
     assert "Traceback" not in text
     return lines[0]
@@ -73,7 +79,12 @@ def test_a_4d_file_gives_labels_on_its_own_grid(
     assert dice_3d(labels, true, Label.LVM) > 0.7
     told = capsys.readouterr()
     assert told.out.strip() == str(folder)
-    assert told.err == ""
+    lines = told.err.splitlines()
+    assert all(line.startswith("cmr-viewer segment: cine: ") for line in lines)
+    notes = read_measures(folder)["notes"]
+    assert [line.removeprefix("cmr-viewer segment: cine: ") for line in lines] == [note["text"] for note in notes]
+    assert "ed-es-guessed" in {note["code"] for note in notes}
+    assert all(set(note) == {"code", "text", "slices"} for note in notes)
 
 
 def test_a_3d_file_gives_3d_labels_and_no_ejection_fraction(
@@ -87,7 +98,7 @@ def test_a_3d_file_gives_3d_labels_and_no_ejection_fraction(
     made = nibabel.load(folder / "labels.nii.gz")
     assert made.shape == (80, 72, 6)
     assert_array_equal(made.affine, nibabel.load(path).affine)
-    assert {row["phase"] for row in read_regions(folder)} == {"0"}
+    assert {row["phase_number"] for row in read_regions(folder)} == {"1"}
     measures = read_measures(folder)
     assert measures["lv_ef_percent"] is None
     assert measures["reasons"]["lv_ef_percent"]
@@ -98,7 +109,7 @@ def test_every_frame_has_its_region_and_model(
 ) -> None:
     segment(models_folder, tmp_path / "out", cine)
     rows = read_regions(tmp_path / "out" / "cine")
-    assert [(int(r["phase"]), int(r["slice_index"])) for r in rows] == phantom.stack.frame_indices
+    assert [(int(r["phase_number"]) - 1, int(r["slice_number"]) - 1) for r in rows] == phantom.stack.frame_indices
     for row in rows:
         assert row["region"] in {"base", "middle", "apex", "non_cardiac"}
         assert 0.25 <= float(row["probability"]) <= 1.0
@@ -115,8 +126,8 @@ def test_slices_of_a_file_that_begins_at_the_apex_are_turned_round_and_named_as_
     )
     assert segment(models_folder, tmp_path / "out", cine, turned) == 0
     straight, back = (read_regions(tmp_path / "out" / name) for name in ("cine", "turned"))
-    assert [int(r["source_slice"]) for r in straight[:6]] == [0, 1, 2, 3, 4, 5]
-    assert [int(r["source_slice"]) for r in back[:6]] == [5, 4, 3, 2, 1, 0]
+    assert [int(r["source_slice_index"]) for r in straight[:6]] == [0, 1, 2, 3, 4, 5]
+    assert [int(r["source_slice_index"]) for r in back[:6]] == [5, 4, 3, 2, 1, 0]
     assert [r["region"] for r in straight] == [r["region"] for r in back]
     labels = voxels(tmp_path / "out" / "turned" / "labels.nii.gz")
     assert np.mean(labels[:, :, ::-1] != voxels(tmp_path / "out" / "cine" / "labels.nii.gz")) < 1e-3
@@ -129,12 +140,12 @@ def test_measures_are_those_of_the_labels(models_folder: Path, cine: Path, phant
     labels = voxels(tmp_path / "out" / "cine" / "labels.nii.gz")
     blood = (labels == Label.LVBP).sum(axis=(0, 1, 2))
     voxel_ml = 1.8 * 1.8 * 10.0 / 1000
-    assert (measures["ed_phase"], measures["es_phase"]) == (int(blood.argmax()), int(blood.argmin()))
+    assert (measures["ed_phase_number"], measures["es_phase_number"]) == (blood.argmax() + 1, blood.argmin() + 1)
     assert_allclose(measures["lv_edv_ml"], blood.max() * voxel_ml, rtol=1e-6)
     assert_allclose(measures["lv_esv_ml"], blood.min() * voxel_ml, rtol=1e-6)
     assert_allclose(measures["lv_ef_percent"], 100 * (1 - blood.min() / blood.max()), rtol=1e-6)
     assert measures["lv_edv_ml"] == pytest.approx(phantom.volume_ml(0, Label.LVBP), rel=0.25)
-    assert set(measures) >= {*MEASURE_NAMES, "reasons", "models", "units", "warnings", "routing", "notice"}
+    assert set(measures) >= {*MEASURE_NAMES, "reasons", "models", "units", "notes", "counting", "routing", "notice"}
     assert measures["models"]["base"] == tiny_id(Role.BASE)
     for name in MEASURE_NAMES:
         assert (measures[name] is None) == (name in measures["reasons"])
@@ -150,7 +161,7 @@ def test_volumes_are_not_known_where_the_spacing_is_not(models_folder: Path, pha
         assert measures[name] is None
         assert "spacing" in measures["reasons"][name]
     assert measures["lv_ef_percent"] is not None
-    assert measures["warnings"]
+    assert "spacing-unknown" in {note["code"] for note in measures["notes"]}
 
 
 def test_a_dicom_folder_gives_labels_in_four_dimensions(models_folder: Path, phantom: Phantom, tmp_path: Path) -> None:
@@ -159,7 +170,7 @@ def test_a_dicom_folder_gives_labels_in_four_dimensions(models_folder: Path, pha
     folder = tmp_path / "out" / "patient"
     labels = voxels(folder / "labels.nii.gz")
     assert labels.shape == (80, 72, 6, 3)
-    source = [int(r["source_slice"]) for r in read_regions(folder)[:6]]
+    source = [int(r["source_slice_index"]) for r in read_regions(folder)[:6]]
     in_our_order = labels.transpose(3, 2, 1, 0)[:, source]
     assert dice_3d(in_our_order, phantom.labels, Label.LVBP) > 0.8
     assert read_measures(folder)["lv_edv_ml"] == pytest.approx(phantom.volume_ml(0, Label.LVBP), rel=0.25)
@@ -195,7 +206,7 @@ def test_one_bad_input_is_told_and_the_others_are_done(
     assert segment(models_folder, tmp_path / "out", cine, bad, tmp_path / "missing.nii.gz", other) == 1
     told = capsys.readouterr()
     assert told.out.split() == [str(tmp_path / "out" / "cine"), str(tmp_path / "out" / "other")]
-    lines = told.err.splitlines()
+    lines = errors_in(told.err)
     assert len(lines) == 2
     assert "bad.nii.gz" in lines[0]
     assert "missing.nii.gz" in lines[1]

@@ -5,22 +5,28 @@ import html.parser
 import io
 import re
 import zlib
+from dataclasses import replace
+from datetime import timedelta, timezone
 
+import numpy as np
 import pytest
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.report.build import build_report
-from cmr_viewer.report.contents import NOTICE
+from cmr_viewer.report.contents import NOTICE, Curve
+from cmr_viewer.report.figures import curve_drawing
 from cmr_viewer.report.page import as_html
 from cmr_viewer.report.pdf import as_pdf
 from cmr_viewer.report.sheet import COLUMNS, as_csv
 from cmr_viewer.report.write import FORMATS, ReportFormat, write_report
 from cmr_viewer.store.events import What
-from tests.report.made import event, material, phantom, true_ml
+from tests.report.made import event, material, phantom, reading_of, true_ml
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +203,96 @@ def test_a_report_that_cannot_be_written_says_where(made, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"out\.csv"):
         write_report(tmp_path / "file" / "out.csv", ReportFormat.CSV, made)
+
+
+def accepted(heart):
+    """Material of a study in which a reader has accepted all frames."""
+    reading = reading_of(heart)
+    for record in reading.records.values():
+        record.status = ReviewStatus.ACCEPTED
+    return material(reading=reading)
+
+
+def test_a_report_on_frames_that_are_not_reviewed_says_draft_on_every_page():
+    report = build_report(material(phantom(slices=4)))
+    assert report.draft is not None and (report.draft.unreviewed, report.draft.frames) == (8, 8)
+    words = f"DRAFT: 8 of 8 frames at ED and ES not reviewed, {report.draft.failing or 'no'} check"
+    pdf = as_pdf(report)
+    pages = len(re.findall(rb"/Type /Page\b(?!s)", pdf))
+    assert sum(words.encode() in stream for stream in streams(pdf)) == pages >= 2
+    page = as_html(report).decode()
+    assert words in Reader(page).text
+    assert f'@top-center {{ content: "{words}' in page
+    rows = {row["name"]: row["value"] for row in csv.DictReader(io.StringIO(as_csv(report).decode()))}
+    assert rows["status"].startswith(words) and rows["unreviewed_frames"] == "8"
+
+
+def test_a_report_on_reviewed_frames_is_no_draft():
+    report = build_report(accepted(phantom(slices=4)))
+    assert report.draft is None
+    assert b"DRAFT" not in b"".join(streams(as_pdf(report))) and "DRAFT" not in as_html(report).decode()
+    assert "report,status,final," in as_csv(report).decode()
+
+
+def test_one_frame_that_is_not_accepted_makes_a_draft_and_one_at_another_phase_does_not():
+    heart = phantom(slices=4)
+    whole = accepted(heart)
+    elsewhere = next(phase for phase in range(heart.stack.phases) if phase not in whole.ed_es.phases)
+    for phase, left in ((0, 1), (elsewhere, None)):
+        frames = dict(whole.frames)
+        frames[FrameIndex(phase, 2)] = replace(frames[FrameIndex(phase, 2)], status=ReviewStatus.DRAFT)
+        draft = build_report(replace(whole, frames=frames)).draft
+        assert (draft.unreviewed if draft else None) == left
+
+
+def test_frames_without_a_label_map_are_told_among_the_checks_and_in_the_notes():
+    reading = reading_of(phantom(slices=4))
+    for frame, record in reading.records.items():
+        if frame.phase > 2:
+            record.labels = None
+            reading.counts.set_frame(frame, None)
+    report = build_report(material(reading=reading))
+    assert any("20 of 32 frames have no label map" in check.text for check in report.checks)
+    assert any(note.code is Code.FRAMES_NOT_SEGMENTED for note in report.notes)
+    assert report.draft is not None and report.draft.text.startswith("DRAFT: ED and ES are not known")
+
+
+def test_times_are_those_of_the_zone_in_which_the_report_is_made(made):
+    zone = timezone(timedelta(hours=5, minutes=30), "IST")
+    report = build_report(replace(made, made_at=made.made_at.astimezone(zone)))
+    text = Reader(as_html(report).decode()).text
+    assert "04 March 2026, 15:00 IST (UTC+05:30)" in text and "when, IST (UTC+05:30)" in text
+    assert "2026-03-04 15:01" in text  # 09:31 UTC
+
+
+def test_nobody_is_named_where_the_reader_is_not_known(made):
+    text = Reader(as_html(build_report(replace(made, made_by=""))).decode()).text
+    assert " for " not in text[text.index("Short-axis cine CMR.") : text.index("Research software")]
+
+
+def boxes_of(drawing):
+    """(left, bottom, right, top, text) of all letters of a drawing."""
+    from reportlab.graphics.shapes import String
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    found = []
+    for one in drawing.contents:
+        if isinstance(one, String):
+            width = stringWidth(one.text, one.fontName, one.fontSize)
+            left = one.x - {"start": 0, "middle": width / 2, "end": width}[one.textAnchor]
+            found.append((left, one.y - 0.2 * one.fontSize, left + width, one.y + 0.75 * one.fontSize, one.text))
+    return found
+
+
+@pytest.mark.parametrize("times", [None, tuple(float(t) for t in np.linspace(0, 960, 25)), (0.0, *range(700, 724))])
+@pytest.mark.parametrize(("ed", "es"), [(0, 9), (0, 0), (8, 9), (24, 0), (23, 24)])
+@pytest.mark.parametrize("apart", [0.0, 3.0, 60.0])
+def test_no_letters_of_the_curve_lie_over_others(times, ed, es, apart):
+    lv = 150 + 60 * np.cos(np.linspace(0, 2 * np.pi, 25))
+    curve = Curve(times, {"LV": lv, "RV": lv + apart}, "ml", ed, es)
+    boxes = boxes_of(curve_drawing(curve, 500, 210))
+    assert {"LV", "RV", "ml"} <= {box[4] for box in boxes}
+    for number, a in enumerate(boxes):
+        for b in boxes[number + 1 :]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (a, b)
+        assert a[0] >= 0 and a[2] <= 500 and a[1] >= 0 and a[3] <= 210

@@ -152,5 +152,5 @@ def test_without_spacing_no_millimetres_and_millilitres_are_told() -> None:
 def test_rows_have_every_column_and_what_is_not_known_is_none() -> None:
     (row, *_) = frame_rows(compare_reads(read("a"), read("b"), GEOMETRY).frames)
     assert tuple(row) == COLUMNS
-    assert (row["phase"], row["slice_index"], row["marks"], row["agree"]) == (0, 0, "ED", True)
+    assert (row["phase_number"], row["slice_number"], row["marks"], row["agree"]) == (1, 1, "ED", True)
     assert row["rvbp_dice"] is None and row["lvbp_dice"] == 1.0 and row["region_first"] == "middle"

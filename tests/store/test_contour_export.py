@@ -106,8 +106,8 @@ def test_the_heart_comes_back_from_the_json_file(tmp_path: Path, phantom: Phanto
             for name in LABEL_OF
             if name in frame
         }
-        labels[frame["phase"], frame["slice_index"]] = paint(found, labels.shape[2:])
-        source = study.stack.frame_sources[frame["phase"]][frame["slice_index"]]
+        labels[frame["phase_number"] - 1, frame["slice_number"] - 1] = paint(found, labels.shape[2:])
+        source = study.stack.frame_sources[frame["phase_number"] - 1][frame["slice_number"] - 1]
         assert frame["source"] == {"sop_instance_uid": source.instance_uid, "frame_number": 1}
     assert_array_equal(labels, phantom.labels)
 
@@ -119,7 +119,7 @@ def test_points_lie_in_the_patient_where_the_geometry_says(tmp_path: Path, phant
         assert frame["source"] is None
         for polygon in frame.get("rv_endocardium", []):
             for (row, col), place in zip(polygon["pixels"], polygon["patient_mm"], strict=True):
-                assert_allclose(place, stack.geometry.to_patient_mm(frame["slice_index"], (row, col)), atol=1e-4)
+                assert_allclose(place, stack.geometry.to_patient_mm(frame["slice_number"] - 1, (row, col)), atol=1e-4)
 
 
 def test_the_csv_file_has_a_line_for_each_point(tmp_path: Path, phantom: Phantom) -> None:

@@ -196,9 +196,11 @@ def test_the_comparison_is_written_whole(
     feature.export(tmp_path / "reads.csv")
     settle(qtbot, window)
     lines = list(csv.reader((tmp_path / "reads.csv").read_text().splitlines()))
-    head = next(number for number, line in enumerate(lines) if line[0] == "phase")
+    head = next(number for number, line in enumerate(lines) if line[0] == "phase_number")
     assert lines[0][:3] == ["#", "first", "First read by R. Eader"]
-    assert lines[head + 1][:3] == [str(PAINTED.phase), str(PAINTED.slice_index), "ED"] and len(lines) == head + 15
+    assert (
+        lines[head + 1][:3] == [str(PAINTED.phase + 1), str(PAINTED.slice_index + 1), "ED"] and len(lines) == head + 15
+    )
 
 
 def test_adjudication_takes_over_what_agrees_and_offers_both_reads_for_the_rest(

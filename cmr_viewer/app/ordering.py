@@ -57,7 +57,8 @@ class Order:
         known: What models made of frames at ED and ES, as far as it is known.
         ed: End-diastole, or None.
         es: End-systole, or None.
-        slice_ml: (slice,) ml that a pixel of each slice counts for.
+        slice_ml: (slice,) ml that a pixel of each slice counts for; thousandths where the spacing is not known.
+        in_ml: Whether the spacing is known.
     """
 
     changed: Mapping[FrameIndex, tuple[LabelMap | None, Region | None]]
@@ -66,6 +67,7 @@ class Order:
     ed: int | None
     es: int | None
     slice_ml: NDArray[np.float64]
+    in_ml: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +161,7 @@ def _stakes(
                 is_es=frame.phase == order.es,
             ),
             float(order.slice_ml[frame.slice_index]),
+            in_ml=order.in_ml,
         )
     return found
 

@@ -19,6 +19,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import voxel_volume_ml
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.stakes import Stake
+from cmr_viewer.review.what_if import amount_text
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame, queue
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ class Entry:
     Attributes:
         frame: The frame.
         region: Its region now, or None.
-        ml: Millilitres at stake.
+        ml: Millilitres at stake; thousands of pixels where the spacing is not known.
         why: Why it is in the queue, in words.
         failed: Whether a check fails.
         looked_at: Whether the reader has looked at it.
         accepted: Whether the reader accepted it.
+        in_ml: Whether the spacing is known.
     """
 
     frame: FrameIndex
@@ -52,6 +54,12 @@ class Entry:
     failed: bool
     looked_at: bool
     accepted: bool
+    in_ml: bool = True
+
+    @property
+    def amount(self) -> str:
+        """What is at stake, with its unit."""
+        return amount_text(self.ml, self.in_ml)
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,9 @@ class QueueProgress:
         """In words: "5 of 23 looked at, 3.2 ml left at stake"."""
         if not self.frames:
             return "Nothing stands out."
-        unit = "ml" if self.in_ml else "thousand pixels"
-        return f"{self.looked_at} of {self.frames} looked at, {self.left_ml:.1f} {unit} left at stake"
+        left = amount_text(self.left_ml, self.in_ml)
+        unknown = "" if self.in_ml else " (spacing not known)"
+        return f"{self.looked_at} of {self.frames} looked at, {left} left at stake{unknown}"
 
 
 class ReviewQueue(QObject):
@@ -163,6 +172,7 @@ class ReviewQueue(QObject):
             failed=stake.failed,
             looked_at=review.looked_at,
             accepted=review.status is ReviewStatus.ACCEPTED,
+            in_ml=stake.in_ml,
         )
 
     # -- what the reader does ------------------------------------------------------------------------------------------
@@ -236,8 +246,9 @@ class ReviewQueue(QObject):
         changed = {f: (_still(reading, f), records[f].region) for f in self._dirty}
         frames = {frame: _pictured(record) for frame, record in records.items()}
         geometry = reading.stack.geometry
-        slice_ml = geometry.slice_weights * (voxel_volume_ml(geometry)[0] or 0.001)
-        return Order(changed, frames, known, ed, es, slice_ml)
+        voxel_ml = voxel_volume_ml(geometry)[0]
+        slice_ml = geometry.slice_weights * (voxel_ml or 0.001)
+        return Order(changed, frames, known, ed, es, slice_ml, voxel_ml is not None)
 
     def _take(self, reading: Reading, changed: frozenset[FrameIndex], ordered: Ordered) -> None:
         if reading is self._reading:

@@ -46,6 +46,7 @@ class Check(StrEnum):
     MASS = "mass"
     STROKE_VOLUMES = "stroke_volumes"
     REGION_ORDER = "region_order"
+    ES_BY_LOST_POOL = "es_by_lost_pool"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Finding:
     check: Check
     is_note: bool = False
     pixels: int = 0
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether it is looked at before all others: which phase is ES, and so every measure, depends on it."""
+        return self.check is Check.ES_BY_LOST_POOL
 
 
 def check_frames(labels: Mapping[FrameIndex, LabelMap], regions: Mapping[FrameIndex, Region]) -> list[Finding]:

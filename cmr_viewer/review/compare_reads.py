@@ -21,7 +21,7 @@ from cmr_viewer.domain.measures import (
     voxel_volume_ml,
 )
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.review.what_if import at_stake_ml
+from cmr_viewer.review.what_if import amount_text, at_stake_ml
 
 AGREEMENT_DICE = 0.95
 """Two reads agree on a frame if they give it the same region and every label has at least this Dice: a choice, strict
@@ -92,6 +92,7 @@ class FrameDifference:
         at_stake_ml: How many ml the measures depend on the choice between the two, see `review.what_if.at_stake_ml`;
             thousands of pixels where the spacing is not known.
         lacking: "first", "second" or "both" where a read has no label map of the frame; else empty.
+        in_ml: Whether the spacing is known.
     """
 
     frame: FrameIndex
@@ -100,6 +101,12 @@ class FrameDifference:
     labels: Mapping[Label, LabelDifference]
     at_stake_ml: float
     lacking: str = ""
+    in_ml: bool = True
+
+    @property
+    def amount(self) -> str:
+        """What is at stake, with its unit."""
+        return amount_text(self.at_stake_ml, self.in_ml)
 
     @property
     def regions_differ(self) -> bool:
@@ -253,6 +260,7 @@ def _compare_frame(frame: FrameIndex, first: ReadResult, second: ReadResult, geo
             label_counts(a), label_counts(b), voxel_ml=0.001 if voxel_ml is None else voxel_ml, is_ed=is_ed, is_es=is_es
         ),
         lacking=_lacking(mine, other),
+        in_ml=voxel_ml is not None,
     )
 
 

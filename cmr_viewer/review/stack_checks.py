@@ -41,6 +41,9 @@ LEAST_PIXELS = 30
 LEAST_PHASES = 8
 """Jumps in time are looked for from so many phases on; with fewer, neighbouring phases may differ much."""
 
+LOST_SHARE = 0.2
+"""A slice has lost its LV blood pool where less than this share of what neighbouring phases show is left."""
+
 MASS_LIMIT = 0.30
 """Myocardial volumes at ED and ES may differ by this share of their mean."""
 
@@ -120,9 +123,11 @@ def check_counts(
         ed_phase: End-diastole, or None.
         es_phase: End-systole, or None.
     """
+    lost = {one.frame: one for one in es_by_lost_pool(counts, es_phase)}
     return [
         *slice_jumps(counts),
-        *phase_jumps(counts),
+        *[jump for jump in phase_jumps(counts) if jump.frame not in lost],
+        *lost.values(),
         *region_order(regions, counts.shape[0], counts.shape[1]),
         *_between_ed_and_es(counts, ed_phase, es_phase),
     ]
@@ -195,6 +200,44 @@ def phase_jumps(counts: Counts) -> list[Finding]:
             )
             _keep_worst(found, jump)
     return list(found.values())
+
+
+def es_by_lost_pool(counts: Counts, es_phase: int | None) -> list[Finding]:
+    """ES is not the smallest phase because a slice loses its LV blood pool there alone.
+
+    A basal slice that leaves the heart does so for several phases around end-systole. One whose blood pool is gone, or
+    next to gone, at ES and there at most of the two phases before and after makes that phase the smallest.
+
+    Args:
+        counts: Pixels of each label.
+        es_phase: End-systole, or None.
+
+    Returns:
+        A finding for each slice without which another phase would be ES.
+
+    Source:
+        SCMR, section on LV volumes: ES is the phase of the smallest blood pool, which presumes that all slices are
+        drawn by the same rule at all phases.
+    """
+    lv = counts[:, :, Label.LVBP].astype(np.float64)
+    phases = lv.shape[0]
+    if es_phase is None or phases < LEAST_PHASES or (counts[:, :, 0] < 0).any():
+        return []
+    whole = lv.sum(axis=1)
+    smallest_else = float(np.delete(whole, es_phase).min())
+    found = []
+    for s in range(lv.shape[1]):
+        beside = np.array([lv[(es_phase + step) % phases, s] for step in (-2, -1, 1, 2)])
+        usual, here = float(np.median(beside)), float(lv[es_phase, s])
+        if usual < LEAST_PIXELS or here > LOST_SHARE * usual or whole[es_phase] + usual - here <= smallest_else:
+            continue
+        other = int(np.argmin(np.where(np.arange(phases) == es_phase, np.inf, whole)))
+        text = (
+            f"This slice loses its LV blood pool at phase {es_phase + 1} alone, and only therefore that is ES: else "
+            f"phase {other + 1} would have the smallest volume."
+        )
+        found.append(Finding(FrameIndex(es_phase, s), text, Check.ES_BY_LOST_POOL, pixels=round(usual - here)))
+    return found
 
 
 def region_order(regions: Mapping[FrameIndex, Region], phases: int, slices: int) -> list[Finding]:

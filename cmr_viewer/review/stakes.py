@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.review.what_if import FrameCounts, at_stake_ml
+from cmr_viewer.review.what_if import FrameCounts, amount_text, at_stake_ml
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding
@@ -83,14 +83,23 @@ class Stake:
     """What is at stake in a frame.
 
     Attributes:
-        ml: Expected millilitres.
+        ml: Expected millilitres; thousands of pixels where the spacing is not known.
         why: In words.
         failed: Whether a check fails.
+        in_ml: Whether they are millilitres.
+        goes_first: Whether the frame is looked at before all others: ED and ES depend on it.
     """
 
     ml: float
     why: str
     failed: bool = False
+    in_ml: bool = True
+    goes_first: bool = False
+
+    @property
+    def amount(self) -> str:
+        """What is at stake, with its unit."""
+        return amount_text(self.ml, self.in_ml)
 
     @property
     def is_worth_a_look(self) -> bool:
@@ -98,12 +107,13 @@ class Stake:
         return self.failed or self.ml >= LEAST_ML
 
 
-def stake_of(frame: FrameStakes, voxel_ml: float) -> Stake:
+def stake_of(frame: FrameStakes, voxel_ml: float, *, in_ml: bool = True) -> Stake:
     """Millilitres at stake in a frame, and why.
 
     Args:
         frame: What is known of it.
-        voxel_ml: What a pixel of its slice counts for; 1.0 counts in pixels where the spacing is not known.
+        voxel_ml: What a pixel of its slice counts for: ml, or a thousandth where the spacing is not known.
+        in_ml: Whether it is ml.
     """
 
     def millilitres(other: FrameCounts) -> float:
@@ -113,20 +123,23 @@ def stake_of(frame: FrameStakes, voxel_ml: float) -> Stake:
     if not frame.by_reader:
         for region, opinion in frame.if_region.items():
             chance, change = frame.chances.get(region, 0.0), millilitres(opinion.pixels)
-            text = f"{region.text} is {_percent(chance)} likely, and would change {change:.1f} ml."
+            text = f"{region.text} is {_percent(chance)} likely, and would change {amount_text(change, in_ml)}."
             reasons.append((chance * change, text))
     differ = [(millilitres(opinion.pixels), opinion.text) for opinion in frame.opinions]
     if differ:
         change, text = max(differ)
         chance = MASKS_WRONG[frame.region]
         where = f"masks of {frame.region.text.lower()} frames are off in {_percent(chance)}"
-        reasons.append((chance * change, f"{text[:1].upper()}{text[1:]} differs by {change:.1f} ml; {where}."))
+        reasons.append(
+            (chance * change, f"{text[:1].upper()}{text[1:]} differs by {amount_text(change, in_ml)}; {where}.")
+        )
     failed = [finding for finding in frame.findings if not finding.is_note]
     for finding in failed:
         reasons.append((CHECK_TELLS * finding.pixels * voxel_ml, finding.text))
     told = [text for ml, text in sorted(reasons, key=lambda one: -one[0]) if ml >= LEAST_ML][:2]
     told += [finding.text for finding in failed if finding.text not in told]
-    return Stake(sum(ml for ml, _ in reasons), " ".join(told), bool(failed))
+    first = any(finding.goes_first for finding in failed)
+    return Stake(sum(ml for ml, _ in reasons), " ".join(told), bool(failed), in_ml, first)
 
 
 def _percent(chance: float) -> str:

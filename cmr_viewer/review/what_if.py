@@ -116,6 +116,11 @@ def measure_changes(
     return Changes(known)
 
 
+def amount_text(ml: float, in_ml: bool) -> str:
+    """An amount for a reader: "3.2 ml"; where the spacing is not known, thousands of pixels as "3210 pixels"."""
+    return f"{ml:.1f} ml" if in_ml else f"{1000.0 * ml:.0f} pixels"
+
+
 def phase_change_ml(before: FrameCounts, after: FrameCounts, voxel_ml: float | None) -> float | None:
     """Change of the LV volume at the frame's own phase, in ml; None where the spacing is not known.
 

@@ -89,12 +89,12 @@ def next_frame(frames: Mapping[FrameIndex, FrameReview], current: FrameIndex | N
 def queue(frames: Mapping[FrameIndex, FrameReview]) -> list[Next]:
     """All frames that are still to be reviewed, in order; accepted ones are left out.
 
-    First those with something at stake, by millilitres; then the others, the least certain region first and base and
-    apex before middle; those that were looked at come last.
+    First those that ED and ES depend on, then those with something at stake, by millilitres; then the others, the least
+    certain region first and base and apex before middle; those that were looked at come last.
     """
     waiting = [frame for frame, state in frames.items() if state.status is not ReviewStatus.ACCEPTED]
     ordered = sorted(waiting, key=lambda one: _key(one, frames[one]))
-    by = "the most millilitres at stake first" if any(frames[f].stake for f in waiting) else "the least certain first"
+    by = "the most at stake first" if any(frames[f].stake for f in waiting) else "the least certain first"
     return [
         Next(frame, f"{_why(frames[frame])} {place} of {len(ordered)} left to review, {by}.")
         for place, frame in enumerate(ordered, start=1)
@@ -122,6 +122,8 @@ def _percent(state: FrameReview) -> int:
 def _key(frame: FrameIndex, state: FrameReview) -> tuple[int, float, int, int, int, int]:
     rank = -1 if state.region is None else _RANK[state.region]
     tier = 2 if state.looked_at else 0 if state.is_worth_a_look else 1
+    if tier == 0 and state.stake is not None and state.stake.goes_first:
+        tier = -1
     ml = round(state.stake.ml, 1) if state.stake is not None and state.is_worth_a_look else 0.0
     return tier, -ml, _percent(state), rank, frame.phase, frame.slice_index
 
@@ -129,7 +131,7 @@ def _key(frame: FrameIndex, state: FrameReview) -> tuple[int, float, int, int, i
 def _why(state: FrameReview) -> str:
     draft = " A draft is begun." if state.status is ReviewStatus.DRAFT else ""
     if state.stake is not None and state.is_worth_a_look:
-        return f"{state.stake.ml:.1f} ml at stake. {state.stake.why}{draft}".rstrip()
+        return f"{state.stake.amount} at stake. {state.stake.why}{draft}".rstrip()
     if state.region is None or (state.probability is None and not state.by_reader):
         return f"The region of this frame is not known yet.{draft}"
     if state.by_reader:

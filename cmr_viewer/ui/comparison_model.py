@@ -97,6 +97,8 @@ class ComparisonModel(QAbstractTableModel):
         if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(Column):
             return None
         heading, tip = list(Column)[section].value
+        if list(Column)[section] is Column.ML and any(not one.in_ml for one in self._frames):
+            heading, tip = "pixels", "How many pixels the reads differ by; the spacing is not known"
         if role == Qt.ItemDataRole.DisplayRole:
             return heading
         return f"{tip}. Click to sort" if role == Qt.ItemDataRole.ToolTipRole else None
@@ -128,7 +130,7 @@ def _text(one: FrameDifference, column: Column) -> str:
     if column is Column.FRAME:
         return place_of(one)
     if column is Column.ML:
-        return f"{one.at_stake_ml:.1f}"
+        return f"{one.at_stake_ml:.1f}" if one.in_ml else f"{1000.0 * one.at_stake_ml:.0f}"
     if column is Column.HAUSDORFF:
         most = _hausdorff(one)
         return DASH if most < 0 else f"{most:.1f}"

@@ -41,7 +41,7 @@ class AdjudicationOrder:
         """The next frame that is not decided, and why."""
         for one in self._session.left_to_adjudicate():
             if one.frame != current:
-                text = f"The reads differ by {one.at_stake_ml:.1f} ml, Dice {one.lowest_dice:.2f}."
+                text = f"The reads differ by {one.amount}, Dice {one.lowest_dice:.2f}."
                 return Next(one.frame, f"{text} Their regions differ." if one.regions_differ else text)
         return None
 

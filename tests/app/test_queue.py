@@ -164,7 +164,10 @@ def test_the_session_follows_the_order_that_it_is_given(queue: ReviewQueue, sess
 
 def test_progress_is_in_words() -> None:
     assert QueueProgress(5, 23, 3.21).text == "5 of 23 looked at, 3.2 ml left at stake"
-    assert QueueProgress(5, 23, 3.21, in_ml=False).text == "5 of 23 looked at, 3.2 thousand pixels left at stake"
+    assert (
+        QueueProgress(5, 23, 3.21, in_ml=False).text
+        == "5 of 23 looked at, 3210 pixels left at stake (spacing not known)"
+    )
     assert QueueProgress(0, 0, 0.0).text == "Nothing stands out."
 
 

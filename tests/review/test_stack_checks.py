@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import Check
-from cmr_viewer.review.stack_checks import StackChecks, check_counts, phase_jumps, region_order, slice_jumps
+from cmr_viewer.review.stack_checks import (
+    StackChecks,
+    check_counts,
+    es_by_lost_pool,
+    phase_jumps,
+    region_order,
+    slice_jumps,
+)
 
 SLICES = 7
 TAPER = np.array([900, 880, 840, 760, 640, 480, 260])
@@ -180,3 +187,29 @@ def test_the_project_s_rule_for_the_base_is_used() -> None:
         (finding,) = checks.findings(None, None)[FrameIndex(0, 0)]
         assert (finding.check, finding.is_note) == (Check.BASE_RING, is_note)
         assert f"(at least {100 * rule:.0f} %)" in finding.text
+
+
+def beating(lost_at: int | None) -> np.ndarray:
+    """(phase, slice, 4): ten phases, the smallest of them 5; the basal slice may lose its blood pool at one."""
+    volumes = 300.0 + 200.0 * np.cos(2 * np.pi * np.arange(10) / 10)
+    counts = np.zeros((10, 4, 4), np.int64)
+    counts[:, :, Label.LVBP] = (volumes[:, None] * [1.5, 1.0, 1.0, 1.0]).astype(np.int64)
+    if lost_at is not None:
+        counts[lost_at, 0, Label.LVBP] = 0
+    return counts
+
+
+def test_a_basal_slice_that_loses_its_blood_pool_and_so_makes_a_phase_es_is_told_first():
+    counts = beating(6)
+    assert counts[:, :, Label.LVBP].sum(axis=1).argmin() == 6
+    (finding,) = [one for one in check_counts(counts, {}, 0, 6) if one.frame == FrameIndex(6, 0) and one.goes_first]
+    assert finding.check is Check.ES_BY_LOST_POOL and "phase 6 would have the smallest" in finding.text
+    assert not [one for one in check_counts(counts, {}, 0, 6) if one.check is Check.PHASE_JUMP and one.frame.phase == 6]
+
+
+def test_a_slice_that_leaves_the_heart_for_several_phases_or_at_the_true_es_is_no_lost_pool():
+    assert es_by_lost_pool(beating(None), 5) == []
+    assert es_by_lost_pool(beating(5), 5) == []  # phase 6 is the smallest with that slice too
+    gone = beating(None)
+    gone[3:8, 0, Label.LVBP] = 0
+    assert es_by_lost_pool(gone, 5) == []

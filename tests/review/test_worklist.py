@@ -112,9 +112,7 @@ def test_most_millilitres_at_stake_come_first_then_the_least_certain_and_last_wh
     }
     order = queue(states)
     assert [one.frame.slice_index for one in order] == [4, 1, 3, 0, 2]
-    assert (
-        order[0].why == "2.0 ml at stake. Middle is likely. 1 of 5 left to review, the most millilitres at stake first."
-    )
+    assert order[0].why == "2.0 ml at stake. Middle is likely. 1 of 5 left to review, the most at stake first."
 
 
 def test_the_next_is_another_that_was_not_looked_at_as_long_as_there_is_one() -> None:
@@ -126,3 +124,17 @@ def test_the_next_is_another_that_was_not_looked_at_as_long_as_there_is_one() ->
     for current, after in ((0, 1), (1, 2), (2, 1)):
         found = next_frame(states, FRAMES[current])
         assert found is not None and found.frame == FRAMES[after]
+
+
+def test_what_es_depends_on_comes_before_more_millilitres_elsewhere() -> None:
+    frames = {
+        FRAMES[0]: FrameReview(BASE, 0.9, stake=Stake(9.0, "The baseline differs.")),
+        FRAMES[1]: FrameReview(BASE, 0.9, stake=Stake(0.4, "Its blood pool is lost.", failed=True, goes_first=True)),
+        FRAMES[2]: FrameReview(BASE, 0.9, stake=Stake(0.4, "", goes_first=True), looked_at=True),
+    }
+    assert [one.frame for one in queue(frames)] == [FRAMES[1], FRAMES[0], FRAMES[2]]
+
+
+def test_without_a_spacing_no_millilitres_are_told() -> None:
+    frames = {FRAMES[0]: FrameReview(BASE, 0.9, stake=Stake(1.234, "Apex is likely.", in_ml=False))}
+    assert queue(frames)[0].why.startswith("1234 pixels at stake.") and " ml" not in queue(frames)[0].why

@@ -61,7 +61,7 @@ class _EntryDelegate(QStyledItemDelegate):
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.place_of(entry))
         font.setBold(not done)
         painter.setFont(font)
-        side = "accepted" if entry.accepted else "looked at" if entry.looked_at else f"{entry.ml:.1f} ml"
+        side = "accepted" if entry.accepted else "looked at" if entry.looked_at else entry.amount
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, side)
         font.setBold(False)
         font.setPixelSize(12)
@@ -166,7 +166,7 @@ class QueuePanel(QWidget):
         self._list.clear()
         for entry in entries:
             region = "" if entry.region is None else f"{entry.region.text}. "
-            item = QListWidgetItem(f"{self._delegate.place_of(entry)}: {region}{entry.ml:.1f} ml at stake. {entry.why}")
+            item = QListWidgetItem(f"{self._delegate.place_of(entry)}: {region}{entry.amount} at stake. {entry.why}")
             item.setData(_ROW, entry)
             item.setToolTip(f"{item.text()}\nClick to go there; N goes to the next")
             self._list.addItem(item)

@@ -191,7 +191,7 @@ class ReadsPanel(QWidget):
             return
         several = len(comparison.disagreements())
         frames = "1 frame differs" if several == 1 else f"{several} frames differ"
-        unit = "" if comparison.ml_known else " The spacing is not known: thousands of pixels stand for ml."
+        unit = "" if comparison.ml_known else " The spacing is not known, so differences are in pixels."
         same = comparison.phases[0] == comparison.phases[1]
         ends = "" if same else f" {_ends(comparison)}"
         first, second = comparison.names

@@ -51,6 +51,7 @@ class Code(StrEnum):
     SLICES_SHIFTED = "slices-shifted"  # slices lie beside the others in the plane, and were shifted to their place
     SLICE_GAP = "slice-gap"  # there is room for another slice
     SLICES_FAR_APART = "slices-far-apart"  # what lies between slices and was not imaged is about as thick as they are
+    SLICES_MOVE = "slices-move"  # slices lie at other places at other phases, as where they follow the heart
     SLICES_UNEVEN = "slices-uneven"  # distances between slices differ
     FRAMES_MIRRORED = "frames-mirrored"  # frames were stored as seen from the base
     # Pixels

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.stacks.clocks import with_telling_clocks
 from cmr_viewer.load.stacks.phases import Timed, in_time
+from cmr_viewer.load.stacks.places import slices_of
 from cmr_viewer.load.stacks.planes import Plane, plane_of
-
-SAME_PLACE_MM = 0.5
-"""Frames of one series that are nearer to each other than this along the normal are of one slice."""
 
 _LEAST_PHASES = 5
 """Series of one phase each are phases of a cine if there are at least so many."""
@@ -123,12 +121,13 @@ def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
     """
     by_series: dict[tuple[str, object], list[Header]] = defaultdict(list)
     keys = series_keys(headers)
-    for header, series in zip(with_telling_clocks(headers, keys), keys, strict=True):
+    frames_of_all = with_telling_clocks(headers, keys)
+    for header, series in zip(frames_of_all, keys, strict=True):
         direction = tuple(round(v, 2) for v in header.orientation)
         by_series[series, (header.rows, header.cols, header.spacing, direction)].append(header)
     units = []
     for (series, _), files in by_series.items():
-        places = _by_place(files, reference)
+        places = slices_of(files, reference, frames_of_all)
         usual = Counter(len(frames) for _, frames in places).most_common(1)[0][0]
         acquisitions = [Acquisition(t, along) for along, frames in places for t in _split_repeats(frames, usual)]
         units.append(Unit(tuple(acquisitions), series))
@@ -171,24 +170,6 @@ def _series_of_phases(headers: Sequence[Header]) -> dict[str, str]:
 def words_of(header: Header) -> str:
     """The description without numbers."""
     return re.sub(r"[\W\d_]+", " ", header.description).strip().lower()
-
-
-def _by_place(headers: Iterable[Header], reference: Plane) -> list[tuple[float, list[Header]]]:
-    """Frames by their place along the normal, ascending."""
-    known: dict[tuple[object, ...], float] = {}
-    placed: list[tuple[float, Header]] = []
-    for header in headers:
-        written = (header.position, header.orientation)
-        if written not in known:
-            known[written] = float(reference.normal @ plane_of(header).centre)
-        placed.append((known[written], header))
-    placed.sort(key=lambda pair: pair[0])
-    places: list[tuple[float, list[Header]]] = []
-    for along, header in placed:
-        if not places or along - places[-1][0] > SAME_PLACE_MM:
-            places.append((along, []))
-        places[-1][1].append(header)
-    return places
 
 
 def _split_repeats(frames: list[Header], usual: int) -> list[Timed]:

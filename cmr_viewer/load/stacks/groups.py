@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.load.base_end import axis_likeness
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.stacks.acquisitions import SAME_PLACE_MM, Acquisition, Recency, Unit, hashed, units_of
+from cmr_viewer.load.stacks.acquisitions import Acquisition, Recency, Unit, hashed, units_of
 from cmr_viewer.load.stacks.identity import Identity, identities, patient_in
 from cmr_viewer.load.stacks.kinds import (
     ImageKind,
@@ -25,14 +25,14 @@ from cmr_viewer.load.stacks.kinds import (
     may_name_other_than_sax,
     names_other_than_cine,
 )
+from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM
 from cmr_viewer.load.stacks.planes import TILT_LIMIT_DEG, Plane, plane_of, tilt_deg
 from cmr_viewer.load.stacks.weighting import Weighting, differs_in, parts_of
 
 ACROSS_THE_HEART = 0.65
 """Least likeness (cosine) of a slice normal to the long axis of the heart for a short-axis plane."""
 
-_ONE_SLICE_OF_SPACING = 0.4
-_MOST_ROOMS = 2.5 / _ONE_SLICE_OF_SPACING
+_MOST_ROOMS = 2.5 / ONE_SLICE_OF_SPACING
 _LEAST_PHASES_OF_A_CINE = 2
 _SHARE_OF_A_WHOLE = 0.6
 """A stack with at least this share of the slices of the largest covers the heart as well, as far as can be told."""
@@ -316,9 +316,9 @@ def _passes(lead: Unit, units: list[Unit]) -> tuple[list[list[Unit]], list[Unit]
 
 def _room_mm(lead: Unit) -> float:
     """How near two slices of different series are at one place of the stack."""
-    places = np.unique(np.round([a.along for a in lead.acquisitions], 1))
+    places = np.unique(np.round([a.along for a in lead.acquisitions], 3))
     spacing = float(np.median(np.diff(places))) if len(places) > 1 else lead.acquisitions[0].first.slice_spacing_mm
-    return max(0.5, _ONE_SLICE_OF_SPACING * (spacing if spacing is not None and 0 < spacing < 30 else 5.0))
+    return ONE_SLICE_OF_SPACING * (spacing if spacing is not None and 0 < spacing < 30 else 5.0)
 
 
 def _places(units: Sequence[Unit]) -> NDArray[np.float64]:
@@ -355,7 +355,7 @@ def _slices(units: Sequence[Unit]) -> tuple[GroupSlice, ...]:
             )
             # Slices of one series are apart, however near they lie to one another.
             own = near >= 0 and all(series == unit.series for _, series in slices[near])
-            if near >= 0 and abs(places[near] - acquisition.along) <= (SAME_PLACE_MM if own else room):
+            if near >= 0 and abs(places[near] - acquisition.along) <= (min(SAME_PLACE_MM, room) if own else room):
                 slices[near].append((acquisition, unit.series))
             else:
                 places.insert(at, acquisition.along)

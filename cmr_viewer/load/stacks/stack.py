@@ -20,7 +20,8 @@ from cmr_viewer.load.stacks.decode import damage_notes, decode, repaired
 from cmr_viewer.load.stacks.grid import Fit, Grid, grid_of
 from cmr_viewer.load.stacks.mirror import Axis, mirrored_axis, turned_round
 from cmr_viewer.load.stacks.phases import PhasePlan, SliceNote, match_phases
-from cmr_viewer.load.stacks.planes import positive
+from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM
+from cmr_viewer.load.stacks.planes import plane_of, positive
 from cmr_viewer.progress import Progress
 
 _LEAST_VIEW_MOTION = 0.1
@@ -130,7 +131,8 @@ def read_stack(
     found = len(planned.acquisitions)
     told += [_numbered(note, slices, found, reverse) for note in (*planned.phases.slice_notes, *of_grid)]
     beside = [planned.grid.beside_mm[s] for s in kept][:: -1 if reverse else 1]
-    told += [*_shift_notes(beside), *_spacing_notes(stack.geometry), *damage_notes(damaged)]
+    told += [*_shift_notes(beside), *_spacing_notes(stack.geometry), *_motion_notes(stack.geometry, frames)]
+    told += damage_notes(damaged)
     return ReadStack(stack, frames, tuple(planned.acquisitions[s] for s in slices), told)
 
 
@@ -189,6 +191,22 @@ def _spacing_notes(geometry: Geometry) -> list[Note]:
         )
         notes.append(Note(text, Code.SLICES_UNEVEN))
     return notes
+
+
+def _motion_notes(geometry: Geometry, frames: Sequence[Sequence[Header]]) -> list[Note]:
+    """What is to be told about slices that lie at other places at other phases."""
+    apart = [float(np.ptp([geometry.normal @ plane_of(h).centre for h in row])) for row in frames]
+    spacing = geometry.slice_spacing_mm if geometry.slices > 1 else SAME_PLACE_MM / ONE_SLICE_OF_SPACING
+    room = min(SAME_PLACE_MM, ONE_SLICE_OF_SPACING * spacing)
+    moving = [s for s, mm in enumerate(apart) if mm > room]
+    if not moving:
+        return []
+    numbers = ", ".join(str(s + 1) for s in moving)
+    which = f"slice {numbers}" if len(moving) == 1 else f"slices {numbers}"
+    text = (
+        f"The place of {which} changes with the phase, by up to {max(apart):.1f} mm. That of the first phase is used."
+    )
+    return [Note(text, Code.SLICES_MOVE, moving)]
 
 
 def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool) -> Note:

@@ -289,6 +289,30 @@ def _room_for_another(folder: Path) -> Written:
     return folder, truth_of(rest, notes=("Between slices 3 and 4 lie 19.0 mm instead of 9.5 mm: a slice may",))
 
 
+def _half_a_millimetre(folder: Path) -> Written:
+    """Slices and pixels of a small animal."""
+    stack = known().stack
+    g, first = stack.geometry, np.asarray(stack.geometry.positions_mm[0])
+    positions = tuple(tuple((first + (np.asarray(p) - first) / 19.0).tolist()) for p in g.positions_mm)
+    small = replace(stack, geometry=replace(g, positions_mm=positions, pixel_spacing_mm=(0.25, 0.225)))
+    write_frames(folder, small, series="1")
+    return folder, truth_of(small)
+
+
+def _following_the_heart(folder: Path) -> Written:
+    """Each slice moves by up to 10 mm, further than slices are apart, to the apex and back."""
+    stack, normal = known().stack, known().stack.geometry.normal
+
+    def change(data: FileDataset, phase: int, index: int) -> None:
+        along = 10.0 * np.sin(np.pi * phase / PHASES)
+        data.ImagePositionPatient = [
+            f"{v:.6f}" for v in np.asarray(stack.geometry.positions_mm[index]) - along * normal
+        ]
+
+    write_frames(folder, stack, series="1", change=change)
+    return folder, truth_of(stack, notes=(r"slices 1, 2, 3, 4, 5, 6, 7 changes with the phase, by up to 10\.0 mm",))
+
+
 ORDER_FORMS = [
     Form("nested folders, no extensions, other files between", _nested),
     Form("DICOMDIR", _dicomdir),
@@ -320,6 +344,8 @@ ORDER_FORMS = [
     Form("a slice with twice the phases", _unequal_phases),
     Form("a slice at another heart rate", _other_rate),
     Form("a missing slice", _room_for_another),
+    Form("slices half a millimetre apart", _half_a_millimetre),
+    Form("slices that follow the heart", _following_the_heart),
     Form("one phase", _one_phase),
     Form("rows stored the other way round", _stored_turned("rows")),
     Form("columns stored the other way round", _stored_turned("cols")),

@@ -1,0 +1,178 @@
+"""Which frames of a series are of one slice: by their place, or together where a slice moves with the heart."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.stacks.planes import Plane, plane_of, positive
+
+SAME_PLACE_MM = 0.5
+"""Frames of one series that are nearer to each other than this along the normal are of one slice, if slices are further
+apart than 1.25 mm."""
+
+ONE_SLICE_OF_SPACING = 0.4
+"""Share of the slice spacing within which two frames are of one slice."""
+
+_LEAST_PHASES = 5
+_MOST_MOTION_MM = 25.0
+"""The base of the heart moves by up to 20 mm."""
+
+_USUAL_STEP_OF_SPACING = 0.4
+_MOSTLY = 0.6
+
+Placed = tuple[float, list[Header]]
+"""Place along the normal, mm, and the frames there."""
+
+
+def slices_of(headers: Sequence[Header], reference: Plane, around: Sequence[Header]) -> list[Placed]:
+    """Frames of one series by slice, ascending along the normal.
+
+    Frames at one place are of one slice. How near is one place follows from the distances of the slices themselves:
+    those of small animals are a tenth of a millimetre apart. Where a slice follows the heart, its frames lie at other
+    places at other phases; the slices then are in the same order at each phase.
+
+    Args:
+        headers: Frames of one series; at least one.
+        reference: The plane along whose normal places are counted.
+        around: Frames of all series of the stack, which tell the distance where this series has too few slices.
+    """
+    placed = _placed(headers, reference)
+    room = _room_mm(placed, around, reference)
+    slices: list[Placed] = []
+    for along, header in placed:
+        if not slices or along - slices[-1][0] > room:
+            slices.append((along, []))
+        slices[-1][1].append(header)
+    usual = _usual(slices)
+    regular = sum(len(frames) for _, frames in slices if len(frames) == usual)
+    if usual < _LEAST_PHASES or regular < _MOSTLY * len(placed):
+        # Slices that go there and back have few frames at each place.
+        moving = _following(placed, room)
+        if moving:
+            return moving
+    return _with_strays(slices, usual) if usual > 1 else slices
+
+
+def usual_spacing(places: NDArray[np.float64]) -> float:
+    """The gap that half of the way along ascending places is covered by, as gaps or smaller ones; 0 for a single place.
+
+    Places that are almost the same add many gaps, but little way.
+    """
+    gaps = np.sort(np.diff(places))
+    way = np.cumsum(gaps)
+    return float(gaps[np.searchsorted(way, way[-1] / 2)]) if len(gaps) else 0.0
+
+
+def _placed(headers: Sequence[Header], reference: Plane) -> list[tuple[float, Header]]:
+    known: dict[tuple[object, ...], float] = {}
+    placed: list[tuple[float, Header]] = []
+    for header in headers:
+        written = (header.position, header.orientation)
+        if written not in known:
+            known[written] = float(reference.normal @ plane_of(header).centre)
+        placed.append((known[written], header))
+    return sorted(placed, key=lambda pair: pair[0])
+
+
+def _room_mm(placed: Sequence[tuple[float, Header]], around: Sequence[Header], reference: Plane) -> float:
+    """How near frames are at one place."""
+    places = np.unique([along for along, _ in placed])
+    if len(places) < 3:
+        places = np.unique([along for along, _ in _placed(around, reference)])
+    stated = positive(placed[0][1].slice_spacing_mm)
+    spacing = usual_spacing(places) if len(places) > 2 else 0.0
+    known = [mm for mm in (spacing, stated) if mm]
+    if not known and len(places) > 1:
+        known = [float(np.ptp(places))]
+    return min([SAME_PLACE_MM, *(ONE_SLICE_OF_SPACING * mm for mm in known)])
+
+
+def _usual(slices: Sequence[Placed]) -> int:
+    """The most common number of frames of a slice."""
+    return Counter(len(frames) for _, frames in slices).most_common(1)[0][0]
+
+
+def _with_strays(slices: Sequence[Placed], usual: int) -> list[Placed]:
+    """Few frames beside a slice that lacks as many are of this slice."""
+    whole = [(along, list(frames)) for along, frames in slices if 2 * len(frames) >= usual]
+    room = ONE_SLICE_OF_SPACING * usual_spacing(np.array([along for along, _ in whole]))
+    for along, frames in slices:
+        if 2 * len(frames) >= usual:
+            continue
+        near = min(whole, key=lambda place: abs(place[0] - along))
+        if abs(near[0] - along) <= room and len(near[1]) + len(frames) <= usual:
+            near[1].extend(frames)
+        else:
+            whole.append((along, frames))
+    return sorted(whole, key=lambda place: place[0])
+
+
+def _following(placed: Sequence[tuple[float, Header]], room: float) -> list[Placed] | None:
+    """Slices whose places change with the phase, or None where the frames are no such slices."""
+    times = _times([header for _, header in placed])
+    if times is None:
+        return None
+    frames = [
+        (time, header.instance_number, along, header) for time, (along, header) in zip(times, placed, strict=True)
+    ]
+    for slices in (_ranked_at_each_phase(frames), _numbered_one_after_the_other(frames)):
+        if slices and _move_as_a_heart(slices, room):
+            found = [(float(np.mean([along for _, _, along, _ in s])), [h for *_, h in s]) for s in slices]
+            return sorted(found, key=lambda place: place[0])
+    return None
+
+
+_Frame = tuple[float, int, float, Header]
+"""Time, instance number, place and header."""
+
+
+def _times(headers: Sequence[Header]) -> list[float] | None:
+    """What tells the phases of frames apart, or None."""
+    for name in ("trigger_ms", "cycle_percent", "temporal_position"):
+        values = [getattr(header, name) for header in headers]
+        if None not in values and len(set(values)) >= _LEAST_PHASES:
+            return [float(value) for value in values]
+    return None
+
+
+def _ranked_at_each_phase(frames: Sequence[_Frame]) -> list[list[_Frame]]:
+    """Slices by the order of the places at each phase; none where phases have different numbers of frames."""
+    phases: dict[float, list[_Frame]] = defaultdict(list)
+    for frame in frames:
+        phases[frame[0]].append(frame)
+    if len({len(phase) for phase in phases.values()}) > 1:
+        return []
+    in_order = [sorted(phases[time], key=lambda frame: frame[2]) for time in sorted(phases)]
+    return [list(column) for column in zip(*in_order, strict=True)]
+
+
+def _numbered_one_after_the_other(frames: Sequence[_Frame]) -> list[list[_Frame]]:
+    """Slices whose frames are numbered slice by slice: each begins where the time goes back."""
+    slices: list[list[_Frame]] = []
+    for frame in sorted(frames, key=lambda frame: frame[1]):
+        if not slices or frame[0] <= slices[-1][-1][0]:
+            slices.append([])
+        slices[-1].append(frame)
+    most = max(len(each) for each in slices)
+    return slices if all(2 * len(each) > most for each in slices) else []
+
+
+def _move_as_a_heart(slices: Sequence[Sequence[_Frame]], room: float) -> bool:
+    """Whether slices move little from phase to phase, not further than a heart does, and there and back."""
+    places = [np.array([along for _, _, along, _ in frames]) for frames in slices]
+    most = max(float(np.ptp(each)) for each in places)
+    if max(len(each) for each in places) < _LEAST_PHASES or not room < most <= _MOST_MOTION_MM:
+        return False
+    middles = np.sort([each.mean() for each in places])
+    if len(middles) > 1:
+        spacing = float(np.median(np.diff(middles)))
+    else:
+        steps = np.diff(places[0])
+        if (steps >= 0).all() or (steps <= 0).all():
+            return False  # a stack of single images, acquired one after the other
+        spacing = positive(slices[0][0][3].slice_spacing_mm) or 0.0
+    usual_step = float(np.median(np.concatenate([np.abs(np.diff(each)) for each in places])))
+    return usual_step <= _USUAL_STEP_OF_SPACING * spacing

@@ -1,0 +1,154 @@
+"""How near frames are of one slice, and slices that move with the heart."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cmr_viewer.domain.notes import Code
+from cmr_viewer.load.stacks.dicom_study import read_dicom
+from cmr_viewer.load.stacks.groups import group_headers
+from tests.load.stacks.test_groups import header
+from tests.phantom import sax_cine
+from tests.phantom_dicom import part_of, write_frames
+
+PHASES, SLICES = 10, 5
+
+
+@pytest.fixture(scope="module")
+def sax():
+    return sax_cine(phases=PHASES, slices=SLICES, rows=24, cols=20, pixel_spacing_mm=(6.0, 6.0), above=0, below=0).stack
+
+
+def spaced(stack, spacing_mm):
+    """The stack with its slices at other distances."""
+    g = stack.geometry
+    first = np.asarray(g.positions_mm[0])
+    # The normal points from apex to base.
+    positions = tuple(tuple((first - g.normal * spacing_mm * s).tolist()) for s in range(stack.slices))
+    return dataclasses.replace(stack, geometry=dataclasses.replace(g, positions_mm=positions))
+
+
+def stating(spacing_mm):
+    def change(data, phase, index):
+        data.SliceThickness = data.SpacingBetweenSlices = f"{spacing_mm:g}"
+
+    return change
+
+
+@pytest.mark.parametrize("spacing_mm", [0.8, 0.5, 0.3, 0.1])
+def test_slices_of_small_animals_stay_apart(tmp_path, sax, spacing_mm):
+    write_frames(tmp_path, spaced(sax, spacing_mm), series="1", change=stating(spacing_mm))
+    study = read_dicom(tmp_path)
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    assert study.stack.geometry.slice_spacing_mm == pytest.approx(spacing_mm, abs=1e-4)
+    assert study.repeats == ()
+
+
+@pytest.mark.parametrize("spacing_mm", [0.5, 0.1])
+def test_slices_of_small_animals_stay_apart_where_each_is_a_series(tmp_path, sax, spacing_mm):
+    stack = spaced(sax, spacing_mm)
+    for s in range(SLICES):
+        one = part_of(stack, [s])
+        write_frames(tmp_path, one, series=f"1.{s}", number=s, time=f"10{s:02d}00", change=stating(spacing_mm))
+    study = read_dicom(tmp_path)
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    assert study.repeats == ()
+
+
+def test_slices_of_small_animals_stay_apart_where_no_spacing_is_stated(tmp_path, sax):
+    def change(data, phase, index):
+        del data.SliceThickness
+
+    write_frames(tmp_path, spaced(sax, 0.4), series="1", change=change)
+    np.testing.assert_array_equal(read_dicom(tmp_path).stack.pixels, sax.pixels)
+
+
+def test_a_repeat_that_lies_a_little_beside_its_slice_is_no_slice_of_its_own():
+    headers = [
+        header("1", place, phase, at=100.0 * place + phase / 100)
+        for place in (0.0, 0.3, 10.0, 20.0, 30.0)
+        for phase in range(PHASES)
+    ]
+    (group,) = group_headers(headers)
+    assert [len(s.acquisitions) for s in group.slices] == [2, 1, 1, 1]
+
+
+def test_repeats_of_all_slices_a_little_beside_them_are_no_slices_of_their_own():
+    headers = [
+        header("1", place + again, phase, at=1000.0 * bool(again) + place + phase / 100)
+        for place in (0.0, 10.0, 20.0, 30.0)
+        for again in (0.0, 0.3)
+        for phase in range(PHASES)
+    ]
+    (group,) = group_headers(headers)
+    assert [len(s.acquisitions) for s in group.slices] == [2, 2, 2, 2]
+
+
+def motion_mm(phase, s):
+    """Places of a slice that follows the heart: the base by 12 mm to the apex and back, the apex hardly."""
+    return (12.0 - 2.0 * s) * (1 - np.cos(2 * np.pi * phase / PHASES)) / 2
+
+
+def following(stack, times_differ=False):
+    """Changes the place of each frame, and in some slices its time, as breath-holds of other heart rates do."""
+    g = stack.geometry
+
+    def change(data, phase, index):
+        position = np.asarray(g.positions_mm[index]) - g.normal * motion_mm(phase, index)
+        data.ImagePositionPatient = [f"{v:.6f}" for v in position]
+        if times_differ:
+            data.TriggerTime = f"{float(data.TriggerTime) * (1 + 0.02 * index):.4f}"
+
+    return change
+
+
+def assert_slices_follow(study, sax):
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    (note,) = [note for note in study.warnings if note.code is Code.SLICES_MOVE]
+    assert note.slices == tuple(range(SLICES))
+    assert "12.0 mm" in note
+    np.testing.assert_allclose(study.stack.geometry.positions_mm, sax.geometry.positions_mm, atol=1e-3)
+
+
+@pytest.mark.parametrize("by_phase", [False, True])
+def test_slices_that_follow_the_heart_are_joined_by_their_order_at_each_phase(tmp_path, sax, by_phase):
+    order = [(p, s) for p in range(PHASES) for s in range(SLICES)] if by_phase else None
+    write_frames(tmp_path, sax, series="1", order=order, change=following(sax))
+    assert_slices_follow(read_dicom(tmp_path), sax)
+
+
+def test_slices_that_follow_the_heart_at_other_heart_rates_are_joined_by_their_numbers(tmp_path, sax):
+    write_frames(tmp_path, sax, series="1", change=following(sax, times_differ=True))
+    assert_slices_follow(read_dicom(tmp_path), sax)
+
+
+def test_slices_that_follow_the_heart_are_joined_where_each_is_a_series(tmp_path, sax):
+    for s in range(SLICES):
+        one = part_of(sax, [s])
+
+        def change(data, phase, index, s=s):
+            following(sax)(data, phase, s)
+
+        write_frames(tmp_path, one, series=f"1.{s}", number=s, time=f"10{s:02d}00", change=change)
+    assert_slices_follow(read_dicom(tmp_path), sax)
+
+
+def test_a_frame_that_lies_beside_its_slice_completes_it_and_is_told(tmp_path, sax):
+    g = sax.geometry
+
+    def change(data, phase, index):
+        if (phase, index) == (4, 2):
+            position = np.asarray(g.positions_mm[2]) + g.normal * 1.5
+            data.ImagePositionPatient = [f"{v:.6f}" for v in position]
+
+    write_frames(tmp_path, sax, series="1", change=change)
+    study = read_dicom(tmp_path)
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    assert [(note.code, note.slices) for note in study.warnings] == [(Code.SLICES_MOVE, (2,))]
+
+
+def test_single_images_of_many_slices_with_times_of_their_own_are_no_slice_that_moves():
+    headers = [header("1", 2.0 * n, n, trigger_ms=600.0 + 3 * n, slice_spacing_mm=None) for n in range(10)]
+    (group,) = group_headers(headers)
+    assert len(group.slices) == 10

@@ -193,7 +193,7 @@ def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
     Contrast and normalisation then are those of an image whose surroundings are dark, which is what networks were
     trained on. Files name padding values that are also values of the image, such as 0 or the largest value that there
     is. Padding that is dark already is therefore left as it is. Padding among the values of the image is darkened only
-    where it reaches a corner of the frame.
+    where it goes on to the edge of the frame.
 
     Args:
         values: (row, col) of any real dtype, changed in place.
@@ -211,17 +211,20 @@ def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
     if highest <= low + _DARK * span and (lowest >= low - _LITTLE_DARKER * span or lowest == 0.0):
         return
     apart = lowest < low or highest > high + _DARK * span
-    where = padding if apart else _reaching_a_corner(padding)
+    where = padding if apart else _outside(padding)
     values[where] = image.min()
 
 
-def _reaching_a_corner(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected parts of padding that hold a corner of the frame."""
-    from scipy import ndimage  # noqa: PLC0415 - few studies need it, and it is slow to import
+def _outside(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Padding that goes on along its row or column to the edge of the frame; none where no corner is padding.
 
-    parts, _ = ndimage.label(padding)
-    corners = {int(parts[row, col]) for row in (0, -1) for col in (0, -1)} - {0}
-    return np.isin(parts, list(corners))
+    This is all that lies outside of a round or straight-edged field of view, however it is turned.
+    """
+    if not padding[[0, 0, -1, -1], [0, -1, 0, -1]].any():
+        return np.zeros_like(padding)
+    to_edge = [np.logical_and.accumulate(padding[::step], axis=0)[::step] for step in (1, -1)]
+    to_edge += [np.logical_and.accumulate(padding[:, ::step], axis=1)[:, ::step] for step in (1, -1)]
+    return np.asarray(np.logical_or.reduce(to_edge))
 
 
 def _drop_unused_bits(stored: NDArray[Any], layout: PixelLayout) -> None:

@@ -5,7 +5,7 @@ The policy is written down for readers in docs/loading/stacks.md.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,12 +21,15 @@ _LONGEST_IN_SECONDS = 3.0
 _SHORTEST_STEP_IN_US = 10000.0
 _UNLIKE_RATES = 1.2
 _LEAST_AGREEMENT = 0.9
+_LEAST_KNOWN = 0.75
+_EVEN = 0.25
 _SHARE_DIGITS = 4
 """Shares of the cycle are compared to a tenth of a millisecond, as files round times: of two frames that are as near as
 one another the earlier is taken."""
 
-_GUESSES: dict[Measure, str] = {
+_GUESSES: dict[str, str] = {
     "made": "the phases are in the order in which the images were made, since nothing else tells them apart. Check it.",
+    "filled": "frames that state no time stand where a phase is missing. Check their order.",
     "number": "the phases are in the order of the image numbers, since nothing else tells them apart. Check it.",
 }
 """What is told where the order of phases is a guess."""
@@ -56,6 +59,7 @@ class Timed:
         measure: What the clock is.
         unit_changed: Trigger times were in another unit than the ms of the standard.
         ties: Frames that the clock does not tell apart are in the order of their numbers.
+        filled: Frames without a time stand where a phase is missing.
     """
 
     headers: tuple[Header, ...]
@@ -63,6 +67,7 @@ class Timed:
     measure: Measure
     unit_changed: bool = False
     ties: bool = False
+    filled: bool = False
 
     @property
     def step(self) -> float:
@@ -87,6 +92,9 @@ def in_time(headers: Sequence[Header]) -> Timed:
         if None not in values and len(set(values)) == len(values):
             return _timed(headers, [float(v) for v in values if v is not None], measure)
     triggers = clocks["trigger"]
+    filled = _filled(headers, triggers)
+    if filled is not None:
+        return replace(_timed(headers, filled, "trigger"), filled=True)
     if None not in triggers and 2 * len(set(triggers)) > len(triggers) > 2:
         return _timed(headers, [float(v) for v in triggers if v is not None], "trigger", ties=True)
     numbers = [float(h.instance_number) for h in headers]
@@ -94,6 +102,30 @@ def in_time(headers: Sequence[Header]) -> Timed:
     if None not in made and len(set(made)) == len(made) and not _agree(made, numbers):
         return _timed(headers, [float(v) for v in made if v is not None], "made")
     return _timed(headers, numbers, "number", ties=len(set(numbers)) < len(numbers))
+
+
+def _filled(headers: Sequence[Header], triggers: Sequence[float | None]) -> list[float] | None:
+    """Trigger times of frames of which few have none: these take the phases that are missing, in the order of numbers.
+
+    None where most frames have no time, where the times of the others are not all their own and evenly spaced, or where
+    not as many phases are missing as frames have no time.
+    """
+    known = sorted(time for time in triggers if time is not None)
+    lacking = sorted((n for n, t in enumerate(triggers) if t is None), key=lambda n: headers[n].instance_number)
+    if not lacking or len(known) < _LEAST_KNOWN * len(triggers) or len(set(known)) < len(known) or len(known) < 3:
+        return None
+    step = float(np.median(np.diff(known)))
+    places = (np.asarray(known) - known[0]) / step
+    taken = np.rint(places).astype(int)
+    if np.abs(places - taken).max() > _EVEN:
+        return None
+    first = -int(np.rint(known[0] / step)) if known[0] > 0 else 0
+    free = sorted(set(range(max(first, taken[0] - len(lacking)), taken[-1])) - set(taken.tolist()))
+    free = free or list(range(taken[-1] + 1, taken[-1] + 1 + len(lacking)))
+    if len(free) != len(lacking):
+        return None
+    found = dict(zip(lacking, (known[0] + step * place for place in free), strict=True))
+    return [found[n] if time is None else time for n, time in enumerate(triggers)]
 
 
 def _agree(made: Sequence[float | None], numbers: Sequence[float]) -> bool:
@@ -253,9 +285,10 @@ def _steps_ms(slices: Sequence[Timed]) -> list[float]:
 
 
 def _times_ms(complete: Sequence[Timed]) -> tuple[float, ...] | None:
-    if any(timed.measure != "trigger" or timed.ties for timed in complete):
+    stated = [timed for timed in complete if not timed.filled]
+    if not stated or any(timed.measure != "trigger" or timed.ties for timed in stated):
         return None
-    times = np.median(np.asarray([timed.clock for timed in complete], dtype=np.float64), axis=0)
+    times = np.median(np.asarray([timed.clock for timed in stated], dtype=np.float64), axis=0)
     if len(times) > 1 and not (np.diff(times) > 0).all():
         return None
     return tuple(float(t) for t in times)
@@ -296,6 +329,7 @@ def _order_notes(slices: Sequence[Timed]) -> list[SliceNote]:
     return [SliceNote(place, f"In slice {{}} {_GUESSES[what]}", Code.PHASE_ORDER_GUESSED) for place, what in guessed]
 
 
-def _guessed(slices: Sequence[Timed]) -> list[tuple[int, Measure]]:
+def _guessed(slices: Sequence[Timed]) -> list[tuple[int, str]]:
     """Slices whose phases are ordered by a guess."""
-    return [(n, t.measure) for n, t in enumerate(slices) if t.measure in _GUESSES and len(t.headers) > 1]
+    guesses = [(n, "filled" if t.filled else t.measure) for n, t in enumerate(slices) if len(t.headers) > 1]
+    return [(n, guess) for n, guess in guesses if guess in _GUESSES]

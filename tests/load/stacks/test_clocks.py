@@ -109,6 +109,29 @@ def test_a_time_that_some_frames_lack_gives_way_to_one_that_all_have(tmp_path, s
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
 
 
+@pytest.mark.parametrize("lacking", [0, 3, 7])
+def test_a_frame_without_any_time_stands_where_a_phase_is_missing_and_that_is_a_guess(tmp_path, sax, lacking):
+    def change(data, phase, index):
+        if (phase, index) != (lacking, 1):
+            data.TriggerTime = TIMES[phase]
+
+    study = opened(tmp_path, sax, change)
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    assert study.stack.phase_times_ms == pytest.approx(TIMES)
+    assert [(note.code, note.slices) for note in study.warnings] == [(Code.PHASE_ORDER_GUESSED, (1,))]
+
+
+def test_frames_without_any_time_in_all_slices_leave_the_times_unknown(tmp_path, sax):
+    def change(data, phase, index):
+        if phase != 5:
+            data.TriggerTime = 20.0 + TIMES[phase]
+
+    study = opened(tmp_path, sax, change)
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    assert study.stack.phase_times_ms is None
+    assert [note.code for note in study.warnings] == [Code.PHASE_ORDER_GUESSED]
+
+
 def test_frames_of_one_slice_may_state_their_times_in_different_elements(tmp_path, sax):
     def change(data, phase, index):
         if phase % 2:

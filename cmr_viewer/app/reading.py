@@ -13,10 +13,10 @@ from cmr_viewer.app.volumes import measures_at, notes_at
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
-from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es
+from cmr_viewer.domain.ed_es import Disagreement, EdEs, PhasePair, choose_ed_es, disagreements
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.marks import Marks
-from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.measures import Measures, voxel_volume_ml
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
@@ -105,6 +105,12 @@ class Reading(ShownFrames):
     def ed_es(self) -> PhasePair:
         """(ED, ES) of `ed_es_choice`."""
         return self.ed_es_choice().phases
+
+    def ed_es_disagreements(self) -> tuple[Disagreement, ...]:
+        """Where ED or ES is stated away from the largest or smallest LV blood pool, as the label maps are now."""
+        ml, _ = voxel_volume_ml(self.stack.geometry)
+        volumes = self.counts.lv_volumes() * (ml or 1.0)
+        return disagreements(self.ed_es_choice(), volumes, "pixels" if ml is None else "ml")
 
     def notes(self) -> tuple[Note, ...]:
         """What a reader should know about the results as they are, also whether ED and ES are reviewed."""

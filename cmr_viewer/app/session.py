@@ -193,6 +193,18 @@ class Session(SessionReads):
         else:  # what a finished read shows stays as it was
             self.analysed.emit()
 
+    @property
+    def why_not_whole(self) -> str:
+        """Why the results are not whole yet, where the analysis is still to come to frames; empty where it is not."""
+        reading = self._reading
+        if reading is None or not self.can_change:
+            return ""
+        loading = not self.models_ready and not self.models_problem
+        if self._restored and not loading and not self.is_analysing:
+            return ""
+        lacking, frames = len(reading.records) - len(reading.segmented()), len(reading.records)
+        return f"The analysis is not done: {lacking} of {frames} frames have no label map yet." if lacking else ""
+
     def shutdown(self) -> None:
         """Close the study, write everything that is queued and end the threads; no method may be called after it."""
         self._start_timer.stop()

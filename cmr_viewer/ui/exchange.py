@@ -42,6 +42,9 @@ class Exchange(QObject):
         self._folder = Path.home()
         session.jobs.progressed.connect(self._on_progress)
         session.jobs.cancelled.connect(self._on_cancelled)
+        for tells in (session.jobs.failed, session.jobs.cancelled, session.frames_changed, session.analysed):
+            tells.connect(self._show_wait)
+        session.models_changed.connect(self._show_wait)
 
     # Import
 
@@ -110,6 +113,9 @@ class Exchange(QObject):
         study = self._session.study
         if study is None:
             return
+        if why_not := self._session.why_not_whole:
+            self._say("warning", f"{why_not} Export the label maps when it is done.")
+            return
         start = str(Path(self._studies.last_folder()) / f"{study.name}-labels.nii.gz")
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Export label maps", start, "NIfTI (*.nii.gz)")
         if chosen:
@@ -127,6 +133,7 @@ class Exchange(QObject):
         self._dialog.wanted.connect(self._start)
         self._dialog.cancel_wanted.connect(self._stop)
         self._dialog.finished.connect(self._forget)
+        self._show_wait()
         show_dialog(self._dialog)
 
     @Slot(object)
@@ -137,6 +144,12 @@ class Exchange(QObject):
             return
         self._folder = choice.folder.parent
         export_chosen(self._session, study, choice, self._on_done, self._on_failed)
+
+    @Slot()
+    def _show_wait(self) -> None:
+        """Results that are not whole are not exported."""
+        if self._dialog is not None:
+            self._dialog.wait_for(self._session.why_not_whole)
 
     @Slot()
     def _stop(self) -> None:

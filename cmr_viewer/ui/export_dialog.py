@@ -79,6 +79,7 @@ class ExportDialog(WritingDialog):
             label("WHERE", "heading"),
             row(self._folder, self._browse),
             self._replace,
+            self._wait,
             self._said,
             self._bar,
             self._buttons(),
@@ -108,7 +109,7 @@ class ExportDialog(WritingDialog):
         for other in (self._deidentify, self._replace, self._folder, self._browse):
             other.setEnabled(not self._running)
         self._shift.setEnabled(self._deidentify.isChecked() and not self._running)
-        self._go.setEnabled(bool(self._folder.text().strip()) and not self._running)
+        self._go.setEnabled(bool(self._folder.text().strip()) and self._can_go)
 
     def _choose_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Export to", self._folder.text())

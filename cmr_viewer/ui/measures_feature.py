@@ -71,6 +71,7 @@ class MeasuresFeature(Feature):
             (self.measuring.wall_measured, self._show_wall),
             (self.measuring.choices_changed, self.context.refresh_possible),
             (session.phase_marks_changed, self.context.refresh_possible),
+            (session.phase_marks_changed, self._show),
             (desk.frame_changed, self._show_current),
             (self._panel.mark_moved, self._move_mark),
             (self.wall_panel.segment_chosen, self.go_to_segment),
@@ -107,9 +108,13 @@ class MeasuresFeature(Feature):
             panel.curve.show_volumes((), "ml")
             panel.show_facts("", "")
             panel.show_rates("")
+            panel.show_ed_es(None, ())
             return
         measures = self.measuring.measures
         panel.show_measures(measures)
+        reading = self.context.session.reading
+        if reading is not None:
+            panel.show_ed_es(reading.ed_es_choice(), reading.ed_es_disagreements())
         normals, why_not = normals_of(measures)
         panel.show_ranges(measures, normals, why_not)
         convention = measures.papillary.text

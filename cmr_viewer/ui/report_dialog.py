@@ -87,6 +87,7 @@ class ReportDialog(WritingDialog):
                 label("WHERE", "heading"),
                 row(self._path, self._browse),
                 self._open,
+                self._wait,
                 self._said,
                 self._bar,
                 self._buttons(),
@@ -130,4 +131,4 @@ class ReportDialog(WritingDialog):
     def _show_possible(self) -> None:
         for button in (*self._forms.buttons(), self._path, self._browse, self._patient, self._open):
             button.setEnabled(not self._running)
-        self._go.setEnabled(bool(self._path.text().strip()) and not self._running)
+        self._go.setEnabled(bool(self._path.text().strip()) and self._can_go)

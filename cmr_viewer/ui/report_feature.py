@@ -40,8 +40,16 @@ class ReportFeature(Feature):
 
     def wires(self) -> Iterable[Wire]:
         """Who tells whom."""
-        jobs = self.context.session.jobs
-        return ((jobs.progressed, self._on_progress), (jobs.cancelled, self._on_cancelled))
+        session = self.context.session
+        return (
+            (session.jobs.progressed, self._on_progress),
+            (session.jobs.cancelled, self._on_cancelled),
+            (session.jobs.failed, self._show_wait),
+            (session.jobs.cancelled, self._show_wait),
+            (session.frames_changed, self._show_wait),
+            (session.analysed, self._show_wait),
+            (session.models_changed, self._show_wait),
+        )
 
     @Slot()
     def ask(self) -> None:
@@ -53,6 +61,7 @@ class ReportFeature(Feature):
         self.dialog.wanted.connect(self.write)
         self.dialog.cancel_wanted.connect(self._stop)
         self.dialog.finished.connect(self._forget)
+        self._show_wait()
         show_dialog(self.dialog)
 
     @Slot(object)
@@ -86,6 +95,12 @@ class ReportFeature(Feature):
             on_finished=partial(self._on_done, choice),
             on_failed=self._on_failed,
         )
+
+    @Slot()
+    def _show_wait(self) -> None:
+        """A report on results that are not whole is not written."""
+        if self.dialog is not None:
+            self.dialog.wait_for(self.context.session.why_not_whole)
 
     @Slot()
     def _stop(self) -> None:

@@ -34,6 +34,10 @@ class WritingDialog(QDialog):
         self.setWindowTitle(title)
         self.setMinimumWidth(560)
         self._running = False
+        self._waits_for = ""
+        self._wait = label("", "soft", wrap=True)
+        self._wait.setAccessibleName("What the writing waits for")
+        self._wait.hide()
         self._said = label("", "bad", wrap=True)
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
@@ -63,6 +67,25 @@ class WritingDialog(QDialog):
     def problem(self) -> str:
         """Why the last writing did not work; empty where none failed."""
         return self._said.text()
+
+    @property
+    def waits_for(self) -> str:
+        """What must be done before anything can be written, as it is shown; empty for nothing."""
+        return self._waits_for
+
+    def wait_for(self, text: str) -> None:
+        """Let the reader choose, but not begin to write before something is done; empty once it is."""
+        if text == self._waits_for:
+            return
+        self._waits_for = text
+        self._wait.setText(f"{text} You can go on as soon as it is done." if text else "")
+        self._wait.setVisible(bool(text))
+        self._show_possible()
+
+    @property
+    def _can_go(self) -> bool:
+        """Whether nothing is being written or waited for."""
+        return not self._running and not self._waits_for
 
     @property
     def is_running(self) -> bool:

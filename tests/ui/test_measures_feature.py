@@ -123,6 +123,7 @@ def test_dragging_es_on_the_curve_marks_another_phase(open_window, qtbot):
 def test_a_click_on_the_curve_goes_to_the_phase_and_the_pointer_tells_it(open_window, qtbot):
     measured(qtbot, open_window)
     open_window.parts.side.show_measures()
+    QApplication.processEvents()  # the page is laid out when it is first shown
     curve = open_window.parts.measures.curve
     at = QPoint(round(curve.x_of(4)), round(curve.area().bottom()) - 2)
     qtbot.mouseMove(curve, at)
@@ -271,3 +272,19 @@ def _method():
 
 
 _METHOD = _method()
+
+
+def test_a_marked_ed_that_disagrees_with_the_curve_is_shown_and_a_click_takes_the_other(open_window, qtbot):
+    measured(qtbot, open_window)
+    session, panel = open_window.session, open_window.parts.measures
+    ed, es = session.ed_phase, session.es_phase
+    text, button, whole = panel._disagreements["ED"]
+    assert whole.isHidden() and "largest LV blood pool" in panel._ed_es.text()
+    session.set_ed(es)
+    assert not whole.isHidden()
+    assert f"ED is phase {es + 1} as the reader marked it." in text.text()
+    assert button.text() == f"Take phase {ed + 1} as ED"
+    button.click()
+    assert session.ed_phase == ed and whole.isHidden()
+    session.undo()
+    assert session.ed_phase == es and not whole.isHidden()

@@ -80,3 +80,23 @@ def test_another_form_gives_the_file_its_ending(dialog, tmp_path):
 
 def test_nobody_is_named_by_default(dialog):
     assert dialog.choice.patient == ""
+
+
+def test_a_report_and_an_export_wait_for_the_analysis(window, program, study_path, qtbot, tmp_path):
+    session = program.session
+    with qtbot.waitSignal(session.study_opened, timeout=20000):
+        session.open_path(study_path)
+    assert "frames have no label map yet" in session.why_not_whole
+    feature = window.features[FEATURES.index(ReportFeature)]
+    window.actions_by_id["report"].trigger()
+    window.actions_by_id["export"].trigger()
+    dialogs = (feature.dialog, window.exchange._dialog)
+    for dialog in dialogs:
+        assert "The analysis is not done" in dialog.waits_for and not dialog._go.isEnabled()
+    with qtbot.waitSignal(session.analysed, timeout=60000):
+        program.start()
+    settle(qtbot, window)
+    assert session.why_not_whole == ""
+    for dialog in dialogs:
+        assert dialog.waits_for == "" and dialog._go.isEnabled()
+        dialog.close()

@@ -1,11 +1,13 @@
 """Volumes, ejection fractions, output and mass, as the label maps stand now; with the curves through the cycle."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
+from cmr_viewer.domain.ed_es import Disagreement, EdEs, Mark
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.normal_ranges import NormalRange
 from cmr_viewer.domain.patient_measures import INDEXED, PatientMeasures, text_of, unit_of
@@ -109,12 +111,18 @@ class MeasuresPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._cells: dict[str, _Cell] = {}
+        self._others: dict[Mark, int] = {}
         self._figures: dict[str, QLabel] = {}
         self._heads: list[QLabel] = []
         self.curve = VolumeCurve()
         self.curve.phase_chosen.connect(self.phase_chosen)
         self.curve.mark_moved.connect(self.mark_moved)
         self._note = label("", "small", wrap=True)
+        self._ed_es = label("", "small", wrap=True)
+        self._ed_es.setAccessibleName("Where ED and ES come from")
+        self._disagreements: dict[Mark, tuple[QLabel, QPushButton, QWidget]] = {}
+        for mark in ("ED", "ES"):
+            self._disagreements[mark] = self._disagreement(mark)
         self._patient = label("", "small", wrap=True)
         self._rates = label("", "small", wrap=True)
         self._method = label("", "small", wrap=True)
@@ -123,17 +131,32 @@ class MeasuresPanel(QWidget):
             column(
                 self._grid(),
                 self._note,
+                *(whole for _, _, whole in self._disagreements.values()),
                 self._method,
                 self._patient,
                 self._buttons,
                 self.curve,
                 self._rates,
+                self._ed_es,
                 spacing=7,
             )
         )
         self.show_measures(None)
-        for empty in (self._patient, self._rates, self._method):
+        for empty in (self._patient, self._rates, self._method, self._ed_es):
             empty.hide()
+
+    def _disagreement(self, mark: Mark) -> tuple[QLabel, QPushButton, QWidget]:
+        text, button = label("", "warn", wrap=True), QPushButton()
+        button.setAccessibleName(f"Take the other phase as {mark}")
+        button.setToolTip("Undo takes it back")
+        button.clicked.connect(partial(self._take_other, mark))
+        whole = QWidget()
+        whole.setLayout(column(text, row(button, None), spacing=4))
+        whole.hide()
+        return text, button, whole
+
+    def _take_other(self, mark: Mark) -> None:
+        self.mark_moved.emit(mark, self._others[mark])
 
     def _grid(self) -> QGridLayout:
         grid = QGridLayout()
@@ -193,6 +216,28 @@ class MeasuresPanel(QWidget):
         self._note.setVisible(bool(reasons))
         if measures is not None:
             self.curve.set_marks(measures.ed_phase, measures.es_phase)
+
+    def show_ed_es(self, choice: EdEs | None, found: Sequence[Disagreement]) -> None:
+        """Show what says which phases ED and ES are, and where the volumes disagree, with a button to the other phase.
+
+        Args:
+            choice: ED and ES; None without a study.
+            found: Where the volumes disagree.
+        """
+        shown, words = {one.mark: one for one in found}, []
+        for mark in self._disagreements:
+            phase = None if choice is None or mark in shown else choice.phase_of(mark)
+            if choice is not None and phase is not None:
+                words.append(f"{mark} is phase {phase + 1} {choice.source_text(mark)}.")
+        self._ed_es.setText(" ".join(words))
+        self._ed_es.setVisible(bool(words))
+        for mark, (text, button, whole) in self._disagreements.items():
+            one = shown.get(mark)
+            whole.setVisible(one is not None)
+            if one is not None:
+                self._others[mark] = one.other
+                text.setText(one.text)
+                button.setText(f"Take phase {one.other + 1} as {mark}")
 
     def show_ranges(self, measures: PatientMeasures, normals: Mapping[str, NormalRange], why_not: str) -> None:
         """Show where the values are against what is normal.

@@ -238,6 +238,20 @@ class Session(SessionReads):
         self._begin(loaded, partial(keep_and_read, self.kept_in, loaded))
         if self._waiting:
             self.let_wait_no_longer([loaded.asked.path, study.source])
+        if study.others:
+            self._let_others_wait(study.others)
+
+    def _let_others_wait(self, sources: Sequence[Path]) -> None:
+        """Let the other patients of a folder wait, but for those that were opened before."""
+        for source in sources:
+            hide_from_log(source)
+
+        def wait() -> None:
+            known = {Path(row.source).absolute() for row in self.store.studies()}
+            self.waiting_studies.add([source for source in sources if source.absolute() not in known])
+
+        self.keeper.do("Keeping studies that wait", wait)
+        self._refresh_worklist()
 
     def _enter(self, read: Read | None) -> None:
         loaded, shown = self._loaded, self._shown

@@ -1,5 +1,6 @@
 """The worklist of the workspace: studies, those that wait, and what readers have noted beside them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,6 +113,12 @@ def entry_of(row: StudyRow, marks: StudyMarks) -> WorklistEntry:
     )
 
 
+def waiting_names(waiting: Sequence[Path]) -> list[str]:
+    """What studies that wait are called: by their file or folder, and by the one above it where names are the same."""
+    count = Counter(path.name for path in waiting)
+    return [path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in waiting]
+
+
 def entries_of(
     studies: Sequence[StudyRow], waiting: Sequence[Path], marks: Mapping[str, StudyMarks]
 ) -> tuple[WorklistEntry, ...]:
@@ -122,7 +129,7 @@ def entries_of(
         waiting: Files and folders that wait to be opened for the first time.
         marks: What stands beside studies, by stack.
     """
-    fresh = tuple(WorklistEntry(path.name, path) for path in waiting)
+    fresh = tuple(WorklistEntry(name, path) for name, path in zip(waiting_names(waiting), waiting, strict=True))
     return fresh + tuple(entry_of(row, marks.get(row.stack_id, NO_MARKS)) for row in studies)
 
 

@@ -197,6 +197,7 @@ class Study:
         choices: The stacks that the files offer, the opened one included; empty where there is only one.
         repeats: Slices that were acquired more than once.
         patient: Sex, age, body size and heart rate as the files tell them; never who the patient is.
+        others: Where the studies of other patients are opened from that lie in what the reader pointed at.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Study:
     choices: tuple[StackChoice, ...] = ()
     repeats: tuple[RepeatedSlice, ...] = ()
     patient: Patient = UNKNOWN_PATIENT
+    others: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.stacks:

@@ -4,7 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -18,6 +18,7 @@ from cmr_viewer.progress import Progress, silent
 
 _NOT_WALKED = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
 _MOST_NAMES = 3
+_MOST_OTHERS = 20
 
 
 @dataclass(eq=False)
@@ -30,6 +31,7 @@ class Gathered:
         notes: What a reader should know.
         archive: The archive that they were unpacked from, or None.
         names: Of an archive: the name inside it of each file that was unpacked.
+        wanted: Of a path inside an archive: the folder or file that was unpacked from there.
     """
 
     files: tuple[Path, ...]
@@ -37,6 +39,7 @@ class Gathered:
     notes: tuple[Note, ...] = ()
     archive: Path | None = None
     names: Mapping[Path, str] = field(default_factory=dict)
+    wanted: Path | None = None
     _unpacked: "TemporaryDirectory[str] | None" = None
 
     def __enter__(self) -> "Gathered":
@@ -57,14 +60,40 @@ class Gathered:
         """Where a file is for a reader: inside an archive, the archive's path followed by the name inside it."""
         if self.archive is None:
             return path
-        return self.archive / self.names.get(path, path.name)
+        if path in self.names:
+            return self.archive / self.names[path]
+        # A folder that was unpacked: names of files below it tell what it is called inside.
+        inside = next((file for file in self.files if path in file.parents), None)
+        if inside is None:
+            return self.archive / path.name
+        return self.source_of(inside).parents[len(inside.relative_to(path).parts) - 1]
+
+    def others_note(self, what: str, opened: Path, others: Sequence[Path]) -> Note:
+        """Which of several patients is opened, and where the others are.
+
+        Args:
+            what: What there are several of.
+            opened: The file or folder that is opened.
+            others: Those of the others.
+        """
+        base = self.archive or self.root
+        names = [_below(base, self.source_of(path)) for path in (opened, *others)]
+        more = len(others) - _MOST_OTHERS
+        rest = ", ".join(names[1 : _MOST_OTHERS + 1]) + (f" and {more} more" if more > 0 else "")
+        text = f"{base.name} holds {len(names)} {what}. Opened: {names[0]}. Each of the others opens by itself: {rest}."
+        return Note(text, Code.MANY_PATIENTS)
+
+
+def _below(base: Path, path: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
 
 
 def gather(path: Path, progress: Progress = silent) -> Gathered:
     """Find the files that may belong to a study.
 
     Args:
-        path: A folder, a zip archive, a DICOMDIR, or another file, which stands for itself.
+        path: A folder, a zip archive, a folder or file inside one, a DICOMDIR, or another file, which stands for
+            itself.
         progress: Told how far the work is.
 
     Returns:
@@ -76,6 +105,8 @@ def gather(path: Path, progress: Progress = silent) -> Gathered:
     """
     progress(0.0, "Looking for files")
     try:
+        if (archive := archive_of(path)) is not None:
+            return _inside(archive, path, progress)
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         raise LoadError(f"{path} cannot be read. Check the path, and whether you may open it.") from error
@@ -90,6 +121,33 @@ def gather(path: Path, progress: Progress = silent) -> Gathered:
     if is_dicomdir(path):
         return _dicomdir(path, progress)
     return Gathered((path,), path.parent)
+
+
+def archive_of(path: Path) -> Path | None:
+    """The archive that a path leads into, such as `export.zip/patient 2`; None for one that leads into none."""
+    if path.exists():
+        return None
+    return next((folder for folder in path.parents if folder.is_file() and is_archive(folder)), None)
+
+
+def _inside(archive: Path, path: Path, progress: Progress) -> Gathered:
+    """The files below a folder inside an archive, or those in the folder of a file inside it."""
+    whole = _archive(archive, progress)
+    try:
+        found = {whole.source_of(file): file for file in whole.files}
+        wanted = found.get(path)
+        folder = path if wanted is None else path.parent
+        files = tuple(file for source, file in found.items() if folder in source.parents)
+        if not files:
+            raise LoadError(f"{archive.name} holds nothing at {path.relative_to(archive)}. Check the path.")
+        if wanted is None:
+            steps = len(whole.source_of(files[0]).relative_to(path).parts)
+            wanted = files[0].parents[steps - 1]
+        root = wanted if wanted not in files else wanted.parent
+        return replace(whole, files=files, root=root, wanted=wanted)
+    except BaseException:
+        whole.close()
+        raise
 
 
 def _folder(path: Path, progress: Progress) -> Gathered:
@@ -109,7 +167,7 @@ def _archive(path: Path, progress: Progress) -> Gathered:
         folder.cleanup()
         raise
     files = tuple(sorted(unpacked.names, key=lambda file: unpacked.names[file]))
-    return Gathered(files, Path(folder.name), tuple(unpacked.notes), path, unpacked.names, folder)
+    return Gathered(files, Path(folder.name), tuple(unpacked.notes), path, unpacked.names, _unpacked=folder)
 
 
 def _dicomdir(path: Path, progress: Progress) -> Gathered:

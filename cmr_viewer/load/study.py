@@ -1,6 +1,6 @@
 """Open whatever the reader pointed at: a folder or a file becomes a study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.errors import LabelMapError, LoadError, NotAStudyError
+from cmr_viewer.errors import CmrViewerError, GeometryError, LabelMapError, LoadError, NotAStudyError
 from cmr_viewer.load.dicom.scan import looks_like_dicom
-from cmr_viewer.load.gather import Gathered, gather
+from cmr_viewer.load.gather import Gathered, archive_of, gather
+from cmr_viewer.load.images.folder import IMAGE_ENDINGS, image_studies
 from cmr_viewer.load.images.layout_names import recognise_file, recognise_patient
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
-from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS, name_of
+from cmr_viewer.load.names import ITK_ENDINGS, name_of
 from cmr_viewer.load.stacks.dicom_study import read_gathered
 from cmr_viewer.load.stacks.stack import reversed_stack
 from cmr_viewer.progress import Progress, part, silent
@@ -24,7 +25,6 @@ from cmr_viewer.progress import Progress, part, silent
 Preview = Callable[[NDArray[Any]], None]
 """Given a first frame (row, col) of the stack that is being opened."""
 
-_IMAGE_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
 _DIRECTORY = "dicomdir"
 
 
@@ -59,7 +59,7 @@ def open_study(
         LoadError: There is, and it cannot be read.
         Cancelled: `progress` asked to stop.
     """
-    if not path.exists():
+    if not path.exists() and archive_of(path) is None:
         raise NotAStudyError(f"{path} does not exist. Check the path.")
     study = _opened(path, progress, opening, preview, index)
     if opening.spacing_mm is not None:
@@ -73,12 +73,16 @@ def open_study(
 
 def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview | None, index: Path | None) -> Study:
     name = path.name.lower()
+    if archive_of(path) is not None:
+        with gather(path, part(progress, 0.0, 0.1)) as gathered:
+            file = None if gathered.wanted == gathered.root else gathered.wanted
+            return _Folder(gathered, path, opening, preview, index, file).open(part(progress, 0.1, 1.0))
     if path.is_dir() or name.endswith(".zip") or name == _DIRECTORY:
         # A DICOMDIR stands for the folder that it lies in.
         source = path.resolve().parent if name == _DIRECTORY and path.is_file() else path
         with gather(path, part(progress, 0.0, 0.1)) as gathered:
             return _Folder(gathered, source, opening, preview, index).open(part(progress, 0.1, 1.0))
-    if name.endswith(_IMAGE_ENDINGS):
+    if name.endswith(IMAGE_ENDINGS):
         return _previewed(_open_image(path, progress, opening.slice_axis), preview)
     if looks_like_dicom(path):
         file = path.resolve()
@@ -132,29 +136,55 @@ class _Folder:
     ) -> None:
         self._gathered, self._source, self._file = gathered, source, file
         self._opening, self._preview, self._index = opening, preview, index
-        self._images = [p for p in gathered.files if p.name.lower().endswith(_IMAGE_ENDINGS)]
+        self._images = [p for p in gathered.files if p.name.lower().endswith(IMAGE_ENDINGS)]
 
     def open(self, progress: Progress) -> Study:
-        """The patient's folder of a known set, or the DICOM study, or the only image file there is."""
-        folder = self._patient_folder()
-        if folder is not None:
-            from cmr_viewer.load.images.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
-
-            study = read_patient(folder, recognise_patient(folder), progress, self._opening.slice_axis)
-            return self._as_source(_previewed(study, self._preview))
+        """The patient's folder of a known set, or the DICOM study, or the first of the image files."""
+        if self._file is not None:
+            is_image = self._file.name.lower().endswith(IMAGE_ENDINGS)
+            return self._first_of([self._file], progress) if is_image else self.open_dicom(progress)
+        if recognise_patient(self._gathered.root):
+            return self._first_of([self._gathered.root], progress)
         try:
             return self.open_dicom(progress)
         except NotAStudyError:
-            own = [p for p in self._images if self._gathered.archive is not None or p.parent == self._gathered.root]
-            if len(own) == 1 and self._gathered.archive is not None:
-                return self._as_source(
-                    _previewed(_open_image(own[0], progress, self._opening.slice_axis), self._preview)
-                )
-            if own:
+            found = image_studies(self._gathered.files)
+            if found:
+                return self._first_of(found, progress)
+            if self._images:
                 raise NotAStudyError(
-                    f"{self._source} holds no DICOM images but {own[0].name}: open that file itself, not its folder."
+                    f"{self._source} holds label maps but no images, such as {self._images[0].name}. Open the folder "
+                    "of the images."
                 ) from None
             raise
+
+    def _first_of(self, found: Sequence[Path], progress: Progress) -> Study:
+        """The first of several studies that can be read; it says where the others are."""
+        failed: dict[Path, CmrViewerError] = {}
+        for path in found:
+            try:
+                study = self._read(path, progress)
+                break
+            except (LoadError, LabelMapError, GeometryError) as error:
+                failed[path] = error
+        else:
+            raise next(iter(failed.values()))
+        notes = [Note(f"{path.name} was not opened. {error}", Code.FILES_NOT_USED) for path, error in failed.items()]
+        others = [other for other in found if other != path and other not in failed]
+        if others:
+            notes.insert(0, self._gathered.others_note("studies", path, others))
+        if self._gathered.archive is not None:
+            source = self._gathered.source_of(path) if others else self._source
+            study = replace(study, source=source, name=name_of(source))
+        study = replace(study, others=tuple(map(self._gathered.source_of, others)))
+        return _previewed(replace(study, warnings=(*notes, *study.warnings)), self._preview)
+
+    def _read(self, path: Path, progress: Progress) -> Study:
+        if not path.is_dir():
+            return _open_image(path, progress, self._opening.slice_axis)
+        from cmr_viewer.load.images.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
+
+        return read_patient(path, recognise_patient(path), progress, self._opening.slice_axis)
 
     def open_dicom(self, progress: Progress) -> Study:
         """The DICOM study, with the contours that lie beside it."""
@@ -167,7 +197,9 @@ class _Folder:
             text = f"Beside the DICOM images there are image files ({names}); they were not opened."
             note = Note(text, Code.IMAGES_BESIDE)
             study = replace(study, warnings=(*study.warnings, note))
-        contours = find_contours(self._gathered.root)
+        # Of several patients each has its contours beside its own images.
+        apart = bool(study.others) and self._gathered.archive is None and study.source.is_dir()
+        contours = find_contours(study.source if apart else self._gathered.root)
         if contours is None:
             return study
         try:
@@ -175,21 +207,6 @@ class _Folder:
         except (LoadError, LabelMapError) as error:
             note = Note(f"The contours beside the images were left out: {error}", Code.LABELS_LEFT_OUT)
             return replace(study, warnings=(*study.warnings, note))
-
-    def _patient_folder(self) -> Path | None:
-        """The only folder that holds a patient in the layout of a known set."""
-        if recognise_patient(self._gathered.root):
-            return self._gathered.root
-        if self._gathered.archive is None:
-            return None
-        folders = [f for f in dict.fromkeys(p.parent for p in self._images) if recognise_patient(f)]
-        return folders[0] if len(folders) == 1 else None
-
-    def _as_source(self, study: Study) -> Study:
-        """The study under what the reader pointed at, where its files were unpacked from an archive."""
-        if self._gathered.archive is None:
-            return study
-        return replace(study, source=self._source, name=name_of(self._source))
 
 
 def reversed_slices(study: Study) -> Study:

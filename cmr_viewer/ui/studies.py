@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study_opening import OPEN_KEY
+from cmr_viewer.app.worklist import waiting_names
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.layout import Parts
@@ -257,6 +258,7 @@ class WorklistLines(Sequence[StudyLine]):
     def __init__(self, waiting: Sequence[Path], studies: Sequence[StudyRow], open_stack: str) -> None:
         self._waiting, self._studies, self._open = waiting, studies, open_stack
         self._times = Counter(each.source for each in studies)
+        self._names = waiting_names(waiting)
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._studies)
@@ -272,7 +274,7 @@ class WorklistLines(Sequence[StudyLine]):
             raise IndexError(place)
         if place < len(self._waiting):
             path = self._waiting[place]
-            return StudyLine(path.name, path, 0, 0, 0)
+            return StudyLine(self._names[place], path, 0, 0, 0)
         row = self._studies[place - len(self._waiting)]
         return StudyLine(
             row.name,

@@ -21,6 +21,8 @@ from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from tests.app.conftest import PHASES, SLICES, FormulaFlow, make_session, model_labels, write_model
+from tests.phantom import sax_cine
+from tests.phantom_dicom import brighter, write_frames
 
 BASAL = FrameIndex(0, 0)
 MIDDLE = FrameIndex(0, 1)
@@ -613,8 +615,6 @@ def test_a_study_seen_before_opens_from_its_index_until_that_is_deleted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from cmr_viewer.load.dicom import index
-    from tests.phantom import sax_cine
-    from tests.phantom_dicom import write_frames
 
     write_frames(tmp_path / "study", sax_cine(phases=3, slices=4, rows=24, cols=20).stack, series="1")
     formula.error = ModelError("No weights.")
@@ -655,6 +655,34 @@ def test_studies_wait_in_the_worklist_over_a_restart_until_they_are_opened(
         qtbot.waitUntil(lambda: second.waiting == ())
     finally:
         second.shutdown()
+
+
+def test_the_other_patients_of_a_folder_wait_in_the_worklist_until_they_are_opened(
+    qtbot: Any, tmp_path: Path, workspace: Workspace, shipped: Path, formula: FormulaFlow
+) -> None:
+    stack = sax_cine(phases=2, slices=3, rows=24, cols=20, pixel_spacing_mm=(6.0, 6.0), above=0, below=0).stack
+    folders = [tmp_path / "all" / f"p{n}" for n in range(3)]
+    for n, folder in enumerate(folders):
+        write_frames(folder, brighter(stack, n), series=f"{n}", patient=f"P{n}", study=f"1.2.{n}")
+    formula.error = ModelError("No weights.")
+    session = Session(workspace, ModelRegistry(shipped, workspace), flow=formula.flow())
+
+    def opened(path: Path) -> list[str]:
+        with qtbot.waitSignal(session.study_restored):
+            session.open_path(path)
+        qtbot.waitUntil(lambda: not session.keeper.is_busy)
+        return sorted(row.name for row in session.studies)
+
+    try:
+        assert opened(tmp_path / "all") == ["p0"]
+        qtbot.waitUntil(lambda: session.waiting == tuple(folders[1:]))
+        assert opened(folders[2]) == ["p0", "p2"]
+        qtbot.waitUntil(lambda: session.waiting == (folders[1],))
+        # Opened again, the folder lets only those wait that were never opened.
+        assert opened(tmp_path / "all") == ["p0", "p2"]
+        qtbot.waitUntil(lambda: session.waiting == (folders[1],))
+    finally:
+        session.shutdown()
 
 
 def test_label_maps_of_several_frames_change_as_one_step_of_the_readers_hand(qtbot: Any, session: Session) -> None:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cmr_viewer.app.worklist import NO_MARKS, Progress, Worklist, WorklistEntry
+from cmr_viewer.app.worklist import NO_MARKS, Progress, Worklist, WorklistEntry, waiting_names
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore
@@ -129,3 +129,8 @@ def test_a_blinded_reader_is_told_no_marks_of_the_study_that_is_open(session, wo
     session.is_blinded, session.read = False, None
     worklist.refresh()
     assert [entry.marks.failed_checks for entry in worklist.entries if entry.stack_id] == [None]
+
+
+def test_studies_that_wait_under_one_name_are_told_apart_by_their_folders():
+    paths = [Path("/set/p1/cine.nii.gz"), Path("/set/p2/cine.nii.gz"), Path("/set/other")]
+    assert waiting_names(paths) == ["p1/cine.nii.gz", "p2/cine.nii.gz", "other"]

@@ -1,11 +1,13 @@
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from cmr_viewer import paths
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.study import open_study, reversed_slices, study_name
@@ -75,10 +77,93 @@ def test_what_is_no_study_is_refused_in_words(tmp_path, name, message):
         open_study(tmp_path / name)
 
 
-def test_a_folder_of_image_files_says_to_open_one_of_them(tmp_path, phantom):
-    write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
-    with pytest.raises(NotAStudyError, match=r"cine.nii.gz: open that file"):
+def test_the_only_image_file_of_a_folder_is_the_study(tmp_path, phantom):
+    affine = ras_affine(phantom.stack)
+    path = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), affine)
+    write_nifti(tmp_path / "another.nii.gz", voxels_of(phantom.labels), affine)
+    study = open_study(tmp_path)
+    assert (study.source, study.others, study.warnings) == (path, (), ())
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
+
+
+def test_a_folder_of_label_maps_alone_says_so(tmp_path, phantom):
+    write_nifti(tmp_path / "cine_gt.nii.gz", voxels_of(phantom.labels), ras_affine(phantom.stack))
+    with pytest.raises(NotAStudyError, match=r"holds label maps but no images, such as cine_gt.nii.gz"):
         open_study(tmp_path)
+
+
+PAIRS = [
+    ("p{}/cine.nii.gz", "p{}/cine_seg.nii.gz"),
+    ("p{}/image.nii", "p{}/label.nii"),
+    ("imagesTr/case_{}_0000.nii.gz", "labelsTr/case_{}.nii.gz"),
+    ("images/{}.nii.gz", "masks/{}.nii.gz"),
+    ("case{}_sax.nii.gz", "case{}_sax_mask.nii.gz"),
+    ("{}/sa.nii.gz", "{}/seg_sa.nii.gz"),
+    ("b/{}.nii.gz", "a/{}.nii.gz"),
+    ("p{}/cine.nrrd", "p{}/Segmentation.seg.nrrd"),
+]
+
+
+@pytest.mark.parametrize(("image", "labels"), PAIRS)
+@pytest.mark.parametrize("archived", [False, True])
+def test_of_many_patients_the_first_is_opened_and_the_others_are_listed(tmp_path, phantom, image, labels, archived):
+    affine = ras_affine(phantom.stack)
+    folder = tmp_path / "set"
+    for n in (1, 2, 3):
+        for name, voxels in ((image, phantom.stack.pixels + n), (labels, phantom.labels)):
+            path = folder / name.format(n)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".nrrd":
+                sitk.WriteImage(sitk.GetImageFromArray(np.ascontiguousarray(voxels[0])), path)
+            else:
+                write_nifti(path, voxels_of(voxels), affine)
+    if archived:
+        folder = Path(shutil.make_archive(str(tmp_path / "set"), "zip", folder))
+    study = open_study(folder)
+    assert [study.source, *study.others] == [folder / image.format(n) for n in (1, 2, 3)]
+    (note,) = [note for note in study.warnings if note.code is Code.MANY_PATIENTS]
+    assert note == (
+        f"{folder.name} holds 3 studies. Opened: {image.format(1)}. "
+        f"Each of the others opens by itself: {image.format(2)}, {image.format(3)}."
+    )
+    for n, place in enumerate((study.source, *study.others), start=1):
+        opened = open_study(place)
+        assert (opened.source, opened.others) == (place, ())
+        np.testing.assert_array_equal(opened.stack.pixels[0], phantom.stack.pixels[0] + n)
+
+
+def test_patients_of_known_sets_in_one_folder_are_listed_by_their_folders(tmp_path, phantom):
+    for n in (1, 2):
+        write_acdc_patient(tmp_path / "training", phantom, patient=f"patient00{n}")
+    study = open_study(tmp_path)
+    folders = [tmp_path / "training" / f"patient00{n}" for n in (1, 2)]
+    assert [study.source, *study.others] == folders
+    assert study.reference is not None
+    assert "holds 2 studies. Opened: training/patient001." in study.warnings[0]
+
+
+def test_an_image_that_cannot_be_read_leaves_the_next_to_be_opened(tmp_path, phantom):
+    (tmp_path / "1.nii.gz").write_bytes(b"x")
+    for n in (2, 3):
+        write_nifti(tmp_path / f"{n}.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    study = open_study(tmp_path)
+    assert (study.source, study.others) == (tmp_path / "2.nii.gz", (tmp_path / "3.nii.gz",))
+    assert [note.code for note in study.warnings] == [Code.MANY_PATIENTS, Code.FILES_NOT_USED]
+
+
+def test_patients_of_an_archive_open_by_their_folders_inside_it(tmp_path, phantom):
+    for n in (1, 2):
+        part = brighter(phantom.stack, n)
+        write_frames(tmp_path / "all" / "DICOM" / f"P{n}" / "S", part, series=f"{n}", patient=f"{n}", study=f"1.2.{n}")
+    archive = Path(shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "all"))
+    study = open_study(archive)
+    assert (study.source, study.others) == (archive / "DICOM" / "P1", (archive / "DICOM" / "P2",))
+    for n, place in enumerate((study.source, *study.others), start=1):
+        opened = open_study(place)
+        assert (opened.source, opened.name) == (place, f"P{n}")
+        np.testing.assert_array_equal(opened.stack.pixels, brighter(phantom.stack, n).pixels)
+    with pytest.raises(LoadError, match="holds nothing at DICOM/P3"):
+        open_study(archive / "DICOM" / "P3")
 
 
 def test_a_file_that_says_dicom_and_is_not_is_refused(tmp_path):

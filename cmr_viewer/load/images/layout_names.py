@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.patient import Patient
+from cmr_viewer.load.names import name_of
 
 ACDC_CODES = {1: Label.RVBP, 2: Label.LVM, 3: Label.LVBP}
 """Label codes of ACDC (Bernard et al. 2018, IEEE TMI 37:2514)."""
@@ -13,6 +14,15 @@ ACDC_CODES = {1: Label.RVBP, 2: Label.LVM, 3: Label.LVBP}
 CINE = "CINE"
 """Mark of a file of all phases."""
 
+LABEL_WORDS = (
+    r"gt|ground.?truth|segs?|segment[aei]\w*|labels?|lbl|etiquetas?|masks?|maske?r?|maska|masque|m[aá]scaras?|maschera|"
+    r"annotations?|truth|predictions?|preds?|manual|contours?"
+)
+"""Words of names that label maps have, in several languages; a regular expression."""
+
+_LABEL_NAME = re.compile(
+    rf"(.*[\W_])?({LABEL_WORDS})([\W_]?\d*|[\W_](ed|es|sax?|lax?|lv|rv|\d+)([\W_].*)?)", re.IGNORECASE
+)
 _ACDC_CINE = re.compile(r"(?P<patient>patient\d+)_4d\.nii(\.gz)?", re.IGNORECASE)
 _MNMS_CINE = re.compile(r"(?P<patient>[A-Za-z0-9-]+)_sa(_cine)?\.nii(\.gz)?", re.IGNORECASE)
 _ACDC_FRAME = re.compile(r"(?P<patient>patient\d+)_frame(?P<frame>\d+)\.nii(\.gz)?", re.IGNORECASE)
@@ -40,8 +50,15 @@ class MarkedFile:
     frame: int | None = None
 
 
+def names_labels(path: Path) -> bool:
+    """Whether the name of an image file is that of a label map."""
+    return _LABEL_NAME.fullmatch(name_of(path)) is not None
+
+
 def recognise_file(path: Path) -> MarkedFile | None:
     """What an image file's name says, or None if it follows neither layout."""
+    if names_labels(path):
+        return None
     if match := _ACDC_FRAME.fullmatch(path.name):
         marks = acdc_marks(path.parent / "Info.cfg")
         frame = int(match["frame"])

@@ -8,8 +8,9 @@ or names of files. Long-axis cines of the study are kept beside it.
 What is decided where files leave something open is written down in docs/loading/stacks.md.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,12 +111,65 @@ def read_gathered(
     _require_images(source, found)
     headers, notes = without_copies(found.headers)
     groups = group_headers(headers)
-    group, chosen_notes = _chosen(groups, opening, file)
+    keyed = list(zip(_keys(groups), groups, strict=True))
+    patients = _patients(groups, gathered.files)
+    patient = _patient_of(keyed, patients, opening, file)
+    keyed = [(key, group) for key, group in keyed if group.patient == patient]
+    groups = [group for _, group in keyed]
+    group, chosen_notes = _chosen(keyed, opening, file)
     views = find_views(groups, group)
     notes = [*gathered.notes, *found.notes, *_scan_notes(found), *notes, *chosen_notes]
     notes += _other_notes(groups, group, views, decided=bool(opening.stack))
-    opened = _Opened(gathered, source, groups, group, views, opening)
-    return opened.read(notes, part(progress, 0.4, 1.0), preview)
+    others: list[Path] = []
+    name = name_of(source)
+    if len(patients) > 1:
+        source = gathered.source_of(patients[patient])
+        name = name_of(source) if patients[patient].is_dir() else f"{name} {list(patients).index(patient) + 1}"
+        others = [place for other, place in patients.items() if other != patient and file is None]
+    if others:
+        notes.insert(0, gathered.others_note("patients", patients[patient], others))
+    opened = _Opened(gathered, source, name, keyed, group, views, opening)
+    read = opened.read(notes, part(progress, 0.4, 1.0), preview)
+    return replace(read, study=replace(read.study, others=tuple(map(gathered.source_of, others))))
+
+
+def _patients(groups: Sequence[Group], files: Sequence[Path]) -> dict[str, Path]:
+    """Where each patient's frames are, in the order of the files.
+
+    A patient's place is the highest folder that holds all of the patient's files and no other's; where patients share
+    folders, a file of the stack that is most suitable.
+    """
+    order = {path: number for number, path in enumerate(files)}
+    own: dict[str, set[Path]] = defaultdict(set)
+    first: dict[str, Path] = {}
+    for group in groups:
+        own[group.patient].update(h.path for h in group.headers)
+        first.setdefault(group.patient, min((h.path for h in group.headers), key=lambda path: order.get(path, 0)))
+    holders: dict[Path, set[str]] = defaultdict(set)
+    for patient, paths in own.items():
+        for folder in {path.parent for path in paths}:
+            for holder in (folder, *folder.parents):
+                holders[holder].add(patient)
+    places: dict[str, Path] = {}
+    for patient in sorted(own, key=lambda one: min(order.get(path, 0) for path in own[one])):
+        whole = Path(os.path.commonpath({path.parent for path in own[patient]}))
+        alone = [folder for folder in (whole, *whole.parents) if len(holders[folder]) == 1]
+        places[patient] = alone[-1] if alone else first[patient]
+    return places
+
+
+def _patient_of(
+    keyed: Sequence[tuple[str, Group]], patients: Iterable[str], opening: Opening, file: Path | None
+) -> str:
+    """Whose stack is opened: as the reader chose, that of the file pointed at, or the first that has a cine."""
+    for key, group in keyed:
+        if opening.stack and key == opening.stack:
+            return group.patient
+    for _, group in keyed:
+        if file is not None and any(h.path == file for h in group.headers):
+            return group.patient
+    with_cine = {group.patient for _, group in keyed if group.is_candidate}
+    return next((patient for patient in patients if patient in with_cine), keyed[0][1].patient)
 
 
 def _require_images(folder: Path, found: Scan) -> None:
@@ -146,10 +200,11 @@ def _names(paths: Sequence[Path]) -> str:
     return ", ".join(p.name for p in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _chosen(groups: Sequence[Group], opening: Opening, file: Path | None) -> tuple[Group, list[Note]]:
+def _chosen(keyed: Sequence[tuple[str, Group]], opening: Opening, file: Path | None) -> tuple[Group, list[Note]]:
     """The stack that is opened: the reader's, that of the file pointed at, or the suggested one."""
+    groups = [group for _, group in keyed]
     if opening.stack:
-        wanted = [g for g, choice in zip(groups, _keys(groups), strict=True) if choice == opening.stack]
+        wanted = [group for key, group in keyed if key == opening.stack]
         if wanted:
             return wanted[0], []
         text = "The stack that was chosen before is not among the files; the suggested one is opened."
@@ -183,10 +238,6 @@ def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[Planned
     if opened.is_cine:
         others = [g for g in others if g.is_candidate or (g.phases > 1 and _looks_like_a_cine(g))]
     notes = []
-    patients = len({g.patient for g in groups})
-    if patients > 1:
-        text = f"The files are of {patients} patients, as far as they tell; one of them is opened."
-        notes.append(Note(text, Code.MANY_PATIENTS))
     if others and not decided:
         texts = [group.text for group in others]
         more = len(texts) - _MOST_LEFT_OUT
@@ -202,7 +253,8 @@ class _Opened:
 
     gathered: Gathered
     source: Path
-    groups: Sequence[Group]
+    name: str
+    keyed: Sequence[tuple[str, Group]]
     group: Group
     views: Sequence[PlannedView]
     opening: Opening
@@ -237,12 +289,11 @@ class _Opened:
         stack = replace(read.stack, shows_cycle=not self.group.why_no_phases)
         if stack.shows_cycle:
             notes += _gap_notes(stack.geometry, [row[0].thickness_mm for row in read.frames])
-        name = name_of(self.source)
         study = Study(
-            name=name,
+            name=self.name,
             source=self.source,
             stacks=(stack,),
-            patient_key=patient_in(read.frames[0][0]) or patient_key_of(name),
+            patient_key=patient_in(read.frames[0][0]) or patient_key_of(self.name),
             warnings=tuple(dict.fromkeys(notes)),
             format_name="DICOM",
             long_axis=tuple(views),
@@ -304,21 +355,14 @@ class _Opened:
 
     def _choices(self) -> tuple[StackChoice, ...]:
         """Stacks with several slices and phases, and the opened one; all, where none is a cine."""
-        listed = [
-            (key, g) for key, g in zip(_keys(self.groups), self.groups, strict=True) if g is self.group or _is_stack(g)
-        ]
+        listed = [(key, g) for key, g in self.keyed if g is self.group or _is_stack(g)]
         if not any(g.is_cine for _, g in listed):
-            listed = list(zip(_keys(self.groups), self.groups, strict=True))
+            listed = list(self.keyed)
         if len(listed) < 2:
             return ()
-        patients = list(dict.fromkeys(g.patient for g in self.groups))
         choices = []
         for key, group in listed:
             text = f"{group.title}, {len(group.slices)} x {group.phases}{_told_of(group.first)}"
-            if len(patients) > 1:
-                path = group.first.path
-                number = f"{patients.index(group.patient) + 1} of {len(patients)}"
-                text += f", patient {number}, such as {path.parent.name}/{path.name}"
             choices.append(StackChoice(key, text, group is self.group, group.is_sax_cine))
         return tuple(choices)
 

@@ -78,6 +78,19 @@ def _zipped(folder: Path) -> Written:
     return Path(shutil.make_archive(str(folder / "export"), "zip", folder / "export")), truth_of(known().stack)
 
 
+def three_patients(*, apart: bool) -> Writer:
+    """The cines of three patients, in a folder for each or in one."""
+
+    def written(folder: Path) -> Written:
+        for n in range(3):
+            stack = brighter(known().stack, 100 * n)
+            place = folder / f"p{n}" if apart else folder
+            write_frames(place, stack, series=f"{n + 1}", patient=f"P{n}", study=f"{UID_ROOT}7{n}")
+        return folder, truth_of(known().stack, notes=("holds 3 patients",))
+
+    return written
+
+
 def _one_file(folder: Path) -> Written:
     """A frame that stands for its stack, of two that its folder holds."""
     files = write_frames(folder, known().stack, series="1", time="100000")
@@ -317,6 +330,8 @@ ORDER_FORMS = [
     Form("nested folders, no extensions, other files between", _nested),
     Form("DICOMDIR", _dicomdir),
     Form("zip archive", _zipped),
+    Form("folders of three patients", three_patients(apart=True)),
+    Form("files of three patients in one folder", three_patients(apart=False)),
     Form("one file of a stack, of two stacks in its folder", _one_file),
     Form("names and numbers in no order", _shuffled),
     Form("phases by temporal position", _timed_by("TemporalPositionIdentifier", lambda phase: phase + 1)),

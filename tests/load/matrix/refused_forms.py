@@ -103,7 +103,7 @@ def _half_placed(folder: Path) -> Path:
 
 
 def _nifti_folder(folder: Path) -> Path:
-    write_nifti(folder / "cine.nii.gz", voxels_of(known().stack.pixels), default_affine(known().stack))
+    write_nifti(folder / "cine_gt.nii.gz", voxels_of(known().labels), default_affine(known().stack))
     return folder
 
 
@@ -181,7 +181,7 @@ REFUSED = [
     Refused("a path that is not there", lambda folder: folder / "none", "does not exist. Check the path."),
     Refused("an empty folder", _folder, "holds no DICOM images. Open a folder of a short-axis cine series."),
     Refused("a file of another kind", _bytes("report.pdf", b"%PDF"), "is no DICOM, NIfTI, MHA or NRRD file."),
-    Refused("a folder of NIfTI files", _nifti_folder, "open that file itself, not its folder."),
+    Refused("a folder of label maps alone", _nifti_folder, "holds label maps but no images"),
     Refused("DICOM files cut short", _frames(cut=100),
             "holds no DICOM image that can be opened: 2 whose image is cut short"),
     Refused("DICOM files without position", _frames(_without("ImagePositionPatient")), "without position"),

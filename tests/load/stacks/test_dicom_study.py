@@ -11,6 +11,7 @@ from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.names import patient_key_of
 from cmr_viewer.load.stacks.dicom_study import read_dicom, read_dicom_files
+from cmr_viewer.load.study import open_study
 from cmr_viewer.progress import Cancelled
 from tests.phantom import UID_ROOT, sax_cine, write_dicom_folder
 from tests.phantom_dicom import (
@@ -397,15 +398,51 @@ def test_patients_in_one_folder_are_never_mixed(tmp_path, visit):
             study=UID_ROOT + f"7{n}",
         )
     study = read_dicom(tmp_path)
-    assert len(study.choices) == 3
-    assert "3 patients" in study.warnings[0]
-    for choice in study.choices:
-        opened = read_dicom_files(tmp_path, opening=Opening(stack=choice.key)).study
-        (number,) = [n for n in range(3) if opened.patient_key == patient_key_of(f"P{n}")]
+    assert study.choices == ()
+    assert study.warnings[0].code is Code.MANY_PATIENTS
+    assert study.warnings[0].endswith("holds 3 patients. Opened: p0. Each of the others opens by itself: p1, p2.")
+    assert (study.name, study.source, study.others) == ("p0", tmp_path / "p0", (tmp_path / "p1", tmp_path / "p2"))
+    for number, place in enumerate((study.source, *study.others)):
+        opened = read_dicom(place) if number else study
+        assert opened.patient_key == patient_key_of(f"P{number}")
         np.testing.assert_array_equal(opened.stack.pixels, brighter(visit, number).pixels)
         (view,) = opened.long_axis
         np.testing.assert_array_equal(view.pixels, long_axis_stack(visit, 30.0 * number).pixels[:, 0])
         assert all(source.path.parent.name == f"p{number}" for row in opened.stack.frame_sources for source in row)
+
+
+def test_patients_whose_files_share_a_folder_open_by_a_file_of_each(tmp_path, visit):
+    folder = tmp_path / "mixed"
+    for n in range(3):
+        write_frames(folder, brighter(visit, n), series=f"{n}", patient=f"P{n}", study=UID_ROOT + f"7{n}")
+    study = open_study(folder)
+    assert [place.parent for place in (study.source, *study.others)] == [folder] * 3
+    found = [study, *map(open_study, study.others)]
+    assert [one.name for one in found] == ["mixed 1", "mixed 2", "mixed 3"]
+    assert len({one.source for one in found}) == 3
+    for n, one in enumerate(found):
+        np.testing.assert_array_equal(one.stack.pixels, brighter(visit, n).pixels)
+        assert open_study(one.source).stack.stack_id == one.stack.stack_id
+        assert n == 0 or one.warnings == ()
+
+
+def test_the_first_patient_with_a_short_axis_cine_is_opened(tmp_path, visit):
+    still = dataclasses.replace(visit, pixels=visit.pixels[:1], phase_times_ms=(0.0,))
+    write_frames(tmp_path / "a", still, series="1", patient="A", study=UID_ROOT + "71")
+    write_frames(tmp_path / "b", visit, series="2", patient="B", study=UID_ROOT + "72")
+    study = open_study(tmp_path)
+    assert (study.source, study.others) == (tmp_path / "b", (tmp_path / "a",))
+
+
+def test_the_stack_of_another_patient_that_was_chosen_before_is_opened(tmp_path, visit):
+    for n in range(2):
+        write_frames(tmp_path / f"p{n}", brighter(visit, n), series=f"{n}", patient=f"P{n}", study=UID_ROOT + f"7{n}")
+        write_frames(tmp_path / f"p{n}", brighter(visit, 50 + n), series=f"{n}.9", number=900, patient=f"P{n}",
+                     study=UID_ROOT + f"7{n}", time="110000")  # fmt: skip
+    chosen = next(choice for choice in open_study(tmp_path / "p1").choices if not choice.opened)
+    study = open_study(tmp_path, opening=Opening(stack=chosen.key))
+    assert study.source == tmp_path / "p1"
+    np.testing.assert_array_equal(study.stack.pixels, brighter(visit, 1).pixels)
 
 
 def test_patients_that_share_all_uids_are_not_mixed(tmp_path, visit):

@@ -1,0 +1,91 @@
+"""Which of the image files below a folder are studies, and which are label maps of them.
+
+Sets come in many layouts: a folder for each patient, images and labels in folders of their own (nnU-Net's imagesTr and
+labelsTr), or image and label map side by side. A label map is told by its name, by that of its folder, or by holding a
+few whole numbers alone.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from cmr_viewer.errors import LoadError
+from cmr_viewer.load.images.layout_names import (
+    CINE,
+    LABEL_WORDS,
+    MarkedFile,
+    names_labels,
+    recognise_file,
+    recognise_patient,
+)
+from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS
+
+IMAGE_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
+
+_LABEL_FOLDER = re.compile(rf"({LABEL_WORDS})(Tr|Ts|Va)?", re.IGNORECASE)
+_MOST_CODES = 16
+_BYTES_OF_A_LABEL = 0.12
+"""A gzipped image takes more bytes a voxel: its noise cannot be packed."""
+
+
+def image_studies(files: Sequence[Path]) -> list[Path]:
+    """The studies among image files: folders of patients in a known layout, and files that are a study each.
+
+    Args:
+        files: Files in the order of their folders and names; those of other kinds are passed over.
+
+    Returns:
+        Folders and files in that order, without label maps.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for path in files:
+        if path.name.lower().endswith(IMAGE_ENDINGS):
+            by_folder.setdefault(path.parent, []).append(path)
+    found: list[Path] = []
+    for folder, inside in by_folder.items():
+        if recognise_patient(folder):
+            found.append(folder)
+        elif not _LABEL_FOLDER.fullmatch(folder.name):
+            found += [path for path in _one_of_each_patient(inside) if not holds_labels(path)]
+    return found
+
+
+def _one_of_each_patient(files: Sequence[Path]) -> list[Path]:
+    """Files without those that another stands for: the cine for its ED and ES, a header for its voxels."""
+    marked: dict[str, MarkedFile] = {}
+    for path in files:
+        known = recognise_file(path)
+        if known is not None and (known.patient not in marked or known.mark == CINE):
+            marked[known.patient] = known
+    names = {path.name.lower() for path in files}
+    left = []
+    for path in files:
+        known = recognise_file(path)
+        header = re.sub(r"\.img(\.gz)?$", r".hdr\1", path.name.lower())
+        has_header = header != path.name.lower() and header in names
+        if not has_header and (known is None or marked[known.patient].image == path):
+            left.append(path)
+    return left
+
+
+def holds_labels(path: Path) -> bool:
+    """Whether an image file is a label map: by its name, or by its voxels where it is packed as no image can be."""
+    if names_labels(path):
+        return True
+    if not path.name.lower().endswith(NIFTI_ENDINGS):
+        return False
+    # The readers' library takes longer to import than most folders to look through.
+    import numpy as np  # noqa: PLC0415
+
+    from cmr_viewer.load.images.nifti import read_volume  # noqa: PLC0415
+    from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, quiet  # noqa: PLC0415
+
+    try:
+        with quiet():
+            image, _ = open_checked(path)
+        if path.name.lower().endswith(".gz") and path.stat().st_size > _BYTES_OF_A_LABEL * np.prod(image.shape):
+            return False
+        voxels = np.unique(read_volume(path).voxels)
+    except (LoadError, *READ_ERRORS):
+        return False
+    return 1 < len(voxels) <= _MOST_CODES and bool((voxels >= 0).all() and (voxels == np.rint(voxels)).all())

@@ -2,7 +2,8 @@
 
 | format   | files                                    | holds                                                          |
 |----------|------------------------------------------|----------------------------------------------------------------|
-| nifti    | labels.nii.gz, images.nii.gz             | label maps and frames, 4D on the grid of the input             |
+| nifti    | labels.nii.gz, images.nii.gz             | label maps and frames, 4D on the grid of the input; numbered   |
+|          |                                          | files where slices lie unevenly                                |
 | seg      | segmentation.dcm                         | a DICOM Segmentation that refers to the source images          |
 | contours | contours.json, contours.csv              | polygons in pixels and in mm of the patient                    |
 | measures | measures.json, measures.csv              | volumes, fractions and mass                                    |
@@ -18,6 +19,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +72,7 @@ FILES: Mapping[Format, tuple[str, ...]] = {
     Format.EFFORT: ("effort.csv",),
     Format.IMAGES: ("dicom",),
 }
-"""Files and folders of each format."""
+"""Files and folders of each format; `files_of` has those of a study."""
 
 _SHARES = {
     Format.NIFTI: 6,
@@ -149,6 +151,15 @@ def formats_of(study: Study) -> frozenset[Format]:
     return formats if _is_dicom(study) else formats - {Format.SEG}
 
 
+def files_of(one: Format, study: Study) -> tuple[str, ...]:
+    """Files and folders that a format has for a study: several NIfTI files where its slices lie unevenly."""
+    if one is not Format.NIFTI:
+        return FILES[one]
+    from cmr_viewer.load.images.nifti import nifti_files  # noqa: PLC0415 - slow to import
+
+    return tuple(file for name in FILES[one] for file in nifti_files(name, study))
+
+
 def _is_dicom(study: Study) -> bool:
     return any(source.class_uid or source.instance_uid for row in study.stack.frame_sources for source in row)
 
@@ -187,7 +198,7 @@ def export_study(
     if Format.IMAGES in wanted and anonymity is None:
         raise StoreError("Source images are copied only without who the patient is. Ask for de-identification too.")
     as_label_map(results.labels, study.stack.pixels.shape)
-    names = [*(name for one in wanted for name in FILES[one]), ABOUT_FILE]
+    names = [*(name for one in wanted for name in files_of(one, study)), ABOUT_FILE]
     with new_files_in(folder, names, replace=replace) as place:
         job = _Job(place, study, results, anonymity)
         whole, done = sum(_SHARES[one] for one in wanted), 0
@@ -249,12 +260,26 @@ class _Job:
         return {"program": PROGRAM, "notice": NOTICE}
 
     def _nifti(self, progress: Progress) -> None:
-        from cmr_viewer.load.images.nifti import write_nifti_images, write_nifti_labels  # noqa: PLC0415 - slow to import
+        from cmr_viewer.load.images.nifti import (  # noqa: PLC0415 - slow to import
+            nifti_files,
+            nifti_notes,
+            write_nifti_images,
+            write_nifti_labels,
+        )
 
-        labels, images = (self._place / name for name in FILES[Format.NIFTI])
+        study, maps = self._study, self._results.labels
+        labels, images = (nifti_files(name, study).items() for name in FILES[Format.NIFTI])
         first, second = part(progress, 0.0, 0.2), part(progress, 0.2, 1.0)
-        write_file_atomically(labels, lambda path: write_nifti_labels(path, self._results.labels, self._study, first))
-        write_file_atomically(images, lambda path: write_nifti_images(path, self._study, second))
+        for number, (name, grid) in enumerate(labels):
+            step = part(first, number / len(labels), (number + 1) / len(labels))
+            write = partial(write_nifti_labels, labels=maps, study=study, progress=step, grid=grid)
+            write_file_atomically(self._place / name, write)
+        for number, (name, grid) in enumerate(images):
+            step = part(second, number / len(images), (number + 1) / len(images))
+            write_file_atomically(
+                self._place / name, partial(write_nifti_images, study=study, progress=step, grid=grid)
+            )
+        self.notes.extend(nifti_notes(FILES[Format.NIFTI], study))
 
     def _seg(self, progress: Progress) -> None:
         from cmr_viewer.store.dicom_seg import origin_of, write_segmentation  # noqa: PLC0415 - slow to import

@@ -17,6 +17,7 @@ class FileAxes:
         across: Axis along which the slices lie.
         cols_reversed: Whether column 0 is the last of its axis.
         rows_reversed: Whether row 0 is the last of its axis.
+        empty: Slices of the file, ascending, that stand for missing ones: no frames are made of them.
     """
 
     col: int = 0
@@ -24,14 +25,25 @@ class FileAxes:
     across: int = 2
     cols_reversed: bool = False
     rows_reversed: bool = False
+    empty: tuple[int, ...] = ()
 
     def frames_of(self, voxels: NDArray[Any]) -> NDArray[Any]:
-        """(i, j, k, t) of a file to (phase, slice, row, col), slices in the file's order."""
-        return np.ascontiguousarray(self._turned(voxels.transpose(3, self.across, self.row, self.col)))
+        """(i, j, k, t) of a file to (phase, slice, row, col), slices in the file's order, without the empty ones."""
+        frames = voxels.transpose(3, self.across, self.row, self.col)[:, self.held(voxels.shape[self.across])]
+        return np.ascontiguousarray(self._turned(frames))
 
     def voxels_of(self, frames: NDArray[Any]) -> NDArray[Any]:
-        """(phase, slice, row, col), slices in the file's order, to (i, j, k, t)."""
-        return self._turned(frames).transpose(np.argsort((3, self.across, self.row, self.col)))
+        """(phase, slice, row, col), slices in the file's order, to (i, j, k, t); the empty ones hold 0."""
+        turned = self._turned(frames)
+        if self.empty:
+            count = frames.shape[1] + len(self.empty)
+            turned = np.zeros((frames.shape[0], count, *frames.shape[2:]), frames.dtype)
+            turned[:, self.held(count)] = self._turned(frames)
+        return turned.transpose(np.argsort((3, self.across, self.row, self.col)))
+
+    def held(self, count: int) -> list[int]:
+        """Slices that frames are made of, of a file of so many."""
+        return [k for k in range(count) if k not in self.empty]
 
     def grid_of(self, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """(4, 4) matrix of (col, row, slice) to the places that an affine gives to voxels (i, j, k).

@@ -56,9 +56,14 @@ class Code(StrEnum):
     FRAMES_MIRRORED = "frames-mirrored"  # frames were stored as seen from the base
     # Pixels
     VOXELS_NOT_FINITE = "voxels-not-finite"  # voxels that are no numbers
+    # Files that are written
+    NIFTI_DIVIDED = "nifti-divided"  # slices that are not evenly spaced were divided over several NIfTI files
+    NIFTI_EMPTY_SLICES = "nifti-empty-slices"  # NIfTI files hold empty slices where slices are missing
+    NIFTI_PLACES_ROUNDED = "nifti-places-rounded"  # slices of NIfTI files lie a part of a pixel off their places
     # Label maps and contours
     LABELS_LEFT_OUT = "labels-left-out"  # contours, segments or label maps that could not be used
     LABELS_PLACED_BY_SHAPE = "labels-placed-by-shape"  # a label map with a default place has the images' shape
+    LABELS_OFF_SLICES = "labels-off-slices"  # slices of a label map lie above or below those of the images
     LABELS_CHANGED = "labels-changed"  # contours or label maps were completed or altered to be usable
     STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names that mean none of the three labels
     STRUCTURES_EMPTY = "structures-empty"  # structures of the file have no pixel in it, so nothing is replaced by them

@@ -4,19 +4,20 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cmr_viewer import __version__
-from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.doors.notes import notes_json, tell_notes
 from cmr_viewer.doors.service import Analysis, analyse_stack, make_output_folder, models_in
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
-from cmr_viewer.load.images.nifti import write_nifti_labels
+from cmr_viewer.load.images.nifti import nifti_files, nifti_notes, write_nifti_labels
 from cmr_viewer.load.study import open_study, study_name
 from cmr_viewer.pipeline import Models
+from cmr_viewer.store.atomic import write_file_atomically
 from cmr_viewer.store.export import RegionRow, write_measures_json, write_regions_csv
 
 LABELS_FILE = "labels.nii.gz"
@@ -63,7 +64,8 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
 
     Args:
         path: The study, a folder or a file.
-        folder: Where labels.nii.gz, regions.csv and measures.json go.
+        folder: Where labels.nii.gz, regions.csv and measures.json go; labels_1.nii.gz, labels_2.nii.gz and so on where
+            the slices lie unevenly.
         models: The models in service.
         baseline_only: Whether the baseline is to serve all frames.
 
@@ -76,23 +78,14 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
     study = open_study(path)
     analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_labels(folder / LABELS_FILE, analysis.labels, study)
+    for name, grid in nifti_files(LABELS_FILE, study).items():
+        write = partial(write_nifti_labels, labels=analysis.labels, study=study, grid=grid)
+        write_file_atomically(folder / name, write)
     write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
-    notes = (*study.warnings, *analysis.notes)
+    notes = (*study.warnings, *analysis.notes, *nifti_notes((LABELS_FILE,), study))
     about = {**_about(study, models, baseline_only), "notes": notes_json(notes)}
     write_measures_json(folder / MEASURES_FILE, analysis.measures, about=about)
     return notes
-
-
-def _write_labels(path: Path, labels: LabelMap, study: Study) -> None:
-    """Write labels.nii.gz whole or not at all."""
-    beside = path.with_name(f".part-{path.name}")
-    try:
-        write_nifti_labels(beside, labels, study)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def region_rows(study: Study, analysis: Analysis) -> list[RegionRow]:

@@ -223,12 +223,12 @@ def write_contours_json(path: Path, contours: list[FrameContours], stack: Stack,
 
 
 def _frame_json(one: FrameContours, stack: Stack) -> dict[str, Any]:
-    uid, number = one.source
+    uid, _ = one.source
     values: dict[str, Any] = {
         "phase_number": one.index.phase + 1,
         "slice_number": one.index.slice_index + 1,
         "source_slice_index": one.source_slice,
-        "source": {"sop_instance_uid": uid, "frame_number": number} if uid else None,
+        "source": _source_json(one, stack) if uid else None,
     }
     for name, polygons in one.structures.items():
         values[name] = []
@@ -242,6 +242,17 @@ def _frame_json(one: FrameContours, stack: Stack) -> dict[str, Any]:
                 }
             )
     return values
+
+
+def _source_json(one: FrameContours, stack: Stack) -> dict[str, Any]:
+    """The image that a frame is of; its pixel at `origin` + `step` x (row, col) is the frame's at (row, col)."""
+    (uid, number), source = one.source, stack.frame_sources[one.index.phase][one.index.slice_index]
+    return {
+        "sop_instance_uid": uid,
+        "frame_number": number,
+        "origin": list(source.origin),
+        "step": list(source.step),
+    }
 
 
 def write_contours_csv(path: Path, contours: list[FrameContours], stack: Stack) -> None:

@@ -15,7 +15,8 @@ from cmr_viewer.ui.import_dialog import ImportDialog
 from cmr_viewer.ui.studies import Say, Studies, show_dialog
 
 _LABEL_FILES = (
-    "Label maps and contours (*.nii *.nii.gz *.nrrd *.mha *.mhd *.dcm *.cvi42wsx *.zip *.xml *.txt);;All files (*)"
+    "Label maps and contours (*.nii *.nii.gz *.nrrd *.mha *.mhd *.dcm *.cvi42wsx *.zip *.xml *.txt *.json);;"
+    "All files (*)"
 )
 
 

@@ -108,7 +108,8 @@ def test_the_heart_comes_back_from_the_json_file(tmp_path: Path, phantom: Phanto
         }
         labels[frame["phase_number"] - 1, frame["slice_number"] - 1] = paint(found, labels.shape[2:])
         source = study.stack.frame_sources[frame["phase_number"] - 1][frame["slice_number"] - 1]
-        assert frame["source"] == {"sop_instance_uid": source.instance_uid, "frame_number": 1}
+        of_image = {"sop_instance_uid": source.instance_uid, "frame_number": 1}
+        assert frame["source"] == of_image | {"origin": [0.0, 0.0], "step": [1.0, 1.0]}
     assert_array_equal(labels, phantom.labels)
 
 

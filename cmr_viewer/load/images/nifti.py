@@ -6,6 +6,7 @@ the file tells its orientation in the patient. Nothing is ever resampled.
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from cmr_viewer.load.base_end import (
     points_to_apex,
     starts_at_base,
 )
+from cmr_viewer.load.gaps import gap_notes
 from cmr_viewer.load.images.axes import axes_across, find_slice_axis, slice_axis_note
+from cmr_viewer.load.images.even_grids import EvenGrid, even_grids
 from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, placement_of, quiet, usable_matrix
 from cmr_viewer.load.images.nifti_writing import write_image
 from cmr_viewer.load.images.voxel_size import SPACING_MISSING
@@ -41,9 +44,15 @@ LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
 IMAGES_WRITTEN = "CMR Viewer images; research software, not a medical device"
 """Description in the header of image files that this program writes."""
 
+IMAGES_WITH_EMPTY_WRITTEN = "CMR Viewer images, empty slices for missing ones; research software"
+"""The same for a file that holds empty slices, which are left out again when it is read."""
+
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 _HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 """About the axis from feet to head: what numbers of LPS become when they are read as RAS, and back."""
+
+_OFF_NOTED = 0.1
+"""Share of a pixel by which slices of a file may miss their places before it is noted."""
 
 _LARGEST_CODE, _ROUNDING = 1e6, 1e-3
 _FLATTEST = 3.0
@@ -223,6 +232,8 @@ def study_of_volume(
     if turned:
         volume = replace(volume, affine=_HALF_TURN @ volume.affine, file_affine=_file_affine(volume))
     axes = axes_across(across, volume.steps, placed=volume.placed)
+    axes = replace(axes, empty=_empty_slices(volume, across))
+    judged = np.delete(judged, axes.empty, axis=1)
     try:
         geometry = _geometry_in_file_order(axes.grid_of(volume.affine, shape), axes, shape)
         normal = geometry.normal
@@ -262,11 +273,19 @@ def study_of_volume(
         source=path,
         stacks=(stack,),
         patient_key=patient_key_of(name),
-        warnings=tuple(notes),
+        warnings=(*notes, *gap_notes(stack.geometry)),
         format_name=format_name,
         source_affine=_file_affine(volume),
         source_axes=axes,
     )
+
+
+def _empty_slices(volume: Volume, across: int) -> tuple[int, ...]:
+    """Slices of a file of this program that it wrote in the place of missing ones."""
+    if volume.description != IMAGES_WITH_EMPTY_WRITTEN:
+        return ()
+    drawn = volume.voxels.any(axis=tuple(axis for axis in range(4) if axis != across))
+    return tuple(np.flatnonzero(~drawn).tolist())
 
 
 def _file_affine(volume: Volume) -> NDArray[np.float64]:
@@ -305,7 +324,7 @@ def _geometry_in_file_order(grid: NDArray[np.float64], axes: FileAxes, shape: tu
         pixel_spacing_mm=(float(spacing[1]), float(spacing[0])),
         row_direction=_vector(directions[:, 0]),
         col_direction=_vector(directions[:, 1]),
-        positions_mm=tuple(_vector(origin + steps[:, 2] * k) for k in range(shape[axes.across])),
+        positions_mm=tuple(_vector(origin + steps[:, 2] * k) for k in axes.held(shape[axes.across])),
         single_slice_spacing_mm=float(spacing[2]),
     )
 
@@ -357,49 +376,133 @@ def whole_codes(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
     return np.asarray(values, dtype=np.int64)
 
 
-def write_nifti_labels(path: Path, labels: LabelMap, study: Study, progress: Progress = silent) -> None:
+def nifti_files(name: str, study: Study) -> dict[str, EvenGrid | None]:
+    """Names of the files that a study is written to, each with the grid that it holds.
+
+    One, with None for the grid, where the input was a volume itself: that is written on its own grid. A stack of single
+    files has one for each of `even_grids`: `labels.nii.gz`, or `labels_1.nii.gz`, `labels_2.nii.gz` and so on.
+    """
+    if study.source_affine is not None:
+        return {name: None}
+    grids = even_grids(study.stack)
+    if len(grids) == 1:
+        return {name: grids[0]}
+    stem, dot, ending = name.partition(".")
+    return {f"{stem}_{number}{dot}{ending}": grid for number, grid in enumerate(grids, start=1)}
+
+
+def nifti_notes(names: Sequence[str], study: Study) -> list[Note]:
+    """What a reader of the files should know about the places of slices in them.
+
+    Args:
+        names: What is written: "labels.nii.gz", "images.nii.gz".
+        study: The study.
+    """
+    notes = []
+    pixel_mm = min(study.stack.geometry.pixel_spacing_mm)
+    files = [list(nifti_files(name, study).items()) for name in names]
+    grids = [grid for _, grid in files[0] if grid is not None]
+    if len(grids) > 1:
+        parts = "; ".join(
+            f"{' and '.join(each[number][0] for each in files)}: {_slices_text(grid.slices)}"
+            for number, grid in enumerate(grids)
+        )
+        text = f"The slices are not evenly spaced, as NIfTI needs them, and are divided over several files. {parts}."
+        notes.append(Note(text, Code.NIFTI_DIVIDED))
+    for number, grid in enumerate(grids):
+        if grid.empty:
+            empty = ", ".join(str(k + 1) for k in grid.empty)
+            text = (
+                f"{' and '.join(each[number][0] for each in files)} hold empty slices where slices are missing "
+                f"({empty} of {grid.count}), as slices of NIfTI are evenly spaced."
+            )
+            notes.append(Note(text, Code.NIFTI_EMPTY_SLICES))
+    off = max((mm for grid in grids for mm in grid.off_mm), default=0.0)
+    if off > _OFF_NOTED * pixel_mm:
+        text = (
+            f"In {' and '.join(names)} slices lie up to {off:.1f} mm from their places in the patient, as NIfTI has "
+            "one grid for all. Contours and the DICOM segmentation have the exact places."
+        )
+        notes.append(Note(text, Code.NIFTI_PLACES_ROUNDED))
+    return notes
+
+
+def _slices_text(slices: Sequence[int]) -> str:
+    first, last = min(slices) + 1, max(slices) + 1
+    return f"slice {first}" if first == last else f"slices {first} to {last}"
+
+
+def write_nifti_labels(
+    path: Path, labels: LabelMap, study: Study, progress: Progress = silent, *, grid: EvenGrid | None = None
+) -> None:
     """Write label maps as uint8 on the input's own grid.
 
     A 3D file gives a 3D file of the same shape, affine and qform/sform codes; a 4D file a 4D one. A study of DICOM
-    files or of several files gives (i, j, k, t) with the affine of its geometry, slices in the input's own order.
+    files gives (i, j, k, t) on an evenly spaced grid, slices in the input's own order, empty where one is missing.
 
     Args:
         path: The file to write, `.nii.gz` or `.nii`.
         labels: (phase, slice, row, col) of the study's stack, in its order.
         study: Where they belong.
         progress: Told how far the work is.
+        grid: The grid of `nifti_files` that is written; None for the only one.
 
     Raises:
         LabelMapError: Wrong codes or shape.
+        GeometryError: The slices need several files, and `grid` names none.
         OSError: The file cannot be written.
         Cancelled: `progress` asked to stop; the file is not whole then.
     """
-    _write_frames(path, as_label_map(labels, study.stack.pixels.shape), study, LABELS_WRITTEN, progress)
+    _write_frames(path, as_label_map(labels, study.stack.pixels.shape), study, LABELS_WRITTEN, progress, grid)
 
 
-def write_nifti_images(path: Path, study: Study, progress: Progress = silent) -> None:
+def write_nifti_images(path: Path, study: Study, progress: Progress = silent, *, grid: EvenGrid | None = None) -> None:
     """Write the frames of a study's first stack, values and type as they are, on the grid of `write_nifti_labels`.
 
     Args:
         path: The file to write, `.nii.gz` or `.nii`.
         study: The study.
         progress: Told how far the work is.
+        grid: As of `write_nifti_labels`.
 
     Raises:
+        GeometryError: The slices need several files, and `grid` names none.
         OSError: The file cannot be written.
         Cancelled: `progress` asked to stop; the file is not whole then.
     """
-    _write_frames(path, study.stack.pixels, study, IMAGES_WRITTEN, progress)
-
-
-def _write_frames(path: Path, frames: NDArray[Any], study: Study, description: str, progress: Progress) -> None:
-    """Write (phase, slice, row, col) of a study's stack on the input's own grid."""
-    stack = study.stack
-    in_source_order = np.empty_like(frames)
-    in_source_order[:, list(stack.source_slices)] = frames
     if study.source_affine is None:
-        affine, voxels = affine_of_stack(stack), in_source_order.transpose(3, 2, 1, 0)
+        grid = grid or _only_grid(study)
+        has_empty = bool(grid.empty)
     else:
+        has_empty = bool(study.source_axes.empty)
+    description = IMAGES_WITH_EMPTY_WRITTEN if has_empty else IMAGES_WRITTEN
+    _write_frames(path, study.stack.pixels, study, description, progress, grid)
+
+
+def _only_grid(study: Study) -> EvenGrid:
+    grids = even_grids(study.stack)
+    if len(grids) > 1:
+        raise GeometryError(f"The slices of {study.name} are not evenly spaced: they need {len(grids)} NIfTI files.")
+    return grids[0]
+
+
+def _write_frames(
+    path: Path,
+    frames: NDArray[Any],
+    study: Study,
+    description: str,
+    progress: Progress,
+    grid: EvenGrid | None,
+) -> None:
+    """Write (phase, slice, row, col) of a study's stack on the input's own grid, or on one of its even ones."""
+    stack = study.stack
+    if study.source_affine is None:
+        grid = grid or _only_grid(study)
+        affine = grid.affine(stack.geometry)
+        voxels = FileAxes(empty=grid.empty).voxels_of(frames[:, list(grid.slices)])
+    else:
+        in_source_order = np.empty_like(frames)
+        in_source_order[:, list(stack.source_slices)] = frames
         affine, voxels = study.source_affine, study.source_axes.voxels_of(in_source_order)
     header = _source_header(study)
     if header is not None and len(header.get_data_shape()) < 4:
@@ -438,23 +541,3 @@ def _source_header(study: Study) -> Any | None:
     except (LoadError, *READ_ERRORS):
         return None
     return header if hasattr(header, "get_sform") else None
-
-
-def affine_of_stack(stack: Stack) -> NDArray[np.float64]:
-    """(4, 4) voxel (i = col, j = row, k = source slice) to RAS matrix of a stack, in mm.
-
-    Slices that are not evenly spaced are put at their mean spacing.
-    """
-    g = stack.geometry
-    in_source_order = np.empty((g.slices, 3))
-    in_source_order[list(stack.source_slices)] = np.asarray(g.positions_mm)
-    if g.slices > 1:
-        step = (in_source_order[-1] - in_source_order[0]) / (g.slices - 1)
-    else:
-        step = g.normal * (g.single_slice_spacing_mm or 1.0)
-    lps = np.eye(4)
-    lps[:3, 0] = np.asarray(g.row_direction) * g.pixel_spacing_mm[1]
-    lps[:3, 1] = np.asarray(g.col_direction) * g.pixel_spacing_mm[0]
-    lps[:3, 2] = step
-    lps[:3, 3] = in_source_order[0]
-    return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps, dtype=np.float64)

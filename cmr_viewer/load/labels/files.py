@@ -13,6 +13,7 @@ from cmr_viewer.load.labels.cvi42 import ENDING as CVI42_ENDING
 from cmr_viewer.load.labels.cvi42 import is_workspace, read_cvi42
 from cmr_viewer.load.labels.dicom_objects import class_of
 from cmr_viewer.load.labels.imported import ImportedLabels, without_empty
+from cmr_viewer.load.labels.own_contours import CONTOURS_FILE, read_own_contours
 from cmr_viewer.load.labels.rtstruct import STRUCTURE_SET_CLASS, read_rtstruct
 from cmr_viewer.load.labels.seg import SEGMENTATION_CLASSES, read_dicom_seg
 from cmr_viewer.load.labels.sunnybrook import contour_folder, read_sunnybrook_labels
@@ -82,6 +83,8 @@ def _read_file(
         return read_cvi42(path, study, progress)
     if name.endswith(_CVI42_BINARY):
         raise LoadError(f"{path.name} is a binary cvi42 workspace. Export it from cvi42 as XML (*{CVI42_ENDING}).")
+    if name == CONTOURS_FILE:
+        return read_own_contours(path, study, progress)
     if looks_like_dicom(path):
         kind = class_of(path)
         if kind in SEGMENTATION_CLASSES:

@@ -28,10 +28,12 @@ class Placed:
     Attributes:
         frames: (t, slice, row, col) on the grid of the stack; 0 where the volume does not reach.
         covered: (slice,) which slices the volume reaches.
+        off_mm: How far its slices lie from those of the stack, at most.
     """
 
     frames: NDArray[np.int64]
     covered: NDArray[np.bool_]
+    off_mm: float = 0.0
 
 
 def place(voxels: NDArray[np.int64], affine: Affine, geometry: Geometry, name: str) -> Placed:
@@ -64,6 +66,7 @@ def place(voxels: NDArray[np.int64], affine: Affine, geometry: Geometry, name: s
     across = int(np.flatnonzero(~in_plane)[0]) if np.count_nonzero(~in_plane) == 1 else -1
     if across < 0:
         raise LabelMapError(_other_grid(name))
+    off = 0.0
     for index, position in enumerate(geometry.positions_mm):
         # The middle of the frame is compared, so that rounded directions count as little as they can.
         middle = steps @ (last_step / 2) + inverse[:3, :3] @ np.asarray(position) + inverse[:3, 3]
@@ -77,9 +80,10 @@ def place(voxels: NDArray[np.int64], affine: Affine, geometry: Geometry, name: s
             raise LabelMapError(_other_grid(name))
         frames[:, index] = _plane(voxels, whole.astype(int), axes.astype(int), (geometry.rows, geometry.cols))
         covered[index] = True
+        off = max(off, float(abs(start[across] - whole[across])))
     if not covered.any():
         raise LabelMapError(f"{name} lies elsewhere in the patient than the slices of this study. {_HINT}")
-    return Placed(frames, covered)
+    return Placed(frames, covered, off * float(np.linalg.norm(affine[:3, across])))
 
 
 _HINT = "Open the study that it was made on, or export it on the grid of the images."

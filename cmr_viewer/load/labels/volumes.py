@@ -14,6 +14,7 @@ from cmr_viewer.domain.label_map import LabelMap, translate_codes
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
+from cmr_viewer.load.images.even_grids import even_grids
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
 from cmr_viewer.load.images.nifti import LABELS_WRITTEN, Volume, read_volume, whole_codes
 from cmr_viewer.load.images.voxel_size import SAME_SIZE, is_default
@@ -27,6 +28,7 @@ from cmr_viewer.progress import Progress, silent
 VOLUME_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
 
 _SAME_AFFINE_MM = 0.01
+_OFF_NOTED_MM = 1.0
 _DEFAULT_COSINE, _DEFAULT_VOXELS = 1e-4, 1.0
 _ABOUT_SIZE = (Code.SPACING_UNKNOWN, Code.SPACING_CONVERTED, Code.SPACING_DISAGREES)
 """What a label file says of the size of its voxels does not matter: that of the images counts."""
@@ -140,14 +142,40 @@ def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path
             f"{path.name} has {' x '.join(map(str, whole.shape[:3]))} voxels and the images "
             f"{' x '.join(map(str, shape))}, and one of them does not say where it lies. Export it on the images' grid."
         )
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine
-    return place(whole, np.asarray(lps, dtype=np.float64), stack.geometry, path.name)
+    lps = np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine, dtype=np.float64)
+    placed = _where_exported(whole, lps, study, path) or place(whole, lps, stack.geometry, path.name)
+    if placed.off_mm > _OFF_NOTED_MM:
+        text = (
+            f"Slices of {path.name} lie up to {placed.off_mm:.1f} mm above or below those of the images. Each was "
+            "taken for the nearest slice; check them."
+        )
+        notes.append(Note(text, Code.LABELS_OFF_SLICES))
+    return placed
+
+
+def _where_exported(whole: NDArray[np.int64], lps: NDArray[np.float64], study: Study, path: Path) -> Placed | None:
+    """Labels on a grid that this program exports the study's slices on; None where they lie on none of them.
+
+    Slices of a stack of single files may lie half a pixel from their places there.
+    """
+    if study.source_affine is not None:
+        return None
+    geometry = study.stack.geometry
+    positions = list(geometry.positions_mm)
+    for grid in even_grids(study.stack):
+        for index, at in zip(grid.slices, grid.places, strict=True):
+            positions[index] = grid.position_mm(at)
+    try:
+        placed = place(whole, lps, replace(geometry, positions_mm=tuple(positions)), path.name)
+    except LabelMapError:
+        return None
+    return placed if placed.off_mm <= _OFF_NOTED_MM else None
 
 
 def _source_shape(study: Study) -> tuple[int, int, int]:
     """Voxels of the input along each axis of space; columns, rows and slices for a study of several files."""
     geometry, axes = study.stack.geometry, study.source_axes
-    along = {axes.col: geometry.cols, axes.row: geometry.rows, axes.across: geometry.slices}
+    along = {axes.col: geometry.cols, axes.row: geometry.rows, axes.across: geometry.slices + len(axes.empty)}
     return along[0], along[1], along[2]
 
 

@@ -15,6 +15,7 @@ from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, starts_at_base, tells_the_apex, views_motion
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Preview
+from cmr_viewer.load.gaps import gap_notes
 from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.decode import damage_notes, decode, repaired
 from cmr_viewer.load.stacks.grid import Fit, Grid, grid_of
@@ -25,8 +26,6 @@ from cmr_viewer.load.stacks.planes import plane_of, positive
 from cmr_viewer.progress import Progress
 
 _LEAST_VIEW_MOTION = 0.1
-_ROOM_FOR_ANOTHER = 1.5
-_UNEVEN = 1.05
 _SHORTEST_BEAT = 0.8
 
 
@@ -131,7 +130,7 @@ def read_stack(
     found = len(planned.acquisitions)
     told += [_numbered(note, slices, found, reverse) for note in (*planned.phases.slice_notes, *of_grid)]
     beside = [planned.grid.beside_mm[s] for s in kept][:: -1 if reverse else 1]
-    told += [*_shift_notes(beside), *_spacing_notes(stack.geometry), *_motion_notes(stack.geometry, frames)]
+    told += [*_shift_notes(beside), *gap_notes(stack.geometry), *_motion_notes(stack.geometry, frames)]
     told += damage_notes(damaged)
     return ReadStack(stack, frames, tuple(planned.acquisitions[s] for s in slices), told)
 
@@ -166,31 +165,6 @@ def _shift_notes(beside_mm: Sequence[float]) -> list[Note]:
     else:
         text = f"Slices {numbers} lie up to {far} beside the others in the plane; each was shifted to its place."
     return [Note(text, Code.SLICES_SHIFTED, shifted)]
-
-
-def _spacing_notes(geometry: Geometry) -> list[Note]:
-    """What a reader should know about the distances of slices, and what they do to volumes."""
-    gaps = geometry.slice_gaps_mm
-    if geometry.slices < 3 or (usual := float(np.median(gaps))) <= 0:
-        return []
-    notes = []
-    weights_mm = geometry.slice_weights * usual
-    wide = gaps > _ROOM_FOR_ANOTHER * usual
-    for i in np.flatnonzero(wide):
-        text = (
-            f"Between slices {i + 1} and {i + 2} lie {gaps[i]:.1f} mm instead of {usual:.1f} mm: a slice may be "
-            f"missing. In volumes both count up to the middle of the gap ({weights_mm[i]:.1f} and "
-            f"{weights_mm[i + 1]:.1f} mm)."
-        )
-        notes.append(Note(text, Code.SLICE_GAP, (int(i), int(i) + 1)))
-    others = gaps[~wide]
-    if others.max() > _UNEVEN * others.min():
-        text = (
-            f"Slices are not evenly spaced ({others.min():.1f} to {others.max():.1f} mm). "
-            "In volumes each slice counts for half of the distance to each neighbour."
-        )
-        notes.append(Note(text, Code.SLICES_UNEVEN))
-    return notes
 
 
 def _motion_notes(geometry: Geometry, frames: Sequence[Sequence[Header]]) -> list[Note]:

@@ -10,7 +10,6 @@ from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.images.nifti import (
     BASE_END_GUESSED,
     LABELS_WRITTEN,
-    affine_of_stack,
     read_nifti,
     read_nifti_labels,
     read_volume,
@@ -242,13 +241,6 @@ def test_labels_of_a_dicom_study_are_written_in_its_slice_order_with_its_geometr
     expected = ras_affine(phantom.stack, apex_first=positions_reversed)
     np.testing.assert_allclose(written.affine, expected, atol=1e-3)
     np.testing.assert_array_equal(np.asarray(written.dataobj), voxels_of(phantom.labels, apex_first=positions_reversed))
-
-
-def test_the_affine_of_a_stack_puts_every_slice_where_it_is(phantom):
-    affine, g = affine_of_stack(phantom.stack), phantom.stack.geometry
-    for k in (0, 3, 6):
-        ras = affine @ np.array([5.0, 2.0, k, 1.0])
-        np.testing.assert_allclose(ras[:3] * [-1, -1, 1], g.to_patient_mm(k, (2.0, 5.0)), atol=1e-6)
 
 
 def test_a_file_whose_directions_are_not_quite_orthonormal_opens(tmp_path, phantom):

@@ -21,6 +21,7 @@ from tests.phantom import (
     write_mnms_patient,
     write_nifti,
 )
+from tests.phantom_dicom import part_of
 
 Writer = Callable[[Path], Written]
 FORWARD, BACKWARD = tuple(range(SLICES)), tuple(range(SLICES))[::-1]
@@ -240,6 +241,20 @@ def _mnms_2(folder: Path) -> Written:
 
 _TIMES = known().stack.phase_times_ms
 
+
+def _exported_with_a_gap(folder: Path) -> Written:
+    """As this program exports a stack whose slice 4 is missing: an empty slice stands for it."""
+    rest = part_of(known().stack, [0, 1, 2, 4, 5, 6])
+    voxels = voxels_of(known().stack.pixels)
+    voxels[:, :, 3] = 0
+    image = nibabel.Nifti1Image(voxels, ras_affine(known().stack))
+    image.header["descrip"] = b"CMR Viewer images, empty slices for missing ones; research software"
+    folder.mkdir()
+    nibabel.save(image, folder / "images.nii.gz")
+    told = "Between slices 3 and 4 lie 19.0 mm instead of 9.5 mm: a slice may"
+    return folder / "images.nii.gz", truth_of(rest, times_ms=None, notes=(told,))
+
+
 IMAGE_FORMS = [
     Form("NIfTI, 4D, .nii.gz", nifti("cine.nii.gz")),
     Form("NIfTI, 4D, .nii, with the time of its phases", nifti("cine.nii", change=_timed, times_ms=_TIMES)),
@@ -257,6 +272,7 @@ IMAGE_FORMS = [
     Form("NIfTI, columns from right to left", _mirrored(0)),
     Form("NIfTI, directions not quite perpendicular", _skewed),
     Form("NIfTI, without orientation, slices from the apex", _without_orientation),
+    Form("NIfTI of this program's export, with an empty slice", _exported_with_a_gap),
     Form("MHA, 3D", itk("ed.mha", dimensions=3)),
     Form("MHA, 4D", itk("cine.mha")),
     Form("MHD, 4D, data in a second file", itk("cine.mhd")),

@@ -15,6 +15,7 @@ from pydicom.dataset import FileDataset
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import Study
 from cmr_viewer.load.labels.codes import CodeScheme
+from cmr_viewer.store.contour_export import contours_of, write_contours_json
 from tests.load.matrix.form import COLS, PHASES, ROWS, SLICES, known
 from tests.phantom import ras_affine, voxels_of, write_nifti
 from tests.phantom_contours import LV, MYO, RV, uid_of, write_cvi42, write_rtstruct, write_seg
@@ -192,6 +193,14 @@ def _itk(name: str, fields: Mapping[str, str] | None = None) -> Callable[[Path, 
     return write
 
 
+def _exported_contours(folder: Path, study: Study) -> Path:
+    """Contours as this program exports them."""
+    folder.mkdir()
+    contours = contours_of(known().labels, study.stack)
+    write_contours_json(folder / "contours.json", contours, study.stack, {})
+    return folder / "contours.json"
+
+
 _TURNED = np.array([0, 2, 1, 3], np.uint8)
 """Codes against where the structures lie, so that only names can be believed."""
 
@@ -222,4 +231,5 @@ LABEL_FORMS = [
         _TURNED, {"background": 0, "LV": 2, "MYO": 1, "RV": 3}), everywhere=True),
     LabelForm("NRRD label map", _itk("labels.nrrd"), everywhere=True),
     LabelForm("MHA label map", _itk("labels.mha"), everywhere=True),
+    LabelForm("contours.json of this program's export", _exported_contours),
 ]  # fmt: skip

@@ -62,6 +62,14 @@ def test_without_facts_of_the_patient_reasons_stand_in_place_of_values(heart):
     assert line(bare, "lv_ef_percent").normal is None
 
 
+def test_a_heart_rate_that_nobody_stated_is_named_so_and_gives_no_output(report, heart):
+    bare = build_report(material(replace(heart, stack=replace(heart.stack, heart_rate_bpm=None))))
+    assert ("Heart rate", "not stated") in bare.facts
+    assert line(bare, "lv_co_l_per_min").value is None
+    assert "The heart rate is not stated" in line(bare, "lv_co_l_per_min").reason
+    assert ("Heart rate", "60 beats/min") in report.facts
+
+
 def test_every_slice_is_shown_at_ed_and_es(report, heart):
     assert [picture.caption.rpartition(",")[0] for picture in report.pictures[:3]] == [
         "Slice 1, ED",

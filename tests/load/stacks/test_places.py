@@ -11,6 +11,7 @@ from cmr_viewer.load.stacks.groups import group_headers
 from tests.load.stacks.test_groups import header
 from tests.phantom import sax_cine
 from tests.phantom_dicom import part_of, write_frames
+from tests.phantom_multiframe import write_enhanced
 
 PHASES, SLICES = 10, 5
 
@@ -131,6 +132,19 @@ def test_slices_that_follow_the_heart_are_joined_where_each_is_a_series(tmp_path
             following(sax)(data, phase, s)
 
         write_frames(tmp_path, one, series=f"1.{s}", number=s, time=f"10{s:02d}00", change=change)
+    assert_slices_follow(read_dicom(tmp_path), sax)
+
+
+def test_slices_that_follow_the_heart_are_joined_in_enhanced_mr(tmp_path, sax):
+    g = sax.geometry
+
+    def follow(data):
+        items = data.PerFrameFunctionalGroupsSequence
+        for item, (phase, s) in zip(items, [(p, s) for s in range(SLICES) for p in range(PHASES)], strict=True):
+            position = np.asarray(g.positions_mm[s]) - g.normal * motion_mm(phase, s)
+            item.PlanePositionSequence[0].ImagePositionPatient = [f"{v:.6f}" for v in position]
+
+    write_enhanced(tmp_path / "a.dcm", sax, change=follow)
     assert_slices_follow(read_dicom(tmp_path), sax)
 
 

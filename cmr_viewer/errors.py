@@ -16,11 +16,21 @@ A message says what happened, where (study, slice, file) and what to do. `Cancel
 lives in `progress`.
 """
 
+import os
 from collections.abc import Mapping
+
+from cmr_viewer.file_names import readable
 
 
 class CmrViewerError(Exception):
-    """Base of all errors that the program raises itself."""
+    """Base of all errors that the program raises itself.
+
+    Args:
+        message: What happened, where and what to do; names of files in it become readable text.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(readable(message))
 
 
 class LoadError(CmrViewerError):
@@ -73,7 +83,7 @@ class TrainingError(CmrViewerError):
 
 def in_one_line(error: BaseException) -> str:
     """What an error says, on one line for a reader; an error that nobody thought of says so."""
-    text = " ".join(str(error).split())
+    text = " ".join(readable(str(error)).split())
     if isinstance(error, CmrViewerError):
         return text
     if isinstance(error, KeyboardInterrupt):
@@ -81,6 +91,6 @@ def in_one_line(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory. Close other programs, or give fewer inputs at once."
     if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
+        where = f": {readable(os.fsdecode(error.filename))}" if isinstance(error.filename, str | bytes) else ""
         return f"{error.strerror}{where}."
     return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it says."

@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.file_names import readable
 
 HIDDEN = "<study>"
 _SHORTEST = 3
@@ -23,6 +24,7 @@ def hide_from_log(what: Path | str) -> None:
     texts = {str(what)}
     if isinstance(what, Path):
         texts |= {what.name, what.stem, str(what.resolve())}
+    texts |= {readable(text) for text in texts}
     with _lock:
         _words.update(text for text in texts if len(text) >= _SHORTEST)
 

@@ -20,6 +20,7 @@ from cmr_viewer.app.study_loading import Asked, Loaded, Opener, Preview, with_re
 from cmr_viewer.app.study_opening import OPEN_KEY, StudyOpening
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.file_names import text_of_path
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.database import Workspace
@@ -172,7 +173,7 @@ class Session(SessionReads):
     def _load(self, asked: Asked) -> None:
         hide_from_log(asked.path)
         self._loading.open(asked, self._on_loaded, self.study_failed.emit)
-        self.study_opening.emit(str(asked.path))
+        self.study_opening.emit(text_of_path(asked.path))
 
     def close_study(self) -> None:
         """Close the study; all that was done in it is kept."""

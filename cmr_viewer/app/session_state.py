@@ -62,7 +62,8 @@ class SessionState(QObject):
     """A workspace, its open study and the parts that work on them; what can be asked of a session.
 
     Signals:
-        study_opening(str path): A study is being loaded; the one that is open stays until it is there.
+        study_opening(str path): A study is being loaded; the one that is open stays until it is there. The path is as
+            `paths.text_of_path` writes it.
         study_previewed(object NDArray): A first frame (row, col) of the study that is being loaded.
         study_opened(): `study` and `stack` are there; regions and label maps follow.
         study_failed(str message): It could not be loaded; the study that was open still is.

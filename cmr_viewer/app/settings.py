@@ -15,6 +15,7 @@ import platformdirs
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.file_names import text_of_path
 from cmr_viewer.paths import APP_NAME
 from cmr_viewer.store.atomic import write_atomically
 
@@ -67,7 +68,7 @@ class Settings:
         retrain_minimum: Accepted frames of a region below which training is refused.
         training_device: "auto", "cpu" or "cuda", for the models' training.
         device: "auto", "cpu" or "cuda", for the models' use.
-        recent_studies: Folders and files that were opened, the last first.
+        recent_studies: Folders and files that were opened, as `file_names.text_of_path` writes them, the last first.
         recent_actions: Ids of actions that were taken from the command palette, the last first.
         tour_seen: Whether the tour of the program was taken or declined.
         key_preset: Name of the preset of keys that was chosen last.
@@ -214,7 +215,7 @@ class Settings:
 
     def remember_study(self, path: Path) -> None:
         """Put a study at the head of the recent ones."""
-        text = str(path)
+        text = text_of_path(path)
         self.recent_studies = [text, *(p for p in self.recent_studies if p != text)][:RECENT_STUDIES]
 
     def remember_action(self, name: str) -> None:

@@ -88,7 +88,11 @@ class Reporter(QObject):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._handler = logging.handlers.RotatingFileHandler(
-                self.folder / LOG_NAME, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+                self.folder / LOG_NAME,
+                maxBytes=LOG_BYTES,
+                backupCount=LOG_FILES,
+                encoding="utf-8",
+                errors="backslashreplace",
             )
             self._fault_file = (self.folder / FAULT_LOG_NAME).open("a", encoding="utf-8")
         except OSError:

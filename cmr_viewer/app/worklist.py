@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from cmr_viewer.app.session import Session
+from cmr_viewer.file_names import readable
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.study_facts import StudyFacts
 from cmr_viewer.store.worklist_marks import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
@@ -116,7 +117,7 @@ def entry_of(row: StudyRow, marks: StudyMarks) -> WorklistEntry:
 def waiting_names(waiting: Sequence[Path]) -> list[str]:
     """What studies that wait are called: by their file or folder, and by the one above it where names are the same."""
     count = Counter(path.name for path in waiting)
-    return [path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in waiting]
+    return [readable(path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}") for path in waiting]
 
 
 def entries_of(

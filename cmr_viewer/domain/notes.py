@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from cmr_viewer.file_names import readable
+
 
 class Code(StrEnum):
     """What a note is about; the values are written into files and do not change.
@@ -94,7 +96,7 @@ class Note(str):
 
     def __new__(cls, text: str, code: Code, slices: Iterable[int] = ()) -> "Note":
         """A note with this text."""
-        note = super().__new__(cls, text)
+        note = super().__new__(cls, readable(text))
         note.code = code
         note.slices = tuple(slices)
         return note

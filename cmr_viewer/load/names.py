@@ -1,7 +1,8 @@
-"""What a study is called and what its patient is recognised by."""
+"""What a study is called, and the endings of image files."""
 
-import hashlib
 from pathlib import Path
+
+from cmr_viewer.file_names import readable
 
 NIFTI_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
 META_ENDINGS = (".mha", ".mhd")
@@ -12,14 +13,12 @@ _EXTENSIONS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".dcm", ".im
 
 
 def name_of(path: Path) -> str:
-    """Folder or file name without image extensions: `patient001_frame01.nii.gz` is `patient001_frame01`."""
-    name = path.resolve().name
+    """Folder or file name without image extensions: `patient001_frame01.nii.gz` is `patient001_frame01`.
+
+    It is text that can be shown and written, on one line; what bears no name is a "study".
+    """
+    name = " ".join(readable(path.resolve().name).split()) or "study"
     for extension in _EXTENSIONS:
         if name.lower().endswith(extension) and len(name) > len(extension):
             return name[: -len(extension)]
     return name
-
-
-def patient_key_of(identifier: str) -> str:
-    """What a patient is recognised by: 32 hex digits that do not give the identifier away to a reader."""
-    return hashlib.blake2b(identifier.strip().encode(), digest_size=16, person=b"cmr-patient").hexdigest()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import CmrViewerError, GeometryError, LabelMapError, LoadError, NotAStudyError
 from cmr_viewer.load.dicom.scan import looks_like_dicom
@@ -175,9 +176,17 @@ class _Folder:
             notes.insert(0, self._gathered.others_note("studies", path, others))
         if self._gathered.archive is not None:
             source = self._gathered.source_of(path) if others else self._source
-            study = replace(study, source=source, name=name_of(source))
+            study = replace(study, source=source, name=name_of(source), patient_key=self._key_inside(study, path))
         study = replace(study, others=tuple(map(self._gathered.source_of, others)))
         return _previewed(replace(study, warnings=(*notes, *study.warnings)), self._preview)
+
+    def _key_inside(self, study: Study, path: Path) -> str:
+        """The patient's key of a study that was unpacked: where its place counts, the place inside the archive does."""
+        marked = recognise_patient(path)[0] if path.is_dir() else recognise_file(path)
+        file, name = (path, name_of(path)) if marked is None else (marked.image, marked.patient)
+        if study.patient_key != patient_key_at(file.resolve().parent, name):
+            return study.patient_key
+        return patient_key_at(self._gathered.source_of(file).absolute().parent, name)
 
     def _read(self, path: Path, progress: Progress) -> Study:
         if not path.is_dir():

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
+from cmr_viewer.domain.patient_key import is_everybodys, is_of_generic_name, patient_key_at
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import tables
 from cmr_viewer.store.frames import is_unfinished
@@ -247,16 +248,17 @@ def create_schema(connection: Connection) -> None:
 
 
 def upgrade_schema(connection: Connection, version: int) -> None:
-    """Bring a database of an earlier version to this one's; nothing that it holds changes.
+    """Bring a database of an earlier version to this one's; nothing that a reader made changes.
 
     Version 1 kept of a region prediction only what the classifier said of the frame alone. Versions 1 and 2 kept no
     decisions about how a study is opened. Versions 1 to 3 kept of an annotation not where it was imported from, of a
     region prediction not how large a heart was drawn, and no studies that wait. Versions 1 to 4 kept neither what can
-    be undone, nor second reads, nor the readers' effort, nor facts about a study.
+    be undone, nor second reads, nor the readers' effort, nor facts about a study. Versions 1 to 5 took studies of files
+    of one name, in folders of several patients, for one patient's.
 
     Args:
         connection: In a transaction, which all of it belongs to.
-        version: Schema version of the database, 1 to 4.
+        version: Schema version of the database, 1 to 5.
     """
     if version < 2:
         for name in (tables.DECODED_COLUMN, *tables.IN_STACK_COLUMNS):
@@ -273,12 +275,23 @@ def upgrade_schema(connection: Connection, version: int) -> None:
             (tables.region_predictions, tables.HEART_COLUMN, "FLOAT"),
         ):
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
-    tables.metadata.create_all(connection, tables=tables.ADDED_IN_5)
-    for statement in tables.append_only_triggers(tables.KEPT_IN_5):
-        connection.exec_driver_sql(statement)
-    for table in tables.OF_A_READ:
-        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {tables.READ_COLUMN} INTEGER")
+    if version < 5:
+        tables.metadata.create_all(connection, tables=tables.ADDED_IN_5)
+        for statement in tables.append_only_triggers(tables.KEPT_IN_5):
+            connection.exec_driver_sql(statement)
+        for table in tables.OF_A_READ:
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {tables.READ_COLUMN} INTEGER")
+    _part_patients(connection)
     connection.exec_driver_sql(f"PRAGMA user_version = {tables.SCHEMA_VERSION}")
+
+
+def _part_patients(connection: Connection) -> None:
+    """Give studies whose patient was recognised by a name alone the key of where they lie."""
+    s = tables.studies
+    for row in connection.execute(select(s.c.stack_id, s.c.name, s.c.source, s.c.patient_key)).all():
+        if is_of_generic_name(row.patient_key, row.name) or is_everybodys(row.patient_key):
+            key = patient_key_at(Path(row.source).parent, row.name)
+            connection.execute(update(s).where(s.c.stack_id == row.stack_id).values(patient_key=key))
 
 
 def _take_lock(folder: Path) -> filelock.BaseFileLock:

@@ -5,6 +5,7 @@ Frames are (phase, slice_index). Times are ISO 8601 text with the time zone, alw
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import (
     CheckConstraint,
@@ -17,15 +18,18 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.schema import SchemaItem
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
+from cmr_viewer.file_names import path_of_text, text_of_path
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Counted up whenever the tables change; a program refuses a database of a newer version."""
 
 APPLICATION_ID = 0x434D5256
@@ -41,6 +45,21 @@ def now_text() -> str:
 
 def _one_of(column: str, values: type[Region] | type[Provenance] | type[ReviewStatus] | type[Role]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})")
+
+
+class PathText(TypeDecorator[str]):
+    """A file or folder, as `str` in the program; names that are no text are kept as `file_names.text_of_path` does."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else text_of_path(Path(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """From the database."""
+        return None if value is None else str(path_of_text(value))
 
 
 def _id() -> Column[int]:
@@ -92,7 +111,7 @@ studies = Table(
     metadata,
     Column("stack_id", Text, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("source", PathText, nullable=False),
     Column("patient_key", Text, nullable=False),
     Column("geometry_json", Text, nullable=False),
     Column("phases", Integer, CheckConstraint("phases >= 1"), nullable=False),
@@ -252,7 +271,7 @@ openings = Table(
     "openings",
     metadata,
     _id(),
-    Column("source", Text, nullable=False),
+    Column("source", PathText, nullable=False),
     _stack(),
     Column("decided", Text, nullable=False),
     Column("reader", Text, nullable=False),
@@ -277,7 +296,7 @@ waiting = Table(
     "waiting",
     metadata,
     _id(),
-    Column("source", Text, nullable=False, unique=True),
+    Column("source", PathText, nullable=False, unique=True),
     Column("created_at", Text, nullable=False),
 )
 

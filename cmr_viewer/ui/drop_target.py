@@ -1,12 +1,16 @@
 """What is seen while files or folders are held over the window."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
-from PySide6.QtCore import QMimeData, QRectF, Qt
+from PySide6.QtCore import QMimeData, QRectF, Qt, QUrl
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from cmr_viewer.file_names import readable
 from cmr_viewer.ui.theme import colour, icon
 
 _INSET = 18
@@ -15,12 +19,19 @@ _NAMED = 3
 
 def dropped_paths(data: QMimeData) -> list[Path]:
     """The files and folders of this computer that are held."""
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    return [_path_of(url) for url in data.urls() if url.isLocalFile()]
+
+
+def _path_of(url: QUrl) -> Path:
+    """The path of a file's URL. Qt's own way loses bytes that are no UTF-8, which names may hold on Linux."""
+    if sys.platform != "linux":
+        return Path(url.toLocalFile())
+    return Path(os.fsdecode(unquote_to_bytes(url.path(QUrl.ComponentFormattingOption.FullyEncoded))))
 
 
 def drop_text(studies: Sequence[Path]) -> tuple[str, str]:
     """What a drop would do: a headline, and the names."""
-    names = ", ".join(path.name for path in studies[:_NAMED])
+    names = ", ".join(readable(path.name) for path in studies[:_NAMED])
     if len(studies) <= 1:
         return "Drop to open", names
     more = f" and {len(studies) - _NAMED} more" if len(studies) > _NAMED else ""

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QUrl, Slot
@@ -24,6 +23,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.file_names import path_of_text, readable
 from cmr_viewer.paths import log_dir
 from cmr_viewer.ui.about import NOT_A_DEVICE, About
 from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys, keys_of
@@ -302,9 +302,10 @@ class MainWindow(QMainWindow):
     def _fill_recent(self) -> None:
         self._recent.clear()
         for text in self.settings.recent_studies:
-            action = self._recent.addAction(Path(text).name)
+            path = path_of_text(text)
+            action = self._recent.addAction(readable(path.name).replace("&", "&&"))
             action.setData(text)
-            action.setToolTip(text)
+            action.setToolTip(readable(str(path)))
             action.triggered.connect(self.studies.open_recent)
         if not self.settings.recent_studies:
             self._recent.addAction("No study was opened yet").setEnabled(False)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QInputDialog, QWidget
 from cmr_viewer.app.queue import ReviewQueue
 from cmr_viewer.app.worklist import Worklist, WorklistEntry
 from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.file_names import path_of_text, readable, text_of_path
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.actions import ACTIONS, When, give_keys, keys_of, shown_keys
@@ -132,8 +133,9 @@ class ShellFeature(Feature):
 
     def _recent_studies(self) -> Iterable[Command]:
         """Studies that were opened last."""
-        for path in map(Path, self.context.settings.recent_studies):
-            yield Command(f"{_STUDY}\n{path}", path.name, "Recent study", icon=icon("folder"))
+        for text in self.context.settings.recent_studies:
+            name = readable(path_of_text(text).name)
+            yield Command(f"{_STUDY}\n{text}", name, "Recent study", icon=icon("folder"))
 
     def _studies(self, query: str) -> list[Command]:
         """Studies of the worklist whose name holds every word, none of the recent ones twice."""
@@ -146,19 +148,20 @@ class ShellFeature(Feature):
             self._named, self._names = studies, [row.name.casefold() for row in studies]
         rows = (row for row, name in zip(studies, self._names, strict=True) if all(w in name for w in words))
         several = Counter(row.source for row in studies)
-        meant = (row for row in rows if row.source not in recent or several[row.source] > 1)
+        sources = ((row, text_of_path(Path(row.source))) for row in rows)
+        meant = ((row, text) for row, text in sources if text not in recent or several[row.source] > 1)
         made = [
             Command(
-                f"{_STUDY}{row.stack_id}\n{row.source}",
+                f"{_STUDY}{row.stack_id}\n{text}",
                 row.name,
                 f"Study, {row.accepted} of {row.frames} accepted",
                 icon=icon("file"),
             )
-            for row in islice(meant, _STUDIES)
+            for row, text in islice(meant, _STUDIES)
         ]
         waiting = (path for path in session.waiting if all(word in path.name.casefold() for word in words))
         made += [
-            Command(f"{_STUDY}\n{path}", path.name, "Study, waiting", icon=icon("file"))
+            Command(f"{_STUDY}\n{text_of_path(path)}", readable(path.name), "Study, waiting", icon=icon("file"))
             for path in islice(waiting, _STUDIES)
         ]
         return made
@@ -168,7 +171,7 @@ class ShellFeature(Feature):
         """Do what was taken from the palette."""
         if name.startswith(_STUDY):
             stack_id, _, source = name.removeprefix(_STUDY).partition("\n")
-            self.open_study(Path(source), stack_id or None)
+            self.open_study(path_of_text(source), stack_id or None)
             return
         self.context.settings.remember_action(name)
         self.context.actions[name].trigger()

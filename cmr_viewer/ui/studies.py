@@ -14,6 +14,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study_opening import OPEN_KEY
 from cmr_viewer.app.worklist import waiting_names
+from cmr_viewer.file_names import path_of_text
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.layout import Parts
@@ -109,12 +110,12 @@ class Studies(QObject):
         """Open the study that the menu's line names."""
         action = self.sender()
         if isinstance(action, QAction):
-            self.open_path(Path(str(action.data())))
+            self.open_path(path_of_text(str(action.data())))
 
     def last_folder(self) -> str:
         """Where a dialog for files begins."""
         recent = self._settings.recent_studies
-        return str(Path(recent[0]).parent) if recent else str(Path.home())
+        return str(path_of_text(recent[0]).parent) if recent else str(Path.home())
 
     @Slot()
     def cancel_opening(self) -> None:
@@ -126,7 +127,7 @@ class Studies(QObject):
     @Slot(str)
     def show_opening(self, path: str) -> None:
         """A study is being loaded."""
-        self._asked = Path(path)
+        self._asked = path_of_text(path)
         self._parts.opening.begin(self._asked.name)
         if self._session.study is None:
             self._show_page()

@@ -1,12 +1,12 @@
 """What stands in the middle while no study is open."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from cmr_viewer.file_names import path_of_text, readable
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import ICON, column, label, row
 
@@ -61,11 +61,11 @@ class Welcome(QFrame):
             if widget is not None:
                 widget.deleteLater()
         for text in paths[:_RECENT]:
-            path = Path(text)
-            button = QPushButton(icon("folder", "soft"), f" {path.name}")
+            path = path_of_text(text)
+            button = QPushButton(icon("folder", "soft"), " " + readable(path.name).replace("&", "&&"))
             button.setProperty("part", "flat")
             button.setProperty("path", text)
-            button.setToolTip(text)
+            button.setToolTip(readable(str(path)))
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(self._on_recent)
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -74,4 +74,4 @@ class Welcome(QFrame):
     def _on_recent(self) -> None:
         button = self.sender()
         if isinstance(button, QPushButton):
-            self.study_chosen.emit(Path(str(button.property("path"))))
+            self.study_chosen.emit(path_of_text(str(button.property("path"))))

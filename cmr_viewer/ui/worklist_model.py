@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from cmr_viewer.app.worklist import Progress, WorklistEntry
+from cmr_viewer.file_names import readable
 from cmr_viewer.ui.theme import colour
 from cmr_viewer.ui.widgets import DASH, TIMES
 
@@ -228,7 +229,7 @@ class WorklistModel(QAbstractTableModel):
             return self._shown[index.row()]
         if role == Qt.ItemDataRole.ToolTipRole:
             entry = self._shown[index.row()]
-            return f"{entry.source}\nEnter or double click opens it"
+            return f"{readable(str(entry.source))}\nEnter or double click opens it"
         return None
 
     def _ink(self, index: QModelIndex | QPersistentModelIndex) -> Any:

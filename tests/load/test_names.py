@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from cmr_viewer.load.names import name_of, patient_key_of
+from cmr_viewer.load.names import name_of
 
 
 @pytest.mark.parametrize(
@@ -27,9 +28,20 @@ def test_a_folder_named_by_a_dot_has_its_real_name(tmp_path, monkeypatch):
     assert name_of(Path()) == "SCD01"
 
 
-def test_a_patient_key_tells_patients_apart_and_does_not_name_them():
-    key = patient_key_of("DOE^JANE")
-    assert key == patient_key_of(" DOE^JANE ")
-    assert key != patient_key_of("DOE^JOHN")
-    assert len(key) == 32
-    assert "DOE" not in key
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"\xc9tude_\xe9", "Étude_é"),
+        (b"\x81", "\ufffd"),
+        ("Мы".encode("cp1251"), "Ìû"),
+        (b"a\nb\t c", "a b c"),
+        (b"..nii", "."),
+    ],
+)
+def test_a_name_that_is_no_text_is_shown_as_text_on_one_line(raw, name):
+    assert name_of(Path(os.fsdecode(b"/data/" + raw))) == name
+    name.encode("utf-8")
+
+
+def test_the_root_is_a_study_too():
+    assert name_of(Path("/")) == "study"

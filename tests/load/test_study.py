@@ -1,5 +1,7 @@
 import dataclasses
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -316,6 +318,44 @@ def test_a_folder_seen_before_opens_from_its_index_as_before(tmp_path, phantom):
     assert second.patient_key == first.patient_key
     assert second.stack.frame_sources == first.stack.frame_sources
     assert len(second.long_axis) == 1
+
+
+@pytest.mark.parametrize("name", ["cine.nii.gz", "cine_sa.nii.gz"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_one_name_in_the_folders_or_archives_of_two_patients_are_two_patients(tmp_path, phantom, name, packed):
+    keys = []
+    for patient in ("p1", "p2", "p1"):
+        folder = tmp_path / patient
+        folder.mkdir(exist_ok=True)
+        path = write_nifti(folder / name, voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+        if packed:
+            path = Path(shutil.make_archive(str(tmp_path / f"{patient}_"), "zip", folder))
+        keys.append(open_study(path).patient_key)
+    assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.parametrize("patient", ["ANONYMOUS", "0000", ""])
+def test_files_whose_id_is_everybodys_are_of_the_patient_of_their_folder(tmp_path, phantom, patient):
+    keys = []
+    for folder in (tmp_path / "Smith" / "dicom", tmp_path / "Jones" / "dicom"):
+        folder.mkdir(parents=True)
+        write_frames(folder, phantom.stack, series="1", patient=patient)
+        keys.append(open_study(folder).patient_key)
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_folder_and_a_file_whose_names_are_no_text_are_opened(tmp_path, phantom):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xc9tude_\xe9"))
+    folder.mkdir()
+    write_frames(folder, phantom.stack, series="1")
+    study = open_study(folder)
+    assert (study.name, study.source) == ("Étude_é", folder)
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/c\x9cur.nii"))
+    write_nifti(path, voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
+    study = open_study(path)
+    for text in (study.name, study.stack.description, *study.warnings):
+        text.encode("utf-8")
 
 
 def test_the_demo_study_opens_with_its_contours():

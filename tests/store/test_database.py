@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.opening import Opening
+from cmr_viewer.domain.patient_key import patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
@@ -269,7 +270,7 @@ def test_a_workspace_of_version_4_is_brought_up_to_date_and_takes_undo_reads_eff
     connection.commit()
     connection.close()
     with open_workspace(tmp_path, reader="reader") as workspace:
-        assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION == 5
+        assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION == 6
         store, read = AnnotationStore(workspace), ReadStore(workspace).begin(STACK_ID, ReadKind.SECOND, blinded=True)
         assert (store.latest(STACK_ID)[FRAME].labels == kept.labels).all() and store.latest(STACK_ID, read.id) == {}
         assert store.regions(STACK_ID) == {FRAME: Region.APEX} and store.regions(STACK_ID, read.id) == {}
@@ -284,6 +285,39 @@ def test_a_workspace_of_version_4_is_brought_up_to_date_and_takes_undo_reads_eff
     with open_workspace_readonly(tmp_path) as workspace:
         assert [one.text for one in UndoLog(workspace).history(STACK_ID).done] == ["paint"]
         assert StudyFacts(workspace).get(STACK_ID, "key") == [1]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_workspace_of_an_earlier_version_parts_patients_whose_files_have_one_name(
+    tmp_path: Path, version: int
+) -> None:
+    old = patient_key_of("cine")
+    studies = {
+        "a": ("cine", "/data/p1/cine.nii.gz", old),
+        "b": ("cine", "/data/p2/cine.nii.gz", old),
+        "c": ("patient007_ED", "/one/patient007_ED.nii.gz", patient_key_of("patient007_ED")),
+        "d": ("patient007_ES", "/two/patient007_ES.nii.gz", patient_key_of("patient007_ES")),
+        "e": ("cine", "/data/dicom/cine", patient_key_of("DOE^JANE")),
+        "f": ("day", "/data/x/day", patient_key_of("ANONYMOUS")),
+        "g": ("p3", "/data/p3.zip", old),
+    }
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        for stack_id, (name, source, key) in studies.items():
+            AnnotationStore(workspace).keep_study(
+                stack_id, name=name, source=source, patient_key=key, geometry_json="{}", phases=1, slices=1
+            )
+    connection = sqlite3.connect(tmp_path / DATABASE_NAME)
+    if version == 4:
+        take_out_version_5(connection)
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.commit()
+    connection.close()
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        keys = {row.stack_id: row.patient_key for row in AnnotationStore(workspace).studies()}
+    assert keys["a"] == patient_key_at(Path("/data/p1"), "cine")
+    assert keys["c"] == keys["d"]
+    assert keys["e"] == studies["e"][2]
+    assert len({keys[name] for name in "abcefg"}) == 6
 
 
 def test_a_workspace_that_was_brought_up_to_date_has_the_tables_of_a_new_one(tmp_path: Path) -> None:

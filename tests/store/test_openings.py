@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from cmr_viewer.domain.opening import AS_FOUND, Opening
@@ -35,6 +37,13 @@ def test_the_last_decision_about_a_source_holds_also_after_the_program_ends(open
     with open_workspace(folder, reader="reader") as again:
         assert OpeningStore(again).last("/studies/a") == OTHER
         assert OpeningStore(again).last("/studies/b") == AS_FOUND
+
+
+def test_a_source_whose_name_is_no_text_is_known_again(openings: OpeningStore) -> None:
+    source = os.fsdecode(b"/studies/\xe9")
+    openings.keep(source, STACK_ID, TURNED)
+    assert openings.last(source) == TURNED
+    assert openings.last("/studies/é") is None
 
 
 def test_each_stack_of_a_source_is_opened_again_as_it_was(openings: OpeningStore) -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmr_viewer.domain.patient import plausible
+from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.load.dicom import tags
 from cmr_viewer.load.dicom.elements import EXPLICIT_BIG, UNDEFINED, Elements
 from cmr_viewer.load.dicom.patient_facts import patient_of
 from cmr_viewer.load.dicom.values import Values, seconds_of
-from cmr_viewer.load.names import patient_key_of
 
 WITHOUT_IMAGE = "without an image"
 """Reason for reports, presentation states and the like, which nobody misses."""

@@ -17,9 +17,9 @@ from PIL import Image, UnidentifiedImageError
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.names import patient_key_of
 
 TABLE = "slices.csv"
 PHASES = ("1", "12")

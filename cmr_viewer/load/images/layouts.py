@@ -20,6 +20,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
+from cmr_viewer.domain.patient_key import is_identifier, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import Study
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
@@ -32,7 +33,6 @@ from cmr_viewer.load.images.layout_names import (
     recognise_patient,
 )
 from cmr_viewer.load.images.nifti import Volume, read_nifti_labels, read_volume, study_of_volume
-from cmr_viewer.load.names import patient_key_of
 from cmr_viewer.progress import Progress, silent
 
 
@@ -98,7 +98,7 @@ def _read_cine(
         return _read_frames(source, frames, progress, slice_axis)
     progress(0.7, f"Ordering slices of {cine.image.name}")
     study = study_of_volume(volume, source, format_name="NIfTI", slice_axis=slice_axis)
-    study = replace(study, patient_key=patient_key_of(f"{cine.layout}/{cine.patient}"), patient=_patient_of(cine))
+    study = replace(study, patient_key=_patient_key(cine), patient=_patient_of(cine))
     placed, notes = _phases_in(volume, cine, frames)
     study = _with_labels(study, cine, placed)
     views, more = _long_axis(cine)
@@ -223,8 +223,7 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
         es_phase=marks.index("ES") if "ES" in marks else None,
         ed_es_by="the files of ED and ES",
     )
-    key = patient_key_of(f"{files[0].layout}/{files[0].patient}")
-    study = replace(study, stacks=(stack,), patient_key=key, patient=_patient_of(files[0]))
+    study = replace(study, stacks=(stack,), patient_key=_patient_key(files[0]), patient=_patient_of(files[0]))
     labelled = tuple(phase for phase, marked in enumerate(files) if marked.labels is not None)
     if not labelled:
         return study
@@ -232,6 +231,13 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
     for phase in labelled:
         reference[phase] = _read_labels(files[phase], study)
     return replace(study, reference=reference, reference_phases=labelled)
+
+
+def _patient_key(marked: MarkedFile) -> str:
+    """The patient's key by the pseudonym, or where that is an ordinary word (`cine_sa.nii.gz`), by the place."""
+    if is_identifier(marked.patient):
+        return patient_key_of(f"{marked.layout}/{marked.patient}")
+    return patient_key_at(marked.image.resolve().parent, marked.patient)
 
 
 def _patient_of(marked: MarkedFile) -> Patient:

@@ -19,8 +19,10 @@ from cmr_viewer.domain.file_axes import FileAxes
 from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
+from cmr_viewer.file_names import readable
 from cmr_viewer.load.base_end import (
     BASE_END_GUESSED,
     TURNED,
@@ -35,7 +37,7 @@ from cmr_viewer.load.images.even_grids import EvenGrid, even_grids
 from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, placement_of, quiet, usable_matrix
 from cmr_viewer.load.images.nifti_writing import write_image
 from cmr_viewer.load.images.voxel_size import SPACING_MISSING
-from cmr_viewer.load.names import name_of, patient_key_of
+from cmr_viewer.load.names import name_of
 from cmr_viewer.progress import Progress, silent
 
 LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
@@ -265,14 +267,14 @@ def study_of_volume(
         replace(geometry, positions_mm=tuple(geometry.positions_mm[k] for k in order)),
         phase_times_ms=_phase_times_ms(volume, pixels.shape[0]),
         source_slices=tuple(order),
-        description=path.name,
+        description=readable(path.name),
     )
     name = name_of(path)
     return Study(
         name=name,
         source=path,
         stacks=(stack,),
-        patient_key=patient_key_of(name),
+        patient_key=patient_key_at(path.resolve().parent, name),
         warnings=(*notes, *gap_notes(stack.geometry)),
         format_name=format_name,
         source_affine=_file_affine(volume),

@@ -19,6 +19,7 @@ import numpy as np
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import LoadError, NotAStudyError
@@ -27,7 +28,7 @@ from cmr_viewer.load.dicom.index import scan_remembered
 from cmr_viewer.load.dicom.pixels import Preview
 from cmr_viewer.load.dicom.scan import Scan
 from cmr_viewer.load.gather import Gathered, gather
-from cmr_viewer.load.names import name_of, patient_key_of
+from cmr_viewer.load.names import name_of
 from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.copies import without_copies
 from cmr_viewer.load.stacks.groups import Group, GroupSlice, group_headers
@@ -293,7 +294,7 @@ class _Opened:
             name=self.name,
             source=self.source,
             stacks=(stack,),
-            patient_key=patient_in(read.frames[0][0]) or patient_key_of(self.name),
+            patient_key=self._patient_key(patient_in(read.frames[0][0]), self.name),
             warnings=tuple(dict.fromkeys(notes)),
             format_name="DICOM",
             long_axis=tuple(views),
@@ -325,6 +326,14 @@ class _Opened:
             text += " Check the images."
             notes.append(Note(text, Code.NAME_DOUBTFUL))
         return notes
+
+    def _patient_key(self, stated: str, name: str) -> str:
+        """The key that the files state, or else that of where they lie: one that everybody gets states nothing."""
+        if stated and not is_everybodys(stated):
+            return stated
+        if name != name_of(self.source):  # one of several patients in a folder
+            return patient_key_of(f"{self.source.resolve()}/{name}")
+        return patient_key_at(self.source.resolve().parent, name)
 
     def _acquisition(self, of_slice: GroupSlice) -> Acquisition:
         """The acquisition of a slice that the reader chose, or the suggested one."""

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from cmr_viewer.domain.patient import Patient, Sex
+from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.names import patient_key_of
 
 Identity = tuple[str, str]
 """Of a frame: whose it is, and of which study; for comparing alone."""

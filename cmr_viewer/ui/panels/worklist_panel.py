@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cmr_viewer.file_names import readable
 from cmr_viewer.ui.theme import colour
 from cmr_viewer.ui.widgets import action_button, column, label, row
 
@@ -166,7 +167,7 @@ class StudyLines(QAbstractListModel):
             return f"{line.name}, {line.state}"
         if role == Qt.ItemDataRole.ToolTipRole:
             more = "" if line.stack_id else ", Delete to take off the worklist"
-            return f"{line.name}\n{line.source}\nClick to open{more}"
+            return f"{line.name}\n{readable(str(line.source))}\nClick to open{more}"
         return None
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from cmr_viewer.domain.patient import Patient
+from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.images.layout_names import recognise_file, recognise_patient
 from cmr_viewer.load.images.layouts import read_marked_file, read_patient
-from cmr_viewer.load.names import patient_key_of
 from tests.phantom import (
     default_affine,
     sax_cine,

@@ -7,9 +7,9 @@ import pytest
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.patient import Patient, Sex
+from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import LoadError, NotAStudyError
-from cmr_viewer.load.names import patient_key_of
 from cmr_viewer.load.stacks.dicom_study import read_dicom, read_dicom_files
 from cmr_viewer.load.study import open_study
 from cmr_viewer.progress import Cancelled

@@ -22,6 +22,7 @@ _SHORTEST_STEP_IN_US = 10000.0
 _UNLIKE_RATES = 1.2
 _LEAST_AGREEMENT = 0.9
 _LEAST_KNOWN = 0.75
+_MOST_TOLD_ONE_BY_ONE = 3
 _EVEN = 0.25
 _SHARE_DIGITS = 4
 """Shares of the cycle are compared to a tenth of a millisecond, as files round times: of two frames that are as near as
@@ -302,10 +303,10 @@ def _stack_notes(slices: Sequence[Timed]) -> list[Note]:
     if any(timed.ties for timed in slices):
         text = "Frames with the same time are in the order of their numbers; check the order of the phases."
         notes.append(Note(text, Code.PHASE_ORDER_GUESSED))
-    guesses = _guessed(slices)
-    if len(guesses) == len(slices):
-        kinds = dict.fromkeys(measure for _, measure in guesses)
-        notes += [Note(f"In all slices {_GUESSES[kind]}", Code.PHASE_ORDER_GUESSED) for kind in kinds]
+    if not _order_notes(slices):
+        for kind, count in Counter(kind for _, kind in _guessed(slices)).items():
+            where = "all" if count == len(slices) else f"{count} of {len(slices)}"
+            notes.append(Note(f"In {where} slices {_GUESSES[kind]}", Code.PHASE_ORDER_GUESSED))
     if len({timed.measure for timed in slices}) > 1:
         text = "The phases of the slices are ordered by different times; check that they fit one another."
         notes.append(Note(text, Code.PHASE_TIMES_DIFFER))
@@ -324,7 +325,7 @@ def _stack_notes(slices: Sequence[Timed]) -> list[Note]:
 def _order_notes(slices: Sequence[Timed]) -> list[SliceNote]:
     """What is to be told about slices whose phases are in an order that no time of the heart gives, of some slices."""
     guessed = _guessed(slices)
-    if len(guessed) == len(slices):
+    if len(guessed) == len(slices) or len(guessed) > _MOST_TOLD_ONE_BY_ONE:
         return []
     return [SliceNote(place, f"In slice {{}} {_GUESSES[what]}", Code.PHASE_ORDER_GUESSED) for place, what in guessed]
 

@@ -178,6 +178,18 @@ def test_the_order_of_numbers_alone_is_a_guess_of_the_slices_that_have_nothing_e
     np.testing.assert_array_equal(study.stack.pixels[:, 0], sax.pixels[list(ORDER), 0])
 
 
+def test_an_order_that_is_a_guess_in_many_slices_is_one_note(tmp_path):
+    many = sax_cine(phases=PHASES, slices=7, rows=24, cols=20, pixel_spacing_mm=(6.0, 6.0), above=0, below=0).stack
+
+    def change(data, phase, index):
+        if index < 2:
+            data.TriggerTime = TIMES[phase]
+
+    study = opened(tmp_path, many, change, slices=range(7))
+    (note,) = [note for note in study.warnings if note.code is Code.PHASE_ORDER_GUESSED]
+    assert note.startswith("In 5 of 7 slices the phases are in the order of the image numbers")
+
+
 def test_a_single_phase_has_no_order_to_guess(tmp_path, sax):
     still = dataclasses.replace(sax, pixels=sax.pixels[:1], phase_times_ms=None)
     write_frames(tmp_path, still, series="1")

@@ -13,6 +13,7 @@ from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.doors.notes import notes_json, tell_notes
 from cmr_viewer.doors.service import make_output_folder, models_in
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, in_one_line
 from cmr_viewer.evaluate.classification import FrameRegions
@@ -45,6 +46,7 @@ def run(arguments: Namespace) -> int:
     models = models_in(arguments.models, arguments.device)
     found = Run()
     failed = 0
+    notes: dict[str, list[dict[str, Any]]] = {}
     for source in sources:
         try:
             labelled = source.read()
@@ -52,6 +54,8 @@ def run(arguments: Namespace) -> int:
             failed += 1
             print(f"cmr-viewer evaluate: {in_one_line(error)}", file=sys.stderr)
             continue
+        tell_notes("evaluate", source.name, labelled.study.warnings)
+        notes[source.name] = notes_json(labelled.study.warnings)
         one, labels = evaluate_stack(labelled, source, models, arguments.routing)
         found += one
         if arguments.save_labels:
@@ -64,6 +68,7 @@ def run(arguments: Namespace) -> int:
         "routing": arguments.routing,
         "models": {role.value: model_id for role, model_id in models.active.items()},
         "failed": failed,
+        "notes": {name: known for name, known in notes.items() if known},
     }
     print(write_results(arguments.output, found, about))
     return 1 if failed else 0

@@ -186,6 +186,7 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="train no more: write the best model so far of the training that was stopped in --output into this folder",
     )
+    parser.add_argument("--note", metavar="TEXT", help="a sentence for the model's card")
     parser.add_argument("--iterations", type=int, metavar="N", help="batches to learn from")
     parser.add_argument("--batch", type=int, metavar="N", help="frames in a batch")
     parser.add_argument("--learning-rate", type=float, metavar="X", help="at the start")

@@ -168,6 +168,7 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         "regions": count_by_region(samples),
         "program": __version__,
         "revision": git_revision(),
+        **({"note": arguments.note} if arguments.note else {}),
     }
     if arguments.snapshot:
         written = _empty_folder(arguments.snapshot.resolve(), "--snapshot")

@@ -1,16 +1,25 @@
 """The model card: what people should know of a model before they use it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.prepare.plan import Plan
 
-NON_COMMERCIAL = (
-    "Weights trained on ACDC (CC BY-NC-SA 4.0) and M&Ms: for **non-commercial research only**. "
-    "Cite Bernard et al. 2018, doi 10.1109/TMI.2018.2837502, and Campello et al. 2021, doi 10.1109/TMI.2021.3090082."
-)
+TERMS: Mapping[str, str] = {
+    "acdc": "ACDC, CC BY-NC-SA 4.0: **non-commercial research only**. Cite Bernard et al. 2018, doi "
+    "10.1109/TMI.2018.2837502.",
+    "mnms": "M&Ms, open to the research community: taken as **non-commercial research only**. Cite Campello et al. "
+    "2021, doi 10.1109/TMI.2021.3090082.",
+    "dsb2": "Second Annual Data Science Bowl (2015), competition rules: **non-commercial research only**. Its labels "
+    "are weak: the LV cavity alone, drawn by one person who is no expert.",
+    "scd": "Sunnybrook Cardiac Data, CC0 1.0: in the public domain, with labels of the LV alone. Radau et al. 2009, "
+    "http://hdl.handle.net/10380/3070.",
+}
+"""Terms of published sets, by what the names of their folders begin with."""
+
+STARTED_FROM = "The terms of the model that the training started from hold as well: see the card of {}."
 OWN_CORRECTIONS = (
     "Refined on accepted frames of a workspace. The licence and limits of the model it started from hold as well: see "
     "that model's card."
@@ -44,7 +53,10 @@ def card_text(plan: Plan) -> str:
     training = plan.training
     spec: Mapping[str, Any] = training.get("spec", {})
     data = [str(name) for name in training.get("data", [])]
-    published = any(name.startswith(("acdc", "mnms")) for name in data)
+    terms = [text for start, text in TERMS.items() if any(name.startswith(start) for name in data)]
+    if terms and training.get("started_from"):
+        terms.append(STARTED_FROM.format(training["started_from"]))
+    note = training.get("note")
     lines = [
         f"# {plan.model_id}",
         "",
@@ -52,9 +64,10 @@ def card_text(plan: Plan) -> str:
         "",
         f"**{NOTICE}**",
         "",
+        *([note, ""] if note else []),
         "## Licence",
         "",
-        NON_COMMERCIAL if published else OWN_CORRECTIONS,
+        *([f"- {text}" for text in terms] if terms else [OWN_CORRECTIONS]),
         "",
         "## Data and training",
         "",
@@ -63,7 +76,7 @@ def card_text(plan: Plan) -> str:
         f"- Parts of the patients: {training.get('split') or training.get('held_out') or 'none'}.",
         f"- Network: {plan.architecture}, {plan.rows} x {plan.cols} at {plan.spacing_mm:g} mm around the heart, sees "
         f"{1 + 2 * plan.context} {'slices' if plan.context else 'slice'}.",
-        f"- {spec.get('iterations', '?')} batches of {spec.get('batch', '?')}, {spec.get('optimizer', 'adamw')} from "
+        f"- {_batches(training, spec)} batches of {spec.get('batch', '?')}, {spec.get('optimizer', 'adamw')} from "
         f"{spec.get('learning_rate', '?')}, seed {spec.get('seed', '?')}, on {training.get('device', '?')}.",
         *_validation(training),
         f"- Started from: {training.get('started_from') or 'nothing'}.",
@@ -85,7 +98,30 @@ def _validation(training: Mapping[str, Any]) -> list[str]:
     looked: Mapping[str, Any] = training.get("validation") or {}
     if not looked.get("frames"):
         return []
-    return [f"- Chosen on {looked['frames']} validation frames: the weights after batch {looked['kept_at']}."]
+    chosen = f"- Chosen on {looked['frames']} validation frames: the weights after batch {looked['kept_at']}."
+    by_set: Mapping[str, Any] = looked.get("by_set") or {}
+    rows = [
+        f"| {name or 'frames'} | {region} | " + " | ".join(_mean(labels.get(label.name)) for label in STRUCTURES) + " |"
+        for name, found in by_set.items()
+        for region, labels in found.get("dice", {}).items()
+    ]
+    if not rows:
+        return [chosen]
+    head = [
+        "",
+        f"| validation: set | Dice %, n | {' | '.join(label.name for label in STRUCTURES)} |",
+        "|---|---|---|---|---|",
+    ]
+    return [chosen, *head, *rows, ""]
+
+
+def _mean(found: Sequence[float] | None) -> str:
+    return "-" if found is None else f"{100 * found[0]:.1f}, {found[1]}"
+
+
+def _batches(training: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    planned, done = spec.get("iterations", "?"), training.get("batches")
+    return f"{planned}" if done in (None, planned) else f"{done} of {planned} planned"
 
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:

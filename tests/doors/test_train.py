@@ -91,11 +91,12 @@ def test_a_training_that_was_killed_goes_on_from_its_checkpoint(
         assert main(given) != 0
     assert [p.name for p in out.iterdir()] == ["checkpoint.safetensors"]
     best = tmp_path / "best"
-    assert main([*given, "--snapshot", str(best)]) == 0
+    assert main([*given, "--snapshot", str(best), "--note", "Not in service yet."]) == 0
     assert [p.name for p in out.iterdir()] == ["checkpoint.safetensors"]
     plan = read_plan(best)
     assert (plan.model_id, plan.training["batches"]) == ("best", 3)
     assert load_segmenter(best, CPU).plan == plan
+    assert "Not in service yet." in (best / "card.md").read_text(encoding="utf-8")
     assert main(given) == 0
     assert "Batch 3 of 4" not in capsys.readouterr().err
     written = {"card.md", "curves.json", "curves.svg", "plan.json", "weights.safetensors"}

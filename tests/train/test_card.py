@@ -24,7 +24,9 @@ def test_every_card_says_what_the_model_is_for_and_what_it_is_not(role: Role) ->
 
 
 def test_published_data_bring_their_licence_and_corrections_that_of_the_first_model() -> None:
-    assert "non-commercial research only" in card_text(plan())
+    text = card_text(plan(data=["acdc", "dsb2_sax", "scd_nifti"]))
+    assert [set_ in text for set_ in ("BY-NC-SA", "M&Ms", "Data Science Bowl", "CC0")] == [True, False, True, True]
+    assert "non-commercial research only" in text
     own = card_text(plan(data=["accepted frames of a workspace"]))
     assert "non-commercial" not in own
     assert "model it started from" in own
@@ -37,6 +39,25 @@ def test_a_card_tells_how_the_model_was_trained() -> None:
     assert "128 x 128 at 1.5 mm around the heart, sees 3 slices." in text
     assert "40 batches of 16, sgd from 0.01, seed 3" in text
     assert "Chosen on 30 validation frames: the weights after batch 25." in text
+
+
+def test_weights_from_the_public_domain_alone_are_not_said_to_be_restricted() -> None:
+    text = card_text(plan(data=["scd", "scd_nifti"], started_from=None))
+    assert "CC0" in text
+    assert "non-commercial" not in text
+    assert "see the card of baseline-4" in card_text(plan(data=["scd"], started_from="baseline-4"))
+
+
+def test_a_card_of_a_training_that_was_stopped_says_so_and_holds_its_note() -> None:
+    text = card_text(plan(batches=25, note="Not in service."))
+    assert "25 of 40 planned batches of 16" in text
+    assert "\nNot in service.\n" in text
+
+
+def test_validation_stands_in_a_table_by_set_and_region() -> None:
+    by_set = {"dsb2": {"score": 0.8, "dice": {"base": {"LVBP": (0.8125, 9)}}}}
+    text = card_text(plan(validation={"frames": 30, "kept_at": 25, "by_set": by_set}))
+    assert "| dsb2 | base | 81.2, 9 | - | - |" in text
 
 
 def test_without_a_validation_part_nothing_is_said_of_it() -> None:

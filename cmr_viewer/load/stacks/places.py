@@ -21,7 +21,6 @@ _MOST_MOTION_MM = 25.0
 """The base of the heart moves by up to 20 mm."""
 
 _USUAL_STEP_OF_SPACING = 0.4
-_MOSTLY = 0.6
 
 Placed = tuple[float, list[Header]]
 """Place along the normal, mm, and the frames there."""
@@ -47,9 +46,7 @@ def slices_of(headers: Sequence[Header], reference: Plane, around: Sequence[Head
             slices.append((along, []))
         slices[-1][1].append(header)
     usual = _usual(slices)
-    regular = sum(len(frames) for _, frames in slices if len(frames) == usual)
-    if usual < _LEAST_PHASES or regular < _MOSTLY * len(placed):
-        # Slices that go there and back have few frames at each place.
+    if usual < _LEAST_PHASES or any(len(frames) != usual for _, frames in slices):
         moving = _following(placed, room)
         if moving:
             return moving
@@ -118,7 +115,7 @@ def _following(placed: Sequence[tuple[float, Header]], room: float) -> list[Plac
     frames = [
         (time, header.instance_number, along, header) for time, (along, header) in zip(times, placed, strict=True)
     ]
-    for slices in (_ranked_at_each_phase(frames), _numbered_one_after_the_other(frames)):
+    for slices in (_numbered_one_after_the_other(frames), _ranked_at_each_phase(frames)):
         if slices and _move_as_a_heart(slices, room):
             found = [(float(np.mean([along for _, _, along, _ in s])), [h for *_, h in s]) for s in slices]
             return sorted(found, key=lambda place: place[0])

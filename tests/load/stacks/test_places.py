@@ -135,6 +135,23 @@ def test_slices_that_follow_the_heart_are_joined_where_each_is_a_series(tmp_path
     assert_slices_follow(read_dicom(tmp_path), sax)
 
 
+@pytest.mark.parametrize("by_phase", [False, True])
+@pytest.mark.parametrize("most_mm", [2.0, 7.0])
+def test_one_slice_that_moves_among_others_that_stay_is_joined(tmp_path, sax, most_mm, by_phase):
+    g = sax.geometry
+
+    def change(data, phase, index):
+        if index == 2:
+            along = most_mm * np.sin(np.pi * phase / PHASES)
+            data.ImagePositionPatient = [f"{v:.6f}" for v in np.asarray(g.positions_mm[2]) - g.normal * along]
+
+    order = [(p, s) for p in range(PHASES) for s in range(SLICES)] if by_phase else None
+    write_frames(tmp_path, sax, series="1", order=order, change=change)
+    study = read_dicom(tmp_path)
+    np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
+    assert [(note.code, note.slices) for note in study.warnings] == [(Code.SLICES_MOVE, (2,))]
+
+
 def test_slices_that_follow_the_heart_are_joined_in_enhanced_mr(tmp_path, sax):
     g = sax.geometry
 

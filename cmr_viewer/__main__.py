@@ -14,6 +14,7 @@ cmr-viewer models list|promote|rollback|import-nnunet
 """
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -42,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before torch is imported: threads that wait for one another sleep instead of spinning. Beside another busy program
     # networks take more than twice as long otherwise; on a quiet machine it makes no difference.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (sys.stdout, sys.stderr):
+        # Letters that a console's code page lacks are escaped; a name must not end the program.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if argv is None else argv)
     door = given[0] if given and given[0] in DOORS else "window"
     arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)

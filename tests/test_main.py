@@ -170,3 +170,23 @@ def test_the_program_runs_as_a_module_and_tells_errors_without_a_traceback(tmp_p
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("cmr-viewer: The models folder ")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_name_that_the_console_cannot_show_does_not_end_the_program(tmp_path: Path, encoding: str) -> None:
+    """As a console of Windows with a Western code page does with the name of a Chinese folder."""
+    code = (
+        "import sys; from cmr_viewer import __main__ as program; program._go = lambda *_: print(sys.argv[1]) or 0;"
+        "sys.exit(program.main(['models', 'list']))"
+    )
+    name = os.fsdecode(b"\xe5\xbf\x83 \xe9")  # a Chinese letter, and a byte that is no text
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, name],
+        capture_output=True,
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\udce9" in done.stdout

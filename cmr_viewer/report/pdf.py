@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 from xml.sax.saxutils import escape
 
@@ -12,7 +11,6 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     CondPageBreak,
@@ -30,6 +28,7 @@ from cmr_viewer.report.build import LABEL_WORDS
 from cmr_viewer.report.colours import STRUCTURE_INKS, THICKENING, THICKNESS
 from cmr_viewer.report.contents import NOTICE, MeasureLine, Report
 from cmr_viewer.report.figures import FAINT, INK, SOFT, bulls_eye_drawing, curve_drawing, frame_drawing
+from cmr_viewer.report.letters import Letters, fonts_for
 from cmr_viewer.report.words import frame_words, log_words, made_words, zone_words
 
 _PADDING = 6.0
@@ -37,10 +36,8 @@ _PADDING = 6.0
 
 _MARGIN = 16 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
+_FOOT_SIZE = 7.5
 _BAND, _FLAG = "#f2f5f8", "#b3261e"
-_PLAIN_FONTS = ("Helvetica", "Helvetica-Bold")
-_WIDE_FONTS = ("DejaVuSans", "DejaVuSans-Bold")
-"""For letters that the fonts of every PDF reader have not; they come with matplotlib and are put into the file."""
 
 
 def as_pdf(report: Report, progress: Progress = silent) -> bytes:
@@ -84,7 +81,8 @@ class _Pages:
 
     def __init__(self, report: Report, progress: Progress) -> None:
         self._report, self._progress = report, progress
-        self._plain, self._bold = _fonts_for(report)
+        self._letters = Letters(_fonts_for(report))
+        self._plain, self._bold = self._letters.plain, self._letters.bold
         self._text = self._style(9, 12.5)
         self._small = self._style(7.6, 10)
         self._soft = self._style(8.2, 11, ink=SOFT)
@@ -117,7 +115,8 @@ class _Pages:
         )
 
     def _line(self, text: str, style: ParagraphStyle | None = None) -> Paragraph:
-        return Paragraph(escape(text), style or self._text)
+        style = style or self._text
+        return Paragraph(self._letters.marked(text, bold=style.fontName == self._bold), style)
 
     def story(self) -> list[Flowable]:
         """Everything, in order."""
@@ -277,14 +276,16 @@ class _Pages:
     def _method(self) -> list[Flowable]:
         report = self._report
         parts: list[Flowable] = [
-            Paragraph(f'<font name="{self._bold}">{escape(name)}.</font> {escape(text)}', self._small)
+            Paragraph(f'<font name="{self._bold}">{escape(name)}.</font> {self._letters.marked(text)}', self._small)
             for name, text in report.method
         ]
         models = "; ".join(f"{model} ({frames} frames)" for model, frames in report.models)
         if models:
             parts.append(
-                Paragraph(f'<font name="{self._bold}">Models.</font> {escape(models)}.', self._small),
+                Paragraph(f'<font name="{self._bold}">Models.</font> {self._letters.marked(models)}.', self._small),
             )
+        if note := self._letters.note():
+            parts.append(Paragraph(f'<font name="{self._bold}">Letters.</font> {escape(note)}', self._small))
         parts.append(self._line("Sources", self._heading))
         parts += [self._line(f"{index}. {text}", self._small) for index, text in enumerate(report.sources, start=1)]
         return parts
@@ -293,15 +294,15 @@ class _Pages:
 
     def canvas(self, *args: Any, **kwargs: Any) -> Canvas:
         """A canvas that writes the foot of every page when their number is known."""
-        return _NumberedCanvas(self._report, (self._plain, self._bold), *args, **kwargs)
+        return _NumberedCanvas(self._report, self._letters, *args, **kwargs)
 
 
 class _NumberedCanvas(Canvas):
     """Keeps the pages until all are there, and then writes "1 of 3" below each."""
 
-    def __init__(self, report: Report, fonts: tuple[str, str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, report: Report, letters: Letters, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._report, self._fonts = report, fonts
+        self._report, self._letters = report, letters
         self._states: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's own name
@@ -321,22 +322,24 @@ class _NumberedCanvas(Canvas):
     def _head_of_draft(self) -> None:
         if self._report.draft is None:
             return
-        self.setFont(self._fonts[1], 9)
+        self.setFont(self._letters.bold, 9)
         self.setFillColor(HexColor(_FLAG))
         self.drawCentredString(A4[0] / 2, A4[1] - 9 * mm, self._report.draft.text)
 
     def _foot(self, pages: int) -> None:
-        plain, bold = self._fonts
         y = 10 * mm
         self.setStrokeColor(HexColor(FAINT))
         self.setLineWidth(0.5)
         self.line(_MARGIN, y + 9, A4[0] - _MARGIN, y + 9)
-        self.setFont(bold, 7.5)
+        self.setFont(self._letters.bold, _FOOT_SIZE)
         self.setFillColor(HexColor(SOFT))
         self.drawString(_MARGIN, y, NOTICE)
-        self.setFont(plain, 7.5)
-        page = self.getPageNumber()
-        self.drawRightString(A4[0] - _MARGIN, y, f"{self._report.title}   {page} of {pages}")
+        runs = self._letters.runs(f"{self._report.title}   {self.getPageNumber()} of {pages}")
+        x = A4[0] - _MARGIN - sum(pdfmetrics.stringWidth(text, font, _FOOT_SIZE) for font, text in runs)
+        for font, text in runs:
+            self.setFont(font, _FOOT_SIZE)
+            self.drawString(x, y, text)
+            x += pdfmetrics.stringWidth(text, font, _FOOT_SIZE)
 
 
 _APART = [("LEFTPADDING", (column, 0), (column, -1), 8) for column in (2, 4, 5)]
@@ -382,15 +385,4 @@ def _colour(text: str) -> Color:
 def _fonts_for(report: Report) -> tuple[str, str]:
     """Plain and bold: those that every PDF reader has, or where letters need more, fonts that go into the file."""
     texts = [report.title, report.patient, report.made_by, *report.readers, *(line.text for line in report.log)]
-    texts += [*report.notes, *(value for _, value in (*report.facts, *report.models))]
-    try:
-        "".join(texts).encode("cp1252")
-    except UnicodeEncodeError:
-        import matplotlib  # noqa: PLC0415 - only where its fonts are needed
-
-        folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-        for name in _WIDE_FONTS:
-            pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-        pdfmetrics.registerFontFamily(_WIDE_FONTS[0], normal=_WIDE_FONTS[0], bold=_WIDE_FONTS[1])
-        return _WIDE_FONTS
-    return _PLAIN_FONTS
+    return fonts_for([*texts, *report.notes, *(value for _, value in (*report.facts, *report.models))])

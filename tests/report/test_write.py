@@ -1,5 +1,6 @@
 """PDF, HTML and CSV of one report."""
 
+import contextlib
 import csv
 import html.parser
 import io
@@ -21,6 +22,7 @@ from cmr_viewer.progress import Cancelled
 from cmr_viewer.report.build import build_report
 from cmr_viewer.report.contents import NOTICE, Curve
 from cmr_viewer.report.figures import curve_drawing
+from cmr_viewer.report.letters import Letters, fonts_for
 from cmr_viewer.report.page import as_html
 from cmr_viewer.report.pdf import as_pdf
 from cmr_viewer.report.sheet import COLUMNS, as_csv
@@ -86,6 +88,34 @@ def test_a_pdf_says_what_it_is(pdf):
 def test_letters_that_no_reader_has_are_put_into_the_pdf(pdf):
     assert b"DejaVuSans" in pdf
     assert b"DejaVuSans" not in as_pdf(build_report(material(phantom(phases=3, slices=4))))
+
+
+@pytest.mark.parametrize("name", ["王小明", "佐藤さくら", "Иванов Ω", "O'Çağlar"])
+def test_names_of_many_scripts_are_set_in_fonts_that_go_into_the_pdf(heart, name):
+    pdf = as_pdf(build_report(material(heart, patient_name=name)))
+    # The map of each font in the file from its glyphs to Unicode (PDF 1.7, 9.10.3).
+    maps = b""
+    for raw in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        with contextlib.suppress(zlib.error):
+            maps += zlib.decompress(raw)
+    in_files = {int(code, 16) for code in re.findall(rb"<[0-9A-F]{2}> <([0-9A-F]{4})>", maps)}
+    assert {ord(letter) for letter in name if ord(letter) > 0xFF} <= in_files
+    assert b"lack some letters" not in b"".join(streams(pdf))
+
+
+@pytest.mark.parametrize(
+    ("name", "latin"), [("심장", "SimJang"), ("شريف", "shryf"), ("שלום", "slvm"), ("सीता", "sita")]
+)
+def test_letters_that_no_font_sets_are_transcribed_and_that_is_noted(name, latin):
+    letters = Letters(fonts_for([name]))
+    assert letters.runs(f"A {name}") == [("Helvetica", "A "), ("Helvetica", latin)]
+    assert letters.note().endswith(f"in Latin letters here: {latin}.")
+    assert not Letters(fonts_for(["A"])).note()
+
+
+def test_a_transcribed_name_is_noted_in_the_report(heart):
+    content = b"".join(streams(as_pdf(build_report(material(heart, patient_name="شريف")))))
+    assert b"shryf" in content and b"lack some letters" in content
 
 
 class Reader(html.parser.HTMLParser):

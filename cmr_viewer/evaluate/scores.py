@@ -94,11 +94,15 @@ class StackScore:
 
 
 def known_spacing_mm(geometry: Geometry) -> tuple[float | None, tuple[float, float] | None]:
-    """Slice spacing and (row, col) pixel spacing of a stack, each None where it is not known."""
+    """Slice spacing and (row, col) pixel spacing of a stack, each None where it is not known.
+
+    Slices that do not lie evenly have no one spacing.
+    """
     if not geometry.spacing_known:
         return None, None
     try:
-        return geometry.slice_spacing_mm, geometry.pixel_spacing_mm
+        even = bool((geometry.slice_weights == 1.0).all())
+        return geometry.slice_spacing_mm if even else None, geometry.pixel_spacing_mm
     except GeometryError:
         return None, geometry.pixel_spacing_mm
 

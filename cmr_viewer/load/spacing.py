@@ -9,6 +9,7 @@ from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
+from cmr_viewer.load.gaps import gap_notes
 
 LONGEST_MM = 100.0
 """No pixel and no slice distance of a heart's images is larger."""
@@ -22,9 +23,9 @@ def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
         spacing_mm: (row, col, slice) distances of centres, > 0.
 
     Returns:
-        The study, whose spacing now counts as known; `Study.warnings` says where it came from. Slices lie evenly
-        spaced from the place of the first, along the line on which they lay; directions stay. The affine of the
-        source is that of the file still, for label maps that go back onto its grid.
+        The study, whose spacing now counts as known; `Study.warnings` says where it came from. Slices lie from the
+        place of the first along the line on which they lay, and wider or narrower gaps stay so by their share;
+        directions stay. The affine of the source is that of the file still, for label maps that go back onto its grid.
 
     Raises:
         GeometryError: A distance that cannot be.
@@ -35,22 +36,25 @@ def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
         )
     stacks = tuple(replace(stack, geometry=_respaced(stack.geometry, spacing_mm)) for stack in study.stacks)
     row, col, between = spacing_mm
-    kept = tuple(warning for warning in study.warnings if warning.code is not Code.SPACING_UNKNOWN)
+    outdated = (Code.SPACING_UNKNOWN, Code.SLICE_GAP, Code.SLICES_UNEVEN)
+    kept = tuple(warning for warning in study.warnings if warning.code not in outdated)
     text = f"Pixel spacing {row:g} x {col:g} mm and slice spacing {between:g} mm were given by the reader."
     note = Note(text, Code.SPACING_BY_READER)
-    return replace(study, stacks=stacks, warnings=(*kept, note))
+    return replace(study, stacks=stacks, warnings=(*kept, note, *gap_notes(stacks[0].geometry)))
 
 
 def _respaced(geometry: Geometry, spacing_mm: tuple[float, float, float]) -> Geometry:
     row, col, between = spacing_mm
     places = np.asarray(geometry.positions_mm, dtype=np.float64)
-    step = geometry.normal
+    step, numbers = geometry.normal, np.arange(geometry.slices, dtype=np.float64)
     if geometry.slices > 1:
         whole = places[-1] - places[0]
         along = float(whole @ geometry.normal)
         # A stack that leans is not straightened: slices keep the line that they lay on, at the new distance of planes.
         step = whole / abs(along) if abs(along) > 1e-6 * float(np.linalg.norm(whole)) else geometry.normal
-    positions = places[0] + between * np.arange(geometry.slices)[:, None] * step
+        if (usual := float(np.median(geometry.slice_gaps_mm))) > 0:
+            numbers = np.concatenate([[0.0], np.cumsum(geometry.slice_gaps_mm / usual)])
+    positions = places[0] + between * numbers[:, None] * step
     return replace(
         geometry,
         pixel_spacing_mm=(row, col),

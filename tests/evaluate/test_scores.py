@@ -71,3 +71,11 @@ def test_a_single_slice_has_a_pixel_spacing_but_no_slice_spacing() -> None:
     whole = sax_cine(phases=1, slices=3, rows=32, cols=32).stack.geometry
     single = replace(whole, positions_mm=whole.positions_mm[:1], single_slice_spacing_mm=None)
     assert known_spacing_mm(single) == (None, (1.8, 1.8))
+
+
+def test_slices_that_lie_unevenly_have_no_one_spacing() -> None:
+    from dataclasses import replace
+
+    whole = sax_cine(phases=1, slices=4, rows=32, cols=32).stack.geometry
+    gap = replace(whole, positions_mm=(*whole.positions_mm[:2], whole.positions_mm[3]))
+    assert known_spacing_mm(gap) == (None, (1.8, 1.8))

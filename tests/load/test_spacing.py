@@ -15,7 +15,9 @@ from tests.phantom import sax_cine
 @pytest.fixture(scope="module")
 def study():
     stack = sax_cine(phases=2, slices=5, rows=64, cols=60, spacing_known=False).stack
-    return Study("P", Path("P"), (stack,), warnings=(Note("Other.", Code.SLICE_GAP), SPACING_DEFAULT, SPACING_MISSING))
+    return Study(
+        "P", Path("P"), (stack,), warnings=(Note("Other.", Code.SLICE_FITTED), SPACING_DEFAULT, SPACING_MISSING)
+    )
 
 
 def test_distances_are_those_that_the_reader_gives_and_count_as_known(study):
@@ -41,6 +43,19 @@ def test_slices_keep_the_line_on_which_they_lay(study):
     step = np.asarray(corrected.positions_mm[1]) - np.asarray(corrected.positions_mm[0])
     assert corrected.slice_spacing_mm == pytest.approx(20.0)
     assert step @ np.asarray(g.row_direction) == pytest.approx(1.0)
+
+
+def test_a_gap_stays_a_gap_at_the_new_distance(study):
+    g, stack = study.stack.geometry, study.stack
+    gap = tuple(tuple(np.asarray(g.positions_mm[0]) - k * 10.0 * g.normal) for k in (0, 1, 3, 4, 5))
+    told = (Note("20 mm instead of 10", Code.SLICE_GAP, (1, 2)),)
+    moved = replace(study, stacks=(replace(stack, geometry=replace(g, positions_mm=gap)),), warnings=told)
+    corrected = with_spacing(moved, (1.0, 1.0, 6.0))
+    found = corrected.stack.geometry
+    assert found.slice_gaps_mm == pytest.approx([6.0, 12.0, 6.0, 6.0])
+    assert found.slice_weights == pytest.approx([1.0, 1.5, 1.5, 1.0, 1.0])
+    (note,) = (note for note in corrected.warnings if note.code is Code.SLICE_GAP)
+    assert "12.0 mm instead of 6.0 mm" in note
 
 
 def test_slices_at_one_place_are_laid_out_along_the_normal(study):

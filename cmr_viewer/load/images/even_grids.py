@@ -2,8 +2,8 @@
 
 A volume file has one distance for all slices and one line along which they follow one another. A stack with a missing
 slice gets a grid with an empty slice there. Slices at other distances are divided over several grids: nothing is
-resampled, no pixel lies more than half a pixel from where it is in the patient, and volumes by summation of discs are
-those of the stack.
+resampled, and no pixel lies more than half a pixel, or a twentieth of the slice spacing, from where it is in the
+patient.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from cmr_viewer.domain.study import Stack
 _BESIDE = 0.5 + 1e-3
 """Pixels by which a slice may miss its place on a grid in the plane: what whole pixels leave."""
 
-_ABOVE, _ABOVE_MM = 0.02, 0.1
+_ABOVE, _ABOVE_MM = 0.05, 0.1
 """How far above or below its place a slice may lie, as a share of the slice spacing or in mm: files round positions."""
 
 _SAME_GAP = 0.1

@@ -414,9 +414,10 @@ def nifti_notes(names: Sequence[str], study: Study) -> list[Note]:
     for number, grid in enumerate(grids):
         if grid.empty:
             empty = ", ".join(str(k + 1) for k in grid.empty)
+            what, is_empty = ("Slices", "are empty") if len(grid.empty) > 1 else ("Slice", "is empty")
             text = (
-                f"{' and '.join(each[number][0] for each in files)} hold empty slices where slices are missing "
-                f"({empty} of {grid.count}), as slices of NIfTI are evenly spaced."
+                f"{what} {empty} of {grid.count} in {' and '.join(each[number][0] for each in files)} {is_empty}, in "
+                "the place of what is missing: slices of NIfTI are evenly spaced."
             )
             notes.append(Note(text, Code.NIFTI_EMPTY_SLICES))
     off = max((mm for grid in grids for mm in grid.off_mm), default=0.0)

@@ -154,6 +154,7 @@ class Header:
         b_value: Diffusion b-value (0018,9087) or a vendor's private one, s/mm2.
         agent: Contrast/Bolus Agent (0018,0010); of Enhanced MR (0018,9342) and (0018,9344).
         thickness_mm: Slice Thickness (0018,0050).
+        temporal_step_ms: Temporal Resolution (0020,0110).
         times_ms: All that the file says of the time after the R wave, the best first: Trigger Time (0018,1060), Nominal
             Cardiac Trigger Delay Time (0020,9153), Temporal Position Time Offset (0020,930D), and the share of the
             cycle where the file states how long that is.
@@ -205,6 +206,7 @@ class Header:
     b_value: float | None = None
     agent: str = ""
     thickness_mm: float | None = None
+    temporal_step_ms: float | None = None
     times_ms: tuple[float | None, ...] = ()
     actual_ms: float | None = None
     cycle_percent: float | None = None
@@ -323,6 +325,7 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         b_value=_first(values, *_B_VALUES),
         agent=values.text(tags.CONTRAST_BOLUS_AGENT) or _agent_given(values),
         thickness_mm=values.number(tags.SLICE_THICKNESS),
+        temporal_step_ms=values.number(tags.TEMPORAL_RESOLUTION),
         times_ms=times_ms,
         actual_ms=actual_ms,
         cycle_percent=values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),

@@ -33,7 +33,7 @@ from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.copies import without_copies
 from cmr_viewer.load.stacks.groups import Group, GroupSlice, group_headers
 from cmr_viewer.load.stacks.identity import facts_in, patient_in
-from cmr_viewer.load.stacks.kinds import could_be_cine
+from cmr_viewer.load.stacks.kinds import could_be_cine, may_name_other_than_sax
 from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
 from cmr_viewer.load.stacks.views import PlannedView, find_views, read_views
 from cmr_viewer.progress import Progress, part, silent
@@ -313,7 +313,7 @@ class _Opened:
         group, notes = self.group, []
         for weighting in () if self.opening.stack else group.weighting:
             text = f"The images of {group.name} differ in {weighting.name} ({', '.join(weighting.texts)})."
-            notes.append(Note(f"{text} Those of {weighting.text} are opened.", Code.OTHER_STACKS))
+            notes.append(Note(f"{text} Opened: {weighting.name} {weighting.text}.", Code.OTHER_STACKS))
         if group.why_no_phases:
             text = f"{group.name} is not a cine: its images {group.why_no_phases}."
             text += " Ejection fraction and volumes over the cycle cannot be measured."
@@ -321,7 +321,7 @@ class _Opened:
         elif stack.slices < 2 or stack.phases < 2:
             text = f"This is no cine stack: {stack.slices} slices, {stack.phases} phases."
             notes.append(Note(text, Code.NOT_A_CINE))
-        elif group.is_named_otherwise:
+        elif group.is_named_otherwise or (not group.has_phase_times and may_name_other_than_sax(group.first)):
             text = f"The name of the series, {group.name}, suggests something else than a short-axis cine."
             text += " Check the images."
             notes.append(Note(text, Code.NAME_DOUBTFUL))

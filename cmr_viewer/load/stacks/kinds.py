@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.stacks.phases import trigger_factor
+from cmr_viewer.load.stacks.phases import over_midnight, trigger_factor
 
 LEAST_DYNAMIC_STEP_S = 0.35
 """Frames of one slice that are further apart are of different heart beats, as in perfusion and mapping: a beat takes
@@ -23,6 +23,9 @@ LEAST_DYNAMIC_STEP_S = 0.35
 
 LONGEST_CYCLE_MS = 1700.0
 """A heart that beats 35 times a minute."""
+
+_LEAST_STEP_OF_MAKING_S = 0.5
+"""As `LEAST_DYNAMIC_STEP_S`, of the times at which images were made, which say less."""
 
 LEAST_PHASE_STEP_MS = 10.0
 """Phases of a cine are further apart."""
@@ -109,9 +112,10 @@ def _names(header: Header) -> str:
 def is_dynamic(headers: Sequence[Header]) -> bool:
     """Whether frames of one slice are of different heart beats rather than of one cycle, as in perfusion.
 
-    Trigger times that are counted on from beat to beat tell it, or times of acquisition that are a beat apart; but a
-    cine that is acquired phase by phase has trigger times that rise through the cycle. Those of perfusion are all about
-    the same.
+    Trigger times that are counted on from beat to beat tell it, or a temporal resolution of a beat, or times of
+    acquisition that are a beat apart; but a cine that is acquired phase by phase has trigger times that rise through
+    the cycle. Those of perfusion are all about the same. Where no time of acquisition tells frames apart, the times at
+    which the images were made do, if no trigger times do: some scanners make the images of a cine slowly.
 
     Args:
         headers: Of one slice.
@@ -121,19 +125,29 @@ def is_dynamic(headers: Sequence[Header]) -> bool:
     triggers = [h.trigger_ms for h in headers if h.trigger_ms is not None]
     if len(triggers) == len(headers) and _steps_of_beats(triggers):
         return True
-    times = [(h.acquired_at, _in_cycle_ms(h)) for h in headers if h.acquired_at is not None]
-    times.sort(key=lambda pair: pair[0])
-    if len(times) < len(headers) or float(np.median(np.diff([at for at, _ in times]))) < LEAST_DYNAMIC_STEP_S:
-        return False
-    in_order = [trigger for _, trigger in times if trigger is not None]
-    return len(in_order) < len(headers) or not _rises_through_the_cycle(in_order)
+    has_phases = len(triggers) == len(headers) and float(np.ptp(triggers)) >= LEAST_PHASE_STEP_MS * (len(headers) - 1)
+    resolution = headers[0].temporal_step_ms
+    if resolution is not None and resolution >= 1000 * LEAST_DYNAMIC_STEP_S and not has_phases:
+        return True
+    acquired = _moments(headers, [h.acquired_at for h in headers])
+    if acquired and acquired[0][0] < acquired[-1][0]:
+        in_order = [trigger for _, trigger in acquired if trigger is not None]
+        rises = len(in_order) == len(headers) and _rises_through_the_cycle(in_order)
+        return _usual_step(acquired) >= LEAST_DYNAMIC_STEP_S and not rises
+    made = _moments(headers, [h.made_at_s for h in headers])
+    return bool(made) and _usual_step(made) >= _LEAST_STEP_OF_MAKING_S and not has_phases
 
 
-def _in_cycle_ms(header: Header) -> float | None:
-    """Time after the R wave, or else the share of the cycle as if a beat took a second."""
-    if header.trigger_ms is None and header.cycle_percent is not None:
-        return 10.0 * header.cycle_percent
-    return header.trigger_ms
+def _moments(headers: Sequence[Header], times: Sequence[float | None]) -> list[tuple[float, float | None]]:
+    """Times in s with trigger times, ascending; empty where one is not known."""
+    known = [
+        (at, header.trigger_ms) for at, header in zip(over_midnight(times), headers, strict=True) if at is not None
+    ]
+    return sorted(known, key=lambda pair: pair[0]) if len(known) == len(headers) else []
+
+
+def _usual_step(moments: Sequence[tuple[float, float | None]]) -> float:
+    return float(np.median(np.diff([at for at, _ in moments])))
 
 
 def _steps_of_beats(triggers: Sequence[float]) -> bool:

@@ -27,7 +27,7 @@ def _of_echo(echo: int, ms: float) -> Callable[[FileDataset, int, int], None]:
 
 
 def _first_echo(stack: Stack, **changes: Any) -> Truth:
-    told = r"The images of SAX cine differ in echo time \(1.5 ms, 3.9 ms\). Those of 1.5 ms are opened"
+    told = r"The images of SAX cine differ in echo time \(1.5 ms, 3.9 ms\). Opened: echo time 1.5 ms"
     return truth_of(stack, choices=2, notes=("left out: SAX cine, echo time 3.9 ms", told), **changes)
 
 

@@ -135,6 +135,36 @@ def test_images_of_different_beats_are_told_from_phases_of_one(step_s, trigger_s
     assert is_dynamic(headers) == dynamic
 
 
+@pytest.mark.parametrize(
+    ("changes", "dynamic"),
+    [
+        ({"trigger_ms": None, "temporal_step_ms": 850.0}, True),  # Philips' perfusion: a number for each beat
+        ({"trigger_ms": 300.0, "temporal_step_ms": 850.0}, True),
+        ({"temporal_step_ms": 850.0}, False),  # a cine that states the length of its cycle
+        ({"trigger_ms": None, "temporal_step_ms": 40.0}, False),
+    ],
+)
+def test_a_temporal_resolution_of_a_beat_tells_images_of_different_beats(changes, dynamic):
+    headers = [header(phase=p, at=9.0, temporal_position=p + 1.0, **changes) for p in range(8)]
+    assert is_dynamic(headers) == dynamic
+
+
+@pytest.mark.parametrize(("step_s", "triggers", "dynamic"), [(0.9, None, True), (0.9, 300.0, True), (0.1, None, False)])
+@pytest.mark.parametrize("acquired", [None, 50.0])
+def test_the_times_at_which_images_were_made_tell_beats_where_no_others_do(acquired, step_s, triggers, dynamic):
+    files = [header(phase=p, at=acquired, trigger_ms=triggers, made_at_s=60.0 + step_s * p) for p in range(8)]
+    assert is_dynamic(files) == dynamic
+
+
+def test_images_of_a_cine_may_be_made_slowly():
+    assert not is_dynamic([header(phase=p, at=50.0, made_at_s=60.0 + 1.2 * (p ^ 1)) for p in range(8)])
+
+
+def test_beats_are_told_over_midnight():
+    times = [86399.0, 86399.9, 0.8, 1.7, 2.6]
+    assert is_dynamic([header(phase=p, at=at, trigger_ms=100.0) for p, at in enumerate(times)])
+
+
 def test_trigger_times_that_jitter_from_beat_to_beat_are_of_different_beats():
     jitter = (0, 61, 12, 48, 77, 5, 33, 90, 21, 68, 40, 84)
     assert is_dynamic([header(phase=p, at=100.0 + 0.9 * p, trigger_ms=200.0 + t) for p, t in enumerate(jitter)])

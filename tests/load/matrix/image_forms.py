@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,64 @@ def _without_orientation(folder: Path) -> Written:
     path = write_nifti(folder / "cine.nii.gz", voxels_of(stack.pixels, apex_first=True), affine)
     expected = truth_of(stack, places_mm=_places_by(affine, True), times_ms=None, source_slices=BACKWARD)
     return path, replace(expected, notes=(BASE_GUESSED,))
+
+
+def _by_axes(*order: int) -> Writer:
+    """The axes of the file in another order, as tools store it that reorient to RAS, or to anything else."""
+
+    def written(folder: Path) -> Written:
+        stack = known().stack
+        voxels, affine = voxels_of(stack.pixels).transpose(*order, 3), ras_affine(stack)[:, [*order, 3]]
+        path = write_nifti(folder / "cine.nii.gz", np.ascontiguousarray(voxels), affine)
+        axis = order.index(2) + 1
+        found = replace(truth_of(stack, **IMAGES), notes=(f"along axis {axis} of the file",))
+        # Columns run to the left and rows to the feet: the frames of the phantom, turned by 20 degrees, do so already.
+        return path, found
+
+    return written
+
+
+def _resized(sizes: str, unit: int = 0, scale: float = 1.0) -> Callable[[Any], None]:
+    """What the header says of the size of voxels: in its affine, in its own field, or in another unit."""
+
+    def change(image: Any) -> None:
+        affine, pixdim = image.affine.copy(), image.header["pixdim"][1:4].copy()
+        affine[:3] *= scale
+        if sizes == "unit sform":
+            affine[:3, :3] /= np.linalg.norm(affine[:3, :3], axis=0)
+        image.set_sform(affine, 1)
+        image.header["pixdim"][1:4] = pixdim * scale * (1.1 if sizes == "two" else 1.0)
+        image.header["xyzt_units"] = unit
+
+    return change
+
+
+def _half_turned(folder: Path) -> Written:
+    """The numbers of LPS in a file of RAS."""
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras_affine(known().stack)
+    path = write_nifti(folder / "cine.nii.gz", voxels_of(known().stack.pixels), affine)
+    return path, truth_of(known().stack, **IMAGES, notes=("right and back",))
+
+
+def _nrrd(folder: Path, *, order: tuple[int, ...], space: str, steps: float, fields: str, **truth: Any) -> Written:
+    """A NRRD file written by hand: ITK writes neither units nor times."""
+    folder.mkdir(parents=True)
+    stack = known().stack if len(order) == 4 else _phase()
+    g = stack.geometry
+    right, down = np.asarray(g.row_direction), np.asarray(g.col_direction)
+    columns = [right * g.pixel_spacing_mm[1], down * g.pixel_spacing_mm[0], -g.normal * g.slice_spacing_mm]
+    vectors = [f"({','.join(f'{v * steps:.12g}' for v in each)}{',0' * (len(order) - 3)})" for each in columns]
+    if len(order) == 4:
+        vectors.append("(0,0,0,40)")
+    voxels = stack.pixels.transpose(3, 2, 1, 0)[(...,) if len(order) == 4 else (..., 0)].transpose(order)
+    origin = ",".join(f"{v * steps:.12g}" for v in g.positions_mm[0]) + ",0" * (len(order) - 3)
+    head = (
+        f"NRRD0005\ntype: uint16\ndimension: {len(order)}\nspace: {space}\nsizes: {' '.join(map(str, voxels.shape))}\n"
+        f"space directions: {' '.join(vectors[axis] for axis in order)}\nspace origin: ({origin})\n"
+        f"{fields}\nendian: little\nencoding: raw\n\n"
+    )
+    (folder / "cine.nrrd").write_bytes(head.encode() + voxels.astype("<u2").tobytes(order="F"))
+    return folder / "cine.nrrd", truth_of(stack, **{**IMAGES, **truth})
 
 
 def _itk_image(stack: Stack, phase: int) -> sitk.Image:
@@ -273,12 +332,33 @@ IMAGE_FORMS = [
     Form("NIfTI, directions not quite perpendicular", _skewed),
     Form("NIfTI, without orientation, slices from the apex", _without_orientation),
     Form("NIfTI of this program's export, with an empty slice", _exported_with_a_gap),
+    Form("NIfTI, slices on the second axis", _by_axes(0, 2, 1)),
+    Form("NIfTI, slices on the first axis", _by_axes(2, 1, 0)),
+    Form("NIfTI, sizes in micron", nifti(
+        "cine.nii.gz", codes=(0, 2), change=_resized("", unit=3, scale=1000.0), notes=("5 x 9.5 mm",))),
+    Form("NIfTI, sizes in metres", nifti(
+        "cine.nii.gz", codes=(0, 2), change=_resized("", unit=1, scale=0.001), notes=("5 x 9.5 mm",))),
+    Form("NIfTI, an sform of unit size", nifti(
+        "cine.nii.gz", codes=(0, 2), change=_resized("unit sform"), notes=("The first is a default",))),
+    Form("NIfTI, two voxel sizes", nifti(
+        "cine.nii.gz", codes=(0, 2), change=_resized("two"), spacing_known=False,
+        notes=("two voxel sizes", BASE_GUESSED))),
+    Form("NIfTI, a place in the axes of DICOM", _half_turned),
     Form("MHA, 3D", itk("ed.mha", dimensions=3)),
     Form("MHA, 4D", itk("cine.mha")),
     Form("MHD, 4D, data in a second file", itk("cine.mhd")),
     Form("MHD, 3D, compressed", itk("ed.mhd", dimensions=3, compressed=True)),
     Form("NRRD, 3D", itk("ed.nrrd", dimensions=3)),
     Form("NRRD, 4D, compressed", itk("cine.nrrd", compressed=True)),
+    Form("NRRD, 3D, sizes in cm", partial(
+        _nrrd, order=(0, 1, 2), space="left-posterior-superior", steps=0.1,
+        fields='space units: "cm" "cm" "cm"', notes=("in cm",))),
+    Form("NRRD, 3D, slices on the first axis", partial(
+        _nrrd, order=(2, 0, 1), space="left-posterior-superior", steps=1.0,
+        fields="kinds: domain domain domain", notes=("along axis 1 of the file",))),
+    Form("NRRD, 4D, time on the first axis", partial(
+        _nrrd, order=(3, 0, 1, 2), space="left-posterior-superior-time", steps=1.0,
+        fields="kinds: time domain domain domain")),
     Form("NHDR, 4D, data in a second file", itk("cine.nhdr")),
     Form("3D Slicer sequence", _slicer_sequence),
     Form("ACDC patient, ED and ES", _acdc),

@@ -175,6 +175,17 @@ def nifti(codes: NDArray[np.uint8], names: Mapping[str, int] | None = None) -> C
     return write
 
 
+def _without_place(folder: Path, study: Study) -> Path:
+    """A label map saved with an identity in place of its affine."""
+    return write_nifti(folder / "labels.nii.gz", voxels_of(known().labels), np.eye(4))
+
+
+def _rounded(folder: Path, study: Study) -> Path:
+    """Codes under a scale whose rounding makes 1.0000153 of 1."""
+    codes = voxels_of(known().labels).astype(np.float32) * np.float32(1.0000153)
+    return write_nifti(folder / "labels.nii.gz", codes, ras_affine(known().stack))
+
+
 def _itk(name: str, fields: Mapping[str, str] | None = None) -> Callable[[Path, Study], Path]:
     def write(folder: Path, study: Study) -> Path:
         folder.mkdir()
@@ -229,6 +240,9 @@ LABEL_FORMS = [
     LabelForm("NIfTI label map, codes of ACDC, found out", nifti(ACDC), everywhere=True),
     LabelForm("NIfTI label map, codes named by nnU-Net", nifti(
         _TURNED, {"background": 0, "LV": 2, "MYO": 1, "RV": 3}), everywhere=True),
+    LabelForm("NIfTI label map, without a place", _without_place, everywhere=True,
+        notes=("laid on them voxel by voxel",)),
+    LabelForm("NIfTI label map, codes off by rounding", _rounded, everywhere=True),
     LabelForm("NRRD label map", _itk("labels.nrrd"), everywhere=True),
     LabelForm("MHA label map", _itk("labels.mha"), everywhere=True),
     LabelForm("contours.json of this program's export", _exported_contours),

@@ -16,7 +16,6 @@ from cmr_viewer.app.what_if import is_held
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import voxel_volume_ml
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.stakes import Stake
 from cmr_viewer.review.what_if import amount_text
@@ -132,7 +131,7 @@ class ReviewQueue(QObject):
         entries = self.entries() if entries is None else entries
         left = [one for one in entries if not (one.looked_at or one.accepted)]
         reading = self._reading
-        in_ml = reading is None or voxel_volume_ml(reading.stack.geometry)[0] is not None
+        in_ml = reading is None or reading.voxel_ml()[0] is not None
         return QueueProgress(len(entries) - len(left), len(entries), sum(one.ml for one in left), in_ml)
 
     def next_frame(self, current: FrameIndex | None) -> Next | None:
@@ -246,7 +245,7 @@ class ReviewQueue(QObject):
         changed = {f: (_still(reading, f), records[f].region) for f in self._dirty}
         frames = {frame: _pictured(record) for frame, record in records.items()}
         geometry = reading.stack.geometry
-        voxel_ml = voxel_volume_ml(geometry)[0]
+        voxel_ml = reading.voxel_ml()[0]
         slice_ml = geometry.slice_weights * (voxel_ml or 0.001)
         return Order(changed, frames, known, ed, es, slice_ml, voxel_ml is not None)
 

@@ -142,7 +142,7 @@ def both_reads(stores: Stores, study: Study, summaries: Iterable[ReadSummary], s
         raise StoreError(f"There is no read {second_id} of {study.name} to compare with the first.")
     first = kept_read(reading_of(stores, study, None), names.get(None, "First read"))
     second = kept_read(reading_of(stores, study, second_id), names[second_id])
-    comparison = compare_reads(first.result, second.result, study.stack.geometry)
+    comparison = compare_reads(first.result, second.result, study.stack.geometry, any_size=study.stack.any_size)
     return BothReads(first, second, second_id, comparison)
 
 

@@ -18,6 +18,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.measures import Measures, voxel_volume_ml
 from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, StoreError
@@ -120,7 +121,14 @@ class Reading(ShownFrames):
 
     def measures(self) -> Measures:
         """Volumes, ejection fractions and mass at ED and ES."""
-        return measures_at(self.counts, self.stack.geometry, *self.ed_es())
+        return measures_at(self.counts, self.stack.geometry, *self.ed_es(), any_size=self.stack.any_size)
+
+    def voxel_ml(self) -> tuple[float | None, str]:
+        """Volume of a voxel and an empty text; or None and the reason why it is not known, or not believed."""
+        ml, why_not = voxel_volume_ml(self.stack.geometry)
+        if ml is None:
+            return None, why_not
+        return believed_voxel_ml(ml, self.counts.of_phases()[:, Label.LVBP], any_size=self.stack.any_size)
 
     def still(self, frame: FrameIndex) -> LabelMap:
         """The label map that is shown of a frame, (row, col), not to be written to; background where there is none.

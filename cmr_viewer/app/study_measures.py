@@ -20,6 +20,7 @@ from cmr_viewer.domain.lv_outline import lv_outline
 from cmr_viewer.domain.measures import Measures, label_counts, voxel_volume_ml
 from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
 from cmr_viewer.domain.patient import Patient
+from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.segments_aha import PhaseSegments, SegmentThickness, segment_thicknesses
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
@@ -65,6 +66,7 @@ def curves_of(counts: NDArray[np.float64], stack: Stack, patient: Patient) -> Cu
         patient: Its heart rate, where the times of the phases are not known.
     """
     ml, _ = voxel_volume_ml(stack.geometry)
+    ml, _ = believed_voxel_ml(ml, counts[:, Label.LVBP], any_size=stack.any_size)
     times, cycle = phase_times_of(stack.phases, stack.phase_times_ms, patient.heart_rate_bpm)
     lv, rv = (
         volume_curve(np.where(counts[:, label] < 0, np.nan, counts[:, label] * (ml or 1.0)), times, cycle)
@@ -87,7 +89,7 @@ def measures_by_convention(
     counts: VoxelCounts, stack: Stack, ed: int | None, es: int | None, convention: PapillaryConvention
 ) -> Measures:
     """Measures at ED and ES with the convention that `counts` follow."""
-    return replace(measures_at(counts, stack.geometry, ed, es), papillary=convention)
+    return replace(measures_at(counts, stack.geometry, ed, es, any_size=stack.any_size), papillary=convention)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import label_counts, voxel_volume_ml
+from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.study import FrameIndex
 
 Before = Callable[[FrameIndex], LabelMap | None]
@@ -53,7 +53,7 @@ class VolumesBefore:
             frame: The frame on show.
             before: Label maps as they were.
         """
-        ml, why_not = voxel_volume_ml(reading.stack.geometry)
+        ml, why_not = reading.voxel_ml()
         ed, es = reading.ed_es()
         pools = (Label.LVBP, Label.RVBP)
         unknown: dict[Label, float | None] = dict.fromkeys(STRUCTURES)

@@ -18,6 +18,7 @@ from cmr_viewer.domain.measures import (
     voxel_volume_ml,
 )
 from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.plausible import believed
 from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.study import FrameIndex, Stack
 
@@ -91,7 +92,9 @@ def notes_at(counts: VoxelCounts, stack: Stack, choice: EdEs) -> tuple[Note, ...
     return result_notes(stack, choice, counts.lv_volumes() * (ml or 1.0), "pixels" if ml is None else "ml")
 
 
-def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, es_phase: int | None) -> Measures:
+def measures_at(
+    counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, es_phase: int | None, *, any_size: bool = False
+) -> Measures:
     """Measures of a study at its ED and ES.
 
     Args:
@@ -99,10 +102,12 @@ def measures_at(counts: VoxelCounts, geometry: Geometry, ed_phase: int | None, e
         geometry: Its grid.
         ed_phase: End-diastole; None where it is not known: then no phase is guessed in its place.
         es_phase: End-systole likewise.
+        any_size: Whether a reader allowed a heart of any size.
     """
     ml, why_not = voxel_volume_ml(geometry)
     of_phases = counts.of_phases()
     found = measure(of_phases, voxel_ml=ml, ed_phase=ed_phase, es_phase=es_phase, no_volume_reason=why_not)
+    found = believed(found, any_size=any_size)
     if len(of_phases) == 1 or None not in (ed_phase, es_phase):
         return found
     reasons = dict(found.reasons)

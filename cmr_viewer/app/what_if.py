@@ -17,7 +17,7 @@ from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
-from cmr_viewer.domain.measures import label_counts, voxel_volume_ml
+from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
@@ -173,7 +173,7 @@ class WhatIf(QObject):
     ) -> Candidate:
         ed, es = reading.ed_es()
         weights = reading.stack.geometry.slice_weights
-        voxel_ml, _ = voxel_volume_ml(reading.stack.geometry)
+        voxel_ml, _ = reading.voxel_ml()
         change = partial(measure_changes, counts, voxel_ml=voxel_ml, slice_weights=weights, ed_phase=ed, es_phase=es)
         following = self._following.get(base.region)
         together = None

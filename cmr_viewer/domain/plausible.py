@@ -43,17 +43,17 @@ def believed(measures: Measures, *, any_size: bool = False) -> Measures:
 
 
 def believed_voxel_ml(
-    voxel_ml: float | None, lv_voxels: NDArray[np.int64], *, any_size: bool = False
+    voxel_ml: float | None, lv_voxels: NDArray[np.float64], *, any_size: bool = False
 ) -> tuple[float | None, str]:
     """The volume of a voxel and an empty text; or None and the reason where it makes an impossible heart.
 
     Args:
         voxel_ml: Volume of a voxel, or None where it is not known.
-        lv_voxels: Voxels of the LV blood pool in whole phases, of any shape; those below 1 count for nothing.
+        lv_voxels: Voxels of the LV blood pool in whole phases, of any shape; -1 where a phase is not segmented.
         any_size: Whether a reader allowed a heart of any size.
     """
-    most = int(lv_voxels.max(initial=0))
-    if voxel_ml is None or any_size or most < 1:
+    most = float(lv_voxels.max(initial=0))
+    if voxel_ml is None or any_size or most <= 0:
         return voxel_ml, ""
     why_not = impossible_heart(most * voxel_ml)
     return (None, why_not) if why_not else (voxel_ml, "")

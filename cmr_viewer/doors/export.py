@@ -216,7 +216,8 @@ def measured(
     for frame in present:
         counts.set_frame(frame, labels[frame])
     choice = choose_ed_es(stack, counts.ed_es(), marks)
-    return measures_at(counts, stack.geometry, *choice.phases), choice, notes_at(counts, stack, choice)
+    measures = measures_at(counts, stack.geometry, *choice.phases, any_size=stack.any_size)
+    return measures, choice, notes_at(counts, stack, choice)
 
 
 def results_of_file(

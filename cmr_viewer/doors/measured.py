@@ -24,6 +24,7 @@ from cmr_viewer.domain.normal_ranges import normal_range
 from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
+from cmr_viewer.domain.plausible import believed, believed_voxel_ml
 from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.segments_aha import PhaseSegments, segment_thicknesses
 from cmr_viewer.domain.study import Stack
@@ -78,6 +79,7 @@ def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
     lv = np.where(_states_lv_at(one), counts[:, Label.LVBP] * (voxel_ml or 1.0), np.nan)
     unit = "pixels" if voxel_ml is None else "ml"
     notes = (*one.study.warnings, *one.notes, *result_notes(stack, choice, lv, unit))
+    voxel_ml, impossible = believed_voxel_ml(voxel_ml, counts[:, Label.LVBP], any_size=stack.any_size)
     return {
         "name": one.study.name,
         "label_files": list(one.files),
@@ -90,7 +92,7 @@ def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
         "normal_ranges": _normal_ranges(found),
         "phases": _phases(stack, counts, one.structures, voxel_ml),
         "curves": _curves(stack, counts, one.structures, voxel_ml, patient),
-        **_segments(one, found.ed_phase, found.es_phase),
+        **_segments(one, found.ed_phase, found.es_phase, impossible),
         "notes": notes_json(notes),
     }
 
@@ -117,6 +119,7 @@ def _measures(one: Labelled, counts: NDArray[np.float64], choice: EdEs, choices:
     counted = counts.copy()
     counted[[phase for phase in one.structures if phase not in (ed, es) and not _states_lv(one, phase)]] = -1
     found = measure(counted, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not)
+    found = believed(found, any_size=one.study.stack.any_size)
     values, reasons = dict(found.values), dict(found.reasons)
     for name in MEASURE_NAMES:
         if not _is_stated(name, found, one.structures):
@@ -209,9 +212,11 @@ def _rates(curve: VolumeCurve) -> dict[str, Any]:
     }
 
 
-def _segments(one: Labelled, ed: int | None, es: int | None) -> dict[str, Any]:
-    """Wall thickness by AHA segment, or why there is none."""
+def _segments(one: Labelled, ed: int | None, es: int | None, impossible: str) -> dict[str, Any]:
+    """Wall thickness by AHA segment, or why there is none; `impossible` says why the spacing is not believed."""
     geometry = one.study.stack.geometry
+    if impossible:
+        return {"segments": [], "segments_reason": impossible}
     if not geometry.spacing_known:
         return {"segments": [], "segments_reason": "The spacing of the study is not known."}
     at_ed, at_es = (_phase_segments(one, phase) for phase in (ed, es))

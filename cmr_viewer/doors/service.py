@@ -12,6 +12,7 @@ from cmr_viewer.domain.ed_es import choose_ed_es, ed_es_by_volume
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures, label_counts, measure, phase_counts, voxel_volume_ml
 from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.plausible import believed
 from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
@@ -102,4 +103,4 @@ def results_of(stack: Stack, labels: LabelMap) -> tuple[Measures, tuple[Note, ..
     ed, es = choice.phases
     measures = measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=reason)
     notes = result_notes(stack, choice, lv * (voxel_ml or 1.0), "pixels" if voxel_ml is None else "ml")
-    return measures, notes
+    return believed(measures, any_size=stack.any_size), notes

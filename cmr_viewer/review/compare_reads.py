@@ -20,6 +20,7 @@ from cmr_viewer.domain.measures import (
     phase_counts,
     voxel_volume_ml,
 )
+from cmr_viewer.domain.plausible import believed, believed_voxel_ml
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.what_if import amount_text, at_stake_ml
 
@@ -174,13 +175,14 @@ class Comparison:
         return tuple(one for one in self.frames if not one.agrees(least_dice))
 
 
-def compare_reads(first: ReadResult, second: ReadResult, geometry: Geometry) -> Comparison:
+def compare_reads(first: ReadResult, second: ReadResult, geometry: Geometry, *, any_size: bool = False) -> Comparison:
     """Compare two reads of a stack.
 
     Args:
         first: One read.
         second: The other; differences are this minus the first.
         geometry: The stack's grid.
+        any_size: Whether a reader allowed a heart of any size.
 
     Raises:
         LabelMapError: The reads are of stacks of different sizes.
@@ -189,9 +191,13 @@ def compare_reads(first: ReadResult, second: ReadResult, geometry: Geometry) -> 
     counts = tuple(_counts_of(one, geometry) for one in (first, second))
     ends = ((first.ed_phase, first.es_phase), (second.ed_phase, second.es_phase))
     measured = tuple(
-        measure(each, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not)
+        believed(
+            measure(each, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=why_not), any_size=any_size
+        )
         for each, (ed, es) in zip(counts, ends, strict=True)
     )
+    lv = np.concatenate([each[:, Label.LVBP] for each in counts])
+    voxel_ml, _ = believed_voxel_ml(voxel_ml, lv, any_size=any_size)
     marked = {phase for pair in ends for phase in pair}
     wanted = [
         frame

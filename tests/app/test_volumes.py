@@ -48,11 +48,17 @@ def test_ed_and_es_are_known_once_all_phases_are_segmented() -> None:
 
 
 def test_measures_by_hand() -> None:
-    values = measures_at(two_phases(), GEOMETRY, 0, 1).values
+    values = measures_at(two_phases(), GEOMETRY, 0, 1, any_size=True).values
     assert values["lv_edv_ml"] == pytest.approx(80 * 0.04)
     assert values["lv_esv_ml"] == pytest.approx(32 * 0.04)
     assert values["lv_ef_percent"] == pytest.approx(60.0)
     assert values["lv_mass_g"] == pytest.approx(15 * 0.04 * 1.05)
+
+
+def test_figures_of_an_impossible_heart_are_withheld() -> None:
+    measures = measures_at(two_phases(), GEOMETRY, 0, 1)
+    assert set(measures.values.values()) == {None}
+    assert "3.2 ml" in measures.reasons["lv_edv_ml"]
 
 
 def test_without_ed_and_es_nothing_is_guessed() -> None:
@@ -65,7 +71,7 @@ def test_each_slice_counts_by_its_weight() -> None:
     counts = VoxelCounts(2, np.array([1.0, 1.5]))
     for frame, lvbp, lvm in (((0, 0), 50, 10), ((0, 1), 30, 5), ((1, 0), 20, 10), ((1, 1), 12, 5)):
         filled(counts, FrameIndex(*frame), lvbp, lvm)
-    values = measures_at(counts, GEOMETRY, 0, 1).values
+    values = measures_at(counts, GEOMETRY, 0, 1, any_size=True).values
     assert values["lv_edv_ml"] == pytest.approx((50 + 45) * 0.04)
     assert values["lv_esv_ml"] == pytest.approx((20 + 18) * 0.04)
     assert values["lv_mass_g"] == pytest.approx((10 + 7.5) * 0.04 * 1.05)
@@ -80,10 +86,10 @@ def test_ed_is_the_phase_of_the_largest_volume_and_not_of_the_most_pixels() -> N
 
 
 def test_with_ed_alone_the_rest_is_left_open_with_its_reason() -> None:
-    measures = measures_at(two_phases(), GEOMETRY, 0, None)
+    measures = measures_at(two_phases(), GEOMETRY, 0, None, any_size=True)
     assert measures.values["lv_edv_ml"] == pytest.approx(3.2) and measures.values["lv_mass_g"] is not None
     assert measures.values["lv_esv_ml"] is None and measures.reasons["lv_ef_percent"].startswith("End-systole")
-    measures = measures_at(two_phases(), GEOMETRY, None, 1)
+    measures = measures_at(two_phases(), GEOMETRY, None, 1, any_size=True)
     assert measures.values["lv_esv_ml"] == pytest.approx(1.28)
     assert measures.values["lv_mass_g"] is None and measures.reasons["lv_mass_g"].startswith("End-diastole")
 

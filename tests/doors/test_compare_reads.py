@@ -111,14 +111,14 @@ def test_export_and_report_are_of_the_finished_adjudication_and_say_so(
 ) -> None:
     study = open_study(path)
     decided = np.zeros_like(phantom.labels)
-    decided[:, :, 5:9, 5:9] = Label.LVBP
+    decided[:, :, 4:12, 4:12] = Label.LVBP
     with open_workspace(workspace, reader="C. Hief") as opened:
         read = ReadStore(opened).begin(study.stack.stack_id, ReadKind.ADJUDICATION, blinded=False)
         keep(AnnotationStore(opened), study, decided, read.id)
         first = export(path, workspace, tmp_path / "before")
         ReadStore(opened).finish(read.id)
     after = export(path, workspace, tmp_path / "after")
-    volume = 4 * 16 * 2.0 * 1.5 * phantom.stack.geometry.slice_spacing_mm / 1000
+    volume = 4 * 64 * 2.0 * 1.5 * phantom.stack.geometry.slice_spacing_mm / 1000
     assert (first["read"], after["read"]) == ("first read", "adjudication of two reads")
     assert after["lv_edv_ml"] == pytest.approx(volume) and first["lv_edv_ml"] != pytest.approx(volume)
     out = tmp_path / "report.html"

@@ -1,6 +1,7 @@
 """Two reads of a made stack, compared; all numbers by hand."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from cmr_viewer.review.compare_reads import COLUMNS, FrameRead, ReadResult, comp
 ROWS, COLS, PHASES, SLICES = 20, 20, 3, 2
 GEOMETRY = Geometry(ROWS, COLS, (2.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), ((0.0, 0.0, 0.0), (0.0, 0.0, 10.0)))
 VOXEL_ML = 2.0 * 1.0 * 10.0 / 1000
+compared = partial(compare_reads, any_size=True)
+"""The made heart is smaller than a human one."""
 
 
 def square(side: int, label: Label = Label.LVBP, at: int = 2) -> LabelMap:
@@ -33,7 +36,7 @@ def read(name: str, ed: int | None = 0, es: int | None = 2, **instead: FrameRead
 
 
 def test_reads_that_are_alike_agree_on_every_frame_at_ed_and_es() -> None:
-    found = compare_reads(read("a"), read("b"), GEOMETRY)
+    found = compared(read("a"), read("b"), GEOMETRY)
     assert [one.frame for one in found.frames] == [(0, 0), (0, 1), (2, 0), (2, 1)]
     assert found.disagreements() == () and all(one.lowest_dice == 1.0 for one in found.frames)
     assert [one.marks for one in found.frames] == ["ED", "ED", "ES", "ES"]
@@ -41,10 +44,16 @@ def test_reads_that_are_alike_agree_on_every_frame_at_ed_and_es() -> None:
     assert edv.first == pytest.approx(2 * 64 * VOXEL_ML) and edv.difference == 0.0 and edv.by_phase == 0.0
 
 
+def test_millilitres_of_an_impossible_heart_are_not_compared() -> None:
+    found = compare_reads(read("a"), read("b", p0s0=FrameRead(square(10), Region.MIDDLE)), GEOMETRY)
+    assert not found.ml_known
+    assert all(one.first is None and one.difference is None for one in found.measures.values())
+
+
 def test_a_frame_tells_dice_hausdorff_area_and_millilitres_of_each_label() -> None:
     other = FrameRead(square(8, at=3), Region.MIDDLE)  # moved by a row and a column
     larger = FrameRead(square(10), Region.MIDDLE)
-    found = compare_reads(read("a"), read("b", p0s0=other, p0s1=larger), GEOMETRY)
+    found = compared(read("a"), read("b", p0s0=other, p0s1=larger), GEOMETRY)
     moved, grown = found.by_frame[FrameIndex(0, 0)].labels, found.by_frame[FrameIndex(0, 1)].labels
     assert moved[Label.LVBP].dice == pytest.approx(2 * 49 / 128)
     assert moved[Label.LVBP].hausdorff_mm == pytest.approx(np.hypot(2.0, 1.0))
@@ -66,7 +75,7 @@ def test_frames_and_measures_follow_the_weights_of_the_slices() -> None:
         ReadResult(name, {FrameIndex(0, s): empty for s in range(2)} | {FrameIndex(0, 2): last}, 0, None)
         for name, last in (("a", empty), ("b", drawn))
     )
-    found = compare_reads(replace(one, frames={**one.frames, FrameIndex(0, 0): drawn}), other, uneven)
+    found = compared(replace(one, frames={**one.frames, FrameIndex(0, 0): drawn}), other, uneven)
     ml = {frame: at.labels[Label.LVBP].ml for frame, at in found.by_frame.items()}
     assert ml[FrameIndex(0, 2)] == pytest.approx(25 * 2.0 * 1.0 * 17.5 / 1000)
     assert ml[FrameIndex(0, 0)] == pytest.approx(-25 * 2.0 * 1.0 * 12.5 / 1000)
@@ -75,7 +84,7 @@ def test_frames_and_measures_follow_the_weights_of_the_slices() -> None:
 
 
 def test_frames_come_by_millilitres_then_by_dice() -> None:
-    found = compare_reads(
+    found = compared(
         read("a"),
         read(
             "b",
@@ -91,16 +100,14 @@ def test_frames_come_by_millilitres_then_by_dice() -> None:
 
 def test_mass_counts_at_ed_and_myocardium_elsewhere_is_at_no_stake() -> None:
     ring = FrameRead(square(8, Label.LVM), Region.MIDDLE)
-    found = compare_reads(
-        read("a", p0s0=ring, p2s0=ring), read("b", p0s0=FrameRead(square(0), Region.MIDDLE)), GEOMETRY
-    )
+    found = compared(read("a", p0s0=ring, p2s0=ring), read("b", p0s0=FrameRead(square(0), Region.MIDDLE)), GEOMETRY)
     assert found.by_frame[FrameIndex(0, 0)].at_stake_ml == pytest.approx(64 * VOXEL_ML)
     assert found.by_frame[FrameIndex(2, 0)].at_stake_ml == pytest.approx(16 * VOXEL_ML), "the LV blood pool alone"
     assert found.measures["lv_mass_g"].difference == pytest.approx(-64 * VOXEL_ML * 1.05)
 
 
 def test_another_ed_is_told_apart_from_other_label_maps() -> None:
-    found = compare_reads(read("a"), read("b", ed=1, p0s0=FrameRead(square(7), Region.MIDDLE)), GEOMETRY)
+    found = compared(read("a"), read("b", ed=1, p0s0=FrameRead(square(7), Region.MIDDLE)), GEOMETRY)
     edv = found.measures["lv_edv_ml"]
     assert edv.difference == pytest.approx((2 * 36 - 2 * 64) * VOXEL_ML)
     assert edv.by_phase == pytest.approx((2 * 36 - (49 + 64)) * VOXEL_ML)
@@ -112,14 +119,14 @@ def test_another_ed_is_told_apart_from_other_label_maps() -> None:
 
 @pytest.mark.parametrize(("side", "agrees"), [(10, False), (8, True), (9, False)])
 def test_reads_agree_from_a_dice_on(side: int, agrees: bool) -> None:
-    found = compare_reads(read("a"), read("b", p0s0=FrameRead(square(side), Region.MIDDLE)), GEOMETRY)
+    found = compared(read("a"), read("b", p0s0=FrameRead(square(side), Region.MIDDLE)), GEOMETRY)
     one = found.by_frame[FrameIndex(0, 0)]
     assert one.agrees() is agrees and one.agrees(0.0)
     assert [each.frame for each in found.disagreements()] == ([] if agrees else [(0, 0)])
 
 
 def test_another_region_and_a_lacking_label_map_are_disagreements_whatever_the_dice() -> None:
-    found = compare_reads(
+    found = compared(
         read("a", p2s1=FrameRead(None, Region.MIDDLE)),
         read(
             "b", p0s0=FrameRead(square(8), Region.BASE), p2s1=FrameRead(np.zeros((ROWS, COLS), np.uint8), Region.MIDDLE)
@@ -134,7 +141,7 @@ def test_another_region_and_a_lacking_label_map_are_disagreements_whatever_the_d
 
 def test_frames_that_a_reader_worked_on_are_compared_at_every_phase() -> None:
     mine = FrameRead(square(5), Region.MIDDLE, by_hand=True)
-    found = compare_reads(read("a", p1s1=mine), read("b"), GEOMETRY)
+    found = compared(read("a", p1s1=mine), read("b"), GEOMETRY)
     assert found.by_frame[FrameIndex(1, 1)].marks == "" and FrameIndex(1, 0) not in found.by_frame
 
 
@@ -142,7 +149,7 @@ def test_without_spacing_no_millimetres_and_millilitres_are_told() -> None:
     unknown = Geometry(
         ROWS, COLS, (1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), GEOMETRY.positions_mm, spacing_known=False
     )
-    found = compare_reads(read("a"), read("b", p0s0=FrameRead(square(10), Region.MIDDLE)), unknown)
+    found = compared(read("a"), read("b", p0s0=FrameRead(square(10), Region.MIDDLE)), unknown)
     one = found.frames[0]
     assert not found.ml_known and one.at_stake_ml == pytest.approx(0.036)
     assert (one.labels[Label.LVBP].hausdorff_mm, one.labels[Label.LVBP].ml) == (None, None)
@@ -150,7 +157,7 @@ def test_without_spacing_no_millimetres_and_millilitres_are_told() -> None:
 
 
 def test_rows_have_every_column_and_what_is_not_known_is_none() -> None:
-    (row, *_) = frame_rows(compare_reads(read("a"), read("b"), GEOMETRY).frames)
+    (row, *_) = frame_rows(compared(read("a"), read("b"), GEOMETRY).frames)
     assert tuple(row) == COLUMNS
     assert (row["phase_number"], row["slice_number"], row["marks"], row["agree"]) == (1, 1, "ED", True)
     assert row["rvbp_dice"] is None and row["lvbp_dice"] == 1.0 and row["region_first"] == "middle"

@@ -165,6 +165,26 @@ def _service_options(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _opening_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--slice-axis",
+        type=int,
+        choices=(1, 2, 3),
+        metavar="N",
+        help="the axis of a volume file that its slices lie along, 1 to 3, where it is found wrongly",
+    )
+    parser.add_argument(
+        "--spacing",
+        type=float,
+        nargs=3,
+        metavar="MM",
+        help="distances of rows, columns and slices in mm, where the file has none or wrong ones",
+    )
+    parser.add_argument(
+        "--any-size", action="store_true", help="give volumes that no human heart has, as of a small animal"
+    )
+
+
 def _segment_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="a DICOM folder or an image file")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="results go to DIR/<name>/")
@@ -174,6 +194,7 @@ def _segment_parser(parser: argparse.ArgumentParser) -> None:
         default="predicted",
         help="each frame to its region's specialist (default), or all to the baseline",
     )
+    _opening_options(parser)
     _service_options(parser)
 
 
@@ -215,6 +236,7 @@ def _measure_parser(parser: argparse.ArgumentParser) -> None:
         help="label maps or contours, one for each IMAGE, or several for one; else those that lie beside the images",
     )
     _codes_option(parser)
+    _opening_options(parser)
     parser.add_argument("--one-study", action="store_true", help="the IMAGEs are phases of one study: ED and ES")
     parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that LABELMAP belongs to")
     parser.add_argument("--ed", type=int, metavar="N", help="end-diastole, from 1; else as stated, or the largest")

@@ -148,6 +148,17 @@ class Session(SessionReads):
         """Turn base and apex round; what was made of a frame stays with it."""
         self._open_differently(replace(self.opening, base_reversed=not self.opening.base_reversed))
 
+    def take_next_slice_axis(self) -> None:
+        """Open a volume file with its slices along the next of its axes; a spacing that was given holds no longer."""
+        study = self.study
+        if study is not None:
+            axis = (study.source_axes.across + 1) % 3
+            self._open_differently(replace(self.opening, slice_axis=axis, spacing_mm=None, base_reversed=False))
+
+    def change_any_size(self) -> None:
+        """Allow volumes that no human heart has, or withhold them again."""
+        self._open_differently(replace(self.opening, any_size=not self.opening.any_size))
+
     def correct_spacing(self, spacing_mm: tuple[float, float, float] | None) -> None:
         """Use (row, col, slice) distances instead of the files'; None for the files' own."""
         self._open_differently(replace(self.opening, spacing_mm=spacing_mm))

@@ -145,6 +145,8 @@ def wall_of(material: WallMaterial) -> Wall:
         return Wall((), "The spacing of the study is not known, and so no thickness.")
     if material.ed_phase is None:
         return Wall((), "End-diastole is not known until all phases are segmented; or mark it.")
+    if impossible := _impossible_at_ed(material):
+        return Wall((), impossible)
     ed = _phase_segments(material, material.ed_phase)
     es = None if material.es_phase is None else _phase_segments(material, material.es_phase)
     if not ed.points:
@@ -154,6 +156,18 @@ def wall_of(material: WallMaterial) -> Wall:
     if es is not None and material.es_phase is not None:
         points |= {FrameIndex(material.es_phase, index): one for index, one in es.points.items()}
     return Wall(segments, _note(material.insertions), points)
+
+
+def _impossible_at_ed(material: WallMaterial) -> str:
+    """Why the heart at end-diastole is not believed, and with it the spacing; empty where it is."""
+    stack = material.stack
+    ml, _ = voxel_volume_ml(stack.geometry)
+    voxels = sum(
+        np.count_nonzero(labels == Label.LVBP) * stack.geometry.slice_weights[frame.slice_index]
+        for frame, labels in material.label_maps.items()
+        if frame.phase == material.ed_phase
+    )
+    return believed_voxel_ml(ml, np.array([voxels], dtype=np.float64), any_size=stack.any_size)[1]
 
 
 def _phase_segments(material: WallMaterial, phase: int) -> PhaseSegments:

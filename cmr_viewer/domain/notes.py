@@ -43,6 +43,7 @@ class Code(StrEnum):
     SPACING_UNKNOWN = "spacing-unknown"  # the voxel size is absent or known to be untrue
     SPACING_CONVERTED = "spacing-converted"  # the voxel size is in another unit than mm, or read in another one
     SPACING_DISAGREES = "spacing-disagrees"  # the file gives two voxel sizes, one of which cannot be true
+    HEART_ANY_SIZE = "heart-any-size"  # a reader allowed volumes that no human heart has
     SPACING_BY_READER = "spacing-by-reader"  # the reader gave the distances
     ORIENTATION_DISAGREES = "orientation-disagrees"  # the file gives two orientations
     ORIENTATION_TURNED = "orientation-turned"  # the heart lies as none does, so the stack was turned by 180 degrees

@@ -21,10 +21,11 @@ def result_notes(stack: Stack, choice: EdEs, lv_volumes: NDArray[np.float64], un
         unit: Of the volumes: "ml", or "pixels" where the spacing is not known.
     """
     notes = [*_one_phase(stack, choice), *_guessed(choice)]
-    notes += [Note(one.text, Code.ED_ES_DISAGREES) for one in disagreements(choice, lv_volumes, unit)]
     largest = float(np.nanmax(lv_volumes)) if np.isfinite(lv_volumes).any() else 0.0
     if unit == "ml" and largest > 0 and not stack.any_size and (why_not := impossible_heart(largest)):
-        notes.append(Note(why_not, Code.HEART_IMPOSSIBLE))
+        # What else is noted is in ml, and these are not believed.
+        return (*notes, Note(why_not, Code.HEART_IMPOSSIBLE))
+    notes += [Note(one.text, Code.ED_ES_DISAGREES) for one in disagreements(choice, lv_volumes, unit)]
     return tuple(notes)
 
 

@@ -11,6 +11,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
+from cmr_viewer.doors.opening import opening_of
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.datasets import LabelledSource, find_labelled, labels_start_at_base, structures_drawn
 from cmr_viewer.load.labels.files import read_labels
@@ -98,6 +99,11 @@ def read_asked(asked: Asked, arguments: Namespace) -> Labelled:
         LabelMapError: Label maps do not belong to their images.
     """
     if asked.source is not None:
+        if not opening_of(arguments).is_plain:
+            raise LoadError(
+                "--slice-axis, --spacing and --any-size are for images that are named one by one, not for a folder of "
+                "patients. Name the image."
+            )
         found = asked.source.read()
         return Labelled(found.study, found.labels, found.phase_structures, (asked.source.name,))
     if len(asked.images) == 1:
@@ -122,7 +128,7 @@ def join_phases(found: Sequence[Labelled]) -> Iterator[Labelled]:
 
 
 def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labelled:
-    study = open_study(image)
+    study = open_study(image, opening=opening_of(arguments))
     stack = study.stack
     if not labels:
         if study.reference is None or not study.reference_phases:

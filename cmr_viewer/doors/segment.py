@@ -10,8 +10,10 @@ from typing import Any
 
 from cmr_viewer import __version__
 from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import Study
 from cmr_viewer.doors.notes import notes_json, tell_notes
+from cmr_viewer.doors.opening import opening_of
 from cmr_viewer.doors.service import Analysis, analyse_stack, make_output_folder, models_in
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.load.images.nifti import nifti_files, nifti_notes, write_nifti_labels
@@ -38,6 +40,7 @@ def run(arguments: Namespace) -> int:
     """
     make_output_folder(arguments.output)
     models = models_in(arguments.models, arguments.device)
+    baseline_only, opening = arguments.routing == "baseline", opening_of(arguments)
     failed = 0
     taken: dict[str, Path] = {}
     for path in arguments.input:
@@ -47,7 +50,7 @@ def run(arguments: Namespace) -> int:
                 raise LoadError(f"{path} has the same name as {taken[name]}; segment it into another --output.")
             taken[name] = path
             folder = arguments.output / name
-            notes = segment_one(path, folder, models, baseline_only=arguments.routing == "baseline")
+            notes = segment_one(path, folder, models, baseline_only=baseline_only, opening=opening)
         except Exception as error:  # noqa: BLE001 - each input is a job of its own, and the others go on
             failed += 1
             where = "" if isinstance(error, CmrViewerError) else f"{path}: "
@@ -59,7 +62,9 @@ def run(arguments: Namespace) -> int:
     return 1 if failed else 0
 
 
-def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool = False) -> tuple[Note, ...]:
+def segment_one(
+    path: Path, folder: Path, models: Models, *, baseline_only: bool = False, opening: Opening = AS_FOUND
+) -> tuple[Note, ...]:
     """Segment one study into a folder of three files.
 
     Args:
@@ -68,6 +73,7 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
             the slices lie unevenly.
         models: The models in service.
         baseline_only: Whether the baseline is to serve all frames.
+        opening: How the study is opened.
 
     Returns:
         What a reader should know about the study and its results.
@@ -75,7 +81,7 @@ def segment_one(path: Path, folder: Path, models: Models, *, baseline_only: bool
     Raises:
         CmrViewerError: The study cannot be opened or the result not written.
     """
-    study = open_study(path)
+    study = open_study(path, opening=opening)
     analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
     folder.mkdir(parents=True, exist_ok=True)
     for name, grid in nifti_files(LABELS_FILE, study).items():

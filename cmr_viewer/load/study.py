@@ -27,6 +27,7 @@ Preview = Callable[[NDArray[Any]], None]
 """Given a first frame (row, col) of the stack that is being opened."""
 
 _DIRECTORY = "dicomdir"
+_ANY_SIZE = Note("Volumes that no human heart has are given as well, as a reader chose.", Code.HEART_ANY_SIZE)
 
 
 def study_name(path: Path) -> str:
@@ -68,7 +69,8 @@ def open_study(
 
         study = with_spacing(study, opening.spacing_mm)
     if opening.any_size:
-        study = replace(study, stacks=tuple(replace(stack, any_size=True) for stack in study.stacks))
+        stacks = tuple(replace(stack, any_size=True) for stack in study.stacks)
+        study = replace(study, stacks=stacks, warnings=(*study.warnings, _ANY_SIZE))
     return reversed_slices(study) if opening.base_reversed else study
 
 

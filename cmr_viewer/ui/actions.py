@@ -27,6 +27,7 @@ class When(Enum):
     CHOICES = "the study offers several stacks, or slices that were acquired more than once"
     SLICES = "the study has several slices"
     LONG_AXIS = "the study has long-axis views"
+    VOLUME = "the study is a volume file, such as NIfTI, MHA or NRRD"
 
 
 class Menu(Enum):
@@ -94,6 +95,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _A("choose_stack", "&Stacks in this study…", ("Ctrl+T",), "Choose another stack, or another acquisition of a slice", Menu.STUDY, When.CHOICES, "stacks", short="Stacks"),
     _A("turn_round", "&Turn base and apex round", ("Ctrl+B",), "The base is at the other end; what was made of a frame stays with it", Menu.STUDY, When.SLICES, "turn_round", short="Turn round"),
     _A("correct_spacing", "Correct s&pacing…", (), "Say how far rows, columns and slices are apart, where the file does not or is wrong", Menu.STUDY, icon="spacing", short="Spacing"),
+    _A("slice_axis", "S&lices along another axis", (), "Take the next axis of the file for that of the slices, where the wrong one was found", Menu.STUDY, When.VOLUME, short="Slice axis"),
+    _A("any_size", "Heart of any si&ze", (), "Give volumes that no human heart has, as of a small animal or a newborn; again: withhold them", Menu.STUDY, short="Any size"),
     _A("study_notes", "&Notes on this study", ("F3",), "Read everything that stood out when the study was loaded", Menu.STUDY, icon="notes", section=1, short="Notes"),
     _A("patient", "Pat&ient and body size…", ("Ctrl+Shift+P",), "Say sex, age, height, weight and heart rate, and how papillary muscles are counted", Menu.STUDY, icon="patient", section=2, short="Patient"),
     _A("copy_measures", "&Copy the measures", ("Ctrl+Shift+C",), "Copy all measures as a table to the clipboard", Menu.STUDY, icon="copy", section=2, short="Copy"),

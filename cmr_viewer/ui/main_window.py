@@ -203,6 +203,8 @@ class MainWindow(QMainWindow):
             "choose_stack": studies.choose_stack,
             "turn_round": studies.turn_round,
             "correct_spacing": studies.correct_spacing,
+            "slice_axis": studies.take_next_slice_axis,
+            "any_size": studies.change_any_size,
             "study_notes": studies.show_notes,
             "import_labels": exchange.import_file,
             "import_folder": exchange.import_folder,
@@ -338,6 +340,7 @@ class MainWindow(QMainWindow):
             When.TRAINING: self.retraining.running,
             When.OPENING: session.is_opening,
             When.CHOICES: study and choices,
+            When.VOLUME: session.study is not None and session.study.source_affine is not None,
             When.SLICES: study and session.stack is not None and session.stack.slices > 1,
             When.LONG_AXIS: study and self.long_axis.has_views,
         }

@@ -14,6 +14,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study_opening import OPEN_KEY
 from cmr_viewer.app.worklist import waiting_names
+from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.file_names import path_of_text
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.store.annotations import StudyRow
@@ -207,6 +208,8 @@ class Studies(QObject):
             text = f"{text} There {'is' if len(notes) == 2 else 'are'} {more} on this study."
         if not spacing_known:
             action = "correct_spacing"
+        elif any(isinstance(note, Note) and note.code is Code.SLICE_AXIS_GUESSED for note in notes):
+            action = "slice_axis"
         elif len(notes) == 1 and not warnings:
             action = "choose_stack" if self._actions["choose_stack"].isEnabled() else "turn_round"
         self._parts.messages.say("warning" if warnings else "info", text, self._actions[action])
@@ -228,6 +231,16 @@ class Studies(QObject):
     def turn_round(self) -> None:
         """Turn base and apex round."""
         self._session.turn_round()
+
+    @Slot()
+    def take_next_slice_axis(self) -> None:
+        """Open the volume with its slices along another axis."""
+        self._session.take_next_slice_axis()
+
+    @Slot()
+    def change_any_size(self) -> None:
+        """Allow volumes that no human heart has, or withhold them again."""
+        self._session.change_any_size()
 
     @Slot()
     def correct_spacing(self) -> None:

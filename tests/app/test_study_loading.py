@@ -110,6 +110,18 @@ def test_a_decision_is_kept_for_its_source_and_obeyed_the_next_time(qtbot, sessi
     assert [opening.stack for opening in reader.asked] == ["", "B", "B", ""]
 
 
+def test_another_slice_axis_and_a_heart_of_any_size_are_decisions_that_are_kept(qtbot, session, reader):
+    opened(qtbot, session)
+    for decide in (session.take_next_slice_axis, session.change_any_size):
+        with qtbot.waitSignal(session.study_restored):
+            decide()
+    opened(qtbot, session)
+    assert reader.asked[-1] == Opening(slice_axis=0, any_size=True)
+    with qtbot.waitSignal(session.study_restored):
+        session.change_any_size()
+    assert reader.asked[-1] == Opening(slice_axis=0)
+
+
 def test_a_stack_of_the_worklist_is_opened_as_it_was_though_another_was_opened_since(qtbot, session):
     first = opened(qtbot, session).stack_id
     with qtbot.waitSignal(session.study_restored):

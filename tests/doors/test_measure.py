@@ -401,3 +401,20 @@ def test_where_papillary_muscles_are_counted_makes_no_other_ed_and_es(tmp_path: 
     found = measured(one, Choices(papillary=PapillaryConvention.IN_MASS))
     assert (found["ed_phase_number"], found["es_phase_number"]) == (1, 2)
     assert found["values"]["lv_edv_ml"] < found["values"]["lv_esv_ml"], "else this tells nothing"
+
+
+def test_an_impossible_heart_has_no_figures_unless_any_size_is_allowed(tmp_path: Path, heart: Phantom) -> None:
+    affine = default_affine(heart.stack) @ np.diag([4.0, 4.0, 4.0, 1.0])
+    image = write_nifti(tmp_path / "cine.nii.gz", voxels_of(heart.stack.pixels)[:, :, :, :1], affine)
+    labels = write_nifti(tmp_path / "labels.nii.gz", voxels_of(heart.labels)[:, :, :, :1], affine)
+    given = (image, "--labels", labels, "--codes", "own", "--output")
+    spacing = (*map(str, heart.stack.geometry.pixel_spacing_mm), str(heart.stack.geometry.slice_spacing_mm))
+    for name, more in (("withheld", ()), ("large", ("--any-size",)), ("true", ("--spacing", *spacing))):
+        assert measure(*given, tmp_path / f"{name}.json", *more) == 0
+    (withheld,), (large,), (true,) = (studies_in(tmp_path / f"{name}.json") for name in ("withheld", "large", "true"))
+    assert set(withheld["values"].values()) == {None}
+    assert {row["lv_ml"] for row in withheld["phases"]} == {None}
+    assert withheld["segments"] == []
+    assert "5 to 1500 ml" in withheld["segments_reason"]
+    assert true["values"]["lv_edv_ml"] == pytest.approx(volume_ml(heart, 0, Label.LVBP))
+    assert large["values"]["lv_edv_ml"] == pytest.approx(64 * true["values"]["lv_edv_ml"])

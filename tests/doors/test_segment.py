@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cmr_viewer.__main__ import main
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.measures import MEASURE_NAMES
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Study
 from cmr_viewer.doors import segment as door
@@ -225,10 +226,10 @@ def test_whatever_goes_wrong_with_one_input_the_others_are_done(
 ) -> None:
     real = door.open_study
 
-    def fail(path: Path) -> Study:
+    def fail(path: Path, *, opening: Opening) -> Study:
         if path.name == "strange":
             raise error
-        return real(path)
+        return real(path, opening=opening)
 
     monkeypatch.setattr(door, "open_study", fail)
     assert segment(models_folder, tmp_path / "out", tmp_path / "strange", cine) == 1
@@ -362,3 +363,40 @@ def test_one_phase_of_one_slice_is_enough(models_folder: Path, tmp_path: Path) -
     path = write_nifti(tmp_path / "flat.nii.gz", voxels_of(stack.pixels)[:, :, 1:2, 0], default_affine(stack))
     assert segment(models_folder, tmp_path / "out", path) == 0
     assert nibabel.load(tmp_path / "out" / "flat" / "labels.nii.gz").shape == (60, 64, 1)
+
+
+def test_an_impossible_heart_has_no_figures_unless_any_size_is_allowed(
+    models_folder: Path, phantom: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that states a tenth of its true voxel size."""
+    affine = default_affine(phantom.stack) @ np.diag([0.1, 0.1, 0.1, 1.0])
+    path = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), affine)
+    assert segment(models_folder, tmp_path / "out", path) == 0
+    assert "a human one holds 5 to 1500 ml" in capsys.readouterr().err
+    measures = read_measures(tmp_path / "out" / "cine")
+    assert all(measures[name] is None for name in MEASURE_NAMES)
+    assert all("a human one holds 5 to 1500 ml" in measures["reasons"][name] for name in MEASURE_NAMES)
+    assert "heart-impossible" in [note["code"] for note in measures["notes"]]
+    assert segment(models_folder, tmp_path / "small", path, extra=("--any-size",)) == 0
+    small = read_measures(tmp_path / "small" / "cine")
+    assert 0 < small["lv_edv_ml"] < 5
+    assert "heart-any-size" in [note["code"] for note in small["notes"]]
+    assert "heart-impossible" not in [note["code"] for note in small["notes"]]
+    row, col = phantom.stack.geometry.pixel_spacing_mm
+    spacing = ("--spacing", str(row), str(col), str(phantom.stack.geometry.slice_spacing_mm))
+    assert segment(models_folder, tmp_path / "true", path, extra=spacing) == 0
+    true = read_measures(tmp_path / "true" / "cine")["lv_edv_ml"]
+    assert true == pytest.approx(phantom.volume_ml(0, Label.LVBP), rel=0.25)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_a_slice_axis_is_chosen_on_the_command_line(
+    models_folder: Path, phantom: Phantom, tmp_path: Path, axis: int
+) -> None:
+    voxels_of_file = voxels_of(phantom.stack.pixels[:1])[::4, ::4, :, 0]
+    path = write_nifti(tmp_path / "a.nii.gz", np.ascontiguousarray(voxels_of_file), np.diag([-2, -2, 2, 1.0]))
+    assert segment(models_folder, tmp_path / "out", path, extra=("--slice-axis", str(axis))) == 0
+    measures = read_measures(tmp_path / "out" / "a")
+    assert measures["slices"] == voxels_of_file.shape[axis - 1]
+    assert "slice-axis" in [note["code"] for note in measures["notes"]]
+    assert voxels(tmp_path / "out" / "a" / "labels.nii.gz").shape == voxels_of_file.shape

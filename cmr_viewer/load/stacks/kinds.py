@@ -24,9 +24,6 @@ LEAST_DYNAMIC_STEP_S = 0.35
 LONGEST_CYCLE_MS = 1700.0
 """A heart that beats 35 times a minute."""
 
-_LEAST_STEP_OF_MAKING_S = 0.5
-"""As `LEAST_DYNAMIC_STEP_S`, of the times at which images were made, which say less."""
-
 LEAST_PHASE_STEP_MS = 10.0
 """Phases of a cine are further apart."""
 
@@ -114,8 +111,8 @@ def is_dynamic(headers: Sequence[Header]) -> bool:
 
     Trigger times that are counted on from beat to beat tell it, or a temporal resolution of a beat, or times of
     acquisition that are a beat apart; but a cine that is acquired phase by phase has trigger times that rise through
-    the cycle. Those of perfusion are all about the same. Where no time of acquisition tells frames apart, the times at
-    which the images were made do, if no trigger times do: some scanners make the images of a cine slowly.
+    the cycle. Those of perfusion are all about the same. The times at which images were made tell nothing: some
+    scanners make those of a cine a second apart.
 
     Args:
         headers: Of one slice.
@@ -129,25 +126,16 @@ def is_dynamic(headers: Sequence[Header]) -> bool:
     resolution = headers[0].temporal_step_ms
     if resolution is not None and resolution >= 1000 * LEAST_DYNAMIC_STEP_S and not has_phases:
         return True
-    acquired = _moments(headers, [h.acquired_at for h in headers])
-    if acquired and acquired[0][0] < acquired[-1][0]:
-        in_order = [trigger for _, trigger in acquired if trigger is not None]
-        rises = len(in_order) == len(headers) and _rises_through_the_cycle(in_order)
-        return _usual_step(acquired) >= LEAST_DYNAMIC_STEP_S and not rises
-    made = _moments(headers, [h.made_at_s for h in headers])
-    return bool(made) and _usual_step(made) >= _LEAST_STEP_OF_MAKING_S and not has_phases
-
-
-def _moments(headers: Sequence[Header], times: Sequence[float | None]) -> list[tuple[float, float | None]]:
-    """Times in s with trigger times, ascending; empty where one is not known."""
-    known = [
-        (at, header.trigger_ms) for at, header in zip(over_midnight(times), headers, strict=True) if at is not None
+    times = [
+        (at, header.trigger_ms)
+        for at, header in zip(over_midnight([h.acquired_at for h in headers]), headers, strict=True)
+        if at is not None
     ]
-    return sorted(known, key=lambda pair: pair[0]) if len(known) == len(headers) else []
-
-
-def _usual_step(moments: Sequence[tuple[float, float | None]]) -> float:
-    return float(np.median(np.diff([at for at, _ in moments])))
+    times.sort(key=lambda pair: pair[0])
+    if len(times) < len(headers) or float(np.median(np.diff([at for at, _ in times]))) < LEAST_DYNAMIC_STEP_S:
+        return False
+    in_order = [trigger for _, trigger in times if trigger is not None]
+    return len(in_order) < len(headers) or not _rises_through_the_cycle(in_order)
 
 
 def _steps_of_beats(triggers: Sequence[float]) -> bool:

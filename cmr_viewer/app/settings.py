@@ -218,6 +218,10 @@ class Settings:
         text = text_of_path(path)
         self.recent_studies = [text, *(p for p in self.recent_studies if p != text)][:RECENT_STUDIES]
 
+    def forget_study(self, path: Path) -> None:
+        """Take a study off the recent ones."""
+        self.recent_studies = [text for text in self.recent_studies if text != text_of_path(path)]
+
     def remember_action(self, name: str) -> None:
         """Put an action at the head of those that were taken from the command palette."""
         self.recent_actions = [name, *(n for n in self.recent_actions if n != name)][:RECENT_ACTIONS]

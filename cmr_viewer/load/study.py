@@ -62,7 +62,7 @@ def open_study(
         Cancelled: `progress` asked to stop.
     """
     if not path.exists() and archive_of(path) is None:
-        raise NotAStudyError(f"{path} does not exist. Check the path.")
+        raise NotAStudyError(f"{path} is not there: it was moved, renamed or deleted, or its drive is not connected.")
     study = _opened(path, progress, opening, preview, index)
     if opening.spacing_mm is not None:
         from cmr_viewer.load.spacing import with_spacing  # noqa: PLC0415 - with the readers of images, rarely needed

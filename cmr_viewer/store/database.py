@@ -308,8 +308,10 @@ def _take_lock(folder: Path) -> filelock.BaseFileLock:
             f"The workspace {folder} is open in another window. Close that one, or choose another workspace."
         ) from error
     except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise StoreError(
-            f"The workspace {folder} cannot be written: {error}. Make the folder writable, or choose another workspace."
+            f"The workspace {folder} cannot be written: {reason}. Make the folder writable, or choose another "
+            "workspace."
         ) from error
     return lock
 

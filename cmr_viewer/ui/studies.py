@@ -15,7 +15,9 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study_opening import OPEN_KEY
 from cmr_viewer.app.worklist import waiting_names
 from cmr_viewer.domain.notes import Code, Note
-from cmr_viewer.file_names import path_of_text
+from cmr_viewer.file_names import path_of_text, readable
+from cmr_viewer.load.gather import archive_of
+from cmr_viewer.load.images.folder import IMAGE_ENDINGS
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.layout import Parts
@@ -57,7 +59,9 @@ class Studies(QObject):
         super().__init__(window)
         self._session, self._settings, self._parts = session, settings, parts
         self._actions, self._say, self._window = actions, say, window
-        self._asked = Path()
+        self._asked, self._asked_stack = Path(), ""
+        self._locate = QAction("Locate\u2026", self)
+        self._locate.triggered.connect(self.locate)
         self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
         self._patience.timeout.connect(self._show_page)
 
@@ -67,6 +71,7 @@ class Studies(QObject):
     @Slot(object)
     def open_path(self, path: Path, stack_id: str | None = None) -> None:
         """Open a study; with the id of its stack where the worklist names one."""
+        self._asked_stack = stack_id or ""
         self._session.open_path(path, stack_id)
 
     def open_paths(self, studies: Sequence[Path]) -> None:
@@ -129,7 +134,7 @@ class Studies(QObject):
     def show_opening(self, path: str) -> None:
         """A study is being loaded."""
         self._asked = path_of_text(path)
-        self._parts.opening.begin(self._asked.name)
+        self._parts.opening.begin(readable(self._asked.name))
         if self._session.study is None:
             self._show_page()
         else:
@@ -149,9 +154,26 @@ class Studies(QObject):
 
     @Slot(str)
     def show_failed(self, text: str) -> None:
-        """It could not be loaded."""
+        """It could not be loaded; where it is no longer there, the reader can point at where it is now."""
         self._show_page()
-        self._say("error", text)
+        gone = not self._asked.exists() and archive_of(self._asked) is None
+        self._say("error", text, self._locate if gone else None)
+
+    @Slot()
+    def locate(self) -> None:
+        """Ask where the study is now that was not found, and open it; what was saved of it is found by its images."""
+        lost, start = self._asked, self._asked.parent
+        while not start.is_dir() and start != start.parent:
+            start = start.parent
+        title = f"Where is {readable(lost.name)} now?"
+        if lost.name.lower().endswith((*IMAGE_ENDINGS, ".zip", ".dcm")):
+            chosen, _ = QFileDialog.getOpenFileName(self._window, title, str(start), _FILES)
+        else:
+            chosen = QFileDialog.getExistingDirectory(self._window, title, str(start))
+        if chosen:
+            self._session.let_wait_no_longer([lost])
+            self._settings.forget_study(lost)
+            self.open_path(Path(chosen), self._asked_stack or None)
 
     @Slot()
     def show_cancelled(self) -> None:

@@ -70,7 +70,11 @@ def test_label_maps_beside_other_files_are_not_taken_for_a_reference(tmp_path, p
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("absent", "does not exist"), ("notes.txt", "no DICOM, NIfTI, MHA or NRRD"), ("empty", "no DICOM images")],
+    [
+        ("absent", "is not there: it was moved"),
+        ("notes.txt", "no DICOM, NIfTI, MHA or NRRD"),
+        ("empty", "no DICOM images"),
+    ],
 )
 def test_what_is_no_study_is_refused_in_words(tmp_path, name, message):
     (tmp_path / "notes.txt").write_text("x")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QDialog, QLabel
+from PySide6.QtWidgets import QDialog, QFileDialog, QLabel
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.opening import AS_FOUND, Opening
@@ -102,6 +102,40 @@ def test_the_study_that_is_open_stays_when_another_cannot_be_opened(rich, reader
     assert page(rich) is rich.parts.desk_page
     assert rich.session.study.source == PATH
     assert rich.parts.messages.text == "scan.dcm is cut off. Copy it again."
+
+
+def test_a_study_whose_folder_is_gone_is_opened_where_the_reader_finds_it(rich, reader, qtbot, monkeypatch, tmp_path):
+    lost, found = tmp_path / "lost" / "rich", tmp_path / "moved"
+    found.mkdir()
+    rich.settings.remember_study(lost)
+    reader.error = LoadError(f"{lost} is not there.")
+    with qtbot.waitSignal(rich.session.study_failed, timeout=PATIENCE_MS):
+        rich.studies.open_path(lost)
+    assert rich.parts.messages.text == f"{lost} is not there."
+    remedy = rich.parts.messages.action
+    assert remedy is not None and remedy.text() == "Locate…"
+    asked = []
+
+    def choose(_parent, title, start):
+        asked.append((title, start))
+        return str(found)
+
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", choose)
+    reader.error = None
+    reader.study = replace(reader.study, source=found)
+    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
+        remedy.trigger()
+    settle(qtbot, rich)
+    assert asked == [("Where is rich now?", str(tmp_path))]
+    assert rich.session.study.source == found
+    assert rich.settings.recent_studies[0] == str(found) and str(lost) not in rich.settings.recent_studies
+
+
+def test_a_study_that_is_there_and_cannot_be_read_is_not_searched_for(rich, reader, qtbot, tmp_path):
+    reader.error = LoadError("scan.dcm is cut off.")
+    with qtbot.waitSignal(rich.session.study_failed, timeout=PATIENCE_MS):
+        rich.studies.open_path(tmp_path)
+    assert rich.parts.messages.action is None
 
 
 def test_nothing_can_be_done_to_the_frame_behind_a_study_that_comes(rich, reader, qtbot):

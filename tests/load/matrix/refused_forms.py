@@ -178,7 +178,8 @@ def _bomb(folder: Path) -> Path:
 
 
 REFUSED = [
-    Refused("a path that is not there", lambda folder: folder / "none", "does not exist. Check the path."),
+    Refused("a path that is not there", lambda folder: folder / "none",
+        "is not there: it was moved, renamed or deleted, or its drive is not connected."),
     Refused("an empty folder", _folder, "holds no DICOM images. Open a folder of a short-axis cine series."),
     Refused("a file of another kind", _bytes("report.pdf", b"%PDF"), "is no DICOM, NIfTI, MHA or NRRD file."),
     Refused("a folder of label maps alone", _nifti_folder, "holds label maps but no images"),

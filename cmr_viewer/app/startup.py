@@ -101,6 +101,8 @@ class Reporter(QObject):
         logger = logging.getLogger("cmr_viewer")
         logger.addHandler(self._handler)
         logger.setLevel(logging.INFO)
+        # The log has it; on the console it is of use with --debug alone.
+        logger.propagate = logging.getLogger().isEnabledFor(logging.DEBUG)
         if self._fault_file is not None:
             faulthandler.enable(self._fault_file)
         sys.excepthook = self.on_exception
@@ -118,6 +120,7 @@ class Reporter(QObject):
         faulthandler.disable()
         if self._handler is not None:
             logging.getLogger("cmr_viewer").removeHandler(self._handler)
+            logging.getLogger("cmr_viewer").propagate = True
             self._handler.close()
             self._handler = None
         if self._fault_file is not None:

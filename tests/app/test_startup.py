@@ -1,4 +1,5 @@
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -113,3 +114,16 @@ def test_the_workspace_of_the_settings_is_opened(qapp: Any, tmp_path: Path, ship
     program = open_program(settings, shipped_models=shipped)
     assert program.workspace.folder == tmp_path / "mine"
     program.close()
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_console_shows_the_log_in_debugging_alone(tmp_path: Path, debug: bool) -> None:
+    code = (
+        "import logging, sys; from pathlib import Path; from cmr_viewer.app.startup import start_reporting;"
+        f"logging.basicConfig(level=logging.{'DEBUG' if debug else 'WARNING'});"
+        "reporter = start_reporting(Path(sys.argv[1])); logging.getLogger('cmr_viewer.x').error('It failed.');"
+        "reporter.stop()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "It failed." in (tmp_path / LOG_NAME).read_text("utf-8")
+    assert ("It failed." in done.stderr) is debug and (done.stderr == "") is not debug

@@ -59,11 +59,11 @@ def main() -> None:
                 view = desk.window.parts.view
                 where = f"{size} (frame {view.width()}x{view.height()}), {name.replace('_', ' ')}"
                 for state, (clock, work) in firsts.items():
-                    print(f"{where}, first cycle, {state}: {desk.line(clock)}; processor's time {desk.line(work)}")
+                    print(f"{where}, first cycle, {state}: {desk.line(clock)}; processor time {desk.line(work)}")
                     rows.append(_row(desk, f"{where}, first cycle, {state}", clock, work))
                 for times in runs:
                     print(f"{where}, one run: {desk.line(times)}")
-                print(f"{where}, processor's time, all runs: {desk.line(desk.work)}")
+                print(f"{where}, processor time, all runs: {desk.line(desk.work)}")
                 rows.append(_row(desk, f"{where}, from the second cycle on", best, desk.work))
                 rate = 1000.0 / desk.percentile(best, 50)
                 share = 100.0 * sum(each <= AIM_MS for each in best) / len(best)
@@ -72,7 +72,7 @@ def main() -> None:
                     desk.profile(lambda: desk.cine(3))
         desk.close()
     if asked.markdown:
-        heads = ["", "p50, ms", "p99, ms", "within 1/60 s", "processor's time p50, ms", "p99, ms"]
+        heads = ["", "p50, ms", "p99, ms", "within 1/60 s", "processor time p50, ms", "p99, ms"]
         asked.markdown.write_text(markdown_table(heads, rows))
 
 

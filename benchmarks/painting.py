@@ -53,14 +53,14 @@ def main() -> None:
                     times += job(number)
                 runs.append(times)
                 print(f"{name}, one run: {desk.line(times)}")
-            print(f"{name}, processor's time for an event, all runs: {desk.line(desk.work)}")
-            print(f"{name}, processor's time for what comes due between: {desk.line(desk.between)}")
-            print(f"{name}, processor's time for letting go: {desk.line(desk.released)}")
+            print(f"{name}, processor time for an event, all runs: {desk.line(desk.work)}")
+            print(f"{name}, processor time for what comes due between: {desk.line(desk.between)}")
+            print(f"{name}, processor time for releasing the button: {desk.line(desk.released)}")
             best = min(runs, key=lambda times: desk.percentile(times, 99))
             for what, times, aim in (
-                (f"{name} event, on the clock, quietest run", best, f"p99 ≤ {AIM_MS:g} ms"),
-                (f"{name} event, processor's time, all runs", desk.work, f"p99 ≤ {AIM_MS:g} ms"),
-                (f"letting go of the {name}, processor's time", desk.released, ""),
+                (f"{name} event, wall clock, quietest run", best, f"p99 ≤ {AIM_MS:g} ms"),
+                (f"{name} event, processor time, all runs", desk.work, f"p99 ≤ {AIM_MS:g} ms"),
+                (f"releasing the {name}, processor time", desk.released, ""),
             ):
                 rows.append([what, *desk.figures(times), aim])
             desk.released.clear()

@@ -46,7 +46,7 @@ def tables(told: Mapping[str, Any]) -> str:
             "" if key.startswith("rv") and n == 0 else _number(each, digits, scale) for n, each in enumerate(cells)
         ]
         lines.append(f"| {name} | " + " | ".join(shown) + " |")
-    lines += ["", "| step | " + " | ".join(f"{way}: times (taken back), pixels mended" for way in ways) + " |"]
+    lines += ["", "| step | " + " | ".join(f"{way}: times (undone), pixels corrected" for way in ways) + " |"]
     lines.append("|---|" + "---|" * len(ways))
     for step in sorted({step for read in reads for step in read["steps"]}, key=_ORDER.index):
         cells = [
@@ -63,7 +63,7 @@ def frame_table(told: Mapping[str, Any]) -> str:
     """Dice of each frame that the expert drew, in %, and a person's seconds."""
     reads = told["reads"]
     by_frame = [{(row["phase"], row["slice_index"]): row for row in read["frames"]} for read in reads]
-    lines = ["| slice, phase | " + " | ".join(f"{r['way']}: at first | at last | s" for r in reads) + " |"]
+    lines = ["| slice, phase | " + " | ".join(f"{r['way']}: at first | at the end | s" for r in reads) + " |"]
     lines.append("|---|" + "---|---|---|" * len(reads))
     for (phase, slice_index), first in by_frame[0].items():
         if all(each is None for each in first["dice_after"].values()):
@@ -112,14 +112,14 @@ def _mean_dice(figures: Mapping[str, float]) -> str:
 def _ran(each: Mapping[str, Any]) -> str:
     load = "" if each["load"] is None else f", load {each['load']:.0f} with other work"
     own = "; ".join(
-        f"{read['way']}: {read['own']['strokes']:.0f} strokes, {read['own']['edits']:.0f} other edits, "
-        f"{read['own']['undos']:.0f} taken back"
+        f"{read['way']} {read['own']['strokes']:.0f} strokes, {read['own']['edits']:.0f} other edits, "
+        f"{read['own']['undos']:.0f} undone"
         for read in each["reads"]
     )
     busy = [stall for read in each["reads"] for stall in read["stalls"] if stall["processor_ms"] > 100]
     return (
-        f"Seed {each['reads'][0]['seed']}; {each['machine']}{load}. The program's own count ({own}). While it was "
-        f"read, the window's thread worked for longer than 100 ms at once {len(busy)} times, in processor time."
+        f"Seed {each['reads'][0]['seed']}; {each['machine']}{load}. The program counted: {own}. During the reading, "
+        f"the window's thread worked for longer than 100 ms at once {len(busy)} times, in processor time."
     )
 
 
@@ -155,8 +155,8 @@ _EFFORT = (
     ("strokes and drags", lambda r: f"{r['effort']['strokes']}"),
     ("clicks", lambda r: f"{r['effort']['clicks']}"),
     ("keys", lambda r: f"{r['effort']['keys']}"),
-    ("way of the mouse, screen pixels", lambda r: f"{r['effort']['path_px']:.0f}"),
-    ("steps taken back", lambda r: f"{sum(r['taken_back'].values())}"),
+    ("mouse path, screen pixels", lambda r: f"{r['effort']['path_px']:.0f}"),
+    ("steps undone", lambda r: f"{sum(r['taken_back'].values())}"),
     ("frames that reach the targets", _reached),
 )
 
@@ -176,15 +176,15 @@ _STEP_TEXTS = {
     "grow": "Grow",
     "shrink": "Shrink",
     "nudge": "Nudge",
-    "copy": "Copy from the slice beside",
+    "copy": "Copy from the neighbouring slice",
     "interpolate": "Interpolate slices",
     "pull": "Contour pulled or knot moved",
-    "redraw": "Part of a contour drawn anew",
+    "redraw": "Part of a contour redrawn",
     "draw": "Contour drawn",
     "click": "Click prompt",
     "remove": "Delete label",
     "stroke": "Brush stroke",
-    "erase": "Brush stroke that erases",
+    "erase": "Erasing brush stroke",
 }
 _ORDER = list(_STEP_TEXTS)
 _WAYS = ("tools", "brush only")

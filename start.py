@@ -1,19 +1,19 @@
 """Set up and start CMR Viewer, or check it; needs nothing but Python 3.11 or newer.
 
-    python3 start.py                 sets up .venv beside this file if needed and opens the window on the demo study
+    python3 start.py                 sets up .venv next to this file if needed and opens the window with the demo study
     python3 start.py check           sets up, then runs every check and test; the same as in continuous integration
     python3 start.py setup [--dev]   only sets up
-    python3 start.py ARGUMENT...     sets up if needed and passes everything on: segment, train, a folder to open, ...
+    python3 start.py ARGUMENT...     sets up if needed and runs the program: segment, train, a folder to open, ...
 
-A set-up that is up to date costs a few milliseconds: its stamp in .venv says what it was made for. One that was
-interrupted is found by the mark it left, and made anew.
+Checking a set-up that is up to date takes a few milliseconds: its stamp in .venv states what it was made for. An
+interrupted set-up leaves a mark, and the next start repeats it.
 """
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - old interpreters read this file too, and must be told
+if sys.version_info < (3, 11):  # noqa: UP036 - old interpreters read this file too, and need the message
     _found = ".".join(str(part) for part in sys.version_info[:3])
-    sys.exit("CMR Viewer needs Python 3.11 or newer, and " + sys.executable + " is " + _found + ": see python.org.")
+    sys.exit("CMR Viewer needs Python 3.11 or newer; " + sys.executable + " is " + _found + ". See python.org.")
 
 import contextlib
 import ctypes
@@ -59,11 +59,11 @@ LOCK = VENV / ".cmr-viewer-lock"
 LOG = VENV / "setup.log"
 
 SETUP_VERSION = 1
-"""Goes up when the way of setting up changes, so that older environments are brought up to date."""
+"""Goes up when the set-up changes, so that older environments are updated."""
 
 TORCH = "2.13.0"
-"""The torch that is installed on a Linux machine without an NVIDIA GPU. PyPI's own Linux build of torch brings several
-gigabytes of CUDA along; a version that is named together with "+cpu" cannot resolve to it."""
+"""The torch for a Linux machine without an NVIDIA GPU. PyPI's Linux build of torch includes several gigabytes of CUDA;
+a version with "+cpu" cannot resolve to it."""
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 NEEDED_GB = 3.5
@@ -71,7 +71,7 @@ NEEDED_WITH_CUDA_GB = 12.0
 
 WINDOWLESS_DOORS = ("segment", "train", "plan", "evaluate", "compare", "models", "measure")
 
-NO_VENV = "Python's venv module is missing: install it (Debian, Ubuntu: sudo apt install python3-venv)."
+NO_VENV = "Python's venv module is missing. Install it (Debian, Ubuntu: sudo apt install python3-venv)."
 
 UNREACHABLE = re.compile(
     "NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|Network is unreachable|"
@@ -84,7 +84,7 @@ class SetupError(Exception):
 
     Attributes:
         harmless: Whether .venv is as whole as it was before, so that the next start can build on it.
-        missing: Whether the reason is a package that is not offered for this Python and platform.
+        missing: Whether the reason is a package that does not exist for this Python and platform.
         offline: Whether the reason is that the package index cannot be reached.
     """
 
@@ -105,7 +105,7 @@ def say(text: str) -> None:
 
 
 def setup_key(pyproject: Mapping[str, Any], root: Path, python: tuple[int, int]) -> str:
-    """What a set-up was made for, as a digest: requirements, Python version, place and way of setting up."""
+    """A digest of what a set-up was made for: requirements, Python version, place and version of the set-up."""
     project = pyproject["project"]
     parts = [
         project.get("dependencies"),
@@ -120,13 +120,13 @@ def setup_key(pyproject: Mapping[str, Any], root: Path, python: tuple[int, int])
 
 
 def current_key() -> str:
-    """The key that a set-up made now would have."""
+    """The key of a set-up made now."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         return setup_key(tomllib.load(file), ROOT, sys.version_info[:2])
 
 
 def read_stamp(stamp: Path) -> dict[str, Any]:
-    """What the last finished set-up noted: `key`, `dev`, `root`; empty if there was none or it cannot be read."""
+    """The stamp of the last finished set-up: `key`, `dev`, `root`; empty if there is none or it cannot be read."""
     try:
         content = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -135,7 +135,7 @@ def read_stamp(stamp: Path) -> dict[str, Any]:
 
 
 def is_ready(*, dev: bool) -> bool:
-    """Whether .venv is whole and made for this checkout as it is now."""
+    """Whether .venv is complete and matches this checkout."""
     stamp = read_stamp(STAMP)
     if not stamp or UNFINISHED.exists() or not PYTHON.exists():
         return False
@@ -143,7 +143,7 @@ def is_ready(*, dev: bool) -> bool:
 
 
 def environment_python(venv: Path) -> tuple[int, int] | None:
-    """(major, minor) of the Python that an environment was made with; None if that cannot be told."""
+    """(major, minor) of the Python that an environment was made with; None if not known."""
     try:
         config = (venv / "pyvenv.cfg").read_text(encoding="utf-8")
     except OSError:
@@ -162,7 +162,7 @@ def ensure(*, dev: bool) -> None:
         dev: Whether the tools for checking are needed too.
 
     Raises:
-        SetupError: It cannot be done; the text says why and what to do.
+        SetupError: The set-up failed; the text states why and what to do.
     """
     if is_ready(dev=dev):
         return
@@ -179,12 +179,12 @@ def ensure(*, dev: bool) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Hold the set-up's lock; the system lets go of it when a process ends, however it ends."""
+    """Hold the set-up's lock; the system releases it when the process ends, however it ends."""
     with LOCK.open("a+") as file:
         try:
             try_lock(file)
         except OSError:
-            say("Another set-up is at work; waiting for it.")
+            say("Waiting for another set-up to finish.")
             wait_for_lock(file)
         yield
 
@@ -208,7 +208,7 @@ def set_up(*, dev: bool) -> None:
         if anew:
             empty_environment()
             check_space(NEEDED_GB if cpu_build or not LINUX else NEEDED_WITH_CUDA_GB)
-        say(f"Setting up CMR Viewer in {VENV} (once; a few minutes).")
+        say(f"Setting up CMR Viewer in {VENV}. This happens once and takes a few minutes.")
         LOG.write_text("", encoding="utf-8")
         if anew:
             make_environment()
@@ -223,13 +223,13 @@ def set_up(*, dev: bool) -> None:
     partial.write_text(json.dumps({"key": current_key(), "dev": dev, "root": str(ROOT)}), encoding="utf-8")
     partial.replace(STAMP)
     UNFINISHED.unlink()
-    say(f"Set up in {time.monotonic() - started:.0f} s.")
+    say(f"Set-up finished in {time.monotonic() - started:.0f} s.")
 
 
 def must_be_made_anew() -> bool:
-    """Whether what lies in .venv cannot be built on: half made, of another Python, or moved here from elsewhere."""
+    """Whether .venv must be made again: half made, for another Python, or moved here from elsewhere."""
     if UNFINISHED.exists():
-        say("The last set-up was not finished; starting it again.")
+        say("The last set-up did not finish. Starting again.")
         return True
     if not PYTHON.exists() or environment_python(VENV) != sys.version_info[:2]:
         return True
@@ -239,7 +239,7 @@ def must_be_made_anew() -> bool:
 def empty_environment() -> None:
     """Remove everything in .venv but the lock and the mark of being unfinished."""
     if Path(sys.prefix).resolve() == VENV.resolve():
-        raise SetupError(f"{VENV} must be made anew: leave it (deactivate) and start with the system's Python.")
+        raise SetupError(f"{VENV} must be made again. Leave it (deactivate) and start with the system's Python.")
     for path in VENV.iterdir():
         if path in (LOCK, UNFINISHED):
             continue
@@ -254,7 +254,7 @@ def check_space(needed_gb: float) -> None:
     free_gb = shutil.disk_usage(ROOT).free / 1e9
     if free_gb < needed_gb:
         raise SetupError(
-            f"Too little space at {ROOT}: the set-up needs {needed_gb:.1f} GB, and {free_gb:.1f} GB are free."
+            f"Not enough space in {ROOT}: the set-up needs {needed_gb:.1f} GB, and {free_gb:.1f} GB are free."
         )
 
 
@@ -274,14 +274,14 @@ def wants_cpu_build() -> bool:
 
 
 def install_cpu_torch() -> None:
-    """Install torch without CUDA; where no such build is to be had, what the index offers for the same version.
+    """Install torch without CUDA; if there is no such build, the one of the index with the same version.
 
-    pip's own settings (mirrors, folders of wheels) hold as they are: an index is only added to them. What torch needs
-    is installed with the program, so that an index that does not answer is waited for only once.
+    pip's own settings (mirrors, folders of wheels) still apply: this only adds an index. The packages that torch needs
+    are installed with the program, so that the set-up waits only once for an index that does not answer.
     """
     if installed_version("torch"):
         return
-    say("torch, the build for computers without an NVIDIA GPU")
+    say("Installing torch for computers without an NVIDIA GPU")
     quick = ["--extra-index-url", TORCH_CPU_INDEX, "--retries", "2", "--timeout", "15"]
     try:
         pip(["install", "--no-deps", f"torch=={TORCH}+cpu", *quick])
@@ -298,8 +298,8 @@ def install_cpu_torch() -> None:
 
 
 def install_program(*, dev: bool) -> None:
-    """Install the checkout itself, to be run from where it lies, with all that it needs."""
-    say("CMR Viewer and the packages it needs" + (", with the tools for checking" if dev else ""))
+    """Install the checkout in place, with all that it needs."""
+    say("Installing CMR Viewer and the packages it needs" + (", with the tools for tests and checks" if dev else ""))
     constraints = VENV / "constraints.txt"
     torch = installed_version("torch")
     constraints.write_text(f"torch=={torch}\n" if torch else "", encoding="utf-8")
@@ -313,7 +313,7 @@ def installed_version(package: str) -> str:
 
 
 def pip(arguments: Sequence[str]) -> None:
-    """Run pip of .venv, showing what it downloads; all that it says goes to setup.log.
+    """Run pip of .venv, showing what it downloads; its whole output goes to setup.log.
 
     Raises:
         SetupError: It failed; why, in one line.
@@ -338,29 +338,29 @@ def pip(arguments: Sequence[str]) -> None:
 
 
 def explain(lines: Sequence[str], tool: str) -> SetupError:
-    """The error that a failed set-up tool amounts to, from what it wrote."""
+    """The error for a failed set-up tool, from its output."""
     text = "\n".join(lines)
     harmless = "Installing collected" not in text
     offline = UNREACHABLE.search(text) is not None
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if re.search(r"No space left on device|Errno 28|not enough space on the disk", text):
         said = (
-            f"The disk is full: free {NEEDED_GB:.0f} GB at {ROOT} and some in {tempfile.gettempdir()}, and try again."
+            f"The disk is full. Free {NEEDED_GB:.0f} GB in {ROOT} and some in {tempfile.gettempdir()}, then try again."
         )
     elif re.search(r"SSLError|CERTIFICATE_VERIFY_FAILED", text):
-        said = "The package index does not prove who it is (a TLS certificate): check pip's cert and proxy settings."
+        said = "The TLS certificate of the package index was not accepted. Check pip's cert and proxy settings."
     elif offline:
-        said = "The package index cannot be reached: check the network and pip's proxy settings, and try again."
+        said = "The package index does not answer. Check the network and pip's proxy settings, then try again."
     elif missing:
         version = ".".join(str(part) for part in sys.version_info[:2])
-        said = f"{missing[1]} is not offered for Python {version} on this computer: try another Python from 3.11 on."
+        said = f"There is no {missing[1]} for Python {version} on this computer. Try another Python, 3.11 or newer."
     elif "ensurepip" in text:
         said = NO_VENV
     else:
         errors = (
             [line for line in lines if line.lower().startswith(("error", "fatal"))] or list(lines) or ["no message"]
         )
-        said = f"{tool} failed: {errors[-1].strip()} (all that it said is in {LOG})"
+        said = f"{tool} failed: {errors[-1].strip()} (full output in {LOG})"
     return SetupError(said, harmless=harmless, missing=missing is not None, offline=offline)
 
 
@@ -406,7 +406,7 @@ def can_load(soname: str) -> bool:
 
 
 def install_line(missing: Sequence[Library]) -> str:
-    """The one line that says how to get missing libraries on this system."""
+    """One line that states how to get missing libraries on this system."""
     if shutil.which("apt-get"):
         how = "sudo apt install " + " ".join(dict.fromkeys(library[1] for library in missing))
     elif shutil.which("dnf"):
@@ -434,7 +434,7 @@ def window_libraries(environment: Mapping[str, str]) -> list[Library]:
     x11, wayland = environment.get("DISPLAY"), environment.get("WAYLAND_DISPLAY")
     if not (x11 or wayland):
         raise SetupError(
-            "There is no display for the window (neither DISPLAY nor WAYLAND_DISPLAY is set); without a window, use "
+            "No display for the window: neither DISPLAY nor WAYLAND_DISPLAY is set. To work without a window, use "
             "'python3 start.py segment INPUT --output FOLDER'."
         )
     if wayland and (not x11 or all(can_load(library[0]) for library in WAYLAND_LIBRARIES)):
@@ -442,7 +442,7 @@ def window_libraries(environment: Mapping[str, str]) -> list[Library]:
     return [*QT_LIBRARIES, *XCB_LIBRARIES]
 
 
-# --------------------------------------------------------------------------------------------------- the doors
+# -------------------------------------------------------------------------------------------------- the commands
 
 
 def opens_window(arguments: Sequence[str]) -> bool:
@@ -462,7 +462,7 @@ def start(command: list[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the command line asks; returns the exit status."""
+    """Run the command line; returns the exit status."""
     command = arguments[0] if arguments else "--demo"
     try:
         if command in ("-h", "--help"):
@@ -483,7 +483,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Start it again to go on.\n")
+        sys.stderr.write("Stopped. Start again to continue.\n")
         return 130
 
 

@@ -1,15 +1,16 @@
-"""The doors of the program. Each imports what it needs only when it is gone through, so that `--help` is quick.
+"""The command line of the program. Each command imports what it needs only when it runs, so `--help` is quick.
 
-cmr-viewer [PATH]                 the window
-cmr-viewer --demo                 the window with the demo study
-cmr-viewer segment INPUT...       label maps, regions and measures
-cmr-viewer measure IMAGE...       volumes, mass, curves and wall thickness of label maps
-cmr-viewer export STUDY           a study with its corrections as NIfTI, DICOM SEG, contours, measures
-cmr-viewer report STUDY           measures, pictures, regions and log of a study as PDF, HTML or CSV
-cmr-viewer compare-reads STUDY    the first read of a study and a second one, frame by frame
+cmr-viewer [PATH]                 open the window
+cmr-viewer --demo                 open the window with the demo study
+cmr-viewer segment INPUT...       segment studies: label maps, regions and measures
+cmr-viewer measure IMAGE...       measure label maps: volumes, mass, curves and wall thickness
+cmr-viewer export STUDY           export a corrected study as NIfTI, DICOM SEG, contours and measures
+cmr-viewer report STUDY           write a report as PDF, HTML or CSV: measures, pictures, regions and log
+cmr-viewer compare-reads STUDY    compare the first and a second read of a study, frame by frame
 cmr-viewer train ...              train a model
-cmr-viewer evaluate DATA...       Dice, distances, regions and volumes against reference label maps
-cmr-viewer compare RUN...         runs of evaluate against a baseline
+cmr-viewer plan --data DATA...    derive a training spec from labelled data
+cmr-viewer evaluate DATA...       evaluate the models against reference label maps: Dice, distances, regions, volumes
+cmr-viewer compare RUN...         compare runs of evaluate with a baseline
 cmr-viewer models list|promote|rollback|import-nnunet
 """
 
@@ -32,13 +33,13 @@ NOTICE = "Research software, not a medical device."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Go through the door that the command line names.
+    """Run the command that the command line names.
 
     Args:
         argv: Arguments without the program's name; None for the process's own.
 
     Returns:
-        Exit code: 0 done, 1 an error told in one line, 2 wrong usage.
+        Exit code: 0 done, 1 an error, printed as one line, 2 wrong usage.
     """
     # Before torch is imported: threads that wait for one another sleep instead of spinning. Beside another busy program
     # networks take more than twice as long otherwise; on a quiet machine it makes no difference.
@@ -52,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pydicom").setLevel(logging.ERROR)
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # with --debug it tells of every font
-    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its errors are raised as well, and told once
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # with --debug it logs every font
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its errors are raised as well; they are shown once
     try:
         return _go(door, arguments)
     except (Exception, KeyboardInterrupt) as error:  # the outermost boundary: one line for people, all with --debug
@@ -104,21 +105,21 @@ def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cmr-viewer",
         description=f"Annotate and review short-axis cine cardiac MR, region by region. {NOTICE}",
-        epilog=f"Other doors: cmr-viewer {' | '.join(DOORS)}, each with --help.",
+        epilog=f"Commands without a window: cmr-viewer {' | '.join(DOORS)}. Each has its own --help.",
     )
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a DICOM folder or an image file to open")
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="DICOM folder or image file to open")
     parser.add_argument("--demo", action="store_true", help="open the demo study")
-    parser.add_argument("--workspace", type=Path, metavar="DIR", help="where corrections are kept")
-    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
+    parser.add_argument("--workspace", type=Path, metavar="DIR", help="folder where corrections are saved")
+    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window, then quit")
-    parser.add_argument("--quit-after", type=float, metavar="SECONDS", help="quit by then")
+    parser.add_argument("--quit-after", type=float, metavar="SECONDS", help="quit after this time")
     _common(parser)
     parser.add_argument("--version", action="version", version=f"CMR Viewer {__version__}")
     return parser
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
 
 
 def _codes_option(parser: argparse.ArgumentParser) -> None:
@@ -127,8 +128,8 @@ def _codes_option(parser: argparse.ArgumentParser) -> None:
         type=_codes,
         default="auto",
         metavar="CODES",
-        help="what the numbers in label maps mean: auto (found out), own and mnms (1 LVBP, 2 LVM, 3 RVBP), acdc "
-        "(1 RVBP, 2 LVM, 3 LVBP), or each number with its structure: 1=LVBP,2=LVM,3=RVBP,4=background",
+        help="what the numbers in label maps mean: auto (detect), own or mnms (1 LVBP, 2 LVM, 3 RVBP), acdc "
+        "(1 RVBP, 2 LVM, 3 LVBP), or name each number: 1=LVBP,2=LVM,3=RVBP,4=background",
     )
 
 
@@ -146,22 +147,24 @@ def _codes(text: str) -> object:
 def _door_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cmr-viewer")
     doors = parser.add_subparsers(dest="door", required=True)
-    _segment_parser(doors.add_parser("segment", help="label maps, regions and measures of studies"))
-    _measure_parser(doors.add_parser("measure", help="volumes, mass, curves and wall thickness of label maps"))
-    _export_parser(doors.add_parser("export", help="a study with its corrections for other programs"))
-    _report_parser(doors.add_parser("report", help="a report on a study as PDF, HTML or CSV"))
-    _compare_reads_parser(doors.add_parser("compare-reads", help="two reads of a study, frame by frame"))
+    _segment_parser(doors.add_parser("segment", help="segment studies: label maps, regions and measures"))
+    _measure_parser(doors.add_parser("measure", help="measure label maps: volumes, mass, curves, wall"))
+    _export_parser(doors.add_parser("export", help="export a corrected study for other programs"))
+    _report_parser(doors.add_parser("report", help="write a report on a study as PDF, HTML or CSV"))
+    _compare_reads_parser(doors.add_parser("compare-reads", help="compare two reads of a study, frame by frame"))
     _train_parser(doors.add_parser("train", help="train a model"))
-    _plan_parser(doors.add_parser("plan", help="derive a training spec from the data"))
-    _evaluate_parser(doors.add_parser("evaluate", help="measure the models against reference label maps"))
+    _plan_parser(doors.add_parser("plan", help="derive a training spec from labelled data"))
+    _evaluate_parser(doors.add_parser("evaluate", help="evaluate the models against reference label maps"))
     _compare_parser(doors.add_parser("compare", help="compare runs of evaluate with a baseline"))
-    _models_parser(doors.add_parser("models", help="which models there are; promote, roll back, import"))
+    _models_parser(doors.add_parser("models", help="list, promote, roll back or import models"))
     return parser
 
 
 def _service_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks run")
+    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device that runs the networks"
+    )
     _common(parser)
 
 
@@ -171,143 +174,165 @@ def _opening_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(1, 2, 3),
         metavar="N",
-        help="the axis of a volume file that its slices lie along, 1 to 3, where it is found wrongly",
+        help="slice axis of a volume file, 1 to 3, if the program detects the wrong one",
     )
     parser.add_argument(
         "--spacing",
         type=float,
         nargs=3,
         metavar="MM",
-        help="distances of rows, columns and slices in mm, where the file has none or wrong ones",
+        help="spacing of rows, columns and slices in mm, if the file has none or a wrong one",
     )
     parser.add_argument(
-        "--any-size", action="store_true", help="give volumes that no human heart has, as of a small animal"
+        "--any-size", action="store_true", help="report volumes outside the human range, for example of a small animal"
     )
 
 
 def _segment_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="a DICOM folder or an image file")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="results go to DIR/<name>/")
+    parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="DICOM folder or image file")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="write results to DIR/<name>/")
     parser.add_argument(
         "--routing",
         choices=("predicted", "baseline"),
         default="predicted",
-        help="each frame to its region's specialist (default), or all to the baseline",
+        help="segment each frame with the specialist of its region (default), or all frames with the baseline",
     )
     _opening_options(parser)
     _service_options(parser)
 
 
 def _train_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--role", choices=ROLES, help="what to train")
-    parser.add_argument("--spec", type=Path, metavar="FILE", help="a training spec in TOML or JSON")
+    parser.add_argument("--role", choices=ROLES, help="role of the model to train")
+    parser.add_argument("--spec", type=Path, metavar="FILE", help="training spec, TOML or JSON")
     parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="DIR", help="labelled data sets")
-    parser.add_argument("--split-file", type=Path, metavar="FILE", help="JSON: which patients train, validate, test")
-    parser.add_argument("--workspace", type=Path, metavar="DIR", help="retrain on this workspace's accepted frames")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
-    parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="model folder whose weights to start from")
+    parser.add_argument(
+        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
+    )
+    parser.add_argument(
+        "--workspace", type=Path, metavar="DIR", help="retrain on the accepted frames of this workspace"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="new model folder")
+    parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="model folder with the starting weights")
     parser.add_argument(
         "--snapshot",
         type=Path,
         metavar="FOLDER",
-        help="train no more: write the best model so far of the training that was stopped in --output into this folder",
+        help="do not train: write the best model of the stopped training in --output to this folder",
     )
-    parser.add_argument("--note", metavar="TEXT", help="a sentence for the model's card")
-    parser.add_argument("--iterations", type=int, metavar="N", help="batches to learn from")
-    parser.add_argument("--batch", type=int, metavar="N", help="frames in a batch")
-    parser.add_argument("--learning-rate", type=float, metavar="X", help="at the start")
-    parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
-    parser.add_argument("--progress", choices=("text", "json"), default="text", help="how progress is told")
+    parser.add_argument("--note", metavar="TEXT", help="sentence to add to the model card")
+    parser.add_argument("--iterations", type=int, metavar="N", help="number of batches")
+    parser.add_argument("--batch", type=int, metavar="N", help="frames per batch")
+    parser.add_argument("--learning-rate", type=float, metavar="X", help="initial learning rate")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the random numbers")
+    parser.add_argument("--progress", choices=("text", "json"), default="text", help="format of progress messages")
     parser.add_argument("--end-with-input", action="store_true", help="stop training when standard input ends")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; fewer leave room for a window beside it")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; fewer leave the window responsive")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
     _service_options(parser)
 
 
 def _measure_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="an image, a DICOM folder, or a folder of patients"
+        "images", nargs="+", type=Path, metavar="IMAGE", help="image, DICOM folder, or folder of patients"
     )
     parser.add_argument(
         "--labels",
         nargs="+",
         type=Path,
         metavar="LABELMAP",
-        help="label maps or contours, one for each IMAGE, or several for one; else those that lie beside the images",
+        help="label maps or contours, one for each IMAGE, or several for one IMAGE; default: those next to the images",
     )
     _codes_option(parser)
     _opening_options(parser)
-    parser.add_argument("--one-study", action="store_true", help="the IMAGEs are phases of one study: ED and ES")
-    parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that LABELMAP belongs to")
-    parser.add_argument("--ed", type=int, metavar="N", help="end-diastole, from 1; else as stated, or the largest")
-    parser.add_argument("--es", type=int, metavar="N", help="end-systole, from 1; else as stated, or the smallest")
+    parser.add_argument("--one-study", action="store_true", help="treat the IMAGEs as phases (ED and ES) of one study")
+    parser.add_argument("--phase", type=int, metavar="N", help="phase of LABELMAP, counted from 1")
+    parser.add_argument("--ed", type=int, metavar="N", help="ED phase, counted from 1; default: stated, or the largest")
+    parser.add_argument(
+        "--es", type=int, metavar="N", help="ES phase, counted from 1; default: stated, or the smallest"
+    )
     parser.add_argument(
         "--papillary",
         choices=("in_blood_pool", "in_mass"),
         default="in_blood_pool",
-        help="papillary muscles: as drawn, in the blood pool (default), or found by threshold and counted as mass",
+        help="papillary muscles: as drawn, in the blood pool (default), or detected by threshold and counted as mass",
     )
-    parser.add_argument("--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="body surface area by")
-    parser.add_argument("--sex", choices=("female", "male"), help="for normal values; else as in the header")
-    parser.add_argument("--age", type=float, metavar="YEARS", help="for normal values; else as in the header")
-    parser.add_argument("--height", type=float, metavar="CM", help="for indexed measures; else as in the header")
-    parser.add_argument("--weight", type=float, metavar="KG", help="for indexed measures; else as in the header")
-    parser.add_argument("--heart-rate", type=float, metavar="BPM", help="for cardiac output; else as in the header")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="FILE.json; or FILE.csv, with FILE.json beside it"
+        "--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="formula for body surface area"
+    )
+    parser.add_argument("--sex", choices=("female", "male"), help="for normal ranges; default: from the header")
+    parser.add_argument("--age", type=float, metavar="YEARS", help="for normal ranges; default: from the header")
+    parser.add_argument("--height", type=float, metavar="CM", help="for indexed measures; default: from the header")
+    parser.add_argument("--weight", type=float, metavar="KG", help="for indexed measures; default: from the header")
+    parser.add_argument("--heart-rate", type=float, metavar="BPM", help="for cardiac output; default: from the header")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="FILE.json, or FILE.csv, which also writes FILE.json"
     )
     _common(parser)
 
 
 def _export_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
+    parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--workspace", type=Path, metavar="DIR", help="where the study was corrected; else the usual one")
-    what.add_argument("--labels", type=Path, metavar="FILE", help="label maps or contours instead of a workspace's")
+    what.add_argument(
+        "--workspace", type=Path, metavar="DIR", help="workspace with the corrections; default: the usual one"
+    )
+    what.add_argument(
+        "--labels", type=Path, metavar="FILE", help="label maps or contours to use instead of a workspace"
+    )
     _codes_option(parser)
-    parser.add_argument("--phase", type=int, metavar="N", help="the phase, from 1, that FILE belongs to")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the folder that files go to")
+    parser.add_argument("--phase", type=int, metavar="N", help="phase of FILE, counted from 1")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--formats",
         type=_export_formats,
         default=(),
         metavar="A,B,...",
-        help=f"{', '.join(EXPORT_FORMATS)}; default all but images, which are de-identified DICOM files",
+        help=f"{', '.join(EXPORT_FORMATS)}; default: all except images, which are de-identified DICOM files",
     )
-    parser.add_argument("--deidentify", action="store_true", help="without who the patient is, by DICOM PS3.15")
-    parser.add_argument("--dates", choices=("removed", "shifted"), default="removed", help="with --deidentify")
+    parser.add_argument("--deidentify", action="store_true", help="de-identify the export, by DICOM PS3.15")
+    parser.add_argument(
+        "--dates", choices=("removed", "shifted"), default="removed", help="how --deidentify treats dates"
+    )
     parser.add_argument("--replace", action="store_true", help="replace files of an earlier export in DIR")
     _incomplete(parser)
     _common(parser)
 
 
 def _report_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
-    parser.add_argument("--workspace", type=Path, metavar="DIR", help="where it was corrected; else the usual one")
+    parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
+    parser.add_argument(
+        "--workspace", type=Path, metavar="DIR", help="workspace with the corrections; default: the usual one"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.pdf, FILE.html or FILE.csv")
-    parser.add_argument("--reader", default="", metavar="NAME", help="for whom the report is made")
-    parser.add_argument("--patient", default="", metavar="TEXT", help="stands on the report; else nobody is named")
+    parser.add_argument("--reader", default="", metavar="NAME", help="name of the reader on the report")
+    parser.add_argument(
+        "--patient", default="", metavar="TEXT", help="name of the patient on the report; default: not named"
+    )
     parser.add_argument(
         "--papillary",
         choices=("in_blood_pool", "in_mass"),
         default="in_blood_pool",
-        help="papillary muscles: as drawn, in the blood pool (default), or found by threshold and counted as mass",
+        help="papillary muscles: as drawn, in the blood pool (default), or detected by threshold and counted as mass",
     )
-    parser.add_argument("--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="body surface area by")
+    parser.add_argument(
+        "--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="formula for body surface area"
+    )
     _incomplete(parser)
     _common(parser)
 
 
 def _incomplete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--incomplete", action="store_true", help="write it although the analysis has not come to all frames"
-    )
+    parser.add_argument("--incomplete", action="store_true", help="write it even if some frames are not analysed yet")
 
 
 def _compare_reads_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, metavar="STUDY", help="a DICOM folder or an image file")
-    parser.add_argument("--workspace", type=Path, metavar="DIR", help="where it was read; else the usual one")
-    parser.add_argument("--second", type=int, metavar="ID", help="id of the second read; else the last finished one")
+    parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
+    parser.add_argument(
+        "--workspace", type=Path, metavar="DIR", help="workspace with the reads; default: the usual one"
+    )
+    parser.add_argument(
+        "--second", type=int, metavar="ID", help="ID of the second read; default: the last finished one"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.csv or FILE.json")
     _common(parser)
 
@@ -315,47 +340,60 @@ def _compare_reads_parser(parser: argparse.ArgumentParser) -> None:
 def _export_formats(text: str) -> tuple[str, ...]:
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if unknown := [one for one in formats if one not in EXPORT_FORMATS]:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not known; known are {', '.join(EXPORT_FORMATS)}")
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)} is not a known format; choose from {', '.join(EXPORT_FORMATS)}"
+        )
     return formats
 
 
 def _plan_parser(parser: argparse.ArgumentParser) -> None:
     roles = [role for role in ROLES if role != "classifier"]
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="labelled data sets")
-    parser.add_argument("--split-file", type=Path, metavar="FILE", help="JSON: which patients train, validate, test")
-    parser.add_argument("--role", choices=roles, default="baseline", help="what is to be trained")
     parser.add_argument(
-        "--recipe", choices=("nnunet", "light"), default="nnunet", help="as the paper trained, or for CPUs"
+        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the spec, in TOML")
+    parser.add_argument("--role", choices=roles, default="baseline", help="role of the model to train")
+    parser.add_argument(
+        "--recipe",
+        choices=("nnunet", "light"),
+        default="nnunet",
+        help="training as in the paper, or light enough for CPUs",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="TOML file for the spec")
     _common(parser)
 
 
 def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA", help="labelled data sets or patients")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="tables, figures and pictures")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for tables, figures and pictures"
+    )
     parser.add_argument(
         "--split",
         choices=("train", "validation", "test", "all", "held-out"),
         default="test",
-        help="which part of the patients: test (default; held-out is another name for it), validation, train, or all",
+        help="part of the patients to evaluate: test (default; also called held-out), validation, train or all",
     )
-    parser.add_argument("--split-file", type=Path, metavar="FILE", help="JSON: which patients train, validate, test")
+    parser.add_argument(
+        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
+    )
     parser.add_argument(
         "--routing",
         choices=("predicted", "argmax", "baseline", "reference", "none"),
         default="predicted",
-        help="as the program does it (default), by the classifier on each frame alone, all to the baseline, by the "
-        "reference regions (upper bound), or none: the regions alone are measured",
+        help="predicted: as the program does it (default); argmax: by the classifier on each frame alone; baseline: "
+        "all frames; reference: by the reference regions (upper bound); none: evaluate only the regions",
     )
-    parser.add_argument("--save-labels", action="store_true", help="keep the label maps too, in DIR/labels")
+    parser.add_argument("--save-labels", action="store_true", help="also save the label maps, in DIR/labels")
     _service_options(parser)
 
 
 def _compare_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="what evaluate wrote, of the same frames")
-    parser.add_argument("--baseline", type=Path, required=True, metavar="RUN_DIR", help="the run to compare with")
-    parser.add_argument("--names", metavar="A,B,...", help="names of baseline and runs, in order; else their folders'")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="output of evaluate on the same frames")
+    parser.add_argument("--baseline", type=Path, required=True, metavar="RUN_DIR", help="run to compare with")
+    parser.add_argument(
+        "--names", metavar="A,B,...", help="names of the baseline and the runs, in order; default: folder names"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="compare.json, tables.md, pictures")
     _common(parser)
 
@@ -364,30 +402,39 @@ def _models_parser(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     for action, text in (
         ("list", "list the models"),
-        ("promote", "put a model in service"),
-        ("rollback", "go back to the model before"),
+        ("promote", "put a model in use"),
+        ("rollback", "go back to the previous model"),
     ):
         one = actions.add_parser(action, help=text)
         if action != "list":
-            one.add_argument("role", choices=ROLES, help="the role")
-            one.add_argument("--reason", default="From the command line.", help="why, for the log")
+            one.add_argument("role", choices=ROLES, help="role of the model")
+            one.add_argument("--reason", default="From the command line.", help="reason for the log")
         if action == "promote":
-            one.add_argument("model_id", help="the model")
-        one.add_argument("--workspace", type=Path, default=default_workspace_dir(), metavar="DIR", help="the workspace")
-        one.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="models folder")
+            one.add_argument("model_id", help="ID of the model")
+        one.add_argument("--workspace", type=Path, default=default_workspace_dir(), metavar="DIR", help="workspace")
+        one.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
         _common(one)
     _import_parser(actions.add_parser("import-nnunet", help="make a model folder from a trained nnU-Net v2 model"))
 
 
 def _import_parser(parser: argparse.ArgumentParser) -> None:
     roles = [role for role in ROLES if role != "classifier"]
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="with plans.json, dataset.json and fold_*")
-    parser.add_argument("--role", choices=roles, required=True, help="what the model is to be for")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
-    parser.add_argument("--fold", nargs="+", default=[], metavar="N", help="folds to average; default every one")
-    parser.add_argument("--labels", default="", metavar="LABEL=NAME,...", help='as "LVBP=LV cavity,LVM=MYO,RVBP=RV"')
-    parser.add_argument("--no-mirroring", action="store_true", help="do not average over mirrored images: 4 x faster")
-    parser.add_argument("--checkpoint", default="checkpoint_final.pth", metavar="NAME", help="file in each fold")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with plans.json, dataset.json and fold_*")
+    parser.add_argument("--role", choices=roles, required=True, help="role of the model")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="new model folder")
+    parser.add_argument("--fold", nargs="+", default=[], metavar="N", help="folds to average; default: all")
+    parser.add_argument(
+        "--labels",
+        default="",
+        metavar="LABEL=NAME,...",
+        help='names of the labels, for example "LVBP=LV cavity,LVM=MYO,RVBP=RV"',
+    )
+    parser.add_argument(
+        "--no-mirroring", action="store_true", help="do not average over mirrored images: 4 times faster"
+    )
+    parser.add_argument(
+        "--checkpoint", default="checkpoint_final.pth", metavar="NAME", help="checkpoint file in each fold"
+    )
     _common(parser)
 
 

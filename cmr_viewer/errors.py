@@ -1,19 +1,19 @@
 """All exceptions of the program.
 
-    CmrViewerError              anything the program says itself; its text is for a reader
+    CmrViewerError              any error that the program reports itself; its text is for a reader
     ├── LoadError               a file or folder cannot become a study
     │   └── NotAStudyError      there is nothing in it that could be one
-    ├── GeometryError           spacings, positions or shapes that cannot be
+    ├── GeometryError           impossible spacings, positions or shapes
     ├── LabelMapError           a label map with wrong codes, shape or type
-    │   ├── UnknownCodesError   nothing tells what its numbers mean; a reader can say
-    │   └── UnknownPhaseError   nothing tells which phase it belongs to; a reader can say
+    │   ├── UnknownCodesError   nothing states what its numbers mean; a reader can state it
+    │   └── UnknownPhaseError   nothing states which phase it belongs to; a reader can state it
     ├── ModelError              a model folder that cannot be read or does not fit
     ├── StoreError              the workspace cannot be read or written
     │   └── WorkspaceInUseError another program holds it
     └── TrainingError           training cannot start or go on
 
-A message says what happened, where (study, slice, file) and what to do. `Cancelled` is no error and
-lives in `progress`.
+A message states what happened, where (study, slice, file) and what to do. `Cancelled` is no error and
+is defined in `progress`.
 """
 
 import os
@@ -42,7 +42,7 @@ class NotAStudyError(LoadError):
 
 
 class GeometryError(CmrViewerError):
-    """Spacings, positions or shapes that cannot be."""
+    """Impossible spacings, positions or shapes."""
 
 
 class LabelMapError(CmrViewerError):
@@ -50,7 +50,7 @@ class LabelMapError(CmrViewerError):
 
 
 class UnknownCodesError(LabelMapError):
-    """Nothing tells what the numbers in a label map mean; a reader can say.
+    """Nothing states what the numbers in a label map mean; a reader can state it.
 
     Attributes:
         codes: Each number that occurs but 0, and in how many pixels.
@@ -62,7 +62,7 @@ class UnknownCodesError(LabelMapError):
 
 
 class UnknownPhaseError(LabelMapError):
-    """Nothing tells which phase of the study label maps or contours of one phase belong to; a reader can say."""
+    """Nothing states which phase of the study a label map or contours belong to; a reader can state it."""
 
 
 class ModelError(CmrViewerError):
@@ -82,15 +82,15 @@ class TrainingError(CmrViewerError):
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an error says, on one line for a reader; an error that nobody thought of says so."""
+    """The text of an error, on one line for a reader; an unexpected error is named as such."""
     text = " ".join(readable(str(error)).split())
     if isinstance(error, CmrViewerError):
         return text
     if isinstance(error, KeyboardInterrupt):
         return "stopped."
     if isinstance(error, MemoryError):
-        return "there is not enough memory. Close other programs, or give fewer inputs at once."
+        return "not enough memory. Close other programs, or process fewer inputs at once."
     if isinstance(error, OSError) and error.strerror:
         where = f": {readable(os.fsdecode(error.filename))}" if isinstance(error.filename, str | bytes) else ""
         return f"{error.strerror}{where}."
-    return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it says."
+    return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report the output."

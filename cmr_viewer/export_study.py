@@ -1,4 +1,4 @@
-"""Everything of a study that is handed to other programs, into one folder, in the formats asked for.
+"""Export a study to one folder, in the chosen formats, for other programs.
 
 | format   | files                                    | holds                                                          |
 |----------|------------------------------------------|----------------------------------------------------------------|
@@ -9,10 +9,10 @@
 | measures | measures.json, measures.csv              | volumes, fractions and mass                                    |
 | regions  | regions.csv                              | region and model of every frame; always written                |
 | effort   | effort.csv                               | readers' time and changes by frame                             |
-| images   | dicom/image_0001.dcm, ...                | the source images, only without who the patient is             |
+| images   | dicom/image_0001.dcm, ...                | the source images, de-identified only                          |
 
-about.json says what was written, what was replaced in it, and that this is research software. The folder is whole or
-not there, and nothing that exists is replaced unless that was said. For the window and for the command line; no Qt.
+about.json states what was written, what was replaced in it, and that this is research software. The folder is complete
+or absent, and it replaces nothing that exists unless the caller asks for it. For window and command line; no Qt.
 """
 
 import json
@@ -88,18 +88,18 @@ _SHARES = {
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What there is of a study to export.
+    """The results of a study to export.
 
     Attributes:
         labels: (phase, slice, row, col) label maps of the first stack; background where a frame has none.
-        provenances: How the label map of each frame came to be; frames that have none are not named.
+        provenances: How the label map of each frame was made; frames without a label map are absent.
         regions: Lines of regions.csv.
         measures: Volumes, fractions and mass.
-        model_ids: The model whose prediction a frame's label map began as, where there was one.
-        reader: Who corrected them; empty for nobody. Not written where the patient is taken out.
-        drawn_by: What drew the label maps, where that was not this program; empty where it was.
-        about: Further keys for measures.json and about.json, such as the models in service; without names of people.
-        effort: What readers spent, by frame, reader and session.
+        model_ids: The model that made the prediction from which a frame's label map started, if any.
+        reader: Who corrected them; empty for no one. Not written to a de-identified export.
+        drawn_by: What drew the label maps if it was not this program; else empty.
+        about: Further keys for measures.json and about.json, such as the models in use; without names of people.
+        effort: Readers' time and changes, by frame, reader and session.
         notes: What a reader should know about the results.
     """
 
@@ -122,7 +122,7 @@ class Exported:
     Attributes:
         folder: Where.
         files: Files and folders in it.
-        notes: What a reader should know about the results and what was written; what is known of the files is in
+        notes: What a reader should know about the results and the files written; notes on the source files are in
             `Study.warnings`.
     """
 
@@ -133,12 +133,12 @@ class Exported:
 
 @dataclass(frozen=True)
 class Anonymity:
-    """How the patient is taken out: DICOM PS3.15, Basic Application Level Confidentiality Profile.
+    """How an export is de-identified: DICOM PS3.15, Basic Application Level Confidentiality Profile.
 
     Attributes:
-        secret: What pseudonyms and UIDs are made of: `store.deidentify.kept_secret` of a workspace, so that exports of
+        secret: The source of pseudonyms and UIDs: `store.deidentify.kept_secret` of a workspace, so that exports of
             one patient belong together, or `fresh_secret`, so that nothing links them.
-        shift_dates: Whether dates are shifted by days of the patient's own, instead of removed.
+        shift_dates: Whether dates are shifted by a number of days that belongs to the patient, instead of removed.
     """
 
     secret: bytes = field(repr=False)
@@ -146,7 +146,7 @@ class Anonymity:
 
 
 def formats_of(study: Study) -> frozenset[Format]:
-    """What a study can be exported as, DICOM copies aside: the segmentation only where its frames are DICOM."""
+    """The formats for a study, apart from DICOM copies: DICOM SEG only if its frames are DICOM."""
     formats = frozenset(Format) - {Format.IMAGES}
     return formats if _is_dicom(study) else formats - {Format.SEG}
 
@@ -174,15 +174,15 @@ def export_study(
     anonymity: Anonymity | None = None,
     replace: bool = False,
 ) -> Exported:
-    """Write a study's first stack and what was found in it.
+    """Write a study's first stack and its results.
 
     Args:
         folder: Where to; made if missing.
         study: The study.
-        results: What there is of it.
-        formats: What to write; regions.csv is written always.
-        progress: Told how far the work is; raises `Cancelled` to stop, and then nothing is left behind.
-        anonymity: How the patient is taken out; None leaves headers as they are.
+        results: Its results.
+        formats: What to write; regions.csv is always written.
+        progress: Called as the work goes on; raises `Cancelled` to stop, and then nothing is left behind.
+        anonymity: How to de-identify; None leaves headers unchanged.
         replace: Whether files of an earlier export in the folder may be replaced.
 
     Returns:
@@ -196,7 +196,7 @@ def export_study(
     """
     wanted = [one for one in Format if one in formats or one is Format.REGIONS]
     if Format.IMAGES in wanted and anonymity is None:
-        raise StoreError("Source images are copied only without who the patient is. Ask for de-identification too.")
+        raise StoreError("Source images are exported only de-identified. Choose de-identification too.")
     as_label_map(results.labels, study.stack.pixels.shape)
     names = [*(name for one in wanted for name in files_of(one, study)), ABOUT_FILE]
     with new_files_in(folder, names, replace=replace) as place:
@@ -206,7 +206,7 @@ def export_study(
             job.write(one, part(progress, done / whole, (done + _SHARES[one]) / whole))
             done += _SHARES[one]
         job.write_about(names)
-        progress(1.0, "Moving the files to their place")
+        progress(1.0, "Moving the files into the folder")
     return Exported(folder, tuple(names), tuple(dict.fromkeys(job.notes)))
 
 
@@ -331,7 +331,7 @@ class _Job:
         write_regions_csv(self._place / FILES[Format.REGIONS][0], self._results.regions)
 
     def _effort(self, progress: Progress) -> None:
-        progress(0.0, "Writing effort")
+        progress(0.0, "Writing reading times")
         path = self._place / FILES[Format.EFFORT][0]
         write_effort_csv(path, self._results.effort, name_readers=self._anonymity is None)
 

@@ -1,7 +1,7 @@
-"""Names of files that are no text: shown as text, and held as text without loss.
+"""File names that are not valid text: shown as text, and stored as text without loss.
 
-On Linux a name is bytes. What is no UTF-8 in it stands in a `str` as lone surrogates, which cannot be written, printed,
-given to SQLite or to Qt.
+On Linux a name is bytes. Bytes that are not UTF-8 become lone surrogates in a `str`, which cannot be written, printed
+or passed to SQLite or Qt.
 """
 
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 _NO_TEXT = "file-name-bytes:"
 _STRAY = re.compile("[\ud800-\udfff]")
-"""What stands in a `str` for bytes of a file's name that are no text in the system's encoding (PEP 383)."""
+"""The characters of a `str` that represent bytes of a file name outside the system's encoding (PEP 383)."""
 
 
 def readable(text: str) -> str:
-    """A text that can be shown, written and printed: bytes of file names that are no text become letters.
+    """A text that can be shown, written and printed: bytes of file names that are not valid text become letters.
 
-    They are taken as Windows-1252, which most archives of another system that come without an encoding are in.
+    They are read as Windows-1252, the usual encoding of archives from other systems that state none.
     """
     return _STRAY.sub(lambda found: _letter(ord(found[0])), text)
 
@@ -27,7 +27,7 @@ def _letter(code: int) -> str:
 
 
 def text_of_path(path: Path) -> str:
-    """A path as a text that databases, settings and Qt hold as it is, whatever its bytes; `path_of_text` reads it."""
+    """A path as a text that databases, settings and Qt store unchanged, whatever its bytes; `path_of_text` reads it."""
     text = str(path)
     return f"{_NO_TEXT}{os.fsencode(text).hex()}" if _STRAY.search(text) else text
 

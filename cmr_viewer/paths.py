@@ -38,17 +38,17 @@ def shipped_models_dir() -> Path:
 
 
 def default_workspace_dir() -> Path:
-    """The workspace that is used when none is named."""
+    """The default workspace."""
     return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "workspace"
 
 
 def log_dir() -> Path:
-    """Where the log of each run lies."""
+    """The folder of the logs, one for each run."""
     return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False))
 
 
 def index_dir() -> Path:
-    """Where headers of DICOM folders seen before are remembered; no longer than there is room, and safe to delete."""
+    """The cache of headers of DICOM folders; old ones make room for new ones, and all are safe to delete."""
     return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False)) / "headers"
 
 

@@ -5,7 +5,7 @@
 A file or folder is loaded into a study (`load.study.open_study`). Every frame is prepared onto a network's grid around
 the heart (`prepare`), classified by region (`classify`), first by itself and then in the order of its stack, routed to
 the model of its region (`route`) and segmented (`segment`). That much is `analyse` here. A reader then corrects masks
-and regions (`review`); what is kept goes into the workspace (`store`); accepted corrections train a candidate
+and regions (`review`); the workspace stores the work (`store`); accepted corrections train a candidate
 (`train`), which takes the active model's place if it is measurably better (`promote`).
 
 No Qt here, and torch is imported only when models are loaded.
@@ -41,7 +41,7 @@ SEGMENT_BATCH = 8
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """The models in service, loaded.
+    """The models in use, loaded.
 
     Attributes:
         classifier: The region classifier.
@@ -59,7 +59,7 @@ class Models:
         return {Role.CLASSIFIER: self.classifier.plan.model_id, **ids}
 
     def heart_centre(self, stack: Stack) -> tuple[float, float]:
-        """(row, col) of the heart in a stack; looked for once per stack."""
+        """(row, col) of the heart in a stack; computed once per stack."""
         from cmr_viewer.segment.locate import heart_centre
 
         if stack.stack_id not in self._centres:
@@ -69,12 +69,12 @@ class Models:
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """Something that was found out about a frame.
+    """A new result for a frame.
 
     Attributes:
         frame: The frame.
-        region_prediction: What the classifier said, if that is the news.
-        prediction: What was segmented, if that is the news.
+        region_prediction: The classifier's result, if that is new.
+        prediction: The segmentation, if that is new.
     """
 
     frame: FrameIndex
@@ -83,7 +83,7 @@ class FrameResult:
 
 
 def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:
-    """Load the models in service.
+    """Load the models in use.
 
     Args:
         folders: Model folder by role; a classifier and a baseline at least.
@@ -98,7 +98,7 @@ def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:
 
     for needed in (Role.CLASSIFIER, Role.BASELINE):
         if needed not in folders:
-            raise ModelError(f"There is no model for the role {needed.text.lower()} in the models folder.")
+            raise ModelError(f"The models folder has no {needed.text.lower()}. Choose a complete models folder.")
     where = choose_device(device)
     segmenters: dict[Role, FrameSegmenter] = {
         role: load_segmenter(path, where) for role, path in folders.items() if role is not Role.CLASSIFIER
@@ -119,9 +119,9 @@ def classify_frames(
     Args:
         stack: The stack.
         frames: Which frames; whole phases are best.
-        models: The models in service.
-        progress: Told after each batch.
-        regions: Regions that a reader decided; they lead the frames around them.
+        models: The models in use.
+        progress: Called after each batch.
+        regions: Regions that a reader set; they guide the frames around them.
     """
     alone: dict[FrameIndex, RegionPrediction] = {}
     for batch in _classified(stack, frames, models, part(progress, 0.0, 0.9)):
@@ -153,13 +153,13 @@ def segment_frames(
     Args:
         stack: The stack.
         regions: Frames to segment with their regions.
-        models: The models in service.
-        progress: Told after each batch.
-        by: Frames whose region a reader decided; the others are the classifier's.
-        certainty: How probable the regions are, where the whole stack was looked at; a frame that is surely non-cardiac
+        models: The models in use.
+        progress: Called after each batch.
+        by: Frames whose region a reader set; the classifier decided the others.
+        certainty: How probable the regions are, where the whole stack is classified; a frame that is surely non-cardiac
             gets an empty label map.
         baseline_maps: The baseline's label maps, (row, col), of frames that it has segmented already.
-        baseline_only: Whether the baseline is to serve all frames.
+        baseline_only: Whether the baseline segments all frames.
     """
     if not regions:
         return
@@ -211,8 +211,8 @@ def frame_probabilities(stack: Stack, frame: FrameIndex, role: Role, models: Mod
     Args:
         stack: The stack.
         frame: Which frame.
-        role: The baseline or a specialist that is in service.
-        models: The models in service.
+        role: The baseline or a specialist in use.
+        models: The models in use.
 
     Returns:
         (label, row, col) in the order of `Label`, on the frame's own pixels, adding up to 1.
@@ -231,22 +231,22 @@ def analyse(
 ) -> Iterator[FrameResult]:
     """Classify and segment a stack: first all region predictions, then all label maps, as they are computed.
 
-    Of each frame two region predictions come: of the frame by itself as soon as it is classified, and, when all are,
-    that of the frame in its stack.
+    Each frame gives two region predictions: that of the frame by itself as soon as it is classified, and, when all
+    frames are, that of the frame in its stack.
 
     Args:
         stack: The stack.
-        models: The models in service.
-        progress: Told after each batch; raises `Cancelled` to stop.
-        regions: Regions that a reader decided; they route instead of the predicted ones, and lead the frames around
+        models: The models in use.
+        progress: Called after each batch; raises `Cancelled` to stop.
+        regions: Regions that a reader set; they route instead of the predicted ones, and guide the frames around
             them.
-        order: The frames wanted, first things first; None for all.
-        baseline_only: Whether the baseline is to serve all frames.
+        order: The frames wanted, most urgent first; None for all.
+        baseline_only: Whether the baseline segments all frames.
     """
     frames = list(order) if order is not None else stack.frame_indices
     readers = regions or {}
     alone: dict[FrameIndex, RegionPrediction] = {}
-    progress(0.0, "Looking for the heart")
+    progress(0.0, "Locating the heart")
     models.heart_centre(stack)
     for batch in _classified(stack, frames, models, part(progress, 0.02, 0.4)):
         alone.update(batch)
@@ -299,5 +299,5 @@ def _classified(
         batch = frames[start : start + CLASSIFY_BATCH]
         predictions = models.classifier.predict_frames(stack, batch, centre)
         done = start + len(batch)
-        progress(done / len(frames), f"Finding regions, {done} of {len(frames)} frames")
+        progress(done / len(frames), f"Classifying regions, {done} of {len(frames)} frames")
         yield dict(zip(batch, predictions, strict=True))

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, and how it is asked to stop."""
+"""How long work reports its progress, and how it is asked to stop."""
 
 from typing import Protocol
 
@@ -11,11 +11,11 @@ class Progress(Protocol):
     """Called by long work at least every 100 ms or so, from the thread that does the work."""
 
     def __call__(self, fraction: float, text: str) -> None:
-        """Tell how far the work is.
+        """Report how far the work is.
 
         Args:
             fraction: 0.0 to 1.0.
-            text: What is being done now, for a reader.
+            text: The present step, for a reader.
 
         Raises:
             Cancelled: The work was asked to stop.
@@ -23,7 +23,7 @@ class Progress(Protocol):
 
 
 def silent(fraction: float, text: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that no one watches."""
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:

@@ -1,9 +1,9 @@
-"""Build the frozen program and try it: `python3 packaging/build.py`; needs nothing but Python 3.11 or newer.
+"""Build the frozen program and test it: `python3 packaging/build.py`; needs nothing but Python 3.11 or newer.
 
-build/frozen/       an environment made for the build alone; kept, so that a second build is quicker
-build/pyinstaller/  what PyInstaller works on
-dist/cmr-viewer/    the program: one folder, to be copied to any machine of the same system
-dist/smoke_test.json  what packaging/smoke_test.py measured: sizes and times
+build/frozen/       an environment for the build alone; it stays, so that a second build is quicker
+build/pyinstaller/  PyInstaller's working files
+dist/cmr-viewer/    the program: one folder, to copy to any machine with the same system
+dist/smoke_test.json  sizes and times that packaging/smoke_test.py measured
 """
 
 import argparse
@@ -44,7 +44,7 @@ def run(*command: str | Path) -> None:
 def main() -> None:
     """Environment, PyInstaller, smoke test."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--no-smoke-test", action="store_true", help="only build")
+    parser.add_argument("--no-smoke-test", action="store_true", help="build without testing")
     options = parser.parse_args()
     aim(start, ENVIRONMENT)
     ENVIRONMENT.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the frozen program starts with."""
+"""Entry point of the frozen program."""
 
 import multiprocessing
 import sys

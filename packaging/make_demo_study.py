@@ -4,7 +4,7 @@
 
 SCD_FOLDER holds `dicoms/<patient>/<n>.dcm` and `contours/<patient>/{i,o}-contours/*.txt`. The pixels are compressed
 without loss (RLE Lossless, which pydicom decodes by itself) and compared with the originals; nothing else of a file
-is changed but its transfer syntax. Private tags and the contours are kept as they are.
+is changed but its transfer syntax. Private tags and the contours stay unchanged.
 """
 
 import argparse
@@ -28,7 +28,7 @@ http://hdl.handle.net/10380/3070
 Licence: CC0 1.0 Universal (public domain dedication).
 
 Changed: the pixels of the DICOM files are compressed without loss (RLE Lossless); nothing was cropped or resampled.
-The contours are as they were. Made by `packaging/make_demo_study.py`.
+The contours are unchanged. Made by `packaging/make_demo_study.py`.
 """
 
 
@@ -39,7 +39,7 @@ def compress(source: Path, target: Path) -> None:
     data.compress(RLELossless, generate_instance_uid=False)
     data.save_as(target)
     if not np.array_equal(pydicom.dcmread(target).pixel_array, pixels):
-        raise SystemExit(f"{target} does not decode to the pixels of {source}.")
+        raise SystemExit(f"{target} does not decode to the same pixels as {source}.")
 
 
 def main() -> None:
@@ -51,9 +51,9 @@ def main() -> None:
     images = sorted((arguments.scd / "dicoms" / arguments.patient).glob("*.dcm"), key=lambda path: int(path.stem))
     contours = arguments.scd / "contours" / arguments.patient
     if not images or not contours.is_dir():
-        sys.exit(f"{arguments.scd} holds no images and contours of {arguments.patient}.")
+        sys.exit(f"{arguments.scd} has no images or no contours of {arguments.patient}.")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    # The files hold UIDs and dates that the standard does not allow; they are kept.
+    # The files hold UIDs and dates that the standard does not allow; they stay unchanged.
     warnings.simplefilter("ignore")
     for path in images:
         compress(path, arguments.output / path.name)

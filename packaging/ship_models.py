@@ -2,13 +2,11 @@
 
     python packaging/ship_models.py TRAINED_FOLDER... --data DIR... --work FOLDER [--results docs/results]
 
-Each trained folder was made by `cmr-viewer train`. A specialist goes into service only if on the validation part it is
-measurably better than the baseline on the frames of its own region; that decides active.json, and the test part
-decides nothing.
-The figures of each model are those of the frames that it serves: specialists on the frames of their own reference
-region, the baseline on all, the classifier by its regions. The runs of `cmr-viewer evaluate` stay in the work folder
-and are not done again; what they found is written into the results folder: the program's own routing beside the
-baseline.
+`cmr-viewer train` made each trained folder. A specialist is put in use only if it is measurably better than the
+baseline on frames of its own region in the validation part. That decides active.json; the test part decides nothing.
+The figures of each model are those of its frames: specialists on the frames of their own reference region, the baseline
+on all, the classifier by its regions. The runs of `cmr-viewer evaluate` stay in the work folder and are not repeated;
+their results go to the results folder: the program's own routing next to the baseline.
 """
 
 import argparse
@@ -74,7 +72,7 @@ def write_results(arguments: Namespace) -> None:
         "# What the program does",
         (work / "test-predicted" / "tables.md").read_text(encoding="utf-8"),
         "![Bland-Altman plots of the volumes](shipped-bland-altman.svg)",
-        "# The program and the upper bound (reference regions) beside the baseline",
+        "# The program and the upper bound (reference regions) compared with the baseline",
         (work / "comparison" / "tables.md").read_text(encoding="utf-8"),
         "# The baseline on every frame",
         (work / "test-baseline" / "tables.md").read_text(encoding="utf-8"),
@@ -93,7 +91,7 @@ def figures_of(role: Role, by_routing: Mapping[str, Mapping[str, Any]]) -> dict[
         return {key: reference[key] for key in keys}
     if role is Role.BASELINE:
         return {
-            "how": "All frames to this model.",
+            "how": "All frames segmented by this model.",
             **{k: baseline[k] for k in ("patients", "frames", "dice", "stack_dice")},
         }
     dice = {label: {role.value: regions[role.value]} for label, regions in reference["dice"].items()}
@@ -103,7 +101,7 @@ def figures_of(role: Role, by_routing: Mapping[str, Mapping[str, Any]]) -> dict[
 
 
 def gains(arguments: Namespace, region: str) -> NDArray[np.float64]:
-    """Per patient of the validation part: what the specialist gains over the baseline, in points of mean Dice.
+    """The specialist's gain over the baseline, in points of mean Dice, for each patient of the validation part.
 
     Over all frames of the reference region and all structures that the reference has there.
     """
@@ -118,7 +116,7 @@ def gains(arguments: Namespace, region: str) -> NDArray[np.float64]:
 
 
 def in_service(roles: Sequence[Role], arguments: Namespace) -> dict[Role, str]:
-    """Why each specialist that is measurably better than the baseline goes into service, by role.
+    """Why each specialist that is measurably better than the baseline is put in use, by role.
 
     Measurably: the mean gain over the patients of the validation part is larger than its standard error.
     """
@@ -132,14 +130,14 @@ def in_service(roles: Sequence[Role], arguments: Namespace) -> dict[Role, str]:
             f"a gain of {gain:.2f} points of Dice over the baseline on {len(found)} validation patients, "
             f"standard error {error:.2f}"
         )
-        print(f"{role.value}: {told}: {'in service' if gain > error else 'not in service'}", flush=True)
+        print(f"{role.value}: {told}: {'in use' if gain > error else 'not in use'}", flush=True)
         if gain > error:
             reasons[role] = told
     return reasons
 
 
 def write_active(folder: Path, plans: Mapping[Path, Plan], roles: Sequence[Role]) -> None:
-    """State which models are in service; a specialist that is not there is stated as none."""
+    """State which models are in use; a missing specialist is stated as none."""
     active: dict[str, str | None] = {role.value: None for role in SPECIALISTS}
     active |= {plan.role.value: plan.model_id if plan.role in roles else None for plan in plans.values()}
     (folder / "active.json").write_text(json.dumps(active, indent=2) + "\n", encoding="utf-8")
@@ -150,8 +148,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trained", nargs="+", type=Path)
     parser.add_argument("--data", nargs="+", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument("--results", type=Path, help="where tables and pictures go")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--results", type=Path, help="folder for tables and pictures")
     arguments = parser.parse_args()
     plans: dict[Path, Plan] = {folder: read_plan(folder) for folder in arguments.trained}
     target = shipped_models_dir()
@@ -175,13 +173,15 @@ def main() -> None:
                 continue
             size_mb = (models / plan.model_id / WEIGHTS_FILE).stat().st_size / 1e6
             if size_mb > LARGEST_WEIGHTS_MB:
-                sys.exit(f"The weights of {plan.model_id} take {size_mb:.1f} MB; the limit is {LARGEST_WEIGHTS_MB} MB.")
+                sys.exit(
+                    f"The weights of {plan.model_id} are {size_mb:.1f} MB large; the limit is {LARGEST_WEIGHTS_MB} MB."
+                )
             shipped = target / plan.model_id
             shipped.mkdir()
             shutil.copyfile(models / plan.model_id / WEIGHTS_FILE, shipped / WEIGHTS_FILE)
             of_role = figures_of(plan.role, figures)
             if plan.role in SPECIALISTS:
-                of_role["how"] = f"{of_role['how']} In service because of {reasons[plan.role]}."
+                of_role["how"] = f"{of_role['how']} In use because of {reasons[plan.role]}."
             whole = dataclasses.replace(plan, figures=of_role)
             whole.write(shipped)
             (shipped / CARD_FILE).write_text(card_text(whole), encoding="utf-8")

@@ -1,12 +1,12 @@
-"""Go through the doors of the frozen program: `python packaging/smoke_test.py dist/cmr-viewer/cmr-viewer`.
+"""Test the commands of the frozen program: `python packaging/smoke_test.py dist/cmr-viewer/cmr-viewer`.
 
     --version     it starts
     segment       the demo study, with label maps of all three structures at the end
     window        on the demo study: a picture of it, under the display there is, else Xvfb, else offscreen
     train         as the child process of the window starts it, on a workspace made here, two iterations
 
-It ends with status 0 if all went well. The built program runs by itself; the workspace is made, and the results are
-read, by the Python that runs this script. With `--json` the sizes and times are kept in a file.
+It ends with status 0 if all went well. The built program runs by itself; the Python that runs this script makes the
+workspace and reads the results. `--json` saves the sizes and times in a file.
 """
 
 import argparse
@@ -39,7 +39,7 @@ PATIENTS = 4
 
 
 class SmokeTestError(Exception):
-    """The built program did not do what it should; the text says what."""
+    """The built program failed a test; the text states which."""
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -73,11 +73,11 @@ def go(command: list[str], home: Path, **added: str) -> tuple[subprocess.Complet
 
 
 def try_version(program: Path, home: Path) -> float:
-    """It starts and says which version it is; the second start counts, as the first reads everything from disk."""
+    """It starts and prints its version; the second start counts, as the first reads everything from disk."""
     go([str(program), "--version"], home)
     done, seconds = go([str(program), "--version"], home)
     if __version__ not in done.stdout:
-        raise SmokeTestError(f"--version said {done.stdout!r}, and {__version__} was built.")
+        raise SmokeTestError(f"--version printed {done.stdout!r}, not {__version__}, the version built.")
     return seconds
 
 
@@ -95,11 +95,11 @@ def try_segment(program: Path, home: Path) -> float:
     _, seconds = go([str(program), "segment", str(demo_study(program)), "--output", str(output)], home)
     folders = [path for path in output.iterdir() if path.is_dir()]
     if len(folders) != 1:
-        raise SmokeTestError(f"One study was given, and there are {len(folders)} results.")
+        raise SmokeTestError(f"There are {len(folders)} results for one study.")
     labels = np.asarray(nibabel.Nifti1Image.from_filename(folders[0] / "labels.nii.gz").dataobj)
     counts = {label.name: int(np.count_nonzero(labels == label)) for label in STRUCTURES}
     if min(counts.values()) == 0:
-        raise SmokeTestError(f"A structure is nowhere in the label maps: {counts}.")
+        raise SmokeTestError(f"The label maps lack a structure: {counts}.")
     for name in ("regions.csv", "measures.json"):
         if not (folders[0] / name).stat().st_size:
             raise SmokeTestError(f"{name} is empty.")
@@ -108,7 +108,7 @@ def try_segment(program: Path, home: Path) -> float:
 
 
 def try_window(program: Path, home: Path, picture: Path) -> tuple[float, str]:
-    """The window opens on the demo study and shows more than an empty ground."""
+    """The window opens the demo study and shows more than an empty background."""
     command = [str(program), "--demo", "--workspace", str(home / "window"), "--screenshot", str(picture)]
     command += ["--quit-after", str(WINDOW_S)]
     platform, added = "native", {}
@@ -121,7 +121,7 @@ def try_window(program: Path, home: Path, picture: Path) -> tuple[float, str]:
     image = QImage(str(picture)).convertToFormat(QImage.Format.Format_RGB32)
     colours = len(np.unique(np.frombuffer(image.constBits(), dtype=np.uint32)))
     if colours < 200:
-        raise SmokeTestError(f"The picture of the window has {colours} colours: there is no frame in it.")
+        raise SmokeTestError(f"The picture of the window has only {colours} colours, so it shows no frame.")
     return seconds, platform
 
 
@@ -155,14 +155,14 @@ def make_workspace(folder: Path) -> None:
 
 
 def try_training(program: Path, home: Path) -> float:
-    """The training child does two iterations and ends with a model folder and its assessment."""
+    """The training process does two iterations and ends with a model folder and its assessment."""
     workspace, folder = home / "workspace", home / "candidate"
     make_workspace(workspace)
     command = [str(program), "train", "--role", "base", "--workspace", str(workspace), "--output", str(folder)]
     done, seconds = go([*command, "--iterations", "2", "--progress", "json", "--device", "cpu"], home)
     last = json.loads(done.stdout.strip().splitlines()[-1])
     if last.get("event") != "done" or "assessment" not in last:
-        raise SmokeTestError(f"The last line of the training child was {last}.")
+        raise SmokeTestError(f"The last line of the training process was {last}.")
     if not list(Path(last["folder"]).glob("*.safetensors")):
         raise SmokeTestError(f"There are no weights in {last['folder']}.")
     return seconds
@@ -174,10 +174,10 @@ def folder_mb(folder: Path) -> float:
 
 
 def main() -> None:
-    """Go through all doors; say and keep what was measured."""
+    """Test all commands; print and save what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, help="the built executable")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save what was measured")
     parser.add_argument("--picture", type=Path, metavar="FILE", default=ROOT / "artefacts" / "frozen.png")
     options = parser.parse_args()
     program = options.program.resolve()

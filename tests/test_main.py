@@ -22,14 +22,16 @@ def ends_with(argv: list[str]) -> int:
     "argv",
     [["--help"], ["models", "list", "--help"], *([door, "--help"] for door in DOORS)],
 )
-def test_every_door_explains_itself(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_a_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(argv) == 0
     told = capsys.readouterr()
     assert told.out.startswith("usage: cmr-viewer")
     assert told.err == ""
 
 
-def test_the_help_names_the_doors_and_says_what_it_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_the_commands_and_states_that_it_is_no_medical_device(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     ends_with(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "not a medical device" in text
@@ -37,7 +39,7 @@ def test_the_help_names_the_doors_and_says_what_it_is_not(capsys: pytest.Capture
     assert " | ".join(DOORS) in text
 
 
-def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_wait_sleep_unless_the_environment_sets_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     ends_with(["--version"])
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
@@ -46,7 +48,7 @@ def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(monkeypat
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"CMR Viewer {__version__}"
 
@@ -95,13 +97,13 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (KeyboardInterrupt(), "cmr-viewer: stopped."),
         (
             MemoryError(),
-            "cmr-viewer: there is not enough memory. Close other programs, or give fewer inputs at once.",
+            "cmr-viewer: not enough memory. Close other programs, or process fewer inputs at once.",
         ),
         (OSError(28, "No space left on device"), "cmr-viewer: No space left on device."),
         (PermissionError(13, "Permission denied", "/x"), "cmr-viewer: Permission denied: /x."),
         (
             ValueError("odd"),
-            "cmr-viewer: unexpected ValueError: odd. Run again with --debug and report what it says.",
+            "cmr-viewer: unexpected ValueError: odd. Run again with --debug and report the output.",
         ),
     ],
 )
@@ -119,7 +121,7 @@ def test_with_debug_an_error_shows_where_it_comes_from(monkeypatch: pytest.Monke
         main(["models", "list", "--debug"])
 
 
-def test_what_the_door_says_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_code_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for code in (0, 1):
         monkeypatch.setattr(program, "_go", lambda door, arguments, code=code: code)
         assert main(["models", "list"]) == code
@@ -139,7 +141,7 @@ def test_what_the_door_says_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) ->
         (["models", "list"], "models"),
     ],
 )
-def test_the_first_argument_names_the_door(monkeypatch: pytest.MonkeyPatch, argv: list[str], door: str) -> None:
+def test_the_first_argument_names_the_command(monkeypatch: pytest.MonkeyPatch, argv: list[str], door: str) -> None:
     gone: list[str] = []
 
     def go(name: str, arguments: object) -> int:

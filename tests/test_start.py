@@ -181,8 +181,8 @@ class TestExplain:
         ("line", "words"),
         [
             ("ERROR: Could not install: [Errno 28] No space left on device", "disk is full"),
-            ("WARNING: Retrying after connection broken by 'NewConnectionError(...)'", "cannot be reached"),
-            ("ERROR: No matching distribution found for torch>=2.4", "torch>=2.4 is not offered for Python"),
+            ("WARNING: Retrying after connection broken by 'NewConnectionError(...)'", "does not answer"),
+            ("ERROR: No matching distribution found for torch>=2.4", "no torch>=2.4 for Python"),
             ("SSLError(SSLCertVerificationError(1, 'CERTIFICATE_VERIFY_FAILED'))", "certificate"),
             ("The virtual environment was not created because ensurepip is not available.", "python3-venv"),
             ("ERROR: something of its own", "pip failed: ERROR: something of its own"),
@@ -206,8 +206,8 @@ class TestExplain:
         with pytest.raises(start.SetupError, match=r"The set-up failed: .*Permission denied"):
             start.ensure(dev=False)
 
-    def test_too_little_space_is_said_before_anything_is_made(self, start: Any) -> None:
-        with pytest.raises(start.SetupError, match="Too little space"):
+    def test_too_little_space_is_an_error_before_anything_is_made(self, start: Any) -> None:
+        with pytest.raises(start.SetupError, match="Not enough space"):
             start.check_space(1e9)
 
 
@@ -245,9 +245,9 @@ class TestDisplay:
         monkeypatch.setattr(start.shutil, "which", lambda name: None)
         assert "libxcb-randr.so.0" in start.install_line(missing)
 
-    def test_no_display_is_said(self, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_display_is_an_error(self, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(start, "LINUX", True)
-        with pytest.raises(start.SetupError, match="There is no display"):
+        with pytest.raises(start.SetupError, match="No display for the window"):
             start.window_libraries({})
 
     def test_a_platform_chosen_by_hand_needs_no_display(self, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:

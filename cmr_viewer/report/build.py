@@ -1,4 +1,4 @@
-"""From a study and what was found in it to a report."""
+"""Build a report from a study and its results."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from cmr_viewer.review.stack_checks import StackChecks
 from cmr_viewer.store.events import What
 
 MOST_LOG_LINES = 60
-"""Of the log; the latest are kept. The whole log is in the workspace."""
+"""Lines of the log in a report: the latest. The workspace has the whole log."""
 
 _DRAWN = {
     Provenance.AUTOMATIC: "by the model",
@@ -45,10 +45,10 @@ def build_report(material: Material, progress: Progress = silent) -> Report:
     """Build a report.
 
     Args:
-        material: What it is built from.
-        progress: Told how far the work is; raises `Cancelled` to stop.
+        material: The contents of the report.
+        progress: Called as the work goes on; raises `Cancelled` to stop.
     """
-    progress(0.0, "Looking at measures")
+    progress(0.0, "Collecting measures")
     measures = measure_lines(material)
     progress(0.1, "Drawing slices")
     stack, marks = material.study.stack, _marks(material)
@@ -193,7 +193,7 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
 
 
 def _readers(material: Material) -> tuple[str, ...]:
-    """Who worked on the study: how long, and how much they changed, set and accepted."""
+    """Who worked on the study: how long, and how many changes, regions and accepted frames."""
     names = dict.fromkeys([event.who for event in material.events if event.what in _COUNTED])
     names |= dict.fromkeys(row.reader for row in material.effort)
     return tuple(f"{name}: {', '.join(_work_of(name, material))}" for name in names)
@@ -208,7 +208,7 @@ _COUNTED: Mapping[str, str] = {
 
 def _work_of(reader: str, material: Material) -> list[str]:
     rows = [row.effort for row in material.effort if row.reader == reader]
-    words = [f"{sum(one.active_s for one in rows) / 60.0:.1f} min at work"] if rows else []
+    words = [f"{sum(one.active_s for one in rows) / 60.0:.1f} min active"] if rows else []
     strokes, edits = sum(one.strokes for one in rows), sum(one.edits for one in rows)
     words += [_several(number, word) for number, word in ((strokes, "stroke"), (edits, "other change")) if number]
     counts = Counter(event.what for event in material.events if event.who == reader)
@@ -220,7 +220,7 @@ def _several(number: int, word: str) -> str:
 
 
 def _models(material: Material) -> tuple[tuple[str, str], ...]:
-    """Models whose predictions the label maps began as, with how many frames of which regions."""
+    """Models whose predictions the label maps started from, with the number of frames of each region."""
     frames: dict[str, Counter[str]] = {}
     for facts in material.frames.values():
         if facts.model_id:
@@ -252,24 +252,24 @@ def frame_line(frame: FrameIndex, mark: str, frames: Mapping[FrameIndex, FrameFa
         probability=facts.probability,
         model_id=facts.model_id,
         drawn=drawn or "no label map",
-        status="not looked at" if facts.status is None else status[facts.status],
+        status="not reviewed" if facts.status is None else status[facts.status],
         areas_mm2=areas,
     )
 
 
 def _draft(material: Material, marks: Mapping[str, int], failing: int) -> Draft | None:
-    """Why the report is a draft: of `marks` some frames are not accepted, or there are none."""
+    """Why the report is a draft: some frames at `marks` are not accepted, or there are no frames."""
     frames = [facts for frame, facts in material.frames.items() if frame.phase in marks.values()]
     left = sum(facts.status is not ReviewStatus.ACCEPTED for facts in frames)
     return Draft(left, len(frames), failing) if left or not frames else None
 
 
 def _checks(material: Material, marks: Mapping[str, int]) -> tuple[tuple[FailedCheck, ...], int]:
-    """What fails at ED and ES in words, and how many frames of other phases fail; and how many checks that are."""
+    """The checks that fail at ED and ES, how many frames of other phases fail, and the number of both."""
     stack = material.study.stack
     without = sum(facts.labels is None for facts in material.frames.values())
     if without == len(material.frames):
-        return (FailedCheck("Whole study", "No frame has a label map yet, so nothing was checked."),), 0
+        return (FailedCheck("Whole study", "No frame has a label map yet, so no check was possible."),), 0
     checks = StackChecks(stack.phases, stack.slices)
     for frame, facts in material.frames.items():
         checks.put(frame, facts.labels, facts.region)
@@ -288,7 +288,7 @@ def _checks(material: Material, marks: Mapping[str, int]) -> tuple[tuple[FailedC
         fail = "fail" if others > 1 else "fails"
         lines.append(FailedCheck("Other phases", f"{frames} of other phases {fail} a check."))
     if without:
-        text = f"{without} of {len(material.frames)} frames have no label map, so they were not checked."
+        text = f"{without} of {len(material.frames)} frames have no label map, so these were not checked."
         lines.append(FailedCheck("Whole study", text))
     return tuple(lines), failing + others
 
@@ -302,9 +302,9 @@ def _method(material: Material) -> tuple[tuple[str, str], ...]:
     lines = [
         (
             "Volumes",
-            "Areas of the label maps times the distance of slice centres, summed over the slices (summation of discs). "
-            "End-diastole and end-systole are the phases of the largest and smallest LV blood pool, or as a reader or "
-            "the source marked them.",
+            "Area of each label map times the distance between slice centres, summed over the slices (summation of "
+            "discs). End-diastole and end-systole are the phases with the largest and the smallest LV blood pool, "
+            "unless a reader or the source files set them.",
         ),
         ("Papillary muscles", measures.papillary.method),
         (
@@ -313,7 +313,7 @@ def _method(material: Material) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Indexed values",
-            f"Divided by body surface area after {measures.bsa_formula.text} ({measures.bsa_formula.source}). "
+            f"Divided by body surface area, formula of {measures.bsa_formula.text} ({measures.bsa_formula.source}). "
             "Cardiac output is stroke volume times heart rate.",
         ),
     ]
@@ -324,8 +324,9 @@ def _method(material: Material) -> tuple[tuple[str, str], ...]:
     lines.append(
         (
             "Label maps",
-            "Each frame is classified as base, middle, apex or non-cardiac and segmented by the model of its region; "
-            f"readers correct both. Structures: {', '.join(label.text for label in STRUCTURES)}.",
+            "The program classifies each frame as base, middle, apex or non-cardiac and segments it with the model of "
+            "its region. Readers correct both. Structures: "
+            f"{', '.join(label.text for label in STRUCTURES)}.",
         )
     )
     return tuple(lines)
@@ -336,4 +337,4 @@ LABEL_WORDS: Mapping[Label, str] = {
     Label.LVM: "LV epicardium",
     Label.RVBP: "RV endocardium",
 }
-"""What the outlines in the pictures are."""
+"""Names of the outlines in the pictures."""

@@ -1,4 +1,4 @@
-"""Where the segments of a bull's-eye lie: shared by the window, PDF and HTML.
+"""The positions of the segments of a bull's-eye: shared by the window, PDF and HTML.
 
 The base is the outer ring, the apex the inner one; the anterior wall is at the top and the septum on the left, as seen
 from the apex.

@@ -1,4 +1,4 @@
-"""What a report says. Built by `report.build`; written by `report.pdf`, `report.page` and `report.sheet`."""
+"""The contents of a report. Built by `report.build`; written by `report.pdf`, `report.page` and `report.sheet`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import FrameIndex
 
 NOTICE = "Research software, not a medical device."
-"""Stands on every page."""
+"""Appears on every page."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,16 @@ class MeasureLine:
     """One measured value.
 
     Attributes:
-        name: As in measures.json, such as "lv_edv_ml".
+        name: Its key in measures.json, such as "lv_edv_ml".
         ventricle: "LV" or "RV".
-        text: What it is, such as "End-diastolic volume".
+        text: Its name, such as "End-diastolic volume".
         short: Its abbreviation, such as "EDV".
         unit: Such as "ml" or "ml/m²".
-        value: None where it cannot be known.
-        reason: Why it cannot; empty where it can.
-        normal: (low, high) of the healthy, or None where there is no range for this person.
-        source: Where the range is from; empty where there is none.
-        digits: Decimals that the value is given with.
+        value: None where it is not known.
+        reason: Why it is not known; else empty.
+        normal: (low, high) of healthy people, or None where there is no range for this person.
+        source: The source of the range; empty where there is none.
+        digits: Number of decimals.
     """
 
     name: str
@@ -46,7 +46,7 @@ class MeasureLine:
 
     @property
     def abbreviation(self) -> str:
-        """What stands in brackets behind the text; empty where the text says it already."""
+        """The abbreviation in brackets after the text; empty where the text contains it already."""
         return "" if "index" in self.short or self.short in self.text.lower() else self.short
 
     @property
@@ -81,7 +81,7 @@ class Curve:
         unit: "ml", or "pixels" where the spacing is not known.
         ed_phase: End-diastole, or None.
         es_phase: End-systole, or None.
-        rates: What is said of filling and ejection, as (text, value with unit).
+        rates: Rates of filling and ejection, as (text, value with unit).
     """
 
     times_ms: tuple[float, ...] | None
@@ -118,7 +118,7 @@ class FramePicture:
         grey: (row, col) uint8 of the part around the heart.
         labels: (row, col) label map of the same part; None where there is none.
         aspect: Height of a pixel over its width.
-        caption: What it is, for a reader.
+        caption: Its description for a reader.
     """
 
     frame: FrameIndex
@@ -136,11 +136,11 @@ class FrameLine:
         frame: The frame.
         mark: "ED" or "ES".
         region: Its region, or None.
-        by: Who says so: "reader", "predicted" or empty.
+        by: Who set it: "reader", "predicted" or empty.
         probability: The classifier's of that region, 0 to 1, or None.
-        model_id: The model whose prediction the label map began as; empty where there was none.
-        drawn: How the label map came to be, in words.
-        status: "accepted", "corrected, not accepted", "not looked at" and so on.
+        model_id: The model whose prediction the label map started from; empty where there was none.
+        drawn: How the label map was made, in words.
+        status: "accepted", "not accepted" or "not reviewed".
         areas_mm2: LVBP, LVM and RVBP in mm², or None where the spacing or the label map is missing.
     """
 
@@ -162,7 +162,7 @@ class FailedCheck:
     Attributes:
         where: Such as "Slice 3, ED" or "Whole study".
         text: What, in words.
-        is_note: Whether it only tells, and nothing is wrong by itself.
+        is_note: Whether it is for information only, and nothing is wrong by itself.
     """
 
     where: str
@@ -203,7 +203,7 @@ class Draft:
 
     @property
     def text(self) -> str:
-        """In a line that stands on every page."""
+        """A line for every page."""
         fail = "1 check fails" if self.failing == 1 else f"{self.failing or 'no'} checks fail"
         if not self.frames:
             return f"DRAFT: ED and ES are not known, {fail}"
@@ -212,26 +212,26 @@ class Draft:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything that a report says.
+    """The contents of a report.
 
     Attributes:
         title: The study's pseudonym or name.
-        patient: What the reader asked to be named as the patient; empty for nobody.
-        made_at: When it was made, in the local time zone, which is that of the log too.
+        patient: The patient's name as the reader entered it; empty if not named.
+        made_at: When it was made, in the local time zone, which the log uses too.
         made_by: The reader who asked for it; empty where that is not known.
         program: Name and version of the program.
         facts: (name, value) of the study and the patient: sizes, spacing, sex, age, body surface area.
-        readers: Who changed or accepted something, with what.
-        models: (model id, what it did).
+        readers: Who changed or accepted something, with the numbers.
+        models: (model id, number of frames of each region).
         measures: In the order in which they are shown.
         curve: Volumes through the cycle, or None.
         segments: Of the wall; empty where they are not measured.
-        segments_note: How they were placed, or why there are none.
+        segments_note: How their positions were found, or why there are none.
         pictures: Of all slices at ED and ES: slice by slice, ED first.
         frames: Regions and label maps of all slices at ED and ES.
-        checks: What fails.
+        checks: The checks that fail.
         log: Who changed what and when.
-        log_left_out: Lines of the log that were left out because there are too many.
+        log_left_out: Number of lines of the log that are left out because there are too many.
         notes: What a reader should know about the files and the results.
         draft: Why it is a draft, or None where all frames at ED and ES are reviewed.
         method: (name, text): how everything was measured.

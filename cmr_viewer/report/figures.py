@@ -76,11 +76,11 @@ def curve_drawing(curve: Curve, width: float = 500.0, height: float = 170.0) -> 
 
 
 _ROOM_ACROSS, _ROOM_UP = 26.0, 10.0
-"""Labels beside one another and above one another are so far apart, in points."""
+"""The distance of labels next to one another and above one another, in points."""
 
 
 def _apart(places: Sequence[float], room: float, highest: float) -> list[float]:
-    """Places of labels in a line, moved so far that two are at least `room` apart and none lies beyond `highest`."""
+    """Positions of labels in a line, moved until they are at least `room` apart and none is beyond `highest`."""
     moved: dict[int, float] = {}
     limit = highest
     for index in sorted(range(len(places)), key=lambda one: -places[one]):
@@ -90,7 +90,7 @@ def _apart(places: Sequence[float], room: float, highest: float) -> list[float]:
 
 
 def _ticks(high: float) -> list[float]:
-    """Four to six round numbers from 0 to at least `high`; to one where that is nothing."""
+    """Four to six round numbers from 0 to at least `high`; up to 1 where `high` is 0."""
     high = high if high > 0.0 else 1.0
     rough = high / 5.0
     magnitude = 10.0 ** math.floor(math.log10(rough))
@@ -99,7 +99,7 @@ def _ticks(high: float) -> list[float]:
 
 
 def _lines(points: Sequence[tuple[float, float] | None]) -> list[Path]:
-    """Polylines through points; a point that is not known interrupts them, one alone is a dot."""
+    """Polylines through points; an unknown point interrupts them, and a single point is a dot."""
     paths: list[Path] = []
     before: tuple[float, float] | None = None
     for point in points:
@@ -120,9 +120,9 @@ def bulls_eye_drawing(
     """A bull's-eye of 16 segments with its values and a scale of colours.
 
     Args:
-        values: By segment, 1 to 16; what is missing or None is left white.
+        values: By segment, 1 to 16; missing values and None are white.
         scale: Colours of the values.
-        title: What is shown.
+        title: Name of the values.
         width: In points.
         height: In points.
     """
@@ -178,7 +178,7 @@ def frame_drawing(picture: FramePicture, width: float = 120.0) -> Drawing:
 
     Args:
         picture: The frame.
-        width: In points; the height follows.
+        width: In points; it determines the height.
     """
     from PIL import Image as Pixels  # noqa: PLC0415 - when used
 
@@ -212,7 +212,7 @@ ON_GREY = {Label.LVBP: "#ff4d4d", Label.LVM: "#35d06a", Label.RVBP: "#ffd84d"}
 
 
 def outlines(mask: Mask) -> list[NDArray[np.float64]]:
-    """Closed lines half-way between the pixels of a mask and those beside it: marching squares at one half.
+    """Closed lines halfway between the pixels of a mask and their neighbours outside: marching squares at one half.
 
     Args:
         mask: (row, col).

@@ -1,8 +1,7 @@
-"""Letters of a PDF: each is set in a font that has it, and what no font can set is transcribed and named.
+"""Fonts for the letters of a PDF; letters that no font has are transcribed and listed.
 
-Helvetica, which every PDF reader has, sets Western European text. DejaVu Sans (it comes with matplotlib) sets Latin,
-Greek and Cyrillic letters, and Droid Sans Fallback (resources/fonts) Chinese and Japanese ones; both are put into the
-file.
+Helvetica, which every PDF reader has, sets Western European text. DejaVu Sans (part of matplotlib) sets Latin, Greek
+and Cyrillic letters, and Droid Sans Fallback (resources/fonts) Chinese and Japanese ones; the file contains both.
 Scripts that run from right to left or join their letters, and Korean, are transcribed into Latin letters.
 """
 
@@ -34,7 +33,7 @@ class Letters:
     """Puts texts into fonts.
 
     Attributes:
-        transcribed: Texts in Latin letters that stand for what could not be set, in the order in which they came.
+        transcribed: Transcriptions of letters that no font has, in their order in the text.
 
     Args:
         fonts: Plain and bold font for most of the report.
@@ -45,7 +44,7 @@ class Letters:
         self.transcribed: dict[str, None] = {}
 
     def runs(self, text: str, *, bold: bool = False) -> list[tuple[str, str]]:
-        """(font, text) of stretches that are in one font each."""
+        """(font, text) of parts in one font each."""
         own = self.bold if bold else self.plain
         found: list[tuple[str, str]] = []
         for font, group in itertools.groupby(text, lambda letter: _font_of(letter, own)):
@@ -67,11 +66,11 @@ class Letters:
         )
 
     def note(self) -> str:
-        """What is said of transcribed letters; empty where there are none."""
+        """A note that lists transcribed letters; empty where there are none."""
         if not self.transcribed:
             return ""
         listed = ", ".join(itertools.islice(self.transcribed, 20))
-        return f"The fonts of this report lack some letters. They are written in Latin letters here: {listed}."
+        return f"The fonts of this report lack some letters. They are transcribed into Latin letters: {listed}."
 
 
 def _font_of(letter: str, own: str) -> str:

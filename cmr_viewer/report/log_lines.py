@@ -11,15 +11,15 @@ from cmr_viewer.report.contents import LogLine
 from cmr_viewer.store.events import Event, What
 
 _UNTOLD = frozenset({str(What.STUDY_OPENED), str(What.OPENING_DECIDED)})
-"""What changes no result."""
+"""Events that change no result."""
 
 _STEPS = {
     str(What.CHANGED): "",
-    str(What.OFFER_TAKEN): "taken from a tool or model: ",
+    str(What.OFFER_TAKEN): "suggestion applied: ",
     str(What.UNDONE): "undone: ",
-    str(What.REDONE): "made again: ",
+    str(What.REDONE): "redone: ",
 }
-"""What a reader did as one step, in words of its own in `detail["text"]`. What was kept with it comes before it."""
+"""A reader's steps; `detail["text"]` has the words. The events saved with a step come before it."""
 
 _PARTS = frozenset(
     str(one)
@@ -32,10 +32,10 @@ _PARTS = frozenset(
         What.FACT_SET,
     )
 )
-"""What is kept as a part of a step; told by itself where no step follows."""
+"""Events that are saved as a part of a step; a line of their own where no step comes after them."""
 
 _TOGETHER_S = 5.0
-"""What is kept with a step is kept within so many seconds of it."""
+"""The parts of a step are saved within this many seconds of it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Told:
 
 
 def log_lines(events: Sequence[Event]) -> list[LogLine]:
-    """Events as lines, oldest first; the same done by one reader several times in a row is one line.
+    """Events as lines, oldest first; one line for the same event by one reader several times in a row.
 
     Args:
         events: Of one stack, oldest first.
@@ -65,7 +65,7 @@ def log_lines(events: Sequence[Event]) -> list[LogLine]:
 
 
 def _told(events: Sequence[Event]) -> Iterator[_Told]:
-    """Each step with what was kept with it, and each event that belongs to no step."""
+    """Each step with its parts, and each event that belongs to no step."""
     parts: list[Event] = []
     for event in events:
         if event.what in _UNTOLD:
@@ -115,19 +115,21 @@ def _region_set(detail: Mapping[str, Any]) -> str:
 
 
 def _region_withdrawn(_detail: Mapping[str, Any]) -> str:
-    return "region left to the classifier again"
+    return "region reset to automatic"
 
 
 def _phases_marked(detail: Mapping[str, Any]) -> str:
     words = []
     for name in ("ed", "es"):
         phase = detail.get(name)
-        words.append(f"{name.upper()} at phase {phase + 1}" if isinstance(phase, int) else f"{name.upper()} unmarked")
+        words.append(
+            f"{name.upper()} at phase {phase + 1}" if isinstance(phase, int) else f"{name.upper()} mark removed"
+        )
     return ", ".join(words)
 
 
 def _fact_set(detail: Mapping[str, Any]) -> str:
-    return f"said of the study: {str(detail.get('key', '')).replace('.', ' ').replace('_', ' ')}"
+    return f"entered: {str(detail.get('key', '')).replace('.', ' ').replace('_', ' ')}"
 
 
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

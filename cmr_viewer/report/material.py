@@ -1,4 +1,4 @@
-"""What a report is built from; nothing in it changes any more."""
+"""The input of a report; it no longer changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +28,8 @@ class FrameFacts:
         region: Its region, or None.
         region_by: "reader", "predicted" or empty.
         probability: The classifier's of that region, 0 to 1, or None.
-        model_id: The model whose prediction the label map began as; empty where there was none.
-        provenance: How the label map came to be, or None without one.
+        model_id: The model whose prediction the label map started from; empty where there was none.
+        provenance: How the label map was made, or None without one.
         status: Draft, accepted, or None where no reader has touched the frame.
         imported: Where the label map was imported from; empty where it was not.
     """
@@ -46,26 +46,26 @@ class FrameFacts:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Everything that a report is built from.
+    """The input of a report.
 
     Attributes:
-        study: The study; its first stack is reported on.
+        study: The study; the report covers its first stack.
         frames: What is known of each frame of the stack.
         measures: Values of both ventricles.
         volumes: By ventricle ("LV", "RV"), each (phase,), NaN where a phase is not segmented whole.
         volume_unit: "ml", or "pixels".
-        rates: What is said of ejection and filling, as (text, value with unit).
-        rates_method: How rates were worked out; empty where they were not.
+        rates: Rates of ejection and filling, as (text, value with unit).
+        rates_method: How rates were calculated; empty where they were not.
         segments: Wall thickness by segment; empty where it is not measured.
-        segments_note: How the segments were placed, or why there are none.
+        segments_note: How the positions of the segments were found, or why there are none.
         events: The log of the stack, oldest first.
-        effort: What readers spent on its frames.
+        effort: Readers' time and changes, by frame.
         made_by: The reader who asks for the report.
         made_at: When, in the local time zone.
         program: Name and version of the program.
-        patient_name: What is to be named as the patient; empty for nobody.
+        patient_name: The patient's name for the report; empty if not named.
         read: Which read of the study it is, in words; empty where it is the only one.
-        ed_es: End-diastole and end-systole, with what says so.
+        ed_es: End-diastole and end-systole, with their source.
         notes: What a reader should know about the results.
     """
 

@@ -18,11 +18,11 @@ TEMPLATE = "report.html"
 
 
 def as_html(report: Report, progress: Progress = silent) -> bytes:
-    """A report as an HTML file, UTF-8; pictures are inside, and have their words beside them.
+    """A report as an HTML file, UTF-8; it contains its pictures, with a text for each.
 
     Args:
-        report: What it says.
-        progress: Told how far the work is; raises `Cancelled` to stop.
+        report: Its contents.
+        progress: Called as the work goes on; raises `Cancelled` to stop.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources_dir() / "report"),
@@ -34,9 +34,9 @@ def as_html(report: Report, progress: Progress = silent) -> bytes:
     pictures = []
     for number, picture in enumerate(report.pictures):
         progress(0.9 * number / len(report.pictures), "Drawing slices")
-        outlines = "with its outlines" if picture.labels is not None and picture.labels.any() else "without outlines"
+        outlines = "with outlines" if picture.labels is not None and picture.labels.any() else "without outlines"
         pictures.append((_image(frame_drawing(picture, 150.0), f"{picture.caption}, {outlines}"), picture.caption))
-    progress(0.95, "Setting the page")
+    progress(0.95, "Laying out the page")
     text = environment.get_template(TEMPLATE).render(
         report=report,
         notice=NOTICE,

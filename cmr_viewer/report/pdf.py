@@ -44,8 +44,8 @@ def as_pdf(report: Report, progress: Progress = silent) -> bytes:
     """A report as a PDF file.
 
     Args:
-        report: What it says.
-        progress: Told how far the work is; raises `Cancelled` to stop.
+        report: Its contents.
+        progress: Called as the work goes on; raises `Cancelled` to stop.
     """
     file = io.BytesIO()
     document = SimpleDocTemplate(
@@ -69,7 +69,7 @@ def as_pdf(report: Report, progress: Progress = silent) -> bytes:
         nonlocal reached
         if what == "PROGRESS":  # what does not fit on a page is counted again on the next
             reached = max(reached, 0.5 + 0.5 * min(1.0, float(value) / max(1, number)))
-            progress(reached, "Setting pages")
+            progress(reached, "Laying out pages")
 
     document.setProgressCallBack(watch)
     document.build(story, canvasmaker=pages.canvas)
@@ -132,7 +132,7 @@ class _Pages:
         parts += self._pictures()
         parts += [CondPageBreak(50 * mm), self._line("Regions and label maps at ED and ES", self._heading)]
         parts += [self._frames(), CondPageBreak(25 * mm)]
-        parts += [self._line("Checks that fail", self._heading), *self._checks(), CondPageBreak(35 * mm)]
+        parts += [self._line("Failing checks", self._heading), *self._checks(), CondPageBreak(35 * mm)]
         parts += [self._line("Who changed what", self._heading), *self._log()]
         parts += [self._line("Method", self._heading), *self._method()]
         return parts
@@ -187,7 +187,11 @@ class _Pages:
         notes = [text for name, text in self._report.method if name == "Papillary muscles"]
         reasons = dict.fromkeys(line.reason for line in self._report.measures if line.reason)
         sources = dict.fromkeys(line.source for line in self._report.measures if line.source)
-        for text in (*notes, *(f"Not given: {reason}" for reason in reasons), *(f"Normal: {one}" for one in sources)):
+        for text in (
+            *notes,
+            *(f"Not available: {reason}" for reason in reasons),
+            *(f"Normal: {one}" for one in sources),
+        ):
             parts.append(self._line(text, self._soft))
         return parts
 
@@ -243,7 +247,7 @@ class _Pages:
         return [first, *rest]
 
     def _frames(self) -> Flowable:
-        head = ("slice", "", "region", "said by", "label map", "review", "LV, wall, RV mm²")
+        head = ("slice", "", "region", "set by", "label map", "review", "LV, wall, RV mm²")
         rows: list[list[Any]] = [[self._line(text, self._soft) for text in head]]
         rows += [[self._line(text, self._small) for text in frame_words(line)] for line in self._report.frames]
         widths = (11 * mm, 9 * mm, 20 * mm, 25 * mm, 58 * mm, 24 * mm, None)
@@ -261,7 +265,7 @@ class _Pages:
         report = self._report
         parts: list[Flowable] = [self._line(text) for text in report.readers]
         if not report.log:
-            return [self._line("Nobody has changed anything yet.")]
+            return [self._line("No changes yet.")]
         rows: list[list[Any]] = [
             [self._line(text, self._soft) for text in (f"when, {zone_words(report.made_at)}", "who", "what")]
         ]
@@ -270,7 +274,7 @@ class _Pages:
         ]
         parts += [Spacer(1, 3), _table(rows, (40 * mm, 30 * mm, None), _ruled(len(rows)), repeat=1)]
         if report.log_left_out:
-            parts.append(self._line(f"{report.log_left_out} earlier lines are in the workspace's log.", self._soft))
+            parts.append(self._line(f"The workspace log has {report.log_left_out} earlier lines.", self._soft))
         return parts
 
     def _method(self) -> list[Flowable]:
@@ -298,7 +302,7 @@ class _Pages:
 
 
 class _NumberedCanvas(Canvas):
-    """Keeps the pages until all are there, and then writes "1 of 3" below each."""
+    """Holds the pages until all are complete, and then writes "1 of 3" below each."""
 
     def __init__(self, report: Report, letters: Letters, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -8,7 +8,7 @@ from cmr_viewer.report.contents import Curve, FrameLine, LogLine, Report, Segmen
 
 
 def frame_words(line: FrameLine) -> tuple[str, ...]:
-    """A line of the table of frames: slice, ED or ES, region, who says so, label map, review, areas."""
+    """A line of the table of frames: slice, ED or ES, region, who set it, label map, review, areas."""
     by = {"reader": "reader", "predicted": "classifier"}.get(line.by, line.by)
     if line.by == "predicted" and line.probability is not None:
         by += f", {100 * line.probability:.0f} %"
@@ -51,7 +51,7 @@ def log_words(line: LogLine, zone: tzinfo | None) -> tuple[str, str, str]:
 
 
 def curve_words(curve: Curve) -> str:
-    """What the curve shows, for those who do not see it."""
+    """A description of the curve, for those who cannot see it."""
     said = []
     for name, volumes in curve.volumes.items():
         known = [float(volume) for volume in volumes if math.isfinite(volume)]
@@ -64,7 +64,7 @@ def curve_words(curve: Curve) -> str:
 
 
 def segment_words(segments: Sequence[Segment], name: str, unit: str) -> str:
-    """What a bull's-eye shows, for those who do not see it.
+    """A description of a bull's-eye, for those who cannot see it.
 
     Args:
         segments: Of the wall.

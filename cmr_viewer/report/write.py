@@ -1,4 +1,4 @@
-"""Writes a report as PDF, HTML or CSV; the file is the old one or the new one, whole."""
+"""Writes a report as PDF, HTML or CSV; the file is always complete, either the old one or the new one."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -18,11 +18,11 @@ class ReportFormat(StrEnum):
 
 
 FORMATS: Mapping[ReportFormat, tuple[str, str]] = {
-    ReportFormat.PDF: ("PDF", "To print and to send: A4, with pictures"),
-    ReportFormat.HTML: ("HTML", "One page for a browser and for screen readers, with pictures; nothing else is needed"),
+    ReportFormat.PDF: ("PDF", "A4 pages with pictures, to print or to send"),
+    ReportFormat.HTML: ("HTML", "One self-contained page with pictures, for browsers and screen readers"),
     ReportFormat.CSV: ("CSV", "All figures, regions, checks and the log, for other programs"),
 }
-"""What each form is called, and what it is."""
+"""Name and description of each form."""
 
 
 def write_report(path: Path, form: ReportFormat, material: Material, progress: Progress = silent) -> Path:
@@ -31,14 +31,14 @@ def write_report(path: Path, form: ReportFormat, material: Material, progress: P
     Args:
         path: The file; replaced whole if it exists.
         form: PDF, HTML or CSV.
-        material: What it is built from.
-        progress: Told how far the work is; raises `Cancelled` to stop, and then nothing is written.
+        material: The contents of the report.
+        progress: Called as the work goes on; raises `Cancelled` to stop, and then nothing is written.
 
     Returns:
         The file.
 
     Raises:
-        StoreError: It cannot be written; what was there is unchanged.
+        StoreError: The file could not be written; an existing one is unchanged.
         Cancelled: `progress` asked to stop.
     """
     from cmr_viewer.report.build import build_report  # noqa: PLC0415 - scipy; the window must not wait for it

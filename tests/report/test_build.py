@@ -82,7 +82,7 @@ def test_every_slice_is_shown_at_ed_and_es(report, heart):
 def test_regions_say_who_decided_and_which_model_drew(report):
     first = report.frames[0]
     assert (first.by, first.probability, first.model_id) == ("predicted", pytest.approx(0.85), "middle-1")
-    assert first.status == "not looked at"
+    assert first.status == "not reviewed"
     assert report.models[0][0] == "middle-1"
 
 
@@ -129,7 +129,7 @@ def test_readers_are_named_with_what_they_did(heart):
     ]
     report = build_report(material(heart, events=events, effort=effort))
     assert report.readers == (
-        "R. Eader: 2.5 min at work, 3 strokes, 1 other change, 1 correction, 1 accepted frame",
+        "R. Eader: 2.5 min active, 3 strokes, 1 other change, 1 correction, 1 accepted frame",
         "B. Other: 1 region",
     )
 

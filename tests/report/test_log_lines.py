@@ -64,7 +64,7 @@ def test_a_workspace_without_steps_tells_what_was_kept():
     assert [line.text for line in lines] == [
         "Corrected: slice 1, phase 1",
         "Region base: slice 2, phase 1",
-        "ED at phase 1, ES unmarked",
+        "ED at phase 1, ES mark removed",
         "Imported from cvi42 workspace, or corrected since: slice 3, phase 1",
     ]
 

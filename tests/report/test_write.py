@@ -109,7 +109,7 @@ def test_names_of_many_scripts_are_set_in_fonts_that_go_into_the_pdf(heart, name
 def test_letters_that_no_font_sets_are_transcribed_and_that_is_noted(name, latin):
     letters = Letters(fonts_for([name]))
     assert letters.runs(f"A {name}") == [("Helvetica", "A "), ("Helvetica", latin)]
-    assert letters.note().endswith(f"in Latin letters here: {latin}.")
+    assert letters.note().endswith(f"into Latin letters: {latin}.")
     assert not Letters(fonts_for(["A"])).note()
 
 

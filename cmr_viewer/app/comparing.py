@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.read_results import BothReads, both_reads
 from cmr_viewer.app.reading import Reading
@@ -31,17 +31,16 @@ class Comparing(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._stack_id = ""
-        self.both: BothReads | None = None
+        self._of: tuple[str, BothReads] | None = None
 
-    @Slot()
-    def begin(self) -> None:
-        """A study or another read of it is on show: a comparison of another study is dropped, and a blinded one's."""
+    @property
+    def both(self) -> BothReads | None:
+        """Both reads of the study that is open; None while they were not compared, or one is read blinded."""
         stack = self._session.stack
-        stack_id = "" if stack is None or self._session.is_blinded else stack.stack_id
-        if stack_id != self._stack_id:
-            self._stack_id, self.both = stack_id, None
-        self.changed.emit()
+        if self._of is None or stack is None or self._session.is_blinded:
+            return None
+        stack_id, both = self._of
+        return both if stack_id == stack.stack_id else None
 
     def compare(self, second_id: int) -> None:
         """Compare with a read; `changed` tells when it is done. Not while the read on show is blinded."""
@@ -57,5 +56,5 @@ class Comparing(QObject):
 
     def _take(self, reading: Reading, both: BothReads) -> None:
         if reading is self._session.reading and not self._session.is_blinded:
-            self.both = both
+            self._of = reading.stack.stack_id, both
             self.changed.emit()

@@ -65,6 +65,7 @@ class Computing(QObject):
             "Loading models",
             lambda progress: load_active_models(self._flow, self._registry, self._device, progress),
             priority=Priority.MODELS,
+            outlives_study=True,
             on_finished=self._on_loaded,
             on_failed=self._on_not_loaded,
         )

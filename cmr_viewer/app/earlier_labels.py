@@ -58,8 +58,7 @@ class EarlierLabels(QObject):
         self._opening: dict[FrameIndex, LabelMap | None] = {}
         self._accepted: dict[FrameIndex, LabelMap] = {}
         self._restored = self._asked = False
-        session.study_opened.connect(self._forget)
-        session.study_closed.connect(self._forget)
+        session.study_left.connect(self._forget)
         session.study_restored.connect(self._note_opening)
         session.frames_changed.connect(self._note_first)
         session.frames_accepted.connect(self._note_accepted)
@@ -103,7 +102,7 @@ class EarlierLabels(QObject):
 
     @Slot()
     def _forget(self) -> None:
-        """Another study was opened, or none is open."""
+        """The study is left."""
         self._opening.clear()
         self._accepted.clear()
         self._restored = self._asked = False

@@ -51,7 +51,7 @@ class EffortKeeping(QObject):
         self.keep()
         self._timer.stop()
         self._meter.show(None)
-        self._stack_id = None
+        self._stack_id, self._all = None, StudyEffort()
 
     def show(self, frame: FrameIndex | None) -> None:
         """A frame is on show."""

@@ -1,7 +1,11 @@
-"""Work beside the window: one thread that runs jobs one after another, the more urgent first.
+"""Work beside the window: jobs run one after another, the more urgent first.
 
 A job is a plain function `work(progress)` of the Qt-free packages. If it is a generator, each yielded value is a
 partial result, and a more urgent job may run between two of them: the generator waits and goes on afterwards.
+
+What the reader waits for does not wait for a step of what computes in the background, which may take seconds: opening a
+study and the reader's own requests have a thread each. Background work rests while they run, from its next result or
+call of `progress` on.
 """
 
 import heapq
@@ -34,6 +38,18 @@ class Priority(IntEnum):
     READER = 40
 
 
+class _Lane(IntEnum):
+    """What runs one after another on a thread of its own."""
+
+    BACKGROUND = 0
+    OPEN = 1
+    READER = 2
+
+
+def _lane_of(priority: int) -> _Lane:
+    return _Lane.BACKGROUND if priority < Priority.OPEN else _Lane.OPEN if priority == Priority.OPEN else _Lane.READER
+
+
 class _Told(Enum):
     STARTED = "started"
     PROGRESS = "progress"
@@ -53,6 +69,7 @@ class _Job:
     on_partial: Callable[[Any], None] | None
     on_finished: Callable[[Any], None] | None
     on_failed: Callable[[str], None] | None
+    outlives_study: bool
     stop: threading.Event = field(default_factory=threading.Event)
     begun: bool = False
     steps: Generator[Any, Any, Any] | None = None
@@ -60,6 +77,11 @@ class _Job:
 
     def __lt__(self, other: "_Job") -> bool:
         return (-self.priority, self.serial) < (-other.priority, other.serial)
+
+    @property
+    def lane(self) -> _Lane:
+        """Where it runs."""
+        return _lane_of(self.priority)
 
     def close(self) -> None:
         """Let an unfinished generator clean up; call it on the thread that runs the job."""
@@ -72,7 +94,7 @@ class _Job:
 
 
 class Jobs(QObject):
-    """Runs jobs on one thread of its own and tells about them on the thread it was made on.
+    """Runs jobs on threads of its own and tells about them on the thread it was made on.
 
     A key names what a job is for. Submitting a key again supersedes the earlier job of that key: it is asked to stop
     and nothing of it is told any more. The same holds for a cancelled job.
@@ -96,18 +118,19 @@ class Jobs(QObject):
 
     def __init__(self, name: str = "jobs", parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._name = name
         self._current: dict[str, _Job] = {}
         self._serial = 0
         self._condition = threading.Condition()
-        self._waiting: list[_Job] = []
+        self._waiting: dict[_Lane, list[_Job]] = {lane: [] for lane in _Lane}
+        self._urgent = 0
         self._closing = False
         self._told: deque[tuple[_Told, _Job, Any]] = deque()
         self._told_lock = threading.Lock()
         self._wake_is_due = False
         self._news = threading.Event()
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
-        self._thread = threading.Thread(target=self._run, name=f"cmr-viewer-{name}", daemon=True)
-        self._thread.start()
+        self._threads: dict[_Lane, threading.Thread] = {}
 
     def submit(
         self,
@@ -119,17 +142,20 @@ class Jobs(QObject):
         on_partial: Callable[[Any], None] | None = None,
         on_finished: Callable[[Any], None] | None = None,
         on_failed: Callable[[str], None] | None = None,
+        outlives_study: bool = False,
     ) -> None:
         """Queue a job.
 
         Args:
             key: What the job is for; an earlier job of the same key is superseded.
             text: What it does, for a reader.
-            work: Called with a `Progress` on the job thread; may be a generator function.
-            priority: The larger goes first; equals in the order they were submitted.
+            work: Called with a `Progress` on a job thread; may be a generator function.
+            priority: The larger goes first; equals in the order they were submitted. What is as urgent as
+                `Priority.OPEN`, or more, does not wait for what is less urgent to come to the end of a step.
             on_partial: Called on this object's thread with each yielded value.
             on_finished: Called on this object's thread with the returned value.
             on_failed: Called on this object's thread with the message.
+            outlives_study: Whether it goes on when the study is left, such as the opening of another one.
 
         Raises:
             RuntimeError: `shutdown` was called.
@@ -139,39 +165,52 @@ class Jobs(QObject):
             if self._closing:
                 raise RuntimeError("Jobs were submitted after the job thread was shut down.")
             self._serial += 1
-            job = _Job(key, text, work, int(priority), self._serial, on_partial, on_finished, on_failed)
+            job = _Job(key, text, work, int(priority), self._serial, on_partial, on_finished, on_failed, outlives_study)
             self._current[key] = job
-            heapq.heappush(self._waiting, job)
-            self._condition.notify()
+            heapq.heappush(self._waiting[job.lane], job)
+            self._urgent += job.lane is not _Lane.BACKGROUND
+            if job.lane not in self._threads:
+                name = f"cmr-viewer-{self._name}-{job.lane.name.lower()}"
+                thread = threading.Thread(target=self._run, args=(job.lane,), name=name, daemon=True)
+                self._threads[job.lane] = thread
+                thread.start()
+            self._condition.notify_all()
 
     def cancel(self, key: str) -> None:
         """Ask a job to stop; `cancelled` is told at once and no result of it after that. Unknown keys are ignored."""
         if self._stop(key):
             self.cancelled.emit(key)
 
+    def leave_study(self) -> None:
+        """Cancel everything that was done for the study which was open."""
+        for key in [key for key, job in self._current.items() if not job.outlives_study]:
+            self.cancel(key)
+
     def is_busy(self, key: str | None = None) -> bool:
         """Whether a job of this key, or any job, is queued or running."""
         return bool(self._current) if key is None else key in self._current
 
     def shutdown(self, *, finish: bool = False, timeout_s: float = 15.0) -> bool:
-        """End the thread.
+        """End the threads.
 
         Args:
             finish: True runs everything that is queued first; False asks all work to stop.
-            timeout_s: How long to wait for the thread.
+            timeout_s: How long to wait for the threads.
 
         Returns:
-            Whether the thread has ended; it is a daemon and cannot keep the program from ending.
+            Whether they have ended; they are daemons and cannot keep the program from ending.
         """
+        deadline = time.monotonic() + timeout_s
         if finish:
-            self._finish_all(time.monotonic() + timeout_s)
+            self._finish_all(deadline)
         for key in list(self._current):
             self.cancel(key)
         with self._condition:
             self._closing = True
-            self._condition.notify()
-        self._thread.join(timeout_s)
-        ended = not self._thread.is_alive()
+            self._condition.notify_all()
+        for thread in self._threads.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        ended = not any(thread.is_alive() for thread in self._threads.values())
         if not ended:
             log.warning("A job did not stop within %.0f s.", timeout_s)
         self._deliver()
@@ -189,22 +228,37 @@ class Jobs(QObject):
             return False
         job.stop.set()
         with self._condition:
-            self._condition.notify()
+            self._condition.notify_all()
         return True
 
-    # -- on the job thread ---------------------------------------------------------------------------------------------
+    # -- on the job threads --------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, lane: _Lane) -> None:
+        waiting = self._waiting[lane]
         while True:
             with self._condition:
-                while not self._waiting and not self._closing:
+                while not (self._closing or (waiting and (self._may_run(lane) or waiting[0].stop.is_set()))):
                     self._condition.wait()
-                if not self._waiting:
+                if not waiting:
                     return
-                job = heapq.heappop(self._waiting)
-            if self._step(job):
-                with self._condition:
-                    heapq.heappush(self._waiting, job)
+                job = heapq.heappop(waiting)
+            more = self._step(job)
+            with self._condition:
+                if more:
+                    heapq.heappush(waiting, job)
+                elif lane is not _Lane.BACKGROUND:
+                    self._urgent -= 1
+                    self._condition.notify_all()
+
+    def _may_run(self, lane: _Lane) -> bool:
+        """Whether nothing more urgent is there that a lane rests for."""
+        return lane is not _Lane.BACKGROUND or not self._urgent
+
+    def _rest(self, job: _Job) -> None:
+        """Wait for what is more urgent, on the thread of the job."""
+        with self._condition:
+            while not (self._may_run(job.lane) or job.stop.is_set() or self._closing):
+                self._condition.wait()
 
     def _step(self, job: _Job) -> bool:
         """Run a job to its end or to its next partial result; whether there is more to do."""
@@ -236,6 +290,7 @@ class Jobs(QObject):
 
     def _progress_of(self, job: _Job) -> Progress:
         def progress(fraction: float, text: str) -> None:
+            self._rest(job)
             if job.stop.is_set():
                 raise Cancelled
             first = job.latest_progress is None

@@ -71,9 +71,8 @@ class Measuring(QObject):
         self._asked = 0
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._measure_more)
-        session.study_opened.connect(self._on_opened)
+        session.study_left.connect(self._on_left)
         session.facts_changed.connect(self._on_facts)
-        session.study_closed.connect(self._on_closed)
         session.frames_changed.connect(self._on_changed)
         session.measures_changed.connect(self._on_measures)
         session.phase_marks_changed.connect(self._on_marks)
@@ -193,12 +192,14 @@ class Measuring(QObject):
     # -- what follows --------------------------------------------------------------------------------------------------
 
     @Slot()
-    def _on_opened(self) -> None:
+    def _on_left(self) -> None:
+        self._pause.stop()
         self._choices, self._wall, self._counts = MeasureChoices(), Wall((), ""), None
         self._wall_is_due = False
         self._dirty.clear()
         self.choices_changed.emit()
         self.wall_measured.emit()
+        self.measured.emit()
 
     @Slot()
     def _on_facts(self) -> None:
@@ -212,12 +213,6 @@ class Measuring(QObject):
         self.measured.emit()
         if other_wall:
             self._want_wall()
-
-    @Slot()
-    def _on_closed(self) -> None:
-        self._pause.stop()
-        self._on_opened()
-        self.measured.emit()
 
     @Slot(object)
     def _on_changed(self, frames: tuple[FrameIndex, ...]) -> None:

@@ -184,7 +184,7 @@ class ReviewQueue(QObject):
 
     @Slot()
     def begin(self) -> None:
-        """A study was opened or closed."""
+        """A study was opened or left."""
         self._looked.clear()
         self.start_over()
 

@@ -188,7 +188,7 @@ class Session(SessionReads):
 
     def close_study(self) -> None:
         """Close the study; all that was done in it is kept."""
-        if self._put_away():
+        if self._leave():
             self.study_closed.emit()
 
     def look_at(self, frame: FrameIndex) -> None:
@@ -225,12 +225,20 @@ class Session(SessionReads):
         self.jobs.shutdown()
         self.keeper.shutdown()
 
+    def _leave(self) -> bool:
+        """Leave the study that is open, so that nothing of it is shown or computed any more; whether there was one."""
+        left = self._put_away()
+        if left:
+            self.study_left.emit()
+        return left
+
     def _put_away(self) -> bool:
         reading = self._reading
         if reading is None:
             return False
         reading.end_stroke()
         self._computing.stop()
+        self.jobs.leave_study()
         self._carry_out(last=True)
         self._effort.end()
         self._take_name(None)
@@ -243,7 +251,7 @@ class Session(SessionReads):
         return True
 
     def _on_loaded(self, loaded: Loaded) -> None:
-        self._put_away()
+        self._leave()
         study = loaded.study
         hide_from_log(study.name)
         log.info("Stack %s: %d phases, %d slices.", study.stack.stack_id, study.stack.phases, study.stack.slices)
@@ -269,7 +277,7 @@ class Session(SessionReads):
         loaded, shown = self._loaded, self._shown
         if loaded is None or read == self._read:
             return
-        self._put_away()
+        self._leave()
         # Another study, to all that still works for the read that is left: nothing of it may arrive in this one.
         study = replace(loaded.study, stacks=tuple(map(copy, loaded.study.stacks)))
         loaded = replace(loaded, study=study, read=read, stay_at=shown)

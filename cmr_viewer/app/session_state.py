@@ -68,6 +68,8 @@ class SessionState(QObject):
         study_opened(): `study` and `stack` are there; regions and label maps follow.
         study_failed(str message): It could not be loaded; the study that was open still is.
         opening_cancelled(): The reader stopped the loading; the study that was open still is.
+        study_left(): The study that was open, or the read of it that was on show, is so no longer: all that is shown or
+            known of it is dropped. `study` is None; study_opened or study_closed follows.
         study_restored(): What the workspace keeps of the study has been put back.
         study_closed(): No study is open.
         region_changed(object FrameIndex): Region of a frame, by the classifier or the reader.
@@ -96,6 +98,7 @@ class SessionState(QObject):
     study_opened = Signal()
     study_failed = Signal(str)
     opening_cancelled = Signal()
+    study_left = Signal()
     study_restored = Signal()
     study_closed = Signal()
     region_changed = Signal(object)

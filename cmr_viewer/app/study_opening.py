@@ -58,6 +58,7 @@ class StudyOpening(QObject):
             "Opening the study",
             partial(_work, self._opener, asked, self._openings, self._changes, self._reads, tell),
             priority=Priority.OPEN,
+            outlives_study=True,
             on_finished=on_loaded,
             on_failed=on_failed,
         )

@@ -97,7 +97,7 @@ class WhatIf(QObject):
 
     @Slot()
     def begin(self) -> None:
-        """A study was opened or closed, or other models are in service: what was known of it is dropped."""
+        """A study was opened or left, or other models are in service: what was known of it is dropped."""
         self._session.jobs.cancel(KEY)
         self._timer.stop()
         self._reading = self._session.reading

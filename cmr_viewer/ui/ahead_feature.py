@@ -35,10 +35,15 @@ class AheadFeature(Feature):
             (desk.frame_changed, self.begin_anew),
             (desk.player.running_changed, self.begin_anew),
             (session.frames_changed, self.begin_anew),
-            (session.study_opened, self.begin_anew),
             (view.camera_moved, self.begin_anew),
             (view.look_changed, self.begin_anew),
         )
+
+    def drop_study(self) -> None:
+        """Nothing is made ready any more."""
+        self._rest.stop()
+        self._turn.stop()
+        self._wanted, self._thumbnails = [], []
 
     @property
     def is_ready(self) -> bool:

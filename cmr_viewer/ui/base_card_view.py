@@ -94,6 +94,9 @@ class BaseCardView(QWidget):
         """
         self.setVisible(card is not None)
         if card is None:
+            self._meter.show_share(None, 0.5, "")
+            for place in (self._ring, self._descent, self._lines, self._papillary):
+                place.setText("")
             return
         self._rule.blockSignals(True)
         self._rule.setValue(round(100 * card.rule))

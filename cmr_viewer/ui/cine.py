@@ -130,8 +130,9 @@ class CinePlayer(QObject):
         self._speed = speed
 
     def start(self, phase: int) -> None:
-        """Play from a phase on; nothing where there is one phase only."""
+        """Play from a phase on; where there is one phase only, it is told that nothing plays."""
         if len(self._clock.starts_ms) < 2:
+            self.running_changed.emit(False)
             return
         self._offset_ms = self._clock.starts_ms[phase]
         self._elapsed.restart()

@@ -52,8 +52,6 @@ class ContourFeature(Feature):
             (context.desk.tool_changed, self._take_tool),
             (context.desk.frame_changed, self._take_frame),
             (context.session.frames_changed, self._take_changes),
-            (context.session.study_opened, self._forget),
-            (context.session.study_closed, self._forget),
             (tool.begun, self._begin),
             (tool.previewed, self._preview),
             (tool.edited, self._edit),
@@ -101,13 +99,14 @@ class ContourFeature(Feature):
                 self.tool.drop_drag()
             self._refresh()
 
-    @Slot()
-    def _forget(self) -> None:
-        """Another study, or none."""
+    def drop_study(self) -> None:
+        """No contours, and none that is dragged."""
+        self._follow.stop()
         self._earlier.clear()
-        self._contours, self._frame = {}, None
-        if self.held and self.context.session.stack is not None:
-            self._refresh()
+        self._contours, self._frame, self._labels = {}, None, empty_label_map(0, 0)
+        self._previewed, self._dragged = None, None
+        self.tool.drop()
+        self.tool.show({}, self.tool.label, self.context.parts.view.colour_of(self.tool.label))
 
     def _refresh(self) -> None:
         """Take the label map of the frame on show; contours that still fit it stay as they are."""

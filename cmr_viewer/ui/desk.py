@@ -53,11 +53,16 @@ class Desk(QObject):
 
     # Where
 
+    def drop_study(self) -> None:
+        """The study is left: no cine and no stroke, and a frame that each study has."""
+        self.player.stop()
+        self.painting, self._ball = False, None
+        self.frame = FrameIndex(0, 0)
+
     def begin_study(self) -> None:
         """Take the clock of the study that was opened; begin in the middle of its stack, or where the reader was."""
         stack = self._session.stack
         if stack is None:
-            self.player.stop()
             return
         self.player.set_clock(cine_clock(stack.phases, stack.phase_times_ms, stack.heart_rate_bpm))
         middle = FrameIndex(stack.ed_phase or 0, (stack.slices - 1) // 2)

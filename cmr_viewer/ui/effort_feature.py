@@ -71,10 +71,13 @@ class EffortFeature(Feature):
         session = self.context.session
         return (
             (session.study_restored, self.refresh),
-            (session.study_closed, self.refresh),
             (session.history_changed, self.refresh),
             (self.context.desk.frame_changed, self.refresh),
         )
+
+    def drop_study(self) -> None:
+        """Nothing was spent on no study."""
+        self.panel.show_effort(StudyEffort(), None)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Listen to the window's own events, which are its inputs and few others; nothing is held back."""

@@ -1,5 +1,7 @@
 """Taking label maps from other programs, and giving them away: dialogs, questions and reports."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Slot
@@ -7,12 +9,13 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cmr_viewer.app.label_import import ImportOffer, ImportQuestion, LabelImport
 from cmr_viewer.app.session import Session
+from cmr_viewer.domain.study import Study
 from cmr_viewer.export_study import Exported, formats_of
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.export_dialog import ExportDialog
 from cmr_viewer.ui.exporting import EXPORT_KEY, ExportChoice, export_chosen, export_label_maps
 from cmr_viewer.ui.import_dialog import ImportDialog
-from cmr_viewer.ui.studies import Say, Studies, show_dialog
+from cmr_viewer.ui.studies import Say, Studies, show_study_dialog
 
 _LABEL_FILES = (
     "Label maps and contours (*.nii *.nii.gz *.nrrd *.mha *.mhd *.dcm *.cvi42wsx *.zip *.xml *.txt *.json);;"
@@ -28,12 +31,22 @@ class Exchange(QObject):
         desk: Where the reader is.
         studies: Knows where a dialog for files begins.
         say: Tells the reader something.
+        say_of: Tells something about a study that may be left by now.
         window: The window.
     """
 
-    def __init__(self, session: Session, desk: Desk, studies: Studies, say: Say, window: QWidget) -> None:
+    def __init__(
+        self,
+        session: Session,
+        desk: Desk,
+        studies: Studies,
+        say: Say,
+        say_of: Callable[[Study, str, str], None],
+        window: QWidget,
+    ) -> None:
         super().__init__(window)
-        self._session, self._desk, self._studies, self._say, self._window = session, desk, studies, say, window
+        self._session, self._desk, self._studies, self._window = session, desk, studies, window
+        self._say, self._say_of = say, say_of
         self.label_import = LabelImport(session, parent=self)
         self.label_import.asked.connect(self.ask)
         self.label_import.offered.connect(self.confirm)
@@ -52,17 +65,17 @@ class Exchange(QObject):
     @Slot()
     def import_file(self) -> None:
         """Ask for a file of label maps or contours."""
-        start = self._studies.last_folder()
+        start, study = self._studies.last_folder(), self._session.study
         chosen, _ = QFileDialog.getOpenFileName(self._window, "Import contours or label maps", start, _LABEL_FILES)
-        if chosen:
+        if chosen and self._session.study is study:
             self.import_from(Path(chosen))
 
     @Slot()
     def import_folder(self) -> None:
         """Ask for a folder of contours."""
-        start = self._studies.last_folder()
+        start, study = self._studies.last_folder(), self._session.study
         chosen = QFileDialog.getExistingDirectory(self._window, "Import contours from a folder", start)
-        if chosen:
+        if chosen and self._session.study is study:
             self.import_from(Path(chosen))
 
     def import_from(self, path: Path) -> None:
@@ -76,7 +89,7 @@ class Exchange(QObject):
         dialog = ImportDialog(question, stack.phases, self._session.ed_phase, self._session.es_phase, self._window)
         dialog.codes_said.connect(lambda codes: self.label_import.answer(question, codes=codes))
         dialog.phase_said.connect(lambda phase: self.label_import.answer(question, phase=phase))
-        show_dialog(dialog)
+        show_study_dialog(dialog)
 
     @Slot(object)
     def confirm(self, offer: ImportOffer) -> None:
@@ -96,7 +109,7 @@ class Exchange(QObject):
             rest.clicked.connect(lambda: self.label_import.take(offer, replace_worked_on=False))
             box.setDefaultButton(rest)
         box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        show_dialog(box)
+        show_study_dialog(box)
 
     @Slot(str)
     def _on_refused(self, text: str) -> None:
@@ -119,9 +132,9 @@ class Exchange(QObject):
             return
         start = str(Path(self._studies.last_folder()) / f"{study.name}-labels.nii.gz")
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Export label maps", start, "NIfTI (*.nii.gz)")
-        if chosen:
+        if chosen and self._session.study is study:
             path = Path(chosen if chosen.endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
-            export_label_maps(self._session, study, path, self._say)
+            export_label_maps(self._session, study, path, partial(self._say_of, study))
 
     @Slot()
     def export(self) -> None:
@@ -135,16 +148,15 @@ class Exchange(QObject):
         self._dialog.cancel_wanted.connect(self._stop)
         self._dialog.finished.connect(self._forget)
         self._show_wait()
-        show_dialog(self._dialog)
+        show_study_dialog(self._dialog)
 
     @Slot(object)
     def _start(self, choice: ExportChoice) -> None:
         study = self._session.study
         if study is None:
-            self._on_failed("The study was closed. Open it again and export it.")
             return
         self._folder = choice.folder.parent
-        export_chosen(self._session, study, choice, self._on_done, self._on_failed)
+        export_chosen(self._session, study, choice, partial(self._on_done, study), partial(self._on_failed, study))
 
     @Slot()
     def _show_wait(self) -> None:
@@ -160,16 +172,17 @@ class Exchange(QObject):
     def _forget(self) -> None:
         self._dialog = None
 
-    def _on_done(self, written: Exported) -> None:
+    def _on_done(self, study: Study, written: Exported) -> None:
         if self._dialog is not None:
             self._dialog.show_done()
-        self._say("info", " ".join([f"Written to {written.folder}: {', '.join(written.files)}.", *written.notes]))
+        text = f"Written to {written.folder}: {', '.join(written.files)}."
+        self._say_of(study, "info", " ".join([text, *written.notes]))
 
-    def _on_failed(self, text: str) -> None:
+    def _on_failed(self, study: Study, text: str) -> None:
         if self._dialog is not None:
             self._dialog.show_failed(text)
         else:
-            self._say("error", text)
+            self._say_of(study, "error", text)
 
     @Slot(str, float, str)
     def _on_progress(self, key: str, fraction: float, text: str) -> None:

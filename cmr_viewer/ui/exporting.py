@@ -112,7 +112,12 @@ def export_label_maps(session: Session, study: Study, path: Path, say: Callable[
         say("info", f"The label maps were written to {path}.{note}")
 
     session.jobs.submit(
-        EXPORT_KEY, f"Writing {path.name}", work, on_finished=done, on_failed=lambda text: say("error", text)
+        EXPORT_KEY,
+        f"Writing {path.name}",
+        work,
+        on_finished=done,
+        on_failed=lambda text: say("error", text),
+        outlives_study=True,
     )
 
 
@@ -138,6 +143,7 @@ def export_chosen(
         partial(_export, study, results_of(session, study), choice, session.workspace.folder),
         on_finished=on_done,
         on_failed=on_failed,
+        outlives_study=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow
 from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
+from cmr_viewer.domain.study import Study
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.layout import Parts
 from cmr_viewer.ui.showing import Showing
@@ -32,6 +33,7 @@ class Context:
         parts: The widgets of the window.
         actions: What a reader can do, by id.
         say: (severity, text) tells the reader something; severity is "info", "warning" or "error".
+        say_of: (study, severity, text) tells something about a study that may be left by now.
         window: The window, parent of dialogs.
         refresh_possible: Asks all features again what is possible, and enables the actions accordingly.
     """
@@ -44,8 +46,16 @@ class Context:
     parts: Parts
     actions: Mapping[str, QAction]
     say: Callable[[str, str], None]
+    say_of: Callable[[Study, str, str], None]
     window: QMainWindow
     refresh_possible: Callable[[], None]
+
+
+class OfStudy(Protocol):
+    """What holds or shows something of the open study."""
+
+    def drop_study(self) -> None:
+        """The study is left: drop all that is shown, known or computed of it. No study is open at this moment."""
 
 
 class Feature(QObject):
@@ -70,6 +80,9 @@ class Feature(QObject):
     def wires(self) -> Iterable[Wire]:
         """Who tells whom: signal, slot."""
         return ()
+
+    def drop_study(self) -> None:
+        """The study is left: drop all that is shown, known or computed of it. No study is open at this moment."""
 
     def possible(self) -> Mapping[str, bool]:
         """Whether its actions are possible, by action id, where the table of actions does not say all.

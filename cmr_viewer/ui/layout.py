@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from PySide6.QtCore import QEvent, QObject, Qt, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Slot
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
@@ -121,7 +121,7 @@ class Parts:
         return whole
 
     def _centre(self) -> QWidget:
-        return UnderBars(self.middle, (self.messages, self.proposal), self.places)
+        return UnderBars(self.middle, (self.messages, self.proposal), (self.proposal,), self.places)
 
     def add_section(self, page: Page, title: str, widget: QWidget, extra: QWidget | None = None) -> None:
         """Put a section below the others of a page of the right side; `extra` stands at the end of its heading."""
@@ -206,20 +206,33 @@ class Side(QTabWidget):
         return area
 
 
+_MOVES_BARS = frozenset(
+    {QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest, QEvent.Type.Move, QEvent.Type.Resize}
+)
+
+
 class UnderBars(QFrame):
-    """Bars that lie over the upper edge of what is below, so that nothing moves under the brush when one comes.
+    """Bars over the frames, so that nothing moves under the brush when one comes; above a page that shows no frames.
+
+    On such a page, as that of the worklist, a bar would lie over buttons.
 
     Args:
-        below: What fills the place.
+        below: What fills the place, a page at a time.
         bars: From above.
+        of_frames: Those of them that have no place on a page without frames.
         places: Where the frames stand, whose notes make room.
     """
 
-    def __init__(self, below: QWidget, bars: tuple[QWidget, ...], places: FramePlaces) -> None:
+    def __init__(
+        self, below: QStackedWidget, bars: tuple[QWidget, ...], of_frames: tuple[QWidget, ...], places: FramePlaces
+    ) -> None:
         super().__init__()
         self.setObjectName("viewport")
-        self._bars, self._places = bars, places
-        self.setLayout(column(below))
+        self._bars, self._of_frames, self._places = bars, of_frames, places
+        self._above = column(below)
+        self.setLayout(self._above)
+        below.currentChanged.connect(self._arrange)
+        places.installEventFilter(self)
         for bar in bars:
             bar.setParent(self)
             bar.installEventFilter(self)
@@ -231,21 +244,29 @@ class UnderBars(QFrame):
         self._arrange()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A bar came, went or changed its text."""
-        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest):
+        """A bar came, went or changed its text, or the frames moved."""
+        if event.type() in _MOVES_BARS:
             self._arrange()
         return False
 
+    @Slot()
     def _arrange(self) -> None:
-        top = 0
+        over_frames = self._places.isVisibleTo(self)
+        area = QRect(self._places.mapTo(self, QPoint(0, 0)), self._places.size()) if over_frames else self.rect()
+        top = area.top()
         for bar in self._bars:
             if bar.isHidden():
                 continue
-            height = bar.heightForWidth(self.width()) if bar.hasHeightForWidth() else bar.sizeHint().height()
-            bar.setGeometry(0, top, self.width(), max(height, bar.minimumSizeHint().height()))
+            if bar in self._of_frames and not over_frames:
+                bar.setGeometry(QRect())
+                continue
+            height = bar.heightForWidth(area.width()) if bar.hasHeightForWidth() else bar.sizeHint().height()
+            bar.setGeometry(area.left(), top, area.width(), max(height, bar.minimumSizeHint().height()))
             bar.raise_()
             top += bar.height()
-        self._places.set_covered(top)
+        covered = top - area.top()
+        self._places.set_covered(covered if over_frames else 0)
+        self._above.setContentsMargins(0, 0 if over_frames else covered, 0, 0)
 
 
 def _side(content: QWidget, width: int) -> QFrame:

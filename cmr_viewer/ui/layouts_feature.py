@@ -64,8 +64,6 @@ class LayoutsFeature(Feature):
         session, desk, places = self.context.session, self.context.desk, self.context.parts.places
         second = places.second
         return (
-            (session.study_opened, self._begin_study),
-            (session.study_closed, self._begin_study),
             (session.frames_changed, self._take_changes),
             (session.phase_marks_changed, self._take_marks),
             (desk.frame_changed, self._take_frame),
@@ -80,6 +78,11 @@ class LayoutsFeature(Feature):
             (second.heart_toggled, self.context.showing.toggle_heart),
             (self.montage.opened, self.choose_single),
         )
+
+    def drop_study(self) -> None:
+        """All layouts drop it, on show or not."""
+        for layout in self.layouts.values():
+            layout.drop_study()
 
     def possible(self) -> Mapping[str, bool]:
         """The long-axis panel has room beside a single frame only, the strip's grid beside frames."""
@@ -124,11 +127,6 @@ class LayoutsFeature(Feature):
         self.context.refresh_possible()
 
     # What happens
-
-    @Slot()
-    def _begin_study(self) -> None:
-        for layout in self.layouts.values():
-            layout.begin_study()
 
     @Slot()
     def _take_frame(self) -> None:

@@ -50,6 +50,10 @@ class LongAxisShowing(QObject):
         self._show_panel()
         self.possible_changed.emit()
 
+    def drop_study(self) -> None:
+        """The study is left: its views go."""
+        self.show_study()
+
     @Slot(bool)
     def set_wanted(self, wanted: bool) -> None:
         """Show or hide the panel."""

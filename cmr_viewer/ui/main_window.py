@@ -22,6 +22,7 @@ from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import CmrViewerError
 from cmr_viewer.file_names import path_of_text, readable
 from cmr_viewer.paths import log_dir
@@ -30,7 +31,7 @@ from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys,
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.drop_target import DropTarget, dropped_paths
 from cmr_viewer.ui.exchange import Exchange
-from cmr_viewer.ui.feature import Context, Feature, Wire
+from cmr_viewer.ui.feature import Context, Feature, OfStudy, Wire
 from cmr_viewer.ui.features import FEATURES
 from cmr_viewer.ui.keys_sheet import KeysSheet
 from cmr_viewer.ui.layout import Page, Parts
@@ -39,7 +40,7 @@ from cmr_viewer.ui.models_showing import ModelsShowing
 from cmr_viewer.ui.notes_dialog import offers_choice
 from cmr_viewer.ui.settings_dialog import SettingsDialog
 from cmr_viewer.ui.showing import Screen, Showing
-from cmr_viewer.ui.studies import Studies, show_dialog
+from cmr_viewer.ui.studies import Studies, close_study_dialogs, show_dialog
 from cmr_viewer.ui.widgets import DASH, belongs_to_focus, label
 
 
@@ -75,7 +76,7 @@ class MainWindow(QMainWindow):
         self.showing = Showing(session, settings, self.desk, screen)
         self.long_axis = LongAxisShowing(session, self.desk, parts.long_axis)
         self.studies = Studies(session, settings, parts, self.actions_by_id, self.say, self)
-        self.exchange = Exchange(session, self.desk, self.studies, self.say, self)
+        self.exchange = Exchange(session, self.desk, self.studies, self.say, self.say_of, self)
         self.models = ModelsShowing(session, retraining, parts.models, parts.training)
         self.features: tuple[Feature, ...] = ()
         context = Context(
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
             parts,
             self.actions_by_id,
             self.say,
+            self.say_of,
             self,
             self._show_possible,
         )
@@ -113,6 +115,9 @@ class MainWindow(QMainWindow):
         """Who tells whom: signal, slot."""
         session, parts, desk, showing, models = self.session, self.parts, self.desk, self.showing, self.models
         retraining, view, studies, long_axis = self.retraining, self.parts.view, self.studies, self.long_axis
+        # First, so that whatever else follows from it finds nothing of the last study, and the desk at a frame of this.
+        yield session.study_left, self._drop_study
+        yield session.study_opened, self._show_opened
         yield from self._action_wires()
         for feature in self.features:
             yield from feature.wires()
@@ -160,10 +165,9 @@ class MainWindow(QMainWindow):
             # the session
             (session.study_opening, studies.show_opening),
             (session.study_previewed, studies.show_preview),
-            (session.study_opened, self._show_opened),
             (session.study_failed, studies.show_failed),
             (session.opening_cancelled, studies.show_cancelled),
-            (session.study_closed, self._show_closed),
+            (session.study_closed, studies.show_closed),
             (session.frames_changed, showing.take_changes),
             (session.regions_followed, showing.show_followed),
             (session.offer_changed, showing.show_offer),
@@ -188,7 +192,7 @@ class MainWindow(QMainWindow):
             (retraining.rolled_back, models.show_rolled_back),
             (retraining.waiting_changed, models.show_lines),
             (models.possible_changed, self._show_possible),
-            (models.said, self.say),
+            (models.said, self.say_in_general),
         )
 
     def _action_wires(self) -> Iterable[Wire]:
@@ -374,17 +378,23 @@ class MainWindow(QMainWindow):
     def _show_opened(self) -> None:
         if self.session.study is None:
             return
+        self.parts.messages.make_way()
         self.showing.show_study()
         self.long_axis.show_study()
         self.studies.show_opened()
         self._show_title()
 
     @Slot()
-    def _show_closed(self) -> None:
-        self.showing.show_no_study()
-        self.long_axis.show_study()
-        self.studies.show_closed()
+    def _drop_study(self) -> None:
+        """The study is left: everything of it goes at once, whether another one follows or not."""
+        close_study_dialogs(self)
+        self.parts.messages.make_way()
+        self.parts.bell.drop_study()
+        holders: tuple[OfStudy, ...] = (self.desk, self.showing, self.long_axis, self.studies, *self.features)
+        for holder in holders:
+            holder.drop_study()
         self._show_title()
+        self._show_possible()
 
     def _show_title(self) -> None:
         study = self.session.study
@@ -434,7 +444,7 @@ class MainWindow(QMainWindow):
         try:
             self.settings.save()
         except (CmrViewerError, OSError) as error:
-            self.say("warning", f"The settings could not be saved to {self.settings.path}: {error}")
+            self.say_in_general("warning", f"The settings could not be saved to {self.settings.path}: {error}")
 
     @Slot()
     def _keys(self) -> None:
@@ -460,14 +470,29 @@ class MainWindow(QMainWindow):
 
     @Slot(str, str)
     def say(self, severity: str, text: str, action: QAction | None = None) -> None:
-        """Tell the reader something: in the bar over the frame, and in the list behind the bell."""
+        """Tell the reader something about the open study: in the bar over the frame, and behind the bell."""
+        study = self.session.study
+        name = "" if study is None else study.name
+        self.parts.bell.add(severity, text, study=name, ends=study is not None)
+        self.parts.messages.say(severity, text, action, study=name, ends=study is not None)
+
+    @Slot(str, str)
+    def say_in_general(self, severity: str, text: str) -> None:
+        """Tell the reader something that is not about the open study, and stays true when it is left."""
         self.parts.bell.add(severity, text)
-        self.parts.messages.say(severity, text, action)
+        self.parts.messages.say(severity, text)
+
+    def say_of(self, study: Study, severity: str, text: str) -> None:
+        """Tell the reader something about a study that may be left by now: then it waits behind the bell."""
+        if study is self.session.study:
+            self.say(severity, text)
+        else:
+            self.parts.bell.add(severity, text, study=study.name)
 
     @Slot(str, str, str)
     def report(self, severity: str, text: str, _details: str) -> None:
         """Tell the reader of something unexpected; the details are in the log."""
-        self.say(severity, text)
+        self.say_in_general(severity, text)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the layout; the program is closed by whoever started it."""

@@ -24,7 +24,7 @@ from cmr_viewer.ui.layout import Page
 from cmr_viewer.ui.panels.bulls_eye import BullsEyePanel
 from cmr_viewer.ui.panels.measures_panel import digits_of
 from cmr_viewer.ui.patient_dialog import PatientDialog
-from cmr_viewer.ui.studies import show_dialog
+from cmr_viewer.ui.studies import show_study_dialog
 
 Point = tuple[float, float]
 """(row, col)."""
@@ -78,8 +78,14 @@ class MeasuresFeature(Feature):
             (self.wall_panel.turned, self.measuring.turn_insertions),
             (self.context.parts.view.pointed, self._note_pointer),
             (self.context.parts.side.currentChanged, self._show_points),
-            (session.study_closed, self._show_points),
         )
+
+    def drop_study(self) -> None:
+        """No values, curves or segments; `measuring` has dropped them by itself."""
+        self._pointer = None
+        self._panel.curve.set_times(None)
+        self._show()
+        self._show_wall()
 
     def possible(self) -> Mapping[str, bool]:
         """RV insertion points are those of the frames at ED and ES."""
@@ -207,7 +213,7 @@ class MeasuresFeature(Feature):
         )
         dialog.method_chosen.connect(self.choose_method)
         dialog.typed.connect(measuring.type_patient)
-        show_dialog(dialog)
+        show_study_dialog(dialog)
 
     @Slot(object, object)
     def choose_method(self, formula: BsaFormula, convention: PapillaryConvention) -> None:

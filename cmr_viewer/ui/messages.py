@@ -33,11 +33,15 @@ class Message:
         severity: "info", "warning" or "error".
         text: For a reader.
         at: When.
+        study: Name of the study that it is about; empty for none.
+        ends: Whether it ends when the study is left that is open.
     """
 
     severity: str
     text: str
     at: datetime
+    study: str = ""
+    ends: bool = False
 
 
 class MessageBar(QFrame):
@@ -53,6 +57,7 @@ class MessageBar(QFrame):
         super().__init__()
         self.setObjectName("message")
         self._icon = QLabel()
+        self._study = label("", "title")
         self._text = label("", wrap=True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -76,14 +81,20 @@ class MessageBar(QFrame):
         layout.setContentsMargins(12, 6, 8, 6)
         layout.setSpacing(10)
         layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._study, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._text, 1)
         layout.addWidget(self._remedy, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._close)
-        self._severity = "info"
+        self._severity, self._ends = "info", False
         self.hide()
+
+    @property
+    def study(self) -> str:
+        """The study that the message names; empty for none."""
+        return self._study.text()
 
     @property
     def text(self) -> str:
@@ -95,18 +106,24 @@ class MessageBar(QFrame):
         """What is offered to be done about it, or None."""
         return self._action
 
-    def say(self, severity: str, text: str, action: QAction | None = None) -> None:
+    def say(
+        self, severity: str, text: str, action: QAction | None = None, *, study: str = "", ends: bool = False
+    ) -> None:
         """Show a message; an error on show gives way to another error only.
 
         Args:
             severity: "info", "warning" or "error".
             text: For the reader.
             action: What can be done about it, as a button; None for none.
+            study: Name of the study that it is about; empty for none.
+            ends: Whether it ends when the study is left that is open.
         """
         if self.isVisible() and self._severity == "error" and severity != "error":
             return
         self._offer(action)
-        self._severity = severity
+        self._severity, self._ends = severity, ends
+        self._study.setText(study)
+        self._study.setVisible(bool(study))
         name, tint = _ICONS.get(severity, _ICONS["info"])
         self._icon.setPixmap(icon(name, tint).pixmap(18, 18))
         self._text.setText(text)
@@ -117,6 +134,14 @@ class MessageBar(QFrame):
         self._timer.stop()
         if severity in _SHOWN_MS:
             self._timer.start(_SHOWN_MS[severity])
+
+    def make_way(self) -> None:
+        """Another study comes, or none: what is about the last one goes, and what would hide a message of the next."""
+        if self._ends or self._severity != "info":
+            self._close()
+            self._offer(None)
+            self._study.setText("")
+            self._text.setText("")
 
     def _offer(self, action: QAction | None) -> None:
         self._action = action
@@ -148,7 +173,7 @@ class Bell(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._messages: list[Message] = []
-        self._unread = 0
+        self._unread: list[Message] = []
         self._show()
 
     @property
@@ -156,15 +181,23 @@ class Bell(QToolButton):
         """Everything that was said, the first first."""
         return tuple(self._messages)
 
-    def add(self, severity: str, text: str) -> None:
-        """Keep a message."""
-        self._messages.append(Message(severity, text, datetime.now().astimezone()))
-        self._unread += severity != "info"
+    def add(self, severity: str, text: str, *, study: str = "", ends: bool = False) -> None:
+        """Keep a message; arguments as for the bar."""
+        message = Message(severity, text, datetime.now().astimezone(), study, ends)
+        self._messages.append(message)
+        if severity != "info":
+            self._unread.append(message)
+        self._show()
+
+    def drop_study(self) -> None:
+        """The study is left: what was said about it goes."""
+        self._messages = [one for one in self._messages if not one.ends]
+        self._unread = [one for one in self._unread if not one.ends]
         self._show()
 
     def open_list(self) -> None:
         """Show everything that was said."""
-        self._unread = 0
+        self._unread = []
         self._show()
         dialog = MessagesDialog(self._messages, self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -172,8 +205,9 @@ class Bell(QToolButton):
 
     def _show(self) -> None:
         self.setIcon(icon("bell", "warn" if self._unread else "soft"))
-        self.setText(str(self._unread) if self._unread else "")
-        said = f"{self._unread} new warnings" if self._unread else "No new warnings"
+        unread = len(self._unread)
+        self.setText(str(unread) if unread else "")
+        said = f"{unread} new warnings" if unread else "No new warnings"
         self.setToolTip(f"{said}. Show all messages (F2)")
         self.setAccessibleName(f"Messages: {said}")
 
@@ -197,7 +231,8 @@ class MessagesDialog(QDialog):
         listed.setToolTip("Messages, the last first")
         for message in reversed(messages):
             name, tint = _ICONS.get(message.severity, _ICONS["info"])
-            listed.addItem(QListWidgetItem(icon(name, tint), f"{message.at:%H:%M:%S}   {message.text}"))
+            about = f"{message.study}: " if message.study else ""
+            listed.addItem(QListWidgetItem(icon(name, tint), f"{message.at:%H:%M:%S}   {about}{message.text}"))
         empty = label("Nothing was said yet.", "soft")
         empty.setVisible(not messages)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -58,8 +58,6 @@ class ProposeFeature(Feature):
             (context.desk.player.running_changed, self._take_frame),
             (context.session.frames_changed, self._take_changes),
             (context.session.models_changed, self._take_frame),
-            (context.session.study_opened, self._forget),
-            (context.session.study_closed, self._forget),
         )
 
     def possible(self) -> Mapping[str, bool]:
@@ -152,9 +150,8 @@ class ProposeFeature(Feature):
             source = FrameIndex((frame.phase + phases) % stack.phases, frame.slice_index + slices)
             self.propagation.copy_refined(frame, source)
 
-    @Slot()
-    def _forget(self) -> None:
-        """Another study, or none."""
+    def drop_study(self) -> None:
+        """No clicks and no offers."""
         self.prompts.forget()
         self.propagation.forget()
-        self._show()
+        self.tool.show_clicks((), {})

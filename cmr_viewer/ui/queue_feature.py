@@ -41,7 +41,6 @@ class QueueFeature(Feature):
         session, desk = self.context.session, self.context.desk
         return (
             (session.study_opened, self.queue.begin),
-            (session.study_closed, self.queue.begin),
             (session.models_changed, self.queue.start_over),
             (session.analysed, self.queue.refresh),
             (session.frames_changed, self.queue.take_changes),
@@ -52,6 +51,13 @@ class QueueFeature(Feature):
             (desk.player.running_changed, self._look),
             (self.context.parts.region.rule_chosen, self.queue.start_over),
         )
+
+    def drop_study(self) -> None:
+        """The queue of no study is empty."""
+        self._dwell.stop()
+        self._after_stroke.stop()
+        self.queue.begin()
+        self.panel.show_current(None, (None, None))
 
     @Slot()
     def go_on(self) -> None:

@@ -28,12 +28,17 @@ class RegionFeature(Feature):
         """What its actions do."""
         return {"region_all_phases": self.set_all_phases}
 
+    def drop_study(self) -> None:
+        """No candidates, and no masks of one over the frame."""
+        self._gather.stop()
+        self._begin()
+        self._show_card()
+
     def wires(self) -> Iterable[Wire]:
         """Who tells whom."""
         session, desk, panel = self.context.session, self.context.desk, self.context.parts.region
         return (
             (session.study_opened, self._begin),
-            (session.study_closed, self._begin),
             (session.models_changed, self._begin),
             (session.analysed, self.what_if.refresh),
             (session.frames_changed, self._take_changes),

@@ -13,11 +13,12 @@ from cmr_viewer.app.reporting import AsRead, WorkDone, as_read, material_of, wor
 from cmr_viewer.app.settings import login_name
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.study import Study
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.report.write import write_report
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.report_dialog import ReportChoice, ReportDialog
-from cmr_viewer.ui.studies import show_dialog
+from cmr_viewer.ui.studies import show_study_dialog
 
 REPORT_KEY = "report"
 
@@ -62,7 +63,7 @@ class ReportFeature(Feature):
         self.dialog.cancel_wanted.connect(self._stop)
         self.dialog.finished.connect(self._forget)
         self._show_wait()
-        show_dialog(self.dialog)
+        show_study_dialog(self.dialog)
 
     @Slot(object)
     def write(self, choice: ReportChoice) -> None:
@@ -70,19 +71,18 @@ class ReportFeature(Feature):
         session = self.context.session
         reading = session.reading
         if reading is None:
-            self._on_failed("The study was closed. Open it again and ask for the report.")
             return
         self._folder = choice.path.parent
         session.effort()  # so that the present moment is kept too
         session.keeper.do(  # on the store thread, so that what was just done is in the log
             "Reading the log",
             partial(work_done, session.workspace, reading),
-            on_done=partial(self._submit, choice, as_read(reading)),
-            on_failed=self._on_failed,
+            on_done=partial(self._submit, reading.study, choice, as_read(reading)),
+            on_failed=partial(self._on_failed, reading.study),
             quiet=True,
         )
 
-    def _submit(self, choice: ReportChoice, read: AsRead, done: WorkDone) -> None:
+    def _submit(self, study: Study, choice: ReportChoice, read: AsRead, done: WorkDone) -> None:
         session, settings = self.context.session, self.context.settings
         formula, convention = BsaFormula(settings.bsa_formula), PapillaryConvention(settings.papillary)
         reader = "" if session.reader == login_name() else session.reader  # a login is nobody's name
@@ -92,8 +92,9 @@ class ReportFeature(Feature):
             f"Writing {choice.path.name}",
             work,
             priority=Priority.READER,
-            on_finished=partial(self._on_done, choice),
-            on_failed=self._on_failed,
+            on_finished=partial(self._on_done, study, choice),
+            on_failed=partial(self._on_failed, study),
+            outlives_study=True,
         )
 
     @Slot()
@@ -110,18 +111,18 @@ class ReportFeature(Feature):
     def _forget(self) -> None:
         self.dialog = None
 
-    def _on_done(self, choice: ReportChoice, path: Path) -> None:
+    def _on_done(self, study: Study, choice: ReportChoice, path: Path) -> None:
         if self.dialog is not None:
             self.dialog.show_done()
-        self.context.say("info", f"The report was written to {path}.")
+        self.context.say_of(study, "info", f"The report was written to {path}.")
         if choice.open_it:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 
-    def _on_failed(self, text: str) -> None:
+    def _on_failed(self, study: Study, text: str) -> None:
         if self.dialog is not None:
             self.dialog.show_failed(text)
         else:
-            self.context.say("error", text)
+            self.context.say_of(study, "error", text)
 
     @Slot(str, float, str)
     def _on_progress(self, key: str, fraction: float, text: str) -> None:

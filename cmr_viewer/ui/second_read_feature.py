@@ -12,7 +12,7 @@ from cmr_viewer.app.comparing import Comparing, comparable
 from cmr_viewer.app.comparison_file import write_comparison
 from cmr_viewer.app.read_results import read_name
 from cmr_viewer.app.second_read import FIRST, SECOND
-from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison
 from cmr_viewer.review.worklist import Next
@@ -23,7 +23,7 @@ from cmr_viewer.ui.panels.reads_panel import ReadsPanel
 from cmr_viewer.ui.read_banner import ReadBanner
 from cmr_viewer.ui.read_overlay import READ_COLOURS, ReadOverlay
 from cmr_viewer.ui.second_read_dialog import ReaderDialog
-from cmr_viewer.ui.studies import show_dialog
+from cmr_viewer.ui.studies import show_study_dialog
 from cmr_viewer.ui.widgets import swatch
 
 COMPARISON_KEY = "comparison"
@@ -99,8 +99,6 @@ class SecondReadFeature(Feature):
         """Who tells whom."""
         session = self.context.session
         return (
-            (session.study_opened, self._begin),
-            (session.study_closed, self._begin),
             (session.reads_changed, self.refresh),
             (session.history_changed, self._stale.start),
             (session.frames_changed, self._take_changes),
@@ -111,6 +109,11 @@ class SecondReadFeature(Feature):
             (self.panel.frame_chosen, self._go),
             (self.context.desk.frame_changed, self._show_frame),
         )
+
+    def drop_study(self) -> None:
+        """No reads, no comparison and no outlines of another read."""
+        self._stale.stop()
+        self.refresh()
 
     def possible(self) -> Mapping[str, bool]:
         """What can be done with the reads now."""
@@ -172,7 +175,7 @@ class SecondReadFeature(Feature):
     def _ask(self, dialog: ReaderDialog) -> None:
         self.dialog = dialog
         dialog.finished.connect(self._forget_dialog)
-        show_dialog(dialog)
+        show_study_dialog(dialog)
 
     @Slot()
     def _forget_dialog(self) -> None:
@@ -228,7 +231,7 @@ class SecondReadFeature(Feature):
         go_on.clicked.connect(do)
         question.finished.connect(self._forget_question)
         self.question = question
-        show_dialog(question)
+        show_study_dialog(question)
 
     @Slot()
     def _forget_question(self) -> None:
@@ -266,25 +269,26 @@ class SecondReadFeature(Feature):
             str(self._folder / f"{study.name}-reads.csv"),
             "Tables (*.csv);;JSON (*.json)",
         )
-        if chosen:
+        if chosen and self.context.session.study is study:
             self.export(Path(chosen))
 
     def export(self, path: Path) -> None:
         """Write the comparison beside the window."""
-        both = self.comparing.both
-        if both is None:
+        study, both = self.context.session.study, self.comparing.both
+        if study is None or both is None:
             return
         self._folder = path.parent
         self.context.session.jobs.submit(
             COMPARISON_KEY,
             f"Writing {path.name}",
             partial(_write, path, both.comparison),
-            on_finished=self._on_written,
-            on_failed=partial(self.context.say, "error"),
+            on_finished=partial(self._on_written, study),
+            on_failed=partial(self.context.say_of, study, "error"),
+            outlives_study=True,
         )
 
-    def _on_written(self, path: Path) -> None:
-        self.context.say("info", f"The comparison was written to {path}.")
+    def _on_written(self, study: Study, path: Path) -> None:
+        self.context.say_of(study, "info", f"The comparison was written to {path}.")
 
     @Slot()
     def _show_comparison(self) -> None:
@@ -311,11 +315,6 @@ class SecondReadFeature(Feature):
         session.take_from(which, desk.frame)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
-
-    @Slot()
-    def _begin(self) -> None:
-        self.comparing.begin()
-        self.refresh()
 
     @Slot(object)
     def _take_changes(self, _frames: object) -> None:

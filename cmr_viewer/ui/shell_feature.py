@@ -91,12 +91,16 @@ class ShellFeature(Feature):
             (session.opening_cancelled, self.show_not_opened),
             (session.study_opening, self.note_checks),
             (session.frames_accepted, self.note_checks),
-            (session.study_closed, self.speak_soon),
             (session.frames_changed, self.speak_soon),
             (session.phase_marks_changed, self.speak_soon),
             (desk.frame_changed, self.speak_soon),
             (desk.player.running_changed, self.speak_soon),
         )
+
+    def drop_study(self) -> None:
+        """No frame is in words."""
+        self._spoken.stop()
+        self.speak_frame()
 
     def possible(self) -> Mapping[str, bool]:
         """A study must be meant to be flagged."""

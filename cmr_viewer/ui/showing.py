@@ -145,16 +145,18 @@ class Showing(QObject):
         self.take_changes(tuple(stack.frame_indices))
         self.show_marks()
 
-    @Slot()
-    def show_no_study(self) -> None:
-        """The study was closed."""
-        self._state = None
+    def drop_study(self) -> None:
+        """The study is left: nothing of it stays on the screen."""
+        self._gather.stop()
+        self._state, self._box, self._usual_window = None, (0, 1, 0, 1), (0.5, 1.0)
         self._accepted.clear()
         self._changed.clear()
-        self._desk.begin_study()
         self._screen.view.clear()
+        self.window_auto()
         self._screen.strip.show_stack(None, 0, 0)
         self._screen.navigator.show_phases(0)
+        self._screen.measures.curve.set_phase(0)
+        self.show_marks()
         self._screen.worklist.show_study("", ())
         self._screen.worklist.show_progress(0, 0)
         self._screen.worklist.show_next("")

@@ -157,7 +157,8 @@ class Studies(QObject):
         """It could not be loaded; where it is no longer there, the reader can point at where it is now."""
         self._show_page()
         gone = not self._asked.exists() and archive_of(self._asked) is None
-        self._say("error", text, self._locate if gone else None)
+        self._parts.bell.add("error", text, study=readable(self._asked.name))
+        self._parts.messages.say("error", text, self._locate if gone else None, study=readable(self._asked.name))
 
     @Slot()
     def locate(self) -> None:
@@ -193,12 +194,16 @@ class Studies(QObject):
         self._parts.worklist.show_notes(len(notes), choices=tells_choice(study))
         self._tell_notes(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
 
+    def drop_study(self) -> None:
+        """The study is left: its notes go, and it stands out in the worklist no longer."""
+        self._parts.worklist.show_notes(0, choices=False)
+        self.show_worklist()
+
+    @Slot()
     def show_closed(self) -> None:
         """No study is open."""
         self._parts.welcome.show_recent(self._settings.recent_studies)
-        self._parts.worklist.show_notes(0, choices=False)
         self._show_page()
-        self.show_worklist()
 
     @Slot()
     def show_worklist(self) -> None:
@@ -214,14 +219,17 @@ class Studies(QObject):
         if self._session.is_opening:
             page: QWidget = parts.opening
         else:
+            parts.opening.begin("")
             page = parts.welcome if self._session.study is None else parts.desk_page
         parts.middle.setCurrentWidget(page)
         self.page_changed.emit()
 
     def _tell_notes(self, notes: Sequence[str], warnings: int, *, spacing_known: bool) -> None:
         """Say in the bar what stood out, and keep all of it behind the bell; the first notes are warnings."""
+        study = self._session.study
+        name = "" if study is None else study.name
         for number, text in enumerate(notes):
-            self._parts.bell.add("warning" if number < warnings else "info", text)
+            self._parts.bell.add("warning" if number < warnings else "info", text, study=name, ends=True)
         if not notes:
             return
         text, action = notes[0], "study_notes"
@@ -234,7 +242,8 @@ class Studies(QObject):
             action = "slice_axis"
         elif len(notes) == 1 and not warnings:
             action = "choose_stack" if self._actions["choose_stack"].isEnabled() else "turn_round"
-        self._parts.messages.say("warning" if warnings else "info", text, self._actions[action])
+        severity = "warning" if warnings else "info"
+        self._parts.messages.say(severity, text, self._actions[action], study=name, ends=True)
 
     # What can be decided
 
@@ -247,7 +256,7 @@ class Studies(QObject):
         dialog = StacksDialog(study, self._session.opening, self._window)
         dialog.stack_chosen.connect(self._session.choose_stack)
         dialog.repeats_chosen.connect(self._session.choose_repeats)
-        show_dialog(dialog)
+        show_study_dialog(dialog)
 
     @Slot()
     def turn_round(self) -> None:
@@ -272,14 +281,14 @@ class Studies(QObject):
             return
         dialog = SpacingDialog(stack.geometry, self._session.opening, self._window)
         dialog.spacing_chosen.connect(self._session.correct_spacing)
-        show_dialog(dialog)
+        show_study_dialog(dialog)
 
     @Slot()
     def show_notes(self) -> None:
         """Show all notes in full."""
         study = self._session.study
         if study is not None:
-            show_dialog(NotesDialog(study, self._session.opening, self._actions, self._window))
+            show_study_dialog(NotesDialog(study, self._session.opening, self._actions, self._window))
 
 
 class WorklistLines(Sequence[StudyLine]):
@@ -335,3 +344,19 @@ def show_dialog(dialog: QDialog) -> None:
     """Open a dialog that lets the program go on and ends when it is closed."""
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.open()
+
+
+_OF_STUDY = "of_study"
+
+
+def show_study_dialog(dialog: QDialog) -> None:
+    """Open a dialog about the open study, which ends with it: what it would do must not befall another one."""
+    dialog.setProperty(_OF_STUDY, True)
+    show_dialog(dialog)
+
+
+def close_study_dialogs(window: QWidget) -> None:
+    """Close the dialogs about the study that is left; nothing that was chosen in them is done."""
+    for dialog in window.findChildren(QDialog):
+        if dialog.property(_OF_STUDY):
+            dialog.done(QDialog.DialogCode.Rejected)

@@ -81,12 +81,15 @@ class ToolsFeature(Feature):
         return (
             (tools.said, self.context.say),
             (session.study_opened, tools.begin_study),
-            (session.study_closed, tools.forget_study),
-            (session.study_opened, self._reach_one),
-            (session.study_closed, self._reach_one),
             (self.context.parts.view.pointed, self._note_pointer),
             (self.context.desk.tool_changed, self._show_ball),
         )
+
+    def drop_study(self) -> None:
+        """What reached a whole study shall not reach the next unasked."""
+        self.tools.forget_study()
+        self._point, self._reached = None, ()
+        self.context.actions["reach_frame"].setChecked(True)
 
     def possible(self) -> Mapping[str, bool]:
         """There must be a frame to copy from, and several to be between."""
@@ -161,11 +164,6 @@ class ToolsFeature(Feature):
     @Slot(object)
     def _note_pointer(self, point: tuple[float, float] | None) -> None:
         self._point = point
-
-    @Slot()
-    def _reach_one(self) -> None:
-        """What reached a whole study shall not reach the next unasked."""
-        self.context.actions["reach_frame"].setChecked(True)
 
     @Slot()
     def _show_ball(self) -> None:

@@ -74,7 +74,9 @@ def test_a_generator_tells_partial_results_in_order_and_its_value_at_the_end(qtb
     assert (parts, ends) == ([0, 1, 2, 3, 4], ["end"])
 
 
-def test_an_urgent_job_runs_between_two_partial_results_of_another(qtbot: Any, jobs: Jobs) -> None:
+def test_an_urgent_job_does_not_wait_for_the_end_of_a_step_and_background_work_rests_meanwhile(
+    qtbot: Any, jobs: Jobs
+) -> None:
     told: list[str] = []
     begun, go_on = threading.Event(), threading.Event()
 
@@ -88,9 +90,79 @@ def test_an_urgent_job_runs_between_two_partial_results_of_another(qtbot: Any, j
     assert begun.wait(20)
     jobs.submit("calm", "Calm", lambda progress: "calm", on_finished=told.append)
     jobs.submit("urgent", "Urgent", lambda progress: "urgent", priority=Priority.READER, on_finished=told.append)
+    qtbot.waitUntil(lambda: told == ["urgent"])
     go_on.set()
     idle(qtbot, jobs)
-    assert told == ["slow 1", "urgent", "slow 2", "calm"]
+    assert told == ["urgent", "slow 1", "slow 2", "calm"]
+
+
+@pytest.mark.parametrize("priority", [Priority.OPEN, Priority.READER])
+def test_background_work_rests_from_its_next_progress_on_until_urgent_work_is_done(
+    qtbot: Any, jobs: Jobs, priority: Priority
+) -> None:
+    told: list[str] = []
+    begun, asked, urgent_begun, urgent_end = (threading.Event() for _ in range(4))
+
+    def slow(progress: Progress) -> None:
+        begun.set()
+        assert asked.wait(20)
+        progress(0.5, "")
+        told.append("slow")
+
+    def urgent(progress: Progress) -> None:
+        urgent_begun.set()
+        assert urgent_end.wait(20)
+        told.append("urgent")
+
+    jobs.submit("slow", "Slow", slow)
+    assert begun.wait(20)
+    jobs.submit("urgent", "Urgent", urgent, priority=priority)
+    asked.set()
+    assert urgent_begun.wait(20)
+    urgent_end.set()
+    idle(qtbot, jobs)
+    assert told == ["urgent", "slow"]
+
+
+def test_background_work_that_rests_can_be_cancelled(qtbot: Any, jobs: Jobs) -> None:
+    begun, asked, ended, urgent_end = (threading.Event() for _ in range(4))
+
+    def slow(progress: Progress) -> None:
+        try:
+            begun.set()
+            assert asked.wait(20)
+            progress(0.5, "")
+        finally:
+            ended.set()
+
+    jobs.submit("slow", "Slow", slow)
+    assert begun.wait(20)
+    jobs.submit("urgent", "Urgent", lambda progress: urgent_end.wait(20), priority=Priority.OPEN)
+    asked.set()
+    jobs.cancel("slow")
+    assert ended.wait(20)
+    urgent_end.set()
+    idle(qtbot, jobs)
+
+
+def test_what_is_done_for_a_study_is_cancelled_when_it_is_left(qtbot: Any, jobs: Jobs) -> None:
+    told: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(progress: Progress) -> str:
+        begun.set()
+        assert go_on.wait(20)
+        return "slow"
+
+    jobs.submit("slow", "Slow", slow, on_finished=told.append)
+    jobs.submit("next", "Next", lambda progress: "next", on_finished=told.append)
+    jobs.submit("export", "Export", lambda progress: "export", on_finished=told.append, outlives_study=True)
+    assert begun.wait(20)
+    jobs.leave_study()
+    assert not jobs.is_busy("slow") and not jobs.is_busy("next")
+    go_on.set()
+    idle(qtbot, jobs)
+    assert told == ["export"]
 
 
 def test_a_cancelled_job_tells_so_at_once_and_nothing_after_it(qtbot: Any, jobs: Jobs) -> None:

@@ -49,13 +49,12 @@ class BeforeAfterLayout(DeskLayout):
         self._on = False
         self.context.parts.view.remove_overlay(self._paint)
 
-    def begin_study(self) -> None:
-        """Nothing of the last study counts."""
+    def drop_study(self) -> None:
+        """Nothing of it counts any more."""
         self._comparing.forget()
         self._shaded = None
         self.context.parts.places.second.clear()
-        if self.stack is None:
-            self.foot.show_changes(None, {})
+        self.foot.show_changes(None, {})
 
     @Slot(object)
     def _choose(self, which: Earlier) -> None:

@@ -30,8 +30,8 @@ class DeskLayout(QObject):
     def end(self) -> None:
         """Another is chosen."""
 
-    def begin_study(self) -> None:
-        """Another study was opened, or none is open; `show_frame` follows where there is one."""
+    def drop_study(self) -> None:
+        """The study is left; `show_frame` follows where another one is opened."""
 
     def show_frame(self) -> None:
         """The reader is at another frame."""

@@ -66,10 +66,14 @@ class EdEsLayout(DeskLayout):
         self._return.stop()
         self._played_from = None
 
-    def begin_study(self) -> None:
+    def drop_study(self) -> None:
         """The reader begins at the left."""
+        self._return.stop()
         self._active, self._played_from = ED, None
         self.context.parts.places.second.clear()
+        self.context.parts.places.second.show_message("")
+        for text in self.foot.sides:
+            text.setText("")
 
     def _go_to_side(self) -> None:
         phase, desk = self.phases[ED], self.context.desk

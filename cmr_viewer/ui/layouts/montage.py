@@ -124,11 +124,10 @@ class MontageLayout(DeskLayout):
         self.context.desk.plays_frame = True
         self.context.parts.strip.show()
 
-    def begin_study(self) -> None:
-        """Thumbnails of another study; made when they are seen."""
+    def drop_study(self) -> None:
+        """Thumbnails of another study are made when they are seen."""
         self._stale = True
-        if self.stack is None:
-            self.view.show_stack(None, 0, 0, self._cell_of)
+        self.view.show_stack(None, 0, 0, self._cell_of)
 
     @Slot(object)
     def choose_columns(self, columns: Columns) -> None:

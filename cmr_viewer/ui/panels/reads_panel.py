@@ -188,6 +188,11 @@ class ReadsPanel(QWidget):
         self._below.setVisible(comparison is not None)
         self._model.show(() if comparison is None else comparison.frames)
         if comparison is None:
+            self._head.setText("")
+            for cells in self._cells.values():
+                for cell in cells:
+                    cell.setText(DASH)
+                    cell.setToolTip("")
             return
         several = len(comparison.disagreements())
         frames = "1 frame differs" if several == 1 else f"{several} frames differ"

@@ -202,7 +202,7 @@ class Jobs(QObject):
         """
         deadline = time.monotonic() + timeout_s
         if finish:
-            self._finish_all(deadline)
+            self.finish(timeout_s)
         for key in list(self._current):
             self.cancel(key)
         with self._condition:
@@ -216,11 +216,13 @@ class Jobs(QObject):
         self._deliver()
         return ended
 
-    def _finish_all(self, deadline: float) -> None:
-        """Run what is queued, and what the results of it queue."""
+    def finish(self, timeout_s: float) -> bool:
+        """Wait for what is queued, and for what the results of it queue; whether all of it is done."""
+        deadline = time.monotonic() + timeout_s
         while self._current and (left := deadline - time.monotonic()) > 0:
             self._news.wait(min(left, 1.0))
             self._deliver()
+        return not self._current
 
     def _stop(self, key: str) -> bool:
         job = self._current.pop(key, None)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from cmr_viewer.app.jobs import Jobs
 
 _QUIET = "quiet-"
+_PATIENCE_S = 60.0
 
 
 class Keeper(QObject):
@@ -52,9 +53,13 @@ class Keeper(QObject):
         """Whether something is still to be written."""
         return self._jobs.is_busy()
 
+    def finish(self) -> bool:
+        """Wait until everything that is queued is written, or could not be; whether that came to an end."""
+        return self._jobs.finish(_PATIENCE_S)
+
     def shutdown(self) -> bool:
         """Write everything that is queued and end the thread; whether it ended."""
-        return self._jobs.shutdown(finish=True, timeout_s=60.0)
+        return self._jobs.shutdown(finish=True, timeout_s=_PATIENCE_S)
 
     def _on_failed(self, key: str, message: str, _details: str) -> None:
         if not key.startswith(_QUIET):

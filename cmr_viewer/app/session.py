@@ -244,7 +244,6 @@ class Session(SessionReads):
         self._take_name(None)
         self._reading, self._loaded, self._restored, self._shown = None, None, False, None
         self._unread = False
-        self._failed = {}
         self._read, self._summaries, self._both, self._beside = None, (), None, ()
         self._checked.clear()
         self._set_offer(None)
@@ -291,6 +290,7 @@ class Session(SessionReads):
         self._read = read
         self._take_name(read)
         self._effort.begin(reading.stack.stack_id, reading.read_id, counts=self.can_change)
+        self.save_again()  # before what is kept is read, which may be of a study whose work is not saved yet
         self.keeper.do(
             "Reading what is kept of the study",
             partial(read_kept, reading),

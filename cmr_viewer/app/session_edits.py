@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -20,6 +21,7 @@ from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.edit import Point
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.rescue import Unsaved, save_elsewhere
 from cmr_viewer.store.undo_steps import StepKind
 from cmr_viewer.store.work import Work
 
@@ -75,7 +77,7 @@ class SessionEdits(SessionState):
         self._ed_es: tuple[int | None, int | None] = (None, None)
         self._restored = self._unread = False
         self._works = 0
-        self._failed: dict[int, Work] = {}
+        self._unsaved: dict[Reading, dict[int, Work]] = {}
         self._shown: FrameIndex | None = None
         self._measures_timer = QTimer(self, singleShot=True, interval=MEASURES_INTERVAL_MS)
         self._measures_timer.timeout.connect(self._tell_measures)
@@ -316,16 +318,8 @@ class SessionEdits(SessionState):
         stack_id = reading.stack.stack_id
         self._effort.note_moves(effects.moves)
         work = work_of(reading, effects, self._effort.take() if effects.moves else {})
-        if (work or (last and self._failed)) and self.can_change:
-            self._works += 1
-            parts, self._failed = {**self._failed, self._works: work}, {}
-            work = joined_work(reading, [part for _, part in sorted(parts.items())])
-            what = "Keeping a draft" if work.versions else "Keeping what was done"
-            save = partial(self.store.save_work, stack_id, work, read_id=reading.read_id)
-            again = [one.frame for one in parts[self._works].versions if one.status is ReviewStatus.ACCEPTED]
-            held = self._accepting.begin_again(reading, again)
-            on_done = partial(self._on_kept, reading, held) if held else None
-            self.keeper.do(what, save, on_done=on_done, on_failed=partial(self._on_failed, reading, parts, held))
+        if (work or (last and reading in self._unsaved)) and self.can_change:
+            self._save(reading, work)
         if effects.accepting:
             self._accepting.accept_again(reading, effects.accepting)
         if effects.wanted:
@@ -348,14 +342,79 @@ class SessionEdits(SessionState):
         if effects.history:
             self.history_changed.emit()
 
+    def _save(self, reading: Reading, work: Work) -> None:
+        """Write work, and with it what of the same study could not be written before."""
+        self._works += 1
+        parts = {**self._unsaved.pop(reading, {}), self._works: work}
+        work = joined_work(reading, [part for _, part in sorted(parts.items())])
+        what = "Keeping a draft" if work.versions else "Keeping what was done"
+        save = partial(self.store.save_work, reading.stack.stack_id, work, read_id=reading.read_id)
+        again = [one.frame for one in parts[self._works].versions if one.status is ReviewStatus.ACCEPTED]
+        held = self._accepting.begin_again(reading, again)
+        on_done = partial(self._on_kept, reading, held) if held else None
+        self.keeper.do(what, save, on_done=on_done, on_failed=partial(self._on_failed, reading, parts, held))
+        if len(parts) > 1:
+            self.unsaved_changed.emit()
+
     def _on_kept(self, reading: Reading, held: dict[FrameIndex, int], _result: object) -> None:
         self._accepting.end_again(reading, held, kept=True)
 
     def _on_failed(self, reading: Reading, parts: dict[int, Work], held: dict[FrameIndex, int], _message: str) -> None:
         if held:
             self._accepting.end_again(reading, held, kept=False)
-        if reading is self._reading:
-            self._failed |= parts
+        self._unsaved[reading] = {**parts, **self._unsaved.get(reading, {})}
+        self.unsaved_changed.emit()
+
+    # -- what could not be saved ---------------------------------------------------------------------------------------
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether something that a reader did could not be saved, of the open study or of one that is left."""
+        return bool(self._unsaved)
+
+    @property
+    def unsaved_frames(self) -> int:
+        """Frames that could not be saved; 0 also where that is something else, such as ED."""
+        return sum(
+            len({frame for work in parts.values() for frame in (*(one.frame for one in work.versions), *work.regions)})
+            for parts in self._unsaved.values()
+        )
+
+    def save_again(self) -> None:
+        """Try again to save what could not be."""
+        for reading in tuple(self._unsaved):
+            self._save(reading, Work())
+
+    def finish_saving(self) -> bool:
+        """End what the reader is doing, and wait until it is on disk; False where something could not be saved."""
+        if self._reading is not None:
+            self._reading.end_stroke()
+            self._carry_out(last=True)
+        for reading in tuple(self._unsaved):
+            self._save(reading, Work())
+        self.keeper.finish()
+        return not self._unsaved
+
+    def save_elsewhere(self, folder: Path, on_done: Callable[[Path], None], on_failed: Callable[[str], None]) -> None:
+        """Copy the workspace to another folder, and save there what could not be saved here.
+
+        Args:
+            folder: It must not exist.
+            on_done: Called with the folder once all is there; nothing counts as unsaved then.
+            on_failed: Called with the reason; everything is as it was then.
+        """
+        unsaved = [
+            Unsaved(reading.stack.stack_id, reading.read_id, joined_work(reading, [*parts.values(), Work()]))
+            for reading, parts in self._unsaved.items()
+        ]
+
+        def done(written: Path) -> None:
+            self._unsaved.clear()
+            self.unsaved_changed.emit()
+            on_done(written)
+
+        work = partial(save_elsewhere, self.workspace, folder, unsaved)
+        self.keeper.do("Saving elsewhere", work, on_done=done, on_failed=on_failed, quiet=True)
 
     def _check_again(self, changed: dict[FrameIndex, Changed]) -> None:
         for frame, what in changed.items():

@@ -90,6 +90,7 @@ class SessionState(QObject):
         message(str severity, str text): For the reader; severity is "info", "warning" or "error".
         models_changed(): The active models were loaded, or loaded anew after a promotion or roll-back.
         worklist_changed(): `studies` or `waiting` is new.
+        unsaved_changed(): `unsaved_frames` or `has_unsaved` is new.
         reads_changed(): `read` is another, or `summaries` is new.
     """
 
@@ -117,6 +118,7 @@ class SessionState(QObject):
     message = Signal(str, str)
     models_changed = Signal()
     worklist_changed = Signal()
+    unsaved_changed = Signal()
     reads_changed = Signal()
 
     def __init__(

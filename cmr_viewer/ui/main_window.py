@@ -41,6 +41,7 @@ from cmr_viewer.ui.notes_dialog import offers_choice
 from cmr_viewer.ui.settings_dialog import SettingsDialog
 from cmr_viewer.ui.showing import Screen, Showing
 from cmr_viewer.ui.studies import Studies, close_study_dialogs, show_dialog
+from cmr_viewer.ui.unsaved import Quitting, UnsavedButton
 from cmr_viewer.ui.widgets import DASH, belongs_to_focus, label
 
 
@@ -78,6 +79,8 @@ class MainWindow(QMainWindow):
         self.studies = Studies(session, settings, parts, self.actions_by_id, self.say, self)
         self.exchange = Exchange(session, self.desk, self.studies, self.say, self.say_of, self)
         self.models = ModelsShowing(session, retraining, parts.models, parts.training)
+        self.quitting = Quitting(session, settings, self)
+        self.quitting.may_quit.connect(self.close)
         self.features: tuple[Feature, ...] = ()
         context = Context(
             session,
@@ -322,6 +325,7 @@ class MainWindow(QMainWindow):
         bar.addWidget(self.parts.work)
         bar.addWidget(self.parts.training)
         bar.addPermanentWidget(label(NOT_A_DEVICE.split(".")[0], "small"))
+        bar.addPermanentWidget(UnsavedButton(self.session))
         bar.addPermanentWidget(self.parts.bell)
 
     # What is possible
@@ -495,8 +499,11 @@ class MainWindow(QMainWindow):
         self.say_in_general(severity, text)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the layout; the program is closed by whoever started it."""
+        """Keep the layout, unless work would be lost; the program is closed by whoever started it."""
         self.desk.player.stop()
+        if not self.quitting.ask():
+            event.ignore()
+            return
         self.settings.window_geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
         self.save_settings()
         super().closeEvent(event)

@@ -82,8 +82,8 @@ class Quitting(QObject):
         box = QMessageBox(QMessageBox.Icon.Warning, "Not saved", text, parent=self._window)
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setInformativeText(
-            f"The workspace {self._session.workspace.folder} cannot be written. Make room on its disk and try again, or "
-            "save a copy of the whole workspace in another place."
+            f"The workspace {self._session.workspace.folder} cannot be written. Make room on its disk and try again, "
+            "or save a copy of the whole workspace in another place."
         )
         roles = QMessageBox.ButtonRole
         for name, title, role, slot in (

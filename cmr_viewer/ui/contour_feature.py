@@ -52,6 +52,7 @@ class ContourFeature(Feature):
             (context.desk.tool_changed, self._take_tool),
             (context.desk.frame_changed, self._take_frame),
             (context.session.frames_changed, self._take_changes),
+            (tool.grabbed, context.desk.choose_label),
             (tool.begun, self._begin),
             (tool.previewed, self._preview),
             (tool.edited, self._edit),

@@ -36,6 +36,8 @@ CONTOUR_TEXTS: dict[Label, str] = {
 """What the contour that bounds a label is called."""
 
 _KNOT_REACH, _LINE_REACH, _CLICK_REACH = 9.0, 8.0, 4.0
+_FAVOUR = 4.0
+"""So many pixels nearer counts the line of the chosen structure, and so much farther it is within reach."""
 _KNOT_SIZE = 4.0
 _FEWEST_STROKE = 4
 
@@ -48,11 +50,13 @@ class Hit:
         contour: Place in the contours of the structure.
         point: Nearest point of its line.
         knot: Place of the knot, or None where it is at the line between knots.
+        label: The structure whose contour it is, by the label that it bounds from outside.
     """
 
     contour: int
     point: int
     knot: int | None
+    label: Label
 
 
 @dataclass
@@ -77,7 +81,9 @@ class Drag:
 
 
 class ContourTool(MouseTool):
-    """Edits the contours of one structure; what an edit does to the label map is not its business.
+    """Edits the contours of one structure at a time; what an edit does to the label map is not its business.
+
+    A press at the contour of another structure takes hold of that, and makes it the one that is edited.
 
     A press at a knot drags it; at the line, pulls the line; elsewhere, draws a stroke that replaces the part between
     its ends. Where the structure has no contour, or with Shift, clicks or a stroke draw a new one: it is closed by a
@@ -85,6 +91,8 @@ class ContourTool(MouseTool):
     right button removes one.
 
     Signals:
+        grabbed(object): A press took hold of the contour of another structure, whose `Label` this is; `show` is called
+            with it before the press goes on.
         begun(): A drag has begun that may edit.
         previewed(object Contour or None, object Contour): A contour as it was, and as it would be now.
         edited(object Contour or None, object Contour, str): A contour as it was, as it is from now on, and what was
@@ -95,6 +103,7 @@ class ContourTool(MouseTool):
 
     name = CONTOUR
     cursor = Qt.CursorShape.CrossCursor
+    grabbed = Signal(object)
     begun = Signal()
     previewed = Signal(object, object)
     edited = Signal(object, object, str)
@@ -149,7 +158,7 @@ class ContourTool(MouseTool):
 
     def press(self, pointer: Pointer, canvas: Canvas) -> bool:
         """Begin what the place asks for."""
-        hit = self._hit_at(pointer, canvas)
+        hit = self._take_hold(pointer, canvas)
         if pointer.right:
             if hit is None or hit.knot is None:
                 return False
@@ -221,7 +230,7 @@ class ContourTool(MouseTool):
 
     def double_click(self, pointer: Pointer, canvas: Canvas) -> bool:
         """Close a new contour, or add a knot at the line."""
-        hit = self._hit_at(pointer, canvas)
+        hit = self._take_hold(pointer, canvas)
         if self._clicked and not pointer.right:
             self._close(canvas)
             return True
@@ -308,19 +317,46 @@ class ContourTool(MouseTool):
         changed = tuple(contour if place == each else one for each, one in enumerate(self.contours))
         self._contours = {**self._contours, self.label: changed}
 
+    def _take_hold(self, pointer: Pointer, canvas: Canvas) -> Hit | None:
+        """What a press is at; where that is another structure, it is the one that is edited from now on."""
+        hit = self._hit_at(pointer, canvas)
+        if hit is not None and hit.label is not self.label:
+            self.grabbed.emit(hit.label)
+            return hit if hit.label is self.label else None
+        return hit
+
     def _hit_at(self, pointer: Pointer, canvas: Canvas) -> Hit | None:
-        """The knot or line within reach of the pointer, the nearest; a knot goes before the line."""
+        """The knot or line under the pointer, of the structure whose line is nearest; a knot goes before its line.
+
+        Where a new contour is drawn, by Shift or with clicks, others are not in its way.
+        """
+        draws_new = bool(self._clicked) or pointer.holds(Qt.KeyboardModifier.ShiftModifier)
+        hits = [
+            found
+            for label in ((self.label,) if draws_new else (self.label, *self._contours.keys() - {self.label}))
+            if (found := self._hit_of(label, pointer, canvas)) is not None
+        ]
+        return min(hits, key=lambda one: one[0])[1] if hits else None
+
+    def _hit_of(self, label: Label, pointer: Pointer, canvas: Canvas) -> tuple[float, Hit] | None:
+        """How far a line of a structure is from the pointer, and what of it is there; the chosen one is favoured."""
         best: tuple[float, Hit] | None = None
-        for place, contour in enumerate(self.contours):
+        for place, contour in enumerate(self._contours.get(label, ())):
             point, _ = nearest_point(contour, pointer.point)
-            for number, knot in enumerate(contour.knots.tolist()):
-                away = _away(canvas, contour.points[knot], pointer)
-                if away <= _KNOT_REACH and (best is None or away - _LINE_REACH < best[0]):
-                    best = away - _LINE_REACH, Hit(place, knot, number)
             away = _away(canvas, contour.points[point], pointer)
-            if away <= _LINE_REACH and (best is None or away < best[0]):
-                best = away, Hit(place, point, None)
-        return None if best is None else best[1]
+            knots = [(_away(canvas, contour.points[k], pointer), n) for n, k in enumerate(contour.knots.tolist())]
+            nearest, number = min(knots, default=(_KNOT_REACH + 1.0, -1))
+            short = 0.0 if label is self.label else _FAVOUR
+            if nearest <= _KNOT_REACH - short:
+                found = Hit(place, int(contour.knots[number]), number, label)
+            elif away <= _LINE_REACH - short:
+                found = Hit(place, point, None, label)
+            else:
+                continue
+            away += short
+            if best is None or away < best[0]:
+                best = away, found
+        return best
 
     # Drawing
 
@@ -340,8 +376,15 @@ class ContourTool(MouseTool):
             painter.drawPath(path)
             painter.setPen(screen_pen(self._tint, 2.0, ratio))
             painter.drawPath(path)
-            self._paint_hold(painter, place, shown, ratio)
+            self._paint_hold(painter, self.label, place, shown, ratio)
             self._paint_knots(painter, canvas, place, shown)
+        hit = self._hit
+        if drag is None and hit is not None and hit.label is not self.label:
+            other = self._contours[hit.label][hit.contour]
+            self._paint_hold(painter, hit.label, hit.contour, other, ratio)
+            if hit.knot is not None:
+                point = other.knot_points[hit.knot].tolist()
+                self._dot(painter, canvas, (point[0], point[1]), lit=True)
         open_line = [*self._clicked, self._at] if self._clicked and self._at is not None else []
         if drag is not None and drag.hit is None:
             open_line = [*self._clicked, *drag.stroke]
@@ -352,10 +395,10 @@ class ContourTool(MouseTool):
         for point in self._clicked:
             self._dot(painter, canvas, point, lit=point == self._clicked[0] and len(self._clicked) >= FEWEST_KNOTS)
 
-    def _paint_hold(self, painter: QPainter, place: int, contour: Contour, ratio: float) -> None:
+    def _paint_hold(self, painter: QPainter, label: Label, place: int, contour: Contour, ratio: float) -> None:
         """The part of the line that a pull would take along."""
         hit = self._hit if self._drag is None else self._drag.hit
-        if hit is None or hit.contour != place or hit.knot is not None:
+        if hit is None or (hit.label, hit.contour) != (label, place) or hit.knot is not None:
             return
         steps = np.hypot(*(np.roll(contour.points, -1, axis=0) - contour.points).T)
         along = np.concatenate([[0.0], np.cumsum(steps)])
@@ -368,7 +411,7 @@ class ContourTool(MouseTool):
     def _paint_knots(self, painter: QPainter, canvas: Canvas, place: int, contour: Contour) -> None:
         hit = self._hit if self._drag is None else self._drag.hit
         for number, point in enumerate(contour.knot_points.tolist()):
-            lit = hit is not None and hit.contour == place and hit.knot == number
+            lit = hit is not None and (hit.label, hit.contour, hit.knot) == (self.label, place, number)
             self._dot(painter, canvas, (point[0], point[1]), lit=lit)
 
     def _dot(self, painter: QPainter, canvas: Canvas, point: Point, *, lit: bool) -> None:

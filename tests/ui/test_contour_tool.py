@@ -253,3 +253,41 @@ def test_the_brush_puts_contours_away(window, feature):
     assert not window.actions_by_id["brush"].isChecked()
     window.actions_by_id["contour"].trigger()
     assert window.desk.tool == "move"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "grabbed"),
+    [
+        ("label_lvm", Label.LVBP),
+        ("label_lvbp", Label.LVM),
+        ("label_lvbp", Label.RVBP),
+        ("label_rvbp", Label.LVM),
+    ],
+)
+def test_a_press_takes_hold_of_the_line_under_the_pointer_whatever_structure_is_chosen(
+    window, hand, feature, chosen, grabbed
+):
+    window.actions_by_id[chosen].trigger()
+    before = labels_of(window)
+    contour = max(feature._contours[grabbed], key=lambda one: len(one.points))
+    others = [one for label, some in feature._contours.items() if label is not grabbed for one in some]
+    apart = [min(np.hypot(*(one.points - point).T).min() for one in others) for point in contour.knot_points]
+    knot = int(np.argmax(apart))  # where no other line is near
+    to = moved_out(contour, knot, -2.5)
+    hand.drag(contour.knot_points[knot], (contour.knot_points[knot] + to) / 2, to)
+    assert window.desk.label is grabbed and feature.tool.label is grabbed
+    name = {Label.LVBP: "LV endocardium", Label.LVM: "LV epicardium", Label.RVBP: "RV endocardium"}[grabbed]
+    assert window.session.undo_text == f"move {name}"
+    after = labels_of(window)
+    inside = {Label.LVBP: [Label.LVBP], Label.LVM: [Label.LVBP, Label.LVM], Label.RVBP: [Label.RVBP]}[grabbed]
+    assert np.isin(after, inside).sum() < np.isin(before, inside).sum()
+    if grabbed is Label.LVBP:
+        assert (np.isin(after, [1, 2]) == np.isin(before, [1, 2])).all(), "the epicardium is as it was"
+
+
+def test_shift_draws_a_new_contour_of_the_chosen_structure_also_over_another_line(window, hand, feature):
+    window.actions_by_id["label_rvbp"].trigger()
+    middle = feature._contours[Label.LVM][0].points
+    hand.drag(*middle[:: max(1, len(middle) // 12)], held=SHIFT)
+    assert window.desk.label is Label.RVBP
+    assert window.session.undo_text == "draw RV endocardium"

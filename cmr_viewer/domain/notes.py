@@ -89,21 +89,26 @@ class Note(str):
     Attributes:
         code: What it is about.
         slices: Slices concerned, 0 = most basal; empty where it concerns the whole, or slices that are not shown.
+        phases: Phases of these slices at which another frame than their own is shown; empty where there are none.
     """
 
-    __slots__ = ("code", "slices")
+    __slots__ = ("code", "phases", "slices")
     code: Code
     slices: tuple[int, ...]
+    phases: tuple[int, ...]
 
-    def __new__(cls, text: str, code: Code, slices: Iterable[int] = ()) -> "Note":
+    def __new__(cls, text: str, code: Code, slices: Iterable[int] = (), phases: Iterable[int] = ()) -> "Note":
         """A note with this text."""
         note = super().__new__(cls, readable(text))
         note.code = code
         note.slices = tuple(slices)
+        note.phases = tuple(phases)
         return note
 
-    def __getnewargs__(self) -> tuple[str, Code, tuple[int, ...]]:  # type: ignore[override]  # copied with its code
-        return str(self), self.code, self.slices
+    def __getnewargs__(  # type: ignore[override]  # copied with its code
+        self,
+    ) -> tuple[str, Code, tuple[int, ...], tuple[int, ...]]:
+        return str(self), self.code, self.slices, self.phases
 
     @property
     def as_json(self) -> dict[str, object]:

@@ -23,6 +23,7 @@ class FrameNotes:
         region: Region and who decided it, or empty while it is not known.
         region_colour: Colour of the region's chip.
         state: What the reader did with the frame, such as "Accepted", or empty.
+        badge: What is to be known before the frame is trusted, or empty; stands out below the region.
         window: Window and level, for the lower left corner.
         legend: (colour, text) of each structure, for the lower right corner.
     """
@@ -33,6 +34,7 @@ class FrameNotes:
     region: str = ""
     region_colour: str = "#000000"
     state: str = ""
+    badge: str = ""
     window: str = ""
     legend: Sequence[tuple[str, str]] = ()
 
@@ -52,6 +54,9 @@ def paint_notes(painter: QPainter, area: QRectF, notes: FrameNotes, font: QFont)
             room = inner.right() - right - 40 - (_MARK_ROOM if notes.mark else 0)
             state = QFontMetricsF(plain).elidedText(notes.state, Qt.TextElideMode.ElideRight, max(room, 60.0))
             _chip(painter, QPointF(right + 6, below.top()), state, image_colour("hover"), plain)
+    if notes.badge:
+        at = below.topLeft() + QPointF(0, QFontMetricsF(strong).height() + 11 if notes.region else 0)
+        _chip(painter, at, notes.badge, image_colour("warn"), strong)
     _text(painter, inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, notes.time, strong)
     if notes.mark:
         width = QFontMetricsF(strong).horizontalAdvance(notes.mark) + 14

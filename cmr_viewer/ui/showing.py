@@ -8,10 +8,9 @@ from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
-from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.role import role_of
-from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.frame_cell import Cell
 from cmr_viewer.ui.frame_notes import FrameNotes
@@ -77,6 +76,7 @@ class Showing(QObject):
         self._accepted: set[FrameIndex] = set()
         self._changed: set[FrameIndex] = set()
         self._with_proposal = False
+        self._substituted: frozenset[FrameIndex] = frozenset()
         self._gather = QTimer(self)
         self._gather.setSingleShot(True)
         self._gather.timeout.connect(self.show_changes)
@@ -133,6 +133,7 @@ class Showing(QObject):
         self._accepted.clear()
         self._changed.clear()
         self._box, self._usual_window = moving_box(stack), usual_window(stack)
+        self._substituted = substituted_frames(study)
         self._screen.view.clear()
         self._screen.view.set_window(*self._usual_window)
         self._screen.strip.show_stack(None, stack.phases, stack.slices)
@@ -149,6 +150,7 @@ class Showing(QObject):
         """The study is left: nothing of it stays on the screen."""
         self._gather.stop()
         self._state, self._box, self._usual_window = None, (0, 1, 0, 1), (0.5, 1.0)
+        self._substituted = frozenset()
         self._accepted.clear()
         self._changed.clear()
         self._screen.view.clear()
@@ -227,12 +229,18 @@ class Showing(QObject):
             self._screen.proposal.offer(offer.sentence)
             self._screen.view.show_proposal(offer.label_maps.get(self._desk.frame))
         elif proposal is not None:
-            by = role_of(proposal.region).text.lower()
-            self._screen.proposal.offer(f"New prediction by the {by}. Your label map is untouched.")
+            self._screen.proposal.offer(f"New prediction by {self._made_by(proposal)}. Your label map is untouched.")
             self._screen.view.show_proposal(proposal.labels if self._with_proposal else None)
         else:
             self._screen.proposal.offer("")
             self._screen.view.show_proposal(None)
+
+    def _made_by(self, prediction: Prediction) -> str:
+        """The model that made a prediction, in words; where a region has no specialist, that is another one."""
+        models = self._session.models
+        roles = {} if models is None else {model_id: role for role, model_id in models.active.items()}
+        role = roles.get(prediction.model_id)
+        return f"model {prediction.model_id}" if role is None else f"the {role.text.lower()}"
 
     @Slot()
     def show_offer(self) -> None:
@@ -273,6 +281,7 @@ class Showing(QObject):
             region=region,
             region_colour=tint or "#000000",
             state=" ".join(words),
+            badge=SUBSTITUTED if frame in self._substituted else "",
             legend=[(self._settings.label_colour(each), STRUCTURE_TEXTS[each]) for each in STRUCTURES],
         )
 
@@ -422,6 +431,20 @@ class Showing(QObject):
             self.fit_heart()
         else:
             self.fit_frame()
+
+
+SUBSTITUTED = "Nearest frame in time: this one is damaged or missing"
+"""What is written over a frame that stands for another one."""
+
+
+def substituted_frames(study: Study) -> frozenset[FrameIndex]:
+    """Frames in whose place another one of the slice is shown, as the notes on the study tell."""
+    return frozenset(
+        FrameIndex(phase, slice_index)
+        for note in study.warnings
+        for slice_index in note.slices
+        for phase in note.phases
+    )
 
 
 def cell_of(state: FrameState) -> Cell:

@@ -115,7 +115,7 @@ def repaired(
         if bad:
             phases = ", ".join(str(p + 1) for p in bad)
             text = f"At phase {phases} of slice {{}} the nearest frame in time is shown."
-            notes.append(SliceNote(s, text, Code.FRAME_SUBSTITUTED))
+            notes.append(SliceNote(s, text, Code.FRAME_SUBSTITUTED, tuple(bad)))
         frames.append(row)
         kept.append(s)
     if not frames:

@@ -43,11 +43,13 @@ class SliceNote(NamedTuple):
         place: Index of the slice in the order in which they were given.
         text: With `{}` where the number of the slice goes.
         code: What it is about.
+        phases: Phases at which another frame of the slice stands for its own.
     """
 
     place: int
     text: str
     code: Code
+    phases: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +209,9 @@ def match_phases(slices: Sequence[Timed]) -> PhasePlan:
         chosen, lacking = list(range(usual)), list[int]()
         if count != usual:
             chosen, lacking = _nearest(timed, complete, usual)
-            plan.slice_notes.append(SliceNote(place, _unequal(lacking, count, usual), Code.PHASES_UNEQUAL))
+            plan.slice_notes.append(
+                SliceNote(place, _unequal(lacking, count, usual), Code.PHASES_UNEQUAL, tuple(lacking))
+            )
         plan.frames.append([timed.headers[i] for i in chosen])
         plan.kept.append(place)
     return PhasePlan(plan.frames, plan.kept, _times_ms(complete), plan.slice_notes, plan.notes)

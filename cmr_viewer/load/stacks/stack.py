@@ -187,7 +187,7 @@ def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool)
     """A note with the number of its slice, from 1 at the base; that among all found for a slice that was left out."""
     if note.place in slices:
         shown = slices.index(note.place)
-        return Note(note.text.format(shown + 1), note.code, (shown,))
+        return Note(note.text.format(shown + 1), note.code, (shown,), note.phases)
     return Note(note.text.format(found - note.place if reverse else note.place + 1), note.code)
 
 

@@ -75,7 +75,7 @@ class Session(SessionReads):
         """
         super().__init__(workspace, registry, flow or pipeline_flow(), device, parent)
         reads = opener or partial(open_with_readers, index=index)
-        self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self.reads, self)
+        self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self.reads, self.places, self)
         self._start_timer = QTimer(self, singleShot=True, interval=0)
         self._start_timer.timeout.connect(self.reload_models)
         self._loading.previewed.connect(self.study_previewed)
@@ -240,6 +240,9 @@ class Session(SessionReads):
         self._computing.stop()
         self.jobs.leave_study()
         self._carry_out(last=True)
+        if self._shown is not None:
+            keep = partial(self.places.keep, reading.stack.stack_id, self._shown)
+            self.keeper.do("Keeping where the reader is", keep, quiet=True)
         self._effort.end()
         self._take_name(None)
         self._reading, self._loaded, self._restored, self._shown = None, None, False, None

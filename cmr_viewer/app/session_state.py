@@ -17,6 +17,7 @@ from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.jobs import Jobs
 from cmr_viewer.app.keeping import Keeper
 from cmr_viewer.app.offers import Offer
+from cmr_viewer.app.places import Places
 from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.study_loading import Loaded
 from cmr_viewer.domain.anatomy import Region
@@ -134,6 +135,7 @@ class SessionState(QObject):
         self.undo_log = UndoLog(workspace)
         self.study_facts = StudyFacts(workspace)
         self.reader_settings = ReaderSettings(workspace)
+        self.places = Places(self.reader_settings)
         self.efforts = EffortStore(workspace)
         self.reads = ReadStore(workspace)
         self.jobs = Jobs("jobs", self)
@@ -198,7 +200,7 @@ class SessionState(QObject):
 
     @property
     def begin_at(self) -> FrameIndex | None:
-        """The frame that was on show, where the study that was open is opened differently; None for any."""
+        """The frame that was on show, where the stack is opened again or the study differently; None for any."""
         return None if self._loaded is None else self._loaded.begin_at
 
     @property

@@ -64,6 +64,7 @@ class Loaded:
         opening: How it was opened.
         change: How the slices of the stack that was open go over to this one; None where they do not.
         read: The read that it is opened in; None for the first.
+        left_at: Where the reader was when the stack was left the last time, or None.
         stay_at: Where the reader is, where another read of the same stack was open; else None.
     """
 
@@ -73,6 +74,7 @@ class Loaded:
     change: StackChange | None = None
     read: Read | None = None
     stay_at: FrameIndex | None = None
+    left_at: FrameIndex | None = None
 
     @property
     def is_decided(self) -> bool:
@@ -81,9 +83,11 @@ class Loaded:
 
     @property
     def begin_at(self) -> FrameIndex | None:
-        """Where the frame that was on show is in this stack; None where it is not in it."""
+        """Where the frame that was on show, or was when the stack was left, is in this stack; None where it is not."""
         if self.stay_at is not None:
             return self.stay_at
+        if self.asked.before is None:
+            return self.left_at
         shown, change = self.asked.shown, self.change
         if shown is None or change is None or shown.phase >= self.study.stack.phases:
             return None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from cmr_viewer.app.jobs import Jobs, Priority
+from cmr_viewer.app.places import Places
 from cmr_viewer.app.study_loading import Asked, Loaded, Opener, load
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.openings import OpeningStore
@@ -35,11 +36,12 @@ class StudyOpening(QObject):
         openings: OpeningStore,
         changes: StackChangeStore,
         reads: ReadStore,
+        places: Places,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._jobs, self._opener, self._openings, self._changes = jobs, opener, openings, changes
-        self._reads = reads
+        self._reads, self._places = reads, places
         self._serial = 0
         self._preview_came.connect(self._on_preview, Qt.ConnectionType.QueuedConnection)
 
@@ -56,7 +58,7 @@ class StudyOpening(QObject):
         self._jobs.submit(
             OPEN_KEY,
             "Opening the study",
-            partial(_work, self._opener, asked, self._openings, self._changes, self._reads, tell),
+            partial(_work, self._opener, asked, self._openings, self._changes, self._reads, self._places, tell),
             priority=Priority.OPEN,
             outlives_study=True,
             on_finished=on_loaded,
@@ -84,9 +86,11 @@ def _work(
     openings: OpeningStore,
     changes: StackChangeStore,
     reads: ReadStore,
+    places: Places,
     tell: Callable[[NDArray[Any]], None],
     progress: Progress,
 ) -> Loaded:
     loaded = load(opener, asked, openings, changes, tell, progress)
-    stack_id = loaded.study.stack.stack_id  # computed here, off the GUI thread, and kept by the stack
-    return replace(loaded, read=reads.to_open(stack_id))
+    stack = loaded.study.stack
+    stack_id = stack.stack_id  # computed here, off the GUI thread, and kept by the stack
+    return replace(loaded, read=reads.to_open(stack_id), left_at=places.last(stack))

@@ -70,6 +70,7 @@ class Prompts(QObject):
         self._known: OrderedDict[tuple[FrameIndex, str], Probabilities] = OrderedDict()
         self._clicked: dict[FrameIndex, _Clicked] = {}
         self._waiting: deque[tuple[FrameIndex, Click]] = deque()
+        self._working: tuple[FrameIndex, Click] | None = None
         session.jobs.cancelled.connect(self._stop_waiting)
 
     @Slot()
@@ -94,6 +95,11 @@ class Prompts(QObject):
             return ()
         return tuple(clicked.clicks[: clicked.count(shown) or 0])
 
+    def pending_of(self, frame: FrameIndex) -> tuple[Click, ...]:
+        """Clicks on a frame that are being worked on, or wait for that."""
+        working = () if self._working is None or not self.is_busy else (self._working,)
+        return tuple(click for at, click in (*working, *self._waiting) if at == frame)
+
     def look_ahead(self, frame: FrameIndex) -> None:
         """Compute what the model thinks of a frame before it is clicked on."""
         ask = self._question(frame)
@@ -112,12 +118,13 @@ class Prompts(QObject):
         if self._session.stack is not None:
             self._waiting.append((frame, click))
             self._next()
+            self.changed.emit()
 
     def _next(self) -> None:
         stack = self._session.stack
         if stack is None or not self._waiting or self.is_busy or self._session.jobs.is_busy(AHEAD_KEY):
             return
-        frame, click = self._waiting.popleft()
+        self._working = frame, click = self._waiting.popleft()
         shown = self._shown(frame)
         drawn = empty_label_map(stack.geometry.rows, stack.geometry.cols) if shown is None else shown.copy()
         clicked = self._clicked.get(frame)

@@ -30,11 +30,20 @@ class ClickTool(MouseTool):
     def __init__(self) -> None:
         super().__init__()
         self._clicks: tuple[Click, ...] = ()
+        self._pending: tuple[Click, ...] = ()
         self._colours: Mapping[Label, QColor] = {}
 
-    def show_clicks(self, clicks: Sequence[Click], colours: Mapping[Label, QColor]) -> None:
-        """What is drawn over the frame: a plus for inside, a minus for outside, in the colour of the label."""
-        self._clicks, self._colours = tuple(clicks), colours
+    def show_clicks(
+        self, clicks: Sequence[Click], colours: Mapping[Label, QColor], pending: Sequence[Click] = ()
+    ) -> None:
+        """What is drawn over the frame: a plus for inside, a minus for outside, in the colour of the label.
+
+        Args:
+            clicks: Those that what is shown came of.
+            colours: By label.
+            pending: Those that are being worked on: with a ring around.
+        """
+        self._clicks, self._colours, self._pending = tuple(clicks), colours, tuple(pending)
 
     def press(self, pointer: Pointer, canvas: Canvas) -> bool:
         """Tell where."""
@@ -44,7 +53,7 @@ class ClickTool(MouseTool):
 
     def paint(self, painter: QPainter, canvas: Canvas) -> None:
         """Draw the clicks, as large on the screen whatever the zoom."""
-        for click in self._clicks:
+        for click in (*self._clicks, *self._pending):
             row, col = click.point
             across, down = _arms(canvas, click.point)
             sign = QPainterPath(QPointF(col - across, row))
@@ -60,6 +69,8 @@ class ClickTool(MouseTool):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(screen_pen(self._colours.get(click.label, QColor("white")), 2.0, canvas.screen_ratio()))
             painter.drawPath(sign)
+            if click in self._pending:
+                painter.drawPath(ring)
 
 
 def _arms(canvas: Canvas, point: tuple[float, float]) -> tuple[float, float]:

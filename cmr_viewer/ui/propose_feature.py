@@ -126,8 +126,12 @@ class ProposeFeature(Feature):
             return
         clicks = self.prompts.clicks_of(context.desk.frame)
         colours = {each: QColor(context.settings.label_colour(each)) for each in STRUCTURES}
-        self.tool.show_clicks(clicks, colours)
+        pending = self.prompts.pending_of(context.desk.frame)
+        self.tool.show_clicks(clicks, colours, pending)
         view.redraw()
+        if pending:
+            self.panel.say("Segmenting around the click\N{HORIZONTAL ELLIPSIS}")
+            return
         name = context.desk.label.text
         self.panel.say(f"Left click: this is {name}. Right click, or Shift and left: this is not.")
 

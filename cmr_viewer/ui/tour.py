@@ -171,9 +171,7 @@ class Tour(QWidget):
         part = None if step.part is None else step.part()
         self._light = QRect()
         if part is not None and part.isVisible():
-            seen = part.visibleRegion().boundingRect()
-            top_left = part.mapTo(self._window, QPoint(0, 0)) + seen.topLeft()
-            self._light = QRect(top_left, seen.size()).adjusted(-4, -4, 4, 4).intersected(self.rect())
+            self._light = _seen(part, self._window).adjusted(-4, -4, 4, 4).intersected(self.rect())
         height = (
             self.card.heightForWidth(_CARD_WIDTH) if self.card.hasHeightForWidth() else self.card.sizeHint().height()
         )
@@ -231,6 +229,15 @@ class Tour(QWidget):
         at = buttons.index(now) if isinstance(now, QPushButton) and now in buttons else 0
         buttons[(at + (1 if next else -1)) % len(buttons)].setFocus(Qt.FocusReason.TabFocusReason)
         return True
+
+
+def _seen(part: QWidget, window: QWidget) -> QRect:
+    """What the widgets around a part leave of it, in the window; what lies over it does not count."""
+    seen, at = part.rect(), part
+    while at is not window and (around := at.parentWidget()) is not None:
+        seen = seen.translated(at.pos()).intersected(around.rect())
+        at = around
+    return seen
 
 
 def _beside(light: QRect, card: QSize, room: QRect) -> QPoint:

@@ -22,6 +22,9 @@ def tour_steps(parts: Parts, actions: Mapping[str, QAction]) -> tuple[Step, ...]
         texts = [actions[name].shortcut().toString(QKeySequence.SequenceFormat.NativeText) for name in names]
         return " and ".join(text for text in texts if text) or "the menu"
 
+    def single_frame() -> None:
+        actions["layout_single"].trigger()
+
     def frame_page() -> None:
         parts.side.show_page(Page.FRAME)
 
@@ -43,12 +46,14 @@ def tour_steps(parts: Parts, actions: Mapping[str, QAction]) -> tuple[Step, ...]
             f"slices, Shift and the wheel or {keys('phase_previous', 'phase_next')} through the phases. "
             f"{keys('play')} plays.",
             part=lambda: parts.view,
+            before=single_frame,
         ),
         Step(
             "All slices of the phase",
             "Base to apex, each bordered in the colour of its region and named by its letter. A click goes there; "
             f"{keys('grid')} shows all phases.",
             part=lambda: parts.strip,
+            before=single_frame,
         ),
         Step(
             "The region of this frame",

@@ -162,3 +162,20 @@ def test_who_declines_is_not_asked_again(window, program, qtbot):
     feature.greet()
     press(qtbot, Key.Key_Escape)
     assert program.settings.tour_seen and program.session.study is None and not program.session.is_opening
+
+
+@pytest.mark.parametrize("layout", ["single", "montage"])
+def test_each_stop_lights_the_whole_of_its_part(open_window, layout, qtbot):
+    """A part that scrolls, as the strip does, is covered by its own viewport and is lit all the same."""
+    open_window.actions_by_id[f"layout_{layout}"].trigger()
+    feature = next(one for one in open_window.features if isinstance(one, ShellFeature))
+    feature.take_tour()
+    tour, parts = feature.tour, open_window.parts
+    lit = {}
+    for step in tour_steps(parts, open_window.actions_by_id):
+        lit[step.title] = tour.spotlight
+        tour.go_on()
+    strip = parts.strip.rect().translated(parts.strip.mapTo(open_window, parts.strip.rect().topLeft()))
+    assert lit["All slices of the phase"].contains(strip)
+    view = parts.view.rect().translated(parts.view.mapTo(open_window, parts.view.rect().topLeft()))
+    assert lit["The frame"].contains(view)

@@ -29,12 +29,14 @@ class Desk(QObject):
     Signals:
         frame_changed(): `frame` is another.
         tool_changed(): `tool`, `label` or `radius_px`.
+        noted(str): What was done just now, in words; such as what was taken back.
         stroke_painted(object): The label map of `frame` changed in a box (row0, row1, col0, col1), ends excluded.
     """
 
     frame_changed = Signal()
     tool_changed = Signal()
     stroke_painted = Signal(object)
+    noted = Signal(str)
 
     def __init__(self, session: Session, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -291,13 +293,19 @@ class Desk(QObject):
     def undo(self) -> None:
         """Take the last change back and show its frame."""
         if not self.painting:
+            text = self._session.undo_text
             self._follow(self._session.undo())
+            if text and self._session.redo_text == text:
+                self.noted.emit(f"Undone: {text}")
 
     @Slot()
     def redo(self) -> None:
         """Make the change again and show its frame."""
         if not self.painting:
+            text = self._session.redo_text
             self._follow(self._session.redo())
+            if text and self._session.undo_text == text:
+                self.noted.emit(f"Redone: {text}")
 
     def _follow(self, frame: FrameIndex | None) -> None:
         if frame is not None:

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
+    QKeySequence,
 )
 from PySide6.QtWidgets import QMainWindow
 
@@ -41,6 +42,7 @@ from cmr_viewer.ui.notes_dialog import offers_choice
 from cmr_viewer.ui.settings_dialog import SettingsDialog
 from cmr_viewer.ui.showing import Screen, Showing
 from cmr_viewer.ui.studies import Studies, close_study_dialogs, show_dialog
+from cmr_viewer.ui.tips import TipsBeside
 from cmr_viewer.ui.unsaved import Quitting, UnsavedButton
 from cmr_viewer.ui.widgets import DASH, belongs_to_focus, label
 
@@ -101,6 +103,7 @@ class MainWindow(QMainWindow):
         self._make_menus()
         self._make_status_bar()
         self._drop_target = DropTarget(self)
+        TipsBeside(self)
         for signal, slot in self._wires():
             signal.connect(slot)
         if settings.window_geometry:
@@ -160,6 +163,7 @@ class MainWindow(QMainWindow):
             (desk.stroke_painted, showing.show_stroke),
             (desk.tool_changed, showing.show_tool),
             (desk.tool_changed, self._sync_tools),
+            (desk.noted, parts.work.note),
             (desk.player.running_changed, self.actions_by_id["play"].setChecked),
             (desk.player.running_changed, showing.show_panels_again),
             (showing.possible_changed, self._show_possible),
@@ -362,7 +366,10 @@ class MainWindow(QMainWindow):
             ("undo", "&Undo", When.UNDO, session.undo_text),
             ("redo", "&Redo", When.REDO, session.redo_text),
         ):
-            self.actions_by_id[name].setText(f"{word} {text}".strip() if true[when] else word)
+            does, action = f"{word} {text}".strip() if true[when] else word, self.actions_by_id[name]
+            action.setText(does)
+            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            action.setToolTip(f"{does.replace('&', '')} ({keys})" if keys else does.replace("&", ""))
 
     @Slot()
     def _sync_tools(self) -> None:
@@ -393,6 +400,7 @@ class MainWindow(QMainWindow):
         """The study is left: everything of it goes at once, whether another one follows or not."""
         close_study_dialogs(self)
         self.parts.messages.make_way()
+        self.parts.work.end_note()
         self.parts.bell.drop_study()
         holders: tuple[OfStudy, ...] = (self.desk, self.showing, self.long_axis, self.studies, *self.features)
         for holder in holders:

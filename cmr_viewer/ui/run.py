@@ -57,6 +57,8 @@ class _Begin(QObject):
     @Slot()
     def _begin(self) -> None:
         self._window.removeEventFilter(self)
+        if self._screenshot is None:
+            fit_on_screen(self._window)
         session = self._program.session
         if self._quit_after_s is not None:
             QTimer.singleShot(round(1000 * self._quit_after_s), self._end)
@@ -154,6 +156,19 @@ def _show(
     window.deleteLater()
     app.processEvents()
     return status
+
+
+def fit_on_screen(window: MainWindow) -> None:
+    """Make a window with its frame no larger than the screen has room, and put it there; once it is shown."""
+    screen, frame = window.screen().availableGeometry(), window.frameGeometry()
+    if window.isMaximized() or window.isFullScreen() or screen.contains(frame):
+        return
+    around = frame.size() - window.size()
+    window.resize(window.size().boundedTo(screen.size() - around))
+    size = window.size() + around
+    left = max(screen.left(), min(frame.left(), screen.right() + 1 - size.width()))
+    top = max(screen.top(), min(frame.top(), screen.bottom() + 1 - size.height()))
+    window.move(left, top)
 
 
 def _greet(window: MainWindow) -> None:

@@ -1,10 +1,12 @@
 """What runs in the background, with Cancel."""
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QProgressBar, QToolButton, QWidget
 
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import label, row
+
+_NOTED_MS = 5000
 
 
 class WorkLine(QWidget):
@@ -19,6 +21,9 @@ class WorkLine(QWidget):
     def __init__(self, idle_text: str = "") -> None:
         super().__init__()
         self._idle_text = idle_text
+        self._note = ""
+        self._noted = QTimer(self, singleShot=True, interval=_NOTED_MS)
+        self._noted.timeout.connect(self.end_note)
         self._works: dict[str, tuple[str, float]] = {}
         self._text = label(idle_text, "soft")
         self._bar = QProgressBar()
@@ -65,15 +70,29 @@ class WorkLine(QWidget):
         if self._works.pop(key, None) is not None:
             self._show()
 
+    @Slot(str)
+    def note(self, text: str) -> None:
+        """Say for a moment what was done; before whatever runs."""
+        self._note = text
+        self._noted.start()
+        self._show()
+
+    @Slot()
+    def end_note(self) -> None:
+        """Say no longer what was done."""
+        self._noted.stop()
+        self._note = ""
+        self._show()
+
     def _show(self) -> None:
         key = self.key
         self._bar.setVisible(key is not None)
         self._cancel.setVisible(key is not None)
         if key is None:
-            self._text.setText(self._idle_text)
+            self._text.setText(self._note or self._idle_text)
             return
         text, fraction = self._works[key]
-        self._text.setText(text)
+        self._text.setText(self._note or text)
         self._bar.setValue(round(1000 * fraction))
 
     def _on_cancel(self) -> None:

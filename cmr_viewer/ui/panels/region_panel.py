@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QEnterEvent, QFocusEvent, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QEnterEvent, QFocusEvent, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
@@ -13,6 +13,9 @@ from cmr_viewer.review.what_if import Candidate, signed
 from cmr_viewer.ui.base_card_view import BaseCardView
 from cmr_viewer.ui.theme import REGION_COLOURS, colour, readable_on
 from cmr_viewer.ui.widgets import action_button, column, label, row
+
+_HEIGHT = 44
+_LINE_HEIGHT, _LINE_LEFT, _LINE_RIGHT = 16, 29, 8
 
 
 class RegionButton(QAbstractButton):
@@ -33,7 +36,9 @@ class RegionButton(QAbstractButton):
         self.setText(region.text)
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setMouseTracking(True)
         self.clicked.connect(action.trigger)
         self._action = action
@@ -44,7 +49,9 @@ class RegionButton(QAbstractButton):
 
     def show_what_if(self, line: str, details: str) -> None:
         """Show in a line what the region would change, and all of it when the pointer rests here."""
-        self._line = line
+        if line != self._line:
+            self._line = line
+            self.updateGeometry()
         self.setToolTip("\n".join(text for text in (self._action.toolTip(), details) if text))
         self.setAccessibleDescription(details or line)
         self.update()
@@ -85,7 +92,21 @@ class RegionButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         """Two lines."""
-        return QSize(200, 44)
+        return QSize(200, _HEIGHT)
+
+    def heightForWidth(self, width: int) -> int:
+        """As many lines as what the region would change takes."""
+        return _HEIGHT + max(0, self._lines_height(width - 2 - _LINE_LEFT - _LINE_RIGHT) - _LINE_HEIGHT)
+
+    def _lines_height(self, width: int) -> int:
+        """Of what the region would change, as it is wrapped at a width."""
+        room = QRect(0, 0, max(width, 40), 1000)
+        return QFontMetrics(self._small()).boundingRect(room, Qt.TextFlag.TextWordWrap, self._line).height()
+
+    def _small(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(12)
+        return font
 
     def nextCheckState(self) -> None:
         """The session decides what is checked, not the click."""
@@ -109,9 +130,12 @@ class RegionButton(QAbstractButton):
         painter.setFont(font)
         painter.setPen(text)
         below, area = area, QRectF(area.left(), area.top() + 2, area.width(), 22)
-        name = QRectF(area.left() + (12 if chosen else 29), area.top(), 100, area.height())
+        left = 12 if chosen else _LINE_LEFT
+        name = QRectF(area.left() + left, area.top(), 100, area.height())
         painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, self.text())
-        self._paint_line(painter, QRectF(name.left(), area.bottom() - 2, below.right() - name.left() - 8, 17), text)
+        room = QRectF(name.left(), area.bottom() - 2, below.right() - name.left() - _LINE_RIGHT, below.bottom())
+        room.setBottom(below.bottom())
+        self._paint_line(painter, room, text)
         font.setPixelSize(13)
         painter.setFont(font)
         if self._probability is None:
@@ -129,12 +153,10 @@ class RegionButton(QAbstractButton):
         painter.drawRoundedRect(groove, 3, 3)
 
     def _paint_line(self, painter: QPainter, area: QRectF, tint: QColor) -> None:
-        font = self.font()
-        font.setPixelSize(12)
-        painter.setFont(font)
+        painter.setFont(self._small())
         painter.setPen(tint if self.isChecked() or not self.isEnabled() else colour("soft"))
-        line = QFontMetrics(font).elidedText(self._line, Qt.TextElideMode.ElideRight, int(area.width()))
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, line)
+        how = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+        painter.drawText(area, how, self._line)
         painter.setPen(tint)
 
 

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QEnterEvent, QFocusEvent, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QEnterEvent,
+    QFocusEvent,
+    QFont,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
@@ -36,9 +47,7 @@ class RegionButton(QAbstractButton):
         self.setText(region.text)
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
         self.clicked.connect(action.trigger)
         self._action = action
@@ -51,7 +60,7 @@ class RegionButton(QAbstractButton):
         """Show in a line what the region would change, and all of it when the pointer rests here."""
         if line != self._line:
             self._line = line
-            self.updateGeometry()
+            self._fit_height()
         self.setToolTip("\n".join(text for text in (self._action.toolTip(), details) if text))
         self.setAccessibleDescription(details or line)
         self.update()
@@ -97,6 +106,14 @@ class RegionButton(QAbstractButton):
     def heightForWidth(self, width: int) -> int:
         """As many lines as what the region would change takes."""
         return _HEIGHT + max(0, self._lines_height(width - 2 - _LINE_LEFT - _LINE_RIGHT) - _LINE_HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another width takes another number of lines."""
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        self.setFixedHeight(self.heightForWidth(self.width()))
 
     def _lines_height(self, width: int) -> int:
         """Of what the region would change, as it is wrapped at a width."""

@@ -1,16 +1,14 @@
 """Tips that stand beside what they explain, instead of over it and what lies around."""
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize
+from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
 _TALL_PX = 36
 """Qt puts a tip so far below the pointer that it does not cover a button; what is taller it covers."""
 
 _GAP = 8
-_FRAME = QSize(14, 10)
-_LEAD = QPoint(2, 16)
-"""How far from the position that it is given Qt puts a tip."""
+_NAME = "qtooltip_label"
+"""What Qt calls the window of a tip."""
 
 
 class TipsBeside(QObject):
@@ -33,10 +31,12 @@ class TipsBeside(QObject):
         if not text or watched.height() <= _TALL_PX:
             return False
         about = QRect(watched.mapToGlobal(QPoint(0, 0)), watched.size())
-        place = tip_place(about, _size_of(text), watched.screen().availableGeometry())
-        if place is None:
-            return False
-        QToolTip.showText(place - _LEAD, text, watched, watched.rect())
+        QToolTip.showText(about.bottomLeft(), text, watched, watched.rect())
+        shown = (one for one in QApplication.topLevelWidgets() if one.objectName() == _NAME and one.isVisible())
+        tip = next(shown, None)
+        if tip is not None:  # its size is known once it is shown
+            place = tip_place(about, tip.size(), watched.screen().availableGeometry())
+            tip.move(tip.pos() if place is None else place)
         return True
 
 
@@ -51,9 +51,3 @@ def tip_place(about: QRect, tip: QSize, screen: QRect) -> QPoint | None:
         QPoint(across, about.top() - tip.height() - _GAP),
     )
     return next((place for place in places if screen.contains(QRect(place, tip))), None)
-
-
-def _size_of(text: str) -> QSize:
-    room = QRect(0, 0, 10_000, 10_000)
-    metrics = QFontMetrics(QToolTip.font())
-    return metrics.boundingRect(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text).size() + _FRAME

@@ -234,10 +234,10 @@ class MeasuresPanel(QWidget):
         for mark, (text, button, whole) in self._disagreements.items():
             one = shown.get(mark)
             whole.setVisible(one is not None)
+            text.setText("" if one is None else one.text)
+            button.setText("" if one is None else f"Take phase {one.other + 1} as {mark}")
             if one is not None:
                 self._others[mark] = one.other
-                text.setText(one.text)
-                button.setText(f"Take phase {one.other + 1} as {mark}")
 
     def show_ranges(self, measures: PatientMeasures, normals: Mapping[str, NormalRange], why_not: str) -> None:
         """Show where the values are against what is normal.

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QUrl, Slot
@@ -14,7 +15,6 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
-    QKeySequence,
 )
 from PySide6.QtWidgets import QMainWindow
 
@@ -28,7 +28,7 @@ from cmr_viewer.errors import CmrViewerError
 from cmr_viewer.file_names import path_of_text, readable
 from cmr_viewer.paths import log_dir
 from cmr_viewer.ui.about import NOT_A_DEVICE, About
-from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys, keys_of
+from cmr_viewer.ui.actions import ACTIONS, Menu, When, build_actions, give_keys, keys_of, tip_of
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.drop_target import DropTarget, dropped_paths
 from cmr_viewer.ui.exchange import Exchange
@@ -366,10 +366,11 @@ class MainWindow(QMainWindow):
             ("undo", "&Undo", When.UNDO, session.undo_text),
             ("redo", "&Redo", When.REDO, session.redo_text),
         ):
-            does, action = f"{word} {text}".strip() if true[when] else word, self.actions_by_id[name]
-            action.setText(does)
-            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            action.setToolTip(f"{does.replace('&', '')} ({keys})" if keys else does.replace("&", ""))
+            does = f"{word} {text}" if true[when] and text else word
+            spec = next(one for one in ACTIONS if one.id == name)
+            named = spec if does == word else replace(spec, tip=does.replace("&", ""))
+            self.actions_by_id[name].setText(does)
+            self.actions_by_id[name].setToolTip(tip_of(named, keys_of(spec, self.settings.key_bindings)))
 
     @Slot()
     def _sync_tools(self) -> None:

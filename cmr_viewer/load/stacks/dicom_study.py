@@ -31,7 +31,7 @@ from cmr_viewer.load.gather import Gathered, gather
 from cmr_viewer.load.names import name_of
 from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.copies import without_copies
-from cmr_viewer.load.stacks.groups import Group, GroupSlice, group_headers
+from cmr_viewer.load.stacks.groups import Group, GroupSlice, covers_as_well, group_headers
 from cmr_viewer.load.stacks.identity import facts_in, patient_in
 from cmr_viewer.load.stacks.kinds import could_be_cine, may_name_other_than_sax
 from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
@@ -237,12 +237,13 @@ def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[Planned
     shown = {v.acquisition.first.key for v in views}
     others = [g for g in groups if g is not opened and g.slices[0].acquisitions[0].first.key not in shown]
     if opened.is_cine:
-        others = [g for g in others if g.is_candidate or (g.phases > 1 and _looks_like_a_cine(g))]
+        others = [g for g in others if g.is_candidate or (g.phases > 1 and _looks_like_a_cine(g, opened))]
     notes = []
     if others and not decided:
-        texts = [group.text for group in others]
+        whys = [f", whose images {g.why_no_phases}" if opened.is_cine and g.why_no_phases else "" for g in others]
+        texts = [f"{group.text}{why}" for group, why in zip(others, whys, strict=True)]
         more = len(texts) - _MOST_LEFT_OUT
-        listed = ", ".join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
+        listed = ("; " if any(whys) else ", ").join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
         text = f"Opened {opened.text}, slices x phases; left out: {listed}."
         notes.append(Note(text, Code.OTHER_STACKS))
     return notes
@@ -318,10 +319,15 @@ class _Opened:
             text = f"{group.name} is not a cine: its images {group.why_no_phases}."
             text += " Ejection fraction and volumes over the cycle cannot be measured."
             notes.append(Note(text, Code.NOT_A_CINE))
-        elif stack.slices < 2 or stack.phases < 2:
+            return notes
+        if stack.slices < 2 or stack.phases < 2:
             text = f"This is no cine stack: {stack.slices} slices, {stack.phases} phases."
             notes.append(Note(text, Code.NOT_A_CINE))
-        elif group.is_named_otherwise or (not group.has_phase_times and may_name_other_than_sax(group.first)):
+            return notes
+        if group.is_known_by_numbers_alone:
+            text = "The images of a slice have numbers, but no file states that they are phases of one heart beat."
+            notes.append(Note(f"{text} Check that they are not perfusion.", Code.CYCLE_NOT_STATED))
+        if group.is_named_otherwise or (not group.has_phase_times and may_name_other_than_sax(group.first)):
             text = f"The name of the series, {group.name}, suggests something else than a short-axis cine."
             text += " Check the images."
             notes.append(Note(text, Code.NAME_DOUBTFUL))
@@ -391,8 +397,11 @@ def _gap_notes(geometry: Geometry, thicknesses_mm: Sequence[float | None]) -> li
     return [Note(text, Code.SLICES_FAR_APART)]
 
 
-def _looks_like_a_cine(group: Group) -> bool:
-    return could_be_cine(group.first) and not group.why_no_phases
+def _looks_like_a_cine(group: Group, opened: Group) -> bool:
+    """Whether a stack could be taken for the cine: by its phases, or by covering the heart as the opened one does."""
+    if not could_be_cine(group.first):
+        return False
+    return not group.why_no_phases or (group.is_across and covers_as_well(group, len(opened.slices)))
 
 
 def _is_stack(group: Group) -> bool:

@@ -19,6 +19,7 @@ from cmr_viewer.load.stacks.acquisitions import Acquisition, Recency, Unit, hash
 from cmr_viewer.load.stacks.identity import Identity, identities, patient_in
 from cmr_viewer.load.stacks.kinds import (
     ImageKind,
+    has_fixed_delays,
     image_kind,
     is_dynamic,
     is_magnitude,
@@ -34,6 +35,9 @@ ACROSS_THE_HEART = 0.65
 
 _MOST_ROOMS = 2.5 / ONE_SLICE_OF_SPACING
 _LEAST_PHASES_OF_A_CINE = 2
+_LEAST_PHASES_OF_A_PART = 5
+"""Fewer images of one weighting, without phase times, are averages or directions and no phases."""
+
 _SHARE_OF_A_WHOLE = 0.6
 """A stack with at least this share of the slices of the largest covers the heart as well, as far as can be told."""
 _MOST_PHASES_THAT_COUNT = 40
@@ -139,7 +143,7 @@ class Group:
     @cached_property
     def is_dynamic(self) -> bool:
         """Whether its frames are of different heart beats, as in perfusion."""
-        return is_dynamic(self._middle.headers)
+        return is_dynamic(self._middle.headers) or has_fixed_delays([s.suggested.headers for s in self.slices])
 
     @cached_property
     def differs_in(self) -> str:
@@ -153,6 +157,8 @@ class Group:
             return "show phase, velocity or a measured quantity"
         if self.differs_in:
             return f"differ in {self.differs_in}, not in time"
+        if self.weighting and self.phases < _LEAST_PHASES_OF_A_PART and not self.has_phase_times:
+            return f"differ in {self.weighting[0].name}, not in time"
         if self.is_dynamic:
             return "come from different heart beats, as in perfusion"
         return ""
@@ -162,6 +168,11 @@ class Group:
         """Whether the files tell when in the cycle each of its frames was acquired."""
         timed = self._middle.timed
         return timed.measure in ("trigger", "percent") and not timed.ties and timed.step > 0
+
+    @property
+    def is_known_by_numbers_alone(self) -> bool:
+        """Whether its phases have numbers, but nothing tells that they are of one heart beat; so has perfusion."""
+        return self._middle.timed.measure == "temporal" and self.first.cycle_images != self.phases
 
     @property
     def _middle(self) -> Acquisition:
@@ -361,6 +372,11 @@ def _slices(units: Sequence[Unit]) -> tuple[GroupSlice, ...]:
                 places.insert(at, acquisition.along)
                 slices.insert(at, [(acquisition, unit.series)])
     return tuple(GroupSlice(tuple(sorted((a for a, _ in s), key=lambda a: a.recency))) for s in slices)
+
+
+def covers_as_well(group: Group, most: int) -> bool:
+    """Whether a stack covers the heart as well as one of so many slices, as far as can be told."""
+    return len(group.slices) >= max(2, _SHARE_OF_A_WHOLE * most)
 
 
 def _suitability(group: Group, most: int) -> tuple[bool, bool, bool, bool, bool, int, bool, int, bool, int, Recency]:

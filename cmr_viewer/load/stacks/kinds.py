@@ -27,11 +27,14 @@ LONGEST_CYCLE_MS = 1700.0
 LEAST_PHASE_STEP_MS = 10.0
 """Phases of a cine are further apart."""
 
+_LEAST_SLICE_STEP_MS = 50.0
+"""Slices of perfusion that one heart beat images one after the other are further apart in time."""
+
 _NO_MAGNITUDE = re.compile(r"[PRI](_.*)?|PHASE|PHASE.MAP|PHASE CONTRAST M|VELOCITY.*|REAL|IMAGINARY")
 _MAP = re.compile(r".*\b(MAP|ECV)\b.*|T1|T2|T2_STAR|SUBTRACTION|MPR|MIP|PROJECTION IMAGE|MINIP")
 _CORRECTIONS = ("DIS3D", "DIS2D", "ND")
 _OTHER_THAN_CINE = re.compile(
-    r"tagging|spamm|perfu[sz]|perf[üu]zyon|first.?pass|\blge\b|psir|delayed.?enh|late.?(enh|gad)|molli\b|look.?locker|"
+    r"tagging|tagged|spamm|tag.?grid|grid.?tag|perfu[sz]|perf[üu]zyon|first.?pass|\blge\b|psir|delayed.?enh|late.?(enh|gad)|molli\b|look.?locker|"
     r"mapping|\bt[12]\W?map|\bvenc|flow(?!.?(comp|komp))|phase.?contrast|localiz|localis|lokalis|scout|survey|haste|real.?time|"
     r"angio",
     re.IGNORECASE,
@@ -136,6 +139,24 @@ def is_dynamic(headers: Sequence[Header]) -> bool:
         return False
     in_order = [trigger for _, trigger in times if trigger is not None]
     return len(in_order) < len(headers) or not _rises_through_the_cycle(in_order)
+
+
+def has_fixed_delays(slices: Sequence[Sequence[Header]]) -> bool:
+    """Whether each slice has one time after the R wave for all its frames, and each slice another.
+
+    So it is in perfusion: each heart beat images all slices, one after the other. A trigger time that was never filled
+    in is the same in all slices.
+
+    Args:
+        slices: Frames of each slice.
+    """
+    delays: list[float] = []
+    for headers in slices:
+        triggers = [h.trigger_ms for h in headers if h.trigger_ms is not None]
+        if len(headers) < 3 or len(triggers) < len(headers) or float(np.ptp(triggers)) >= LEAST_PHASE_STEP_MS:
+            return False
+        delays.append(float(np.median(triggers)))
+    return len(delays) > 1 and float(np.diff(sorted(delays)).min()) >= _LEAST_SLICE_STEP_MS
 
 
 def _steps_of_beats(triggers: Sequence[float]) -> bool:

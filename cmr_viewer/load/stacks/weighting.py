@@ -187,10 +187,12 @@ def _same_moments(parts: Sequence[tuple[object, list[Header]]]) -> bool:
 def differs_in(headers: Sequence[Header]) -> str:
     """What the frames of one slice differ in one by one, such as `inversion time`; empty where they differ in time.
 
+    Diffusion is weighted in several directions at one b-value; no cine is weighted by it at all.
+
     Args:
         headers: Of one slice.
     """
     for trait in _TRAITS:
         if len(headers) > 1 and 2 * len(_by(trait, headers)) > len(headers):
             return trait.name
-    return ""
+    return "diffusion weighting" if any((header.b_value or 0.0) > _LEAST for header in headers) else ""

@@ -326,6 +326,8 @@ def _following_the_heart(folder: Path) -> Written:
     return folder, truth_of(stack, notes=(r"slices 1, 2, 3, 4, 5, 6, 7 changes with the phase, by up to 10\.0 mm",))
 
 
+_ONE_BEAT = "no file states that they are phases of one heart beat"
+
 ORDER_FORMS = [
     Form("nested folders, no extensions, other files between", _nested),
     Form("DICOMDIR", _dicomdir),
@@ -334,13 +336,15 @@ ORDER_FORMS = [
     Form("files of three patients in one folder", three_patients(apart=False)),
     Form("one file of a stack, of two stacks in its folder", _one_file),
     Form("names and numbers in no order", _shuffled),
-    Form("phases by temporal position", _timed_by("TemporalPositionIdentifier", lambda phase: phase + 1)),
+    Form("phases by temporal position", _timed_by(
+        "TemporalPositionIdentifier", lambda phase: phase + 1, notes=(_ONE_BEAT,))),
     Form("phases by acquisition time", _timed_by("AcquisitionTime", lambda phase: f"100000.{130 * phase:03d}")),
     Form("phases by the share of the cycle", _timed_by(
         "NominalPercentageOfCardiacPhase", lambda phase: 100.0 * phase / PHASES)),
     Form("phases by the share of the cycle, with an RR interval", frames(_share_of_cycle)),
     Form("phases by trigger delay", frames(_delayed)),
-    Form("phases by temporal position index", _timed_by("TemporalPositionIndex", lambda phase: phase + 1)),
+    Form("phases by temporal position index", _timed_by(
+        "TemporalPositionIndex", lambda phase: phase + 1, notes=(_ONE_BEAT,))),
     Form("phases by the time of the image", _timed_by(
         "ContentTime", lambda phase: f"10000{phase}.000", notes=("in which the images were made",))),
     Form("phases by instance number", frames(

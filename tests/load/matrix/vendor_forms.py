@@ -153,7 +153,7 @@ def _phases(stack: Stack) -> list[Stack]:
 
 
 def _without_times(found: Truth) -> Truth:
-    return replace(found, times_ms=None)
+    return replace(found, times_ms=None, notes=("no file states that they are phases of one heart beat",))
 
 
 _JPEG_LS, _HTJ2K = LOSSLESS["JPEG-LS"], LOSSLESS["HTJ2K"]

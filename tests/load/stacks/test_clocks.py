@@ -82,7 +82,15 @@ def test_the_first_time_that_differs_from_frame_to_frame_orders_them(tmp_path, s
     study = opened(tmp_path, sax, stating(**elements))
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
     assert study.stack.phase_times_ms == (None if times_ms is None else pytest.approx(times_ms))
-    assert study.warnings == ()
+    by_numbers = times_ms is None and any("TemporalPosition" in name for name in elements)
+    assert [note.code for note in study.warnings] == [Code.CYCLE_NOT_STATED] * by_numbers
+
+
+@pytest.mark.parametrize(("images", "stated"), [(PHASES, True), (1, False)])
+def test_numbers_of_phases_are_of_one_beat_where_files_state_how_many_images_a_beat_has(tmp_path, sax, images, stated):
+    change = stating(TemporalPositionIdentifier=lambda p: p + 1, CardiacNumberOfImages=images)
+    study = opened(tmp_path, sax, change)
+    assert [note.code for note in study.warnings] == [Code.CYCLE_NOT_STATED] * (not stated)
 
 
 def test_slices_that_state_their_times_in_different_elements_open_as_one_stack(tmp_path, sax):

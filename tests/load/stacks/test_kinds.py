@@ -2,6 +2,7 @@ import pytest
 
 from cmr_viewer.load.stacks.kinds import (
     could_be_cine,
+    has_fixed_delays,
     image_kind,
     is_dynamic,
     is_magnitude,
@@ -163,3 +164,19 @@ def test_beats_are_told_over_midnight():
 def test_trigger_times_that_jitter_from_beat_to_beat_are_of_different_beats():
     jitter = (0, 61, 12, 48, 77, 5, 33, 90, 21, 68, 40, 84)
     assert is_dynamic([header(phase=p, at=100.0 + 0.9 * p, trigger_ms=200.0 + t) for p, t in enumerate(jitter)])
+
+
+@pytest.mark.parametrize(
+    ("delays_ms", "fixed"),
+    [((100.0, 250.0, 400.0), True), ((0.0, 0.0, 0.0), False), ((100.0, 120.0, 400.0), False), ((100.0,), False)],
+)
+def test_perfusion_has_one_time_after_the_r_wave_for_each_slice_and_another_for_the_next(delays_ms, fixed):
+    slices = [
+        [header(place=10.0 * n, phase=beat, trigger_ms=delay, temporal_position=beat + 1.0) for beat in range(20)]
+        for n, delay in enumerate(delays_ms)
+    ]
+    assert has_fixed_delays(slices) is fixed
+
+
+def test_phases_of_a_cycle_have_no_fixed_delays():
+    assert not has_fixed_delays([[header(place=10.0 * n, phase=p) for p in range(10)] for n in range(3)])

@@ -22,6 +22,22 @@ def test_images_that_differ_one_by_one_in_something_else_than_time_are_no_phases
     assert [(of_series(g)[0], g.is_cine, g.differs_in) for g in groups] == [("1", True, ""), ("2", False, name)]
 
 
+@pytest.mark.parametrize("b_values", [(0.0, *[350.0] * 6), (350.0,) * 6, (0.0, 0.0, *[350.0] * 6)])
+def test_images_of_diffusion_in_several_directions_are_no_phases(b_values):
+    images = [header("2", float(p), n, at=99.0, trigger_ms=500.0, b_value=b)
+              for p in (0, 10, 20) for n, b in enumerate(b_values)]  # fmt: skip
+    assert not any(group.is_cine for group in group_headers(images))
+
+
+@pytest.mark.parametrize(("trait", "values", "name"), TRAITS)
+def test_averages_of_each_weighting_are_no_phases(trait, values, name):
+    images = [header("2", float(p), 2 * n + again, at=99.0, trigger_ms=500.0, **{trait: v})
+              for p in (0, 10, 20) for n, v in enumerate(values) for again in (0, 1)]  # fmt: skip
+    assert {group.why_no_phases for group in group_headers(images)} <= {
+        f"differ in {name}, not in time", "differ in diffusion weighting, not in time"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("trait", "values", "name"), TRAITS)
 def test_a_series_of_two_cines_is_two_stacks_and_the_first_is_suggested(trait, values, name):
     frames = [dataclasses.replace(h, **{trait: v}) for v in values[1::-1] for h in series(1, [0, 10, 20])]

@@ -177,3 +177,19 @@ def test_closing_the_study_while_a_click_is_worked_on_is_calm(desk_window, qtbot
     do(desk_window, "close_study")
     wait(qtbot, desk_window, CLICK_KEY)
     assert desk_window.session.stack is None
+
+
+def test_a_click_is_shown_as_soon_as_it_is_made_and_the_panel_names_the_work(desk_window, qtbot):
+    do(desk_window, "label_rvbp", "click")
+    settle(qtbot, desk_window)
+    made, view = feature(desk_window), desk_window.parts.view
+    at = middle_of(labels(desk_window) == Label.RVBP)
+    QTest.mouseClick(view, Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier, view.to_widget(at).toPoint())
+    (pending,) = made.prompts.pending_of(MIDDLE)
+    assert (pending.label, pending.inside) == (Label.RVBP, False)
+    assert made.panel._line.text().startswith("Segmenting around the click")
+    at_work = view.grab().toImage()
+    settle(qtbot, desk_window)
+    assert made.prompts.pending_of(MIDDLE) == ()
+    assert made.panel._line.text().startswith("Left click")
+    assert view.grab().toImage() != at_work

@@ -107,11 +107,8 @@ def _validation(training: Mapping[str, Any]) -> list[str]:
     ]
     if not rows:
         return [chosen]
-    head = [
-        "",
-        f"| validation: set | Dice %, n | {' | '.join(label.name for label in STRUCTURES)} |",
-        "|---|---|---|---|---|",
-    ]
+    names = " | ".join(label.name for label in STRUCTURES)
+    head = ["", f"| validation, Dice % and frames | region | {names} |", "|---|---|---|---|---|"]
     return [chosen, *head, *rows, ""]
 
 

@@ -109,13 +109,16 @@ def _with_strays(slices: Sequence[Placed], usual: int) -> list[Placed]:
 
 def _following(placed: Sequence[tuple[float, Header]], room: float) -> list[Placed] | None:
     """Slices whose places change with the phase, or None where the frames are no such slices."""
-    times = _times([header for _, header in placed])
-    if times is None:
-        return None
+    headers = [header for _, header in placed]
+    times = _times(headers) or [0.0] * len(headers)
     frames = [
         (time, header.instance_number, along, header) for time, (along, header) in zip(times, placed, strict=True)
     ]
-    for slices in (_numbered_one_after_the_other(frames), _ranked_at_each_phase(frames)):
+    if len(set(times)) > 1:
+        found_ways = [_numbered_one_after_the_other(frames), _ranked_at_each_phase(frames)]
+    else:
+        found_ways = _numbered_evenly(frames)
+    for slices in found_ways:
         if slices and _move_as_a_heart(slices, room):
             found = [(float(np.mean([along for _, _, along, _ in s])), [h for *_, h in s]) for s in slices]
             return sorted(found, key=lambda place: place[0])
@@ -155,6 +158,29 @@ def _numbered_one_after_the_other(frames: Sequence[_Frame]) -> list[list[_Frame]
         slices[-1].append(frame)
     most = max(len(each) for each in slices)
     return slices if all(2 * len(each) > most for each in slices) else []
+
+
+def _numbered_evenly(frames: Sequence[_Frame]) -> list[list[list[_Frame]]]:
+    """Slices of equally many frames without times, numbered slice by slice or phase by phase: all that can be.
+
+    The slices are in the same order at each phase, and each moves there and back; so no stack of single images is taken
+    for them. The ways with the fewest phases come first: in others two slices are one.
+    """
+    in_order = sorted(frames, key=lambda frame: frame[1])
+    if len({number for _, number, _, _ in frames}) < len(frames):
+        return []
+    ways = []
+    for phases in (n for n in range(_LEAST_PHASES, len(frames) // 2 + 1) if len(frames) % n == 0):
+        count = len(frames) // phases
+        by_slice = [in_order[s * phases : (s + 1) * phases] for s in range(count)]
+        by_phase = [in_order[s::count] for s in range(count)]
+        for slices in (by_slice, by_phase):
+            places = np.array([[along for _, _, along, _ in each] for each in slices])
+            apart, steps = np.diff(places, axis=0), np.diff(places, axis=1)
+            in_one_order = bool((apart > 0).all() or (apart < 0).all())
+            if in_one_order and ((steps > 0).any(axis=1) & (steps < 0).any(axis=1)).all():
+                ways.append(slices)
+    return ways
 
 
 def _move_as_a_heart(slices: Sequence[Sequence[_Frame]], room: float) -> bool:

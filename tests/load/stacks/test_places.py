@@ -113,6 +113,36 @@ def assert_slices_follow(study, sax):
 
 
 @pytest.mark.parametrize("by_phase", [False, True])
+@pytest.mark.parametrize("acquired", [False, True])
+def test_slices_that_follow_the_heart_are_joined_by_their_numbers_where_nothing_states_a_phase(
+    tmp_path, sax, by_phase, acquired
+):
+    move = following(sax)
+
+    def change(data, phase, index):
+        move(data, phase, index)
+        del data.TriggerTime
+        data.AcquisitionTime = f"1000{index:02d}.{50 * phase:03d}" if acquired else "100000"
+
+    order = [(p, s) for p in range(PHASES) for s in range(SLICES)] if by_phase else None
+    write_frames(tmp_path, sax, series="1", order=order, change=change)
+    study = read_dicom(tmp_path)
+    assert_slices_follow(study, sax)
+    assert (Code.PHASE_ORDER_GUESSED in [note.code for note in study.warnings]) is not acquired
+
+
+@pytest.mark.parametrize("spacing_mm", [2.0, 8.0])
+@pytest.mark.parametrize("first", [range(0, 12), [*range(0, 12, 2), *range(1, 12, 2)]])
+def test_single_images_without_times_are_no_slices_that_follow_the_heart(spacing_mm, first):
+    headers = [
+        header(place=place * spacing_mm, phase=number, trigger_ms=None, slice_spacing_mm=spacing_mm)
+        for number, place in enumerate(first)
+    ]
+    (group,) = group_headers(headers)
+    assert (len(group.slices), group.phases) == (12, 1)
+
+
+@pytest.mark.parametrize("by_phase", [False, True])
 def test_slices_that_follow_the_heart_are_joined_by_their_order_at_each_phase(tmp_path, sax, by_phase):
     order = [(p, s) for p in range(PHASES) for s in range(SLICES)] if by_phase else None
     write_frames(tmp_path, sax, series="1", order=order, change=following(sax))

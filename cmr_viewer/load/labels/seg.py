@@ -34,6 +34,9 @@ from cmr_viewer.progress import Progress, part, silent
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation Storage and Label Map Segmentation Storage (PS3.4, B.5)."""
 
+_MOST_MOTION_MM = 25.0
+"""Slices that follow the heart move by no more: its base moves by up to 20 mm."""
+
 _MOST_PIXELS, _MOST_DECODED = 1 << 31, 1 << 29
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 _PAINTED = (Label.RVBP, Label.LVM, Label.LVBP)
@@ -314,10 +317,16 @@ def _on_frame(part: _Part, affine: NDArray[np.float64] | None, stack: Stack, fra
 
 
 def _is_own_grid(affine: NDArray[np.float64], g: Geometry, slice_index: int) -> bool:
-    """Whether the first, last-in-row and last-in-column pixels lie where those of a slice do, to a tenth of a pixel."""
+    """Whether the first, last-in-row and last-in-column pixels lie where those of a slice do, to a tenth of a pixel.
+
+    A frame that names its image may lie above or below the place of the slice: slices that follow the heart do.
+    """
     own = [g.to_patient_mm(slice_index, corner) for corner in ((0, 0), (0, g.cols - 1), (g.rows - 1, 0))]
     other = [affine[:3, 3] + affine[:3, :2] @ corner for corner in ((0, 0), (g.cols - 1, 0), (0, g.rows - 1))]
-    return bool(np.abs(np.array(own) - np.array(other)).max() < 0.1 * min(g.pixel_spacing_mm))
+    apart = np.array(other) - np.array(own)
+    along = float((apart @ g.normal).mean())
+    beside = apart - along * g.normal
+    return abs(along) <= _MOST_MOTION_MM and bool(np.abs(beside).max() < 0.1 * min(g.pixel_spacing_mm))
 
 
 def _respaced(affine: NDArray[np.float64], stack: Stack) -> bool:

@@ -53,7 +53,8 @@ class Grid:
     Attributes:
         header: A frame that lies on it.
         fits: Per slice: how its frames are brought onto it.
-        beside_mm: Per slice: how far it lies beside `header` in the plane, middle from middle; 0 for less than a pixel.
+        beside_mm: Per slice: how far it lies beside `header` in the plane, middle from middle; 0 where it was
+            not shifted.
         notes: What is to be told about slices.
     """
 
@@ -83,7 +84,7 @@ def grid_of(slices: Sequence[Header]) -> Grid:
         fit, text = _fit(slice_header, header)
         fits.append(fit)
         offset = _offset(plane_of(slice_header), header)
-        beside.append(float(np.hypot(*(offset * header.spacing))) if np.abs(offset).max() >= 1.0 else 0.0)
+        beside.append(float(np.hypot(*(offset * header.spacing))) if any(_whole(-offset)) else 0.0)
         if text:
             notes.append(SliceNote(place, f"Slice {{}} {text}.", Code.SLICE_FITTED))
     return Grid(header, tuple(fits), tuple(beside), tuple(notes))

@@ -138,6 +138,17 @@ def test_a_spacing_that_the_reader_corrected_does_not_part_an_object_from_its_im
     np.testing.assert_array_equal(labels, phantom.labels)
 
 
+@pytest.mark.parametrize("along_mm", [-8.0, 7.5])
+def test_an_object_on_slices_that_follow_the_heart_falls_on_the_frames_that_it_names(
+    tmp_path, phantom, study, along_mm
+):
+    g = phantom.stack.geometry
+    moved = tuple(tuple((np.asarray(p) + along_mm * g.normal).tolist()) for p in g.positions_mm)
+    elsewhere = replace(study, stacks=(replace(study.stack, geometry=replace(g, positions_mm=moved)),))
+    path = write_seg(tmp_path / "a.dcm", elsewhere, masks_of(phantom.labels))
+    np.testing.assert_array_equal(read_dicom_seg(path, study).labels, phantom.labels)
+
+
 def test_another_grid_is_refused(tmp_path, phantom, study):
     g = phantom.stack.geometry
     half = tuple(tuple(g.to_patient_mm(index, (0.5, 0.0))) for index in range(5))

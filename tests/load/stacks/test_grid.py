@@ -138,6 +138,12 @@ def test_slices_less_than_half_a_pixel_beside_one_another_are_taken_as_they_are(
     assert not any(grid.beside_mm)
 
 
+def test_a_slice_three_quarters_of_a_pixel_beside_the_others_is_shifted_by_one_and_that_is_told():
+    grid = grid_of([on_grid(0.0), on_grid(10.0), on_grid(20.0, position=(0.75 * 1.5, 0.0, 20.0)), on_grid(30.0)])
+    assert [fit.origin for fit in grid.fits] == [(0.0, 0.0), (0.0, 0.0), (0.0, -1.0), (0.0, 0.0)]
+    assert grid.beside_mm == pytest.approx((0, 0, 0.75 * 1.5, 0))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_positions_along_the_normal_of_an_oblique_stack_are_no_shift(seed):
     """First pixels that differ along the normal alone, rounded as files do, for any direction of the planes."""

@@ -168,7 +168,7 @@ def _service_options(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
-def _opening_options(parser: argparse.ArgumentParser) -> None:
+def _opening_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--slice-axis",
         type=int,
@@ -281,6 +281,7 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     )
     _codes_option(parser)
     parser.add_argument("--phase", type=int, metavar="N", help="phase of FILE, counted from 1")
+    _opening_options(parser.add_argument_group("with --labels; a workspace keeps how its reader opened the study"))
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--formats",

@@ -17,9 +17,11 @@ from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.opening import AS_FOUND
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.doors.notes import tell_notes
+from cmr_viewer.doors.opening import opening_of
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export_study import Anonymity, Format, Results, export_study, formats_of
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
@@ -47,11 +49,16 @@ def run(arguments: Namespace) -> int:
     """
     anonymity = _anonymity(arguments)
     if arguments.labels is not None:
-        study = open_study(arguments.study)
+        study = open_study(arguments.study, opening=opening_of(arguments))
         results = results_of_file(
             arguments.labels, study, arguments.codes, phase=_phase(arguments), anonymous=anonymity is not None
         )
     else:
+        if opening_of(arguments) != AS_FOUND:
+            raise StoreError(
+                "--slice-axis, --spacing and --any-size need --labels: a workspace keeps how its reader opened the "
+                "study. Leave them out, or change the study in the window."
+            )
         with open_workspace_readonly(_workspace(arguments)) as workspace:
             study = study_as_decided(arguments.study, workspace)
             results = results_of_workspace(workspace, study, incomplete=arguments.incomplete)

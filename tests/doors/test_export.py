@@ -160,6 +160,28 @@ def test_label_maps_of_a_file_are_exported_without_a_workspace(tmp_path: Path, i
     assert (measures["ed_phase_number"], measures["es_phase_number"]) == (blood.argmax() + 1, blood.argmin() + 1)
 
 
+def test_label_maps_of_a_file_are_exported_with_the_spacing_and_the_size_of_heart_that_are_given(
+    tmp_path: Path, heart: Phantom, capsys: pytest.CaptureFixture[str]
+) -> None:
+    affine = np.diag([0.2, 0.2, 0.5, 1.0])
+    image = write_nifti(tmp_path / "mouse.nii.gz", voxels_of(heart.stack.pixels), affine)
+    labels = write_nifti(tmp_path / "labels.nii.gz", voxels_of(heart.labels), affine)
+    given = (image, "--labels", labels, "--codes", "own", "--formats", "measures", "--output")
+    pixels = (heart.labels == Label.LVBP).sum(axis=(1, 2, 3)).max()
+    spacing = ("--spacing", "3.2", "3.2", "10")
+    for name, more in (("withheld", ()), ("small", ("--any-size",)), ("true", spacing)):
+        assert export(*given, tmp_path / name, *more) == 0
+    found = {
+        name: json.loads((tmp_path / name / "measures.json").read_text())["lv_edv_ml"]
+        for name in ("withheld", "small", "true")
+    }
+    assert found["withheld"] is None
+    assert found["small"] == pytest.approx(pixels * 0.2 * 0.2 * 0.5 / 1000, rel=1e-4)
+    assert found["true"] == pytest.approx(pixels * 3.2 * 3.2 * 10 / 1000, rel=1e-4)
+    assert export(image, "--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--any-size") == 1
+    assert "need --labels" in capsys.readouterr().err
+
+
 def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
     """The affine that the program itself writes label maps of the study with."""
     keep_work(tmp_path / "for-affine", open_study(images), labels)

@@ -225,7 +225,7 @@ def test_a_format_that_is_not_known_is_wrong_usage(tmp_path: Path, capsys: pytes
     with pytest.raises(SystemExit) as told:
         export(tmp_path, "--output", tmp_path / "out", "--formats", "nifti,stl")
     assert told.value.code == 2
-    assert "stl is not known" in capsys.readouterr().err
+    assert "stl is not a known format" in capsys.readouterr().err
 
 
 def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_kept(

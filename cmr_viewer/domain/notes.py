@@ -33,7 +33,9 @@ class Code(StrEnum):
     PHASE_ORDER_GUESSED = "phase-order-guessed"  # no time of the heart orders the phases
     PHASE_TIMES_DIFFER = "phase-times-differ"  # slices are ordered by different kinds of time
     HEART_RATE_DIFFERS = "heart-rate-differs"  # slices were acquired at clearly different heart rates
-    HEART_RATE_CONTRADICTED = "heart-rate-contradicted"  # the phases last longer than a beat at the stated rate
+    HEART_RATE_CONTRADICTED = (
+        "heart-rate-contradicted"  # the phases last longer than a beat at the stated rate, or files state two
+    )
     PHASES_UNEQUAL = "phases-unequal"  # a slice has more or fewer phases than the others
     FRAME_SUBSTITUTED = "frame-substituted"  # a damaged or absent frame is replaced by the nearest in time
     FRAMES_DAMAGED = "frames-damaged"  # images of the stack or of a view are damaged

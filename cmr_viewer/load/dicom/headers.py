@@ -155,6 +155,8 @@ class Header:
         agent: Contrast/Bolus Agent (0018,0010); of Enhanced MR (0018,9342) and (0018,9344).
         thickness_mm: Slice Thickness (0018,0050).
         temporal_step_ms: Temporal Resolution (0020,0110).
+        interval_bpm: Heart rate by Nominal Interval (0018,1062) or R-R Interval Time Nominal (0020,9251), beside which
+            `heart_rate_bpm` may be another.
         cycle_images: Cardiac Number of Images (0018,1090): how many phases the file says a heart beat was divided into.
         times_ms: All that the file says of the time after the R wave, the best first: Trigger Time (0018,1060), Nominal
             Cardiac Trigger Delay Time (0020,9153), Temporal Position Time Offset (0020,930D), and the share of the
@@ -208,6 +210,7 @@ class Header:
     agent: str = ""
     thickness_mm: float | None = None
     temporal_step_ms: float | None = None
+    interval_bpm: float | None = None
     cycle_images: float | None = None
     times_ms: tuple[float | None, ...] = ()
     actual_ms: float | None = None
@@ -328,6 +331,9 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         agent=values.text(tags.CONTRAST_BOLUS_AGENT) or _agent_given(values),
         thickness_mm=values.number(tags.SLICE_THICKNESS),
         temporal_step_ms=values.number(tags.TEMPORAL_RESOLUTION),
+        interval_bpm=heart_rate(
+            None, values.number(tags.NOMINAL_INTERVAL), values.number(tags.RR_INTERVAL_TIME_NOMINAL)
+        ),
         cycle_images=values.number(tags.CARDIAC_NUMBER_OF_IMAGES),
         times_ms=times_ms,
         actual_ms=actual_ms,

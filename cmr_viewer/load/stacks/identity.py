@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from cmr_viewer.domain.patient import Patient, Sex
-from cmr_viewer.domain.patient_key import patient_key_of
+from cmr_viewer.domain.patient_key import is_everybodys, patient_key_of
 from cmr_viewer.load.dicom.headers import Header
 
 Identity = tuple[str, str]
@@ -34,8 +34,8 @@ def facts_in(headers: Sequence[Header]) -> Patient:
 def identities(headers: Sequence[Header]) -> dict[Identity, Identity]:
     """Per Patient ID and Study UID: whose frames they are and of which study; patients are never mixed.
 
-    Without a Patient ID the Study UID stands for the patient. Where each file has a Study UID of its own, or where
-    the studies of a patient hold one place each, all of one day, the UIDs were given file by file or slice by slice:
+    Without a Patient ID, or with one that stands for nobody (ANONYMOUS), the Study UID stands for the patient. Where
+    each file has a Study UID of its own, or where the studies of a patient hold one place each, all of one day, the UIDs were given file by file or slice by slice:
     they tell nothing, and all is one study.
     """
     places: dict[Identity, set[tuple[float, ...]]] = defaultdict(set)
@@ -53,7 +53,7 @@ def identities(headers: Sequence[Header]) -> dict[Identity, Identity]:
         own = [key for key in places if key[0] == patient]
         single = all(len(places[key]) == 1 for key in own) and len(dates[patient]) == 1
         of_files = len(headers) > 2 and len(own) == len(headers)
-        if patient:
+        if patient and (single or not is_everybodys(patient)):
             found[patient, study] = (f"id {patient}", "" if single else study)
         else:
             found[patient, study] = ("", "") if of_files else (f"study {study}", study)

@@ -27,6 +27,8 @@ from cmr_viewer.progress import Progress
 
 _LEAST_VIEW_MOTION = 0.1
 _SHORTEST_BEAT = 0.8
+_SAME_RATE = 1.15
+"""Rates that differ by less are of one heart, whose beats vary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,13 @@ def read_stack(
         )
         told.append(Note(text, Code.FRAMES_MIRRORED))
     stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
+    if by_interval := _other_rate(stack.heart_rate_bpm, frames):
+        text = (
+            f"The files state {stack.heart_rate_bpm:.0f} heart beats a minute, and a time between two beats that makes "
+            f"{by_interval:.0f} a minute. No heart rate is used. Enter it."
+        )
+        told.append(Note(text, Code.HEART_RATE_CONTRADICTED))
+        stack = replace(stack, heart_rate_bpm=None)
     if _shorter_than_its_phases(stack.heart_rate_bpm, stack.phase_times_ms):
         text = f"The files state {stack.heart_rate_bpm:.0f} heart beats a minute, but the phases last longer than one."
         told.append(Note(f"{text} The heart rate is not used.", Code.HEART_RATE_CONTRADICTED))
@@ -250,6 +259,16 @@ def _heart_rate(frames: Sequence[Sequence[Header]]) -> float | None:
     """Median of what the headers state."""
     rates = [h.heart_rate_bpm for row in frames for h in row if h.heart_rate_bpm is not None]
     return float(np.median(rates)) if rates else None
+
+
+def _other_rate(rate_bpm: float | None, frames: Sequence[Sequence[Header]]) -> float | None:
+    """The heart rate by the stated intervals where it clearly is another than the stated one; else None."""
+    rates = [h.interval_bpm for row in frames for h in row if h.interval_bpm is not None]
+    if rate_bpm is None or not rates:
+        return None
+    by_interval = float(np.median(rates))
+    apart = max(by_interval, rate_bpm) / min(by_interval, rate_bpm)
+    return by_interval if apart > _SAME_RATE else None
 
 
 def _shorter_than_its_phases(rate_bpm: float | None, times_ms: tuple[float, ...] | None) -> bool:

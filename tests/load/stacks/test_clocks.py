@@ -268,3 +268,21 @@ def test_a_heart_rate_whose_beat_is_over_before_the_last_phase_is_left_aside_and
     study = read_dicom(tmp_path)
     assert study.stack.heart_rate_bpm is None
     assert [note.code for note in study.warnings] == [Code.HEART_RATE_CONTRADICTED]
+
+
+@pytest.mark.parametrize(
+    ("elements", "rate"),
+    [
+        ({"HeartRate": 75, "NominalInterval": 1000}, None),
+        ({"HeartRate": 120, "RRIntervalTimeNominal": 1000.0}, None),
+        ({"HeartRate": 64, "NominalInterval": 1000}, 64.0),
+        ({"HeartRate": 75, "LowRRValue": 950, "HighRRValue": 1050}, 75.0),
+        ({"HeartRate": 75, "CardiacRRIntervalSpecified": 1000.0}, 75.0),
+    ],
+)
+def test_two_heart_rates_that_contradict_one_another_are_left_aside_and_told(tmp_path, sax, elements, rate):
+    stack = dataclasses.replace(sax, phase_times_ms=tuple(50.0 * p for p in range(PHASES)))
+    write_frames(tmp_path, stack, series="1", change=stating(**elements))
+    study = read_dicom(tmp_path)
+    assert study.stack.heart_rate_bpm == rate
+    assert [note.code for note in study.warnings] == [Code.HEART_RATE_CONTRADICTED] * (rate is None)

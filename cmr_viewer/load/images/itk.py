@@ -1,5 +1,8 @@
 """MHA, MHD and NRRD files through SimpleITK."""
 
+import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.images.itk_header import ItkHeader, checked_header
+from cmr_viewer.load.images.itk_header import LARGEST_HEADER, ItkHeader, checked_header
 from cmr_viewer.load.images.nifti import Volume, checked_volume, study_of_volume
 from cmr_viewer.load.images.voxel_size import in_mm
 from cmr_viewer.progress import Progress, silent
@@ -72,7 +75,7 @@ def read_itk_layers(path: Path) -> tuple[Volume, Mapping[str, str]]:
 def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
     """Voxels with channels, if any, on the fourth axis; the header; the number of channels."""
     header = checked_header(path)
-    image = _read(path)
+    image = _read(path) if not _is_time_beside_space(header) else _read_as_list(path)
     dimensions, channels = int(image.GetDimension()), int(image.GetNumberOfComponentsPerPixel())
     array = _array_of(image)
     if channels > 1 and dimensions != 3:
@@ -95,6 +98,31 @@ def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
         placed=placed,
     )
     return volume, header, channels
+
+
+def _is_time_beside_space(header: ItkHeader) -> bool:
+    """Whether an axis of time stands beside those of a space of three, which ITK reads where it is called a list."""
+    return "time" in header.kinds and "none" in header.fields.get("space directions", "").lower().split()
+
+
+def _read_as_list(path: Path) -> Any:
+    """As `_read`, by a header of its own that calls the axis of time a list."""
+    with path.open("rb") as file:
+        head, blank, _ = file.read(LARGEST_HEADER).replace(b"\r\n", b"\n").partition(b"\n\n")
+    text = re.sub(rb"(?m)^kinds:.*", lambda line: line[0].replace(b"time", b"list"), head)
+    if not re.search(rb"(?mi)^data ?file:", head):
+        lines = head.count(b"\n") + len(blank)
+        text += b"\ndata file: " + os.fsencode(path.resolve()) + b"\nline skip: %d" % lines
+    elif b"LIST" not in head and (named := re.search(rb"(?mi)^data ?file: *(.*)", head)):
+        beside = os.fsencode(path.resolve().parent / os.fsdecode(named[1].strip()))
+        text = re.sub(rb"(?mi)^data ?file:.*", lambda _: b"data file: " + beside, text)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "image.nhdr"
+        copy.write_bytes(text + b"\n\n")
+        try:
+            return _read(copy)
+        except LoadError as error:
+            raise LoadError(str(error).replace(copy.name, path.name)) from error
 
 
 def _read(path: Path) -> Any:

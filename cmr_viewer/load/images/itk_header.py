@@ -14,7 +14,7 @@ from cmr_viewer.errors import LoadError
 from cmr_viewer.load.images.nifti_header import DEFLATE_RATIO, MOST_VOXELS
 from cmr_viewer.load.names import NRRD_ENDINGS
 
-_LARGEST_HEADER = 1 << 20
+LARGEST_HEADER = 1 << 20
 _BZIP2_RATIO = 50_000
 _MOST_AXES = 5
 _CHUNK = 1 << 20
@@ -101,7 +101,7 @@ def checked_header(path: Path) -> ItkHeader:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(_LARGEST_HEADER)
+            start = file.read(LARGEST_HEADER)
     except OSError as error:
         raise LoadError(f"{path.name} cannot be read ({error.strerror}).") from error
     try:
@@ -187,7 +187,7 @@ def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
     size = start.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in start[: len(head) * 2] else len(head) + 2
     fields: dict[str, str] = {}
     listed: list[str] = []
-    for line in head.decode("latin-1").splitlines()[1:]:
+    for line in _text_of(head).splitlines()[1:]:
         if line.startswith("#"):
             continue
         if fields.get("data file", fields.get("datafile", "")).upper().startswith("LIST"):
@@ -211,6 +211,14 @@ def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
     room = path.stat().st_size - size if data is None else _nrrd_data_bytes(path, data, listed)
     _require_room(path, needed, room * ratio)
     return ItkHeader(fields, tuple(kind.lower() for kind in fields.get("kinds", "").split()))
+
+
+def _text_of(head: bytes) -> str:
+    """A header as text: UTF-8, or else Latin-1."""
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError:
+        return head.decode("latin-1")
 
 
 def _nrrd_data_bytes(path: Path, data: str, listed: list[str]) -> int:

@@ -35,8 +35,8 @@ def identities(headers: Sequence[Header]) -> dict[Identity, Identity]:
     """Per Patient ID and Study UID: whose frames they are and of which study; patients are never mixed.
 
     Without a Patient ID, or with one that stands for nobody (ANONYMOUS), the Study UID stands for the patient. Where
-    each file has a Study UID of its own, or where the studies of a patient hold one place each, all of one day, the UIDs were given file by file or slice by slice:
-    they tell nothing, and all is one study.
+    each file has a Study UID of its own, or where the studies of a patient hold one place each, all of one day, the
+    UIDs were given file by file or slice by slice: they tell nothing, and all is one study.
     """
     places: dict[Identity, set[tuple[float, ...]]] = defaultdict(set)
     dates: dict[str, set[str]] = defaultdict(set)

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
@@ -73,6 +75,49 @@ def test_a_list_of_few_channels_is_a_sequence_of_3d_slicer(tmp_path, phantom, ch
     (tmp_path / "a.seq.nrrd").write_bytes(content)
     study = read_itk(tmp_path / "a.seq.nrrd")
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[[p % 3 for p in range(channels)]])
+
+
+@pytest.mark.parametrize("time_at", [0, 1, 3])
+@pytest.mark.parametrize("encoding", ["raw", "gzip"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_time_beside_three_directions_of_space_is_the_axis_of_the_phases(tmp_path, phantom, time_at, encoding, apart):
+    g = phantom.stack.geometry
+    step = np.asarray(g.positions_mm[1]) - np.asarray(g.positions_mm[0])
+    columns = [np.asarray(g.row_direction) * 2.5, np.asarray(g.col_direction) * 3.0, step]
+    axes = [("domain", f"({','.join(f'{v:.9g}' for v in column)})") for column in columns]
+    axes.insert(time_at, ("time", "none"))
+    voxels = np.moveaxis(phantom.stack.pixels.transpose(3, 2, 1, 0), 3, time_at)
+    data = voxels.astype("<i2").tobytes(order="F")
+    data = gzip.compress(data) if encoding == "gzip" else data
+    head = (
+        "NRRD0005\n# by hand\ntype: short\ndimension: 4\nspace: left-posterior-superior\n"
+        f"sizes: {' '.join(map(str, voxels.shape))}\nspace directions: {' '.join(vector for _, vector in axes)}\n"
+        f'kinds: {" ".join(kind for kind, _ in axes)}\nspace units: "mm" "mm" "mm"\nendian: little\n'
+        f"encoding: {encoding}\nspace origin: ({','.join(f'{v:.9g}' for v in g.positions_mm[0])})\n"
+    )
+    path = tmp_path / ("times.nhdr" if apart else "times.nrrd")
+    if apart:
+        (tmp_path / "voxels").write_bytes(data)
+        path.write_text(f"{head}data file: voxels\n\n")
+    else:
+        path.write_bytes(f"{head}\n".encode() + data)
+    study = read_itk(path)
+    np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
+    np.testing.assert_allclose(study.stack.geometry.positions_mm, g.positions_mm, atol=1e-3)
+    path.write_bytes(path.read_bytes()[:-100] if not apart else path.read_bytes().replace(b"voxels", b"others"))
+    with pytest.raises(LoadError, match=path.name):
+        read_itk(path)
+
+
+@pytest.mark.parametrize("unit", ["µm", "μm", "um"])
+def test_units_of_a_header_are_text_in_any_encoding(tmp_path, phantom, unit):
+    image = image_of(phantom.stack, 0)
+    image.SetSpacing([1000 * mm for mm in image.GetSpacing()])
+    image.SetOrigin([1000 * mm for mm in image.GetOrigin()])
+    sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
+    named = f'space units: "{unit}" "{unit}" "{unit}"\nendian:'
+    (tmp_path / "a.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes().replace(b"endian:", named.encode(), 1))
+    assert read_itk(tmp_path / "a.nrrd").stack.geometry.pixel_spacing_mm == pytest.approx((3.0, 2.5))
 
 
 @pytest.mark.parametrize(("header", "data"), [("a.mhd", "a.raw"), ("a.mhd", "a.zraw"), ("a.nhdr", "a.raw")])

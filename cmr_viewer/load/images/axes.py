@@ -1,6 +1,7 @@
 """Which axis of a volume file its slices lie along, and how its frames are turned."""
 
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ _FEWER = 0.5
 rows as there are slices; real stacks do not come nearer than that."""
 
 _CLEARLY_LIKER, _LIKE = 0.25, 0.7
+_LEAST_TO_COMPARE, _CLEARLY_ALIKE = 3, 0.67
+"""Phases of a cine follow one another closely: its slices differ two to seven times as much as its phases."""
+
 _TO_THE_LEFT, _TO_THE_FEET = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, -1.0])
 
 Vectors = NDArray[np.float64]
@@ -123,3 +127,25 @@ def slice_axis_note(axes: FileAxes, *, known: bool, chosen: bool) -> Note | None
     if axes.across == 2:
         return None
     return Note(f"{which}. Label maps are written back in the axis order of the file.", Code.SLICE_AXIS)
+
+
+def exchanged_note(pixels: NDArray[Any]) -> Note | None:
+    """What a reader should know where the slices of a cine seem to be its phases, and its phases slices; else None.
+
+    From one phase to the next most of a frame stays as it is; from one slice to the next it does not. Some tools write
+    arrays of (slice, phase, row, col), whose phases then lie on the third axis.
+
+    Args:
+        pixels: (phase, slice, row, col).
+    """
+    if min(pixels.shape[:2]) < _LEAST_TO_COMPARE:
+        return None
+    some = pixels[:, :, ::2, ::2].astype(np.float32)
+    by_phase, by_slice = (float(np.abs(np.diff(some, axis=axis)).mean()) for axis in (0, 1))
+    if by_slice >= _CLEARLY_ALIKE * by_phase:
+        return None
+    text = (
+        "Neighbouring slices look much more alike than neighbouring phases: the file may hold its phases on the axis "
+        "of the slices, and its slices on that of the phases. Check the images."
+    )
+    return Note(text, Code.SLICE_AXIS_GUESSED)

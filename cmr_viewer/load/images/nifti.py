@@ -32,7 +32,7 @@ from cmr_viewer.load.base_end import (
     starts_at_base,
 )
 from cmr_viewer.load.gaps import gap_notes
-from cmr_viewer.load.images.axes import axes_across, find_slice_axis, slice_axis_note
+from cmr_viewer.load.images.axes import axes_across, exchanged_note, find_slice_axis, slice_axis_note
 from cmr_viewer.load.images.even_grids import EvenGrid, even_grids
 from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, placement_of, quiet, usable_matrix
 from cmr_viewer.load.images.nifti_writing import write_image
@@ -249,9 +249,9 @@ def study_of_volume(
         notes.append(flat)
     geometry = replace(geometry, spacing_known=spacing_known)
     notes += [TURNED] if turned else []
-    if note := slice_axis_note(axes, known=is_known, chosen=slice_axis is not None):
-        notes.append(note)
     pixels = axes.frames_of(volume.voxels)
+    of_axis = slice_axis_note(axes, known=is_known, chosen=slice_axis is not None)
+    notes += [note for note in (of_axis, exchanged_note(pixels)) if note]
     order = list(range(geometry.slices))
     if geometry.slices > 1:
         trusted = geometry.spacing_known and is_oblique(normal)

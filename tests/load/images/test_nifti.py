@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.images.nifti import (
     BASE_END_GUESSED,
@@ -29,6 +30,17 @@ def phantom():
 def write_cine(path, phantom, *, apex_first=False):
     stack = phantom.stack
     return write_nifti(path, voxels_of(stack.pixels, apex_first=apex_first), ras_affine(stack, apex_first=apex_first))
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_file_that_seems_to_hold_its_phases_on_the_axis_of_its_slices_is_noted(tmp_path, exchanged):
+    heart = sax_cine(phases=8, slices=6, rows=64, cols=60, pixel_spacing_mm=(2.5, 2.4))
+    voxels = voxels_of(heart.stack.pixels)
+    path = write_nifti(
+        tmp_path / "cine.nii.gz", voxels.swapaxes(2, 3) if exchanged else voxels, ras_affine(heart.stack)
+    )
+    study = read_nifti(path)
+    assert [note.code for note in study.warnings] == [Code.SLICE_AXIS_GUESSED] * exchanged
 
 
 @pytest.mark.parametrize("apex_first", [False, True])

@@ -201,7 +201,8 @@ def _joined(found: Sequence[Labelled]) -> Labelled:
         ed_phase=marks["ed_phase"],
         es_phase=marks["es_phase"],
     )
-    warnings = dict.fromkeys(warning for one in found for warning in one.study.warnings)
+    # What lies beside each is what it is joined with.
+    warnings = dict.fromkeys(n for one in found for n in one.study.warnings if n.code is not Code.IMAGES_BESIDE)
     study = replace(
         first.study,
         name=", ".join(one.study.name for one in found),

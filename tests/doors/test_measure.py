@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -149,6 +150,22 @@ def test_ed_and_es_in_files_of_their_own_are_one_study_where_it_is_said(
     (found,) = studies_in(tmp_path / "out.json")
     assert_measured(found, heart, 1)
     assert found["label_files"] == ["first_labels.nii.gz", "second_labels.nii.gz"]
+
+
+def test_files_of_ed_and_es_that_are_joined_are_not_noted_to_lie_beside_one_another(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, mark in (("first", "ED"), ("second", "ES")):
+        shutil.copy(folder / f"{name}.nii.gz", tmp_path / f"A0B1C2_sa_{mark}.nii.gz")
+        shutil.copy(folder / f"{name}_labels.nii.gz", tmp_path / f"A0B1C2_sa_{mark}_gt.nii.gz")
+    images = [tmp_path / f"A0B1C2_sa_{mark}.nii.gz" for mark in ("ED", "ES")]
+    assert measure(*images, "--one-study", "--output", tmp_path / "out.json") == 0
+    assert "was not opened" not in capsys.readouterr().err
+    (found,) = studies_in(tmp_path / "out.json")
+    assert "images-beside" not in [note["code"] for note in found["notes"]]
+    assert measure(images[0], "--output", tmp_path / "one.json") == 0
+    (alone,) = studies_in(tmp_path / "one.json")
+    assert "images-beside" in [note["code"] for note in alone["notes"]]
 
 
 def test_files_whose_names_do_not_tell_are_studies_of_their_own(folder: Path, tmp_path: Path) -> None:

@@ -85,6 +85,18 @@ def recognise_patient(folder: Path) -> list[MarkedFile]:
     return found if len({marked.mark for marked in found}) == len(found) else []
 
 
+def files_beside(marked: MarkedFile) -> list[MarkedFile]:
+    """The other files of the patient of a file: cine, ED and ES, also where several patients share the folder.
+
+    Empty where one of them is there twice.
+    """
+    known = (recognise_file(path) for path in sorted(marked.image.parent.glob("*.nii*")) if path != marked.image)
+    same = (marked.patient, marked.layout)
+    found = [other for other in known if other is not None and other.mark and (other.patient, other.layout) == same]
+    marks = {other.mark for other in found}
+    return found if len(marks) == len(found) and marked.mark not in marks else []
+
+
 def _labels_beside(image: Path) -> Path | None:
     name = image.name
     stem = name[: -len("".join(Path(name).suffixes))] if name.lower().endswith(".nii") else name[: -len(".nii.gz")]

@@ -30,7 +30,7 @@ from cmr_viewer.load.images.layout_names import (
     MarkedFile,
     acdc_marks,
     acdc_patient,
-    recognise_patient,
+    files_beside,
 )
 from cmr_viewer.load.images.nifti import Volume, read_nifti_labels, read_volume, study_of_volume
 from cmr_viewer.progress import Progress, silent
@@ -199,7 +199,7 @@ def read_marked_file(marked: MarkedFile, progress: Progress = silent, slice_axis
         LabelMapError: The label map beside it does not fit.
         Cancelled: `progress` asked to stop.
     """
-    others = [other for other in recognise_patient(marked.image.parent) if other.mark != CINE and other != marked]
+    others = [other for other in files_beside(marked) if other.mark != CINE]
     if marked.mark == CINE:
         return _read_cine(marked.image, marked, others, progress, slice_axis)
     progress(0.0, f"Reading {marked.image.name}")
@@ -211,7 +211,14 @@ def read_marked_file(marked: MarkedFile, progress: Progress = silent, slice_axis
     both = np.concatenate([other.voxels for other in pair], axis=3) if same else None
     progress(0.8, f"Ordering slices of {marked.image.name}")
     study = study_of_volume(volume, marked.image, format_name="NIfTI", judged_by=both, slice_axis=slice_axis)
-    return _with_marks(study, [marked])
+    study = _with_marks(study, [marked])
+    if not others or not marked.mark:
+        return study
+    text = (
+        f"{others[0].image.name} holds {others[0].mark} of the same patient and was not opened. To open both as one "
+        "study, put them in a folder of their own."
+    )
+    return replace(study, warnings=(*study.warnings, Note(text, Code.IMAGES_BESIDE)))
 
 
 def _with_marks(study: Study, files: list[MarkedFile]) -> Study:

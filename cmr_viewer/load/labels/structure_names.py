@@ -54,10 +54,10 @@ _LEFT_VENTRICLE = re.compile(r"\blv|\bmlv|лж|左心?室|左心(?!房)")
 _RIGHT_VENTRICLE = re.compile(r"\brv|\bmrv|пж|右心?室|右心(?!房)")
 _LEFT = re.compile(
     r"\bleft|\blt\b|\bl\b|\blventr|\blink|gauche|izquierd|\bizq\b|esquerd|sinist|\bsin\b|\bsx\b|vanster|venstre"
-    r"|\blew[aey]|\bvasen|лев|αριστερ|左|좌|ايسر"
+    r"|\blew[aey]|\bvasen|\bsol\b|лев|αριστερ|左|좌|ايسر"
 )
 _RIGHT = re.compile(
-    r"\bright|\brt\b|\br\b|\brventr|\brecht|droit|derech|\bder\b|direit|destr|\bdx\b|dexter|\bh[oø][jyg]|\bpraw|\boike"
+    r"\bright|\brt\b|\br\b|\brventr|\brecht|droit|derech|\bder\b|direit|destr|\bdx\b|dexter|\bh[oø][jyg]|\bpraw|\boike|\bsag\b"
     r"|прав|δεξι|右|우|ايمن"
 )
 _VENTRICLE = re.compile(r"ventri[ck]|\bvent\b|kammer|kammar|\bkamer|komor|kammio|желуд|κοιλι|心室|심실|بطين")

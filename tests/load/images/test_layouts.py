@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.errors import LabelMapError, LoadError
@@ -139,6 +140,19 @@ def test_a_folder_of_two_patients_is_not_one_patient(tmp_path, phantom):
     for path in two.iterdir():
         path.rename(one / path.name)
     assert recognise_patient(one) == []
+
+
+def test_a_single_ed_file_notes_the_es_file_beside_it_also_among_other_patients(tmp_path, phantom):
+    one, two = write_mnms_patient(tmp_path, phantom), write_mnms_patient(tmp_path, phantom, patient="Z9Y8X7")
+    for path in two.iterdir():
+        path.rename(one / path.name)
+    for patient in ("A0B1C2", "Z9Y8X7"):
+        study = read_marked_file(recognise_file(one / f"{patient}_sa_ED.nii.gz"))
+        (note,) = [note for note in study.warnings if note.code is Code.IMAGES_BESIDE]
+        assert f"{patient}_sa_ES.nii.gz" in note
+    (one / "A0B1C2_sa_ES.nii.gz").unlink()
+    alone = read_marked_file(recognise_file(one / "A0B1C2_sa_ED.nii.gz"))
+    assert Code.IMAGES_BESIDE not in [note.code for note in alone.warnings]
 
 
 def test_an_uncompressed_file_finds_its_label_map(tmp_path, phantom):

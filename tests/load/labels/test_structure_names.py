@@ -11,7 +11,7 @@ NAMES = {
     "ventrículo izquierdo|VI endocardio|VI|ventricolo sinistro|ventrículo esquerdo|linkerventrikel|"
     "vänster kammare|venstre ventrikkel|lewa komora|левый желудочек|ЛЖ|полость ЛЖ|左心室|左室|左室内腔|左室腔|"
     "左心室血池|좌심실|αριστερή κοιλία|البطين الأيسر|left ventricular pool|LV pool|"
-    "left ventricle blood cavity|cavity|Left Ventricle (LV)|LV_1|LV ED|lvendocardium|"
+    "sol ventrikül|left ventricle blood cavity|cavity|Left Ventricle (LV)|LV_1|LV ED|lvendocardium|"
     "Structure of left ventricle|Left cardiac ventricle|LVBloodPool|lv-lumen",
     Label.LVM: "MYO|LVM|MLV|LV myocardium|Left ventricular myocardium|LV wall|LV epicardium|LV-EPI|Epicardium|"
     "myocardium|heart_myocardium|saepicardialContour|Myocardium_L|Myocardium_LV|MyocardiumLV|"
@@ -22,7 +22,7 @@ NAMES = {
     Label.RVBP: "RV|RVBP|RVC|Right ventricle|RV endo|RV cavity|right ventricular blood pool|"
     "heart_ventricle_right|sarvendocardialContour|Ventricle_R|R Ventricle|Rt Ventricle|RVentricle|"
     "RVEndo|VD|ventricule droit|rechter Ventrikel|ventrículo derecho|ventricolo destro|"
-    "høyre ventrikkel|höger kammare|prawa komora|правый желудочек|ПЖ|右心室|右室|우심실|δεξιά κοιλία|"
+    "sağ ventrikül|høyre ventrikkel|höger kammare|prawa komora|правый желудочек|ПЖ|右心室|右室|우심실|δεξιά κοιλία|"
     "البطين الأيمن|Heart_Ventricle_R|right ventricular pool|endocarde VD|RV_2|Endo_R",
     Label.BACKGROUND: "background|BG|Clear Label",
     None: "|Left atrium|LA|RA|Aorta|RV wall|RV myocardium|RV epicardium|right atrium|scar|LV scar|tumour|"

@@ -25,7 +25,7 @@ class Code(StrEnum):
     STACK_CHOICE_LOST = "stack-choice-lost"  # the stack that was chosen earlier is absent
     FILE_NOT_IN_STACK = "file-not-in-stack"  # the file that was opened belongs to no stack, or to another one
     NOT_A_CINE = "not-a-cine"  # what was opened does not show the heart over one cycle in several slices
-    CYCLE_NOT_STATED = "cycle-not-stated"  # phases have numbers, and no file says that they are of one heart beat
+    CYCLE_NOT_STATED = "cycle-not-stated"  # no file states that phases are of one heart beat, or they last longer
     NAME_DOUBTFUL = "name-doubtful"  # the name of the series is that of something else than a cine
     SLICES_REPEATED = "slices-repeated"  # slices were acquired more than once
     # Phases and time

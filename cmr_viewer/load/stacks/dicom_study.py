@@ -33,7 +33,7 @@ from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.copies import without_copies
 from cmr_viewer.load.stacks.groups import Group, GroupSlice, covers_as_well, group_headers
 from cmr_viewer.load.stacks.identity import facts_in, patient_in
-from cmr_viewer.load.stacks.kinds import could_be_cine, may_name_other_than_sax
+from cmr_viewer.load.stacks.kinds import LONGEST_CYCLE_MS, could_be_cine, may_name_other_than_sax
 from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
 from cmr_viewer.load.stacks.views import PlannedView, find_views, read_views
 from cmr_viewer.progress import Progress, part, silent
@@ -327,6 +327,11 @@ class _Opened:
         if group.is_known_by_numbers_alone:
             text = "The images of a slice have numbers, but no file states that they are phases of one heart beat."
             notes.append(Note(f"{text} Check that they are not perfusion.", Code.CYCLE_NOT_STATED))
+        span_ms = 0.0 if stack.phase_times_ms is None else stack.phase_times_ms[-1] - stack.phase_times_ms[0]
+        if span_ms > LONGEST_CYCLE_MS:
+            text = f"The images of a slice last {span_ms / 1000:.1f} s, longer than a heart beat, as in real time."
+            text += " Slices may show the heart at different moments in the same phase. Check the volumes."
+            notes.append(Note(text, Code.CYCLE_NOT_STATED))
         if group.is_named_otherwise or (not group.has_phase_times and may_name_other_than_sax(group.first)):
             text = f"The name of the series, {group.name}, suggests something else than a short-axis cine."
             text += " Check the images."

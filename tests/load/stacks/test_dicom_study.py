@@ -558,3 +558,13 @@ def test_perfusion_is_told_to_be_no_cine_and_the_cine_beside_it_is(tmp_path, vis
     beside = read_dicom(tmp_path)
     assert beside.stack.shows_cycle
     assert beside.warnings == ()
+
+
+@pytest.mark.parametrize(("step_ms", "noted"), [(50.0, True), (20.0, False)])
+def test_images_of_a_slice_that_last_longer_than_a_heart_beat_are_noted(tmp_path, step_ms, noted):
+    heart = sax_cine(phases=40, slices=3, rows=24, cols=20, pixel_spacing_mm=(6.0, 6.0), above=0, below=0)
+    stack = dataclasses.replace(heart.stack, phase_times_ms=tuple(step_ms * p for p in range(40)))
+    write_frames(tmp_path, stack, series="1")
+    study = read_dicom(tmp_path)
+    np.testing.assert_array_equal(study.stack.pixels, heart.stack.pixels)
+    assert [note.code for note in study.warnings] == [Code.CYCLE_NOT_STATED] * noted

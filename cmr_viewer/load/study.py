@@ -150,7 +150,7 @@ class _Folder:
             return self._first_of([self._gathered.root], progress)
         try:
             return self.open_dicom(progress)
-        except NotAStudyError:
+        except NotAStudyError as error:
             found = image_studies(self._gathered.files)
             if found:
                 return self._first_of(found, progress)
@@ -159,7 +159,8 @@ class _Folder:
                     f"{self._source} holds label maps but no images, such as {self._images[0].name}. Open the folder "
                     "of the images."
                 ) from None
-            raise
+            # What was left out may be why nothing was found.
+            raise NotAStudyError(" ".join([str(error), *self._gathered.notes])) from error
 
     def _first_of(self, found: Sequence[Path], progress: Progress) -> Study:
         """The first of several studies that can be read; it says where the others are."""

@@ -68,7 +68,11 @@ def read_labels(
         raise LoadError(f"{path.name} is not there. Check the path.")
     if is_archive(path):
         with gather(path, part(progress, 0.0, 0.2)) as gathered:
-            read = _read_folder(gathered.root, path.name, study, codes, phase, part(progress, 0.2, 1.0))
+            try:
+                read = _read_folder(gathered.root, path.name, study, codes, phase, part(progress, 0.2, 1.0))
+            except LoadError as error:
+                # What was left out of the archive may be why nothing was found in it.
+                raise LoadError(" ".join([str(error), *gathered.notes])) from error
             return replace(read, warnings=(*gathered.notes, *read.warnings))
     return without_empty(_read_file(path, study, codes, phase, progress), path.name, study.name)
 

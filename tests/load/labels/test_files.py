@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.errors import CmrViewerError, LabelMapError, LoadError
 from cmr_viewer.load.labels.files import read_labels
+from cmr_viewer.load.study import open_study
 from cmr_viewer.progress import Cancelled
 from tests.phantom import MR_IMAGE_STORAGE, ras_affine, sax_cine, voxels_of, write_nifti
 from tests.phantom_contours import LV, circle, identified, square, uid_of, write_cvi42, write_rtstruct, write_seg
@@ -100,6 +101,18 @@ def test_a_workspace_is_read_by_what_is_in_it_wherever_it_lies(tmp_path, study, 
     elif where == "folder":
         path = folder
     assert read_labels(path, study).labels.sum() == disc().sum()
+
+
+def test_an_archive_that_holds_another_one_alone_says_so(tmp_path, study):
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as archive:
+        archive.writestr("work.xml", "<a/>")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(tmp_path / "inner.zip", "in/inner.zip")
+    for read in (lambda path: read_labels(path, study), open_study):
+        with pytest.raises(
+            CmrViewerError, match=r"outer.zip holds no .*archives inside the archive, such as inner.zip"
+        ):
+            read(tmp_path / "outer.zip")
 
 
 def test_what_an_archive_holds_besides_is_told(tmp_path, study):

@@ -87,7 +87,7 @@ class Accepting(QObject):
     def _write(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
         numbers = self.begin_again(reading, [one.frame for one in kept])
         self._keeper.do(
-            "Keeping accepted frames",
+            "Saving accepted frames",
             partial(self._store.save_all, reading.stack.stack_id, kept, moves=moves, read_id=reading.read_id),
             on_done=partial(self._on_written, reading, numbers),
             on_failed=partial(self._on_not_written, reading, numbers, step),

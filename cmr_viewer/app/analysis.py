@@ -121,11 +121,11 @@ def load_active_models(flow: Flow, registry: ModelRegistry, device: str, progres
     folders = {role: entry.folder for role, entry in registry.active_all().items()}
     if not folders:
         raise ModelError(
-            "No models are installed, so that regions and label maps are not computed. Name their folder with --models."
+            "No models are installed, so regions and label maps are not predicted. Give their folder with --models."
         )
     progress(0.1, "Loading models")
     models = flow.load_models(folders, device)
-    progress(1.0, "Models are loaded")
+    progress(1.0, "Models loaded")
     return models
 
 

@@ -38,7 +38,7 @@ def write_comparison(path: Path, comparison: Comparison) -> Path:
     elif path.suffix.lower() == ".csv":
         text = _as_csv(comparison)
     else:
-        raise StoreError(f"What {path.name} is to be is not known. Name a file that ends in .csv or .json.")
+        raise StoreError(f"Could not write {path.name}: unknown file type. Use a name that ends in .csv or .json.")
     write_atomically(path, text.encode())
     return path
 

@@ -72,7 +72,7 @@ class Computing(QObject):
 
     def _on_loaded(self, models: LoadedModels) -> None:
         self.models, self.problem = models, ""
-        log.info("Models in service: %s.", ", ".join(models.active.values()))
+        log.info("Models in use: %s.", ", ".join(models.active.values()))
         self.loaded.emit()
 
     def _on_not_loaded(self, message: str) -> None:
@@ -101,7 +101,7 @@ class Computing(QObject):
             return
         self._jobs.submit(
             ANALYSIS_KEY,
-            "Finding regions and masks" if todo.classify else "Finding masks",
+            "Classifying and segmenting" if todo.classify else "Segmenting",
             partial(_computation, self._flow, reading, models, todo),
             priority=Priority.BACKGROUND,
             on_partial=self._on_result,

@@ -34,12 +34,12 @@ class Earlier(StrEnum):
 _TEXTS = {
     Earlier.PREDICTION: "Prediction of the model",
     Earlier.ACCEPTED: "Last accepted version",
-    Earlier.OPENING: "Version at opening",
+    Earlier.OPENING: "Version when opened",
 }
 _MISSING = {
     Earlier.PREDICTION: "No model has segmented this frame",
     Earlier.ACCEPTED: "This frame was never accepted",
-    Earlier.OPENING: "There was no label map at opening",
+    Earlier.OPENING: "There was no label map when the study was opened",
 }
 
 

@@ -102,4 +102,4 @@ class EffortKeeping(QObject):
         stack_id, spent = self._stack_id, self.take()
         if stack_id is not None and spent:
             add = partial(self._store.add, stack_id, spent, self._read_id)
-            self._keeper.do("Keeping the time spent", add, quiet=True)
+            self._keeper.do("Saving the time spent", add, quiet=True)

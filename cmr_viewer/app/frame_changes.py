@@ -257,7 +257,7 @@ class AcceptChange:
         for frame, digest in self.accepted.items():
             if label_digest(self._reading.still(frame)) != digest:
                 raise LabelMapError(
-                    f"Phase {frame.phase + 1}, slice {frame.slice_index + 1} is not as it was accepted any more."
+                    f"Phase {frame.phase + 1}, slice {frame.slice_index + 1} has changed since it was accepted."
                 )
         self._reading.accept_again(tuple(self.accepted))
 

@@ -286,7 +286,7 @@ class Jobs(QObject):
         except CmrViewerError as error:
             self._tell(_Told.FAILED, job, (str(error), traceback.format_exc()))
         except Exception as error:  # noqa: BLE001 - the job boundary: whatever happens, the thread goes on
-            message = f"{job.text} did not work: {type(error).__name__}: {error}. The details are in the log."
+            message = f"{job.text} failed: {type(error).__name__}: {error}. The log has details."
             self._tell(_Told.FAILED, job, (message, traceback.format_exc()))
         return False
 
@@ -311,7 +311,7 @@ class Jobs(QObject):
             try:
                 self._wake.emit()
             except RuntimeError:  # the QObject was deleted while the work was ending
-                log.warning("A job told its result after the program was closed.")
+                log.warning("A job reported its result after the program was closed.")
 
     # -- on the thread this object was made on -------------------------------------------------------------------------
 

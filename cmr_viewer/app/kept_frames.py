@@ -332,9 +332,9 @@ def why_not_acceptable(reading: Reading, frame: FrameIndex) -> str:
     record = reading.records[frame]
     where = f"Phase {frame.phase + 1}, slice {frame.slice_index + 1}"
     if record.labels is None:
-        return f"{where} has no masks yet. Wait for the prediction, or draw them."
+        return f"{where} has no label map yet. Wait for the prediction, or draw one."
     if record.region is None:
-        return f"{where} has no region yet. Set it first."
+        return f"{where} has no region yet. Set its region first."
     return ""
 
 

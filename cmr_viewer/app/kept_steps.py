@@ -48,7 +48,7 @@ def _single(change: Change) -> tuple[KeptChange, ...]:
         return tuple(one for each in change.changes for one in _single(each))
     if isinstance(change, FrameChange | PhaseMarksChange | FactChange | AcceptChange):
         return (change,)
-    raise TypeError(f"{type(change).__name__} cannot be kept.")
+    raise TypeError(f"{type(change).__name__} cannot be saved.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -205,7 +205,7 @@ class LabelImport(QObject):
             guess = {code: self._said[code] for code in codes if code in self._said}
             self.asked.emit(ImportQuestion(request, str(result), codes, guess))
         elif not result.structures:
-            self.refused.emit(f"{name} says nothing about a frame of this study.")
+            self.refused.emit(f"{name} contains no labels for the frames of this study.")
         else:
             states = {frame: self._session.frame_state(frame) for frame in result.structures}
             accepted = frozenset(f for f, state in states.items() if state.status is ReviewStatus.ACCEPTED)
@@ -220,7 +220,7 @@ class LabelImport(QObject):
             replace_worked_on: Whether frames that the reader has accepted or corrected are replaced too.
         """
         if self._session.study is not offer.study:
-            self.refused.emit(f"{offer.name} was not imported, because another study is open by now.")
+            self.refused.emit(f"{offer.name} was not imported because another study is now open.")
             return
         left = frozenset[FrameIndex]() if replace_worked_on else offer.accepted | offer.corrected
         maps: dict[FrameIndex, LabelMap] = {}
@@ -241,7 +241,9 @@ class LabelImport(QObject):
 
 
 def _other_study(name: str) -> str:
-    return f"{name} was read, but another study is open by now. Open the study again and import it."
+    return (
+        f"{name} was not imported because another study is now open. Open the first study again, then import the file."
+    )
 
 
 def _read(reader: LabelReader, request: ImportRequest, study: Study, progress: Progress) -> LabelsRead | LabelMapError:
@@ -293,5 +295,5 @@ def told(offer: ImportOffer, taken: frozenset[FrameIndex]) -> str:
     text += f" ({parts})." if parts else "."
     left = len(offer.frames) - len(taken)
     if left:
-        text += f" {left} that you have worked on {'was' if left == 1 else 'were'} left as they are."
+        text += f" {left} that you worked on {'was' if left == 1 else 'were'} not changed."
     return " ".join([text, *offer.read.warnings])

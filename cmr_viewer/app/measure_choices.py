@@ -84,7 +84,7 @@ def _point(value: Any) -> tuple[float, float]:
     row, col = value
     point = float(row), float(col)
     if not all(map(math.isfinite, point)):
-        raise ValueError(f"{point} is no point of a frame.")
+        raise ValueError(f"{point} is not a point of a frame.")
     return point
 
 

@@ -139,7 +139,7 @@ class Measuring(QObject):
     def type_patient(self, typed: Patient) -> None:
         """Take facts of the patient that the reader typed: one undo step, and they are kept with the study."""
         if self._session.stack is not None and typed != self._choices.typed:
-            self._session.say(PATIENT_FACT, patient_fact(typed), "type facts of the patient")
+            self._session.say(PATIENT_FACT, patient_fact(typed), "patient data")
 
     def set_insertions(self, insertions: Insertions) -> None:
         """Take RV insertion points that the reader set: one undo step, and they are kept with the study."""
@@ -163,12 +163,12 @@ class Measuring(QObject):
         stack = self._session.stack
         labels = None if stack is None else self._session.frame_state(frame).labels
         if stack is None or labels is None:
-            return "The frame has no label map yet."
+            return "This frame has no label map yet."
         if frame.phase not in (self._session.ed_phase, self._session.es_phase):
-            return "RV insertion points are those of ED and ES. Go to one of them first (D, S)."
+            return "RV insertion points belong to ED and ES. Go to one of them first (D, S)."
         moved = point_set(self._choices.insertions, frame, labels, stack, anterior=anterior, inferior=inferior)
         if moved is None:
-            return "In this slice the RV does not touch a closed LV; set the points in another slice."
+            return "In this slice the RV does not touch a closed LV contour. Set the points in another slice."
         self.set_insertions(moved)
         return ""
 

@@ -27,4 +27,4 @@ class Offer:
         """What is offered, for a reader."""
         count = len(self.label_maps)
         frames = "1 frame" if count == 1 else f"{count} frames"
-        return f"{self.text[:1].upper()}{self.text[1:]}: offered for {frames}. Your label maps are untouched."
+        return f"{self.text[:1].upper()}{self.text[1:]}: suggested for {frames}. Your label maps are unchanged."

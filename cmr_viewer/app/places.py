@@ -32,7 +32,7 @@ class Places:
         try:
             kept = self._settings.get(_key(stack.stack_id))
         except StoreError as error:  # the study can be read all the same
-            log.warning("Where the reader was could not be read: %s", error)
+            log.warning("Could not read where the reader was: %s", error)
             return None
         if not (isinstance(kept, list) and len(kept) == 2 and all(isinstance(each, int) for each in kept)):
             return None

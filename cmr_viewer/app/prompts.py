@@ -106,7 +106,7 @@ class Prompts(QObject):
         if ask is not None and not self.is_busy:
             self._session.jobs.submit(
                 AHEAD_KEY,
-                "Getting ready for clicks",
+                "Preparing for clicks",
                 ask,
                 priority=Priority.READER,
                 on_finished=self._keep_ahead,
@@ -152,9 +152,9 @@ class Prompts(QObject):
             clicked.add(clicked.count(before) or 0, click, made.labels)
             word = "inside" if click.inside else "outside"
             if not self._session.change_labels({frame: made.labels}, f"click {word} {click.label.text}"):
-                self.said.emit("info", "The click changed nothing: the label map says so already.")
+                self.said.emit("info", "The click changed nothing: the label map already agrees with it.")
         else:
-            self.said.emit("info", "The frame changed meanwhile; the click was dropped.")
+            self.said.emit("info", "The frame changed in the meantime, so the click was ignored.")
         self._next()
         self.changed.emit()
 
@@ -230,7 +230,7 @@ def _ask(
 ) -> _Known:
     """What a model thinks of a frame. Runs on the job thread."""
     assert flow.probabilities is not None
-    progress(0.0, "Asking the model")
+    progress(0.0, "Running the model")
     return _Known(frame, role[1], flow.probabilities(stack, frame, role[0], models))
 
 

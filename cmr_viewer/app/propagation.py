@@ -70,7 +70,7 @@ class Propagation(QObject):
     def _propagate(self, stack: Stack, slice_index: int, corrected: list[FrameIndex], wanted: list[FrameIndex]) -> None:
         known = {each.phase: labels for each in corrected if (labels := self._labels(each)) is not None}
         if not known or not any(labels.any() for labels in known.values()):
-            self.said.emit("info", "There is nothing to propagate: draw or correct this frame first.")
+            self.said.emit("info", "Nothing to propagate. Draw or correct this frame first.")
             return
         if not wanted:
             self.said.emit("info", "Every phase of this slice is corrected already. This frame alone can go over all.")
@@ -94,7 +94,7 @@ class Propagation(QObject):
 
     def _offer(self, stack: Stack, text: str, work: Callable[[Progress], LabelMaps]) -> None:
         if self._session.jobs.is_busy(PROPAGATION_KEY):
-            self.said.emit("info", "Another offer is still being made. Wait for it, or cancel it.")
+            self.said.emit("info", "Another suggestion is still being calculated. Wait for it, or cancel it.")
             return
         self._session.jobs.submit(
             PROPAGATION_KEY,

@@ -79,12 +79,12 @@ class QueueProgress:
 
     @property
     def text(self) -> str:
-        """In words: "5 of 23 looked at, 3.2 ml left at stake"."""
+        """In words: "18 left to review, 3.2 ml at stake"."""
         if not self.frames:
-            return "Nothing stands out."
+            return "Nothing to review."
         left = amount_text(self.left_ml, self.in_ml)
         unknown = "" if self.in_ml else " (spacing not known)"
-        return f"{self.looked_at} of {self.frames} looked at, {left} left at stake{unknown}"
+        return f"{self.frames - self.looked_at} left to review, {left} at stake{unknown}"
 
 
 class ReviewQueue(QObject):
@@ -167,7 +167,7 @@ class ReviewQueue(QObject):
             frame=frame,
             region=review.region,
             ml=stake.ml,
-            why=stake.why or "Nothing stands out any more.",
+            why=stake.why or "Nothing left at stake.",
             failed=stake.failed,
             looked_at=review.looked_at,
             accepted=review.status is ReviewStatus.ACCEPTED,

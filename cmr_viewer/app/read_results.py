@@ -139,7 +139,7 @@ def both_reads(stores: Stores, study: Study, summaries: Iterable[ReadSummary], s
     """
     names = {None if one.read is None else one.read.id: read_name(one.read, one.readers) for one in summaries}
     if second_id not in names:
-        raise StoreError(f"There is no read {second_id} of {study.name} to compare with the first.")
+        raise StoreError(f"{study.name} has no read {second_id} to compare with the first read.")
     first = kept_read(reading_of(stores, study, None), names.get(None, "First read"))
     second = kept_read(reading_of(stores, study, second_id), names[second_id])
     comparison = compare_reads(first.result, second.result, study.stack.geometry, any_size=study.stack.any_size)

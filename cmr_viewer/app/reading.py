@@ -174,7 +174,7 @@ class Reading(ShownFrames):
             The frames that changed.
         """
         self.end_stroke()
-        text, changes = f"set region {region.text} at all phases", []
+        text, changes = f"set region {region.text} in all phases", []
         for frame in frames:
             record = self.records[frame]
             if record.reader_region is region:
@@ -200,7 +200,7 @@ class Reading(ShownFrames):
         patch = patch_between(self.canvas(frame), proposal.labels)
         self._offer(frame, None)
         self.go_to(frame, after, proposal.labels)
-        self._push(FrameChange(frame, "take the new prediction", before, after, patch, self, StepKind.PROPOSAL))
+        self._push(FrameChange(frame, "use the new prediction", before, after, patch, self, StepKind.PROPOSAL))
 
     def dismiss_proposal(self, frame: FrameIndex) -> None:
         """Decline the offered prediction; that model's is not offered again until the region is set."""
@@ -370,7 +370,7 @@ class Reading(ShownFrames):
         except (LabelMapError, StoreError) as error:
             leave()
             self.tell_history()
-            raise LabelMapError(f"“{text}” does not fit any more and was left as it is. {error}") from error
+            raise LabelMapError(f"“{text}” no longer fits the study and was skipped. {error}") from error
         if change is None:
             return None
         self.tell_history()

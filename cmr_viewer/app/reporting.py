@@ -141,7 +141,7 @@ def material_of(
     patient = patient_in_files(study).with_typed(choices.typed)
     measures = patient_measures(measures_by_convention(counts, stack, ed, es, convention), patient, formula)
     curves = curves_of(counts.of_phases(), stack, patient)
-    progress(0.4, "Measuring the wall")
+    progress(0.4, "Measuring wall thickness")
     marked = {frame: labels for frame, labels in label_maps.items() if frame.phase in (ed, es)}
     regions = {frame: facts.region for frame, facts in frames.items() if facts.region is not None}
     wall = wall_of(WallMaterial(stack, ed, es, marked, regions, choices.insertions)) if marked else Wall((), "")

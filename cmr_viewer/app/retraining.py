@@ -170,13 +170,15 @@ class Retraining(QObject):
             return
         if self.running:
             text = self._role.text.lower() if self._role is not None else "model"
-            self.finished.emit(Outcome(role, f"The {text} is being trained; wait for its end.", refused=True))
+            self.finished.emit(
+                Outcome(role, f"The {text} is being trained. Wait until training has finished.", refused=True)
+            )
             return
         self._stage, self._role, self._cancel_wanted, self._result = _Stage.BEGINNING, role, False, None
         self.started.emit(role.value)
         self.progressed.emit(0.0, "Looking for accepted corrections")
         self._keeper.do(
-            "Beginning a training",
+            "Starting the training",
             lambda: self._records.begin(role, minimum),
             on_done=self._on_begun,
             on_failed=self._on_refused,
@@ -202,7 +204,7 @@ class Retraining(QObject):
         except Exception as error:
             log.exception("The supervision of the training failed.")
             child.cancel()
-            self._result = ChildResult(reason=f"The training could not be followed: {type(error).__name__}.")
+            self._result = ChildResult(reason=f"The program lost contact with the training: {type(error).__name__}.")
         self._child_ended.emit()
 
     @Slot(float, str)
@@ -224,7 +226,7 @@ class Retraining(QObject):
         self._stage, self._child, self._thread = _Stage.CONCLUDING, None, None
         result = self._result or ChildResult(cancelled=True)
         self._keeper.do(
-            "Ending a training",
+            "Saving the result of the training",
             lambda: self._records.conclude(run, result),
             on_done=self._on_concluded,
             on_failed=self._on_conclusion_failed,

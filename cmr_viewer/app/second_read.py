@@ -84,10 +84,10 @@ class SessionReads(SessionEdits):
         """Why somebody cannot read the open study for the second time, in words; empty if they can."""
         name = " ".join(name.split())
         if not name:
-            return "Type the name of the second reader."
+            return "Enter the name of the second reader."
         first = next((one.readers for one in self._summaries if one.read is None), ()) or (self._own_name,)
         if name.casefold() in {" ".join(one.split()).casefold() for one in first}:
-            return f"{name} made the first read. A second read is made by somebody else."
+            return f"{name} did the first read. The second reader must be someone else."
         return ""
 
     # -- reads ---------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class SessionReads(SessionEdits):
         self._open()
         why_not = self.why_not_second_reader(name)
         if not why_not and self.is_analysing:
-            why_not = "The study is still being analysed. Begin the second read when that is done."
+            why_not = "The study is still being analysed. Start the second read when the analysis is finished."
         if why_not:
             self.message.emit("warning", why_not)
             return False
@@ -125,9 +125,9 @@ class SessionReads(SessionEdits):
         self._open()
         other = next((one.read for one in self.summaries if one.read is not None and one.read.id == second_id), None)
         name = " ".join(name.split())
-        why_not = "" if name else "Type the name of who adjudicates."
+        why_not = "" if name else "Enter the name of the adjudicator."
         if not why_not and (other is None or not other.is_finished):
-            why_not = "The second read is not finished yet. Finish it before it is adjudicated."
+            why_not = "The second read is not finished. Finish it before you adjudicate."
         if why_not:
             self.message.emit("warning", why_not)
             return False
@@ -149,7 +149,7 @@ class SessionReads(SessionEdits):
                 self.workspace.reader = before
             return read
 
-        self.keeper.do("Beginning a read", work, on_done=partial(self._on_begun, reading))
+        self.keeper.do("Starting a read", work, on_done=partial(self._on_begun, reading))
 
     def _on_begun(self, reading: Reading, read: Read) -> None:
         if reading is self._reading:
@@ -174,7 +174,7 @@ class SessionReads(SessionEdits):
         """Finish the read on show, which is not the first; from then on nothing of it changes."""
         reading, read = self._open(), self._read
         if read is None:
-            self.message.emit("info", "The first read needs no finishing: accept its frames.")
+            self.message.emit("info", "The first read does not need to be finished. Accept its frames instead.")
             return
         reading.end_stroke()
         self._carry_out()
@@ -192,7 +192,7 @@ class SessionReads(SessionEdits):
         reading = self._reading
         if reading is not None:
             work = partial(self.reads.summaries, reading.stack.stack_id)
-            self.keeper.do("Reading what reads there are", work, on_done=partial(self._on_summaries, reading))
+            self.keeper.do("Loading the list of reads", work, on_done=partial(self._on_summaries, reading))
 
     def refresh_reads(self) -> None:
         """Ask anew what was done in each read; `reads_changed` tells."""
@@ -240,9 +240,9 @@ class SessionReads(SessionEdits):
             return False
         kept = both.kept[which]
         name = f"the {kept.name[:1].lower()}{kept.name[1:]}"
-        labels, source = taken({frame: kept.frames[frame]}, name, f"take {name}")
+        labels, source = taken({frame: kept.frames[frame]}, name, f"use {name}")
         if not labels:
-            self.message.emit("info", f"There is no label map of this frame in {name}.")
+            self.message.emit("info", f"This frame has no label map in {name}.")
             return False
         self.put_labels(labels, source)
         self._accept([frame], "accept")
@@ -257,10 +257,10 @@ class SessionReads(SessionEdits):
         second_id = reading.facts.get(SECOND_KEY)
         if read.kind is ReadKind.ADJUDICATION and isinstance(second_id, int):
             both = partial(_read_both, self.reads, self.kept_in, reading.study, second_id)
-            self.keeper.do("Reading both reads", both, on_done=partial(self._on_both, reading))
+            self.keeper.do("Loading both reads", both, on_done=partial(self._on_both, reading))
         elif not read.blinded and self.can_change:
             first = partial(_read_first, self.reads, self.kept_in, reading.study)
-            self.keeper.do("Reading the first read", first, on_done=partial(self._on_first, reading))
+            self.keeper.do("Loading the first read", first, on_done=partial(self._on_first, reading))
 
     def _on_first(self, reading: Reading, first: KeptRead) -> None:
         if reading is self._reading:
@@ -279,14 +279,14 @@ class SessionReads(SessionEdits):
     def _take_over(self, reading: Reading, both: BothReads) -> None:
         """What both reads agree on, and what is no matter of reading, is there from the start."""
         for key, value in patient_facts(both).items():
-            reading.say(key, value, "take over what is known of the patient")
+            reading.say(key, value, "copy patient data from the reads")
         ed, es = (one if one == other else None for one, other in zip(both.first.marks, both.second.marks, strict=True))
         reading.mark_phases(ed, es)
         self._carry_out()
         frames = agreed(both)
         if frames:
-            self.put_labels(*taken(frames, BOTH_READS, "take over what both reads agree on"))
-            self._accept(list(frames), "accept what both reads agree on")
+            self.put_labels(*taken(frames, BOTH_READS, "copy frames that both reads agree on"))
+            self._accept(list(frames), "accept frames that both reads agree on")
 
 
 def note_and_read(reads: ReadStore, stores: Stores, reading: Reading) -> Restored:

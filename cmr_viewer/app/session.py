@@ -99,7 +99,7 @@ class Session(SessionReads):
         for problem in self.registry.problems():
             self.message.emit("warning", problem)
         self._refresh_worklist()
-        self.keeper.do("Getting ready to check label maps", _import_checks)
+        self.keeper.do("Preparing the checks", _import_checks)
         self._start_timer.start()  # a study that is opened in this turn of the loop is loaded before torch is
 
     def reload_models(self) -> None:
@@ -124,12 +124,12 @@ class Session(SessionReads):
         """Let studies wait in the worklist until they are opened, also when the program is closed meanwhile."""
         for source in sources:
             hide_from_log(source)
-        self.keeper.do("Keeping studies that wait", partial(self.waiting_studies.add, tuple(sources)))
+        self.keeper.do("Saving the worklist", partial(self.waiting_studies.add, tuple(sources)))
         self._refresh_worklist()
 
     def let_wait_no_longer(self, sources: Sequence[Path]) -> None:
         """Take studies that wait off the worklist."""
-        self.keeper.do("Keeping studies that wait", partial(self.waiting_studies.remove, tuple(sources)))
+        self.keeper.do("Saving the worklist", partial(self.waiting_studies.remove, tuple(sources)))
         self._refresh_worklist()
 
     def cancel_opening(self) -> None:
@@ -168,7 +168,9 @@ class Session(SessionReads):
         if reading is None or loaded is None or opening == loaded.opening:
             return
         if self._read is not None:
-            text = "How the study is opened is changed in the first read only. Show the first read, and do it there."
+            text = (
+                "How a study is opened can be changed only in the first read. Show the first read and change it there."
+            )
             self.message.emit("warning", text)
             return
         asked = Asked(
@@ -215,7 +217,7 @@ class Session(SessionReads):
         if self._restored and not loading and not self.is_analysing:
             return ""
         lacking, frames = len(reading.records) - len(reading.segmented()), len(reading.records)
-        return f"The analysis is not done: {lacking} of {frames} frames have no label map yet." if lacking else ""
+        return f"The analysis is not finished: {lacking} of {frames} frames have no label map yet." if lacking else ""
 
     def shutdown(self) -> None:
         """Close the study, write everything that is queued and end the threads; no method may be called after it."""
@@ -242,7 +244,7 @@ class Session(SessionReads):
         self._carry_out(last=True)
         if self._shown is not None:
             keep = partial(self.places.keep, reading.stack.stack_id, self._shown)
-            self.keeper.do("Keeping where the reader is", keep, quiet=True)
+            self.keeper.do("Saving your place in the study", keep, quiet=True)
         self._effort.end()
         self._take_name(None)
         self._reading, self._loaded, self._restored, self._shown = None, None, False, None
@@ -272,7 +274,7 @@ class Session(SessionReads):
             known = {Path(row.source).absolute() for row in self.store.studies()}
             self.waiting_studies.add([source for source in sources if source.absolute() not in known])
 
-        self.keeper.do("Keeping studies that wait", wait)
+        self.keeper.do("Saving the worklist", wait)
         self._refresh_worklist()
 
     def _enter(self, read: Read | None) -> None:
@@ -295,7 +297,7 @@ class Session(SessionReads):
         self._effort.begin(reading.stack.stack_id, reading.read_id, counts=self.can_change)
         self.save_again()  # before what is kept is read, which may be of a study whose work is not saved yet
         self.keeper.do(
-            "Reading what is kept of the study",
+            "Loading your saved work",
             partial(read_kept, reading),
             on_done=partial(self._on_restored, reading),
             on_failed=partial(self._on_not_restored, reading),
@@ -314,8 +316,9 @@ class Session(SessionReads):
             self._begin_work(reading)
             self.facts_changed.emit()
             if restored.carried:
-                frames = "1 annotation came" if restored.carried == 1 else f"{restored.carried} annotations came"
-                self.message.emit("info", f"The stack is opened differently now; {frames} with their frames.")
+                one = restored.carried == 1
+                moved = "1 saved frame was" if one else f"{restored.carried} saved frames were"
+                self.message.emit("info", f"The stack was opened in a different way; {moved} carried over to it.")
 
     def _on_not_restored(self, reading: Reading, _message: str) -> None:
         if reading is self._reading:
@@ -365,7 +368,9 @@ class Session(SessionReads):
         lacking = sum(bool(why_not_acceptable(reading, frame)) for frame in frames)
         self._accept(frames, text)
         if lacking:
-            self.message.emit("info", f"{lacking} of {len(frames)} frames have no masks or region yet.")
+            self.message.emit(
+                "info", f"{lacking} of {len(frames)} frames were not accepted: they have no label map or no region yet."
+            )
 
     def _accept(self, frames: Iterable[FrameIndex], text: str) -> None:
         reading = self._open()
@@ -404,11 +409,11 @@ class Session(SessionReads):
         stack_id = reading.stack.stack_id
         first = reading.read_id is None  # what other reads are shown is not for the first to be shown
         if regions and first:
-            self.keeper.do("Keeping regions", partial(self.store.save_region_predictions, stack_id, regions))
+            self.keeper.do("Saving regions", partial(self.store.save_region_predictions, stack_id, regions))
         # What is shown of them is kept with all else that is shown from now on.
         beside = {f: made for f, made in predictions.items() if reading.records[f].base is not made}
         if beside and first:
-            self.keeper.do("Keeping masks", partial(self.store.save_predictions, stack_id, beside))
+            self.keeper.do("Saving label maps", partial(self.store.save_predictions, stack_id, beside))
         if first:
             reading.keep_shown(beside)
         self._carry_out()
@@ -424,7 +429,7 @@ class Session(SessionReads):
 
     @Slot(str)
     def _on_models_not_loaded(self, message: str) -> None:
-        more = "" if self.models_ready else " Frames can be read and corrected by hand meanwhile."
+        more = "" if self.models_ready else " You can still read frames and correct them by hand."
         self.message.emit("warning", message + more)
         self.models_changed.emit()
 

@@ -90,15 +90,15 @@ class SessionEdits(SessionState):
     def _why_not_change(self) -> str:
         """Why nothing of the open study can be changed now, for the reader; empty if it can be."""
         if not self.can_change:
-            return "This read is finished and can only be looked at. Go to another read to change."
+            return "This read is finished and is read-only. Show another read to make changes."
         if self._reading is None or self.is_restored:
             return ""
         if self._unread:
             return (
-                "What is kept of this study could not be read, so the study can only be looked at: changes would take "
-                "the place of earlier work. Close it, and open it again."
+                "Your saved work on this study could not be loaded. The study is read-only, because changes would "
+                "overwrite that work. Close the study and open it again."
             )
-        return "What is kept of this study is still being read. Try again in a moment."
+        return "Your saved work is still loading. Try again in a moment."
 
     # -- what the reader does ------------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class SessionEdits(SessionState):
         reading = self._open()
         target = FrameIndex(frame.phase, frame.slice_index + 1)
         if target not in reading.records or reading.records[frame].labels is None:
-            self.message.emit("info", "There is no next slice, or there are no masks to copy.")
+            self.message.emit("info", "There is no next slice, or this frame has no label map to copy.")
             return None
         reading.copy_to(frame, target)
         self._carry_out()
@@ -280,7 +280,7 @@ class SessionEdits(SessionState):
     def _mark(self, name: str, phase: int | None) -> None:
         reading = self._open()
         if phase is not None and not 0 <= phase < reading.stack.phases:
-            self.message.emit("error", f"Phase {phase + 1} is not in this study of {reading.stack.phases} phases.")
+            self.message.emit("error", f"There is no phase {phase + 1}: this study has {reading.stack.phases} phases.")
             return
         marks = {"reader_ed": reading.reader_ed, "reader_es": reading.reader_es, name: phase}
         reading.mark_phases(marks["reader_ed"], marks["reader_es"])
@@ -326,7 +326,7 @@ class SessionEdits(SessionState):
             self._computing.segment(reading, effects.wanted)
         if ordered.predictions and reading.read_id is None:  # other reads lead them for themselves
             keep = partial(self.store.save_region_predictions, stack_id, ordered.predictions)
-            self.keeper.do("Keeping regions", keep)
+            self.keeper.do("Saving regions", keep)
         if ordered.lacking and self._restored:
             self._computing.analyse(reading, self._shown, without=effects.wanted)
         offer = self._offer
@@ -347,7 +347,7 @@ class SessionEdits(SessionState):
         self._works += 1
         parts = {**self._unsaved.pop(reading, {}), self._works: work}
         work = joined_work(reading, [part for _, part in sorted(parts.items())])
-        what = "Keeping a draft" if work.versions else "Keeping what was done"
+        what = "Saving a draft" if work.versions else "Saving changes"
         save = partial(self.store.save_work, reading.stack.stack_id, work, read_id=reading.read_id)
         again = [one.frame for one in parts[self._works].versions if one.status is ReviewStatus.ACCEPTED]
         held = self._accepting.begin_again(reading, again)

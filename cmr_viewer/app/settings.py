@@ -139,7 +139,7 @@ class Settings:
         except ValueError:
             return cls(path=path, warning=_set_aside(path, "are not valid JSON"))
         if not isinstance(values, dict):
-            return cls(path=path, warning=_set_aside(path, "are not a table of names and values"))
+            return cls(path=path, warning=_set_aside(path, "are not a JSON object"))
         return cls._from_values(values, path)
 
     @classmethod
@@ -161,7 +161,7 @@ class Settings:
         wrong += settings._mend()
         if wrong:
             names = ", ".join(sorted(set(wrong)))
-            settings.warning = _set_aside(path, f"hold values that do not fit ({names})", move=False)
+            settings.warning = _set_aside(path, f"contain invalid values ({names})", move=False)
         return settings
 
     def _kept(self) -> list[str]:
@@ -262,5 +262,5 @@ def _set_aside(path: Path, why: str, *, move: bool = True) -> str:
         else:
             broken.write_bytes(path.read_bytes())
     except OSError as error:
-        return f"The settings in {path} {why} and could not be set aside ({error.strerror}). The defaults are used."
-    return f"The settings in {path} {why}. The defaults are used instead; the old file is kept as {broken.name}."
+        return f"The settings in {path} {why}, and no backup could be saved ({error.strerror}). Defaults are used."
+    return f"The settings in {path} {why}. Defaults are used instead. The old file was saved as {broken.name}."

@@ -136,7 +136,7 @@ class Reporter(QObject):
         if isinstance(error, CmrViewerError):
             text = str(error)
         else:
-            text = f"Something unexpected went wrong ({kind.__name__}). What was accepted is kept. The log has details."
+            text = f"An unexpected error occurred ({kind.__name__}). Accepted frames are saved. The log has details."
         details = "".join(traceback.format_exception(kind, error, trace))
         self.problem.emit("error", text, without_names(details))
 

@@ -142,7 +142,7 @@ def _known(openings: OpeningStore, asked: Asked) -> Opening | None:
         meant = openings.last(key, asked.stack_id) if asked.stack_id is not None else None
         return meant or openings.last(key)
     except StoreError as error:  # the study can be read all the same
-        log.warning("What was decided about the study could not be read: %s", error)
+        log.warning("Could not read how the study was opened last: %s", error)
         return None
 
 
@@ -151,7 +151,7 @@ def _later(openings: OpeningStore, changes: StackChangeStore, stack_id: str) -> 
         change = changes.successor(stack_id)
         return None if change is None else openings.of_stack(change.to_stack_id)
     except StoreError as error:
-        log.warning("What was decided about the stack could not be read: %s", error)
+        log.warning("Could not read how the stack was opened last: %s", error)
         return None
 
 

@@ -142,15 +142,15 @@ def wall_of(material: WallMaterial) -> Wall:
     """Thickness and thickening of the wall by segments; takes a tenth of a second or more."""
     geometry = material.stack.geometry
     if not geometry.spacing_known:
-        return Wall((), "The spacing of the study is not known, and so no thickness.")
+        return Wall((), "No wall thickness: the spacing of the study is not known.")
     if material.ed_phase is None:
-        return Wall((), "End-diastole is not known until all phases are segmented; or mark it.")
+        return Wall((), "End-diastole is not known until all phases are segmented, or until you mark it.")
     if impossible := _impossible_at_ed(material):
         return Wall((), impossible)
     ed = _phase_segments(material, material.ed_phase)
     es = None if material.es_phase is None else _phase_segments(material, material.es_phase)
     if not ed.points:
-        return Wall((), "The RV insertion points were not found: at ED no slice has RV and a closed LV side by side.")
+        return Wall((), "No RV insertion points: at ED, no slice shows the RV next to a closed LV contour.")
     segments = segment_thicknesses(ed, es, geometry.pixel_spacing_mm)
     points = {FrameIndex(material.ed_phase, index): one for index, one in ed.points.items()}
     if es is not None and material.es_phase is not None:
@@ -207,10 +207,10 @@ def _turned(points: InsertionPoints, labels: LabelMap, stack: Stack, degrees: fl
 
 def _note(insertions: Insertions) -> str:
     if insertions.is_found:
-        return "RV insertion points found on the label maps."
+        return "RV insertion points: automatic, from the label maps."
     words = []
     if insertions.turn_degrees:
-        way = "against the clock" if insertions.turn_degrees > 0 else "with the clock"
+        way = "anticlockwise" if insertions.turn_degrees > 0 else "clockwise"
         words.append(f"turned by {abs(insertions.turn_degrees):.0f}° {way}")
     if insertions.points:
         several = len(insertions.points)

@@ -70,7 +70,7 @@ class Tools(QObject):
     def begin_study(self) -> None:
         """A study was opened: forget the last one, and get ready beside the window."""
         self.forget_study()
-        self._session.keeper.do("Getting ready to correct label maps", _import_tools)
+        self._session.keeper.do("Preparing the correction tools", _import_tools)
 
     @Slot()
     def forget_study(self) -> None:
@@ -113,16 +113,16 @@ class Tools(QObject):
         if self._session.stack is None:
             return
         if point is None:
-            self.said.emit("info", "Fill works where the pointer is: rest it on a closed region of the frame.")
+            self.said.emit("info", "Fill works at the pointer. Point at an enclosed area of the frame.")
             return
         try:
             filled = fill_at(self._canvas(frame), point, label)
         except LabelMapError as error:
             self.said.emit("info", str(error))
             return
-        text = "empty a region" if label is Label.BACKGROUND else f"fill with {label.text}"
+        text = "empty an area" if label is Label.BACKGROUND else f"fill with {label.text}"
         if not self._session.change_labels({frame: filled}, text):
-            self.said.emit("info", f"This region is {label.text} already.")
+            self.said.emit("info", f"This area is already {label.text}.")
 
     def copy_from(self, frame: FrameIndex, source: FrameIndex, label: Label | None) -> None:
         """Take over the label map of another frame, or one outline of it.
@@ -149,7 +149,7 @@ class Tools(QObject):
         whose = "" if label is None else f"{label.text} "
         labels = take_over(taken, self._canvas(frame), label)
         if not self._session.change_labels({frame: labels}, f"copy {whose}from {where}"):
-            self.said.emit("info", f"This frame is like {where} already.")
+            self.said.emit("info", f"This frame already matches {where}.")
 
     # -- between corrected frames --------------------------------------------------------------------------------------
 
@@ -169,7 +169,9 @@ class Tools(QObject):
             return
         known = self._corrected(Scope.PHASE.frames(stack, frame))
         if len(known) < 2:
-            self.said.emit("info", "Interpolate needs two corrected slices in this phase. Correct or accept another.")
+            self.said.emit(
+                "info", "Interpolation needs two corrected slices in this phase. Correct or accept one more."
+            )
             return
         work = partial(between_slices, stack, known, frame.phase)
         self._interpolate(stack, f"interpolate slices of phase {frame.phase + 1}", work, Scope.PHASE, frame)
@@ -181,7 +183,9 @@ class Tools(QObject):
             return
         known = self._corrected(Scope.SLICE.frames(stack, frame))
         if len(known) < 2:
-            self.said.emit("info", "Interpolate needs two corrected phases of this slice. Correct or accept another.")
+            self.said.emit(
+                "info", "Interpolation needs two corrected phases of this slice. Correct or accept one more."
+            )
             return
         work = partial(between_phases, stack, known, frame.slice_index)
         self._interpolate(stack, f"interpolate phases of slice {frame.slice_index + 1}", work, Scope.SLICE, frame)
@@ -193,7 +197,7 @@ class Tools(QObject):
         self, stack: Stack, text: str, work: Callable[[Progress], LabelMaps], scope: Scope, frame: FrameIndex
     ) -> None:
         before = {each: self._canvas(each) for each in scope.frames(stack, frame)}
-        nothing = "There is nothing between the corrected frames, or it is interpolated already."
+        nothing = "There are no frames between the corrected ones, or they are already interpolated."
 
         def done(found: LabelMaps) -> None:
             changed = self._put(stack, before, text, nothing, found)
@@ -263,7 +267,7 @@ class Tools(QObject):
         frames = "1 frame" if len(changed) == 1 else f"{len(changed)} frames"
         said = f"{text[:1].upper()}{text[1:]}: {frames} changed." if changed else nothing
         if left:
-            said += f" {left} changed meanwhile and stayed as they are."
+            said += f" {left} changed in the meantime and {'was' if left == 1 else 'were'} not touched."
         self.said.emit("info", said)
         return changed
 

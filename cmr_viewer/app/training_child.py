@@ -76,7 +76,7 @@ class TrainingChild:
                         return ChildResult(cancelled=True)
                     self._process = _start(self.command, stderr)
             except OSError as error:
-                return ChildResult(reason=f"The training process could not be started: {error.strerror or error}.")
+                return ChildResult(reason=f"Could not start the training process: {error.strerror or error}.")
             try:
                 last = self._follow(self._process, on_progress)
             finally:
@@ -168,7 +168,7 @@ def _parsed(line: str) -> dict[str, Any]:
     try:
         message = json.loads(line)
     except ValueError:
-        log.info("Training says: %s", line.rstrip())
+        log.info("Training: %s", line.rstrip())
         return {}
     return message if isinstance(message, dict) else {}
 
@@ -179,15 +179,12 @@ def _fraction(value: Any) -> float:
 
 def _why(code: int, last: Mapping[str, Any], tail: str) -> str:
     if last.get("event") == "error":
-        return str(last.get("message", "")) or "Training failed and did not say why."
+        return str(last.get("message", "")) or "Training failed without giving a reason."
     if code in (-9, 137):
-        return (
-            "The training process was killed, most likely because memory ran out. The active model stays; close other "
-            "programs and try again."
-        )
+        return "The training process was killed, probably because memory ran out. Close other programs and try again."
     if code < 0:
-        return f"The training process crashed (signal {-code}). The active model stays; the log holds the details."
+        return f"The training process crashed (signal {-code}). The log has details."
     line = tail.splitlines()[-1].strip() if tail else ""
     if code == 0:
-        return "The training process ended without a result. The active model stays; the log holds the details."
-    return f"The training process ended with code {code}{': ' + line if line else ''}. The active model stays."
+        return "The training process ended without a result. The log has details."
+    return f"The training process ended with code {code}{': ' + line if line else ''}."

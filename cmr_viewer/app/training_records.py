@@ -11,7 +11,7 @@ from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import CmrViewerError, TrainingError
 from cmr_viewer.promote.assess import Assessment
-from cmr_viewer.promote.gate import decide
+from cmr_viewer.promote.gate import NO_CHANGE, decide
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.training_runs import TrainingRuns
@@ -97,8 +97,8 @@ class Records:
             region = region_of(role)
             where = "" if region is None else f" of region {region.text.lower()}"
             raise TrainingError(
-                f"Too few accepted corrections{where} to learn from: {found}, and it takes {minimum}. Correct and "
-                "accept more frames."
+                f"Too few accepted corrections{where} for retraining: {found}, and {minimum} are needed. Correct "
+                "and accept more frames."
             )
         staging = self.registry.staging_folder()
         try:
@@ -116,8 +116,8 @@ class Records:
         try:
             outcome = self._outcome(run, result)
         except CmrViewerError as error:
-            log.exception("The candidate could not be taken in.")
-            outcome = Outcome(run.role, f"{error} The active model stays.", failed=True)
+            log.exception("The candidate could not be registered.")
+            outcome = Outcome(run.role, f"{error} {NO_CHANGE}", failed=True)
         finally:
             shutil.rmtree(run.staging, ignore_errors=True)
         self.runs.finish(run.run_id, outcome.word, {"reason": outcome.reason, "model_id": outcome.model_id})
@@ -125,9 +125,9 @@ class Records:
 
     def _outcome(self, run: Run, result: ChildResult) -> Outcome:
         if result.cancelled:
-            return Outcome(run.role, "Training was cancelled; the active model stays.", cancelled=True)
+            return Outcome(run.role, f"Training was cancelled. {NO_CHANGE}", cancelled=True)
         if result.done is None:
-            return Outcome(run.role, result.reason, failed=True)
+            return Outcome(run.role, f"{result.reason} {NO_CHANGE}", failed=True)
         assessment = Assessment.from_json(result.done.get("assessment") or {})
         if assessment.role is not run.role:
             raise TrainingError(f"The candidate is for the role {assessment.role.text}, not {run.role.text}.")

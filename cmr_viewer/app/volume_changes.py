@@ -64,7 +64,9 @@ class VolumesBefore:
         frame_ml = unknown if here is None else {**unknown, **_ml(here * share, STRUCTURES, ml)}
         at_ed, at_es = (self._of_phase(reading, phase, before, ml) for phase in (ed, es))
         if ed is None or es is None:
-            why_not = "End-diastole and end-systole are not known until all phases are segmented; or mark them."
+            why_not = (
+                "End-diastole and end-systole are not known until all phases are segmented, or until you mark them."
+            )
         return VolumeChanges(frame_ml, at_ed, at_es, why_not)
 
     def _of_phase(

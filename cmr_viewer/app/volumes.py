@@ -114,6 +114,6 @@ def measures_at(
     for end, phase in (("End-diastole", ed_phase), ("End-systole", es_phase)):
         if phase is None:
             unknown = NO_PHASE_REASON.format(end)
-            later = f"{end} is not known until all phases are segmented; or mark it."
+            later = f"{end} is not known until all phases are segmented, or until you mark it."
             reasons = {name: later if reason == unknown else reason for name, reason in reasons.items()}
     return replace(found, reasons=reasons)

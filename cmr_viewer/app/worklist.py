@@ -23,7 +23,7 @@ class Progress(Enum):
     """How far the review of a study is, in the order of work."""
 
     WAITING = "Waiting"
-    BEGUN = "Begun"
+    BEGUN = "Started"
     ACCEPTED = "Accepted"
     FINISHED = "Finished"
 
@@ -191,7 +191,7 @@ class Worklist(QObject):
         """Put a word beside a study; an empty one takes it away."""
         word = " ".join(word.split())
         work = partial(self._facts.set, stack_id, FLAG_KEY, word or None)
-        self._session.keeper.do("Keeping a flag", work, on_done=self._on_written)
+        self._session.keeper.do("Saving a flag", work, on_done=self._on_written)
 
     def note_failed_checks(self, stack_id: str, count: int) -> None:
         """Keep how many checks of a study fail now, where that is not known already."""
@@ -200,7 +200,7 @@ class Worklist(QObject):
             return
         self._noted[stack_id] = count
         work = partial(self._facts.set, stack_id, FAILED_CHECKS_KEY, count)
-        self._session.keeper.do("Keeping failed checks", work, on_done=self._on_written)
+        self._session.keeper.do("Saving failed checks", work, on_done=self._on_written)
 
     def _on_written(self, _nothing: object) -> None:
         self.refresh()

@@ -18,6 +18,9 @@ MIN_GAIN = 0.005
 MAX_LABEL_LOSS = 0.01
 """No label may lose more than this."""
 
+NO_CHANGE = "No change: the current model stays."
+"""What the reader learns where the candidate is not promoted."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -44,7 +47,7 @@ def decide(assessment: Assessment) -> Decision:
         held = f"{_count(a.frames, 'held-out frame')} of {_count(a.patients, 'patient')}"
         return Decision(
             False,
-            f"Kept the active model: too few to tell, {held}; it takes {MIN_FRAMES} of {MIN_PATIENTS} patients.",
+            f"{NO_CHANGE} Too few to decide: {held}, and {MIN_FRAMES} of {MIN_PATIENTS} patients are needed.",
         )
     gains = np.asarray(a.frame_gains, dtype=np.float64)
     gain = float(gains.mean())
@@ -54,9 +57,9 @@ def decide(assessment: Assessment) -> Decision:
     losses = {name: a.active[name] - a.candidate[name] for name in a.active if name in a.candidate}
     worst = max(losses, key=lambda name: losses[name], default=None)
     if worst is not None and losses[worst] > MAX_LABEL_LOSS:
-        return Decision(False, f"Kept the active model: {worst} loses {100 * losses[worst]:.1f} points; {change}.")
+        return Decision(False, f"{NO_CHANGE} {worst} loses {100 * losses[worst]:.1f} points; {change}.")
     if not (gain >= MIN_GAIN and gain > error):
-        return Decision(False, f"Kept the active model: the candidate is not measurably better; {change}.")
+        return Decision(False, f"{NO_CHANGE} The candidate is not measurably better; {change}.")
     return Decision(True, f"Promoted: {change}.")
 
 

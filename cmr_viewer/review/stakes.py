@@ -123,15 +123,16 @@ def stake_of(frame: FrameStakes, voxel_ml: float, *, in_ml: bool = True) -> Stak
     if not frame.by_reader:
         for region, opinion in frame.if_region.items():
             chance, change = frame.chances.get(region, 0.0), millilitres(opinion.pixels)
-            text = f"{region.text} is {_percent(chance)} likely, and would change {amount_text(change, in_ml)}."
+            text = f"{region.text} is {_percent(chance)} likely and would change {amount_text(change, in_ml)}."
             reasons.append((chance * change, text))
     differ = [(millilitres(opinion.pixels), opinion.text) for opinion in frame.opinions]
     if differ:
         change, text = max(differ)
         chance = MASKS_WRONG[frame.region]
-        where = f"masks of {frame.region.text.lower()} frames are off in {_percent(chance)}"
+        contours = f"{_percent(chance)} of {frame.region.text.lower()} contours"
+        where = f"In validation, {contours} were off by more than {WRONG_ML:g} ml."
         reasons.append(
-            (chance * change, f"{text[:1].upper()}{text[1:]} differs by {amount_text(change, in_ml)}; {where}.")
+            (chance * change, f"{text[:1].upper()}{text[1:]} differs by {amount_text(change, in_ml)}. {where}")
         )
     failed = [finding for finding in frame.findings if not finding.is_note]
     for finding in failed:

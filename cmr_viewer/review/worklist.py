@@ -94,11 +94,8 @@ def queue(frames: Mapping[FrameIndex, FrameReview]) -> list[Next]:
     """
     waiting = [frame for frame, state in frames.items() if state.status is not ReviewStatus.ACCEPTED]
     ordered = sorted(waiting, key=lambda one: _key(one, frames[one]))
-    by = "the most at stake first" if any(frames[f].stake for f in waiting) else "the least certain first"
-    return [
-        Next(frame, f"{_why(frames[frame])} {place} of {len(ordered)} left to review, {by}.")
-        for place, frame in enumerate(ordered, start=1)
-    ]
+    by = "most at stake first" if any(frames[f].stake for f in waiting) else "least certain first"
+    return [Next(frame, f"{_why(frames[frame])} {len(ordered)} left to review, {by}.") for frame in ordered]
 
 
 def study_order(studies: Sequence[StudyReview]) -> list[StudyReview]:
@@ -129,11 +126,11 @@ def _key(frame: FrameIndex, state: FrameReview) -> tuple[int, float, int, int, i
 
 
 def _why(state: FrameReview) -> str:
-    draft = " A draft is begun." if state.status is ReviewStatus.DRAFT else ""
+    draft = " It has a draft." if state.status is ReviewStatus.DRAFT else ""
     if state.stake is not None and state.is_worth_a_look:
         return f"{state.stake.amount} at stake. {state.stake.why}{draft}".rstrip()
     if state.region is None or (state.probability is None and not state.by_reader):
         return f"The region of this frame is not known yet.{draft}"
     if state.by_reader:
-        return f"You set the region {state.region.text}; the masks are not accepted yet.{draft}"
+        return f"You set the region {state.region.text}. The label map is not accepted yet.{draft}"
     return f"Region {state.region.text} is {_percent(state)} % certain.{draft}"

@@ -175,10 +175,8 @@ def fit(
                 _look(state, spec, validation, device)
                 if checkpoints is not None and state.done < spec.iterations:
                     _checkpoint(state, identity).write(checkpoints)
-            recent = float(np.mean(state.losses[-20:]))
-            score = f", validation {state.validation[-1][1]:.4f}" if state.validation else ""
-            text = f"Batch {state.done} of {spec.iterations}, loss {recent:.3f}{score}{clock.left(state.done)}"
-            progress(state.done / spec.iterations, text)
+            done = state.done / spec.iterations
+            progress(done, f"Training {100 * done:.0f} %{clock.left(state.done)}")
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -221,7 +219,7 @@ class _Clock:
         if batches < 5 or done == self._iterations:
             return ""
         seconds = (time.monotonic() - self._began) / batches * (self._iterations - done)
-        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
+        return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
 
 
 def _begin(spec: TrainingSpec, start_from: Path | None, device: torch.device) -> _State:

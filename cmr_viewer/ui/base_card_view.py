@@ -70,9 +70,9 @@ class BaseCardView(QWidget):
         self._rule.setSuffix(" %")
         self._rule.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._rule.setKeyboardTracking(False)
-        self._rule.setAccessibleName("Rule for basal slices, per cent of the blood pool")
+        self._rule.setAccessibleName("Threshold for basal slices, per cent of the blood pool")
         self._rule.setToolTip(
-            "A basal slice counts as left ventricle where myocardium surrounds so much of the blood pool"
+            "A basal slice counts as left ventricle if myocardium surrounds at least this share of the blood pool"
         )
         self._rule.valueChanged.connect(self.rule_chosen)
         self._ring = label("", "small", wrap=True)
@@ -106,7 +106,7 @@ class BaseCardView(QWidget):
             (self._ring, "" if ring_is_told else card.ring_text),
             (self._descent, card.descent_text),
             (self._lines, card.lines_text),
-            (self._papillary, f"Figures with {papillary}." if papillary else ""),
+            (self._papillary, f"Measures with {papillary}." if papillary else ""),
         )
         for place, text in texts:
             place.setText(text)

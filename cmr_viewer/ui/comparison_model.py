@@ -22,12 +22,12 @@ class Column(Enum):
     """Columns, in their order: heading and what it is."""
 
     FRAME = ("Frame", "Slice and phase")
-    ML = ("ml", "How many ml the measures depend on the choice between the two reads")
+    ML = ("ml", "Millilitres by which the measures differ between the two reads")
     LVBP = ("LV", "Dice of the LV blood pool, %")
     LVM = ("Wall", "Dice of the LV myocardium, %")
     RVBP = ("RV", "Dice of the RV blood pool, %")
-    HAUSDORFF = ("mm", "Hausdorff distance, of the label that differs most")
-    REGION = ("Reg.", "Region in the first and in the second read, where they differ")
+    HAUSDORFF = ("mm", "Largest Hausdorff distance of the three labels")
+    REGION = ("Reg.", "Region in the first and in the second read, if they differ")
 
 
 _DICE = {Column.LVBP: Label.LVBP, Column.LVM: Label.LVM, Column.RVBP: Label.RVBP}
@@ -44,8 +44,8 @@ def sentence_of(one: FrameDifference) -> str:
         f"Slice {one.frame.slice_index + 1}, phase {one.frame.phase + 1}" + (f" ({one.marks})" if one.marks else "")
     ]
     if one.lacking:
-        who = "Neither read has" if one.lacking == "both" else f"The {one.lacking} read has not"
-        lines.append(f"{who} a label map of it.")
+        who = "Neither read has" if one.lacking == "both" else f"The {one.lacking} read does not have"
+        lines.append(f"{who} a label map of this frame.")
     if one.regions_differ:
         lines.append(f"Region: {_region(one.regions[0])} in the first read, {_region(one.regions[1])} in the second")
     for label in STRUCTURES:
@@ -98,7 +98,7 @@ class ComparisonModel(QAbstractTableModel):
             return None
         heading, tip = list(Column)[section].value
         if list(Column)[section] is Column.ML and any(not one.in_ml for one in self._frames):
-            heading, tip = "pixels", "How many pixels the reads differ by; the spacing is not known"
+            heading, tip = "pixels", "Pixels by which the reads differ; the spacing is not known"
         if role == Qt.ItemDataRole.DisplayRole:
             return heading
         return f"{tip}. Click to sort" if role == Qt.ItemDataRole.ToolTipRole else None

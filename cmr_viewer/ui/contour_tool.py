@@ -271,7 +271,7 @@ class ContourTool(MouseTool):
             elif not still:
                 stroke = np.asarray(drag.stroke)
                 before = min(self.contours, key=lambda one: _distance(one, drag.stroke[0], drag.stroke[-1]))
-                text = f"draw a part of {CONTOUR_TEXTS[self.label]}"
+                text = f"redraw part of {CONTOUR_TEXTS[self.label]}"
                 self.edited.emit(before, redrawn(before, stroke), text)
         except LabelMapError as error:
             self.refused.emit(str(error))

@@ -36,9 +36,9 @@ class EffortPanel(QWidget):
         super().__init__()
         self.study = label(wrap=True)
         self.frame = label(part="small", wrap=True)
-        for one, name in ((self.study, "Effort at this study"), (self.frame, "Effort at this frame")):
+        for one, name in ((self.study, "Effort on this study"), (self.frame, "Effort on this frame")):
             one.setAccessibleName(name)
-            one.setToolTip("Time with a frame on show and hands at work; after half a minute without input it rests")
+            one.setToolTip("Active reading time. The clock stops after half a minute without input")
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self.study)
@@ -47,7 +47,7 @@ class EffortPanel(QWidget):
     def show_effort(self, spent: StudyEffort, frame: FrameIndex | None) -> None:
         """Show what was spent; a frame of None stands for no study."""
         here = "" if frame is None else effort_text(spent.of_frame(frame))
-        self.study.setText(f"Study: {spent.text}" if spent.text else "Nothing was done at this study yet.")
+        self.study.setText(f"Study: {spent.text}" if spent.text else "No time recorded for this study yet.")
         self.frame.setText(f"This frame: {here}" if here else "")
         self.frame.setVisible(bool(here))
 

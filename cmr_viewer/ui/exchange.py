@@ -128,7 +128,7 @@ class Exchange(QObject):
         if study is None:
             return
         if why_not := self._session.why_not_whole:
-            self._say("warning", f"{why_not} Export the label maps when it is done.")
+            self._say("warning", f"{why_not} Export the label maps when it is finished.")
             return
         start = str(Path(self._studies.last_folder()) / f"{study.name}-labels.nii.gz")
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Export label maps", start, "NIfTI (*.nii.gz)")
@@ -192,17 +192,19 @@ class Exchange(QObject):
     @Slot(str)
     def _on_cancelled(self, key: str) -> None:
         if key == EXPORT_KEY and self._dialog is not None:
-            self._dialog.show_failed("The export was stopped; nothing of it was left.")
+            self._dialog.show_failed("The export was stopped. No files were written.")
 
 
 def _question(offer: ImportOffer) -> str:
     """What is to be decided about an import, in words."""
     frames = len(offer.frames)
-    parts = [f"{offer.name} ({offer.read.provenance}) holds label maps for {frames} frame{'s' if frames > 1 else ''}."]
+    parts = [
+        f"{offer.name} ({offer.read.provenance}) contains label maps for {frames} frame{'s' if frames > 1 else ''}."
+    ]
     worked = []
     if offer.accepted:
         worked.append(f"{len(offer.accepted)} accepted")
     if offer.corrected:
         worked.append(f"{len(offer.corrected)} corrected")
-    parts.append(f"Among these frames {' and '.join(worked)} by you would be replaced. This can be undone.")
+    parts.append(f"Importing replaces your work: {' and '.join(worked)}. You can undo this.")
     return "\n\n".join(parts)

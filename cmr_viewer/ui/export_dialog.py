@@ -33,18 +33,20 @@ class ExportDialog(WritingDialog):
     """
 
     def __init__(self, name: str, possible: Collection[Format], folder: Path, parent: QWidget | None = None) -> None:
-        super().__init__("Export", "export", "Export", "Write what is chosen", parent)
+        super().__init__("Export", "export", "Export", "Write the chosen files", parent)
         self._possible = frozenset(possible)
         self._formats = {each: self._format_box(each) for each in Format}
-        self._deidentify = QCheckBox("Take the patient out")
-        self._deidentify.setToolTip("Remove or replace names, numbers and dates, by the basic profile of DICOM PS3.15")
+        self._deidentify = QCheckBox("De-identify")
+        self._deidentify.setToolTip("Remove or replace names, numbers and dates (basic profile of DICOM PS3.15)")
         self._shift = QCheckBox("Shift dates instead of removing them")
-        self._shift.setToolTip("By the same number of days for everything of a patient, so that intervals stay true")
+        self._shift.setToolTip(
+            "Shift all dates of a patient by the same number of days, so that intervals are preserved"
+        )
         self._replace = QCheckBox("Replace files of an earlier export")
-        self._replace.setToolTip("Otherwise nothing that exists is touched")
+        self._replace.setToolTip("Overwrite existing files; otherwise they are left unchanged")
         self._folder = QLineEdit(str(folder))
         self._folder.setAccessibleName("Folder to write to")
-        self._folder.setToolTip("The folder is made if it is missing")
+        self._folder.setToolTip("A missing folder is created")
         self._browse = QPushButton(icon("folder"), "Browse…")
         self._browse.setToolTip("Choose the folder")
         self._browse.clicked.connect(self._choose_folder)

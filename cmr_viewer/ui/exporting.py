@@ -108,7 +108,7 @@ def export_label_maps(session: Session, study: Study, path: Path, say: Callable[
         write_nifti_labels(path, labels, study)
 
     def done(_result: object) -> None:
-        note = f" {missing} frames without a label map are empty in it." if missing else ""
+        note = f" {missing} frames without a label map are empty." if missing else ""
         say("info", f"The label maps were written to {path}.{note}")
 
     session.jobs.submit(
@@ -160,11 +160,11 @@ def _export(study: Study, results: Results, choice: ExportChoice, workspace: Pat
 
 FORMAT_TEXTS: Mapping[Format, tuple[str, str]] = {
     Format.NIFTI: ("NIfTI", "Label maps and images, 4D, on the grid of the input"),
-    Format.SEG: ("DICOM SEG", "A segmentation that refers to the source images, for a PACS"),
+    Format.SEG: ("DICOM SEG", "Segmentation linked to the source images, for a PACS"),
     Format.CONTOURS: ("Contours", "Polygons in pixels and mm, as JSON and CSV"),
     Format.MEASURES: ("Measures", "Volumes, ejection fractions and mass, as JSON and CSV"),
-    Format.REGIONS: ("Regions", "Region and model of every frame, as CSV; always written"),
-    Format.EFFORT: ("Effort", "Readers' time and changes by frame, as CSV"),
-    Format.IMAGES: ("DICOM images", "The source images without who the patient is"),
+    Format.REGIONS: ("Regions", "Region and model of every frame, as CSV; always included"),
+    Format.EFFORT: ("Effort", "Reading time and changes per frame, as CSV"),
+    Format.IMAGES: ("DICOM images", "De-identified source images"),
 }
 """What each format is called, and what it is."""

@@ -93,12 +93,12 @@ def tip_of(frame: FrameIndex, cell: Cell) -> str:
     """What a thumbnail means, in words."""
     lines = [f"Slice {frame.slice_index + 1}, phase {frame.phase + 1}"]
     if cell.region is not None:
-        decided = "decided by you" if cell.probability is None else f"{100 * cell.probability:.0f} % by the classifier"
+        decided = "set by you" if cell.probability is None else f"{100 * cell.probability:.0f} % by the classifier"
         lines.append(f"{cell.region.text}, {decided}")
         lines += [cell.differs] if cell.differs else []
     states = [
         (cell.accepted, "Accepted"),
         (cell.edited, "Corrected"),
-        (cell.offered, "A new prediction is offered"),
+        (cell.offered, "A new prediction is available"),
     ]
     return "\n".join(lines + [text for true, text in states if true])

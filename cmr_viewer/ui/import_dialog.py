@@ -7,7 +7,7 @@ from cmr_viewer.app.label_import import ImportQuestion
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.ui.widgets import column, label
 
-_NOTHING = "Nothing of these"
+_NOTHING = "None of these"
 
 
 class ImportDialog(QDialog):
@@ -40,7 +40,7 @@ class ImportDialog(QDialog):
         if question.is_about_phase:
             self._phase = _phase_box(phases, question.request.shown_phase, ed, es)
             form.addRow("Phase", self._phase)
-            note = "The phase on show is proposed."
+            note = "The current phase is preselected."
         else:
             for code, pixels in sorted(question.codes.items()):
                 self._boxes[code] = box = _meaning_box(code, question.guess.get(code))
@@ -50,7 +50,7 @@ class ImportDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self._import = QPushButton("Import")
         self._import.setProperty("part", "primary")
-        self._import.setToolTip("Read the file with what is said here")
+        self._import.setToolTip("Import the file with these settings")
         self._import.setDefault(True)
         buttons.addButton(self._import, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.accepted.connect(self.accept)
@@ -90,11 +90,11 @@ class ImportDialog(QDialog):
 def _phase_box(phases: int, shown: int, ed: int | None, es: int | None) -> QComboBox:
     box = QComboBox()
     for phase in range(phases):
-        marks = [text for text, at in (("ED", ed), ("ES", es), ("on show", shown)) if at == phase]
+        marks = [text for text, at in (("ED", ed), ("ES", es), ("current", shown)) if at == phase]
         box.addItem(f"Phase {phase + 1}" + (f"  ({', '.join(marks)})" if marks else ""))
     box.setCurrentIndex(shown)
-    box.setAccessibleName("Phase that the file belongs to")
-    box.setToolTip("The phase that the file belongs to")
+    box.setAccessibleName("Phase of the file")
+    box.setToolTip("The phase of these label maps")
     return box
 
 

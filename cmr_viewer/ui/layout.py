@@ -50,10 +50,10 @@ class Page(Enum):
 
 
 PAGE_TIPS = {
-    Page.FRAME: "Region and correction of the frame on show",
-    Page.MEASURES: "Volumes, curve and wall of the study",
-    Page.REVIEW: "What to look at next, and what stands out",
-    Page.MODELS: "The models in service and their retraining",
+    Page.FRAME: "Region and tools for the current frame",
+    Page.MEASURES: "Volumes, volume curve and wall of the study",
+    Page.REVIEW: "Review queue, reads and effort",
+    Page.MODELS: "Models in use and their retraining",
 }
 
 

@@ -44,7 +44,7 @@ class LongAxisView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Long-axis view")
-        self.setToolTip("The lines are the slices; click one to go to it, drag to go through them")
+        self.setToolTip("The lines are the slices. Click one to go to it, or drag through them")
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

@@ -321,7 +321,7 @@ class MainWindow(QMainWindow):
             action.setToolTip(readable(str(path)))
             action.triggered.connect(self.studies.open_recent)
         if not self.settings.recent_studies:
-            self._recent.addAction("No study was opened yet").setEnabled(False)
+            self._recent.addAction("No recent studies").setEnabled(False)
 
     def _make_status_bar(self) -> None:
         bar = self.statusBar()
@@ -457,7 +457,7 @@ class MainWindow(QMainWindow):
         try:
             self.settings.save()
         except (CmrViewerError, OSError) as error:
-            self.say_in_general("warning", f"The settings could not be saved to {self.settings.path}: {error}")
+            self.say_in_general("warning", f"Could not save the settings to {self.settings.path}: {error}")
 
     @Slot()
     def _keys(self) -> None:

@@ -136,7 +136,7 @@ class MeasuresFeature(Feature):
     @Slot()
     def _show_wall(self) -> None:
         wall = self.measuring.wall
-        note = wall.note or "The segments follow the label maps at ED and ES."
+        note = wall.note or "The segments are calculated from the label maps at ED and ES."
         self.wall_panel.show_wall(wall.thickness_mm, wall.thickening_percent, SEGMENT_NAMES, note)
         self._show_current()
 
@@ -191,7 +191,7 @@ class MeasuresFeature(Feature):
     def _set_insertion(self, which: str) -> None:
         if self._pointer is None:
             key = self.context.actions[f"insertion_{which}"].shortcut().toString()
-            self.context.say("info", f"Point at the {which} RV insertion in the frame, and press {key}.")
+            self.context.say("info", f"Point at the {which} RV insertion in the frame and press {key}.")
             return
         why_not = self.measuring.set_insertion(self.context.desk.frame, **{which: self._pointer})
         if why_not:
@@ -225,7 +225,7 @@ class MeasuresFeature(Feature):
         try:
             settings.save()
         except (CmrViewerError, OSError) as error:
-            self.context.say("warning", f"The settings could not be saved to {settings.path}: {error}")
+            self.context.say("warning", f"Could not save the settings to {settings.path}: {error}")
         self.measuring.take_settings()
 
     @Slot()
@@ -234,7 +234,7 @@ class MeasuresFeature(Feature):
         if self.context.session.study is None:
             return
         QApplication.clipboard().setText(table_of(self.measuring.measures))
-        self.context.say("info", "The measures were copied: a table for a spreadsheet or a text.")
+        self.context.say("info", "Measures copied. You can paste the table into a spreadsheet or a document.")
 
 
 def normals_of(measures: PatientMeasures) -> tuple[dict[str, NormalRange], str]:
@@ -276,8 +276,8 @@ def patient_text(measures: PatientMeasures) -> str:
         if value is not None:
             words.append(form.format(value))
     if words and patient.heart_rate_bpm is None:
-        words.append("heart rate not stated")
-    return " · ".join(words) if words else "Nothing is known of the patient: type sex, age and body size."
+        words.append("heart rate not known")
+    return " · ".join(words) if words else "No patient data. Enter sex, age and body size."
 
 
 def table_of(measures: PatientMeasures) -> str:

@@ -33,7 +33,7 @@ class ModelsShowing(QObject):
     def refresh(self) -> None:
         """Look up the models in service, off this thread."""
         registry = self._session.registry
-        self._session.keeper.do("Looking up the models", lambda: model_lines(registry), on_done=self._take_lines)
+        self._session.keeper.do("Checking the models", lambda: model_lines(registry), on_done=self._take_lines)
 
     def _take_lines(self, lines: dict[Role, ModelLine]) -> None:
         self._lines = lines
@@ -109,7 +109,7 @@ class ModelsShowing(QObject):
     @Slot(str, str)
     def show_rolled_back(self, role: str, model_id: str) -> None:
         """An earlier model is in service again."""
-        self.said.emit("info", f"{Role(role).text}: {model_id} is in service again.")
+        self.said.emit("info", f"{Role(role).text}: {model_id} is in use again.")
         self.refresh()
 
 
@@ -127,11 +127,11 @@ def outcome_text(outcome: Outcome) -> tuple[str, bool | None]:
     """How a training ended, in words, and whether that is good (None: neither)."""
     name = outcome.role.text
     if outcome.promoted:
-        return f"{name}: {outcome.model_id} is in service. {outcome.reason}", True
+        return f"{name}: {outcome.model_id} is now in use. {outcome.reason}", True
     if outcome.kept:
         return f"{name}: {outcome.reason}", None
     if outcome.cancelled:
-        return f"{name}: training was cancelled; the active model stays.", None
+        return f"{name}: training was cancelled. The current model stays.", None
     if outcome.refused:
         return f"{name}: {outcome.reason}", None
-    return f"{name}: training failed; the active model stays. {outcome.reason}", False
+    return f"{name}: training failed. {outcome.reason}", False

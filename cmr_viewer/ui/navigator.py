@@ -149,8 +149,8 @@ class Navigator(QFrame):
         for text, speed in SPEEDS:
             self._speed.addItem(text, speed)
         self._speed.setCurrentIndex(2)
-        self._speed.setAccessibleName("Speed of the cine")
-        self._speed.setToolTip("Speed of the cine; true speed follows the times of the phases")
+        self._speed.setAccessibleName("Cine speed")
+        self._speed.setToolTip("Cine speed; true speed uses the times of the phases")
         self._speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._speed.activated.connect(self._on_speed)
         self.setLayout(

@@ -37,7 +37,7 @@ def choice_note(study: Study) -> str:
     parts = []
     if _cines(study) > 1:
         opened = next((each.text for each in study.choices if each.opened), study.stack.description)
-        parts.append(f"The study offers {_cines(study)} short-axis cines; open is {opened}.")
+        parts.append(f"The study contains {_cines(study)} short-axis cines. Open: {opened}.")
     if study.repeats and not any(_REPEATED in warning for warning in study.warnings):
         places = ", ".join(str(each.slice_index + 1) for each in study.repeats)
         word = "Slice" if len(study.repeats) == 1 else "Slices"
@@ -48,7 +48,7 @@ def choice_note(study: Study) -> str:
 
 def notes_of(study: Study, opening: Opening) -> tuple[str, ...]:
     """All notes on a study: the warnings of the load, what was decided, and what can be chosen."""
-    turned = "Base and apex are turned round, as a reader decided." if opening.base_reversed else ""
+    turned = "A reader swapped base and apex." if opening.base_reversed else ""
     return (*study.warnings, *(text for text in (turned, choice_note(study)) if text))
 
 
@@ -70,7 +70,7 @@ class NotesDialog(QDialog):
         notes = notes_of(study, opening)
         lines = [_line(text, is_warning=number < len(study.warnings)) for number, text in enumerate(notes)]
         if not notes:
-            lines = [label("Nothing stood out when the study was loaded.", "soft")]
+            lines = [label("No notes on this study.", "soft")]
         listed = column(*lines, spacing=8, margins=(0, 0, 8, 0))
         listed.addStretch(1)
         content = QWidget()

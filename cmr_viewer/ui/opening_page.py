@@ -37,7 +37,7 @@ class OpeningPage(QFrame):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
-        self._bar.setAccessibleName("How much of the study is loaded")
+        self._bar.setAccessibleName("Loading progress")
         self._cancel = QPushButton(icon("stop", "soft"), "Cancel")
         self._cancel.setToolTip("Stop loading the study (Esc)")
         self._cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -48,12 +48,12 @@ class PatientDialog(QDialog):
         shown = in_files.with_typed(typed)
         self._sex = QComboBox()
         self._sex.setAccessibleName("Sex")
-        self._sex.setToolTip("As tables of normal values divide people")
+        self._sex.setToolTip("Sex as used in tables of normal values")
         for text, sex in (("Not known", None), *((sex.text, sex) for sex in Sex)):
             self._sex.addItem(text, sex)
         self._numbers = {name: _box(name, text, suffix, digits) for name, text, suffix, digits in _NUMBERS}
         self._formula = QComboBox()
-        self._formula.setAccessibleName("Formula of body surface area")
+        self._formula.setAccessibleName("Body surface area formula")
         for one in BsaFormula:
             self._formula.addItem(one.text, one)
             self._formula.setItemData(self._formula.count() - 1, one.source, Qt.ItemDataRole.ToolTipRole)
@@ -84,19 +84,19 @@ class PatientDialog(QDialog):
         form.addRow("Body surface area", self._formula)
         form.addRow("", self._bsa)
         form.addRow("Papillary muscles", self._convention)
-        known = "What the files tell stands here; type what is missing or wrong."
+        known = "Values from the files are filled in. Enter what is missing or wrong."
         if self._in_files == UNKNOWN_PATIENT:
-            known = "The files tell nothing of the patient."
+            known = "The files contain no patient data."
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
-        back = QPushButton("Use the files'")
-        back.setToolTip("Forget what was typed and use what the files say")
+        back = QPushButton("Reset to DICOM values")
+        back.setToolTip("Discard your entries and use the values from the files")
         back.clicked.connect(self._use_the_files)
         buttons.addButton(back, QDialogButtonBox.ButtonRole.ResetRole)
         note = label(
-            "Remembered for this study. Formula and papillary muscles hold for all studies and are printed with every "
-            "figure. Never type a name or number of the patient: none is needed.",
+            "Saved with this study. The formula and the papillary muscle setting apply to all studies and are printed "
+            "with every value. Do not enter patient names or numbers: none are needed.",
             "small",
             wrap=True,
         )
@@ -174,6 +174,6 @@ def _box(name: str, text: str, suffix: str, digits: int) -> QDoubleSpinBox:
     box.setSingleStep(1.0)
     box.setSuffix(suffix)
     box.setAccessibleName(text)
-    box.setToolTip(f"{text}, {low:g} to {high:g}{suffix}; the lowest value stands for not known")
+    box.setToolTip(f"{text}, {low:g} to {high:g}{suffix}; the lowest value means not known")
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     return box

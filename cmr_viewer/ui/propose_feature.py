@@ -30,7 +30,7 @@ class ProposeFeature(Feature):
         self.prompts = Prompts(context.session, self)
         self.propagation = Propagation(context.session, self)
         self.panel = ProposePanel(context.actions)
-        context.parts.add_section(Page.FRAME, "With the computer", self.panel)
+        context.parts.add_section(Page.FRAME, "Assisted", self.panel)
         self.tool = ClickTool()
         self.tool.setParent(self)
         context.parts.view.add_tool(self.tool)
@@ -133,7 +133,7 @@ class ProposeFeature(Feature):
             self.panel.say("Segmenting around the click\N{HORIZONTAL ELLIPSIS}")
             return
         name = context.desk.label.text
-        self.panel.say(f"Left click: this is {name}. Right click, or Shift and left: this is not.")
+        self.panel.say(f"Left click: inside {name}. Right click or Shift+click: outside.")
 
     # Offers
 

@@ -66,7 +66,7 @@ class QueueFeature(Feature):
         self.queue.note_looked_at(desk.frame)
         order = self.context.session.review_order  # another one while reads are adjudicated
         if self.queue.is_ready and order is not None and order.next_frame(desk.frame) is None:
-            self.context.say("info", "Nothing is left in the review queue.")
+            self.context.say("info", "The review queue is empty.")
         desk.next_review()
 
     @Slot(object)

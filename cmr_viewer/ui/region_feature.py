@@ -59,8 +59,8 @@ class RegionFeature(Feature):
             return
         changed = session.set_region_of_slice(frame.slice_index, region)
         phases = "1 phase" if len(changed) == 1 else f"{len(changed)} phases"
-        text = f"Slice {frame.slice_index + 1} is {region.text.lower()} at all phases now; {phases} were set."
-        self.context.say("info", text if changed else "You have set this region at all phases already.")
+        text = f"Slice {frame.slice_index + 1} is now {region.text.lower()} in all phases; {phases} changed."
+        self.context.say("info", text if changed else "You have already set this region in all phases.")
 
     @Slot(object)
     def point_at(self, region: Region | None) -> None:
@@ -117,11 +117,11 @@ class RegionFeature(Feature):
         at = "ED" if frame.phase == session.ed_phase else "ES" if frame.phase == session.es_phase else ""
         hint = ""
         if candidates:
-            hint = "Point at a region to see its masks, dashed."
+            hint = "Point at a region to see its contours, dashed."
             if any(one.followers for one in candidates):
-                hint = f"Frames that would follow are counted in. {hint}"
+                hint = f"Neighbouring frames that would change region too are included. {hint}"
             if not at:
-                hint = f"Neither ED nor ES: this frame changes the curve and no measure. {hint}"
+                hint = f"Neither ED nor ES: this frame affects only the volume curve. {hint}"
         self.context.parts.region.show_what_if(candidates, at, hint)
         self._show_masks()
 

@@ -132,7 +132,7 @@ class ReportFeature(Feature):
     @Slot(str)
     def _on_cancelled(self, key: str) -> None:
         if key == REPORT_KEY and self.dialog is not None:
-            self.dialog.show_failed("The report was stopped; nothing of it was left.")
+            self.dialog.show_failed("The report was stopped. No file was written.")
 
 
 def _write(

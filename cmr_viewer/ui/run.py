@@ -209,7 +209,7 @@ def _opened(settings: Settings, workspace: Path | None, models: Path | None, *, 
 
 
 def _ask(text: str) -> None:
-    QMessageBox.critical(None, "CMR Viewer cannot start", text)
+    QMessageBox.critical(None, "CMR Viewer could not start", text)
 
 
 def _write(text: str) -> None:

@@ -38,19 +38,19 @@ class ReaderDialog(QDialog):
         self._why_not, self._asks_blinded = why_not, asks_blinded
         self.name = QLineEdit()
         self.name.setAccessibleName("Reader's name")
-        self.name.setPlaceholderText("Who reads from now on")
-        self.name.setToolTip("Stands beside everything that is done in this read")
+        self.name.setPlaceholderText("Name of the reader")
+        self.name.setToolTip("Recorded with every change in this read")
         self.name.textChanged.connect(self._show_possible)
-        self.blinded = QCheckBox("Blinded: nothing of the first read is seen until this one is finished")
+        self.blinded = QCheckBox("Blinded: the first read is hidden until this read is finished")
         self.blinded.setToolTip(
-            "Begins from the models' own label maps; label maps, regions, marks and log of the first read are hidden"
+            "Starts from the models' label maps. Label maps, regions, ED/ES and log of the first read are hidden"
         )
         self.blinded.setChecked(asks_blinded)
         self.blinded.setVisible(asks_blinded)
         self._problem = label("", "small", wrap=True)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.begin = self._buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.begin.setText("Begin")
+        self.begin.setText("Start")
         self.begin.setProperty("part", "primary")
         self._buttons.accepted.connect(self._begin)
         self._buttons.rejected.connect(self.reject)

@@ -142,8 +142,8 @@ class SecondReadFeature(Feature):
     def ask_second(self) -> None:
         """Ask who reads for the second time."""
         text = (
-            "From now on everything belongs to the second read, under its reader's name, until another is shown. "
-            "The first read is not changed."
+            "Your changes belong to the second read, under the name below, until you show another read. The first read "
+            "does not change."
         )
         why_not = self.context.session.why_not_second_reader
         self._ask(ReaderDialog("Second read", text, why_not, asks_blinded=True, parent=self.context.window))
@@ -158,9 +158,9 @@ class SecondReadFeature(Feature):
     def ask_adjudicator(self) -> None:
         """Ask who adjudicates."""
         text = (
-            f"Frames that both reads agree on (same region, Dice {AGREEMENT_DICE:g} or more of every label) are taken "
-            "over. For the others take the first read's, the second's, or draw your own; the next is the one with most "
-            "millilitres."
+            f"Frames on which both reads agree (same region, Dice of every label {AGREEMENT_DICE:g} or more) are "
+            "copied. For each of the others, use the first read, use the second read, or draw your own. The frame with "
+            "the most millilitres comes first."
         )
         self._ask(ReaderDialog("Adjudication", text, _needs_name, asks_blinded=False, parent=self.context.window))
         assert self.dialog is not None
@@ -197,9 +197,9 @@ class SecondReadFeature(Feature):
         if session.is_blinded and (session.read is None or read_id != session.read.id):
             self._question(
                 "Show the first read?",
-                "This read is blinded and not finished. What is seen of the first read cannot be unseen; the log notes "
-                "that it was shown. If the first reader sits here now, go on.",
-                "Show it",
+                "This read is blinded and not finished. Once you have seen the first read, you are no longer blinded. "
+                "The log records that it was shown. Continue if you are the first reader.",
+                "Show",
                 partial(session.show_read, read_id),
             )
         else:
@@ -220,8 +220,8 @@ class SecondReadFeature(Feature):
             more = f" and {len(lacking) - 8} more" if len(lacking) > 8 else ""
             several = "1 frame at ED or ES is" if len(lacking) == 1 else f"{len(lacking)} frames at ED or ES are"
             text = f"{text} {several} not accepted: slices {slices}{more}.".strip()
-        text += " Once it is finished, nothing of this read can be changed."
-        self._question("Finish the read as it is?", text, "Finish it", session.finish_read)
+        text += " A finished read cannot be changed."
+        self._question("Finish the read as it is?", text, "Finish", session.finish_read)
 
     def _question(self, title: str, text: str, yes: str, do: Callable[[], object]) -> None:
         question = QMessageBox(QMessageBox.Icon.Question, title, title, parent=self.context.window)
@@ -351,7 +351,7 @@ class SecondReadFeature(Feature):
             self.banner.show_read("", "", (), frozenset())
             return
         if read.is_finished:
-            self.banner.show_read(read_name(read), "finished; can only be looked at", (), frozenset({"read_other"}))
+            self.banner.show_read(read_name(read), "finished, read-only", (), frozenset({"read_other"}))
             return
         beside = [(tint, one.name) for tint, one in zip(READ_COLOURS, session.beside, strict=False)]
         buttons = {"read_finish", "read_other"}
@@ -384,7 +384,7 @@ class SecondReadFeature(Feature):
 
 
 def _needs_name(name: str) -> str:
-    return "" if name.strip() else "Type the name of who adjudicates."
+    return "" if name.strip() else "Enter the name of the adjudicator."
 
 
 def _write(path: Path, comparison: Comparison, progress: Progress) -> Path:

@@ -229,7 +229,7 @@ class Showing(QObject):
             self._screen.proposal.offer(offer.sentence)
             self._screen.view.show_proposal(offer.label_maps.get(self._desk.frame))
         elif proposal is not None:
-            self._screen.proposal.offer(f"New prediction by {self._made_by(proposal)}. Your label map is untouched.")
+            self._screen.proposal.offer(f"New prediction by {self._made_by(proposal)}. Your label map is unchanged.")
             self._screen.view.show_proposal(proposal.labels if self._with_proposal else None)
         else:
             self._screen.proposal.offer("")
@@ -273,7 +273,7 @@ class Showing(QObject):
         elif state.edited:
             words.append(f"Imported from {state.imported}" if state.imported else "Corrected")
         elif state.labels is None and self._session.models_ready:
-            words.append("Label map follows")
+            words.append("Label map pending")
         return FrameNotes(
             place=f"Slice {frame.slice_index + 1} of {stack.slices}",
             time=time if times is None else f"{time} · {times[frame.phase]:.0f} ms",
@@ -315,8 +315,8 @@ class Showing(QObject):
     def show_followed(self, frames: tuple[FrameIndex, ...]) -> None:
         """Other frames have another region, because the reader set that of one: make them stand out, and say so."""
         self._screen.strip.light(frames)
-        several = f"{len(frames)} other frames have" if len(frames) > 1 else "1 other frame has"
-        self.said.emit("info", f"In the order of the stack, {several} another region now.")
+        several = f"{len(frames)} neighbouring frames" if len(frames) > 1 else "1 neighbouring frame"
+        self.said.emit("info", f"{several} changed region too.")
 
     @Slot()
     def show_changes(self) -> None:
@@ -433,7 +433,7 @@ class Showing(QObject):
             self.fit_frame()
 
 
-SUBSTITUTED = "Nearest frame in time: this one is damaged or missing"
+SUBSTITUTED = "This frame is damaged or missing: nearest in time shown"
 """What is written over a frame that stands for another one."""
 
 

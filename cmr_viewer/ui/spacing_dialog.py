@@ -42,29 +42,29 @@ class SpacingDialog(QDialog):
             _box(value, name) for value, name in zip(self._now, ("rows", "columns", "slices"), strict=True)
         )
         if opening.spacing_mm is not None:
-            source = "These distances were given by a reader; the file says otherwise."
+            source = "A reader entered these distances; the file gives other values."
         elif self._known:
-            source = "These distances are the file's own."
+            source = "These distances come from the file."
         else:
-            source = "The file does not tell its spacing, so no ml, mm or g are given. What stands here is only usual."
+            source = "The file does not give the spacing, so there are no ml, mm or g. The values below are typical."
         form = QFormLayout()
         form.setSpacing(10)
         for box, text in zip(self._boxes, ("Row to row", "Column to column", "Slice to slice"), strict=True):
             form.addRow(text, box)
             box.valueChanged.connect(self._show_volume)
         self._volume = label("", "soft")
-        form.addRow("Volume of a voxel", self._volume)
+        form.addRow("Voxel volume", self._volume)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         if opening.spacing_mm is not None:
-            back = QPushButton("Use the file's")
-            back.setToolTip("Forget the correction and use what the file says")
+            back = QPushButton("Reset to file values")
+            back.setToolTip("Discard the correction and use the values from the file")
             back.clicked.connect(self._use_the_files)
             buttons.addButton(back, QDialogButtonBox.ButtonRole.ResetRole)
         note = label(
-            "Distances of centres, not thickness. Remembered for this study; label maps stay, volumes follow, and "
-            "frames that nobody worked on are segmented anew.",
+            "Distances between centres, not slice thickness. Saved with this study. Volumes are updated. Frames that "
+            "you did not work on are segmented again.",
             "small",
             wrap=True,
         )
@@ -84,7 +84,9 @@ class SpacingDialog(QDialog):
         row, col, apart = self.spacing_mm
         old = self._now[0] * self._now[1] * self._now[2]
         now = row * col * apart
-        change = f"; volumes are {now / old:.2f} times as large" if self._known and abs(now / old - 1) > 0.005 else ""
+        change = (
+            f"; volumes change by a factor of {now / old:.2f}" if self._known and abs(now / old - 1) > 0.005 else ""
+        )
         self._volume.setText(f"{now:.1f} mm\N{SUPERSCRIPT THREE}{change}")
 
     def _use_the_files(self) -> None:
@@ -104,7 +106,7 @@ def _box(value: float, name: str) -> QDoubleSpinBox:
     box.setSingleStep(0.05)
     box.setSuffix(" mm")
     box.setValue(value)
-    box.setAccessibleName(f"Distance of {name} in mm")
-    box.setToolTip(f"Distance of the centres of neighbouring {name}")
+    box.setAccessibleName(f"Distance between {name} in mm")
+    box.setToolTip(f"Distance between the centres of neighbouring {name}")
     box.setAlignment(Qt.AlignmentFlag.AlignRight)
     return box

@@ -21,7 +21,7 @@ def spoken_frame(stack: Stack, frame: FrameIndex, state: FrameState, ed: int | N
     if state.region is None:
         said.append("Region not known yet.")
     elif state.region_by == "reader":
-        said.append(f"Region {state.region.text.lower()}, by the reader.")
+        said.append(f"Region {state.region.text.lower()}, set by the reader.")
     elif state.region_prediction is not None:
         certain = 100 * state.region_prediction.of(state.region)
         said.append(f"Region {state.region.text.lower()}, {certain:.0f} percent.")
@@ -31,7 +31,7 @@ def spoken_frame(stack: Stack, frame: FrameIndex, state: FrameState, ed: int | N
     else:
         said.append("Corrected, not accepted." if state.edited else "Not reviewed.")
     if state.proposal is not None:
-        said.append("A new prediction is offered.")
+        said.append("A new prediction is available.")
     return " ".join(said)
 
 
@@ -39,4 +39,4 @@ def _labels(state: FrameState) -> str:
     if state.labels is None:
         return "No label map yet."
     drawn = [each.text for each in STRUCTURES if (state.labels == each).any()]
-    return f"Drawn: {', '.join(drawn)}." if drawn else "Nothing is drawn."
+    return f"Drawn: {', '.join(drawn)}." if drawn else "The label map is empty."

@@ -59,14 +59,14 @@ class StacksDialog(QDialog):
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._take = QPushButton("Open what is chosen")
+        self._take = QPushButton("Open")
         self._take.setProperty("part", "primary")
-        self._take.setToolTip("Open the study with this choice; it is remembered for this study")
+        self._take.setToolTip("Open the study with this choice and save the choice")
         self._buttons.addButton(self._take, QDialogButtonBox.ButtonRole.AcceptRole)
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
         note = label(
-            "The choice is remembered for this study. What was made of a frame stays with the frame.",
+            "The choice is saved with this study. Your work on a frame stays with the frame.",
             "small",
             wrap=True,
         )
@@ -88,7 +88,7 @@ class StacksDialog(QDialog):
             holder.setLayout(self._repeat_form())
             parts.append(holder)
         if not parts:
-            parts.append(label("The files hold this one stack, and each slice once.", "soft"))
+            parts.append(label("The files contain one stack, with each slice acquired once.", "soft"))
         whole = column(*parts, spacing=8, margins=(2, 2, 8, 2))
         whole.addStretch(1)
         return whole

@@ -81,9 +81,9 @@ class Studies(QObject):
         first, *others = studies
         if others:
             self._session.let_wait(others)
-            text = f"{len(studies)} studies were dropped: the first is being opened, the others wait in the worklist."
+            text = f"{len(studies)} studies dropped: the first is being opened, the others are in the worklist."
             if all(path.is_dir() for path in studies) and len({path.parent for path in studies}) == 1:
-                text += " If they are series of one study, drop the folder that holds them."
+                text += " If they are series of one study, drop the folder that contains them."
             self._say("info", text)
         self.open_path(first)
 
@@ -180,7 +180,7 @@ class Studies(QObject):
     def show_cancelled(self) -> None:
         """The reader stopped it."""
         self._show_page()
-        self._say("info", "Opening the study was cancelled.")
+        self._say("info", "Opening was cancelled.")
 
     def show_opened(self) -> None:
         """A study is there."""

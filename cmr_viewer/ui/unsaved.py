@@ -44,7 +44,7 @@ class UnsavedButton(QToolButton):
         """Show what is not saved now."""
         text = unsaved_text(self._session)
         self.setText(f"{text}: try again")
-        self.setToolTip(f"{text}. Make room on the disk, then click to try again")
+        self.setToolTip(f"{text}. Free up space on the disk, then click to try again")
         self.setAccessibleName(f"{text}: try again")
         self.setVisible(self._session.has_unsaved)
 
@@ -82,8 +82,8 @@ class Quitting(QObject):
         box = QMessageBox(QMessageBox.Icon.Warning, "Not saved", text, parent=self._window)
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setInformativeText(
-            f"The workspace {self._session.workspace.folder} cannot be written. Make room on its disk and try again, "
-            "or save a copy of the whole workspace in another place."
+            f"Could not write to the workspace {self._session.workspace.folder}. Free up space on its disk and "
+            "try again, or save a copy of the whole workspace elsewhere."
         )
         roles = QMessageBox.ButtonRole
         for name, title, role, slot in (
@@ -131,11 +131,11 @@ class Quitting(QObject):
 
     def _on_saved(self, folder: Path) -> None:
         self._settings.workspace = str(folder)
-        more = "The program opens this workspace from the next start on."
+        more = "From the next start, the program opens this workspace."
         try:
             self._settings.save()
         except (CmrViewerError, OSError):
-            more = f"Start the program with --workspace “{folder}” to go on with it."
+            more = f"To continue with it, start the program with --workspace “{folder}”."
         text = f"Everything was saved in {folder}. {more}"
         box = QMessageBox(QMessageBox.Icon.Information, "Saved elsewhere", text, parent=self._window)
         box.setTextFormat(Qt.TextFormat.PlainText)

@@ -172,7 +172,7 @@ class VolumeCurve(QWidget):
         known = [v for volumes in self.curves.values() for v in volumes if v is not None]
         if len(known) < 2:
             painter.setPen(colour("soft"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The volume curve follows the label maps")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The volume curve appears with the label maps")
             return
         highest = _nice(max(known))
         self._draw_axis(painter, highest)

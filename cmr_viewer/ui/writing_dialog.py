@@ -36,13 +36,13 @@ class WritingDialog(QDialog):
         self._running = False
         self._waits_for = ""
         self._wait = label("", "soft", wrap=True)
-        self._wait.setAccessibleName("What the writing waits for")
+        self._wait.setAccessibleName("Reason to wait")
         self._wait.hide()
         self._said = label("", "bad", wrap=True)
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("How much is written")
+        self._bar.setAccessibleName("Progress of writing")
         self._what = label("", "soft")
         self._what.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._go = QPushButton(icon(go_icon), go_text)
@@ -51,7 +51,7 @@ class WritingDialog(QDialog):
         self._go.setToolTip(go_tip)
         self._go.clicked.connect(self._on_go)
         self._cancel = QPushButton("Cancel")
-        self._cancel.setToolTip("Close, or stop the writing; nothing half-written is left")
+        self._cancel.setToolTip("Close, or stop writing; no partial files remain")
         self._cancel.clicked.connect(self.reject)
 
     @property
@@ -78,7 +78,7 @@ class WritingDialog(QDialog):
         if text == self._waits_for:
             return
         self._waits_for = text
-        self._wait.setText(f"{text} You can go on as soon as it is done." if text else "")
+        self._wait.setText(f"{text} You can continue when it is finished." if text else "")
         self._wait.setVisible(bool(text))
         self._show_possible()
 

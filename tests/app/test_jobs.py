@@ -229,7 +229,7 @@ def test_a_job_of_the_same_key_supersedes_the_earlier(qtbot: Any, jobs: Jobs) ->
 
 @pytest.mark.parametrize(
     ("error", "message"),
-    [(LoadError("no such file"), "no such file"), (ZeroDivisionError("division"), "A did not work: ZeroDivisionError")],
+    [(LoadError("no such file"), "no such file"), (ZeroDivisionError("division"), "A failed: ZeroDivisionError")],
 )
 def test_an_error_is_told_and_the_thread_goes_on(qtbot: Any, jobs: Jobs, error: Exception, message: str) -> None:
     def work(progress: Progress) -> None:

@@ -134,7 +134,7 @@ def test_what_the_reader_worked_on_is_told_and_left_where_that_is_wanted(qtbot: 
     assert (offer.accepted, offer.corrected) == ({FIRST}, {SECOND})
     with qtbot.waitSignal(importing.taken) as told:
         importing.take(offer, replace_worked_on=False)
-    assert "1 frame (" in told.args[0] and "2 that you have worked on were left as they are." in told.args[0]
+    assert "1 frame (" in told.args[0] and "2 that you worked on were not changed." in told.args[0]
     assert opened.frame_state(FIRST).status is ReviewStatus.ACCEPTED
     assert np.array_equal(labels(opened, SECOND), mine)
     assert np.array_equal(labels(opened, third), offer.read.labels[2, 1])
@@ -179,7 +179,7 @@ def test_an_answer_for_a_study_that_was_left_is_refused(qtbot: Any, opened: Sess
     open_whole(qtbot, opened, "another")
     with qtbot.waitSignal(importing.refused) as refused:
         importing.answer(told.args[0], phase=1)
-    assert "another study is open by now" in refused.args[0]
+    assert "another study is now open" in refused.args[0]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,10 @@ def test_what_cannot_be_read_or_says_nothing_is_refused(qtbot: Any, opened: Sess
     def fails(path: Path, study: Study, codes: object, phase: int | None, progress: Progress) -> Read:
         raise LabelMapError("It has another grid.")
 
-    for reader, said in ((fails, "It has another grid."), (File(Read({})), "says nothing about a frame of this study")):
+    for reader, said in (
+        (fails, "It has another grid."),
+        (File(Read({})), "contains no labels for the frames of this study"),
+    ):
         importing = LabelImport(opened, reader, opened)
         with qtbot.waitSignal(importing.refused) as told:
             importing.read(FILE, 0)

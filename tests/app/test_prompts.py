@@ -134,7 +134,7 @@ def test_a_click_that_is_worked_on_while_the_reader_paints_is_dropped(
     after = labels_of(session, FRAME)
     kept(qtbot, session)
     np.testing.assert_array_equal(labels_of(session, FRAME), after)
-    assert told[-1] == ("info", "The frame changed meanwhile; the click was dropped.")
+    assert told[-1] == ("info", "The frame changed in the meantime, so the click was ignored.")
 
 
 def test_a_click_that_says_what_is_drawn_already_tells_so(

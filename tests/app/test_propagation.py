@@ -106,7 +106,7 @@ def test_one_frame_goes_over_corrected_phases_only_when_that_is_asked_for(
 def test_an_empty_frame_cannot_be_propagated_or_copied(session: Session, propagation: Propagation, told: Told) -> None:
     session.clear_label(FRAME)
     propagation.propagate_over(FRAME)
-    assert told[-1] == ("info", "There is nothing to propagate: draw or correct this frame first.")
+    assert told[-1] == ("info", "Nothing to propagate. Draw or correct this frame first.")
     propagation.copy_refined(FrameIndex(1, 1), FRAME)
     assert told[-1] == ("info", "Slice 3 has no label map to copy.")
     assert not session.jobs.is_busy(PROPAGATION_KEY)
@@ -141,5 +141,5 @@ def test_a_second_offer_waits_until_the_first_is_made(
     correct(session, FRAME)
     propagation.propagate(FRAME)
     propagation.propagate_over(FRAME)
-    assert "still being made" in told[-1][1]
+    assert "still being calculated" in told[-1][1]
     kept(qtbot, session)

@@ -65,7 +65,7 @@ def test_the_queue_is_in_order_of_millilitres_with_reasons_in_words(queue: Revie
     assert amounts == sorted(amounts, reverse=True)
     assert {one.frame.phase for one in entries[:4]} <= {ED, ES}
     assert all(one.why for one in entries)
-    assert queue.progress().text.startswith(f"0 of {len(entries)} looked at, ")
+    assert queue.progress().text.startswith(f"{len(entries)} left to review, ")
 
 
 def test_next_goes_through_the_queue_and_progress_follows(queue: ReviewQueue) -> None:
@@ -163,12 +163,9 @@ def test_the_session_follows_the_order_that_it_is_given(queue: ReviewQueue, sess
 
 
 def test_progress_is_in_words() -> None:
-    assert QueueProgress(5, 23, 3.21).text == "5 of 23 looked at, 3.2 ml left at stake"
-    assert (
-        QueueProgress(5, 23, 3.21, in_ml=False).text
-        == "5 of 23 looked at, 3210 pixels left at stake (spacing not known)"
-    )
-    assert QueueProgress(0, 0, 0.0).text == "Nothing stands out."
+    assert QueueProgress(5, 23, 3.21).text == "18 left to review, 3.2 ml at stake"
+    assert QueueProgress(5, 23, 3.21, in_ml=False).text == "18 left to review, 3210 pixels at stake (spacing not known)"
+    assert QueueProgress(0, 0, 0.0).text == "Nothing to review."
 
 
 def test_label_maps_that_a_brush_may_write_to_are_copied_for_the_job(queue: ReviewQueue, session: Session) -> None:

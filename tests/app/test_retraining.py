@@ -120,7 +120,7 @@ def test_too_few_corrections_are_refused_before_anything_starts(qtbot: Any, sess
     retraining = make()
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
     assert outcome.refused and outcome.reason.startswith(
-        "Too few accepted corrections of region base to learn from: 1, and it takes 2."
+        "Too few accepted corrections of region base for retraining: 1, and 2 are needed."
     )
     kept(qtbot, session)
     assert TrainingRuns(session.workspace).runs() == [] and not staging_left(session)
@@ -165,7 +165,7 @@ def test_a_failed_child_leaves_the_active_model(qtbot: Any, session: Session, ma
     correct(qtbot, session)
     retraining = make(how)
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.failed and "active model stays" in outcome.reason
+    assert outcome.failed and "current model stays" in outcome.reason
     kept(qtbot, session)
     assert session.registry.active(Role.BASE).model_id == "base-1" and not staging_left(session)
     assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["failed"]

@@ -226,7 +226,7 @@ def test_the_second_reader_is_somebody_else(qtbot: Any, session: Session, name: 
     session.message.connect(lambda _severity, text: messages.append(text))
     assert not session.begin_second_read(name, blinded=True)
     assert session.read is None and len(messages) == 1
-    assert "somebody else" in messages[0] or "Type the name" in messages[0]
+    assert "someone else" in messages[0] or "Enter the name" in messages[0]
 
 
 def test_a_finished_read_can_only_be_looked_at(qtbot: Any, session: Session) -> None:

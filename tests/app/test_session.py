@@ -97,7 +97,7 @@ def test_without_models_a_study_is_read_by_hand(qtbot: Any, session: Session, fo
         session.start()
         session.open_path(Path("/nowhere/alpha"))
     kept(qtbot, session)
-    assert told == [("warning", "No weights. Frames can be read and corrected by hand meanwhile.")]
+    assert told == [("warning", "No weights. You can still read frames and correct them by hand.")]
     assert session.models_problem == "No weights." and not session.models_ready
     session.set_region(BASAL, Region.BASE)
     paint(session, BASAL)
@@ -366,7 +366,7 @@ def test_a_frame_without_masks_is_not_accepted(qtbot: Any, session: Session, for
         session.open_path(Path("/nowhere/alpha"))
     with qtbot.waitSignal(session.message) as told:
         session.accept(BASAL)
-    assert told.args == ["warning", "Phase 1, slice 1 has no masks yet. Wait for the prediction, or draw them."]
+    assert told.args == ["warning", "Phase 1, slice 1 has no label map yet. Wait for the prediction, or draw one."]
     kept(qtbot, session)
 
 
@@ -455,7 +455,7 @@ def test_marked_phases_are_kept_and_told(qtbot: Any, session: Session) -> None:
     assert (session.ed_phase, session.es_phase) == (1, 0) == session.store.phase_marks(session.stack.stack_id)
     with qtbot.waitSignal(session.message) as told:
         session.set_es(7)
-    assert told.args == ["error", "Phase 8 is not in this study of 3 phases."]
+    assert told.args == ["error", "There is no phase 8: this study has 3 phases."]
     session.set_ed(None)
     assert session.ed_phase == 0
     kept(qtbot, session)

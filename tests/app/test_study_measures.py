@@ -57,11 +57,11 @@ def test_a_wall_of_one_thickness_is_measured_in_every_segment(stack):
         assert wall.thickness_mm[number] == pytest.approx(9.0, abs=0.5)
         assert wall.thickening_percent[number] == pytest.approx(50.0, abs=9.0)  # 13.5 mm against 9 mm
     assert wall.thickness_mm[17] is None
-    assert "found" in wall.note
+    assert "automatic" in wall.note
 
 
 def test_one_thick_place_moves_to_the_next_segment_when_points_are_turned(stack):
-    """A bulge stays where it is; seen from the apex, points turned against the clock make it lie further round."""
+    """A bulge stays where it is; seen from the apex, points turned anticlockwise make it lie further round."""
     material = wall_material(stack)
     row, col = np.mgrid[:SIZE, :SIZE]
     y, x = (row - 48.0) * SPACING[0], (col - 52.0) * SPACING[1]
@@ -86,7 +86,7 @@ def test_without_ed_or_spacing_the_wall_says_why_it_is_not_measured(stack):
     assert "End-diastole" in wall_of(replace(material, ed_phase=None)).note
     unknown = replace(stack, geometry=replace(stack.geometry, spacing_known=False))
     assert "spacing" in wall_of(replace(material, stack=unknown)).note
-    assert "insertion points were not found" in wall_of(replace(material, label_maps={})).note
+    assert "No RV insertion points" in wall_of(replace(material, label_maps={})).note
 
 
 def test_a_point_that_a_reader_sets_is_kept_and_the_other_stays(stack):

@@ -115,7 +115,9 @@ def test_a_frame_that_was_changed_meanwhile_stays_as_it_is(
     mine = labels_of(session, FRAME)
     finish(qtbot, session)
     np.testing.assert_array_equal(labels_of(session, FRAME), mine)
-    assert told[-1][1] == f"Nudge all labels: {SLICES - 1} frames changed. 1 changed meanwhile and stayed as they are."
+    assert (
+        told[-1][1] == f"Nudge all labels: {SLICES - 1} frames changed. 1 changed in the meantime and was not touched."
+    )
 
 
 def test_a_cancelled_correction_changes_nothing(qtbot: Any, session: Session, tools: Tools, told: Told) -> None:
@@ -146,7 +148,7 @@ def test_a_second_correction_of_many_frames_waits_for_the_first(
     assert [text.split(":")[0] for _, text in told] == [
         "Nudge all labels",
         "Nudge all labels",
-        "There is nothing between the corrected frames, or it is interpolated already.",
+        "There are no frames between the corrected ones, or they are already interpolated.",
     ]
     session.undo()
     np.testing.assert_array_equal(labels_of(session, FRAME), np.roll(before, 1, axis=0))
@@ -179,7 +181,7 @@ def test_a_frame_takes_over_the_one_beside_it(session: Session, tools: Tools, to
     np.testing.assert_array_equal(labels_of(session, FRAME), labels_of(session, source))
     assert session.undo_text == "copy from slice 2, phase 2"
     tools.copy_from(FRAME, source, Label.LVBP)
-    assert told[-1][1] == "This frame is like slice 2, phase 2 already."
+    assert told[-1][1] == "This frame already matches slice 2, phase 2."
 
 
 def test_a_frame_that_is_not_there_or_empty_is_not_copied(session: Session, tools: Tools, told: Told) -> None:

@@ -42,7 +42,7 @@ def test_progress_and_the_last_line_are_read(tmp_path: Path) -> None:
         ("pass", "ended without a result"),
         ("""print('{"event": "done"}'); raise SystemExit(1)""", "ended with code 1."),
         pytest.param(
-            "import os; os.kill(os.getpid(), 9)", "killed, most likely because memory ran out", marks=needs_signals
+            "import os; os.kill(os.getpid(), 9)", "killed, probably because memory ran out", marks=needs_signals
         ),
         pytest.param("import os; os.kill(os.getpid(), 11)", "crashed (signal 11)", marks=needs_signals),
     ],
@@ -54,7 +54,7 @@ def test_a_child_that_fails_is_told_with_its_reason(tmp_path: Path, script: str,
 
 def test_a_program_that_is_missing_is_told(tmp_path: Path) -> None:
     result = TrainingChild([str(tmp_path / "nothing")], tmp_path / "training.log").run(ignore)
-    assert result.reason.startswith("The training process could not be started")
+    assert result.reason.startswith("Could not start the training process")
 
 
 def run_and_cancel(tmp_path: Path, script: str) -> tuple[bool, list[str]]:

@@ -157,7 +157,7 @@ def test_a_step_that_does_not_fit_is_said_and_left_and_those_before_it_can_be_un
     with qtbot.waitSignal(again.message) as told:
         assert again.undo() is None
     severity, text = told.args
-    assert severity == "error" and text.startswith("“paint LV myocardium” does not fit any more and was left as it is.")
+    assert severity == "error" and text.startswith("“paint LV myocardium” no longer fits the study and was skipped.")
     assert np.array_equal(again.frame_state(BASAL).labels, other), "nothing of it is changed"
     assert again.undo() == MIDDLE and not again.frame_state(MIDDLE).edited
     kept(qtbot, again)
@@ -217,7 +217,7 @@ def test_nothing_is_changed_before_what_is_kept_has_been_put_back(qtbot: Any, se
     ball.end()
     kept(qtbot, session)
     assert picture(session) == before and session.undo_text == "accept"
-    assert set(told) == {("info", "What is kept of this study is still being read. Try again in a moment.")}
+    assert set(told) == {("info", "Your saved work is still loading. Try again in a moment.")}
 
 
 def test_nothing_is_changed_where_what_is_kept_could_not_be_read(
@@ -239,7 +239,7 @@ def test_nothing_is_changed_where_what_is_kept_could_not_be_read(
     paint(session, BASAL, Label.RVBP)
     session.accept(BASAL)
     kept(qtbot, session)
-    assert told[0] == "The database is damaged." and all("can only be looked at" in text for text in told[1:])
+    assert told[0] == "The database is damaged." and all("The study is read-only" in text for text in told[1:])
     assert not session.frame_state(BASAL).edited and len(told) == 3
     session.close_study()
     open_whole(qtbot, session)

@@ -123,7 +123,7 @@ def test_nobody_held_out_gives_an_assessment_that_decides_nothing(
     assert main(child(folder, models_folder, tmp_path / "m", "middle")) == 0
     assessment = Assessment.from_json(lines_of(capsys.readouterr().out)[-1]["assessment"])
     assert (assessment.patients, assessment.frames) == (0, 0)
-    assert "too few to tell" in decide(assessment).reason
+    assert "Too few to decide" in decide(assessment).reason
 
 
 @pytest.mark.parametrize("status", [None, ReviewStatus.DRAFT])

@@ -81,7 +81,7 @@ def test_a_training_that_was_killed_goes_on_from_its_checkpoint(
 
     def killed() -> Progress:
         def tell(fraction: float, text: str) -> None:
-            if text.startswith("Batch 3"):
+            if text.startswith("Training 75 %"):
                 raise KeyboardInterrupt
 
         return tell
@@ -98,7 +98,7 @@ def test_a_training_that_was_killed_goes_on_from_its_checkpoint(
     assert load_segmenter(best, CPU).plan == plan
     assert "Not in service yet." in (best / "card.md").read_text(encoding="utf-8")
     assert main(given) == 0
-    assert "Batch 3 of 4" not in capsys.readouterr().err
+    assert "Training 75 %" not in capsys.readouterr().err
     written = {"card.md", "curves.json", "curves.svg", "plan.json", "weights.safetensors"}
     assert {p.name for p in out.iterdir()} == written
 
@@ -216,7 +216,7 @@ def test_training_ends_when_the_program_that_asked_for_it_is_gone(data: Path, tm
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        assert any("Batch" in line for line in iter(child.stdout.readline, ""))
+        assert any("Training 0 %" in line for line in iter(child.stdout.readline, ""))
         child.stdin.close()
         assert child.wait(timeout=60) == 1
     assert not (tmp_path / "m" / "plan.json").exists()

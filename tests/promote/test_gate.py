@@ -43,7 +43,8 @@ def test_one_patient_is_too_few_however_large_the_gain() -> None:
     decision = decide(figures((0.5,) * 20, patients=1))
     assert not decision.promote
     assert decision.reason == (
-        "Kept the active model: too few to tell, 20 held-out frames of 1 patient; it takes 6 of 2 patients."
+        "No change: the current model stays. Too few to decide: 20 held-out frames of 1 patient, and 6 of 2 patients "
+        "are needed."
     )
 
 
@@ -51,7 +52,7 @@ def test_one_patient_is_too_few_however_large_the_gain() -> None:
 def test_five_frames_are_too_few(frames: int) -> None:
     decision = decide(figures((0.05,) * frames, patients=2))
     assert not decision.promote
-    assert "too few to tell" in decision.reason
+    assert "Too few to decide" in decision.reason
 
 
 def test_six_frames_of_two_patients_are_enough() -> None:
@@ -68,7 +69,7 @@ def test_a_gain_within_its_standard_error_is_not_measurably_better() -> None:
     decision = decide(figures((0.11, -0.09, 0.11, -0.09, 0.11, -0.09)))
     assert not decision.promote
     assert decision.reason == (
-        "Kept the active model: the candidate is not measurably better; "
+        "No change: the current model stays. The candidate is not measurably better; "
         "Dice +1.0 points (standard error 4.5) on 6 held-out frames of 3 patients."
     )
 
@@ -86,7 +87,7 @@ def test_a_label_that_loses_more_than_a_point_keeps_the_active_model() -> None:
         )
     )
     assert not decision.promote
-    assert decision.reason.startswith("Kept the active model: RVBP loses 5.0 points; Dice +5.0 points")
+    assert decision.reason.startswith("No change: the current model stays. RVBP loses 5.0 points; Dice +5.0 points")
 
 
 def test_a_label_that_loses_less_than_a_point_does_not_matter() -> None:

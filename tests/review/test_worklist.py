@@ -31,7 +31,7 @@ def test_the_least_certain_comes_first_and_at_equal_certainty_base_and_apex_befo
     first = next_frame(states)
     assert first is not None
     assert first.frame == FRAMES[4]
-    assert first.why == "Region Middle is 40 % certain. 1 of 6 left to review, the least certain first."
+    assert first.why == "Region Middle is 40 % certain. 6 left to review, least certain first."
 
 
 def test_accepted_frames_are_skipped_and_the_search_wraps_around() -> None:
@@ -56,9 +56,9 @@ def test_the_next_frame_is_told_with_its_draft_or_who_set_the_region() -> None:
         FRAMES[2]: FrameReview(APEX, 0.3, by_reader=True),
     }
     words = [one.why for one in queue(states)]
-    assert words[0].startswith("The region of this frame is not known yet. 1 of 3")
-    assert words[1].startswith("Region Base is 20 % certain. A draft is begun. 2 of 3")
-    assert words[2].startswith("You set the region Apex; the masks are not accepted yet. 3 of 3")
+    assert words[0].startswith("The region of this frame is not known yet. 3 left")
+    assert words[1].startswith("Region Base is 20 % certain. It has a draft. 3 left")
+    assert words[2].startswith("You set the region Apex. The label map is not accepted yet. 3 left")
 
 
 def test_nothing_is_next_where_all_is_accepted_and_the_last_one_left_is_next_to_itself() -> None:
@@ -112,7 +112,7 @@ def test_most_millilitres_at_stake_come_first_then_the_least_certain_and_last_wh
     }
     order = queue(states)
     assert [one.frame.slice_index for one in order] == [4, 1, 3, 0, 2]
-    assert order[0].why == "2.0 ml at stake. Middle is likely. 1 of 5 left to review, the most at stake first."
+    assert order[0].why == "2.0 ml at stake. Middle is likely. 5 left to review, most at stake first."
 
 
 def test_the_next_is_another_that_was_not_looked_at_as_long_as_there_is_one() -> None:

@@ -70,7 +70,7 @@ def test_progress_is_told_after_each_batch(samples: list[Sample]) -> None:
     told: list[tuple[float, str]] = []
     fit(small(), samples, device=CPU, progress=lambda fraction, text: told.append((fraction, text)))
     assert [fraction for fraction, _ in told] == [0.25, 0.5, 0.75, 1.0]
-    assert told[1][1].startswith("Batch 2 of 4, loss ")
+    assert told[1][1].startswith("Training 50 %")
 
 
 def test_a_specialist_is_trained_on_its_region(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:

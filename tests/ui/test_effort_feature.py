@@ -54,4 +54,4 @@ def test_a_page_that_is_turned_to_shows_the_present_effort(qtbot: QtBot, open_wi
 def test_nothing_spent_is_said(app: object) -> None:
     panel = EffortPanel()
     panel.show_effort(StudyEffort(), FrameIndex(0, 0))
-    assert (panel.study.text(), panel.frame.text()) == ("Nothing was done at this study yet.", "")
+    assert (panel.study.text(), panel.frame.text()) == ("No time recorded for this study yet.", "")

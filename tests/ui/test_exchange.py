@@ -107,7 +107,7 @@ def test_accepted_frames_are_asked_about_before_they_are_replaced(open_window, f
     mine = open_window.session.frame_state(FRAMES[0]).labels.copy()
     import_file(open_window, qtbot, "offered")
     box = question(open_window)
-    assert "1 accepted by you would be replaced" in box.text()
+    assert "replaces your work: 1 accepted" in box.text()
     box.findChild(QPushButton, "rest").click()
     settle(qtbot, open_window)
     assert np.array_equal(open_window.session.frame_state(FRAMES[0]).labels, mine)
@@ -130,7 +130,7 @@ def test_a_file_that_does_not_say_its_phase_is_asked_about(open_window, file, qt
     open_window.desk.go(FrameIndex(2, 3))
     import_file(open_window, qtbot, "asked")
     (dialog,) = visible(open_window, ImportDialog)
-    assert dialog._phase.currentText() == "Phase 3  (on show)" or "on show" in dialog._phase.currentText()
+    assert dialog._phase.currentText() == "Phase 3  (current)" or "current" in dialog._phase.currentText()
     dialog._phase.setCurrentIndex(1)
     with qtbot.waitSignal(open_window.exchange.label_import.taken, timeout=PATIENCE_MS):
         dialog._import.click()
@@ -143,8 +143,8 @@ def test_numbers_that_do_not_say_what_they_mean_are_asked_about_one_by_one(open_
     import_file(open_window, qtbot, "asked")
     (dialog,) = visible(open_window, ImportDialog)
     assert not dialog._import.isEnabled()
-    dialog._boxes[1].setCurrentIndex(dialog._boxes[1].findText("Nothing of these"))
-    dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("Nothing of these"))
+    dialog._boxes[1].setCurrentIndex(dialog._boxes[1].findText("None of these"))
+    dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("None of these"))
     assert not dialog._import.isEnabled(), "nothing would be imported"
     dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("LV myocardium"))
     with qtbot.waitSignal(open_window.exchange.label_import.taken, timeout=PATIENCE_MS):
@@ -219,7 +219,7 @@ def test_an_export_can_be_stopped_and_the_dialog_stays(open_window, tmp_path, qt
     assert dialog.is_running
     dialog._cancel.click()
     assert not dialog.is_running
-    assert dialog.problem == "The export was stopped; nothing of it was left."
+    assert dialog.problem == "The export was stopped. No files were written."
     settle(qtbot, open_window)
     dialog.reject()
     assert not dialog.isVisible()

@@ -74,7 +74,7 @@ def test_typed_facts_index_the_values_and_can_be_undone(open_window, qtbot):
     assert measures.bsa_m2 == pytest.approx(2.0)  # sqrt(180 * 80 / 3600)
     assert measures.values["lv_edv_index_ml_per_m2"] == pytest.approx(session.measures.values["lv_edv_ml"] / 2.0)
     assert measures.values["lv_co_l_per_min"] == pytest.approx(session.measures.values["lv_sv_ml"] * 60 / 1000)
-    assert session.undo_text == "type facts of the patient"
+    assert session.undo_text == "patient data"
     session.undo()
     assert feature.measuring.measures.bsa_m2 is None
 
@@ -172,7 +172,7 @@ def test_turning_the_rim_turns_the_insertion_points_and_as_found_takes_it_back(o
     qtbot.waitUntil(lambda: "by the reader" in feature.wall_panel.note, timeout=20000)
     open_window.actions_by_id["insertion_found"].trigger()
     assert feature.measuring.choices.insertions == AS_FOUND
-    qtbot.waitUntil(lambda: "found on the label maps" in feature.wall_panel.note, timeout=20000)
+    qtbot.waitUntil(lambda: "automatic, from the label maps" in feature.wall_panel.note, timeout=20000)
 
 
 def test_an_insertion_point_is_set_where_the_pointer_is(open_window, qtbot):

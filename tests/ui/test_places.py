@@ -91,7 +91,7 @@ def test_an_offer_names_the_model_that_made_it(open_window: MainWindow, made_by:
     window.session.reading.records[frame].proposal = Prediction(labels, made_by, Region.MIDDLE, "It knows.")
     window.showing.show_frame()
     assert named.removeprefix("the ") in (*(role.text.lower() for role in Role), "model gone-7")
-    assert window.parts.proposal._text.text() == f"New prediction by {named}. Your label map is untouched."
+    assert window.parts.proposal._text.text() == f"New prediction by {named}. Your label map is unchanged."
 
 
 @pytest.mark.xcb

@@ -69,7 +69,7 @@ def test_n_goes_from_one_to_the_next_and_progress_is_seen(
         assert open_window.desk.frame == frame
         assert feature.queue.progress().looked_at == number
     qtbot.keyClick(open_window, Qt.Key.Key_N)
-    assert feature.panel.progress_text.startswith(f"3 of {len(order)} looked at, ")
+    assert feature.panel.progress_text.startswith(f"{len(order) - 3} left to review, ")
     assert feature.panel._bar.value() == 3
 
 

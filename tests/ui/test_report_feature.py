@@ -92,7 +92,7 @@ def test_a_report_and_an_export_wait_for_the_analysis(window, program, study_pat
     window.actions_by_id["export"].trigger()
     dialogs = (feature.dialog, window.exchange._dialog)
     for dialog in dialogs:
-        assert "The analysis is not done" in dialog.waits_for and not dialog._go.isEnabled()
+        assert "The analysis is not finished" in dialog.waits_for and not dialog._go.isEnabled()
     with qtbot.waitSignal(session.analysed, timeout=60000):
         program.start()
     settle(qtbot, window)

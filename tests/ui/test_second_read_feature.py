@@ -86,7 +86,7 @@ def test_the_dialog_takes_another_name_only(open_window: MainWindow, qtbot: QtBo
     dialog = feature.dialog
     assert dialog is not None and dialog.blinded.isChecked() and not dialog.begin.isEnabled()
     dialog.name.setText("R. Eader")
-    assert not dialog.begin.isEnabled() and "somebody else" in dialog._problem.text()
+    assert not dialog.begin.isEnabled() and "someone else" in dialog._problem.text()
     dialog.name.setText("B. Lind")
     assert dialog.begin.isEnabled() and dialog._problem.text() == ""
     dialog.reject()
@@ -145,7 +145,7 @@ def test_finishing_says_what_is_not_accepted_and_the_read_is_closed(
     answer(feature.question, yes=True)
     qtbot.waitUntil(lambda: not session.can_change, timeout=PATIENCE_MS)
     settle(qtbot, window)
-    assert feature.banner.more == "finished; can only be looked at"
+    assert feature.banner.more == "finished, read-only"
     before = session.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
     window.actions_by_id["brush"].trigger()
     window.desk.go(PAINTED)

@@ -197,7 +197,7 @@ def test_the_frame_says_what_it_shows(open_window, qtbot):
     settle(qtbot, open_window)
     qtbot.waitUntil(lambda: view.accessibleDescription().endswith("Accepted."))
     open_window.session.set_region(open_window.desk.frame, Region.APEX)
-    qtbot.waitUntil(lambda: "Region apex, by the reader." in view.accessibleDescription())
+    qtbot.waitUntil(lambda: "Region apex, set by the reader." in view.accessibleDescription())
     open_window.actions_by_id["close_study"].trigger()
     qtbot.waitUntil(lambda: view.accessibleDescription() == "No study is open.")
 

@@ -41,21 +41,21 @@ def test_what_is_not_known_yet_is_said(phantom, state):
 
 def test_only_what_is_drawn_is_named(phantom, state):
     labels = np.zeros_like(state.labels)
-    assert "Nothing is drawn." in said(phantom, replace(state, labels=labels))
+    assert "The label map is empty." in said(phantom, replace(state, labels=labels))
     labels[3, 3] = Label.RVBP
     assert "Drawn: RV blood pool." in said(phantom, replace(state, labels=labels))
 
 
 def test_what_the_reader_did_is_said(phantom, state):
     by_reader = replace(state, region=Region.APEX, region_by="reader", edited=True)
-    assert "Region apex, by the reader." in said(phantom, by_reader)
+    assert "Region apex, set by the reader." in said(phantom, by_reader)
     assert "Corrected, not accepted." in said(phantom, by_reader)
     assert said(phantom, replace(state, status=ReviewStatus.ACCEPTED)).endswith("Accepted.")
 
 
 def test_an_offer_is_said(phantom, state):
     offer = Prediction(state.labels, "other-1", Region.APEX, "Because.")
-    assert said(phantom, replace(state, proposal=offer)).endswith("A new prediction is offered.")
+    assert said(phantom, replace(state, proposal=offer)).endswith("A new prediction is available.")
 
 
 def test_how_certain_the_classifier_is_is_said_in_percent(phantom, state):

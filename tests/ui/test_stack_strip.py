@@ -96,7 +96,7 @@ def test_the_tip_says_who_decided(strip):
         == "Slice 2, phase 1\nApex, 73 % by the classifier\nAccepted"
     )
     strip.set_cell(FrameIndex(0, 1), Cell(region=Region.APEX, edited=True))
-    assert tip_of(FrameIndex(0, 1), strip.cell(FrameIndex(0, 1))) == "Slice 2, phase 1\nApex, decided by you\nCorrected"
+    assert tip_of(FrameIndex(0, 1), strip.cell(FrameIndex(0, 1))) == "Slice 2, phase 1\nApex, set by you\nCorrected"
 
 
 def test_the_tip_says_what_the_frame_alone_looks_like_where_its_place_says_otherwise(strip):

@@ -91,7 +91,7 @@ def test_a_study_that_comes_can_be_cancelled(window, reader, qtbot, by):
     reader.gate.set()
     assert page(window) is window.parts.welcome
     assert window.session.study is None
-    assert window.parts.messages.text == "Opening the study was cancelled."
+    assert window.parts.messages.text == "Opening was cancelled."
     assert not window.actions_by_id["cancel_opening"].isEnabled()
 
 
@@ -197,7 +197,7 @@ def test_of_several_studies_the_first_is_opened_and_the_others_wait_in_the_workl
 
     window.dropEvent(drop)
     qtbot.waitUntil(lambda: lines.rowCount() == 3, timeout=PATIENCE_MS)
-    assert "3 studies were dropped" in window.parts.bell.messages[0].text
+    assert "3 studies dropped" in window.parts.bell.messages[0].text
     assert window.session.study.source == first
     assert [said(row) for row in range(lines.rowCount())] == [
         "b.nii, Not opened yet",
@@ -228,7 +228,7 @@ def test_many_studies_are_named_in_short():
 
 def test_all_notes_can_be_read_in_full(rich):
     bar = rich.parts.messages
-    choice = "The study offers 2 short-axis cines; open is SAX, 10:21. Slice 3 was acquired more than once."
+    choice = "The study contains 2 short-axis cines. Open: SAX, 10:21. Slice 3 was acquired more than once."
     assert bar.text == f"{WARNINGS[0]} There are 2 more notes on this study."
     assert [message.text for message in rich.parts.bell.messages][-3:] == [*WARNINGS, choice]
     assert rich.parts.worklist._notes.isVisible()
@@ -300,7 +300,7 @@ def test_what_a_reader_accepted_is_still_accepted_after_turning_and_the_worklist
     settle(qtbot, rich)
     do(rich, "turn_round", qtbot)
     assert rich.parts.worklist._review.text() == "6 of 42 accepted"
-    assert "6 annotations came with their frames" in rich.parts.bell.messages[-1].text
+    assert "6 saved frames were carried over" in rich.parts.bell.messages[-1].text
     assert rich.parts.worklist._list.model().rowCount() == 1
 
 
@@ -332,14 +332,14 @@ def test_the_spacing_dialog_says_how_volumes_would_change(rich):
     asked = dialog(rich, SpacingDialog)
     assert asked.spacing_mm[:2] == (1.8, 2.4)
     asked._boxes[2].setValue(2 * asked.spacing_mm[2])
-    assert "volumes are 2.00 times as large" in asked._volume.text()
+    assert "volumes change by a factor of 2.00" in asked._volume.text()
     asked.reject()
 
 
 def test_a_stack_that_was_turned_round_says_so_as_long_as_it_is(rich, qtbot):
     do(rich, "turn_round", qtbot)
     assert rich.parts.worklist._notes.text() == "4 notes"
-    assert "Base and apex are turned round, as a reader decided." in [m.text for m in rich.parts.bell.messages]
+    assert "A reader swapped base and apex." in [m.text for m in rich.parts.bell.messages]
     do(rich, "turn_round", qtbot)
     assert rich.parts.worklist._notes.text() == "3 notes"
 
@@ -358,7 +358,7 @@ def test_other_stacks_than_cines_can_be_chosen_and_are_not_told_of(app, qtbot, p
     ]
     more = replace(study, choices=(*choices, StackChoice("B", "SAX, later")))
     assert tells_choice(more)
-    assert choice_note(more) == "The study offers 2 short-axis cines; open is SAX."
+    assert choice_note(more) == "The study contains 2 short-axis cines. Open: SAX."
 
 
 def test_regions_that_follow_stand_out_in_the_strip_and_are_told(open_window, qtbot):
@@ -370,8 +370,8 @@ def test_regions_that_follow_stand_out_in_the_strip_and_are_told(open_window, qt
     states = {f: window.session.frame_state(f) for f in before}
     followed = {f for f, s in states.items() if s.region is not before[f] and s.region_by == "predicted"}
     assert followed and window.parts.strip.lit == followed
-    frames = f"{len(followed)} other frames have" if len(followed) > 1 else "1 other frame has"
-    assert window.parts.messages.text == f"In the order of the stack, {frames} another region now."
+    frames = f"{len(followed)} neighbouring frames" if len(followed) > 1 else "1 neighbouring frame"
+    assert window.parts.messages.text == f"{frames} changed region too."
     settle(qtbot, window)
     one = min(followed)
     assert window.parts.strip.cell(one).region is window.session.frame_state(one).region

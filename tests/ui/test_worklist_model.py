@@ -29,11 +29,11 @@ def cell(model, row, column):
 def test_entries_say_how_far_they_are():
     assert [(each.name, each.status, each.progress) for each in several()] == [
         ("delta", "Waiting", Progress.WAITING),
-        ("alpha", "Begun, 2 drafts", Progress.BEGUN),
+        ("alpha", "Started, 2 drafts", Progress.BEGUN),
         ("Bravo", "Accepted 5/250", Progress.ACCEPTED),
         ("charlie", "Finished", Progress.FINISHED),
         ("echo", "Accepted 120/200", Progress.ACCEPTED),
-        ("foxtrot", "Begun", Progress.BEGUN),
+        ("foxtrot", "Started", Progress.BEGUN),
     ]
 
 

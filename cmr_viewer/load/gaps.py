@@ -12,10 +12,11 @@ _UNEVEN = 1.05
 def gap_notes(geometry: Geometry) -> list[Note]:
     """Which gaps have room for another slice, whether slices lie unevenly, and what that does to volumes."""
     gaps = geometry.slice_gaps_mm
-    if geometry.slices < 3 or (usual := float(np.median(gaps))) <= 0:
+    # Of two gaps the smaller is the usual one.
+    if geometry.slices < 3 or (usual := float(np.sort(gaps)[(len(gaps) - 1) // 2])) <= 0:
         return []
     notes = []
-    weights_mm = geometry.slice_weights * usual
+    weights_mm = geometry.slice_weights * geometry.slice_spacing_mm
     wide = gaps > _ROOM_FOR_ANOTHER * usual
     for i in np.flatnonzero(wide):
         text = (

@@ -520,6 +520,15 @@ def test_a_whole_slice_that_is_missing_shows_in_the_places(tmp_path, visit):
     assert (note.code, note.slices) == (Code.SLICE_GAP, (2, 3))
 
 
+def test_of_three_slices_the_gap_of_a_missing_one_is_noted(tmp_path, visit):
+    write_frames(tmp_path, part_of(visit, [1, 2, 4]), series="1")
+    (note,) = [note for note in read_dicom(tmp_path).warnings if note.code is Code.SLICE_GAP]
+    assert note.slices == (1, 2)
+    # Slices of the phantom are 10 mm apart; those at the ends count as far beyond as to their neighbour.
+    assert "lie 20.0 mm instead of 10.0 mm" in note
+    assert "(15.0 and 20.0 mm)" in note
+
+
 def test_slices_that_are_not_evenly_spaced_are_noted(tmp_path, visit):
     g = visit.geometry
     steps = np.array([0.0, 10.0, 20.0, 28.0, 36.0, 44.0, 52.0])

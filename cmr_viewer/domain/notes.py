@@ -43,9 +43,9 @@ class Code(StrEnum):
     SLICE_LEFT_OUT = "slice-left-out"  # a slice has too few usable frames
     # Geometry
     BASE_END_GUESSED = "base-end-guessed"  # the base end was found from the images
-    SPACING_UNKNOWN = "spacing-unknown"  # the voxel size is absent or known to be untrue
+    SPACING_UNKNOWN = "spacing-unknown"  # the voxel size is absent or known to be wrong
     SPACING_CONVERTED = "spacing-converted"  # the voxel size is in another unit than mm, or read in another one
-    SPACING_DISAGREES = "spacing-disagrees"  # the file gives two voxel sizes, one of which cannot be true
+    SPACING_DISAGREES = "spacing-disagrees"  # the file gives two voxel sizes, one of which must be wrong
     HEART_ANY_SIZE = "heart-any-size"  # a reader allowed volumes that no human heart has
     SPACING_BY_READER = "spacing-by-reader"  # the reader gave the distances
     ORIENTATION_DISAGREES = "orientation-disagrees"  # the file gives two orientations
@@ -82,6 +82,17 @@ class Code(StrEnum):
     FRAMES_NOT_SEGMENTED = "frames-not-segmented"  # frames have no label map
     FRAMES_NOT_REVIEWED = "frames-not-reviewed"  # frames at ED and ES that no reader accepted
     EXPORT_CHANGED = "export-changed"  # an export differs from the study in a way that a reader should know
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 file", "3 files"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def numbered(noun: str, indices: Iterable[int]) -> str:
+    """Slices or phases as a reader counts them, from 1: "slice 3", "slices 3, 5"."""
+    numbers = [str(index + 1) for index in indices]
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
 class Note(str):

@@ -11,8 +11,8 @@ from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.view import LongAxisView
 
 TO_APEX: Vector = (0.6, -0.55, -0.55)
-"""Direction from the base to the apex of the left ventricle in the patient (LPS), near enough for either end to be
-told.
+"""Direction from the base to the apex of the left ventricle in the patient (LPS), near enough to tell
+one end from the other.
 
 The long axis of the heart points to the left, to the front and down; in adults it varies by some tens of degrees,
 while the other end is 180 degrees away (Foster et al. 2005, Clin Physiol Funct Imaging 25:286).
@@ -21,13 +21,13 @@ while the other end is 180 degrees away (Foster et al. 2005, Clin Physiol Funct 
 SURE_LIKENESS = 0.35
 """Least likeness of a direction to the axis of the heart for its sign to be trusted: within 70 degrees of it."""
 
-BASE_END_GUESSED = Note("Base end found from the images; check it.", Code.BASE_END_GUESSED)
+BASE_END_GUESSED = Note("Base end detected from the images; check it.", Code.BASE_END_GUESSED)
 """Warning of a study whose files do not tell which end of the stack is the base."""
 
 TURNED = Note(
-    "As the file gives it, the apex would point to the patient's right and back. Its place seems to be in the axes of "
-    "another format (LPS for RAS, or RAS for LPS), so the stack was turned by 180 degrees about the line from feet to "
-    "head. Check left and right.",
+    "With the orientation in the file, the apex would point to the patient's right and back. The file probably mixes "
+    "up two axis conventions (LPS and RAS), so the stack is rotated by 180 degrees about the head-foot axis. Check "
+    "left and right.",
     Code.ORIENTATION_TURNED,
 )
 """Note on a study that `lies_turned`."""
@@ -103,7 +103,7 @@ def starts_at_base(pixels: NDArray[Any]) -> bool:
         pixels: (phase, slice, row, col), the heart somewhere about the middle of the frame.
 
     Returns:
-        True if the first slice is more likely the basal end, and where nothing can be told.
+        True if the first slice is more likely the basal end, and where the images do not show it.
 
     Source:
         Chosen on ACDC and M&Ms vendor A against their label maps, and right there for 154 of 155 patients from ED and

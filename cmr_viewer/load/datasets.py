@@ -86,7 +86,7 @@ class LabelledSource:
         """
         study, structures = self._read_study()
         if study.reference is None or not study.reference_phases:
-            raise LoadError(f"{self.path} has no label maps beside its images.")
+            raise LoadError(f"{self.path} has no label maps next to its images.")
         labels = study.reference
         if not labels_start_at_base(labels[list(study.reference_phases)]):
             study, labels = reversed_slices(study), labels[:, ::-1]
@@ -132,14 +132,14 @@ def find_labelled(path: Path) -> list[LabelledSource]:
         LoadError: The table of a DSB2 folder cannot be read.
     """
     if not path.is_dir():
-        raise NotAStudyError(f"{path} is no folder. Name a folder of labelled patients.")
+        raise NotAStudyError(f"{path} is not a folder. Give a folder of labelled patients.")
     if is_prepared(path):
         return [LabelledSource(path, "dsb2", name, keys=keys) for name, keys in prepared_patients(path).items()]
     inside = path / "dicoms" if (path / "dicoms").is_dir() else path
     folders = (path, *sorted(p for p in inside.iterdir() if p.is_dir()))
     found = [source for folder in folders for source in _patient(folder)]
     if not found:
-        raise NotAStudyError(f"{path} holds no ACDC, M&Ms, Sunnybrook or DSB2 patients with label maps.")
+        raise NotAStudyError(f"{path} contains no ACDC, M&Ms, Sunnybrook or DSB2 patients with label maps.")
     return found
 
 
@@ -184,7 +184,7 @@ def labels_start_at_base(labels: LabelMap) -> bool:
         labels: (phase, slice, row, col) of labelled phases.
 
     Returns:
-        True where nothing can be told.
+        True where the labels do not show it.
     """
     areas = ((labels > 0).sum(axis=(2, 3)), (labels == Label.RVBP).sum(axis=(2, 3)))
     return sum(_slope(area.astype(np.float64)) for of_phases in areas for area in of_phases) <= 0

@@ -1,4 +1,4 @@
-"""The same work on many files: one after another where it is quick, in threads where it waits."""
+"""The same work on many files: one after another where it is quick, in threads where it waits for a disk."""
 
 import os
 import time

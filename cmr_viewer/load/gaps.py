@@ -10,7 +10,7 @@ _UNEVEN = 1.05
 
 
 def gap_notes(geometry: Geometry) -> list[Note]:
-    """Which gaps have room for another slice, whether slices lie unevenly, and what that does to volumes."""
+    """Which gaps have room for another slice, whether the spacing is uneven, and what that means for volumes."""
     gaps = geometry.slice_gaps_mm
     # Of two gaps the smaller is the usual one.
     if geometry.slices < 3 or (usual := float(np.sort(gaps)[(len(gaps) - 1) // 2])) <= 0:
@@ -20,16 +20,15 @@ def gap_notes(geometry: Geometry) -> list[Note]:
     wide = gaps > _ROOM_FOR_ANOTHER * usual
     for i in np.flatnonzero(wide):
         text = (
-            f"Between slices {i + 1} and {i + 2} lie {gaps[i]:.1f} mm instead of {usual:.1f} mm: a slice may be "
-            f"missing. In volumes both count up to the middle of the gap ({weights_mm[i]:.1f} and "
-            f"{weights_mm[i + 1]:.1f} mm)."
+            f"Slices {i + 1} and {i + 2} are {gaps[i]:.1f} mm apart instead of {usual:.1f} mm: a slice may be missing. "
+            f"For volumes, both extend to the middle of the gap ({weights_mm[i]:.1f} and {weights_mm[i + 1]:.1f} mm)."
         )
         notes.append(Note(text, Code.SLICE_GAP, (int(i), int(i) + 1)))
     others = gaps[~wide]
     if others.max() > _UNEVEN * others.min():
         text = (
             f"Slices are not evenly spaced ({others.min():.1f} to {others.max():.1f} mm). "
-            "In volumes each slice counts for half of the distance to each neighbour."
+            "For volumes, each slice extends half of the distance to each neighbour."
         )
         notes.append(Note(text, Code.SLICES_UNEVEN))
     return notes

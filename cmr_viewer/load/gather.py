@@ -1,4 +1,4 @@
-"""The files that a reader pointed at: below a folder, in an archive, named by a DICOMDIR."""
+"""The files that a reader opened: below a folder, in an archive, listed by a DICOMDIR."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ _MOST_OTHERS = 20
 
 @dataclass(eq=False)
 class Gathered:
-    """Files, and where they lie while this is open. A context manager: what was unpacked is removed at its end.
+    """Files, and where they are while this is open. A context manager: what was unpacked is removed at its end.
 
     Attributes:
         files: The files, folder by folder, in the order of their names.
@@ -80,7 +80,7 @@ class Gathered:
         names = [_below(base, self.source_of(path)) for path in (opened, *others)]
         more = len(others) - _MOST_OTHERS
         rest = ", ".join(names[1 : _MOST_OTHERS + 1]) + (f" and {more} more" if more > 0 else "")
-        text = f"{base.name} holds {len(names)} {what}. Opened: {names[0]}. Each of the others opens by itself: {rest}."
+        text = f"{base.name} contains {len(names)} {what}. Opened: {names[0]}. Open the others separately: {rest}."
         return Note(text, Code.MANY_PATIENTS)
 
 
@@ -109,12 +109,12 @@ def gather(path: Path, progress: Progress = silent) -> Gathered:
             return _inside(archive, path, progress)
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise LoadError(f"{path} cannot be read. Check the path, and whether you may open it.") from error
+        raise LoadError(f"Could not read {path}. Check the path and your permission to open it.") from error
     if stat.S_ISDIR(mode):
         return _folder(path, progress)
     if not stat.S_ISREG(mode):
         raise LoadError(
-            f"{path.name} is no file but a device or a pipe. Open a folder, an image file or a zip archive."
+            f"{path.name} is a device or a pipe, not a file. Open a folder, an image file or a zip archive."
         )
     if is_archive(path):
         return _archive(path, progress)
@@ -139,7 +139,7 @@ def _inside(archive: Path, path: Path, progress: Progress) -> Gathered:
         folder = path if wanted is None else path.parent
         files = tuple(file for source, file in found.items() if folder in source.parents)
         if not files:
-            raise LoadError(f"{archive.name} holds nothing at {path.relative_to(archive)}. Check the path.")
+            raise LoadError(f"{archive.name} contains nothing at {path.relative_to(archive)}. Check the path.")
         if wanted is None:
             steps = len(whole.source_of(files[0]).relative_to(path).parts)
             wanted = files[0].parents[steps - 1]
@@ -154,7 +154,7 @@ def _folder(path: Path, progress: Progress) -> Gathered:
     walk = _Walk(progress)
     files = tuple(walk.files(path))
     if walk.denied and not files and walk.denied[0] == path:
-        raise LoadError(f"The folder {path} cannot be read. Check whether you may open it.")
+        raise LoadError(f"Could not read the folder {path}. Check your permission to open it.")
     return Gathered(files, path, walk.notes())
 
 
@@ -171,11 +171,11 @@ def _archive(path: Path, progress: Progress) -> Gathered:
 
 
 def _dicomdir(path: Path, progress: Progress) -> Gathered:
-    """The files that a DICOMDIR names; where it is broken, all that lie beside and below it."""
+    """The files that a DICOMDIR lists; where it is damaged, all files in its folder and below."""
     found = referenced_files(path)
     if isinstance(found, str):
         whole = _folder(path.parent, progress)
-        text = f"{path.name} {found}; all files in its folder were looked at instead."
+        text = f"{path.name} {found}. All files in its folder were searched instead."
         note = Note(text, Code.FILES_MISSING)
         return Gathered(whole.files, path.parent, (note, *whole.notes))
     return Gathered(tuple(found.files), path.parent, tuple(found.notes))
@@ -246,10 +246,10 @@ class _Walk:
         """What a reader should know."""
         notes = []
         if self.links:
-            text = f"Links to folders were not followed: {listed(self.links)}."
+            text = f"Not searched: links to folders ({listed(self.links)})."
             notes.append(Note(text, Code.FOLDERS_NOT_SEARCHED))
         if self.denied:
-            text = f"Folders that cannot be read were passed over: {listed(self.denied)}."
+            text = f"Not searched: folders that could not be read ({listed(self.denied)})."
             notes.append(Note(text, Code.FOLDERS_NOT_SEARCHED))
         return tuple(notes)
 

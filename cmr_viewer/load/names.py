@@ -15,7 +15,7 @@ _EXTENSIONS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".dcm", ".im
 def name_of(path: Path) -> str:
     """Folder or file name without image extensions: `patient001_frame01.nii.gz` is `patient001_frame01`.
 
-    It is text that can be shown and written, on one line; what bears no name is a "study".
+    It is printable text on one line; "study" where the path has no name.
     """
     name = " ".join(readable(path.resolve().name).split()) or "study"
     for extension in _EXTENSIONS:

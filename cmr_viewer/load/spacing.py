@@ -1,4 +1,4 @@
-"""A study with the distances that its reader says, where its files say none or wrong ones."""
+"""A study with distances that its reader set, where its files give none or wrong ones."""
 
 import math
 from dataclasses import replace
@@ -23,9 +23,9 @@ def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
         spacing_mm: (row, col, slice) distances of centres, > 0.
 
     Returns:
-        The study, whose spacing now counts as known; `Study.warnings` says where it came from. Slices lie from the
-        place of the first along the line on which they lay, and wider or narrower gaps stay so by their share;
-        directions stay. The affine of the source is that of the file still, for label maps that go back onto its grid.
+        The study, whose spacing now counts as known; `Study.warnings` notes where it came from. Slices run from the
+        position of the first along the same line, and wider or narrower gaps keep their proportion; directions stay.
+        The affine of the source is still that of the file, for label maps that go back onto its grid.
 
     Raises:
         GeometryError: A distance that cannot be.
@@ -38,7 +38,7 @@ def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
     row, col, between = spacing_mm
     outdated = (Code.SPACING_UNKNOWN, Code.SLICE_GAP, Code.SLICES_UNEVEN)
     kept = tuple(warning for warning in study.warnings if warning.code not in outdated)
-    text = f"Pixel spacing {row:g} x {col:g} mm and slice spacing {between:g} mm were given by the reader."
+    text = f"A reader set the pixel spacing to {row:g} x {col:g} mm and the slice spacing to {between:g} mm."
     note = Note(text, Code.SPACING_BY_READER)
     return replace(study, stacks=stacks, warnings=(*kept, note, *gap_notes(stacks[0].geometry)))
 

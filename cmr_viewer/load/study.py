@@ -1,4 +1,4 @@
-"""Open whatever the reader pointed at: a folder or a file becomes a study."""
+"""Open a folder or a file as a study."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,10 +24,10 @@ from cmr_viewer.load.stacks.stack import reversed_stack
 from cmr_viewer.progress import Progress, part, silent
 
 Preview = Callable[[NDArray[Any]], None]
-"""Given a first frame (row, col) of the stack that is being opened."""
+"""Called with a first frame (row, col) of the stack that is being opened."""
 
 _DIRECTORY = "dicomdir"
-_ANY_SIZE = Note("Volumes that no human heart has are given as well, as a reader chose.", Code.HEART_ANY_SIZE)
+_ANY_SIZE = Note("Volumes outside the human range are shown too, as a reader chose.", Code.HEART_ANY_SIZE)
 
 
 def study_name(path: Path) -> str:
@@ -46,7 +46,7 @@ def open_study(
 
     Args:
         path: A folder, a `.zip`, a DICOMDIR, a DICOM file, or an image file of NIfTI, MetaImage or NRRD. A DICOM file
-            stands for its stack in its folder.
+            opens its stack in its folder.
         progress: Told how far the work is.
         opening: What the reader decided about how this study is opened.
         preview: Called once, as soon as a first frame is decoded, from the thread that calls this.
@@ -57,12 +57,12 @@ def open_study(
         The study, its short-axis cine stack first, slices base to apex.
 
     Raises:
-        NotAStudyError: There is nothing that could be a study.
+        NotAStudyError: Nothing there can be a study.
         LoadError: There is, and it cannot be read.
         Cancelled: `progress` asked to stop.
     """
     if not path.exists() and archive_of(path) is None:
-        raise NotAStudyError(f"{path} is not there: it was moved, renamed or deleted, or its drive is not connected.")
+        raise NotAStudyError(f"Could not find {path}: it was moved, renamed or deleted, or its drive is not connected.")
     study = _opened(path, progress, opening, preview, index)
     if opening.spacing_mm is not None:
         from cmr_viewer.load.spacing import with_spacing  # noqa: PLC0415 - with the readers of images, rarely needed
@@ -92,7 +92,7 @@ def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview |
         with gather(file.parent, part(progress, 0.0, 0.1)) as gathered:
             return _Folder(gathered, file.parent, opening, preview, index, file).open_dicom(part(progress, 0.1, 1.0))
     raise NotAStudyError(
-        f"{path.name} is no DICOM, NIfTI, MHA or NRRD file. Open an image file or a folder of DICOM files."
+        f"{path.name} is not a DICOM, NIfTI, MHA or NRRD file. Open an image file or a folder of DICOM files."
     )
 
 
@@ -121,7 +121,7 @@ class _Folder:
 
     Args:
         gathered: The files.
-        source: What the reader pointed at.
+        source: What the reader opened.
         opening: What the reader decided.
         preview: Given a first frame.
         index: Where headers are remembered, or None.
@@ -156,14 +156,14 @@ class _Folder:
                 return self._first_of(found, progress)
             if self._images:
                 raise NotAStudyError(
-                    f"{self._source} holds label maps but no images, such as {self._images[0].name}. Open the folder "
-                    "of the images."
+                    f"{self._source} contains label maps, such as {self._images[0].name}, but no images. Open the "
+                    "folder of the images."
                 ) from None
             # What was left out may be why nothing was found.
             raise NotAStudyError(" ".join([str(error), *self._gathered.notes])) from error
 
     def _first_of(self, found: Sequence[Path], progress: Progress) -> Study:
-        """The first of several studies that can be read; it says where the others are."""
+        """The first of several studies that can be read, with a note on where the others are."""
         failed: dict[Path, CmrViewerError] = {}
         for path in found:
             try:
@@ -199,14 +199,14 @@ class _Folder:
         return read_patient(path, recognise_patient(path), progress, self._opening.slice_axis)
 
     def open_dicom(self, progress: Progress) -> Study:
-        """The DICOM study, with the contours that lie beside it."""
+        """The DICOM study, with the contours next to it."""
         opened = read_gathered(
             self._gathered, self._source, progress, self._opening, self._preview, self._file, self._index
         )
         study = opened.study
         if self._images and self._file is None:
             names = f"{self._images[0].name}" + (f" and {len(self._images) - 1} more" if len(self._images) > 1 else "")
-            text = f"Beside the DICOM images there are image files ({names}); they were not opened."
+            text = f"Not opened: image files next to the DICOM images ({names})."
             note = Note(text, Code.IMAGES_BESIDE)
             study = replace(study, warnings=(*study.warnings, note))
         # Of several patients each has its contours beside its own images.
@@ -217,12 +217,12 @@ class _Folder:
         try:
             return with_contours(study, read_sunnybrook_contours(contours, study, opened.files))
         except (LoadError, LabelMapError) as error:
-            note = Note(f"The contours beside the images were left out: {error}", Code.LABELS_LEFT_OUT)
+            note = Note(f"The contours next to the images are not used. {error}", Code.LABELS_LEFT_OUT)
             return replace(study, warnings=(*study.warnings, note))
 
 
 def reversed_slices(study: Study) -> Study:
-    """The study with the slice order of its first stack turned round; pixels are a reversed view, not a copy."""
+    """The study with the slice order of its first stack reversed; pixels are a reversed view, not a copy."""
     stack = study.stack
     last = stack.slices - 1
     turned = [repeat._replace(slice_index=last - repeat.slice_index) for repeat in reversed(study.repeats)]

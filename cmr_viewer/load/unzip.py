@@ -1,4 +1,4 @@
-"""Unpack what may be a study out of a zip archive, whatever the archive tries.
+"""Unpack what may be a study from a zip archive, safely.
 
 Names inside the archive are never trusted: each becomes a path below the given folder, or is left out. Sizes are those
 that the archive states, checked before anything is written and held while it is.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.elements import is_dicom
 from cmr_viewer.load.file_work import TELL_EVERY_S
@@ -86,7 +86,7 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
         archive = zipfile.ZipFile(path)
     except (*_DAMAGED, OSError, struct.error) as error:
         raise LoadError(
-            f"{path.name} cannot be unpacked: it is cut short or no zip archive. Copy it again, or unpack it yourself."
+            f"Could not unpack {path.name}: it is incomplete or not a zip archive. Copy it again or unpack it yourself."
         ) from error
     with archive:
         # `ZipInfo.is_dir` of Python 3.11 fails on an entry without a name.
@@ -98,17 +98,21 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
 def _check(path: Path, entries: list[zipfile.ZipInfo], folder: Path) -> None:
     """Refuse archives that are locked or bombs, before anything is written."""
     if any(entry.flag_bits & _LOCKED for entry in entries):
-        raise LoadError(f"{path.name} is locked with a password. Unpack it yourself and open the folder.")
+        raise LoadError(f"{path.name} is protected by a password. Unpack it yourself and open the folder.")
     total, packed = sum(entry.file_size for entry in entries), path.stat().st_size
     if len(entries) > _MOST_ENTRIES:
-        raise LoadError(f"{path.name} holds {len(entries)} files. Unpack the study that you need, and open its folder.")
+        raise LoadError(
+            f"{path.name} contains {len(entries)} files. Unpack the study that you need and open its folder."
+        )
     if total > MOST_BYTES or (total > _LARGE and total > MOST_RATIO * packed):
         raise LoadError(
-            f"{path.name} would become {total / 1e9:.1f} GB from {packed / 1e6:.1f} MB, which no study does. "
-            "It was not unpacked."
+            f"{path.name} was not unpacked: it would grow from {packed / 1e6:.1f} MB to {total / 1e9:.1f} GB, more "
+            "than any study."
         )
     if total > shutil.disk_usage(folder).free - _ROOM_LEFT:
-        raise LoadError(f"There is no room to unpack {path.name}: {total / 1e9:.1f} GB are needed in {folder.parent}.")
+        raise LoadError(
+            f"Not enough disk space to unpack {path.name}: it needs {total / 1e9:.1f} GB in {folder.parent}."
+        )
 
 
 class _Unpacking:
@@ -132,7 +136,7 @@ class _Unpacking:
         if damaged and not result.names:
             raise LoadError(f"The files in {path.name} are damaged. Copy the archive again, or unpack it yourself.")
         for reason, names in left_out.items():
-            text = f"{path.name}: {len(names)} files were left out: {reason}, such as {_last(names[0])}."
+            text = f"{path.name}: left out {counted(len(names), 'file')} ({reason}), such as {_last(names[0])}."
             result.notes.append(Note(text, Code.FILES_NOT_USED))
         return result
 
@@ -153,8 +157,8 @@ class _Unpacking:
         except _DAMAGED:
             return _DAMAGED_TEXT
         except OSError as error:
-            what = error.strerror or "a file cannot be written"
-            raise LoadError(f"{self._archive.filename} cannot be unpacked: {what}. Unpack it yourself.") from error
+            what = error.strerror or "a file could not be written"
+            raise LoadError(f"Could not unpack {self._archive.filename}: {what}. Unpack it yourself.") from error
         result.names[target] = "/".join(parts)
         return ""
 
@@ -194,15 +198,15 @@ class _Unpacking:
 
 
 def _refusal(entry: zipfile.ZipInfo, parts: list[str] | None) -> str:
-    """Why a file is not looked at, or nothing."""
+    """Why a file is left out, or nothing."""
     name = entry.filename.lower()
     if stat.S_ISLNK(entry.external_attr >> 16):
         return "links"
     if parts is None:
-        return "names that lead outside the archive"
+        return "paths outside the archive"
     if name.endswith(_ARCHIVES) and not name.endswith(_ENDINGS):
-        return "archives inside the archive"
-    return "" if entry.compress_type in _METHODS else "packed in a way that is not read"
+        return "nested archives"
+    return "" if entry.compress_type in _METHODS else "unsupported compression"
 
 
 def safe_parts(name: str) -> list[str] | None:

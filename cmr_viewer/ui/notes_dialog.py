@@ -6,12 +6,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QLabel, QScrollArea, QWidget
 
+from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import Study
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import action_button, column, label, row
 
-_REPEATED = "acquired more than once"
 _REMEDIES = ("choose_stack", "turn_round", "correct_spacing")
 
 
@@ -38,11 +38,11 @@ def choice_note(study: Study) -> str:
     if _cines(study) > 1:
         opened = next((each.text for each in study.choices if each.opened), study.stack.description)
         parts.append(f"The study contains {_cines(study)} short-axis cines. Open: {opened}.")
-    if study.repeats and not any(_REPEATED in warning for warning in study.warnings):
+    if study.repeats and not any(note.code is Code.SLICES_REPEATED for note in study.warnings):
         places = ", ".join(str(each.slice_index + 1) for each in study.repeats)
         word = "Slice" if len(study.repeats) == 1 else "Slices"
         was = "was" if len(study.repeats) == 1 else "were"
-        parts.append(f"{word} {places} {was} {_REPEATED}.")
+        parts.append(f"{word} {places} {was} acquired more than once.")
     return " ".join(parts)
 
 

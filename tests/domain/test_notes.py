@@ -1,7 +1,7 @@
 import copy
 import pickle
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted, numbered
 
 
 def test_a_note_is_its_text_and_has_a_code_and_slices():
@@ -19,3 +19,8 @@ def test_codes_are_words_with_hyphens_that_no_two_share():
     values = [code.value for code in Code]
     assert len(values) == len(set(values))
     assert all(value == value.lower() and " " not in value and "_" not in value for value in values)
+
+
+def test_one_is_singular_and_indices_are_shown_from_1():
+    assert (counted(1, "file"), counted(0, "file"), counted(3, "file")) == ("1 file", "0 files", "3 files")
+    assert (numbered("slice", [2]), numbered("Slice", (0, 4))) == ("slice 3", "Slices 1, 5")

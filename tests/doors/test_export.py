@@ -194,7 +194,7 @@ def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
     ("given", "message"),
     [
         (("--workspace", "none"), "There is no workspace"),
-        (("--labels", "none.nii"), "not there"),
+        (("--labels", "none.nii"), "Could not find none.nii"),
         (("--workspace", "ws"), "holds no label maps of in"),
     ],
 )

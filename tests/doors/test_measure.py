@@ -328,7 +328,7 @@ def dicom_affine(heart: Phantom) -> np.ndarray:
     [
         ("first second cine --labels first_labels second_labels", "2 label files"),
         ("first", "No label maps lie beside first.nii.gz"),
-        ("none --labels first_labels", "is not there"),
+        ("none --labels first_labels", "Could not find"),
         ("cine --labels cine_labels --ed 99", "no phase 99"),
         ("cine cine --labels cine_labels cine_labels --height 170", "those of one study"),
         ("first cine --one-study --labels first_labels cine_labels", "not phases of one study"),

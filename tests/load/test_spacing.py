@@ -31,7 +31,7 @@ def test_distances_are_those_that_the_reader_gives_and_count_as_known(study):
     assert corrected.stack.pixels is study.stack.pixels
     assert corrected.warnings == (
         "Other.",
-        "Pixel spacing 1.5 x 1.25 mm and slice spacing 8 mm were given by the reader.",
+        "A reader set the pixel spacing to 1.5 x 1.25 mm and the slice spacing to 8 mm.",
     )
 
 
@@ -55,7 +55,7 @@ def test_a_gap_stays_a_gap_at_the_new_distance(study):
     assert found.slice_gaps_mm == pytest.approx([6.0, 12.0, 6.0, 6.0])
     assert found.slice_weights == pytest.approx([1.0, 1.5, 1.5, 1.0, 1.0])
     (note,) = (note for note in corrected.warnings if note.code is Code.SLICE_GAP)
-    assert "12.0 mm instead of 6.0 mm" in note
+    assert "12.0 mm apart instead of 6.0 mm" in note
 
 
 def test_slices_at_one_place_are_laid_out_along_the_normal(study):

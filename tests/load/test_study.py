@@ -71,8 +71,8 @@ def test_label_maps_beside_other_files_are_not_taken_for_a_reference(tmp_path, p
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("absent", "is not there: it was moved"),
-        ("notes.txt", "no DICOM, NIfTI, MHA or NRRD"),
+        ("absent", "Could not find .*absent: it was moved"),
+        ("notes.txt", "not a DICOM, NIfTI, MHA or NRRD"),
         ("empty", "no DICOM images"),
     ],
 )
@@ -94,7 +94,7 @@ def test_the_only_image_file_of_a_folder_is_the_study(tmp_path, phantom):
 
 def test_a_folder_of_label_maps_alone_says_so(tmp_path, phantom):
     write_nifti(tmp_path / "cine_gt.nii.gz", voxels_of(phantom.labels), ras_affine(phantom.stack))
-    with pytest.raises(NotAStudyError, match=r"holds label maps but no images, such as cine_gt.nii.gz"):
+    with pytest.raises(NotAStudyError, match=r"contains label maps, such as cine_gt.nii.gz, but no images"):
         open_study(tmp_path)
 
 
@@ -129,8 +129,8 @@ def test_of_many_patients_the_first_is_opened_and_the_others_are_listed(tmp_path
     assert [study.source, *study.others] == [folder / image.format(n) for n in (1, 2, 3)]
     (note,) = [note for note in study.warnings if note.code is Code.MANY_PATIENTS]
     assert note == (
-        f"{folder.name} holds 3 studies. Opened: {image.format(1)}. "
-        f"Each of the others opens by itself: {image.format(2)}, {image.format(3)}."
+        f"{folder.name} contains 3 studies. Opened: {image.format(1)}. "
+        f"Open the others separately: {image.format(2)}, {image.format(3)}."
     )
     for n, place in enumerate((study.source, *study.others), start=1):
         opened = open_study(place)
@@ -145,7 +145,7 @@ def test_patients_of_known_sets_in_one_folder_are_listed_by_their_folders(tmp_pa
     folders = [tmp_path / "training" / f"patient00{n}" for n in (1, 2)]
     assert [study.source, *study.others] == folders
     assert study.reference is not None
-    assert "holds 2 studies. Opened: training/patient001." in study.warnings[0]
+    assert "contains 2 studies. Opened: training/patient001." in study.warnings[0]
 
 
 def test_an_image_that_cannot_be_read_leaves_the_next_to_be_opened(tmp_path, phantom):
@@ -168,7 +168,7 @@ def test_patients_of_an_archive_open_by_their_folders_inside_it(tmp_path, phanto
         opened = open_study(place)
         assert (opened.source, opened.name) == (place, f"P{n}")
         np.testing.assert_array_equal(opened.stack.pixels, brighter(phantom.stack, n).pixels)
-    with pytest.raises(LoadError, match="holds nothing at DICOM/P3"):
+    with pytest.raises(LoadError, match="contains nothing at DICOM/P3"):
         open_study(archive / "DICOM" / "P3")
 
 
@@ -259,7 +259,7 @@ def test_a_dicom_file_stands_for_its_stack(tmp_path, phantom):
     np.testing.assert_array_equal(open_study(after[4]).stack.pixels, phantom.stack.pixels + 9)
     study = open_study(view[0])
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels + 9)
-    assert any("3-0001.dcm is of 4CH (1 x 10), no short-axis cine" in warning for warning in study.warnings)
+    assert any("3-0001.dcm belongs to 4CH (1 x 10), not a short-axis cine" in warning for warning in study.warnings)
 
 
 def test_a_damaged_dicom_file_opens_the_stack_beside_it_and_both_is_told(tmp_path, phantom):
@@ -267,8 +267,8 @@ def test_a_damaged_dicom_file_opens_the_stack_beside_it_and_both_is_told(tmp_pat
     files[0].write_bytes(files[0].read_bytes()[:300])
     study = open_study(files[0])
     np.testing.assert_array_equal(study.stack.pixels[1:], phantom.stack.pixels[1:])
-    assert any("1-0001.dcm is in none of the stacks" in warning for warning in study.warnings)
-    assert any("left out: 1-0001.dcm" in warning for warning in study.warnings)
+    assert any("1-0001.dcm belongs to no stack" in warning for warning in study.warnings)
+    assert any("Left out files that could not be read: 1-0001.dcm" in warning for warning in study.warnings)
 
 
 def test_image_files_beside_dicom_images_are_told(tmp_path, phantom):
@@ -276,7 +276,7 @@ def test_image_files_beside_dicom_images_are_told(tmp_path, phantom):
     write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
     study = open_study(tmp_path)
     assert study.format_name == "DICOM"
-    assert study.warnings == ("Beside the DICOM images there are image files (cine.nii.gz); they were not opened.",)
+    assert study.warnings == ("Not opened: image files next to the DICOM images (cine.nii.gz).",)
 
 
 @pytest.mark.parametrize("kind", ["dicom", "nifti"])

@@ -18,7 +18,7 @@ from cmr_viewer.progress import Progress
 ROWS, COLS, STEP_MM = 60, 50, 3.0
 WARNINGS = (
     Note("Slice 3 has 5 phases; they were matched by time.", Code.PHASES_UNEQUAL, (2,)),
-    Note("Base end found from the images; check it.", Code.BASE_END_GUESSED),
+    Note("Base end detected from the images; check it.", Code.BASE_END_GUESSED),
 )
 
 

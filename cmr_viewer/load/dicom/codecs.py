@@ -1,6 +1,6 @@
 """One compressed frame to its stored values.
 
-What a frame is compressed with is told by its first bytes, since files exist whose Transfer Syntax UID says otherwise.
+The first bytes of a frame show how it is compressed; some files have a wrong Transfer Syntax UID.
 The size that a compressed image states is compared with the header's before it is decoded.
 """
 
@@ -21,7 +21,7 @@ _END_OF_IMAGE = b"\xff\xd9"
 
 
 class CodedSize(NamedTuple):
-    """What a compressed image says of itself.
+    """What a compressed image states about itself.
 
     Attributes:
         rows: Rows.
@@ -46,8 +46,8 @@ def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray
     Args:
         data: Its fragments, joined.
         syntax: The file's Transfer Syntax UID; needed for RLE only, which cannot be told by its first bytes.
-        rows: As the header says.
-        cols: As the header says.
+        rows: As the header states.
+        cols: As the header states.
         bits: Bits Allocated.
 
     Returns:
@@ -55,18 +55,18 @@ def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray
         RLE with 32 bits.
 
     Raises:
-        UnusualError: It is of no known kind, or its size is not the header's.
+        UnusualError: Its format is unknown, or its size is not the header's.
         RuntimeError, ValueError: It is damaged.
     """
     size = coded_size(data)
     if size is None:
         if syntax == RLE:
             return _run_lengths(data, rows, cols, bits)
-        raise UnusualError("its image is compressed in a way that is not known")
+        raise UnusualError("the compression of its image is not supported")
     if (size.rows, size.cols) != (rows, cols):
-        raise UnusualError(f"its image is {size.rows} x {size.cols}, and its header says {rows} x {cols}")
+        raise UnusualError(f"its image is {size.rows} x {size.cols}, but its header states {rows} x {cols}")
     if size.samples != 1 or not 2 <= size.bits <= 16:
-        raise UnusualError(f"its image has {size.samples} colours of {size.bits} bits")
+        raise UnusualError(f"its image has {size.samples} colour channels of {size.bits} bits")
     # Late, because most files are not compressed.
     import imagecodecs  # noqa: PLC0415
 
@@ -92,7 +92,7 @@ def _signed(pixels: NDArray[Any], size: CodedSize) -> NDArray[Any]:
 
 
 def coded_size(data: bytes) -> CodedSize | None:
-    """What a compressed image says of itself, or None where it is none that is known.
+    """What a compressed image states about itself, or None where its format is unknown.
 
     Raises:
         UnusualError: It is cut short or damaged at its start.

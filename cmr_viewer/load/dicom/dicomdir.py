@@ -1,10 +1,10 @@
-"""The files that a DICOMDIR names: DICOM PS3.10, chapter 8, and PS3.3, annex F."""
+"""The files that a DICOMDIR lists: DICOM PS3.10, chapter 8, and PS3.3, annex F."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.load.dicom.elements import DEFLATED
 from cmr_viewer.load.dicom.headers import tolerant
 from cmr_viewer.load.dicom.scan import PYDICOM_ERRORS
@@ -16,10 +16,10 @@ _META_BYTES = 1 << 16
 
 @dataclass
 class Referenced:
-    """What a DICOMDIR names.
+    """What a DICOMDIR lists.
 
     Attributes:
-        files: Those of its files that are there, in its order.
+        files: Those of its files that exist, in its order.
         notes: What a reader should know.
     """
 
@@ -40,7 +40,7 @@ def is_dicomdir(path: Path) -> bool:
 
 
 def referenced_files(path: Path) -> Referenced | str:
-    """Look up the files that a DICOMDIR names.
+    """Look up the files that a DICOMDIR lists.
 
     Names are looked up without regard to case, with or without the version (;1) that old discs add.
 
@@ -49,12 +49,12 @@ def referenced_files(path: Path) -> Referenced | str:
     """
     try:
         if path.stat().st_size > _LARGEST:
-            return "is larger than any index of a disc"
+            return "is too large for the index of a disc"
         names = _names(path)
     except PYDICOM_ERRORS:
-        return "cannot be read"
+        return "could not be read"
     if not names:
-        return "names no files"
+        return "lists no files"
     found, missing, unsafe = Referenced(), 0, 0
     folders: dict[Path, dict[str, Path]] = {}
     for parts in names:
@@ -67,12 +67,12 @@ def referenced_files(path: Path) -> Referenced | str:
         elif file not in found.files[-1:]:
             found.files.append(file)
     if not found.files:
-        return "names files that are not there"
+        return "lists only files that are missing"
     if missing:
-        text = f"{missing} of {len(names)} files that {path.name} names are not there."
+        text = f"Missing: {missing} of {counted(len(names), 'file')} listed in {path.name}."
         found.notes.append(Note(text, Code.FILES_MISSING))
     if unsafe:
-        text = f"{unsafe} files that {path.name} names lie outside its folder and were left out."
+        text = f"Left out {counted(unsafe, 'file')} that {path.name} lists outside its folder."
         found.notes.append(Note(text, Code.FILES_MISSING))
     return found
 

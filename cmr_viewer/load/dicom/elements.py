@@ -1,8 +1,8 @@
 """The elements of a DICOM file that a stack needs, read without building a data set of all of them.
 
-A header scan wants some forty elements of files that hold hundreds, and where the pixel data begin. Elements are
-walked over in place; what is not wanted is skipped. How elements are encoded is taken from the bytes themselves, since
-files exist whose Transfer Syntax UID says otherwise.
+A header scan needs some forty elements of files that contain hundreds, and the start of the pixel data. It walks over
+the elements in place and skips the others. The bytes themselves show how elements are encoded; some files have a wrong
+Transfer Syntax UID.
 
 The encoding is that of DICOM PS3.5, chapter 7 (elements, sequences), annex A (transfer syntaxes), and PS3.10, chapter 7
 (the file's preamble and meta information).
@@ -41,7 +41,7 @@ DEEPEST = 16
 
 
 class UnusualError(ValueError):
-    """The bytes are not encoded as DICOM says, or not in a way that is read here."""
+    """The bytes are not encoded as DICOM requires, or in a way that this module does not read."""
 
 
 class Encoding(NamedTuple):
@@ -137,7 +137,7 @@ def read_elements(file: BinaryIO, size: int, start: bytes) -> Elements:
         start: Its first bytes, as many as were read already.
 
     Raises:
-        UnusualError: The file is cut short in its header, or encoded in a way that is not read here.
+        UnusualError: The file is cut short in its header, or encoded in a way that this module does not read.
         OSError: It cannot be read.
     """
     window = Window(file, start, size)
@@ -153,7 +153,7 @@ def read_elements(file: BinaryIO, size: int, start: bytes) -> Elements:
                 raise
         else:
             if within is None:
-                raise UnusualError("its data set is of no known encoding")
+                raise UnusualError("the encoding of its data set is unknown")
             return _walk(inside, 0, within, syntax, deflated=True)
     return _walk(window, at, encoding, syntax, deflated=False)
 
@@ -215,7 +215,7 @@ def _meta(window: Window) -> tuple[str, int]:
 
 def _encoding(window: Window, at: int) -> Encoding | None:
     if at + 8 > window.size:
-        raise UnusualError("it holds no elements")
+        raise UnusualError("it contains no elements")
     place = window.need(at, 8)
     return _encoding_at(window.buffer, place)
 
@@ -257,13 +257,13 @@ def _walk(  # noqa: C901, PLR0912 - one flat loop: calls would cost more than wh
                     raise UnusualError("the file ends within an element")
                 length, head = long(buffer, place + 8)[0], 12
             elif kind not in _SHORT:
-                raise UnusualError("an element is of no known kind")
+                raise UnusualError("an element has an unknown type")
         else:
             group, element, length = plain(buffer, place)
             kind, head = b"", 8
         tag = group << 16 | element
         if tag <= previous:
-            raise UnusualError("its elements are in no order")
+            raise UnusualError("its elements are out of order")
         previous = tag
         at += head
         if tag in WANTED and length <= LONGEST_WANTED:
@@ -297,7 +297,7 @@ def element_at(window: Window, at: int, encoding: Encoding) -> tuple[int, bytes,
     if kind in _SHORT:
         return tag, kind, int.from_bytes(head[6:], endian), at + 8  # type: ignore[arg-type]
     if kind not in _LONG:
-        raise UnusualError("an element is of no known kind")
+        raise UnusualError("an element has an unknown type")
     place = window.need(at + 8, 4)
     return tag, kind, int.from_bytes(window.buffer[place : place + 4], endian), at + 12  # type: ignore[arg-type]
 

@@ -29,18 +29,18 @@ def frame_fragments(file: BinaryIO, at: int, end: int, frames: int) -> list[tupl
         file: The file.
         at: Where the value of the pixel data begins.
         end: Length of the file. Of fragments that go beyond it, none is given.
-        frames: How many frames the file says that it holds.
+        frames: How many frames the file states.
 
     Returns:
         The fragments of each frame in order; fewer frames where the file is cut short.
 
     Raises:
-        UnusualError: The fragments are damaged, or cannot be told apart.
+        UnusualError: The fragments are damaged, or cannot be assigned to frames.
         OSError: The file cannot be read.
     """
     items = _items(file, at, end)
     if not items:
-        raise UnusualError("its image holds nothing")
+        raise UnusualError("its image is empty")
     table, fragments = items[0], items[1:]
     if frames == 1:
         return [tuple(fragments)] if fragments else []
@@ -52,7 +52,7 @@ def frame_fragments(file: BinaryIO, at: int, end: int, frames: int) -> list[tupl
     if len(starts) > frames or not starts:
         if len(fragments) < frames:
             return [(fragment,) for fragment in fragments]
-        raise UnusualError("its frames cannot be told apart")
+        raise UnusualError("its frames cannot be separated")
     return _grouped(fragments, starts, items[1].at - 8 if fragments else 0)
 
 
@@ -99,6 +99,6 @@ def _grouped(fragments: Sequence[Fragment], starts: Sequence[int], origin: int) 
         if fragment.at - 8 - origin in wanted:
             frames.append([])
         if not frames:
-            raise UnusualError("its frames cannot be told apart")
+            raise UnusualError("its frames cannot be separated")
         frames[-1].append(fragment)
     return [tuple(frame) for frame in frames]

@@ -21,7 +21,7 @@ _LITTLE_DARKER = 0.25
 
 
 class FrameFiles:
-    """Reads frames; keeps what was found out about the file of many frames that was read last."""
+    """Reads frames; remembers the layout of the multi-frame file that it read last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ def _read_native(file: BinaryIO, header: Header, target: NDArray[Any]) -> None:
 
 
 def _read_swapped(file: BinaryIO, at: int, first: int, stored: NDArray[Any]) -> None:
-    """8 bit values out of big endian words: each two lie the wrong way round, over the borders of frames too."""
+    """8 bit values out of big endian words: each two are swapped, across the borders of frames too."""
     start, end = first & ~1, (first + stored.nbytes + 1) & ~1
     file.seek(at + start)
     data = np.frombuffer(file.read(end - start), np.uint8)
@@ -144,10 +144,10 @@ def _as_header_says(stored: NDArray[Any], layout: PixelLayout) -> NDArray[Any]:
     states none, the header's holds.
 
     Raises:
-        UnusualError: Values are negative where the header says that none are.
+        UnusualError: Values are negative although the header states unsigned ones.
     """
     if stored.dtype.kind == "i" and not layout.signed and stored.min() < 0:
-        raise UnusualError("its image has negative values, and its header says that it has none")
+        raise UnusualError("its image has negative values, but its header states unsigned ones")
     if stored.dtype.kind == "u" and layout.signed:
         return stored.view(f"i{stored.dtype.itemsize}")
     return stored

@@ -16,10 +16,10 @@ from cmr_viewer.load.dicom.patient_facts import patient_of
 from cmr_viewer.load.dicom.values import Values, seconds_of
 
 WITHOUT_IMAGE = "without an image"
-"""Reason for reports, presentation states and the like, which nobody misses."""
+"""Reason for reports, presentation states and the like, which no reader misses."""
 
-MISSING = "whose image is missing"
-"""Reason for what should hold an image."""
+MISSING = "with no image data"
+"""Reason for files that should contain an image."""
 
 NO_PLACE = "without position, orientation or pixel spacing"
 
@@ -55,7 +55,7 @@ _IMAGES = ("1.2.840.10008.5.1.4.1.1.4.", "1.2.840.10008.5.1.4.1.1.7.")
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """How the stored values of a frame lie in its file.
+    """How a file stores the values of a frame.
 
     Attributes:
         syntax: Transfer Syntax UID (0002,0010) as the file says; empty where it does not.
@@ -156,19 +156,19 @@ class Header:
         thickness_mm: Slice Thickness (0018,0050).
         temporal_step_ms: Temporal Resolution (0020,0110).
         interval_bpm: Heart rate by Nominal Interval (0018,1062) or R-R Interval Time Nominal (0020,9251), beside which
-            `heart_rate_bpm` may be another.
-        cycle_images: Cardiac Number of Images (0018,1090): how many phases the file says a heart beat was divided into.
-        times_ms: All that the file says of the time after the R wave, the best first: Trigger Time (0018,1060), Nominal
-            Cardiac Trigger Delay Time (0020,9153), Temporal Position Time Offset (0020,930D), and the share of the
-            cycle where the file states how long that is.
+        `heart_rate_bpm` may be another.
+    cycle_images: Cardiac Number of Images (0018,1090): how many phases the file states for a heart beat.
+    times_ms: All that the file states about the time after the R wave, the best first: Trigger Time (0018,1060),
+        Nominal Cardiac Trigger Delay Time (0020,9153), Temporal Position Time Offset (0020,930D), and the share of
+        the cycle where the file states its length.
         actual_ms: Actual Cardiac Trigger Delay Time (0020,9252), which repeats of a phase need not have in common.
         cycle_percent: Nominal Percentage of Cardiac Phase (0020,9241).
-        numbers: All that the file says of the number of the phase: Temporal Position Identifier (0020,0100), Temporal
-            Position Index (0020,9128), dimension indices of time.
+        numbers: All that the file states about the number of the phase: Temporal Position Identifier (0020,0100),
+            Temporal Position Index (0020,9128), dimension indices of time.
         moments_s: When the frame was acquired, in seconds since midnight: Acquisition Time (0008,0032), Acquisition
             DateTime (0008,002A), Frame Acquisition DateTime (0018,9074), Frame Reference DateTime (0018,9151).
         made_at_s: When the image was made, in seconds since midnight: Content Time (0008,0033).
-        layout: How the stored values lie in the file.
+        layout: How the file stores the values.
     """
 
     path: Path
@@ -227,7 +227,7 @@ class Header:
 
 
 class _Quiet:
-    """pydicom's remarks, switched off while anybody reads; threads may come and go in any order."""
+    """pydicom's warnings, switched off while any thread reads; threads may come and go in any order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -235,7 +235,7 @@ class _Quiet:
         self._undo = ExitStack()
 
     def enter(self) -> None:
-        """Switch them off, if nobody has."""
+        """Switch them off, unless they are off."""
         import pydicom.config  # noqa: PLC0415 - few files need it, and it is slow to import
 
         with self._lock:
@@ -250,7 +250,7 @@ class _Quiet:
             self._undo.enter_context(pydicom.config.disable_value_validation())
 
     def leave(self) -> None:
-        """Switch them on again, if nobody reads any more."""
+        """Switch them on again, once no thread reads."""
         with self._lock:
             self._readers -= 1
             if not self._readers:
@@ -262,7 +262,7 @@ _QUIET = _Quiet()
 
 @contextmanager
 def tolerant() -> Iterator[None]:
-    """Read files without pydicom's remarks about values that the standard does not allow.
+    """Read files without pydicom's warnings about values that the standard does not allow.
 
     Anonymised files are full of them, a reader can do nothing about them, and they can quote the file.
 
@@ -275,13 +275,13 @@ def tolerant() -> Iterator[None]:
     try:
         yield
     except (BytesLengthException, InvalidDicomError) as error:
-        raise ValueError("pydicom cannot read it") from error
+        raise ValueError("pydicom could not read it") from error
     finally:
         _QUIET.leave()
 
 
 def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
-    """The header of a file with one frame, or why it cannot be a frame of a stack."""
+    """The header of a file with one frame, or why it cannot belong to a stack."""
     spacing = values.vector(tags.PIXEL_SPACING, 2)
     orientation = values.vector(tags.IMAGE_ORIENTATION_PATIENT, 6)
     position = values.vector(tags.IMAGE_POSITION_PATIENT, 3)
@@ -371,7 +371,7 @@ def first_known(numbers: Iterable[float | None]) -> float | None:
 
 
 def _times_ms(values: Values) -> tuple[float | None, ...]:
-    """What a file says of the time of a frame after the R wave, the best first."""
+    """What a file states about the time of a frame after the R wave, the best first."""
     offset_s = values.number(tags.TEMPORAL_POSITION_TIME_OFFSET)
     percent = values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE)
     # An interval is more exact than a rate, which files round to whole beats.
@@ -385,7 +385,7 @@ def _times_ms(values: Values) -> tuple[float | None, ...]:
 
 
 def rr_intervals_ms(values: Values) -> tuple[float | None, ...]:
-    """What a file says of the time between two R waves, the best first.
+    """What a file states about the time between two R waves, the best first.
 
     These are Nominal Interval (0018,1062), R-R Interval Time Nominal (0020,9251) and Cardiac R-R Interval Specified
     (0018,9070). Low and High R-R Value (0018,1081 and 1082), between which beats were accepted, count with their mean
@@ -414,7 +414,7 @@ def _acquired_date(values: Values) -> str:
 
 
 def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
-    """How the pixels of a file lie in it, or why it holds no frame of a stack."""
+    """How a file stores its pixels, or why it contains no frame of a stack."""
     rows, cols = values.number(tags.ROWS), values.number(tags.COLUMNS)
     class_uid = values.text(tags.SOP_CLASS_UID)
     if not rows or not cols or class_uid.startswith(_NO_IMAGES):
@@ -425,7 +425,7 @@ def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
     bits = int(values.number(tags.BITS_ALLOCATED) or 16)
     floating = elements.pixel_tag in _FLOATING
     if bits not in ((32, 64) if floating else (8, 16, 32)):
-        return f"with {bits} bits a pixel, which are not read"
+        return f"with {bits} bits per pixel (not supported)"
     if not elements.pixel_tag:
         return MISSING
     frames = max(1, int(values.number(tags.NUMBER_OF_FRAMES) or 1))
@@ -466,11 +466,11 @@ def _too_small(wanted: int, length: int, elements: Elements) -> str:
         return (
             ""
             if wanted <= max(_PLAUSIBLE_BYTES, there * _LEAST_COMPRESSED)
-            else "whose header claims too large an image"
+            else "with an impossible image size in the header"
         )
     if length < wanted:
-        return "whose header claims too large an image"
-    return "whose image is cut short" if there < wanted else ""
+        return "with an impossible image size in the header"
+    return "with an incomplete image" if there < wanted else ""
 
 
 def _stored_bits(values: Values, bits: int) -> dict[str, int]:

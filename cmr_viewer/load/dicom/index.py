@@ -38,8 +38,8 @@ def scan_remembered(files: Sequence[Path], root: Path, folder: Path | None, prog
 
     Args:
         files: The files that were gathered.
-        root: What they were gathered from; the index is kept for it.
-        folder: Where indexes are kept; None keeps none. It is made if it is not there.
+        root: What they were gathered from; the index is saved for it.
+        folder: Where indexes are saved; None saves none. It is created if needed.
         progress: Told how far the work is.
 
     Raises:
@@ -76,7 +76,7 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _read(place: Path, digest: str, files: Sequence[Path]) -> Scan | None:
-    """The scan that an index remembers, or None where it is absent, broken, or of other files."""
+    """The scan that an index remembers, or None where it is absent, damaged, or of other files."""
     try:
         if place.stat().st_size > _LARGEST:
             return None
@@ -97,7 +97,7 @@ def _read(place: Path, digest: str, files: Sequence[Path]) -> Scan | None:
 
 
 def _validity(digest: str, text: bytes) -> dict[str, Any]:
-    """What an index is valid for, and a sum over its body, so that one which was damaged is told."""
+    """What an index is valid for, and a checksum of its body, which shows damage."""
     return {"form": _FORM, "files": digest, "sum": zlib.crc32(text)}
 
 
@@ -110,7 +110,7 @@ def _header(row: list[Any], files: Sequence[Path], layouts: list[PixelLayout]) -
 
 
 def _write(place: Path, digest: str, files: Sequence[Path], result: Scan) -> None:
-    """Keep a scan; where that fails, it is scanned again the next time."""
+    """Save a scan; where that fails, the files are scanned again next time."""
     numbers = {file: number for number, file in enumerate(files)}
     layouts: dict[PixelLayout, int] = {}
     rows = []
@@ -140,7 +140,7 @@ def _write(place: Path, digest: str, files: Sequence[Path], result: Scan) -> Non
 
 
 def _forget_oldest(folder: Path) -> None:
-    """Keep the latest indexes only, as many as there is room for."""
+    """Delete the oldest indexes beyond the space that is allowed."""
     indexes = sorted(((path, path.stat()) for path in folder.glob("*.json")), key=lambda one: -one[1].st_mtime_ns)
     size = 0
     for number, (path, about) in enumerate(indexes):

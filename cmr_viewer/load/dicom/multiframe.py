@@ -1,8 +1,8 @@
 """Files that hold many frames: Enhanced MR and its kin, and files of many frames with one header.
 
 Enhanced MR (PS3.3, A.36) states what differs between frames in functional groups (PS3.3, C.7.6.16), one item for each
-frame, and what is common in a shared one. Older files have one header only; their frames can be placed where the header
-says by what they follow one another (Frame Increment Pointer, PS3.3, C.7.6.6).
+frame, and what they share in a shared one. Older files have one header only; their frames can be placed where the
+header states in what they differ (Frame Increment Pointer, PS3.3, C.7.6.6).
 """
 
 import math
@@ -17,8 +17,8 @@ from cmr_viewer.load.dicom.headers import NO_PLACE, Header, PixelLayout, first_k
 from cmr_viewer.load.dicom.nested import Item, read_nested
 from cmr_viewer.load.dicom.values import Values
 
-WITHOUT_PLACES = "of many frames in one file that does not say where each of them is"
-WITHOUT_ALL_PLACES = "of many frames in one file that says for only some of them where they are"
+WITHOUT_PLACES = "with several frames but no position for each"
+WITHOUT_ALL_PLACES = "with several frames but positions for only some of them"
 
 _GROUPS = (
     tags.FRAME_CONTENT_SEQUENCE,
@@ -54,7 +54,7 @@ def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements:
     Args:
         path: The file.
         values: Elements of its header, outside sequences.
-        layout: How its pixels lie.
+        layout: How it stores its pixels.
         elements: What was read of it.
 
     Returns:

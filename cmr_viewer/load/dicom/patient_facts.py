@@ -1,4 +1,4 @@
-"""Sex, age and body size of a patient from a DICOM header; nothing that says who the patient is."""
+"""Sex, age and body size of a patient from a DICOM header; nothing that identifies the patient."""
 
 import re
 from datetime import date
@@ -15,9 +15,9 @@ _CM_FROM = 3.0
 
 
 def patient_of(values: Values, acquired_date: str) -> Patient:
-    """What a header tells of its patient.
+    """What a header states about its patient.
 
-    The birth date is used for the age where the file does not state it, and is not kept. Values that no person can have
+    The birth date gives the age where the file does not state it, and is not stored. Values that no person can have
     count as unknown; de-identified files are full of zeros.
 
     Args:
@@ -42,7 +42,7 @@ def patient_of(values: Values, acquired_date: str) -> Patient:
 def age_in_years(text: str) -> float | None:
     """An age string (053Y, 018M, 003W, 010D) in years, or None. Some systems leave out the unit: years.
 
-    "000Y" is how de-identified files say that they do not tell, and counts as unknown.
+    "000Y", as de-identified files write it, counts as unknown.
     """
     match = _AGE.fullmatch(text.strip().upper())
     if match is None:

@@ -14,7 +14,7 @@ from cmr_viewer.load.file_work import SLOW_S, in_order
 from cmr_viewer.progress import Progress, silent
 
 Preview = Callable[[NDArray[Any]], None]
-"""Given the first frame (row, col) that is decoded."""
+"""Called with the first frame (row, col) that is decoded."""
 
 READ_ERRORS = (
     OSError,
@@ -30,7 +30,7 @@ READ_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What decoders raise for images that are cut short, damaged or of no known kind."""
+"""What decoders raise for images that are cut short, damaged or of an unknown format."""
 
 _SLOW_DECODER_S = 0.0005
 
@@ -71,7 +71,7 @@ def pixel_dtype(headers: Iterable[Header]) -> np.dtype[Any]:
 def read_into(
     pixels: NDArray[Any], places: Sequence[Place], progress: Progress = silent, preview: Preview | None = None
 ) -> list[Damaged]:
-    """Decode frames into their places: rescaled, MONOCHROME1 turned round so that high is bright.
+    """Decode frames into their places: rescaled, MONOCHROME1 inverted so that high is bright.
 
     Args:
         pixels: (..., row, col) of `pixel_dtype`; the frames of `places` are written, all else is left alone.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.load.dicom import tags
 from cmr_viewer.load.dicom.elements import DEFLATED, Elements, Encoding, UnusualError, is_dicom, read_elements
 from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header, header_of, layout_of, tolerant
@@ -43,13 +43,13 @@ _DICOM_ENDINGS = (".dcm", ".ima", ".dicom")
 
 @dataclass(frozen=True)
 class Scan:
-    """What a set of files holds.
+    """What a set of files contains.
 
     Attributes:
         headers: Frames that can be part of a stack.
         other: Readable DICOM files that hold none, by reason.
-        unreadable: Files that say or look as if they are DICOM and cannot be read.
-        copies: Files that hold an image which another file holds too.
+        unreadable: Files that are DICOM by name or by their first bytes and cannot be read.
+        copies: Files with an image that another file contains too.
         notes: What a reader should know besides.
     """
 
@@ -94,7 +94,7 @@ def scan(files: Iterable[Path], progress: Progress) -> Scan:
             seen.add(content)
             found.headers.extend(headers)
     if found.copies:
-        text = f"{len(found.copies)} files hold an image that another file holds too, and were left out."
+        text = f"Left out {counted(len(found.copies), 'duplicate file')}; another file contains the same image."
         found.notes.append(Note(text, Code.COPIES_LEFT_OUT))
     return found
 
@@ -180,9 +180,9 @@ def _read_with_pydicom(path: Path) -> Elements:
                     values[int(tag)] = bytes(element.value)
             syntax = str(getattr(data.file_meta, "TransferSyntaxUID", ""))
     except PYDICOM_ERRORS as error:
-        raise UnusualError("it cannot be read") from error
+        raise UnusualError("it could not be read") from error
     if not values:
-        raise UnusualError("it holds no elements that are known")
+        raise UnusualError("it contains no known elements")
     encoding = Encoding(not implicit, "<" if little or little is None else ">")
     size = path.stat().st_size
     return Elements(values, encoding, syntax, 0x7FE00010, b"", -1, size, size, 0, deflated=False, unusual=True)

@@ -1,4 +1,4 @@
-"""The elements that are read of DICOM files, by tag, and how their values are encoded.
+"""The elements that are read from DICOM files, by tag, and how their values are encoded.
 
 Numbers and names are those of DICOM PS3.6, chapter 6.
 """
@@ -188,7 +188,7 @@ WANTED = frozenset(
         PHILIPS_B_VALUE,
     }
 )
-"""What is read of every file."""
+"""What is read from every file."""
 
 BINARY = {
     **dict.fromkeys(

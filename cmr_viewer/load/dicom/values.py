@@ -1,6 +1,6 @@
 """Values of DICOM elements from their bytes.
 
-Tolerantly: anonymised files hold values that the standard does not allow.
+Reading is tolerant: anonymised files contain values that the standard does not allow.
 """
 
 import math
@@ -38,7 +38,7 @@ def _binary_numbers(raw: bytes, form: str) -> tuple[float, ...] | None:
 
 
 class Values:
-    """Elements by tag, read as what the standard says that they are.
+    """Elements by tag, read as the types that the standard gives them.
 
     Args:
         raw: The bytes of the elements; what is no bytes, such as items of a sequence, counts as absent.
@@ -96,7 +96,7 @@ class Values:
         )
 
     def _decoded(self, raw: bytes) -> str:
-        """A text of another character set; what cannot be decoded is replaced."""
+        """A text of another character set; undecodable bytes are replaced."""
         from pydicom.charset import convert_encodings, decode_bytes  # noqa: PLC0415 - rare, and slow to import
 
         from cmr_viewer.load.dicom.headers import tolerant  # noqa: PLC0415 - which itself needs this module

@@ -1,4 +1,4 @@
-"""Which axis of a volume file its slices lie along, and how its frames are turned."""
+"""Along which axis of a volume file the slices run, and how its frames are oriented."""
 
 from itertools import permutations, product
 from typing import Any
@@ -35,7 +35,7 @@ def find_slice_axis(shape: tuple[int, ...], steps: Vectors, *, sized: bool, plac
         shape: (i, j, k, ...).
         steps: Of the axes.
         sized: Whether the file gives a size to its voxels.
-        placed: Whether it tells how it lies in the patient.
+        placed: Whether it states its orientation in the patient.
 
     Returns:
         The axis, 0 to 2; and whether it is known rather than guessed.
@@ -81,17 +81,17 @@ def _along_the_heart(steps: Vectors) -> int | None:
 def axes_across(across: int, steps: Vectors, *, placed: bool) -> FileAxes:
     """How frames are made of a volume whose slices lie along an axis.
 
-    Short-axis frames are looked at from the apex, with the right ventricle on the left (SCMR), so that a frame must
+    Short-axis frames are seen from the apex, with the right ventricle on the left (SCMR), so that a frame must
     not be mirrored. Slices along the third axis give frames as the file stores them, with their rows reversed where
-    they are mirrored (converters such as dcm2niix store rows from bottom to top). Files of another order were turned
-    by a tool: there the columns run to the patient's left and the rows to the feet, as near as the axes allow. Where
-    the file does not tell how it lies in the patient, frames stay as stored, and the last of three axes is the one
-    whose index grows fastest in an array of rows and columns.
+    they are mirrored (converters such as dcm2niix store rows from bottom to top). A tool reoriented files of another
+    order: there the columns run to the patient's left and the rows to the feet, as near as the axes allow. Where the
+    file does not state its orientation, frames stay as stored, and the last of three axes is the one whose index grows
+    fastest in an array of rows and columns.
 
     Args:
         across: The axis of the slices.
         steps: Of the axes.
-        placed: Whether the file tells how it lies in the patient.
+        placed: Whether the file states its orientation in the patient.
     """
     normal = steps[:, across] / np.linalg.norm(steps[:, across])
     oriented = placed and is_oblique(normal)
@@ -118,11 +118,11 @@ def _is_mirrored(right: NDArray[np.float64], down: NDArray[np.float64]) -> bool:
 
 def slice_axis_note(axes: FileAxes, *, known: bool, chosen: bool) -> Note | None:
     """What a reader should know about the axis of the slices, or None where it is the third, as in most files."""
-    which = f"The slices lie along axis {axes.across + 1} of the file"
+    which = f"The slices run along axis {axes.across + 1} of the file"
     if chosen:
         return Note(f"{which}, as a reader chose.", Code.SLICE_AXIS)
     if not known:
-        text = f"{which}; this is a guess, because its shape and voxel size fit another axis as well. Check the images."
+        text = f"{which}. This is a guess: shape and voxel size fit another axis as well. Check the images."
         return Note(text, Code.SLICE_AXIS_GUESSED)
     if axes.across == 2:
         return None

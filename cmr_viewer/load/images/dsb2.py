@@ -3,8 +3,8 @@
 slices.csv:    key, patient, frame, location_mm, ... one row for each image
 images/KEY.jpg, masks/KEY.png    8 bit at 1.5 mm; the mask is not 0 in the cavity
 
-Frame 1 is at end-diastole and frame 12 about at end-systole. The labels tell of the LV cavity alone, which end of the
-stack is the base is not told, and neither is the orientation.
+Frame 1 is at end-diastole and frame 12 about at end-systole. The labels mark the LV cavity alone. The base end of
+the stack and the orientation are unknown.
 """
 
 import csv
@@ -52,7 +52,7 @@ def prepared_patients(folder: Path) -> dict[str, Keys]:
                     at = rows.setdefault(int(row["patient"]), {}).setdefault(float(row["location_mm"]), {})
                     at[row["frame"]] = row["key"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LoadError(f"The table {folder / TABLE} cannot be read: {error!r}.") from error
+        raise LoadError(f"Could not read the table {folder / TABLE}: {error!r}.") from error
     return {
         f"DSB{number:04d}": {place: keys for place, keys in sorted(places.items()) if len(keys) == len(PHASES)}
         for number, places in sorted(rows.items())
@@ -71,18 +71,18 @@ def read_prepared(folder: Path, name: str, keys: Keys) -> Study:
         LoadError: An image cannot be read, or they differ in size, or there are none.
     """
     if not keys:
-        raise LoadError(f"{name} of {folder} has no slice at both {' and '.join(PHASES)}.")
+        raise LoadError(f"{name} in {folder} has no slice with both frames {' and '.join(PHASES)}.")
 
     def frames(inside: str, ending: str) -> NDArray[np.uint8]:
         paths = [[folder / inside / f"{at[phase]}{ending}" for at in keys.values()] for phase in PHASES]
         try:
             return np.stack([np.stack([_grey(path) for path in of_phase]) for of_phase in paths])
         except (OSError, UnidentifiedImageError, ValueError) as error:
-            raise LoadError(f"The {inside} of {name} in {folder} cannot be read: {error}.") from error
+            raise LoadError(f"Could not read the {inside} of {name} in {folder}: {error}.") from error
 
     pixels, masks = frames("images", ".jpg"), frames("masks", ".png")
     if masks.shape != pixels.shape:
-        raise LoadError(f"The images of {name} in {folder} have another size than their masks.")
+        raise LoadError(f"The images of {name} in {folder} differ in size from their masks.")
     geometry = Geometry(
         pixels.shape[2],
         pixels.shape[3],

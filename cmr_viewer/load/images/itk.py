@@ -55,7 +55,7 @@ def read_itk_volume(path: Path) -> Volume:
     volume, header, channels = _volume(path)
     few = 1 < channels <= _COLOUR_CHANNELS and not header.phases_as_channels
     if few or (channels > 1 and header.holds_matrices):
-        raise LoadError(f"{path.name} has {channels} channels; open a grey-value image.")
+        raise LoadError(f"{path.name} has {channels} channels. Open a greyscale image.")
     return volume
 
 
@@ -79,7 +79,7 @@ def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
     dimensions, channels = int(image.GetDimension()), int(image.GetNumberOfComponentsPerPixel())
     array = _array_of(image)
     if channels > 1 and dimensions != 3:
-        raise LoadError(f"{path.name} has {channels} channels; open a grey-value image.")
+        raise LoadError(f"{path.name} has {channels} channels. Open a greyscale image.")
     fields = header.fields
     sized = any(name in fields for name in ("elementspacing", "elementsize", "space directions", "spacings"))
     placed = any(name in fields for name in ("transformmatrix", "rotation", "orientation", "space directions"))
@@ -133,7 +133,9 @@ def _read(path: Path) -> Any:
     try:
         return sitk.ReadImage(str(path))
     except (RuntimeError, MemoryError, OverflowError) as error:
-        raise LoadError(f"{path.name} cannot be read. Check that the file and those it names are whole.") from error
+        raise LoadError(
+            f"Could not read {path.name}. Check that it and the files that it lists are complete."
+        ) from error
 
 
 def _array_of(image: Any) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """Headers of MHA, MHD, NRRD and NHDR files, checked before ITK reads them.
 
 ITK takes the memory that a header asks for before it looks at the data, and follows the file names in a header wherever
-they lead. Here a header is held against the files it names first.
+they lead. This module first compares a header with its files.
 """
 
 import math
@@ -58,7 +58,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class ItkHeader:
-    """What a header says that ITK's image does not.
+    """What a header states beyond ITK's image.
 
     Attributes:
         fields: Lower-case names and values, as in the file.
@@ -91,23 +91,23 @@ class ItkHeader:
 
 
 def checked_header(path: Path) -> ItkHeader:
-    """Read a header and hold it against the data.
+    """Read a header and compare it with the data.
 
     Args:
         path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
 
     Raises:
-        LoadError: It cannot be understood, names files outside of its folder, or speaks of more voxels than are there.
+        LoadError: It is damaged, refers to files outside its folder, or states more voxels than there are.
     """
     try:
         with path.open("rb") as file:
             start = file.read(LARGEST_HEADER)
     except OSError as error:
-        raise LoadError(f"{path.name} cannot be read ({error.strerror}).") from error
+        raise LoadError(f"Could not read {path.name} ({error.strerror}).") from error
     try:
         return _check_nrrd(path, start) if path.name.lower().endswith(NRRD_ENDINGS) else _check_meta(path, start)
     except (ValueError, KeyError) as error:
-        raise LoadError(f"{path.name} cannot be read: its header is damaged or of another kind ({error}).") from error
+        raise LoadError(f"Could not read {path.name}: its header is damaged or of another format ({error}).") from error
 
 
 def _check_meta(path: Path, start: bytes) -> ItkHeader:
@@ -117,7 +117,7 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
         size += len(line)
         name, equals, value = line.decode("latin-1").partition("=")
         if not equals:
-            raise ValueError("a line that is no field")
+            raise ValueError("a line without a field")
         fields[name.strip().lower()] = value.strip()
         if name.strip().lower() == "elementdatafile":
             break
@@ -143,7 +143,9 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
         names = start[size:].decode("latin-1").split()
         room = sum(_file_beside(path, name).stat().st_size for name in names)
     elif "%" in data:
-        raise LoadError(f"{path.name} names its data by a pattern ({data}), which is not read. Convert it to one file.")
+        raise LoadError(
+            f"{path.name} lists its data by a pattern ({data}), which is not supported. Convert it to one file."
+        )
     else:
         room = _file_beside(path, data).stat().st_size
         stored = (_file_beside(path, data), 0)
@@ -154,13 +156,13 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
 
 
 def _require_whole(path: Path, data: Path, at: int, size: str | None, needed: int) -> None:
-    """Refuse compressed voxels that do not inflate to what the header says: ITK goes round in them without end.
+    """Refuse compressed voxels that do not inflate to the stated size: ITK reads them in an endless loop.
 
     Args:
         path: The header.
         data: The file that holds the voxels.
         at: Where they begin in it.
-        size: Bytes that they take, as the header says, or None where it does not.
+        size: Their stated bytes, or None where the header does not state them.
         needed: Bytes that they must become.
     """
     if size is not None and not (size.isascii() and size.isdigit()):
@@ -182,7 +184,7 @@ def _require_whole(path: Path, data: Path, at: int, size: str | None, needed: in
 
 def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
     if not start.startswith(b"NRRD000"):
-        raise ValueError("it does not begin as NRRD does")
+        raise ValueError("it does not start as an NRRD file does")
     head, _, _ = start.replace(b"\r\n", b"\n").partition(b"\n\n")
     size = start.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in start[: len(head) * 2] else len(head) + 2
     fields: dict[str, str] = {}
@@ -196,7 +198,7 @@ def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
             continue
         name, colon, value = line.partition(":")
         if not colon:
-            raise ValueError("a line that is no field")
+            raise ValueError("a line without a field")
         fields[name.strip().lower()] = value.lstrip("=").strip()
     sizes = [int(v) for v in fields["sizes"].split()]
     if len(sizes) != int(fields["dimension"]):
@@ -225,7 +227,9 @@ def _nrrd_data_bytes(path: Path, data: str, listed: list[str]) -> int:
     if data.upper().startswith("LIST"):
         return sum(_file_beside(path, name).stat().st_size for name in listed)
     if "%" in data:
-        raise LoadError(f"{path.name} names its data by a pattern ({data}), which is not read. Convert it to one file.")
+        raise LoadError(
+            f"{path.name} lists its data by a pattern ({data}), which is not supported. Convert it to one file."
+        )
     return _file_beside(path, data).stat().st_size
 
 
@@ -235,12 +239,12 @@ def _voxels(path: Path, sizes: list[int]) -> int:
     voxels = math.prod(sizes)
     if voxels > MOST_VOXELS:
         text = " x ".join(map(str, sizes))
-        raise LoadError(f"{path.name} says that it holds {text} voxels, more than any cine does. Check the file.")
+        raise LoadError(f"{path.name} states {text} voxels, more than any cine has. Check the file.")
     return voxels
 
 
 def _require_numbers(fields: dict[str, str]) -> None:
-    """Refuse places, distances and directions that cannot be; ITK does not come back from some of them."""
+    """Refuse impossible places, distances and directions; ITK never returns from some of them."""
     for name, (least, most) in _RANGES.items():
         for value in re.split(r"[\s(),]+", fields.get(name, "")):
             if not value or value.lower() == "none":
@@ -252,21 +256,23 @@ def _require_numbers(fields: dict[str, str]) -> None:
 
 def _require_room(path: Path, needed: int, room: int) -> None:
     if needed > room:
-        raise LoadError(f"{path.name} says that it holds more than its data do; they were cut short. Copy them again.")
+        raise LoadError(
+            f"{path.name} states more voxels than its data contain: the data are incomplete. Copy them again."
+        )
 
 
 def _file_beside(path: Path, name: str) -> Path:
-    """The data file that a header names.
+    """The data file that a header lists.
 
     Raises:
-        LoadError: It is not there, or outside of the header's folder.
+        LoadError: It is missing, or outside the header's folder.
     """
     parts = (*PurePosixPath(name).parts, *PureWindowsPath(name).parts)
     folder = path.parent.resolve()
     outside = PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root
     if not name or outside or ".." in parts or not (folder / name).resolve().is_relative_to(folder):
         raise LoadError(
-            f"{path.name} names data outside of its folder ({name}); they are not read. Put them beside it."
+            f"{path.name} refers to data outside its folder ({name}), which are not read. Put them into its folder."
         )
     found = folder / name
     try:
@@ -274,5 +280,5 @@ def _file_beside(path: Path, name: str) -> Path:
     except (OSError, ValueError):  # no name that a file can have: too long, or with a zero byte in it
         there = False
     if not there:
-        raise LoadError(f"{path.name} needs {name}, which is not beside it. Copy both into one folder.")
+        raise LoadError(f"{path.name} needs {name}, which is not in its folder. Copy both into one folder.")
     return found

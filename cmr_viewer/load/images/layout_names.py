@@ -1,4 +1,4 @@
-"""What file names of the ACDC and M&Ms sets say: which file is the cine, which ED and ES, where the label maps are."""
+"""File names of the ACDC and M&Ms sets: which file is the cine, which are ED and ES, where the label maps are."""
 
 import re
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def names_labels(path: Path) -> bool:
 
 
 def recognise_file(path: Path) -> MarkedFile | None:
-    """What an image file's name says, or None if it follows neither layout."""
+    """What an image file's name means, or None if it follows neither layout."""
     if names_labels(path):
         return None
     if match := _ACDC_FRAME.fullmatch(path.name):

@@ -5,8 +5,8 @@ M&Ms:    A0S9V9/A0S9V9_sa.nii.gz, A0S9V9_sa_gt.nii.gz (label maps at ED and ES o
          or A0S9V9_sa_ED.nii.gz, A0S9V9_sa_ED_gt.nii.gz, A0S9V9_sa_ES.nii.gz, ...
 M&Ms-2:  001/001_SA_CINE.nii.gz, 001_SA_ED.nii.gz, 001_SA_ED_gt.nii.gz, ..., and 001_LA_... of a long-axis view
 
-Where the cine is there it is what is opened, and ED, ES and their label maps are put at their phases; else ED and ES
-alone are the phases.
+If there is a cine, it is opened, with ED, ES and their label maps at their phases. Otherwise ED and ES are the only
+phases.
 """
 
 import re
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.patient_key import is_identifier, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import Study
@@ -48,7 +48,7 @@ def read_patient(
         slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Raises:
-        LoadError: A file cannot be read, or ED and ES do not lie on the same grid.
+        LoadError: A file cannot be read, or ED and ES have different grids.
         LabelMapError: Label maps do not fit.
         Cancelled: `progress` asked to stop.
     """
@@ -67,7 +67,7 @@ def _read_frames(folder: Path, files: list[MarkedFile], progress: Progress, slic
         same = volume.voxels.shape[:3] == first.voxels.shape[:3] and np.allclose(volume.affine, first.affine, atol=1e-3)
         if not same or volume.voxels.shape[3] != 1:
             names = f"{files[0].image.name} and {marked.image.name}"
-            raise LoadError(f"{names} do not lie on the same grid. Open them one by one.")
+            raise LoadError(f"{names} have different grids. Open them one at a time.")
     joined = replace(
         first,
         voxels=np.concatenate([volume.voxels for volume in volumes], axis=3),
@@ -82,8 +82,7 @@ def _read_cine(
 ) -> Study:
     """Open a cine with ED, ES and label maps at their phases.
 
-    Frames that are none of the cine's say so in the warnings and are not used; without a usable cine they are opened
-    themselves.
+    Frames that do not belong to the cine are left out with a note; without a usable cine they are opened instead.
     """
     progress(0.0, f"Reading {cine.image.name}")
     try:
@@ -92,7 +91,7 @@ def _read_cine(
         if not frames:
             raise
         study = _read_frames(source, frames, progress, slice_axis)
-        note = Note(f"ED and ES alone were opened. {error}", Code.FILES_UNREADABLE)
+        note = Note(f"Only ED and ES are open. {error}", Code.FILES_UNREADABLE)
         return replace(study, warnings=(*study.warnings, note))
     if volume.voxels.shape[3] == 1 and frames:
         return _read_frames(source, frames, progress, slice_axis)
@@ -106,7 +105,7 @@ def _read_cine(
 
 
 def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tuple[dict[int, MarkedFile], list[Note]]:
-    """Which phase of a cine each of the frames is: the one that its name tells, or else that has its voxels."""
+    """Which phase of a cine each of the frames is: the one that its name gives, or else the one with its voxels."""
     placed: dict[int, MarkedFile] = {}
     notes = []
     phases = volume.voxels.shape[3]
@@ -114,21 +113,21 @@ def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tu
         try:
             voxels = read_volume(marked.image).voxels
         except LoadError as error:
-            notes.append(Note(f"{marked.image.name} was left out. {error}", Code.FILES_UNREADABLE))
+            notes.append(Note(f"Left out {marked.image.name}. {error}", Code.FILES_UNREADABLE))
             continue
         told = marked.frame - 1 if marked.frame is not None and 1 <= marked.frame <= phases else None
         if voxels.shape[:3] != volume.voxels.shape[:3]:
-            text = f"{marked.image.name} has another grid than {cine.image.name} and was left out."
+            text = f"Left out {marked.image.name}: its grid differs from that of {cine.image.name}."
             notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
             continue
         order = range(phases) if told is None else (told, *range(phases))
         same = next((p for p in order if np.array_equal(voxels[..., 0], volume.voxels[..., p])), None)
         if same is None and told is None:
-            text = f"{marked.image.name} is no phase of {cine.image.name} and was left out."
+            text = f"Left out {marked.image.name}: it matches no phase of {cine.image.name}."
             notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
             continue
         if same is None or (told is not None and same != told):
-            text = f"{marked.image.name} differs from the phase of {cine.image.name} that its name tells."
+            text = f"{marked.image.name} differs from the phase of {cine.image.name} that its name gives."
             notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
         placed[told if told is not None else (same or 0)] = marked
     return placed, notes
@@ -142,7 +141,9 @@ def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) 
     if cine.labels is not None:
         own = _translated(read_nifti_labels(cine.labels, study), cine)
         if own.shape != reference.shape:
-            raise LabelMapError(f"{cine.labels.name} has {own.shape[0]} phases and {cine.image.name} {stack.phases}.")
+            raise LabelMapError(
+                f"{cine.labels.name} has {counted(own.shape[0], 'phase')}, but {cine.image.name} has {stack.phases}."
+            )
         reference[:] = own
         labelled |= {phase for phase in range(stack.phases) if own[phase].any()}
     marks = {marked.mark: phase for phase, marked in placed.items()}
@@ -150,7 +151,7 @@ def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) 
         if marked.labels is not None:
             reference[phase] = _read_labels(marked, study)
             labelled.add(phase)
-    ed, es, by = marks.get("ED"), marks.get("ES"), "the files of ED and ES"
+    ed, es, by = marks.get("ED"), marks.get("ES"), "the ED and ES files"
     if cine.layout == "acdc":
         info = acdc_marks(cine.image.parent / "Info.cfg").items()
         told = {mark: frame - 1 for frame, mark in info if 1 <= frame <= stack.phases}
@@ -180,19 +181,19 @@ def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[Note]]:
         voxels = np.concatenate([volume.voxels for volume in volumes], axis=3)
         view = study_of_volume(replace(volumes[0], voxels=voxels), found[0], format_name="NIfTI").stack
         if view.slices != 1:
-            text = f"The long-axis view beside {cine.image.name} has {view.slices} slices and was left out."
+            text = f"Left out the long-axis view next to {cine.image.name}: it has {view.slices} slices."
             return (), [Note(text, Code.FILES_NOT_USED)]
         return (LongAxisView(view.pixels[:, 0], view.geometry, f"LAX {cine.patient}", view.phase_times_ms),), []
     except (LoadError, GeometryError, ValueError) as error:
-        text = f"The long-axis view beside {cine.image.name} was left out. {error}"
+        text = f"Left out the long-axis view next to {cine.image.name}. {error}"
         return (), [Note(text, Code.FILES_UNREADABLE)]
 
 
 def read_marked_file(marked: MarkedFile, progress: Progress = silent, slice_axis: int | None = None) -> Study:
     """Open one file of a recognised layout, with ED or ES and its label map where they are known.
 
-    The file of the other phase, where it lies beside this one, helps to find the base and is not otherwise used. A cine
-    comes with the ED and ES that lie beside it.
+    If the file of the other phase is next to this one, it helps to find the base and has no other use. A cine comes
+    with the ED and ES files next to it.
 
     Raises:
         LoadError: The file cannot be read.
@@ -228,7 +229,7 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
         study.stack,
         ed_phase=marks.index("ED") if "ED" in marks else None,
         es_phase=marks.index("ES") if "ES" in marks else None,
-        ed_es_by="the files of ED and ES",
+        ed_es_by="the ED and ES files",
     )
     study = replace(study, stacks=(stack,), patient_key=_patient_key(files[0]), patient=_patient_of(files[0]))
     labelled = tuple(phase for phase, marked in enumerate(files) if marked.labels is not None)
@@ -248,14 +249,14 @@ def _patient_key(marked: MarkedFile) -> str:
 
 
 def _patient_of(marked: MarkedFile) -> Patient:
-    """What lies beside an image about its patient: body size in ACDC's Info.cfg."""
+    """Facts about the patient next to an image: body size in ACDC's Info.cfg."""
     return acdc_patient(marked.image.parent / "Info.cfg") if marked.layout == "acdc" else UNKNOWN_PATIENT
 
 
 def _read_labels(marked: MarkedFile, study: Study) -> LabelMap:
     """(slice, row, col) label map beside an image, in the program's codes."""
     if marked.labels is None:
-        raise LoadError(f"{marked.image.name} has no label map beside it.")
+        raise LoadError(f"{marked.image.name} has no label map next to it.")
     return _translated(read_nifti_labels(marked.labels, study)[0], marked)
 
 

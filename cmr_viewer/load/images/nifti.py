@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.file_axes import FileAxes
 from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted, numbered
 from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
@@ -63,16 +63,16 @@ _SHORTEST_STEP_MS, _LONGEST_STEP_MS = 5.0, 250.0
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """Voxels of an image file as they are in it, and where they are.
+    """Voxels of an image file as stored, and their position.
 
     Attributes:
         voxels: (i, j, k, t), i fastest in space; t may be 1.
         affine: (4, 4) voxel-to-world matrix, RAS, mm, with the voxel size that counts.
         warnings: What a reader should know.
         phase_step_ms: Time from phase to phase, or None where the file does not tell.
-        spacing_known: False where the file gives no size to its voxels that may be true; the affine then has some.
-        placed: False where the file does not say how it lies in the patient; the affine then says it somehow.
-        description: What the file says of itself, empty where it says nothing.
+        spacing_known: False where the file gives no believable voxel size; that of the affine is then arbitrary.
+        placed: False where the file states no orientation in the patient; that of the affine is then arbitrary.
+        description: The file's own description; empty where it has none.
         file_affine: The affine as the file gives it, in its own unit; None where that is the same.
     """
 
@@ -128,8 +128,8 @@ def read_volume(path: Path) -> Volume:
         # Folders are named after patients: of a path only the file's name is said.
         reason = " ".join(str(error).replace(str(path), path.name).split())
         raise LoadError(
-            f"{path.name} cannot be read as NIfTI: it is cut short, damaged or of another kind ({reason}). "
-            "Check that the file is whole."
+            f"Could not read {path.name} as NIfTI: it is incomplete, damaged or of another format ({reason}). "
+            "Check that the file is complete."
         ) from error
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) if placement.in_mm is None else placement.in_mm
     volume = checked_volume(voxels, affine, path)
@@ -179,13 +179,13 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
     """
     shape = voxels.shape
     if voxels.dtype.kind not in "iuf":
-        raise LoadError(f"{path.name} holds no grey values but {voxels.dtype}; open the magnitude image instead.")
+        raise LoadError(f"{path.name} contains no grey values ({voxels.dtype}). Open the magnitude image.")
     while len(shape) > 4 and shape[-1] == 1:
         shape = shape[:-1]
     voxels = voxels.reshape(shape)
     if not 2 <= voxels.ndim <= 4 or 0 in shape:
         text = " x ".join(map(str, shape))
-        raise LoadError(f"{path.name} has {voxels.ndim} axes ({text}); an image of 3 or 4 axes (cine) is needed.")
+        raise LoadError(f"{path.name} has {voxels.ndim} axes ({text}). Open an image with 3 axes, or with 4 (cine).")
     voxels = np.array(voxels.reshape(shape + (1,) * (4 - voxels.ndim)), order="K")
     if voxels.dtype.kind == "f" and voxels.dtype.itemsize > 4:
         # What is too large for single precision becomes infinite and is told as no number below.
@@ -195,7 +195,7 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
         voxels = voxels.astype(voxels.dtype.newbyteorder("="))
     warnings: tuple[Note, ...] = ()
     if voxels.dtype.kind == "f" and not (finite := np.isfinite(voxels)).all():
-        text = f"{path.name} holds {np.count_nonzero(~finite)} voxels that are no numbers; they are shown as 0."
+        text = f"{path.name} contains {counted(int(np.count_nonzero(~finite)), 'voxel')} without a number, shown as 0."
         warnings = (Note(text, Code.VOXELS_NOT_FINITE),)
         voxels[~finite] = 0
     return Volume(voxels, affine, warnings)
@@ -295,13 +295,13 @@ def _file_affine(volume: Volume) -> NDArray[np.float64]:
 
 
 def _flat_pixels(geometry: Geometry) -> Note | None:
-    """Why the size of the pixels is not believed, or None: no scanner makes them many times as long as wide."""
+    """Why the pixel size is not believed, or None: no scanner makes pixels many times as long as wide."""
     down, right = geometry.pixel_spacing_mm
     if max(down, right) < _FLATTEST * min(down, right):
         return None
     text = (
-        f"By the voxel size of the file a pixel would measure {down:.4g} x {right:.4g} mm, which no short-axis image "
-        "has, so no ml, g or mm are given. Correct the spacing."
+        f"The voxel size in the file gives pixels of {down:.4g} x {right:.4g} mm, which no short-axis image has, so "
+        "results in ml, g and mm are withheld. Correct the spacing."
     )
     return Note(text, Code.SPACING_UNKNOWN)
 
@@ -342,7 +342,7 @@ def _vector(values: NDArray[np.float64]) -> Vector:
 
 
 def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
-    """Codes of a label file that lies on the grid of a NIfTI study, in the study's order.
+    """Codes of a label file on the grid of a NIfTI study, in the study's order.
 
     Args:
         path: A label file of the same shape and affine as the study's image.
@@ -358,22 +358,26 @@ def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
     volume = read_volume(path)
     codes = study.source_axes.frames_of(volume.voxels)
     if codes.shape[1:] != study.stack.pixels.shape[1:]:
-        raise LabelMapError(f"{path.name} has another grid than {study.name}; label maps must fit the image.")
+        raise LabelMapError(
+            f"The grid of {path.name} differs from that of {study.name}. Label maps must match the image."
+        )
     whole = whole_codes(codes, path)
     return np.asarray(whole[:, list(study.stack.source_slices)])
 
 
 def whole_codes(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
-    """Label codes as whole numbers; what rounding in a file's scale left of them counts as the whole number.
+    """Label codes as whole numbers; small rounding errors of a file's scale are removed.
 
     Raises:
-        LabelMapError: There are values between codes, or so large that they are none.
+        LabelMapError: There are values between codes, or too large to be codes.
     """
     if values.dtype.kind == "f":
         if values.size and np.abs(np.rint(values) - values).max() > _ROUNDING:
-            raise LabelMapError(f"{path.name} holds values between label codes; it was resampled. Open the original.")
+            raise LabelMapError(
+                f"{path.name} contains values between label codes: it was resampled. Open the original."
+            )
         if values.size and np.abs(values).max() > _LARGEST_CODE:
-            raise LabelMapError(f"{path.name} holds values that are no label codes. Open the label map itself.")
+            raise LabelMapError(f"{path.name} contains values that are not label codes. Open the label map itself.")
         return np.asarray(np.rint(values), dtype=np.int64)
     return np.asarray(values, dtype=np.int64)
 
@@ -394,7 +398,7 @@ def nifti_files(name: str, study: Study) -> dict[str, EvenGrid | None]:
 
 
 def nifti_notes(names: Sequence[str], study: Study) -> list[Note]:
-    """What a reader of the files should know about the places of slices in them.
+    """What a reader of the files should know about the positions of slices in them.
 
     Args:
         names: What is written: "labels.nii.gz", "images.nii.gz".
@@ -409,22 +413,21 @@ def nifti_notes(names: Sequence[str], study: Study) -> list[Note]:
             f"{' and '.join(each[number][0] for each in files)}: {_slices_text(grid.slices)}"
             for number, grid in enumerate(grids)
         )
-        text = f"The slices are not evenly spaced, as NIfTI needs them, and are divided over several files. {parts}."
+        text = f"NIfTI needs evenly spaced slices. These are not, so they are split over several files. {parts}."
         notes.append(Note(text, Code.NIFTI_DIVIDED))
     for number, grid in enumerate(grids):
         if grid.empty:
-            empty = ", ".join(str(k + 1) for k in grid.empty)
-            what, is_empty = ("Slices", "are empty") if len(grid.empty) > 1 else ("Slice", "is empty")
+            why = "are empty: these slices are" if len(grid.empty) > 1 else "is empty: this slice is"
             text = (
-                f"{what} {empty} of {grid.count} in {' and '.join(each[number][0] for each in files)} {is_empty}, in "
-                "the place of what is missing: slices of NIfTI are evenly spaced."
+                f"{numbered('Slice', grid.empty)} of {grid.count} in {' and '.join(each[number][0] for each in files)} "
+                f"{why} missing, and NIfTI needs evenly spaced slices."
             )
             notes.append(Note(text, Code.NIFTI_EMPTY_SLICES))
     off = max((mm for grid in grids for mm in grid.off_mm), default=0.0)
     if off > _OFF_NOTED * pixel_mm:
         text = (
-            f"In {' and '.join(names)} slices lie up to {off:.1f} mm from their places in the patient, as NIfTI has "
-            "one grid for all. Contours and the DICOM segmentation have the exact places."
+            f"In {' and '.join(names)}, slices are up to {off:.1f} mm off their position in the patient, because NIfTI "
+            "has one grid for all slices. Contours and the DICOM segmentation have the exact positions."
         )
         notes.append(Note(text, Code.NIFTI_PLACES_ROUNDED))
     return notes
@@ -454,7 +457,7 @@ def write_nifti_labels(
         LabelMapError: Wrong codes or shape.
         GeometryError: The slices need several files, and `grid` names none.
         OSError: The file cannot be written.
-        Cancelled: `progress` asked to stop; the file is not whole then.
+        Cancelled: `progress` asked to stop; the file is then incomplete.
     """
     _write_frames(path, as_label_map(labels, study.stack.pixels.shape), study, LABELS_WRITTEN, progress, grid)
 
@@ -471,7 +474,7 @@ def write_nifti_images(path: Path, study: Study, progress: Progress = silent, *,
     Raises:
         GeometryError: The slices need several files, and `grid` names none.
         OSError: The file cannot be written.
-        Cancelled: `progress` asked to stop; the file is not whole then.
+        Cancelled: `progress` asked to stop; the file is then incomplete.
     """
     if study.source_affine is None:
         grid = grid or _only_grid(study)

@@ -1,4 +1,4 @@
-"""Headers of NIfTI files, read with care: what they say is checked before any memory is taken for it."""
+"""Headers of NIfTI files, checked before any memory is allocated for what they state."""
 
 import contextlib
 import gzip
@@ -65,7 +65,7 @@ _SHORTEST_MM, _LONGEST_MM, _FARTHEST_MM, _FLAT = 1e-3, 1e4, 1e7, 1e-3
 
 
 class _Start(NamedTuple):
-    """What the first bytes of a file say: where the voxels begin, and the voxel sizes."""
+    """From the first bytes of a file: where the voxels begin, and the voxel sizes."""
 
     offset: float
     pixdim: tuple[float, ...]
@@ -73,7 +73,7 @@ class _Start(NamedTuple):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Read without nibabel's remarks on headers that it mends; they say nothing to a reader."""
+    """Read without nibabel's warnings on headers that it repairs; they mean nothing to a reader."""
     logger = logging.getLogger("nibabel.global")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -91,7 +91,7 @@ class Placement(NamedTuple):
     Attributes:
         in_file: (4, 4) voxel-to-world matrix, RAS, as the file gives it; None where it gives none.
         in_mm: The same in mm, with the voxel size that counts.
-        sized: Whether the file gives a size to its voxels that may be true.
+        sized: Whether the file gives a believable voxel size.
         notes: What a reader should know.
     """
 
@@ -111,32 +111,34 @@ def open_checked(path: Path) -> tuple[Any, NDArray[np.float64] | None]:
         nibabel's image, and the (3,) voxel size that its header gives; None where it lacks one of the three.
 
     Raises:
-        LoadError: The file holds less than its header says, or more than any cine does, or is Analyze 7.5.
+        LoadError: The file contains less than its header states, or more than any cine does, or is Analyze 7.5.
         READ_ERRORS: It is no NIfTI file, or damaged.
     """
     start = _start(path)
     if not 0 <= start.offset <= _LARGEST_OFFSET:
-        raise ValueError("the header says that the voxels begin beyond the file")
+        raise ValueError("the header places the voxels beyond the end of the file")
     image: Any = nibabel.load(path)
     if not issubclass(type(image), nibabel.Nifti1Pair):
-        raise LoadError(f"{path.name} is an Analyze image, which does not tell left from right. Convert it to NIfTI.")
+        raise LoadError(
+            f"{path.name} is an Analyze image, which does not distinguish left from right. Convert it to NIfTI."
+        )
     shape, size = image.shape, np.dtype(image.get_data_dtype()).itemsize
     voxels = math.prod(int(length) for length in shape)
     text = " x ".join(map(str, shape))
     if any(length < 1 for length in shape):
-        raise ValueError(f"the header says that it holds {text} voxels")
+        raise ValueError(f"the header states {text} voxels")
     if voxels > MOST_VOXELS:
-        raise LoadError(f"{path.name} says that it holds {text} voxels, more than any cine does. Check the file.")
+        raise LoadError(f"{path.name} states {text} voxels, more than any cine has. Check the file.")
     data = Path(image.file_map["image"].filename or path)
     room = data.stat().st_size * (DEFLATE_RATIO if data.name.lower().endswith(".gz") else 1)
     if voxels * size > room:
-        raise LoadError(f"{path.name} says that it holds {text} voxels, and is too short for them. Copy it again.")
+        raise LoadError(f"{path.name} states {text} voxels but is too short for them. Copy it again.")
     sizes = np.abs(np.asarray(start.pixdim[1:4], dtype=np.float64))
     return image, sizes if len(shape) > 2 and np.isfinite(sizes).all() and sizes.all() else None
 
 
 def _start(path: Path) -> _Start:
-    """The header's own numbers, before nibabel mends them."""
+    """The header's own numbers, before nibabel repairs them."""
     header = path
     for ending, other in ((".img.gz", ".hdr.gz"), (".img", ".hdr")):
         if path.name.lower().endswith(ending):
@@ -164,7 +166,7 @@ def _beside(path: Path, ending: str, other: str) -> Path:
     for candidate in (other, other.upper()):
         if (found := path.with_name(stem + candidate)).is_file():
             return found
-    raise OSError(f"{stem}{other}, its header, is not beside it")
+    raise OSError(f"its header {stem}{other} is not in its folder")
 
 
 def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> Placement:

@@ -1,4 +1,4 @@
-"""Writing a NIfTI image so that it can be stopped, and so that the same image gives the same bytes."""
+"""Write a NIfTI image so that the same image gives the same bytes, and so that a reader can cancel it."""
 
 import gzip
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ _LEVEL = 1
 
 
 class _Told:
-    """A file that tells how much of it is written; nibabel takes for a file what has `read` and `write`."""
+    """A file that reports how much of it is written; nibabel accepts any object with `read` and `write` as a file."""
 
     def __init__(self, file: BinaryIO, size: int, progress: Progress) -> None:
         self._file, self._size, self._progress = file, size, progress
@@ -42,7 +42,7 @@ def write_image(path: Path, image: Any, progress: Progress) -> None:
 
     Raises:
         OSError: The file cannot be written.
-        Cancelled: `progress` asked to stop; the file is not whole then.
+        Cancelled: `progress` asked to stop; the file is then incomplete.
     """
     with ExitStack() as stack:
         file: BinaryIO = stack.enter_context(path.open("wb"))

@@ -22,12 +22,12 @@ UNITS_MM = {
 _NO_UNIT = ("", "unknown", "none", "???")
 
 SPACING_DEFAULT = Note(
-    "The file gives a voxel size of 1 x 1 x 1 mm, which is a default and not a measurement, so no ml, g or mm are "
-    "given. Correct the spacing.",
+    "The file gives a voxel size of 1 x 1 x 1 mm, which is a default and not a measurement, so results in ml, g and mm "
+    "are withheld. Correct the spacing.",
     Code.SPACING_UNKNOWN,
 )
 SPACING_MISSING = Note(
-    "The file gives no size to its voxels, so no ml, g or mm are given. Correct the spacing.", Code.SPACING_UNKNOWN
+    "The file gives no voxel size, so results in ml, g and mm are withheld. Correct the spacing.", Code.SPACING_UNKNOWN
 )
 
 _LEAST_EXTENT_MM, _MOST_EXTENT_MM = 10.0, 1000.0
@@ -42,7 +42,7 @@ class InMm(NamedTuple):
 
     Attributes:
         affine: (4, 4).
-        sized: Whether the lengths of its axes may be believed.
+        sized: Whether the lengths of its axes are believable.
         notes: What a reader should know.
     """
 
@@ -52,7 +52,7 @@ class InMm(NamedTuple):
 
 
 def is_default(sizes: Sizes) -> bool:
-    """Whether voxels measure 1 x 1 x 1, which programs write where they know none; rounding counts for nothing."""
+    """Whether voxels measure 1 x 1 x 1, which programs write where they know no size; rounding errors are ignored."""
     return bool(np.abs(sizes - 1.0).max() <= SAME_SIZE)
 
 
@@ -62,13 +62,13 @@ def text_of(sizes: Sizes) -> str:
 
 
 def possible_mm(unit: str) -> tuple[float, ...]:
-    """How many mm a number may be, the likeliest first: by the unit that a file names, or those that files forget."""
+    """How many mm a number may mean, the likeliest first: by the unit that a file names, or those that files omit."""
     stated = UNITS_MM.get(unit.strip().lower())
     return (1.0, 1000.0, 1e-3) if stated is None else (stated, 1.0)
 
 
 def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ...], unit: str) -> InMm:
-    """An affine with the voxel size that counts, in mm.
+    """An affine in mm, with the voxel size that is used.
 
     The unit that the file names holds if an image of a heart can be as large as that; else mm, and where it names
     none, also m and micron.
@@ -81,7 +81,9 @@ def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ..
     """
     word = unit.strip().lower()
     if word not in UNITS_MM and word not in _NO_UNIT:
-        text = f'The file gives the size of its voxels in "{unit[:20]}", so no ml, g or mm are given.'
+        text = (
+            f'The file gives its voxel size in an unknown unit, "{unit[:20]}", so results in ml, g and mm are withheld.'
+        )
         return InMm(affine, False, (Note(f"{text} Correct the spacing.", Code.SPACING_UNKNOWN),))
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     counted = lengths if sizes is None else sizes
@@ -95,18 +97,18 @@ def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ..
     scaled = np.diag([mm, mm, mm, 1.0]) @ resized
     if longest * mm > _MOST_EXTENT_MM:
         text = (
-            f"By its voxel size of {text_of(counted * mm)} mm the image would be {longest * mm / 1000:.3g} m long, so "
-            "no ml, g or mm are given. Correct the spacing."
+            f"With a voxel size of {text_of(counted * mm)} mm the image would be {longest * mm / 1000:.3g} m long, so "
+            "results in ml, g and mm are withheld. Correct the spacing."
         )
         return InMm(scaled, False, (Note(text, Code.SPACING_UNKNOWN),))
     if mm == stated == 1.0:
         return InMm(scaled, sizes is not None)
     if mm == stated:
-        text = f"The file gives the size of its voxels in {word}; this is {text_of(counted * mm)} mm."
+        text = f"The file gives its voxel size in {word}. It was converted to {text_of(counted * mm)} mm."
     else:
         text = (
-            f"The file gives a voxel size of {text_of(counted)} {word if word in UNITS_MM else 'without a unit'}, and "
-            f"no image of a heart has that. The size was read as {text_of(counted * mm)} mm. Check the spacing."
+            f"The file gives a voxel size of {text_of(counted)} {word if word in UNITS_MM else 'without a unit'}, "
+            f"which no image of a heart has. It was read as {text_of(counted * mm)} mm. Check the spacing."
         )
     return InMm(scaled, sizes is not None, (Note(text, Code.SPACING_CONVERTED),))
 
@@ -114,7 +116,7 @@ def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ..
 def settled_sizes(
     by_affine: Sizes, by_header: Sizes | None, shape: tuple[int, ...]
 ) -> tuple[Sizes | None, Note | None]:
-    """The size of voxels where a file states it twice.
+    """The voxel size of a file that states it twice.
 
     Args:
         by_affine: From the lengths of the axes of its affine.
@@ -122,16 +124,20 @@ def settled_sizes(
         shape: (i, j, k, ...).
 
     Returns:
-        The size, or None where both could be true and are not the same; and what a reader should know, or None.
+        The size, or None where the two differ and both could be right; and what a reader should know, or None.
     """
     if by_header is None or np.allclose(by_affine, by_header, rtol=SAME_SIZE, atol=0):
         return by_affine, None
-    both = f"The file gives two voxel sizes: {text_of(by_affine)} by its affine and {text_of(by_header)} in its header."
+    both = f"The file gives two voxel sizes: {text_of(by_affine)} in its affine and {text_of(by_header)} in its header."
     left = [sizes for sizes in (by_affine, by_header) if not is_default(sizes) and _fits_shape(sizes, shape)]
     if len(left) != 1:
-        text = f"{both} Nothing tells which is true, so no ml, g or mm are given. Correct the spacing."
+        text = f"{both} It is unknown which is right, so results in ml, g and mm are withheld. Correct the spacing."
         return None, Note(text, Code.SPACING_UNKNOWN)
-    why = "is a default" if any(is_default(sizes) for sizes in (by_affine, by_header)) else "does not fit its shape"
+    why = (
+        "is a default"
+        if any(is_default(sizes) for sizes in (by_affine, by_header))
+        else "does not fit the shape of the image"
+    )
     text = f"{both} The {'first' if left[0] is by_header else 'second'} {why}, so the other is used. Check the spacing."
     return left[0], Note(text, Code.SPACING_DISAGREES)
 

@@ -18,7 +18,7 @@ Codes = Mapping[int, Label]
 """What each number means; 0 need not be named."""
 
 CodeScheme = Literal["auto", "own", "mnms", "acdc"]
-"""How a reader names the numbers: found out, this program's and M&Ms' (1 LVBP, 2 LVM, 3 RVBP), or ACDC's (1 RVBP,
+"""How a reader names the numbers: detected, this program's and M&Ms' (1 LVBP, 2 LVM, 3 RVBP), or ACDC's (1 RVBP,
 2 LVM, 3 LVBP)."""
 
 OWN_CODES: Codes = {1: Label.LVBP, 2: Label.LVM, 3: Label.RVBP}
@@ -28,7 +28,7 @@ _FRAMES_LOOKED_AT = 24
 _MOSTLY, _CLEARLY = 0.6, 0.1
 
 MOST_CODES = 12
-"""A file with more numbers than these is no label map of the heart; nobody is asked what each of them means."""
+"""A file with more numbers than these is no label map of the heart; the program does not ask for their meaning."""
 
 
 def parse_codes(text: str) -> CodeScheme | Codes:
@@ -39,7 +39,7 @@ def parse_codes(text: str) -> CodeScheme | Codes:
             numbers and any name that is known here; "background" is none.
 
     Raises:
-        ValueError: It is neither; the message says what is known.
+        ValueError: It is neither; the message lists what is possible.
     """
     for scheme in get_args(CodeScheme):
         if text.strip().lower() == scheme:
@@ -50,13 +50,13 @@ def parse_codes(text: str) -> CodeScheme | Codes:
         label = label_of_name(name)
         if not re.fullmatch(r"\d{1,9}", number) or label is None:
             raise ValueError(
-                f"'{pair.strip()}' is not known. Give {', '.join(get_args(CodeScheme))}, or each number with LVBP, "
-                "LVM, RVBP or background, such as 1=LVBP,2=LVM,3=RVBP,4=background."
+                f"'{pair.strip()}' is not a known code. Give {', '.join(get_args(CodeScheme))}, or assign each number "
+                "to LVBP, LVM, RVBP or background, such as 1=LVBP,2=LVM,3=RVBP,4=background."
             )
         if codes.setdefault(int(number), label) != label:
-            raise ValueError(f"{number} stands for two structures. Give each number one.")
+            raise ValueError(f"{number} is assigned to two structures. Assign each number to one.")
     if not set(codes.values()) - {Label.BACKGROUND} or codes.get(0, Label.BACKGROUND) != Label.BACKGROUND:
-        raise ValueError("No number stands for LVBP, LVM or RVBP, or 0 does, which is always the background.")
+        raise ValueError("Assign at least one number to LVBP, LVM or RVBP. 0 is always the background.")
     return codes
 
 
@@ -66,15 +66,15 @@ def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes =
     Args:
         values: (phase, slice, row, col) numbers as in the file.
         path: The file; a `dataset.json` beside or above it names the numbers, as nnU-Net writes it.
-        scheme: What the reader says of them; a mapping names every number; "auto" for the names beside the file, or
+        scheme: What the reader set; a mapping names every number; "auto" for the names beside the file, or
             else where the structures lie.
 
     Returns:
         The meaning of each number that may occur.
 
     Raises:
-        UnknownCodesError: Nothing tells what they mean, or the mapping does not name all; a whole mapping would.
-        LabelMapError: They are no label codes.
+        UnknownCodesError: Their meaning is unknown, or the mapping does not name all; a complete mapping solves it.
+        LabelMapError: They are not label codes.
     """
     if isinstance(scheme, Mapping):
         return _whole_mapping(scheme, values, path)
@@ -82,7 +82,9 @@ def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes =
         return ACDC_CODES if scheme == "acdc" else OWN_CODES
     present = {int(value) for value in np.unique(values)} - {0}
     if min(present, default=1) < 0:
-        raise LabelMapError(f"{path.name} holds negative numbers, which are no label codes. Open the label map itself.")
+        raise LabelMapError(
+            f"{path.name} contains negative numbers, which are not label codes. Open the label map itself."
+        )
     named = _named_codes(path)
     if named is not None and present <= set(named):
         return named
@@ -94,7 +96,7 @@ def _whole_mapping(codes: Codes, values: NDArray[np.int64], path: Path) -> Codes
     if unnamed := sorted(set(counts) - set(codes)):
         listed = ", ".join(map(str, unnamed[:6])) + (", ..." if len(unnamed) > 6 else "")
         raise UnknownCodesError(
-            f"{path.name} holds the label codes {listed} as well; say what they mean (LVBP, LVM, RVBP or background).",
+            f"{path.name} also contains the label codes {listed}. Set what they mean (LVBP, LVM, RVBP or background).",
             counts,
         )
     return codes
@@ -128,7 +130,7 @@ def _codes_of_names(labels: Mapping[str, Any]) -> Codes | None:
 
 
 def codes_by_place(values: NDArray[np.int64], name: str) -> Codes:
-    """Tell structures by what they touch: LVBP is the one whose border is mostly with one other, LVM; RVBP the third.
+    """Recognise structures by what they touch: LVBP borders mostly on one other, LVM; RVBP is the third.
 
     The myocardium and the right ventricle border on what has no label with half of their outline and more, while the
     blood pool of the left ventricle does so only at the outflow tract.
@@ -142,28 +144,30 @@ def codes_by_place(values: NDArray[np.int64], name: str) -> Codes:
         LabelMapError: No structure, or more than any label map has.
 
     Source:
-        Held against all 310 label maps of ACDC and M&Ms vendor A: all are told right; the smallest share of a blood
+        Held against all 310 label maps of ACDC and M&Ms vendor A: all are recognised; the smallest share of a blood
         pool's border is 0.94, and it is at least 0.54 above that of any other structure.
     """
     counts = {int(v): int(n) for v, n in zip(*np.unique(values, return_counts=True), strict=True) if v}
     present = list(counts)
     if not present:
-        raise LabelMapError(f"{name} holds no labels.")
+        raise LabelMapError(f"{name} contains no labels.")
     if not 2 <= len(present) <= 3:
         listed = ", ".join(map(str, present[:6])) + (", ..." if len(present) > 6 else "")
         if len(present) > MOST_CODES:
             raise LabelMapError(
-                f"{name} holds {len(present)} different numbers ({listed}), more than a label map has. Open the label "
-                "map itself, not the image."
+                f"{name} contains {len(present)} different numbers ({listed}), more than a label map has. Open the "
+                "label map itself, not the image."
             )
-        raise UnknownCodesError(f"{name} holds the label codes {listed}; say what they mean (LVBP, LVM, RVBP).", counts)
+        raise UnknownCodesError(
+            f"{name} contains the label codes {listed}. Set what they mean (LVBP, LVM, RVBP).", counts
+        )
     shares = _border_shares(values, present)
     (inner, outer), share = max(shares.items(), key=lambda item: item[1])
     others = [value for pair, value in shares.items() if pair[0] != inner]
     if share < _MOSTLY or max(others) > share - _CLEARLY:
         listed = ", ".join(map(str, present))
         raise UnknownCodesError(
-            f"Which label code of {name} is LVBP, LVM or RVBP cannot be told from where they lie; say what {listed} "
+            f"The positions of the label codes in {name} do not show which is LVBP, LVM or RVBP. Set what {listed} "
             "mean.",
             counts,
         )

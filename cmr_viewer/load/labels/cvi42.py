@@ -2,11 +2,11 @@
 
 The file nests keyed items: ... / "ImageStates" / SOP Instance UID / "Contours" / name of the contour / "Points" and
 "SubpixelResolution". Points are those of the image enlarged by the subpixel resolution, so that a point divided by it
-is in pixels, the centre of the first pixel being (0, 0): this is how the readers of the UK Biobank's workspaces take
-them (Bai et al. 2018, J Cardiovasc Magn Reson 20:65, and its published code).
+is in pixels, the centre of the first pixel being (0, 0): this is how published code reads the UK Biobank's
+workspaces (Bai et al. 2018, J Cardiovasc Magn Reson 20:65, and its published code).
 
-Taken are the short-axis contours of the endocardium and epicardium of the left ventricle and of the endocardium of the
-right. Papillary muscles count as blood, as everywhere in this program, so their contours change nothing.
+The program reads the short-axis contours of the endocardium and epicardium of the left ventricle and of the endocardium
+of the right. Papillary muscles count as blood, as everywhere in this program, so their contours change nothing.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from xml.parsers import expat
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
@@ -93,9 +93,9 @@ def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> Importe
         outlines.add(frame, label, points_in_frame(contour.points, source_of(study.stack, frame)))
     notes = require_match(path.name, study, found=found, missing=missing, what="contours")
     if not outlines:
-        raise LabelMapError(f"{path.name} holds no contour that can be used. " + " ".join(outlines.warnings))
+        raise LabelMapError(f"{path.name} contains no usable contour. " + " ".join(outlines.warnings))
     if opened:
-        text = f"{opened} contours are open, as at the base; their ends were joined by a straight line."
+        text = f"Closed {counted(opened, 'open contour')}, as drawn at the base, with a straight line."
         notes.append(Note(text, Code.LABELS_CHANGED))
     return outlines.painted(PROVENANCE, notes, part(progress, 0.7, 1.0))
 
@@ -121,24 +121,24 @@ def contours_of(path: Path, progress: Progress = silent) -> list[Cvi42Contour]:
                 size += len(chunk)
                 progress(size / (size + 8 * _CHUNK), f"Reading {path.name}")  # how much more is in it is not known
                 if size > _LARGEST_BYTES:
-                    raise LoadError(f"{path.name} is larger than any cvi42 workspace; it was not read.")
+                    raise LoadError(f"{path.name} is larger than any cvi42 workspace and was not read.")
                 parser.Parse(chunk, False)
             parser.Parse(b"", True)
     except _NotAllowedError as error:
-        raise LoadError(f"{path.name} {error}, which no cvi42 workspace does; it was not read.") from None
+        raise LoadError(f"{path.name} {error}, which no cvi42 workspace does. It was not read.") from None
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise LoadError(
-            f"{path.name} cannot be read as a cvi42 workspace ({error}). Export it again as XML (*{ENDING})."
+            f"Could not read {path.name} as a cvi42 workspace ({error}). Export it again as XML (*{ENDING})."
         ) from error
     except OSError as error:
-        raise LoadError(f"{path.name} cannot be read ({error}). Check that the file is whole.") from error
+        raise LoadError(f"Could not read {path.name} ({error}). Check that the file is complete.") from error
     if not reader.any_states:
-        raise LoadError(f"{path.name} is no cvi42 workspace. Export the workspace as XML (*{ENDING}).")
+        raise LoadError(f"{path.name} is not a cvi42 workspace. Export the workspace as XML (*{ENDING}).")
     return list(reader.contours.values())
 
 
 class _NotAllowedError(Exception):
-    """Something that a workspace does not hold and that is dangerous to read."""
+    """Something that no workspace contains and that is dangerous to read."""
 
 
 def _refuse_doctype(*_details: object) -> None:
@@ -165,7 +165,7 @@ def is_workspace(path: Path) -> bool:
 
 @dataclass
 class _Reader:
-    """Follows the elements of the file; keeps the contours and nothing else."""
+    """Walks through the elements of the file and collects the contours."""
 
     contours: dict[tuple[str, str], Cvi42Contour] = field(default_factory=dict)
     any_states: bool = False
@@ -219,7 +219,7 @@ class _Reader:
         if axis in ("x", "y"):
             (self._x if axis == "x" else self._y).append(self._number())
             if len(self._x) > MOST_POINTS:
-                raise _NotAllowedError(f"holds a contour of more than {MOST_POINTS} points")
+                raise _NotAllowedError(f"contains a contour of more than {MOST_POINTS} points")
 
     def _number(self) -> float:
         """The text of an element as a number; NaN where it is none, so that the contour is left out."""

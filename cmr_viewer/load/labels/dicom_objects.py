@@ -1,4 +1,4 @@
-"""DICOM objects that are no images, read whole and with care."""
+"""DICOM objects that are not images, read completely and safely."""
 
 import zlib
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def read_object(path: Path) -> FileDataset:
     """Read an object whole.
 
     Raises:
-        LoadError: It is compressed and inflates to more than any such object holds.
+        LoadError: It is compressed and decompresses to more than any such object contains.
         READ_ERRORS: It cannot be read.
     """
     _require_small(path)
@@ -60,7 +60,7 @@ def concepts_of(item: Dataset, keywords: Sequence[str]) -> list[Concept]:
 
 
 def _require_small(path: Path) -> None:
-    """Inflate a deflated data set once without keeping it, so that a small file cannot fill the memory."""
+    """Inflate a deflated data set once without storing it, so that a small file cannot fill the memory."""
     with path.open("rb") as file:
         if file.read(132)[128:] != b"DICM":
             return
@@ -73,5 +73,5 @@ def _require_small(path: Path) -> None:
         while data and not inflater.eof:
             size += len(inflater.decompress(data, _CHUNK))
             if size > _LARGEST_INFLATED:
-                raise LoadError(f"{path.name} inflates to more than any such object holds; it was not read.")
+                raise LoadError(f"{path.name} decompresses to more than any such object contains. It was not read.")
             data = inflater.unconsumed_tail or file.read(_CHUNK)

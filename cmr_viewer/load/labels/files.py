@@ -22,7 +22,7 @@ from cmr_viewer.load.unzip import is_archive
 from cmr_viewer.progress import Progress, part, silent
 
 _KINDS = (
-    "Known are label maps (NIfTI, NRRD, MHA), DICOM SEG and RTSTRUCT, cvi42 workspaces as XML (*.cvi42wsx, *.xml), "
+    "Supported are label maps (NIfTI, NRRD, MHA), DICOM SEG and RTSTRUCT, cvi42 workspaces as XML (*.cvi42wsx, *.xml), "
     "folders of Sunnybrook contours, and a folder or zip archive of one of these."
 )
 _CVI42_BINARY = ".cvi42ws"
@@ -44,9 +44,9 @@ def read_labels(
             Sunnybrook contours, or a folder or zip archive that holds one of these at any depth.
         study: The study that they belong to, as it was opened.
         codes: What the numbers of a label map mean: "own" and "mnms" (1 LVBP, 2 LVM, 3 RVBP), "acdc" (1 RVBP, 2 LVM,
-            3 LVBP), a mapping, or "auto" for the names kept with them (nnU-Net's `dataset.json`, 3D Slicer's
+            3 LVBP), a mapping, or "auto" for the names stored with them (nnU-Net's `dataset.json`, 3D Slicer's
             segments), or else by where the structures lie.
-        phase: The phase that labels belong to where the file holds one phase and does not say which; 0 is the first.
+        phase: The phase that labels belong to where the file has one phase and does not state which; 0 is the first.
         progress: Told how far the work is.
 
     Returns:
@@ -54,10 +54,10 @@ def read_labels(
         structure without any pixel in the whole file is stated nowhere.
 
     Raises:
-        LoadError: The file cannot be read, or is of no known kind.
-        UnknownCodesError: Nothing tells what its numbers mean; `codes` would.
-        UnknownPhaseError: Nothing tells which phase it belongs to; `phase` would.
-        LabelMapError: Its labels do not belong to this study, or none of them falls on a pixel; the message says what
+        LoadError: The file cannot be read, or its format is not supported.
+        UnknownCodesError: The meaning of its numbers is unknown; set `codes`.
+        UnknownPhaseError: The phase that it belongs to is unknown; set `phase`.
+        LabelMapError: Its labels do not belong to this study, or none of them falls on a pixel; the message states what
             to do.
         Cancelled: `progress` asked to stop.
     """
@@ -65,7 +65,7 @@ def read_labels(
     if path.is_dir():
         return _read_folder(path, path.name, study, codes, phase, progress)
     if not path.is_file():
-        raise LoadError(f"{path.name} is not there. Check the path.")
+        raise LoadError(f"Could not find {path.name}. Check the path.")
     if is_archive(path):
         with gather(path, part(progress, 0.0, 0.2)) as gathered:
             try:
@@ -95,10 +95,10 @@ def _read_file(
             return read_dicom_seg(path, study, phase, progress)
         if kind == STRUCTURE_SET_CLASS:
             return read_rtstruct(path, study, phase, progress)
-        raise LoadError(f"{path.name} is a DICOM file without segments or contours that are known. {_KINDS}")
+        raise LoadError(f"{path.name} is a DICOM file without supported segments or contours. {_KINDS}")
     if name.endswith(".txt") and contour_folder(path.parent) is not None:
         return read_sunnybrook_labels(path.parent, study, progress)
-    raise LoadError(f"{path.name} is of no known kind. {_KINDS}")
+    raise LoadError(f"The format of {path.name} is not supported. {_KINDS}")
 
 
 def _read_folder(
@@ -113,9 +113,9 @@ def _read_folder(
             return read_labels(found[0], study, codes, phase, part(progress, 0.3, 1.0))
         if found:
             first = found[0].name
-            raise LabelMapError(f"{name} holds {len(found)} files or folders of labels, such as {first}. Open one.")
+            raise LabelMapError(f"{name} contains {len(found)} files or folders of labels, such as {first}. Open one.")
         level = inside
-    raise LoadError(f"{name} holds no label maps or contours. {_KINDS}")
+    raise LoadError(f"{name} contains no label maps or contours. {_KINDS}")
 
 
 def _labels_in(folders: Sequence[Path], progress: Progress) -> tuple[list[Path], list[Path]]:

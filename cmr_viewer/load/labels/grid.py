@@ -1,4 +1,4 @@
-"""A volume of labels from another file put onto the grid of a stack, pixel by pixel; nothing is resampled."""
+"""A label volume of another file on the grid of a stack, pixel by pixel; nothing is resampled."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ def place(voxels: NDArray[np.int64], affine: Affine, geometry: Geometry, name: s
         name: The file's name, for messages.
 
     Raises:
-        LabelMapError: The pixels of both grids do not fall onto one another, or no slice is common to them.
+        LabelMapError: The pixels of the two grids do not coincide, or they have no slice in common.
     """
     inverse = _inverse(affine, name)
     spacing = geometry.pixel_spacing_mm
@@ -82,21 +82,21 @@ def place(voxels: NDArray[np.int64], affine: Affine, geometry: Geometry, name: s
         covered[index] = True
         off = max(off, float(abs(start[across] - whole[across])))
     if not covered.any():
-        raise LabelMapError(f"{name} lies elsewhere in the patient than the slices of this study. {_HINT}")
+        raise LabelMapError(f"{name} does not overlap the slices of this study in the patient. {_HINT}")
     return Placed(frames, covered, off * float(np.linalg.norm(affine[:3, across])))
 
 
-_HINT = "Open the study that it was made on, or export it on the grid of the images."
+_HINT = "Open the study that it was made for, or export it on the grid of the images."
 
 
 def _other_grid(name: str) -> str:
-    return f"{name} has another grid than the images: its pixels do not fall onto theirs. {_HINT}"
+    return f"The grid of {name} differs from that of the images: the pixels do not coincide. {_HINT}"
 
 
 def _inverse(affine: Affine, name: str) -> Affine:
     if np.isfinite(affine).all() and abs(float(np.linalg.det(affine[:3, :3]))) > 1e-9:
         return np.asarray(np.linalg.inv(affine), dtype=np.float64)
-    raise LabelMapError(f"{name} does not say where it lies in the patient. {_HINT}")
+    raise LabelMapError(f"{name} does not state its position in the patient. {_HINT}")
 
 
 def _plane(

@@ -1,4 +1,4 @@
-"""Label maps that another program made of a study, and contours on their way to becoming such."""
+"""Label maps of a study from another program, and contours before they become label maps."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.dicom_uid import valid_uid
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import FrameIndex, FrameSource, Stack, Study
 from cmr_viewer.errors import LabelMapError
@@ -30,12 +30,12 @@ class ImportedLabels:
 
     Attributes:
         labels: (phase, slice, row, col) uint8 of `Label`, slices and phases as in the stack; background where the
-            file says nothing.
-        structures: Per frame that the file speaks of: the labels that it states there. Where a label is not among
-            them, its absence says nothing; frames that are not named were not looked at.
+            file states nothing.
+        structures: Per frame in the file: the labels that it states there. The absence of any other label means
+            nothing; frames that are not in the file were not drawn.
         provenance: What the label maps are, for a reader: "cvi42 workspace", "DICOM SEG: model X".
         warnings: What a reader should know.
-        made: How they came to be, as the source says; None where it does not say.
+        made: How they were made, as the source states; None where it does not.
     """
 
     labels: LabelMap
@@ -75,7 +75,7 @@ class FrameLookup:
 
 
 def points_in_frame(points: NDArray[np.float64], source: FrameSource) -> NDArray[np.float64]:
-    """Points of a file's image as points of its frame, whose rows or columns may have been turned round or cut off.
+    """Points of a file's image as points of its frame, whose rows or columns may have been reversed or cropped.
 
     Args:
         points: (point, 2) x (column) and y (row) in the file's image.
@@ -87,7 +87,7 @@ def points_in_frame(points: NDArray[np.float64], source: FrameSource) -> NDArray
 
 
 def source_of(stack: Stack, frame: FrameIndex) -> FrameSource:
-    """Where a frame came from; a source of no file where the stack does not say."""
+    """Where a frame came from; an empty source where the stack does not state it."""
     return stack.frame_sources[frame.phase][frame.slice_index] if stack.frame_sources else FrameSource(Path())
 
 
@@ -97,31 +97,32 @@ class Outlines:
     def __init__(self, stack: Stack) -> None:
         self._shape: tuple[int, ...] = stack.pixels.shape
         self._contours: dict[FrameIndex, dict[Label, list[Points]]] = {}
-        self._left_out: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._contours)
 
     def add(self, frame: FrameIndex, label: Label, points: NDArray[np.float64]) -> None:
-        """Take a contour (point, 2) of x and y in pixels; one that cannot be a contour is left out and counted."""
+        """Add a contour (point, 2) of x and y in pixels; an impossible one is left out and counted."""
         try:
             checked = checked_points(points, "A contour")
         except LabelMapError as error:
-            self._left_out[str(error).rstrip(".")] += 1
+            self._faults["Left out {}. " + str(error)] += 1
             return
         rows, cols = self._shape[2:]
         if (checked < -_EDGE).any() or (checked > (cols - 1 + _EDGE, rows - 1 + _EDGE)).any():
             low, high = checked.min(axis=0), checked.max(axis=0)
             if (high <= -0.5).any() or low[0] >= cols - 0.5 or low[1] >= rows - 0.5:
-                self._left_out["A contour lies outside of its frame"] += 1
+                self._faults["Left out {} outside the frame."] += 1
                 return
-            self._left_out["A contour reaches beyond its frame and was cut off"] += 1
+            self._faults["Cropped {} at the edge of the frame."] += 1
         self._contours.setdefault(frame, {}).setdefault(label, []).append(checked)
 
     @property
     def warnings(self) -> list[Note]:
         """What was wrong with contours, with counts."""
-        return [Note(f"{text} ({count} of this kind).", Code.LABELS_LEFT_OUT) for text, count in self._left_out.items()]
+        faults = self._faults.items()
+        return [Note(text.format(counted(count, "contour")), Code.LABELS_LEFT_OUT) for text, count in faults]
 
     def painted(self, provenance: str, warnings: list[Note], progress: Progress = silent) -> ImportedLabels:
         """Label maps of all contours."""
@@ -134,14 +135,14 @@ class Outlines:
             labels[frame.phase, frame.slice_index] = painted
             nothing += not painted.any()
         if nothing:
-            text = f"In {nothing} frames no pixel centre lies inside the contours."
+            text = f"In {counted(nothing, 'frame')}, the contours enclose no pixel centre."
             notes.append(Note(text, Code.LABELS_LEFT_OUT))
         structures = {frame: frozenset(contours) for frame, contours in sorted(self._contours.items())}
         return ImportedLabels(labels, structures, provenance, tuple(notes))
 
 
 def without_empty(imported: ImportedLabels, name: str, study_name: str) -> ImportedLabels:
-    """The labels of a file, stating nothing of structures that have no pixel in it, so that these replace nothing.
+    """The labels of a file without the structures that have no pixel in it, so that these replace nothing.
 
     Args:
         imported: The labels.
@@ -155,14 +156,14 @@ def without_empty(imported: ImportedLabels, name: str, study_name: str) -> Impor
     present = {label for label in stated if (imported.labels == int(label)).any()}
     if not present:
         raise LabelMapError(
-            f"{name} holds no label that falls on a pixel of {study_name}. Nothing was changed. Check that the file "
-            "belongs to this study."
+            f"No label in {name} falls on a pixel of {study_name}. Nothing was changed. Check that the file belongs to "
+            "this study."
         )
     empty = sorted(stated - present)
     if not empty:
         return imported
     names = " and ".join(label.name for label in empty)
-    text = f"{name} holds no pixel of {names}. What this study holds of {names} stays as it is."
+    text = f"{name} contains no pixel of {names}. The label maps of {names} in this study stay unchanged."
     structures = {frame: there for frame, labels in imported.structures.items() if (there := labels & present)}
     notes = (*imported.warnings, Note(text, Code.STRUCTURES_EMPTY))
     return replace(imported, structures=structures, warnings=notes)
@@ -182,15 +183,15 @@ def require_match(name: str, study: Study, *, found: int, missing: int, what: st
         LabelMapError: There are some, and none belongs to the study.
     """
     if found:
-        text = f"{missing} of {found + missing} {what} in {name} belong to images that are not in this stack."
+        text = f"Left out {missing} of {found + missing} {what} in {name}, drawn on images outside this stack."
         return [Note(text, Code.LABELS_LEFT_OUT)] if missing else []
     if not missing:
-        raise LabelMapError(f"{name} holds no {what} of the left or right ventricle on short-axis frames.")
+        raise LabelMapError(f"{name} contains no {what} of the left or right ventricle on short-axis frames.")
     if not FrameLookup(study.stack).knows_instances:
         raise LabelMapError(
-            f"{name} names images by their DICOM identifiers, and {study.name} has none. Open the DICOM files instead."
+            f"{name} identifies images by DICOM UIDs, but {study.name} has none. Open the DICOM files instead."
         )
     raise LabelMapError(
         f"None of the {missing} {what} in {name} belongs to an image of {study.name}: they were drawn on another "
-        "study, on another stack of it, or on copies with new identifiers. Open what they were drawn on."
+        "study, another stack or copies with new UIDs. Open the images that they were drawn on."
     )

@@ -1,4 +1,4 @@
-"""Contours that this program exported (contours.json), back as the label maps that they were made of."""
+"""Contours that this program exported (contours.json), as the label maps that they came from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,12 +32,12 @@ def read_own_contours(path: Path, study: Study, progress: Progress = silent) -> 
 
     Args:
         path: `contours.json` of an export.
-        study: The study that it was made of.
+        study: The study that it was exported from.
         progress: Told how far the work is.
 
     Raises:
-        LoadError: The file cannot be read, or is no such export.
-        LabelMapError: It was made of another study.
+        LoadError: The file cannot be read, or is not such an export.
+        LabelMapError: It was exported from another study.
         Cancelled: `progress` asked to stop.
     """
     try:
@@ -51,7 +51,7 @@ def read_own_contours(path: Path, study: Study, progress: Progress = silent) -> 
             stated[frame] = frozenset(STRUCTURES)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LoadError(
-            f"{path.name} cannot be read as contours that this program exported: it is damaged or of another kind."
+            f"Could not read {path.name} as contours that this program exported: it is damaged or of another format."
         ) from error
     return ImportedLabels(labels, stated, "exported contours")
 
@@ -71,13 +71,17 @@ def _frame(one: Mapping[str, Any], stack: Stack, name: str) -> tuple[FrameIndex,
             int(one.get("source_slice_index", one.get("source_slice", -1)))
         )
     if index is None or not 0 <= phase < stack.phases:
-        raise LabelMapError(f"{name} has contours at places that this study has no frame at. Open what it was made of.")
+        raise LabelMapError(
+            f"{name} has contours where this study has no frame. Open the study that it was exported from."
+        )
     points = [_pixels(polygon, geometry, index, by_place=by_place) for polygon in every]
     # All corners lie half-way between pixel centres; a slice as a whole may lie a part of a pixel off its place.
     off = points[0][0] - np.floor(points[0][0]) - 0.5
     corners = [np.rint(one - off - 0.5) + 0.5 for one in points]
     if max(np.abs(one - off - there).max() for one, there in zip(points, corners, strict=True)) > _OFF_CORNER:
-        raise LabelMapError(f"{name} was drawn on another grid than this study's. Open what it was made of.")
+        raise LabelMapError(
+            f"The grid of {name} differs from that of this study. Open the study that it was exported from."
+        )
     left, masks = iter(corners), {}
     for key, polygons in structures.items():
         masks[key] = fill_polygons([next(left)[:, ::-1] for _ in polygons], (geometry.rows, geometry.cols))

@@ -1,9 +1,9 @@
-"""Which pixels the contours of a frame hold: the one way by which contours of other programs become a label map.
+"""Which pixels the contours of a frame enclose: the one rule that turns contours of other programs into a label map.
 
-Which pixels one contour holds is ruled by `domain.polygons`.
+`domain.polygons` decides which pixels one contour encloses.
 
-All contours of one label in one frame are taken together: what lies inside two of them is outside (a hole), parts
-beside one another add up. Labels are painted in the order RVBP, LVM, LVBP: the myocardium is what the epicardium
+All contours of one label in one frame count together: what is inside two of them is outside (a hole), separate parts
+add up. Labels are painted in the order RVBP, LVM, LVBP: the myocardium is what the epicardium
 encloses less what the endocardium does, and the right ventricle is what the left one leaves.
 """
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.notes import counted
 from cmr_viewer.domain.polygons import Points, fill_polygons
 from cmr_viewer.errors import LabelMapError
 
@@ -27,7 +28,7 @@ _PAINTED = (Label.RVBP, Label.LVM, Label.LVBP)
 
 
 def checked_points(values: NDArray[np.float64], what: str) -> Points:
-    """The points of a contour, if they can be one.
+    """The points of a contour, once checked.
 
     Args:
         values: (point, 2) x and y in pixels.
@@ -37,13 +38,13 @@ def checked_points(values: NDArray[np.float64], what: str) -> Points:
         LabelMapError: Fewer than three points, values that are no numbers, or farther off than any frame reaches.
     """
     if values.ndim != 2 or values.shape[1:] != (2,) or len(values) < 3:
-        raise LabelMapError(f"{what} holds {len(values)} points; a contour needs at least three.")
+        raise LabelMapError(f"{what} has {counted(len(values), 'point')}; it needs at least three.")
     if len(values) > MOST_POINTS:
-        raise LabelMapError(f"{what} holds {len(values)} points, more than any reader draws.")
+        raise LabelMapError(f"{what} has {len(values)} points, more than any reader draws.")
     if not np.isfinite(values).all():
-        raise LabelMapError(f"{what} holds points that are no numbers.")
+        raise LabelMapError(f"{what} has points that are not numbers.")
     if np.abs(values).max() > FARTHEST:
-        raise LabelMapError(f"{what} lies far outside of any frame.")
+        raise LabelMapError(f"{what} is far outside any frame.")
     return np.asarray(values, dtype=np.float64)
 
 

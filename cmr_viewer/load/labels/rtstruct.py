@@ -1,6 +1,6 @@
 """Contours of a DICOM RT Structure Set (PS3.3, A.19) as label maps of a stack.
 
-Structures are told apart by their ROI names, or else by their codes, label and description. A contour belongs
+Structures are recognised by their ROI names, or else by their codes, label and description. A contour belongs
 to the image that it names (SOP Instance UID and frame number); where it names none, to the slice in whose plane its
 points lie. Points are in the patient, in mm, and are put into the pixels of the slice; then the rule of `polygons`
 holds.
@@ -15,7 +15,7 @@ from pydicom.tag import Tag
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.headers import tolerant
@@ -45,8 +45,8 @@ def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: 
 
     Raises:
         LoadError: The object cannot be read.
-        UnknownPhaseError: Contours name no image, and nothing tells their phase.
-        LabelMapError: It holds no structure of ours, or was drawn on another study.
+        UnknownPhaseError: Contours name no image, and their phase is unknown.
+        LabelMapError: It contains no structure of the program, or was drawn on another study.
     """
     try:
         with tolerant():
@@ -56,7 +56,7 @@ def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: 
         raise
     except (*READ_ERRORS, MemoryError, RecursionError) as error:
         kind = type(error).__name__
-        raise LoadError(f"{path.name} cannot be read as an RT Structure Set ({kind}). Check the file.") from error
+        raise LoadError(f"Could not read {path.name} as an RT Structure Set ({kind}). Check the file.") from error
 
 
 def _structures(data: Dataset) -> dict[int, tuple[str, Label | None]]:
@@ -85,7 +85,7 @@ def _drawn(
     for roi in data.get("ROIContourSequence") or []:
         name, label = structures.get(int(roi.ReferencedROINumber), ("", None))
         if label is None or label == Label.BACKGROUND:
-            passed.append(name or "without a name")
+            passed.append(name or "unnamed")
             continue
         for contour in roi.get("ContourSequence") or []:
             if str(contour.get("ContourGeometricType", "") or "").upper() not in _PLANAR:
@@ -105,7 +105,7 @@ def _drawn(
         )
     notes = require_match(path.name, study, found=found, missing=missing, what="contours")
     if not outlines:
-        raise LabelMapError(f"{path.name} holds no contour that can be used. " + " ".join(outlines.warnings))
+        raise LabelMapError(f"{path.name} contains no usable contour. " + " ".join(outlines.warnings))
     if passed:
         text = f"Structures left out: {', '.join(passed[:5])}" + (" and more." if len(passed) > 5 else ".")
         notes.append(Note(text, Code.STRUCTURES_LEFT_OUT))
@@ -117,7 +117,7 @@ def _drawn(
 def _points(contour: Dataset) -> NDArray[np.float64]:
     """(point, 3) points in the patient, mm; read at once, since a contour may hold a million of them.
 
-    What cannot be numbers gives points that are none, so that the contour is left out and counted.
+    Invalid numbers give invalid points, so that the contour is left out and counted.
     """
     raw = contour.get_item(_CONTOUR_DATA)
     value = getattr(raw, "value", None)
@@ -152,10 +152,10 @@ def _frame_of(
         return None
     if phase is None and stack.phases > 1:
         raise UnknownPhaseError(
-            f"{path.name} does not say which phase its contours belong to, and the study has {stack.phases}. Say which."
+            f"{path.name} does not state the phase of its contours, and the study has {stack.phases} phases. Set it."
         )
     if phase is not None and not 0 <= phase < stack.phases:
-        raise LabelMapError(f"The study has no phase {phase + 1}; it has {stack.phases}.")
+        raise LabelMapError(f"The study has no phase {phase + 1}; it has {counted(stack.phases, 'phase')}.")
     return FrameIndex(phase or 0, index)
 
 

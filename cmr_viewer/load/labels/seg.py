@@ -1,6 +1,6 @@
 """DICOM Segmentation objects (PS3.3, A.51) as label maps of a stack.
 
-Segments are told apart by their coded type, or else by their label. A frame belongs to the image frame that it names as
+Segments are recognised by their coded type, or else by their label. A frame belongs to the image frame that it names as
 its source (SOP Instance UID and frame number); where it names none, to the slice and phase at which it lies in the
 patient. Binary, fractional and label-map objects are read. Of a fractional object, pixels with half of its maximum and
 more count; the maximum is the stated one (0062,000E), or the largest value where that one is exceeded, or where no
@@ -46,7 +46,7 @@ _TYPES = ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence")
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One frame of the object that holds a structure of ours.
+    """One frame of the object with a structure of the program.
 
     Attributes:
         label: The structure.
@@ -65,13 +65,13 @@ def read_dicom_seg(path: Path, study: Study, phase: int | None = None, progress:
     Args:
         path: The object.
         study: The study that it was made on.
-        phase: The phase that its frames belong to where they do not say so, or None.
+        phase: The phase that its frames belong to where they do not state it, or None.
         progress: Told how far the work is.
 
     Raises:
         LoadError: The object cannot be read.
-        UnknownPhaseError: It holds one phase, and nothing tells which.
-        LabelMapError: It holds no structure of ours, or lies on another study or grid.
+        UnknownPhaseError: It contains one phase, and which one is unknown.
+        LabelMapError: It contains no structure of the program, or belongs to another study or grid.
     """
     try:
         with tolerant():
@@ -87,7 +87,7 @@ def read_dicom_seg(path: Path, study: Study, phase: int | None = None, progress:
         raise
     except (*READ_ERRORS, MemoryError, RecursionError) as error:
         kind = type(error).__name__
-        raise LoadError(f"{path.name} cannot be read as a DICOM Segmentation ({kind}). Check the file.") from error
+        raise LoadError(f"Could not read {path.name} as a DICOM Segmentation ({kind}). Check the file.") from error
 
 
 def _segments(data: Dataset) -> tuple[dict[int, Label], list[str]]:
@@ -108,7 +108,7 @@ def _segments(data: Dataset) -> tuple[dict[int, Label], list[str]]:
 
 
 def _made(data: Dataset, meaning: dict[int, Label]) -> Provenance | None:
-    """Segment Algorithm Type (0062,0008) of the segments that are taken; None where it is not said."""
+    """Segment Algorithm Type (0062,0008) of the segments that are used; None where it is not stated."""
     found = {
         str(segment.get("SegmentAlgorithmType", "") or "").strip().upper()
         for segment in data.SegmentSequence
@@ -137,10 +137,12 @@ def _notes(unknown: list[str]) -> list[Note]:
 
 
 def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progress) -> tuple[list[_Part], list[Note]]:
-    """Frames of the object that hold a structure, in the order in which they are painted, and how they became masks."""
+    """Frames of the object with a structure, in painting order, and notes on how they became masks."""
     rows, cols, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
     if rows * cols * frames > _MOST_PIXELS or min(rows, cols, frames) < 1:
-        raise LabelMapError(f"{path.name} says that it holds {frames} frames of {rows} x {cols}; that cannot be.")
+        raise LabelMapError(
+            f"{path.name} states {frames} frames of {rows} x {cols}, which is impossible. Check the file."
+        )
     groups = data.PerFrameFunctionalGroupsSequence
     if len(groups) != frames:
         raise LabelMapError(f"{path.name} describes {len(groups)} of its {frames} frames; it is damaged.")
@@ -168,7 +170,7 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progr
 
 
 def _threshold(data: Dataset, largest: int, path: Path) -> tuple[int, Note]:
-    """The least value of a fractional object that counts, and what is said of it.
+    """The least value of a fractional object that counts, and a note on it.
 
     Args:
         data: The object.
@@ -179,13 +181,13 @@ def _threshold(data: Dataset, largest: int, path: Path) -> tuple[int, Note]:
     believed = stated > 0 and stated <= 2 * largest and largest <= stated
     least = max(1, ((stated if believed else largest) + 1) // 2)
     kind = str(data.get("SegmentationFractionalType", "") or "").strip().lower()
-    text = f"{path.name} holds fractional segments" + (f" ({kind})" if kind in ("probability", "occupancy") else "")
+    text = f"{path.name} contains fractional segments" + (f" ({kind})" if kind in ("probability", "occupancy") else "")
     if believed or not largest:
-        text += f": pixels with a value of {least} or more, of {stated or largest}, belong to a segment."
+        text += f". Pixels with a value of {least} or more, of {stated or largest}, belong to a segment."
     else:
         text += (
-            f" with a stated maximum of {stated or 'nothing'} and a largest value of {largest}: pixels with a value of "
-            f"{least} or more belong to a segment. Look the label maps over."
+            f" with a stated maximum of {stated or 'nothing'} and a largest value of {largest}. Pixels with a value of "
+            f"{least} or more belong to a segment. Review the label maps."
         )
     return least, Note(text, Code.SEGMENT_THRESHOLD)
 
@@ -215,7 +217,7 @@ def _frame_reader(data: Dataset, rows: int, cols: int, frames: int) -> Any:
         whole = stored[: rows * cols * frames * bits // 8].view(f"<u{bits // 8}").reshape(frames, rows, cols)
     else:
         if rows * cols * frames > _MOST_DECODED:
-            raise ValueError("more pixels than any such object holds")
+            raise ValueError("more pixels than any such object contains")
         whole = np.asarray(data.pixel_array).reshape(frames, rows, cols)
     return lambda number: whole[number]
 
@@ -308,8 +310,8 @@ def _on_frame(part: _Part, affine: NDArray[np.float64] | None, stack: Stack, fra
     if affine is not None:
         return _on_slice(part, affine, stack, frame.slice_index, path)
     if whole:
-        size = f"{part.mask.shape[0]} x {part.mask.shape[1]} pixels, the images {g.rows} x {g.cols}"
-        raise LabelMapError(f"{path.name} has frames of {size}. Open the images that it was made on.")
+        size = f"{part.mask.shape[0]} x {part.mask.shape[1]} pixels, but the images have {g.rows} x {g.cols}"
+        raise LabelMapError(f"{path.name} has frames of {size}. Open the images that it was made for.")
     at_row = np.rint(source.origin[0] + source.step[0] * np.arange(g.rows)).astype(int)[:, None]
     at_col = np.rint(source.origin[1] + source.step[1] * np.arange(g.cols)).astype(int)[None, :]
     there = (at_row >= 0) & (at_col >= 0) & (at_row < part.mask.shape[0]) & (at_col < part.mask.shape[1])
@@ -376,13 +378,13 @@ def _by_place(
         progress(done / len(parts), f"Finding the slices of {path.name}")
         affine = _plane(data, groups[one.number])
         if affine is None:
-            raise LabelMapError(f"{path.name} does not say which images it belongs to, nor where it lies.")
+            raise LabelMapError(f"{path.name} states neither the images that it belongs to nor its position.")
         rows, cols = one.mask.shape
         corners = np.array([[0, 0, 0, 1], [cols - 1, 0, 0, 1], [0, rows - 1, 0, 1], [cols - 1, rows - 1, 0, 1]])
         index = slice_in_plane((corners @ affine.T)[:, :3], stack.geometry)
         if index is None:
             raise LabelMapError(
-                f"{path.name} lies in planes that are not those of the slices of this study. Open what it was made on."
+                f"The planes of {path.name} are not those of this study's slices. Open the study that it was made for."
             )
         at_place.setdefault((index, one.label), []).append((one, _on_slice(one, affine, stack, index, path)))
     for (index, label), drawn in at_place.items():
@@ -408,8 +410,8 @@ def _phases_of(temporal: list[int], phases: int, phase: int | None, path: Path) 
         return [index - 1 for index in temporal]
     kind = UnknownPhaseError if len(temporal) == 1 and phase is None else LabelMapError
     raise kind(
-        f"{path.name} does not say which phases its frames belong to ({len(temporal)} at one place, {phases} phases). "
-        "Say which phase it is, or export it with references to the images."
+        f"{path.name} does not state the phases of its frames ({len(temporal)} at one position, {phases} phases). Set "
+        "the phase, or export it with references to the images."
     )
 
 

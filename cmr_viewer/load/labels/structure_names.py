@@ -93,9 +93,8 @@ def label_of_name(name: str) -> Label | None:
             "ventricule gauche", "左心室".
 
     Returns:
-        The label; LVM also for the epicardium of the left ventricle, whose inside it is less the blood pool;
-        BACKGROUND for background; None for what this program has no label for, the wall of the right ventricle among
-        it.
+        The label; LVM also for the epicardium of the left ventricle, which encloses it and the blood pool; BACKGROUND
+        for background; None for what this program has no label for, such as the wall of the right ventricle.
 
     Source:
         Mayo et al. 2018, Int J Radiat Oncol Biol Phys 100:1057 (AAPM TG-263), for the names of radiotherapy; the label

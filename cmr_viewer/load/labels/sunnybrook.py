@@ -1,6 +1,6 @@
 """Expert contours of the Sunnybrook Cardiac Data as label maps.
 
-A contour file holds one point "x y" a line, in pixels. Its number NNNN is that of the image:
+A contour file has one point "x y" a line, in pixels. Its number NNNN is that of the image:
 `IM-0001-0059-icontour-manual.txt` belongs to `59.dcm`. `icontour` is the LV endocardium, papillary muscles inside;
 `ocontour` is the LV epicardium and is drawn at ED only. Hence ED has LVBP and LVM, ES has LVBP alone, and the right
 ventricle is never drawn.
@@ -61,7 +61,7 @@ class ContourLabels:
 
 
 def find_contours(folder: Path) -> Path | None:
-    """Where the contours of a patient's image folder are.
+    """The folder of contours that belongs to a patient's image folder.
 
     Inside it or beside it in a folder called `contours` or `contours-manual/IRCCI-expert`, or in `contours/<patient>`
     beside `dicoms`.
@@ -76,7 +76,7 @@ def find_contours(folder: Path) -> Path | None:
 
 
 def contour_folder(folder: Path) -> Path | None:
-    """The folder of contour files that a reader means by a folder: itself, or where the published set keeps them."""
+    """The folder of contour files for a folder: itself, or the place that the published set uses."""
     return next((path for name in _INSIDE if (path := folder / name).is_dir() and _contour_files(path)), None)
 
 
@@ -88,7 +88,7 @@ def _contour_files(folder: Path) -> list[tuple[int, str, Path]]:
 
 
 def read_sunnybrook_labels(folder: Path, study: Study, progress: Progress = silent) -> ImportedLabels:
-    """Label maps of the contours in a folder, on a study whose frames say which files they came from.
+    """Label maps of the contours in a folder, on a study whose frames state their files.
 
     Raises:
         LoadError: No contour can be read.
@@ -101,8 +101,8 @@ def read_sunnybrook_labels(folder: Path, study: Study, progress: Progress = sile
     }
     if not files:
         raise LabelMapError(
-            f"{folder.name} names images by the numbers of their files, and {study.name} did not come from single "
-            "files. Open the folder of DICOM files instead."
+            f"{folder.name} identifies images by file number, but {study.name} was not opened from single files. Open "
+            "the folder of DICOM files instead."
         )
     drawn = read_sunnybrook_contours(folder, study, files, progress)
     return ImportedLabels(drawn.labels, drawn.frames, PROVENANCE, drawn.warnings)
@@ -121,7 +121,7 @@ def read_sunnybrook_contours(
 
     Returns:
         Label maps on the frames' own grid. Inside i: LVBP. Inside o and not i: LVM. What cannot be read, or belongs to
-        no image, is left out and told in the warnings.
+        no image, is left out with a note.
 
     Raises:
         LoadError: No contour is there, or none can be read.
@@ -129,7 +129,7 @@ def read_sunnybrook_contours(
     """
     found = [item for item in _contour_files(folder) if item[1] != "p"]
     if not found:
-        raise LoadError(f"{folder} holds no Sunnybrook contours.")
+        raise LoadError(f"{folder} contains no Sunnybrook contours.")
     by_number = {int(match["number"]): frame for path, frame in files.items() if (match := _IMAGE.fullmatch(path.stem))}
     outlines = Outlines(study.stack)
     elsewhere, damaged = [], []
@@ -162,11 +162,11 @@ def _refuse(
     if damaged:
         raise damaged[0]
     if not elsewhere:
-        raise LoadError(f"{folder.name} holds no contour that can be used. " + " ".join(outlines.warnings))
+        raise LoadError(f"{folder.name} contains no usable contour. " + " ".join(outlines.warnings))
     number, path = elsewhere[0]
     raise LabelMapError(
-        f"{path.name} belongs to image {number}, which {study.name} does not hold, and so do all contours in "
-        f"{folder.name} to others. Open the images that they were drawn on."
+        f"No contour in {folder.name} belongs to an image of {study.name}; {path.name}, for example, belongs to image "
+        f"{number}. Open the images that they were drawn on."
     )
 
 
@@ -174,10 +174,10 @@ def _notes(elsewhere: list[tuple[int, Path]], damaged: list[LoadError], count: i
     notes = []
     if elsewhere:
         first = elsewhere[0][1].name
-        text = f"{len(elsewhere)} of {count} contours belong to images that are not in this stack, as {first}."
+        text = f"Left out {len(elsewhere)} of {count} contours, drawn on images outside this stack, such as {first}."
         notes.append(Note(text, Code.LABELS_LEFT_OUT))
     if damaged:
-        text = f"{len(damaged)} of {count} contours were left out. {damaged[0]}"
+        text = f"Left out {len(damaged)} of {count} contours. {damaged[0]}"
         notes.append(Note(text, Code.LABELS_LEFT_OUT))
     return notes
 
@@ -191,7 +191,7 @@ def with_contours(study: Study, contours: ContourLabels) -> Study:
     es = next((phase for phase, _ in drawn if Label.LVM not in contours.structures[phase]), None)
     stack = study.stack
     if ed is not None:
-        stack = replace(stack, ed_phase=ed, es_phase=es, ed_es_by="the contour files beside the images")
+        stack = replace(stack, ed_phase=ed, es_phase=es, ed_es_by="the contour files next to the images")
     return replace(
         study,
         stacks=(stack, *study.stacks[1:]),
@@ -209,11 +209,11 @@ def read_points(path: Path) -> NDArray[np.float64]:
     """
     try:
         if path.stat().st_size > _LARGEST_BYTES:
-            raise LoadError(f"The contour {path.name} is larger than any contour; it was not read.")
+            raise LoadError(f"The contour {path.name} is larger than any contour and was not read.")
         rows = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
         points = np.array([[float(x), float(y)] for x, y in rows], dtype=np.float64).reshape(-1, 2)
     except (OSError, ValueError) as error:
-        raise LoadError(f"The contour {path.name} cannot be read: it must hold two numbers a line.") from error
+        raise LoadError(f"Could not read the contour {path.name}: it must have two numbers per line.") from error
     try:
         return checked_points(points, f"The contour {path.name}")
     except LabelMapError as error:

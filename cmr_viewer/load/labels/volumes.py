@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap, translate_codes
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.images.even_grids import even_grids
@@ -31,7 +31,7 @@ _SAME_AFFINE_MM = 0.01
 _OFF_NOTED_MM = 1.0
 _DEFAULT_COSINE, _DEFAULT_VOXELS = 1e-4, 1.0
 _ABOUT_SIZE = (Code.SPACING_UNKNOWN, Code.SPACING_CONVERTED, Code.SPACING_DISAGREES)
-"""What a label file says of the size of its voxels does not matter: that of the images counts."""
+"""The voxel size of a label file does not matter: that of the images counts."""
 
 _MARK = re.compile(r"(?:^|[_\-.])(ED|ES)(?=[_\-.]|$)", re.IGNORECASE)
 _FRAME = re.compile(r"_frame(\d{1,4})(?=[_.])", re.IGNORECASE)
@@ -50,16 +50,16 @@ def read_label_volume(
     Args:
         path: A NIfTI, NRRD or MHA file of 3 axes (one phase) or 4 (all phases, or ED and ES).
         study: The study that they belong to.
-        codes: What the numbers mean; "auto" for the names that nnU-Net or 3D Slicer keep with them, or else by where
+        codes: What the numbers mean; "auto" for the names that nnU-Net or 3D Slicer store with them, or else by where
             the structures lie.
-        phase: The phase that a file of one phase belongs to, or None for what its name says (ED, ES).
+        phase: The phase that a file of one phase belongs to, or None for the one in its name (ED, ES).
         progress: Told how far the work is.
 
     Raises:
         LoadError: The file cannot be read.
-        UnknownCodesError: Nothing tells what its numbers mean.
-        UnknownPhaseError: It holds one phase, and nothing tells which.
-        LabelMapError: It has another grid, or phases that are none of the study's.
+        UnknownCodesError: The meaning of its numbers is unknown.
+        UnknownPhaseError: It contains one phase, and which one is unknown.
+        LabelMapError: It has a different grid, or phases that the study does not have.
     """
     progress(0.0, f"Reading {path.name}")
     volume, named = _read(path)
@@ -68,15 +68,15 @@ def read_label_volume(
     progress(0.4, f"Finding the slices of {path.name}")
     placed = _on_stack(whole, volume, study, path, notes)
     if not placed.frames.any():
-        raise LabelMapError(f"{path.name} holds no labels on the slices of {study.name}.")
+        raise LabelMapError(f"{path.name} contains no labels on the slices of {study.name}.")
     phases = _phases(placed.frames.shape[0], study.stack, path, phase)
     progress(0.6, f"Finding the structures of {path.name}")
     meaning = _meaning(placed.frames, path, codes, named, volume.description)
-    progress(0.8, f"Taking the labels of {path.name}")
+    progress(0.8, f"Reading the labels of {path.name}")
     translated = translate_codes(placed.frames, dict(meaning))
     if not placed.covered.all():
         missing = int(np.count_nonzero(~placed.covered))
-        text = f"{path.name} does not reach {missing} of {placed.covered.size} slices; these were left out."
+        text = f"{path.name} does not cover {missing} of {placed.covered.size} slices; it gives these no labels."
         notes.append(Note(text, Code.LABELS_LEFT_OUT))
     structures = _stated(translated, placed.covered, phases, meaning)
     labels = np.zeros(study.stack.pixels.shape, dtype=np.uint8)
@@ -110,7 +110,7 @@ def _flattened(volume: Volume, fields: Mapping[str, str], path: Path) -> tuple[V
         names = [value for key, value in fields.items() if re.fullmatch(r"segment\d+_name", key)]
         if volume.voxels.shape[3] != 1:
             raise LabelMapError(
-                f"{path.name} names no segment as LV or RV ({', '.join(names[:5])}). Rename its segments."
+                f"No segment in {path.name} has a name for LV or RV ({', '.join(names[:5])}). Rename its segments."
             )
         return volume, None
     flat: NDArray[np.uint8] = np.zeros((*volume.voxels.shape[:3], 1), dtype=np.uint8)
@@ -123,15 +123,15 @@ def _flattened(volume: Volume, fields: Mapping[str, str], path: Path) -> tuple[V
 
 
 def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path, notes: list[Note]) -> Placed:
-    """A label volume on the grid of the stack: voxel for voxel where it lies on the input's own, else by place."""
+    """A label volume on the grid of the stack: voxel for voxel on the input's own grid, else by position."""
     stack, axes = study.stack, study.source_axes
     shape = _source_shape(study)
     fits = _Fit.NONE if whole.shape[:3] != shape else _fit(volume, study, shape)
     if fits is not _Fit.NONE:
         if fits is _Fit.SHAPE:
             text = (
-                f"{path.name} does not say where it lies in the patient: its place is a default. It has the shape of "
-                "the images, so it was laid on them voxel by voxel. Check it against the images."
+                f"{path.name} has a default position instead of its position in the patient. Its shape matches the "
+                "images, so it was laid over them voxel by voxel. Check it against the images."
             )
             notes.append(Note(text, Code.LABELS_PLACED_BY_SHAPE))
         # The input's own voxel order; for a study of several files, columns, rows and slices in their order.
@@ -139,15 +139,15 @@ def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path
         return Placed(in_order, np.ones(stack.slices, dtype=bool))
     if not (volume.spacing_known and stack.geometry.spacing_known):
         raise LabelMapError(
-            f"{path.name} has {' x '.join(map(str, whole.shape[:3]))} voxels and the images "
-            f"{' x '.join(map(str, shape))}, and one of them does not say where it lies. Export it on the images' grid."
+            f"{path.name} has {' x '.join(map(str, whole.shape[:3]))} voxels, the images have "
+            f"{' x '.join(map(str, shape))}, and one of the two lacks its position. Export it on the images' grid."
         )
     lps = np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine, dtype=np.float64)
     placed = _where_exported(whole, lps, study, path) or place(whole, lps, stack.geometry, path.name)
     if placed.off_mm > _OFF_NOTED_MM:
         text = (
-            f"Slices of {path.name} lie up to {placed.off_mm:.1f} mm above or below those of the images. Each was "
-            "taken for the nearest slice; check them."
+            f"Slices of {path.name} are up to {placed.off_mm:.1f} mm above or below those of the images. Each was "
+            "assigned to the nearest slice. Check them."
         )
         notes.append(Note(text, Code.LABELS_OFF_SLICES))
     return placed
@@ -180,11 +180,11 @@ def _source_shape(study: Study) -> tuple[int, int, int]:
 
 
 class _Fit(Enum):
-    """How a label volume of the images' shape lies on them."""
+    """How a label volume of the images' shape fits them."""
 
     NONE = "elsewhere"
-    PLACE = "where they do, or it does not say where"
-    SHAPE = "at a place that is a default"
+    PLACE = "where they do, or its position is unknown"
+    SHAPE = "at a default position"
 
 
 def _fit(volume: Volume, study: Study, shape: tuple[int, int, int]) -> _Fit:
@@ -209,7 +209,7 @@ def _agree(affine: NDArray[np.float64], source: NDArray[np.float64], shape: tupl
 
 
 def _is_default_place(volume: Volume, study: Study, shape: tuple[int, int, int]) -> bool:
-    """Whether a place is what a program writes that knows none.
+    """Whether a position is one that programs write where they know none.
 
     That is axes along those of the body, the origin at the first voxel or the middle one, and voxels of 1 mm or of the
     images' own size.
@@ -237,7 +237,7 @@ def _phases(count: int, stack: Stack, path: Path, phase: int | None) -> list[int
         return list(range(count))
     if count == 1 and phase is not None:
         if not 0 <= phase < stack.phases:
-            raise LabelMapError(f"The study has no phase {phase + 1}; it has {stack.phases}.")
+            raise LabelMapError(f"The study has no phase {phase + 1}; it has {counted(stack.phases, 'phase')}.")
         return [phase]
     if count == 1 and (marks := _MARK.findall(path.name)):
         at = stack.ed_phase if marks[-1].upper() == "ED" else stack.es_phase
@@ -249,12 +249,12 @@ def _phases(count: int, stack: Stack, path: Path, phase: int | None) -> list[int
         return [stack.ed_phase, stack.es_phase]
     if count == 1:
         raise UnknownPhaseError(
-            f"{path.name} holds one phase and the study {stack.phases}, and nothing tells which it is. Say which "
-            "phase it belongs to, or set ED and ES and name the file ..._ED or ..._ES."
+            f"{path.name} contains one phase, and the study has {stack.phases}. Set the phase that it belongs to, or "
+            "set ED and ES and name the file ..._ED or ..._ES."
         )
     raise LabelMapError(
-        f"{path.name} holds {count} phases and the study {stack.phases}, and nothing tells which they are."
-        + (" If they are ED and ES, set ED and ES first." if count == 2 else " Open the study that it was made on.")
+        f"{path.name} contains {counted(count, 'phase')}, and the study has {stack.phases}; which ones is unknown."
+        + (" If they are ED and ES, set ED and ES first." if count == 2 else " Open the study that it was made for.")
     )
 
 

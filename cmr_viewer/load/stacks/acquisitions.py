@@ -1,4 +1,4 @@
-"""Frames of one slice that were acquired together, and how they are told from a repeat of the same slice."""
+"""Frames of one slice that were acquired together, as opposed to a repeat of the same slice."""
 
 import hashlib
 import re
@@ -25,7 +25,7 @@ Recency = tuple[str, float, int, int]
 
 
 def hashed(*parts: object) -> str:
-    """A key of 16 hex digits that gives nothing of its parts away and is the same wherever the files lie."""
+    """A key of 16 hex digits that reveals nothing of its parts and does not depend on where the files are."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=8, person=b"cmr-choice").hexdigest()
 
 
@@ -48,7 +48,7 @@ class Acquisition:
 
     @property
     def first(self) -> Header:
-        """A frame to take from what is alike for all."""
+        """A frame, for what all have in common."""
         return self.timed.headers[0]
 
     @cached_property
@@ -175,8 +175,8 @@ def words_of(header: Header) -> str:
 def _split_repeats(frames: list[Header], usual: int) -> list[Timed]:
     """The acquisitions of one slice within one series.
 
-    Repeats are told by trigger times, or temporal positions, that occur several times, if the frames of one repeat were
-    acquired or numbered after those of the other, or the slice has more frames than usual; or else by a number of
+    Repeats show as trigger times, or temporal positions, that occur several times, if the frames of one repeat were
+    acquired or numbered after those of the other, or the slice has more frames than usual; or else as a number of
     frames that is a multiple of the usual one.
     """
     in_order = sorted(frames, key=_moment)

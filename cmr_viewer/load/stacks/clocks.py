@@ -1,4 +1,4 @@
-"""Which of several times that files give is the one that tells the phases of a slice apart."""
+"""Which of several times in the files distinguishes the phases of a slice."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ _Column = tuple[float | None, ...]
 
 
 def with_telling_clocks(headers: Sequence[Header], series: Sequence[str]) -> list[Header]:
-    """Headers with the times that tell the frames of their slice apart.
+    """Headers with the times that distinguish the frames of their slice.
 
-    Files can hold several times, and some of these are the same in all frames: a trigger time that was never filled in
-    stands before a trigger delay that says when each frame was taken. Of the times after the R wave, of the numbers of
-    the phases and of the times of day, the one of each is taken that tells most frames apart, and of equally good ones
-    the first. One that is the same in all frames, or that some frames lack, is never preferred to one that tells.
+    Files can contain several times, some of them the same in all frames, such as a trigger time that was never filled
+    in next to a trigger delay that states when each frame was acquired. Of the times after the R wave, of the numbers
+    of the phases and of the times of day, the one that distinguishes most frames is used, and of equally good ones the
+    first. One that is the same in all frames, or that some frames lack, never wins over one that distinguishes them.
 
     Args:
         headers: Frames.

@@ -1,11 +1,11 @@
-"""Images that are there twice: exported again under new UIDs."""
+"""Images that exist twice: exported again under new UIDs."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import READ_ERRORS, read_frame
 from cmr_viewer.load.stacks.identity import patient_in
@@ -16,14 +16,14 @@ _FRAMES_COMPARED = 3
 def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[Note]]:
     """Leave out series whose images are all in another series of the same patient.
 
-    Series are taken for copies if their frames have the same places and times, one by one, and three of them the same
-    pixels; the first by its Series UID is kept. Which repeat of a slice is meant would otherwise be asked in vain.
+    Series count as copies if their frames have the same places and times, one by one, and three of them have the same
+    pixels; the first by Series UID stays. Otherwise the reader would have to choose between identical repeats.
 
     Args:
         headers: All frames.
 
     Returns:
-        The frames without copies, in their order, and what is to be told.
+        The frames without copies, in their order, and the notes on the others.
     """
     by_series: dict[tuple[str, str], list[Header]] = defaultdict(list)
     for header in headers:
@@ -42,7 +42,7 @@ def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[Note]]
     left = [h for h in headers if id(h) not in dropped]
     if not dropped:
         return left, []
-    text = f"{len(dropped)} images are there twice, under other UIDs; one of each is used."
+    text = f"Left out {counted(len(dropped), 'duplicate image')}, stored twice under different UIDs."
     return left, [Note(text, Code.COPIES_LEFT_OUT)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, numbered
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Damaged, Place, Preview, pixel_dtype, read_into
@@ -30,7 +30,7 @@ def decode(
     Args:
         frames: (slice)(phase), as many phases for each slice.
         grid: How slices are brought onto one grid.
-        mirrored: What will be turned round for showing; for the preview alone.
+        mirrored: Rows or columns that will be reversed for display; for the preview alone.
         progress: Told how far the work is.
         preview: Called once, with the first frame that is decoded, as it will be shown.
 
@@ -68,7 +68,7 @@ def _decode_fitted(target: NDArray[Any], frames: Sequence[Header], fit: Fit, pro
 
 
 def _shown(preview: Preview, mirrored: Axis | None) -> Preview:
-    """Shows a copy of a frame, turned as the stack will be."""
+    """Shows a copy of a frame, reversed as the stack will be."""
 
     def show(frame: NDArray[Any]) -> None:
         turned = frame[::-1] if mirrored == "rows" else frame[:, ::-1] if mirrored == "columns" else frame
@@ -88,8 +88,8 @@ def repaired(
         damaged: The frames that cannot be decoded.
 
     Returns:
-        Frames (slice)(phase) of the slices that are kept, these slices, and what is to be told. A slice of which half
-        of the frames or more cannot be decoded is left out.
+        Frames (slice)(phase) of the slices that remain, these slices, and notes. A slice is left out if half of its
+        frames or more cannot be decoded.
 
     Raises:
         LoadError: None is left.
@@ -103,7 +103,7 @@ def repaired(
             notes.append(
                 SliceNote(
                     s,
-                    f"Slice {{}} of those found has {len(bad)} of {len(row)} images damaged and was left out.",
+                    f"Left out slice {{0}} of {{1}}: {len(bad)} of {len(row)} images are damaged.",
                     Code.SLICE_LEFT_OUT,
                 )
             )
@@ -113,13 +113,12 @@ def repaired(
             nearest = min(good, key=lambda q: abs(q - p))
             pixels[p, s], row[p] = pixels[nearest, s], row[nearest]
         if bad:
-            phases = ", ".join(str(p + 1) for p in bad)
-            text = f"At phase {phases} of slice {{}} the nearest frame in time is shown."
+            text = f"Slice {{0}}, {numbered('phase', bad)}: image damaged; the frame nearest in time is shown instead."
             notes.append(SliceNote(s, text, Code.FRAME_SUBSTITUTED, tuple(bad)))
         frames.append(row)
         kept.append(s)
     if not frames:
-        raise LoadError(f"The images cannot be decoded, for example {_files(damaged)}.")
+        raise LoadError(f"Could not decode the images, for example {_files(damaged)}.")
     return frames, kept, notes
 
 
@@ -130,6 +129,6 @@ def _files(damaged: Sequence[Damaged]) -> str:
 
 
 def damage_notes(damaged: Sequence[Damaged]) -> list[Note]:
-    """What is to be told about files whose image cannot be decoded."""
-    text = f"Files whose image is damaged were left out: {_files(damaged)}."
+    """Notes on files whose image cannot be decoded."""
+    text = f"Left out files with a damaged image: {_files(damaged)}."
     return [Note(text, Code.FRAMES_DAMAGED)] if damaged else []

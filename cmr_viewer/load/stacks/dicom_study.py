@@ -1,11 +1,11 @@
 """DICOM files to a study.
 
 Headers are scanned first; frames are grouped into stacks by patient, plane and time over all series of a study, since
-some scanners export one series per slice. Of the stacks the short-axis cine is taken: several slices, several phases of
-one beat, a plane across the long axis of the heart. Slices follow from positions along the normal, never from numbers
-or names of files. Long-axis cines of the study are kept beside it.
+some scanners export one series per slice. The short-axis cine among the stacks is opened: several slices, several
+phases of one beat, a plane across the long axis of the heart. Slices are ordered by position along the normal, never by
+numbers or names of files. Long-axis cines of the study come with it.
 
-What is decided where files leave something open is written down in docs/loading/stacks.md.
+docs/loading/stacks.md describes what the program decides where files leave something open.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted, numbered
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
@@ -47,7 +47,7 @@ _FAR_APART = 1.8
 
 @dataclass(frozen=True, eq=False)
 class DicomStudy:
-    """A study and which file each of its frames came from."""
+    """A study, and the file of each of its frames."""
 
     study: Study
     files: dict[Path, FrameIndex]
@@ -64,7 +64,7 @@ def read_dicom(folder: Path, progress: Progress = silent) -> Study:
         A study of the short-axis cine, slices base to apex, phases in time order.
 
     Raises:
-        NotAStudyError: No DICOM image is there.
+        NotAStudyError: There is no DICOM image.
         LoadError: There are, and none can be read or placed.
         Cancelled: `progress` asked to stop.
     """
@@ -162,7 +162,7 @@ def _patients(groups: Sequence[Group], files: Sequence[Path]) -> dict[str, Path]
 def _patient_of(
     keyed: Sequence[tuple[str, Group]], patients: Iterable[str], opening: Opening, file: Path | None
 ) -> str:
-    """Whose stack is opened: as the reader chose, that of the file pointed at, or the first that has a cine."""
+    """Whose stack is opened: as the reader chose, that of the opened file, or the first patient with a cine."""
     for key, group in keyed:
         if opening.stack and key == opening.stack:
             return group.patient
@@ -177,21 +177,25 @@ def _require_images(folder: Path, found: Scan) -> None:
     if found.headers:
         return
     if not found.any_dicom:
-        raise NotAStudyError(f"{folder} holds no DICOM images. Open a folder of a short-axis cine series.")
-    reasons = [f"{len(paths)} {reason}, such as {_names(paths[:1])}" for reason, paths in found.other.items()]
+        raise NotAStudyError(f"{folder} contains no DICOM images. Open a folder with a short-axis cine series.")
+    reasons = [
+        f"{counted(len(paths), 'file')} {reason}, such as {_names(paths[:1])}" for reason, paths in found.other.items()
+    ]
     if found.unreadable:
-        reasons.append(f"{len(found.unreadable)} that cannot be read, such as {_names(found.unreadable)}")
-    raise LoadError(f"{folder} holds no DICOM image that can be opened: {'; '.join(reasons)}.")
+        reasons.append(
+            f"{counted(len(found.unreadable), 'file')} that could not be read, such as {_names(found.unreadable)}"
+        )
+    raise LoadError(f"Could not open any DICOM image in {folder}: {'; '.join(reasons)}.")
 
 
 def _scan_notes(found: Scan) -> list[Note]:
     notes = []
     if found.unreadable:
-        text = f"Files that cannot be read were left out: {_names(found.unreadable)}."
+        text = f"Left out files that could not be read: {_names(found.unreadable)}."
         notes.append(Note(text, Code.FILES_UNREADABLE))
     for reason, paths in found.other.items():
         if reason != WITHOUT_IMAGE:
-            text = f"{len(paths)} DICOM files {reason} were left out: {_names(paths)}."
+            text = f"Left out {counted(len(paths), 'DICOM file')} {reason}: {_names(paths)}."
             notes.append(Note(text, Code.FILES_NOT_USED))
     return notes
 
@@ -202,28 +206,28 @@ def _names(paths: Sequence[Path]) -> str:
 
 
 def _chosen(keyed: Sequence[tuple[str, Group]], opening: Opening, file: Path | None) -> tuple[Group, list[Note]]:
-    """The stack that is opened: the reader's, that of the file pointed at, or the suggested one."""
+    """The stack that is opened: the reader's, that of the opened file, or the suggested one."""
     groups = [group for _, group in keyed]
     if opening.stack:
         wanted = [group for key, group in keyed if key == opening.stack]
         if wanted:
             return wanted[0], []
-        text = "The stack that was chosen before is not among the files; the suggested one is opened."
+        text = "The stack chosen last time is not among the files; the suggested stack is open instead."
         return groups[0], [Note(text, Code.STACK_CHOICE_LOST)]
     if file is None:
         return groups[0], []
     own = next((g for g in groups if any(h.path == file for h in g.headers)), None)
     if own is None:
-        text = f"{file.name} is in none of the stacks; the suggested one of its folder is opened."
+        text = f"{file.name} belongs to no stack; the suggested stack of its folder is open instead."
         return groups[0], [Note(text, Code.FILE_NOT_IN_STACK)]
     if not own.is_cine and groups[0].is_cine:
-        text = f"{file.name} is of {own.text}, no short-axis cine; the cine beside it is opened."
+        text = f"{file.name} belongs to {own.text}, not a short-axis cine; the cine in its folder is open instead."
         return groups[0], [Note(text, Code.FILE_NOT_IN_STACK)]
     return own, []
 
 
 def _keys(groups: Sequence[Group]) -> list[str]:
-    """Keys of stacks, told apart by their order where files do not tell them apart."""
+    """Keys of stacks, numbered where files do not distinguish them."""
     seen: Counter[str] = Counter()
     keys = []
     for group in groups:
@@ -233,7 +237,7 @@ def _keys(groups: Sequence[Group]) -> list[str]:
 
 
 def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[PlannedView], *, decided: bool) -> list[Note]:
-    """What was left out that could have been meant; localizers and the like are not, beside a cine."""
+    """Stacks that the reader may have meant; localisers and the like are not listed next to a cine."""
     shown = {v.acquisition.first.key for v in views}
     others = [g for g in groups if g is not opened and g.slices[0].acquisitions[0].first.key not in shown]
     if opened.is_cine:
@@ -244,14 +248,14 @@ def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[Planned
         texts = [f"{group.text}{why}" for group, why in zip(others, whys, strict=True)]
         more = len(texts) - _MOST_LEFT_OUT
         listed = ("; " if any(whys) else ", ").join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
-        text = f"Opened {opened.text}, slices x phases; left out: {listed}."
+        text = f"Opened (slices x phases): {opened.text}. Not opened: {listed}."
         notes.append(Note(text, Code.OTHER_STACKS))
     return notes
 
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
-    """A stack that was chosen among others, on its way to a study."""
+    """A stack that was chosen among others, before it is read."""
 
     gathered: Gathered
     source: Path
@@ -310,7 +314,7 @@ class _Opened:
         return DicomStudy(study, files)
 
     def _kind_notes(self, stack: Stack) -> list[Note]:
-        """What the images are, where they are not a plain cine."""
+        """Notes on images that are not a plain cine."""
         group, notes = self.group, []
         for weighting in () if self.opening.stack else group.weighting:
             text = f"The images of {group.name} differ in {weighting.name} ({', '.join(weighting.texts)})."
@@ -321,11 +325,11 @@ class _Opened:
             notes.append(Note(text, Code.NOT_A_CINE))
             return notes
         if stack.slices < 2 or stack.phases < 2:
-            text = f"This is no cine stack: {stack.slices} slices, {stack.phases} phases."
+            text = f"This is not a cine stack: {counted(stack.slices, 'slice')}, {counted(stack.phases, 'phase')}."
             notes.append(Note(text, Code.NOT_A_CINE))
             return notes
         if group.is_known_by_numbers_alone:
-            text = "The images of a slice have numbers, but no file states that they are phases of one heart beat."
+            text = "The images of each slice are numbered, but no file states that they are phases of one heart beat."
             notes.append(Note(f"{text} Check that they are not perfusion.", Code.CYCLE_NOT_STATED))
         span_ms = 0.0 if stack.phase_times_ms is None else stack.phase_times_ms[-1] - stack.phase_times_ms[0]
         if span_ms > LONGEST_CYCLE_MS:
@@ -333,13 +337,13 @@ class _Opened:
             text += " Slices may show the heart at different moments in the same phase. Check the volumes."
             notes.append(Note(text, Code.CYCLE_NOT_STATED))
         if group.is_named_otherwise or (not group.has_phase_times and may_name_other_than_sax(group.first)):
-            text = f"The name of the series, {group.name}, suggests something else than a short-axis cine."
+            text = f"The series name, {group.name}, suggests something other than a short-axis cine."
             text += " Check the images."
             notes.append(Note(text, Code.NAME_DOUBTFUL))
         return notes
 
     def _patient_key(self, stated: str, name: str) -> str:
-        """The key that the files state, or else that of where they lie: one that everybody gets states nothing."""
+        """The key that the files state, or else one of their place: a key that every patient gets states nothing."""
         if stated and not is_everybodys(stated):
             return stated
         if name != name_of(self.source):  # one of several patients in a folder
@@ -361,8 +365,7 @@ class _Opened:
         undecided = [i for i, s in self._slices_of(read) if s.key not in self.opening.repeats]
         if not undecided:
             return []
-        named = ", ".join(str(i + 1) for i in undecided)
-        text = f"Slices {named} were acquired more than once; the later images are used."
+        text = f"More than one acquisition of {numbered('slice', undecided)}; the later images are used."
         return [Note(text, Code.SLICES_REPEATED, undecided)]
 
     def _repeats(self, read: ReadStack) -> list[RepeatedSlice]:
@@ -388,7 +391,7 @@ class _Opened:
 
 
 def _gap_notes(geometry: Geometry, thicknesses_mm: Sequence[float | None]) -> list[Note]:
-    """What is to be told where much of the heart lies between the slices."""
+    """A note where much of the heart is between the slices."""
     known = [thickness for thickness in thicknesses_mm if thickness is not None and thickness > 0]
     if not known or geometry.slices < 2:
         return []
@@ -396,8 +399,8 @@ def _gap_notes(geometry: Geometry, thicknesses_mm: Sequence[float | None]) -> li
     if apart < _FAR_APART * thickness:
         return []
     text = (
-        f"Slices are {thickness:.3g} mm thick and {apart:.3g} mm apart: {apart - thickness:.3g} mm between two slices "
-        "are not imaged. Volumes are less certain."
+        f"Slices are {thickness:.3g} mm thick and {apart:.3g} mm apart, so {apart - thickness:.3g} mm between "
+        "neighbouring slices are not imaged. Volumes are less certain."
     )
     return [Note(text, Code.SLICES_FAR_APART)]
 

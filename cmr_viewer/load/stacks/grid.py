@@ -1,6 +1,6 @@
 """Frames of one stack on one grid, where series differ a little in direction, matrix or pixel spacing.
 
-The policy is written down for readers in docs/loading/stacks.md.
+docs/loading/stacks.md describes the policy for readers.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ class Fit:
 
     Attributes:
         origin: (row, col) in the file of the first pixel of the frame.
-        step: Rows and columns of the file from one row, col of the frame to the next; negative where turned round.
+        step: Rows and columns of the file from one row, col of the frame to the next; negative where reversed.
         position: Place in the patient of the first pixel of the frame, LPS, mm.
     """
 
@@ -37,7 +37,7 @@ class Fit:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the image is taken as it is."""
+        """Whether the image stays as it is."""
         return self.origin == (0.0, 0.0) and self.step == (1.0, 1.0)
 
     @property
@@ -55,7 +55,7 @@ class Grid:
         fits: Per slice: how its frames are brought onto it.
         beside_mm: Per slice: how far it lies beside `header` in the plane, middle from middle; 0 where it was
             not shifted.
-        notes: What is to be told about slices.
+        notes: Notes on slices.
     """
 
     header: Header
@@ -67,11 +67,10 @@ class Grid:
 def grid_of(slices: Sequence[Header]) -> Grid:
     """The grid that most slices have, and how the others are brought onto it.
 
-    A slice that lies beside the others in the plane is shifted to its place by whole pixels; what is left, at most half
-    a pixel, stays in its position. Rows and columns that run the other way are turned round. Another matrix of the same
-    pixel spacing is cut off or filled up at the edges, by whole pixels. Another pixel spacing is interpolated,
-    linearly, in the plane. A plane that is tilted by up to 5 degrees is taken as parallel, its middle in its true
-    place. All of it is told.
+    A slice that is offset in-plane is shifted by whole pixels; the rest, at most half a pixel, stays in its position.
+    Rows and columns that run the other way are reversed. A different matrix of the same pixel spacing is cropped or
+    padded by whole pixels. A different pixel spacing is resampled, linearly, in the plane. A plane that is tilted by up
+    to 5 degrees counts as parallel, with its centre at its true position. Notes report all of it.
 
     Args:
         slices: A frame of each slice.
@@ -104,7 +103,7 @@ def _offset(plane: Plane, reference: Header) -> NDArray[np.float64]:
 
 
 def _fit(header: Header, reference: Header) -> tuple[Fit, str]:
-    """How a slice is brought onto the grid of the stack, and what is to be told."""
+    """How a slice is brought onto the grid of the stack, and the text of a note."""
     plane, grid = plane_of(header), plane_of(reference)
     turned, tilt = signs(plane, grid), tilt_deg(plane, grid)
     ratios = tuple(a / b for a, b in zip(reference.spacing, header.spacing, strict=True))
@@ -155,15 +154,15 @@ def _told(
 ) -> str:
     told = []
     if turned != (1, 1):
-        told.append("is stored turned round and was turned back")
+        told.append("is stored flipped and was flipped back")
     if tilt:
-        told.append(f"is tilted by {tilt:.1f} degrees against the others and is shown as parallel")
+        told.append(f"is tilted by {tilt:.1f} degrees relative to the others but shown as parallel")
     if not same_scale:
         spacing = " x ".join(f"{v:.3g}" for v in header.spacing)
-        told.append(f"has another pixel spacing ({spacing} mm) and was interpolated to that of the others")
+        told.append(f"has a different pixel spacing ({spacing} mm) and was resampled to that of the others")
     elif not same_matrix:
         matrix = f"{header.rows} x {header.cols}"
-        told.append(f"has another matrix ({matrix}) and was cut off or filled up at the edges")
+        told.append(f"has a different matrix ({matrix}) and was cropped or padded at the edges")
     return ", ".join(told)
 
 

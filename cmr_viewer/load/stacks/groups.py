@@ -1,6 +1,6 @@
 """Which DICOM frames make one stack, over all series of a study, and which stack is the short-axis cine.
 
-The policy is written down for readers in docs/loading/stacks.md.
+docs/loading/stacks.md describes the policy for readers.
 """
 
 from bisect import bisect
@@ -39,7 +39,7 @@ _LEAST_PHASES_OF_A_PART = 5
 """Fewer images of one weighting, without phase times, are averages or directions and no phases."""
 
 _SHARE_OF_A_WHOLE = 0.6
-"""A stack with at least this share of the slices of the largest covers the heart as well, as far as can be told."""
+"""A stack with at least this share of the slices of the largest counts as covering the heart as well."""
 _MOST_PHASES_THAT_COUNT = 40
 
 
@@ -80,7 +80,7 @@ class Group:
         reference: The plane that most of its frames lie in, or parallel to.
         patient: Identity of the patient, for comparing alone.
         kind: What kind of images they are.
-        weighting: What they have in distinction from other frames of their series; mostly nothing.
+        weighting: What distinguishes them from other frames of their series; mostly nothing.
     """
 
     slices: tuple[GroupSlice, ...]
@@ -91,7 +91,7 @@ class Group:
 
     @property
     def first(self) -> Header:
-        """A frame to take from what is alike for all."""
+        """A frame, for what all have in common."""
         return self.slices[0].suggested.first
 
     @cached_property
@@ -119,7 +119,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        """Its name, and what it has in distinction from others of that name."""
+        """Its name, and what distinguishes it from others of that name."""
         return ", ".join([self.name, *(f"{w.name} {w.text}" for w in self.weighting)])
 
     @cached_property
@@ -165,7 +165,7 @@ class Group:
 
     @property
     def has_phase_times(self) -> bool:
-        """Whether the files tell when in the cycle each of its frames was acquired."""
+        """Whether the files state when in the cycle each of its frames was acquired."""
         timed = self._middle.timed
         return timed.measure in ("trigger", "percent") and not timed.ties and timed.step > 0
 
@@ -185,7 +185,7 @@ class Group:
 
     @cached_property
     def is_named_otherwise(self) -> bool:
-        """Whether its names say that it is something else than a short-axis cine; a hint."""
+        """Whether its names suggest something other than a short-axis cine; a hint."""
         return names_other_than_cine(self.first)
 
     @property

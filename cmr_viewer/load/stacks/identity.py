@@ -1,4 +1,4 @@
-"""Whose DICOM frames are, and of which study, also where identifiers are missing or were given by mistake."""
+"""Patient and study of DICOM frames, also where identifiers are missing or wrong."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def patient_in(header: Header) -> str:
 
 
 def facts_in(headers: Sequence[Header]) -> Patient:
-    """Sex, age and body size of the patient: each from the first frame that tells it; without a heart rate."""
+    """Sex, age and body size of the patient: each from the first frame that states it; without a heart rate."""
 
     def first(name: str) -> float | None:
         return next((value for header in headers if (value := getattr(header, name)) is not None), None)

@@ -1,4 +1,4 @@
-"""What kind of images DICOM frames are, as their headers tell; names are hints and never decide alone.
+"""What kind of images DICOM frames are, by their headers; names are hints and never decide alone.
 
 Names come in any language, and ordinary words of one are abbreviations in another: `de` and `la` are articles, `Tag` is
 a day, `flow comp` is no flow. Words that mean one thing only are hints; others decide between equals alone.

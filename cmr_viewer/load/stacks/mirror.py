@@ -1,4 +1,4 @@
-"""Frames that are stored as their mirror image: told from the patient's directions, and turned round."""
+"""Frames that are stored as their mirror image: recognised by the patient's directions, and reversed."""
 
 from dataclasses import replace
 from typing import Any, Literal
@@ -20,11 +20,11 @@ of the patient up. Those of a patient of the Sunnybrook set, near enough to tell
 
 
 def mirrored_axis(header: Header) -> Axis | None:
-    """Which of rows and columns of the frames are to be turned round, if any.
+    """Which of rows and columns of the frames are to be reversed, if any.
 
-    Frames are looked at from the apex, with the right ventricle on the left (SCMR): row x column points from the apex
-    to the base, which every scanner writes by itself. Where it points the other way, that of rows and columns is
-    turned round which brings the frame nearer to how short-axis frames usually lie in the patient.
+    Frames are seen from the apex, with the right ventricle on the left (SCMR): row x column points from the apex to the
+    base, which every scanner writes by itself. Where it points the other way, rows or columns are reversed, whichever
+    brings the frame nearer to the usual position of short-axis frames in the patient.
 
     Source:
         SCMR post-processing guidelines, Schulz-Menger et al. 2020; DICOM PS3.3 C.7.6.2.1.1 for the directions.
@@ -42,7 +42,7 @@ def mirrored_axis(header: Header) -> Axis | None:
 def turned_round(
     axis: Axis, pixels: NDArray[Any], geometry: Geometry, sources: list[list[FrameSource]]
 ) -> tuple[NDArray[Any], Geometry, list[list[FrameSource]]]:
-    """Rows or columns turned round, in pixels, in the patient and in where they are in the files."""
+    """Rows or columns reversed, in the pixels, in the geometry and in the sources."""
     at = 0 if axis == "rows" else 1
     for phase in pixels:
         for frame in phase:

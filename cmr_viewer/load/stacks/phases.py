@@ -1,6 +1,6 @@
 """Frames of a slice in time order, and the phases of slices that were not acquired alike.
 
-The policy is written down for readers in docs/loading/stacks.md.
+docs/loading/stacks.md describes the policy for readers.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, numbered
 from cmr_viewer.load.dicom.headers import Header
 
 Measure = Literal["trigger", "percent", "temporal", "acquired", "made", "number"]
@@ -29,19 +29,19 @@ _SHARE_DIGITS = 4
 one another the earlier is taken."""
 
 _GUESSES: dict[str, str] = {
-    "made": "the phases are in the order in which the images were made, since nothing else tells them apart. Check it.",
-    "filled": "frames that state no time stand where a phase is missing. Check their order.",
-    "number": "the phases are in the order of the image numbers, since nothing else tells them apart. Check it.",
+    "made": "the phases are in the order in which the images were created, because nothing else orders them. Check it.",
+    "filled": "frames without a time fill the missing phases. Check their order.",
+    "number": "the phases are in the order of the image numbers, because nothing else orders them. Check it.",
 }
-"""What is told where the order of phases is a guess."""
+"""The note where the order of phases is a guess."""
 
 
 class SliceNote(NamedTuple):
-    """Something to tell about a slice, before the order of the slices is known.
+    """A note on a slice, before the order of the slices is known.
 
     Attributes:
         place: Index of the slice in the order in which they were given.
-        text: With `{}` where the number of the slice goes.
+        text: With `{0}` for the number of the slice, and `{1}` for how many the files have.
         code: What it is about.
         phases: Phases at which another frame of the slice stands for its own.
     """
@@ -179,8 +179,8 @@ class PhasePlan:
         frames: (slice)(phase), slices in the order in which they were given, without those left out.
         kept: Per slice of `frames`: its index among those given.
         times_ms: Time of each phase after the R wave, or None where the files do not tell.
-        slice_notes: What is to be told about a slice.
-        notes: What is to be told about the stack.
+        slice_notes: Notes on a slice.
+        notes: Notes on the stack.
     """
 
     frames: list[list[Header]]
@@ -193,9 +193,9 @@ class PhasePlan:
 def match_phases(slices: Sequence[Timed]) -> PhasePlan:
     """Bring all slices to the usual number of phases.
 
-    Phases are matched by their share of the cycle. Nothing is interpolated: where a slice has no frame at a phase the
-    nearest of its own frames is shown, and frames beyond the usual number are left out; both are told. A slice with
-    less than half of the usual number of frames is left out and told.
+    Phases are matched by their share of the cycle. Nothing is interpolated: where a slice has no frame at a phase, the
+    nearest of its own frames is shown, and frames beyond the usual number are left out. A slice with less than half of
+    the usual number of frames is left out. Notes report all three.
     """
     usual = _usual(slices)
     plan = PhasePlan([], [], None, _order_notes(slices), _stack_notes(slices))
@@ -203,7 +203,7 @@ def match_phases(slices: Sequence[Timed]) -> PhasePlan:
     for place, timed in enumerate(slices):
         count = len(timed.headers)
         if 2 * count < usual:
-            text = f"Slice {{}} of those found has too few phases ({count} of {usual}) and was left out."
+            text = f"Left out slice {{0}} of {{1}}: it has too few phases ({count} of {usual})."
             plan.slice_notes.append(SliceNote(place, text, Code.SLICE_LEFT_OUT))
             continue
         chosen, lacking = list(range(usual)), list[int]()
@@ -225,9 +225,9 @@ def _usual(slices: Sequence[Timed]) -> int:
 
 def _unequal(lacking: list[int], count: int, usual: int) -> str:
     if count > usual:
-        return f"Slice {{}} has {count} phases where the others have {usual}; the nearest in time are shown."
-    named = f"phase {', '.join(str(p + 1) for p in lacking)}" if len(lacking) <= 4 else f"{len(lacking)} phases"
-    return f"Slice {{}} has {count} of {usual} phases; at {named} its nearest frame in time is shown."
+        return f"Slice {{0}} has {count} phases and the others have {usual}; the frames nearest in time are shown."
+    named = numbered("phase", lacking) if len(lacking) <= 4 else f"{len(lacking)} phases"
+    return f"Slice {{0}} has {count} of {usual} phases; its frame nearest in time is shown at {named}."
 
 
 def _nearest(timed: Timed, complete: Sequence[Timed], usual: int) -> tuple[list[int], list[int]]:
@@ -302,36 +302,36 @@ def _times_ms(complete: Sequence[Timed]) -> tuple[float, ...] | None:
 def _stack_notes(slices: Sequence[Timed]) -> list[Note]:
     notes = []
     if any(timed.unit_changed for timed in slices):
-        text = "Trigger times are not in ms; they were taken as seconds or microseconds, as fits a heart beat."
+        text = "Trigger times are not in ms. They were read as seconds or microseconds, whichever fits a heart beat."
         notes.append(Note(text, Code.TIME_UNIT_GUESSED))
     if any(timed.ties for timed in slices):
-        text = "Frames with the same time are in the order of their numbers; check the order of the phases."
+        text = "Frames with the same time are in the order of their image numbers. Check the order of the phases."
         notes.append(Note(text, Code.PHASE_ORDER_GUESSED))
     if not _order_notes(slices):
         for kind, count in Counter(kind for _, kind in _guessed(slices)).items():
             where = "all" if count == len(slices) else f"{count} of {len(slices)}"
             notes.append(Note(f"In {where} slices {_GUESSES[kind]}", Code.PHASE_ORDER_GUESSED))
     if len({timed.measure for timed in slices}) > 1:
-        text = "The phases of the slices are ordered by different times; check that they fit one another."
+        text = "Slices are ordered by different kinds of time. Check that their phases match."
         notes.append(Note(text, Code.PHASE_TIMES_DIFFER))
     rates = [rate for timed in slices if (rate := _rate(timed)) is not None]
     steps = [] if rates else _steps_ms(slices)
-    matched = "phases are matched by their share of the cycle."
+    matched = "Phases are matched by their position in the cardiac cycle."
     if rates and max(rates) > _UNLIKE_RATES * min(rates):
-        span = f"{min(rates):.0f} to {max(rates):.0f} a minute"
-        notes.append(Note(f"The heart rate differs between slices ({span}): {matched}", Code.HEART_RATE_DIFFERS))
+        span = f"{min(rates):.0f} to {max(rates):.0f}/min"
+        notes.append(Note(f"The heart rate differs between slices ({span}). {matched}", Code.HEART_RATE_DIFFERS))
     if steps and max(steps) > _UNLIKE_RATES * min(steps):
         span = f"{min(steps):.0f} to {max(steps):.0f} ms"
-        notes.append(Note(f"A phase lasts longer in some slices ({span}): {matched}", Code.HEART_RATE_DIFFERS))
+        notes.append(Note(f"A phase lasts longer in some slices ({span}). {matched}", Code.HEART_RATE_DIFFERS))
     return notes
 
 
 def _order_notes(slices: Sequence[Timed]) -> list[SliceNote]:
-    """What is to be told about slices whose phases are in an order that no time of the heart gives, of some slices."""
+    """Notes on slices whose order of phases is a guess, if these are only some of the slices."""
     guessed = _guessed(slices)
     if len(guessed) == len(slices) or len(guessed) > _MOST_TOLD_ONE_BY_ONE:
         return []
-    return [SliceNote(place, f"In slice {{}} {_GUESSES[what]}", Code.PHASE_ORDER_GUESSED) for place, what in guessed]
+    return [SliceNote(place, f"In slice {{0}} {_GUESSES[what]}", Code.PHASE_ORDER_GUESSED) for place, what in guessed]
 
 
 def _guessed(slices: Sequence[Timed]) -> list[tuple[int, str]]:

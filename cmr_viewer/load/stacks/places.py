@@ -1,4 +1,4 @@
-"""Which frames of a series are of one slice: by their place, or together where a slice moves with the heart."""
+"""Which frames of a series belong to one slice: those at one place, or together where a slice moves with the heart."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -184,7 +184,7 @@ def _numbered_evenly(frames: Sequence[_Frame]) -> list[list[list[_Frame]]]:
 
 
 def _move_as_a_heart(slices: Sequence[Sequence[_Frame]], room: float) -> bool:
-    """Whether slices move little from phase to phase, not further than a heart does, and there and back."""
+    """Whether slices move little from phase to phase, no further than a heart does, and back again."""
     places = [np.array([along for _, _, along, _ in frames]) for frames in slices]
     most = max(float(np.ptp(each)) for each in places)
     if max(len(each) for each in places) < _LEAST_PHASES or not room < most <= _MOST_MOTION_MM:

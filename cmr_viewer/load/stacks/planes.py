@@ -1,4 +1,4 @@
-"""Where the plane of a DICOM frame lies in the patient, and how far two planes differ."""
+"""The plane of a DICOM frame in the patient, and how far two planes differ."""
 
 from functools import lru_cache
 from typing import NamedTuple

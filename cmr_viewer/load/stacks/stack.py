@@ -1,4 +1,4 @@
-"""From the frames of one group to the pixels of a stack: base first, looked at from the apex, whole."""
+"""From the frames of one group to the pixels of a stack: base first, seen from the apex, complete."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, numbered
 from cmr_viewer.domain.study import FrameSource, Stack
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, starts_at_base, tells_the_apex, views_motion
@@ -33,14 +33,14 @@ _SAME_RATE = 1.15
 
 @dataclass(frozen=True, eq=False)
 class PlannedStack:
-    """What a stack will be made of; slices ascend along the normal, and base first where the headers tell it.
+    """What a stack will consist of; slices ascend along the normal, base first where the headers show it.
 
     Attributes:
         acquisitions: One for each slice.
         phases: Which frame is shown at each slice and phase.
         grid: The grid, with how each slice is brought onto it.
         base_known: Whether the first slice is known to be the most basal.
-        mirrored: Rows or columns are turned round, so that the frames are looked at from the apex; or None.
+        mirrored: Rows or columns that are reversed, so that the frames are seen from the apex; or None.
     """
 
     acquisitions: tuple[Acquisition, ...]
@@ -52,7 +52,7 @@ class PlannedStack:
 
 @dataclass(frozen=True, eq=False)
 class ReadStack:
-    """A stack, the frames that it shows and what is to be told.
+    """A stack, the frames that it shows, and notes.
 
     Attributes:
         stack: The stack.
@@ -92,7 +92,7 @@ def read_stack(
 
     Args:
         planned: From `plan_stack`.
-        views: Gives the long-axis cines of the study; asked only where the headers do not tell the base.
+        views: Gives the long-axis cines of the study; called only where the headers do not show the base.
         progress: Told how far the work is.
         preview: Called once, with the first frame that is decoded, as it will be shown.
         source_of: Where a file is for a reader.
@@ -112,8 +112,8 @@ def read_stack(
     if planned.mirrored is not None:
         pixels, geometry, sources = turned_round(planned.mirrored, pixels, geometry, sources)
         text = (
-            f"The frames are stored as looked at from the base; their {planned.mirrored} were turned round, so that "
-            "they are looked at from the apex."
+            f"The frames are stored as seen from the base. Their {planned.mirrored} were reversed to give the view "
+            "from the apex."
         )
         told.append(Note(text, Code.FRAMES_MIRRORED))
     stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
@@ -125,7 +125,9 @@ def read_stack(
         told.append(Note(text, Code.HEART_RATE_CONTRADICTED))
         stack = replace(stack, heart_rate_bpm=None)
     if _shorter_than_its_phases(stack.heart_rate_bpm, stack.phase_times_ms):
-        text = f"The files state {stack.heart_rate_bpm:.0f} heart beats a minute, but the phases last longer than one."
+        text = (
+            f"The files state a heart rate of {stack.heart_rate_bpm:.0f}/min, but the phases span more than one beat."
+        )
         told.append(Note(f"{text} The heart rate is not used.", Code.HEART_RATE_CONTRADICTED))
         stack = replace(stack, heart_rate_bpm=None)
     slices = [planned.phases.kept[s] for s in kept]
@@ -167,27 +169,26 @@ def _shift_notes(beside_mm: Sequence[float]) -> list[Note]:
     shifted = [s for s, mm in enumerate(beside_mm) if mm > 0]
     if not shifted:
         return []
-    numbers = ", ".join(str(s + 1) for s in shifted)
+    which = numbered("Slice", shifted)
     far = f"{max(beside_mm):.1f} mm"
     if len(shifted) == 1:
-        text = f"Slice {numbers} lies {far} beside the others in the plane; its image was shifted to its place."
+        text = f"{which} is offset in-plane by {far} from the others; its image was shifted to its true position."
     else:
-        text = f"Slices {numbers} lie up to {far} beside the others in the plane; each was shifted to its place."
+        text = f"{which} are offset in-plane by up to {far} from the others; each was shifted to its true position."
     return [Note(text, Code.SLICES_SHIFTED, shifted)]
 
 
 def _motion_notes(geometry: Geometry, frames: Sequence[Sequence[Header]]) -> list[Note]:
-    """What is to be told about slices that lie at other places at other phases."""
+    """A note on slices whose position changes with the phase."""
     apart = [float(np.ptp([geometry.normal @ plane_of(h).centre for h in row])) for row in frames]
     spacing = geometry.slice_spacing_mm if geometry.slices > 1 else SAME_PLACE_MM / ONE_SLICE_OF_SPACING
     room = min(SAME_PLACE_MM, ONE_SLICE_OF_SPACING * spacing)
     moving = [s for s, mm in enumerate(apart) if mm > room]
     if not moving:
         return []
-    numbers = ", ".join(str(s + 1) for s in moving)
-    which = f"slice {numbers}" if len(moving) == 1 else f"slices {numbers}"
     text = (
-        f"The place of {which} changes with the phase, by up to {max(apart):.1f} mm. That of the first phase is used."
+        f"The position of {numbered('slice', moving)} changes with the phase by up to {max(apart):.1f} mm. The "
+        "position at the first phase is used."
     )
     return [Note(text, Code.SLICES_MOVE, moving)]
 
@@ -196,12 +197,12 @@ def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool)
     """A note with the number of its slice, from 1 at the base; that among all found for a slice that was left out."""
     if note.place in slices:
         shown = slices.index(note.place)
-        return Note(note.text.format(shown + 1), note.code, (shown,), note.phases)
-    return Note(note.text.format(found - note.place if reverse else note.place + 1), note.code)
+        return Note(note.text.format(shown + 1, found), note.code, (shown,), note.phases)
+    return Note(note.text.format(found - note.place if reverse else note.place + 1, found), note.code)
 
 
 def reversed_stack(stack: Stack) -> Stack:
-    """The stack with its slices turned round; pixels are a reversed view."""
+    """The stack with its slices reversed; pixels are a reversed view."""
     g = stack.geometry
     return replace(
         stack,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_into
@@ -132,7 +132,7 @@ def _name_by_plane(normal: NDArray[np.float64], short_axis: NDArray[np.float64])
     """4-chamber for a plane that lies rather than stands in the patient, 2-chamber for one that stands.
 
     Turned about the long axis, the horizontal long axis is the 4-chamber view and the vertical long axis the 2-chamber
-    view (Schulz-Menger et al. 2020, J Cardiovasc Magn Reson 22:19); between them nothing is said.
+    view (Schulz-Menger et al. 2020, J Cardiovasc Magn Reson 22:19); between them the plane gives no name.
     """
     up = _HEAD - short_axis * float(_HEAD @ short_axis)
     if float(np.linalg.norm(up)) < 0.3:
@@ -147,7 +147,7 @@ def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tupl
     """Decode long-axis cines, in the stored dtype.
 
     Returns:
-        The views that can be decoded, and what is to be told of the others.
+        The views that can be decoded, and notes on the others.
 
     Raises:
         Cancelled: `progress` asked to stop.
@@ -160,7 +160,7 @@ def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tupl
         damaged = {d.header.key for d in read_into(pixels, [Place(h, (p,)) for p, h in enumerate(headers)], step)}
         whole = [p for p, h in enumerate(headers) if h.key not in damaged]
         if len(whole) < len(headers):
-            text = f"{len(headers) - len(whole)} images of the view {plan.description} are damaged."
+            text = f"The view {plan.description} has {counted(len(headers) - len(whole), 'damaged image')}."
             notes.append(Note(text, Code.FRAMES_DAMAGED))
         if not whole:
             continue

@@ -1,6 +1,6 @@
-"""Frames of one slice that differ in something else than time: other images, and no phases.
+"""Frames of one slice that differ in something other than time: different images, not phases.
 
-Echo times, inversion times, flip angles, b-values and contrast agents of one series are told apart here, and so are
+Echo times, inversion times, flip angles, b-values and contrast agents of one series are separated here, and so are
 reconstructions of the same moments (in phase, water, filtered), which Image Type names. Frames of different heart beats
 are a matter of time (`kinds.is_dynamic`).
 """
@@ -26,7 +26,7 @@ _LEAST = 1e-3
 
 @dataclass(frozen=True)
 class Weighting:
-    """What one part of a series has, and its other parts have not.
+    """What distinguishes one part of a series from its other parts.
 
     Attributes:
         name: What differs, such as `echo time`.

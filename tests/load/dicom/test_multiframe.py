@@ -103,7 +103,7 @@ def test_a_claim_of_frames_beyond_the_file_is_refused(tmp_path, stack):
         data.NumberOfFrames = 2_000_000_000
 
     write_enhanced(tmp_path / "a", stack, change=lie)
-    assert read_headers(tmp_path / "a") == "whose header claims too large an image"
+    assert read_headers(tmp_path / "a") == "with an impossible image size in the header"
 
 
 def write_old(path, stack, **elements):

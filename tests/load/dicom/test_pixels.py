@@ -228,7 +228,7 @@ def test_a_compressed_image_larger_than_its_header_says_is_refused_before_it_is_
     large = np.zeros((4096, 4096), "u2")
     syntax, encode = LOSSLESS["JPEG 2000"]
     path = write_single(tmp_path / "a", stack_of("u2"), syntax=syntax, encode=lambda _: encode(large[:2048, :2048]))
-    with pytest.raises(ValueError, match="2048 x 2048, and its header says 40 x 36"):
+    with pytest.raises(ValueError, match="2048 x 2048, but its header states 40 x 36"):
         read(path)
 
 
@@ -240,7 +240,7 @@ def test_a_compressed_image_in_colour_is_refused(tmp_path):
         syntax="1.2.840.10008.1.2.4.50",
         encode=lambda _: imagecodecs.jpeg8_encode(colour),
     )
-    with pytest.raises(ValueError, match="3 colours"):
+    with pytest.raises(ValueError, match="3 colour channels"):
         read(path)
 
 

@@ -219,13 +219,13 @@ def test_a_deflated_file_that_is_unusual_is_never_inflated_without_bound(tmp_pat
         ({"PixelSpacing": None}, NO_PLACE),
         ({"PixelSpacing": ["0", "1"]}, NO_PLACE),
         ({"ImageOrientationPatient": ["1", "0", "0", "1", "0", "0"]}, NO_PLACE),
-        ({"NumberOfFrames": 20}, "claims too large an image"),
-        ({"Rows": 65535, "Columns": 65535}, "claims too large an image"),
+        ({"NumberOfFrames": 20}, "an impossible image size"),
+        ({"Rows": 65535, "Columns": 65535}, "an impossible image size"),
         ({"SamplesPerPixel": 3}, "in colour"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "in colour"),
-        ({"BitsAllocated": 12}, "with 12 bits a pixel"),
-        ({"PixelData": None}, "whose image is missing"),
-        ({"Rows": None}, "whose image is missing"),
+        ({"BitsAllocated": 12}, "with 12 bits per pixel"),
+        ({"PixelData": None}, "with no image data"),
+        ({"Rows": None}, "with no image data"),
         ({"Rows": None, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.11"}, WITHOUT_IMAGE),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, WITHOUT_IMAGE),
     ],
@@ -247,7 +247,7 @@ def test_a_compressed_image_that_cannot_be_so_large_is_refused(tmp_path, stack):
         data.Rows = data.Columns = 65535
 
     path = write_single(tmp_path / "a", stack, syntax=syntax, encode=lambda x: encode(x.view("u2")), change=huge)
-    assert read_headers(path) == "whose header claims too large an image"
+    assert read_headers(path) == "with an impossible image size in the header"
 
 
 def test_files_that_are_no_dicom_are_passed_over(tmp_path):
@@ -271,7 +271,7 @@ def test_the_same_image_in_two_files_counts_once(one_file):
     found = scan([path, again], silent)
     assert len(found.headers) == 1
     assert found.copies == [again]
-    assert found.notes == ["1 files hold an image that another file holds too, and were left out."]
+    assert found.notes == ["Left out 1 duplicate file; another file contains the same image."]
 
 
 def test_images_that_share_one_uid_are_kept_apart(tmp_path, stack):
@@ -302,7 +302,7 @@ def test_a_file_that_is_cut_short_is_told(tmp_path, stack, where, syntax):
         assert (syntax, where) == (DeflatedExplicitVRLittleEndian, "last byte")
         np.testing.assert_array_equal(read_frame(found.headers[0]), stack.pixels[0, 0])
     else:
-        assert found.unreadable == [path] or list(found.other) == ["whose image is cut short"]
+        assert found.unreadable == [path] or list(found.other) == ["with an incomplete image"]
 
 
 class Seeds(list):

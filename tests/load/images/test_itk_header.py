@@ -50,7 +50,7 @@ def test_data_outside_of_the_folder_are_refused(tmp_path, name, kind):
         path = meta(folder, data=f"LIST\n{name}" if "list" in kind else name)
     else:
         path = nrrd(folder, data=f"data file: LIST\n{name}" if "list" in kind else f"data file: {name}")
-    with pytest.raises(LoadError, match="outside of its folder"):
+    with pytest.raises(LoadError, match="outside its folder"):
         read_itk(path)
 
 
@@ -70,7 +70,7 @@ def test_more_voxels_than_the_data_hold_are_refused_before_memory_is_taken(tmp_p
         meta(tmp_path, sizes=sizes, zipped=str(zipped)),
         nrrd(tmp_path, sizes=sizes, encoding="gzip" if zipped else "raw"),
     ):
-        with pytest.raises(LoadError, match="holds"):
+        with pytest.raises(LoadError, match=r"states .*voxels"):
             checked_header(path)
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
     tracemalloc.stop()
@@ -109,10 +109,10 @@ def test_places_that_cannot_be_are_refused_before_itk_sees_them(tmp_path, line):
     path.write_text(
         path.read_text().replace("NDims = 3\n", f"NDims = 3\n{line}\n").replace("ElementSpacing = 1 1 8\n", "")
     )
-    with pytest.raises(LoadError, match=r"a.mhd cannot be read"):
+    with pytest.raises(LoadError, match=r"Could not read a.mhd"):
         read_itk(path)
     path = nrrd(tmp_path, data="space directions: (1,0,0) (1e308,1,0) (0,0,1)\ndata file: a.raw")
-    with pytest.raises(LoadError, match=r"a.nhdr cannot be read"):
+    with pytest.raises(LoadError, match=r"Could not read a.nhdr"):
         read_itk(path)
 
 

@@ -140,7 +140,7 @@ def test_values_that_are_no_numbers_become_zero_with_a_warning(tmp_path):
     study = read_nifti(write_nifti(tmp_path / "a.nii", voxels, np.diag([2.0, 2.0, 8.0, 1.0])))
     assert np.isfinite(study.stack.pixels).all()
     assert study.stack.pixels.sum() == 30
-    assert "2 voxels that are no numbers" in study.warnings[0]
+    assert "2 voxels without a number" in study.warnings[0]
 
 
 def test_bytes_in_the_other_order_are_read(tmp_path):
@@ -224,7 +224,7 @@ def test_labels_that_were_written_are_read_back_as_they_were(tmp_path, phantom):
 def test_labels_of_another_grid_are_refused(tmp_path, phantom):
     study = read_nifti(write_cine(tmp_path / "a.nii.gz", phantom))
     other = write_nifti(tmp_path / "b.nii.gz", np.zeros((60, 64, 6, 3), np.uint8), ras_affine(phantom.stack))
-    with pytest.raises(LabelMapError, match=r"b.nii.gz has another grid"):
+    with pytest.raises(LabelMapError, match=r"The grid of b.nii.gz differs"):
         read_nifti_labels(other, study)
 
 

@@ -28,7 +28,7 @@ def changed(tmp_path, *changes, zipped=True):
 def test_more_voxels_than_the_file_holds_are_refused_before_memory_is_taken(tmp_path, dims, zipped):
     path = changed(tmp_path, (DIM, struct.pack("<5h", *dims)), zipped=zipped)
     tracemalloc.start()
-    with pytest.raises(LoadError, match=r"lie.nii.* says that it holds .* voxels"):
+    with pytest.raises(LoadError, match=r"lie.nii.* states .* voxels"):
         read_nifti(path)
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
     tracemalloc.stop()

@@ -28,8 +28,8 @@ def test_a_ventricle_alone_is_told(tmp_path):
     ("paint", "said"),
     [
         ([], "no labels"),
-        ([(1, 0, 4)], "codes 1; say"),
-        ([(1, 0, 4), (2, 4, 8)], "cannot be told"),
+        ([(1, 0, 4)], r"codes 1\. Set what"),
+        ([(1, 0, 4), (2, 4, 8)], "do not show which"),
         ([(1, 0, 2), (2, 2, 4), (3, 4, 6), (4, 6, 8)], "codes 1, 2, 3, 4"),
     ],
 )
@@ -47,7 +47,7 @@ def test_a_scheme_that_the_reader_names_is_used(tmp_path):
     assert codes_of(values, tmp_path / "a", "mnms") == OWN_CODES
     assert codes_of(values, tmp_path / "a", {4: Label.LVM}) == {4: Label.LVM}
     values[...] = [[4, 4], [5, 0]]
-    with pytest.raises(UnknownCodesError, match="codes 5 as well") as told:
+    with pytest.raises(UnknownCodesError, match="also contains the label codes 5") as told:
         codes_of(values, tmp_path / "a", {4: Label.LVM})
     assert told.value.codes == {4: 2, 5: 1}
 
@@ -71,15 +71,15 @@ def test_a_command_line_names_a_scheme_or_every_number(text, codes):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "'' is not known"),
-        ("ukbb", "'ukbb' is not known"),
-        ("1=LVBP,2", "'2' is not known"),
-        ("1=LVBP,x=LVM", "'x=LVM' is not known"),
-        ("-1=LVBP", "'-1=LVBP' is not known"),
-        ("1=liver", "'1=liver' is not known. Give auto, own, mnms, acdc, or each number"),
-        ("1=LVBP,1=LVM", "1 stands for two structures"),
-        ("1=background", "No number stands for"),
-        ("0=LVBP,1=LVM", "0 does, which is always the background"),
+        ("", "'' is not a known code"),
+        ("ukbb", "'ukbb' is not a known code"),
+        ("1=LVBP,2", "'2' is not a known code"),
+        ("1=LVBP,x=LVM", "'x=LVM' is not a known code"),
+        ("-1=LVBP", "'-1=LVBP' is not a known code"),
+        ("1=liver", "'1=liver' is not a known code. Give auto, own, mnms, acdc, or assign each number"),
+        ("1=LVBP,1=LVM", "1 is assigned to two structures"),
+        ("1=background", "Assign at least one number to"),
+        ("0=LVBP,1=LVM", "0 is always the background"),
     ],
 )
 def test_what_a_command_line_cannot_mean_is_refused_with_what_it_can(text, said):

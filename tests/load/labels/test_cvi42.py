@@ -61,7 +61,7 @@ def test_open_contours_are_closed_by_a_straight_line_and_told(tmp_path, study):
     )
     imported = read_cvi42(path, study)
     assert np.bincount(imported.labels[0, 0].ravel()).tolist()[2] == 7 * 8 // 2
-    assert "1 contours are open" in imported.warnings[0]
+    assert "Closed 1 open contour" in imported.warnings[0]
 
 
 def test_contours_of_images_that_are_not_in_the_stack_are_counted(tmp_path, study):
@@ -73,7 +73,9 @@ def test_contours_of_images_that_are_not_in_the_stack_are_counted(tmp_path, stud
 
 def test_contours_of_another_study_are_refused_with_what_to_do(tmp_path, study):
     path = write_cvi42(tmp_path / "a.cvi42wsx", {"1.2.3": {LV: square(2, 9)}})
-    with pytest.raises(LabelMapError, match=r"None of the 1 contours in a.cvi42wsx .*Open what they were drawn on"):
+    with pytest.raises(
+        LabelMapError, match=r"None of the 1 contours in a.cvi42wsx .*Open the images that they were drawn on"
+    ):
         read_cvi42(path, study)
 
 
@@ -109,7 +111,7 @@ def test_contours_that_cannot_be_are_left_out_and_counted(tmp_path, study):
     imported = read_cvi42(path, study)
     assert set(imported.structures) == {FrameIndex(0, 0), FrameIndex(0, 3)}
     said = " ".join(imported.warnings)
-    for text in ("1 points", "no numbers", "outside of its frame", "cut off"):
+    for text in ("1 point;", "not numbers", "outside the frame", "Cropped 1"):
         assert text in said
 
 
@@ -142,7 +144,7 @@ OUTSIDE = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/host
         ('<!DOCTYPE x SYSTEM "http://localhost/x.dtd"><x/>', "document type"),
         ("<a>" * 500, "deep"),
         ("", "cvi42 workspace"),
-        ("<a/>", "no cvi42 workspace"),
+        ("<a/>", "not a cvi42 workspace"),
         ("<a><b></a>", "cvi42 workspace"),
         ('<?xml version="1.0" encoding="klingon"?><a/>', "cvi42 workspace"),
         ("PK\x03\x04 not an archive", "cvi42 workspace"),

@@ -22,10 +22,10 @@ def test_the_myocardium_is_the_epicardium_less_the_endocardium_and_the_right_ven
 @pytest.mark.parametrize(
     ("points", "said"),
     [
-        ([(1, 1)], "1 points"),
+        ([(1, 1)], "1 point;"),
         ([(1, 1), (2, 2)], "2 points"),
-        ([(1, 1), (2, 2), (np.nan, 1)], "no numbers"),
-        ([(1, 1), (2, 2), (np.inf, 1)], "no numbers"),
+        ([(1, 1), (2, 2), (np.nan, 1)], "not numbers"),
+        ([(1, 1), (2, 2), (np.inf, 1)], "not numbers"),
         ([(1, 1), (2, 2), (1e300, 1)], "far outside"),
     ],
 )

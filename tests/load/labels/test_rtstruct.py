@@ -99,7 +99,7 @@ def test_without_references_a_contour_falls_on_the_slice_in_whose_plane_it_lies(
 
 def test_without_references_the_phase_is_asked_for(tmp_path, study):
     path = write_rtstruct(tmp_path / "a.dcm", study, HEART, references=False)
-    with pytest.raises(UnknownPhaseError, match="does not say which phase"):
+    with pytest.raises(UnknownPhaseError, match="does not state the phase"):
         read_rtstruct(path, study)
     np.testing.assert_array_equal(read_rtstruct(path, study, phase=2).labels, expected_heart(phase=2))
 
@@ -122,8 +122,8 @@ def test_contours_that_cannot_be_are_left_out_and_counted(tmp_path, study):
     drawn = [*HEART, ("LV endocardium", 0, 0, [(4, 4)]), ("LV endocardium", 0, 1, square(400, 500))]
     imported = read_rtstruct(write_rtstruct(tmp_path / "a.dcm", study, drawn), study)
     np.testing.assert_array_equal(imported.labels, expected_heart())
-    assert "1 points" in imported.warnings[0]
-    assert "outside of its frame" in imported.warnings[1]
+    assert "1 point;" in imported.warnings[0]
+    assert "outside the frame" in imported.warnings[1]
 
 
 def test_a_contour_of_many_points_is_read(tmp_path, study):

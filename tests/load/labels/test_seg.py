@@ -73,7 +73,7 @@ def test_fractional_segments_become_masks_at_half_of_what_their_values_reach(
     (note,) = read.warnings
     assert note.code == Code.SEGMENT_THRESHOLD
     assert f"with a value of {least} or more" in note
-    assert ("Look the label maps over" in note) == (stated is None or not inside <= stated <= 2 * inside)
+    assert ("Review the label maps" in note) == (stated is None or not inside <= stated <= 2 * inside)
     assert kind is None or f"({kind.lower()})" in note
 
 
@@ -105,7 +105,7 @@ def test_without_references_the_temporal_position_tells_the_phase(tmp_path, phan
 
 def test_without_references_and_times_the_phase_is_asked_for(tmp_path, phantom, study):
     path = write_seg(tmp_path / "a.dcm", study, masks_of(phantom.labels, phases=[1]), references=False)
-    with pytest.raises(UnknownPhaseError, match="Say which phase"):
+    with pytest.raises(UnknownPhaseError, match="Set the phase"):
         read_dicom_seg(path, study)
     np.testing.assert_array_equal(read_dicom_seg(path, study, phase=1).labels[1], phantom.labels[1])
 
@@ -154,10 +154,10 @@ def test_another_grid_is_refused(tmp_path, phantom, study):
     half = tuple(tuple(g.to_patient_mm(index, (0.5, 0.0))) for index in range(5))
     other = replace(study, stacks=(replace(study.stack, geometry=replace(g, positions_mm=half)),))
     path = write_seg(tmp_path / "a.dcm", other, masks_of(phantom.labels))
-    with pytest.raises(LabelMapError, match=r"a.dcm has another grid"):
+    with pytest.raises(LabelMapError, match=r"The grid of a.dcm differs"):
         read_dicom_seg(path, study)
     small = {key: mask[2:] for key, mask in masks_of(phantom.labels).items()}
-    with pytest.raises(LabelMapError, match=r"frames of 31 x 37 pixels, the images 33 x 37"):
+    with pytest.raises(LabelMapError, match=r"frames of 31 x 37 pixels, but the images have 33 x 37"):
         read_dicom_seg(write_seg(tmp_path / "b.dcm", study, small, planes=False), study)
 
 

@@ -73,12 +73,12 @@ def test_contours_are_found_beside_the_images_or_inside_their_folder(opened, tmp
 
 def test_contours_of_no_image_are_refused_if_they_are_all_and_told_if_they_are_some(opened, tmp_path):
     write_contour(tmp_path / "c", 99, "i", square(4, 8))
-    with pytest.raises(LabelMapError, match=r"IM-0001-0099-icontour-manual.txt belongs to image 99"):
+    with pytest.raises(LabelMapError, match=r"IM-0001-0099-icontour-manual.txt, for example, belongs to image 99"):
         read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
     write_contour(tmp_path / "c", 1, "i", square(4, 8))
     contours = read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
     assert contours.warnings == (
-        "1 of 2 contours belong to images that are not in this stack, as IM-0001-0099-icontour-manual.txt.",
+        "Left out 1 of 2 contours, drawn on images outside this stack, such as IM-0001-0099-icontour-manual.txt.",
     )
     assert with_contours(opened.study, contours).warnings == (*opened.study.warnings, *contours.warnings)
 
@@ -88,7 +88,7 @@ def test_a_damaged_contour_is_left_out_and_told(opened, tmp_path):
     write_contour(tmp_path / "c", 2, "i", [(1, 1)])
     contours = read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)
     assert contours.frames == {FrameIndex(0, 0): {Label.LVBP}}
-    assert "1 of 2 contours were left out" in contours.warnings[0]
+    assert "Left out 1 of 2 contours" in contours.warnings[0]
     (tmp_path / "c" / "i-contours" / "IM-0001-0001-icontour-manual.txt").unlink()
     with pytest.raises(LoadError, match=r"IM-0001-0002"):
         read_sunnybrook_contours(tmp_path / "c", opened.study, opened.files)

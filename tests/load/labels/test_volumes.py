@@ -101,7 +101,7 @@ def test_slices_that_a_label_map_does_not_reach_are_not_stated(tmp_path, phantom
     expected[:, :, :, :5] = 0
     np.testing.assert_array_equal(imported.labels, expected)
     assert {frame.slice_index for frame in imported.structures} == {2, 3, 4}
-    assert "does not reach 4 of 7 slices" in imported.warnings[0]
+    assert "does not cover 4 of 7 slices" in imported.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_another_grid_is_refused(tmp_path, phantom, dicom, change):
     affine = ras_affine(phantom.stack)
     affine[:3, 0] = change(affine)
     path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.labels), affine)
-    with pytest.raises(LabelMapError, match=r"a.nii.gz has another grid"):
+    with pytest.raises(LabelMapError, match=r"The grid of a.nii.gz differs"):
         read_label_volume(path, dicom)
 
 
@@ -119,7 +119,7 @@ def test_a_place_elsewhere_in_the_patient_is_refused(tmp_path, phantom, dicom):
     affine = ras_affine(phantom.stack)
     affine[:3, 3] += affine[:3, 2] * 100
     path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.labels), affine)
-    with pytest.raises(LabelMapError, match="elsewhere in the patient"):
+    with pytest.raises(LabelMapError, match="does not overlap the slices of this study"):
         read_label_volume(path, dicom)
 
 
@@ -139,13 +139,13 @@ def test_the_phase_of_a_single_one_follows_from_the_name_or_is_asked_for(tmp_pat
         np.testing.assert_array_equal(labels[2], phantom.labels[2])
         assert not labels[:2].any()
     path = write_nifti(tmp_path / "seg.nii.gz", voxels, affine)
-    with pytest.raises(UnknownPhaseError, match="Say which phase"):
+    with pytest.raises(UnknownPhaseError, match="Set the phase"):
         read_label_volume(path, marked)
     with pytest.raises(LabelMapError, match="no phase 9"):
         read_label_volume(path, marked, phase=8)
     both = write_nifti(tmp_path / "two.nii.gz", voxels_of(phantom.labels[[0, 2]], apex_first=True), affine)
     np.testing.assert_array_equal(read_label_volume(both, marked).labels[[0, 2]], phantom.labels[[0, 2]])
-    with pytest.raises(LabelMapError, match="2 phases and the study 3"):
+    with pytest.raises(LabelMapError, match="2 phases, and the study has 3"):
         read_label_volume(both, study)
 
 
@@ -249,7 +249,7 @@ def test_labels_at_a_place_of_their_own_are_not_laid_on_images_by_their_shape(tm
 def test_labels_of_default_place_and_another_shape_are_refused(tmp_path, phantom):
     image = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
     path = write_nifti(tmp_path / "seg.nii.gz", voxels_of(phantom.labels)[:, :, 1:], np.eye(4))
-    with pytest.raises(LabelMapError, match="does not say where it lies"):
+    with pytest.raises(LabelMapError, match="lacks its position"):
         read_label_volume(path, read_nifti(image))
 
 

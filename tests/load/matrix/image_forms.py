@@ -26,7 +26,7 @@ from tests.phantom_dicom import part_of
 
 Writer = Callable[[Path], Written]
 FORWARD, BACKWARD = tuple(range(SLICES)), tuple(range(SLICES))[::-1]
-BASE_GUESSED = "Base end found from the images"
+BASE_GUESSED = "Base end detected from the images"
 IMAGES = {"times_ms": None, "source_slices": FORWARD}
 
 
@@ -310,7 +310,7 @@ def _exported_with_a_gap(folder: Path) -> Written:
     image.header["descrip"] = b"CMR Viewer images, empty slices for missing ones; research software"
     folder.mkdir()
     nibabel.save(image, folder / "images.nii.gz")
-    told = "Between slices 3 and 4 lie 19.0 mm instead of 9.5 mm: a slice may"
+    told = "Slices 3 and 4 are 19.0 mm apart instead of 9.5 mm: a slice may"
     return folder / "images.nii.gz", truth_of(rest, times_ms=None, notes=(told,))
 
 

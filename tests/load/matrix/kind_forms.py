@@ -28,7 +28,7 @@ def _of_echo(echo: int, ms: float) -> Callable[[FileDataset, int, int], None]:
 
 def _first_echo(stack: Stack, **changes: Any) -> Truth:
     told = r"The images of SAX cine differ in echo time \(1.5 ms, 3.9 ms\). Opened: echo time 1.5 ms"
-    return truth_of(stack, choices=2, notes=("left out: SAX cine, echo time 3.9 ms", told), **changes)
+    return truth_of(stack, choices=2, notes=("Not opened: SAX cine, echo time 3.9 ms", told), **changes)
 
 
 def two_echoes(folder: Path) -> Written:
@@ -91,7 +91,7 @@ def cine_beside(keyword: str, values: Callable[[int], str], name: str) -> Callab
         write_frames(folder, stack, series="1")
         later = {"number": 900, "time": "110000", "description": "SAX series", "change": _in(keyword, values)}
         write_frames(folder, brighter(stack, 200), series="2", **later)
-        told = f"left out: SAX series \\(7 x 6\\), whose images differ in {name}, not in time"
+        told = f"Not opened: SAX series \\(7 x 6\\), whose images differ in {name}, not in time"
         return folder, truth_of(stack, choices=2, notes=(told,))
 
     return written
@@ -127,7 +127,7 @@ def named(name: str, *more: str) -> Callable[[Path], Written]:
         test = brighter(part_of(stack, [2, 3]), 300)
         write_frames(folder, test, series="1", number=100, description="cine", time="090000")
         write_frames(folder, stack, series="2", number=300, description=name)
-        return folder, truth_of(stack, choices=2, notes=(r"Opened .* \(7 x 6\), .*; left out: cine \(2 x 6\)", *more))
+        return folder, truth_of(stack, choices=2, notes=(r"Opened .* \(7 x 6\)\. Not opened: cine \(2 x 6\)", *more))
 
     return written
 
@@ -154,6 +154,6 @@ KIND_FORMS = [
     Form("a full stack with an article in its name beside a test", named("CINE EJE CORTO DE LA BASE")),
     Form(
         "a full stack named like something else beside a test",
-        named("SAX real-time dynamic flow", "suggests something else than a short-axis cine"),
+        named("SAX real-time dynamic flow", "suggests something other than a short-axis cine"),
     ),
 ]

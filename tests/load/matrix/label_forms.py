@@ -241,7 +241,7 @@ LABEL_FORMS = [
     LabelForm("NIfTI label map, codes named by nnU-Net", nifti(
         _TURNED, {"background": 0, "LV": 2, "MYO": 1, "RV": 3}), everywhere=True),
     LabelForm("NIfTI label map, without a place", _without_place, everywhere=True,
-        notes=("laid on them voxel by voxel",)),
+        notes=("laid over them voxel by voxel",)),
     LabelForm("NIfTI label map, codes off by rounding", _rounded, everywhere=True),
     LabelForm("NRRD label map", _itk("labels.nrrd"), everywhere=True),
     LabelForm("MHA label map", _itk("labels.mha"), everywhere=True),

@@ -86,7 +86,7 @@ def three_patients(*, apart: bool) -> Writer:
             stack = brighter(known().stack, 100 * n)
             place = folder / f"p{n}" if apart else folder
             write_frames(place, stack, series=f"{n + 1}", patient=f"P{n}", study=f"{UID_ROOT}7{n}")
-        return folder, truth_of(known().stack, notes=("holds 3 patients",))
+        return folder, truth_of(known().stack, notes=("contains 3 patients",))
 
     return written
 
@@ -95,7 +95,7 @@ def _one_file(folder: Path) -> Written:
     """A frame that stands for its stack, of two that its folder holds."""
     files = write_frames(folder, known().stack, series="1", time="100000")
     write_frames(folder, brighter(known().stack, 9), series="2", number=400, time="110000")
-    return files[11], truth_of(known().stack, choices=2, notes=("left out: SAX cine",))
+    return files[11], truth_of(known().stack, choices=2, notes=("Not opened: SAX cine",))
 
 
 def _shuffled(folder: Path) -> Written:
@@ -170,13 +170,13 @@ def _series_of_phases(folder: Path) -> Written:
 def _twice(folder: Path) -> Written:
     write_frames(folder / "a", known().stack, series="1")
     shutil.copytree(folder / "a", folder / "b")
-    return folder, truth_of(known().stack, notes=("42 files hold an image that another file holds too",))
+    return folder, truth_of(known().stack, notes=("Left out 42 duplicate files; another file contains the same image",))
 
 
 def _exported_again(folder: Path) -> Written:
     write_frames(folder, known().stack, series="1")
     write_frames(folder, known().stack, series="2", study=UID_ROOT + "8", number=900)
-    return folder, truth_of(known().stack, notes=(f"{PHASES * SLICES} images are there twice",))
+    return folder, truth_of(known().stack, notes=(f"Left out {PHASES * SLICES} duplicate images",))
 
 
 def _repeated(folder: Path) -> Written:
@@ -188,7 +188,9 @@ def _repeated(folder: Path) -> Written:
         again = brighter(part_of(stack, [index]), 11)
         write_frames(folder, again, series=f"2.{number}", number=400 + number, time=f"1100{number:02d}")
         expected[:, index] += 11
-    return folder, truth_of(stack, pixels=expected, repeats=(2, 4), notes=("Slices 3, 5 were acquired more than once",))
+    return folder, truth_of(
+        stack, pixels=expected, repeats=(2, 4), notes=("More than one acquisition of slices 3, 5;",)
+    )
 
 
 def _two_stacks(folder: Path) -> Written:
@@ -197,7 +199,7 @@ def _two_stacks(folder: Path) -> Written:
     for n in range(SLICES):
         write_frames(folder, part_of(known().stack, [n]), series=f"1.{n}", number=n, time=f"10{n:02d}00")
         write_frames(folder, part_of(after, [n]), series=f"2.{n}", number=50 + n, time=f"11{n:02d}00")
-    return folder, truth_of(after, choices=2, notes=("left out: SAX cine \\(7 x 6\\)",))
+    return folder, truth_of(after, choices=2, notes=("Not opened: SAX cine \\(7 x 6\\)",))
 
 
 def _breath_holds(folder: Path) -> Written:
@@ -207,7 +209,7 @@ def _breath_holds(folder: Path) -> Written:
         part = part_of(stack, slices)
         part = tilted(part, degrees) if degrees else part
         write_frames(folder, part, series=f"{number}.1", number=number, time=f"10{number:02d}00")
-    told = "is tilted by 2.0 degrees against the others and is shown as parallel"
+    told = "is tilted by 2.0 degrees relative to the others but shown as parallel"
     return folder, truth_of(stack, notes=(f"Slice 4 {told}", f"Slice 5 {told}"))
 
 
@@ -218,7 +220,9 @@ def _missing_frame(folder: Path) -> Written:
     expected = stack.pixels.copy()
     # Of two neighbours in time that are equally near, the earlier.
     expected[3, 2] = expected[2, 2]
-    return folder, truth_of(stack, pixels=expected, notes=("Slice 3 has 5 of 6 phases; at phase 4 its nearest",))
+    return folder, truth_of(
+        stack, pixels=expected, notes=("Slice 3 has 5 of 6 phases; its frame nearest in time is shown at phase 4",)
+    )
 
 
 def _unequal_phases(folder: Path) -> Written:
@@ -228,7 +232,7 @@ def _unequal_phases(folder: Path) -> Written:
     write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != index]), series="1")
     many = with_phases(part_of(stack, [index]), np.repeat(range(PHASES), 2).tolist(), _doubled(times))
     write_frames(folder, many, series="2", number=301, time="101000")
-    return folder, truth_of(stack, notes=("Slice 5 has 12 phases where the others have 6; the nearest in time",))
+    return folder, truth_of(stack, notes=("Slice 5 has 12 phases and the others have 6; the frames nearest in time",))
 
 
 def _doubled(times: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
@@ -248,7 +252,7 @@ def _other_rate(folder: Path) -> Written:
 def _stored_turned(axis: str) -> Writer:
     def written(folder: Path) -> Written:
         write_frames(folder, mirrored(known().stack, axis), series="1")
-        told = "The frames are stored as looked at from the base"
+        told = "The frames are stored as seen from the base"
         return folder, truth_of(known().stack, notes=(told,))
 
     return written
@@ -258,7 +262,7 @@ def _one_slice_turned(folder: Path) -> Written:
     stack = known().stack
     write_frames(folder, part_of(stack, [s for s in range(SLICES) if s != 3]), series="1")
     write_frames(folder, mirrored(part_of(stack, [3]), "rows"), series="2", number=301, time="101000")
-    return folder, truth_of(stack, notes=("Slice 4 is stored turned round and was turned back",))
+    return folder, truth_of(stack, notes=("Slice 4 is stored flipped and was flipped back",))
 
 
 def _other_matrix(folder: Path) -> Written:
@@ -271,7 +275,7 @@ def _other_matrix(folder: Path) -> Written:
     for phase in range(PHASES):
         expected[phase, index] = small.pixels[phase, 0].min()
     expected[:, index, 2:-2, 3:-3] = small.pixels[:, 0]
-    told = r"Slice 4 has another matrix \(32 x 26\) and was cut off or filled up at the edges"
+    told = r"Slice 4 has a different matrix \(32 x 26\) and was cropped or padded at the edges"
     return folder, truth_of(stack, pixels=expected, notes=(told,))
 
 
@@ -286,20 +290,20 @@ def _beside_in_the_plane(folder: Path) -> Written:
         lowest = moved.pixels[phase, 0].min()
         expected[phase, index, :2], expected[phase, index, :, -3:] = lowest, lowest
     row_mm, col_mm = stack.geometry.pixel_spacing_mm
-    told = f"Slice 4 lies {np.hypot(2 * row_mm, 3 * col_mm):.1f} mm beside the others in the plane; its image was"
+    told = f"Slice 4 is offset in-plane by {np.hypot(2 * row_mm, 3 * col_mm):.1f} mm from the others; its image was"
     return folder, truth_of(stack, pixels=expected, notes=(told,))
 
 
 def _one_phase(folder: Path) -> Written:
     still: Stack = replace(known().stack, pixels=known().stack.pixels[:1], phase_times_ms=(0.0,))
     write_frames(folder, still, series="1")
-    return folder, truth_of(still, notes=("no cine stack: 7 slices, 1 phases",))
+    return folder, truth_of(still, notes=("not a cine stack: 7 slices, 1 phase",))
 
 
 def _room_for_another(folder: Path) -> Written:
     rest = part_of(known().stack, [0, 1, 2, 4, 5, 6])
     write_frames(folder, rest, series="1")
-    return folder, truth_of(rest, notes=("Between slices 3 and 4 lie 19.0 mm instead of 9.5 mm: a slice may",))
+    return folder, truth_of(rest, notes=("Slices 3 and 4 are 19.0 mm apart instead of 9.5 mm: a slice may",))
 
 
 def _half_a_millimetre(folder: Path) -> Written:
@@ -323,7 +327,7 @@ def _following_the_heart(folder: Path) -> Written:
         ]
 
     write_frames(folder, stack, series="1", change=change)
-    return folder, truth_of(stack, notes=(r"slices 1, 2, 3, 4, 5, 6, 7 changes with the phase, by up to 10\.0 mm",))
+    return folder, truth_of(stack, notes=(r"slices 1, 2, 3, 4, 5, 6, 7 changes with the phase by up to 10\.0 mm",))
 
 
 _ONE_BEAT = "no file states that they are phases of one heart beat"
@@ -346,7 +350,7 @@ ORDER_FORMS = [
     Form("phases by temporal position index", _timed_by(
         "TemporalPositionIndex", lambda phase: phase + 1, notes=(_ONE_BEAT,))),
     Form("phases by the time of the image", _timed_by(
-        "ContentTime", lambda phase: f"10000{phase}.000", notes=("in which the images were made",))),
+        "ContentTime", lambda phase: f"10000{phase}.000", notes=("in which the images were created",))),
     Form("phases by instance number", frames(
         _numbered_only, {"times_ms": None, "notes": ("in the order of the image numbers",)})),
     Form("trigger times in seconds", frames(_in_seconds, {"notes": ("Trigger times are not in ms",)})),

@@ -156,7 +156,7 @@ def test_where_only_the_time_of_the_image_tells_it_orders_and_that_is_a_guess(tm
     study = opened(tmp_path, sax, stating(ContentTime=clock))
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
     assert [note.code for note in study.warnings] == [Code.PHASE_ORDER_GUESSED]
-    assert "images were made" in study.warnings[0]
+    assert "images were created" in study.warnings[0]
 
 
 def test_images_that_were_ready_in_another_order_than_their_neighbours_keep_that_of_their_numbers(tmp_path, sax):

@@ -16,7 +16,7 @@ def test_images_that_were_exported_again_under_new_uids_are_used_once(tmp_path, 
     write_frames(tmp_path, stack, series="2", study=UID_ROOT + "8", number=900)
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, stack.pixels)
-    assert study.warnings == ("12 images are there twice, under other UIDs; one of each is used.",)
+    assert study.warnings == ("Left out 12 duplicate images, stored twice under different UIDs.",)
     assert (study.choices, study.repeats) == ((), ())
 
 

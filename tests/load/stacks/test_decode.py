@@ -26,16 +26,16 @@ def test_a_frame_that_cannot_be_decoded_is_replaced_by_its_neighbour_and_told(tm
     if bad == 1:
         np.testing.assert_array_equal(study.stack.pixels[0, 2], sax.pixels[1, 2])
         np.testing.assert_array_equal(study.stack.pixels[1:], sax.pixels[1:])
-        assert "At phase 1 of slice 3 the nearest frame in time is shown." in study.warnings
+        assert "Slice 3, phase 1: image damaged; the frame nearest in time is shown instead." in study.warnings
     else:
         np.testing.assert_array_equal(study.stack.pixels, sax.pixels[:, [0, 1, 3, 4, 5]])
-        assert "Slice 3 of those found has 3 of 5 images damaged and was left out." in study.warnings
+        assert "Left out slice 3 of 6: 3 of 5 images are damaged." in study.warnings
 
 
 def test_where_no_frame_can_be_decoded_a_file_is_named(tmp_path, sax):
     for path in write_frames(tmp_path, sax, series="1"):
         damage(path)
-    with pytest.raises(LoadError, match=r"cannot be decoded, for example 1-00.*\.dcm"):
+    with pytest.raises(LoadError, match=r"Could not decode the images, for example 1-00.*\.dcm"):
         read_dicom(tmp_path)
 
 

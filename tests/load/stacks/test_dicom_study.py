@@ -102,7 +102,7 @@ def test_a_missing_frame_is_replaced_by_its_neighbour_and_told(tmp_path, phantom
     expected = phantom.stack.pixels.copy()
     expected[PHASES - 1, 2] = expected[PHASES - 2, 2]
     np.testing.assert_array_equal(study.stack.pixels, expected)
-    assert study.warnings == ("Slice 3 has 3 of 4 phases; at phase 4 its nearest frame in time is shown.",)
+    assert study.warnings == ("Slice 3 has 3 of 4 phases; its frame nearest in time is shown at phase 4.",)
     assert study.stack.frame_sources[3][2] == study.stack.frame_sources[2][2]
 
 
@@ -110,7 +110,7 @@ def test_a_slice_with_few_phases_is_left_out_and_told(tmp_path, phantom):
     write_dicom_folder(tmp_path, phantom.stack, skip=[(p, 4) for p in range(1, PHASES)])
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:, :4])
-    assert study.warnings == ("Slice 5 of those found has too few phases (1 of 4) and was left out.",)
+    assert study.warnings == ("Left out slice 5 of 5: it has too few phases (1 of 4).",)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "garbage"])
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_named_and_the_rest_opens(tmp_path, phantom, damage):
     expected[PHASES - 1, 0] = expected[PHASES - 2, 0]
     np.testing.assert_array_equal(study.stack.pixels, expected)
     assert any(path.name in warning for warning in study.warnings)
-    assert any("nearest frame in time" in warning for warning in study.warnings)
+    assert any("frame nearest in time" in warning for warning in study.warnings)
 
 
 def test_a_folder_without_dicom_is_no_study(tmp_path):
@@ -135,7 +135,7 @@ def test_a_folder_without_dicom_is_no_study(tmp_path):
 def test_a_folder_of_damaged_files_only_names_one_of_them(tmp_path, phantom):
     for path in write_dicom_folder(tmp_path, phantom.stack):
         path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(LoadError, match=r"no DICOM image that can be opened: 20 .*\.dcm"):
+    with pytest.raises(LoadError, match=r"Could not open any DICOM image in .*: 20 .*\.dcm"):
         read_dicom(tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_of_many_series_the_short_axis_cine_is_opened_and_the_others_named(tmp_p
     write_dicom_folder(tmp_path / "lax", long_axis, series_uid=UID_ROOT + "9.1", series_description="4CH")
     study = read_dicom(tmp_path)
     assert_is_phantom(study, phantom)
-    assert study.warnings == ("Opened SAX cine (5 x 4), slices x phases; left out: AXIAL CINE (9 x 4).",)
+    assert study.warnings == ("Opened (slices x phases): SAX cine (5 x 4). Not opened: AXIAL CINE (9 x 4).",)
     (view,) = study.long_axis
     assert (view.description, view.pixels.shape) == ("4-chamber: 4CH", (8, 32, 28))
 
@@ -180,7 +180,7 @@ def test_of_two_series_of_one_slice_the_later_is_used(tmp_path, phantom):
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels[:, 2], phantom.stack.pixels[:, 2] + 1)
     np.testing.assert_array_equal(study.stack.pixels[:, 3], phantom.stack.pixels[:, 3])
-    assert study.warnings == ("Slices 3 were acquired more than once; the later images are used.",)
+    assert study.warnings == ("More than one acquisition of slice 3; the later images are used.",)
 
 
 def test_of_a_slice_acquired_twice_in_one_series_the_later_images_are_used(tmp_path, phantom):
@@ -196,7 +196,7 @@ def test_of_a_slice_acquired_twice_in_one_series_the_later_images_are_used(tmp_p
         data.save_as(path)
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels[:, 1], phantom.stack.pixels[:, 1] + 5)
-    assert "Slices 2 were acquired more than once" in study.warnings[0]
+    assert "More than one acquisition of slice 2;" in study.warnings[0]
 
 
 def test_phase_images_are_kept_apart_from_magnitude_images(tmp_path, phantom):
@@ -232,7 +232,7 @@ def test_one_slice_of_a_cine_opens_with_a_warning(tmp_path, phantom):
     write_dicom_folder(tmp_path, phantom.stack, skip=skip)
     study = read_dicom(tmp_path)
     assert study.stack.pixels.shape[:2] == (PHASES, 1)
-    assert "no cine stack: 1 slices" in study.warnings[0]
+    assert "not a cine stack: 1 slice," in study.warnings[0]
     # Slice Thickness, for want of a second slice.
     assert study.stack.geometry.slice_spacing_mm == 8.0
 
@@ -400,7 +400,7 @@ def test_patients_in_one_folder_are_never_mixed(tmp_path, visit):
     study = read_dicom(tmp_path)
     assert study.choices == ()
     assert study.warnings[0].code is Code.MANY_PATIENTS
-    assert study.warnings[0].endswith("holds 3 patients. Opened: p0. Each of the others opens by itself: p1, p2.")
+    assert study.warnings[0].endswith("contains 3 patients. Opened: p0. Open the others separately: p1, p2.")
     assert (study.name, study.source, study.others) == ("p0", tmp_path / "p0", (tmp_path / "p1", tmp_path / "p2"))
     for number, place in enumerate((study.source, *study.others)):
         opened = read_dicom(place) if number else study
@@ -471,7 +471,7 @@ def test_files_without_any_time_or_number_that_differs_are_told(tmp_path, visit)
     write_frames(tmp_path, visit, series="1", change=nothing)
     study = read_dicom(tmp_path)
     assert study.stack.pixels.shape == visit.pixels.shape
-    assert "check the order of the phases" in study.warnings[0]
+    assert "Check the order of the phases" in study.warnings[0]
 
 
 def test_a_single_phase_opens_with_a_warning(tmp_path, visit):
@@ -479,7 +479,7 @@ def test_a_single_phase_opens_with_a_warning(tmp_path, visit):
     write_frames(tmp_path, still, series="1")
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, still.pixels)
-    assert study.warnings == ("This is no cine stack: 7 slices, 1 phases.",)
+    assert study.warnings == ("This is not a cine stack: 7 slices, 1 phase.",)
 
 
 def test_a_single_frame_opens_with_a_warning(tmp_path, visit):
@@ -487,7 +487,7 @@ def test_a_single_frame_opens_with_a_warning(tmp_path, visit):
     write_frames(tmp_path, one, series="1")
     study = read_dicom(tmp_path)
     assert study.stack.pixels.shape == (1, 1, 32, 28)
-    assert "no cine stack" in study.warnings[-1]
+    assert "not a cine stack" in study.warnings[-1]
 
 
 def test_frames_all_at_one_place_are_one_slice(tmp_path, visit):
@@ -496,7 +496,7 @@ def test_frames_all_at_one_place_are_one_slice(tmp_path, visit):
     write_frames(tmp_path, at_one, series="1")
     study = read_dicom(tmp_path)
     assert study.stack.slices == 1
-    assert any("no cine stack" in warning for warning in study.warnings)
+    assert any("not a cine stack" in warning for warning in study.warnings)
 
 
 def test_places_that_are_no_numbers_leave_their_files_out(tmp_path, visit):
@@ -515,7 +515,7 @@ def test_a_whole_slice_that_is_missing_shows_in_the_places(tmp_path, visit):
     study = read_dicom(tmp_path)
     assert study.stack.slices == 6
     (note,) = study.warnings
-    assert note.startswith("Between slices 3 and 4 lie 20.0 mm instead of 10.0 mm: a slice may be missing. ")
+    assert note.startswith("Slices 3 and 4 are 20.0 mm apart instead of 10.0 mm: a slice may be missing. ")
     assert "(15.0 and 15.0 mm)" in note
     assert (note.code, note.slices) == (Code.SLICE_GAP, (2, 3))
 
@@ -555,7 +555,7 @@ def test_a_gap_about_as_wide_as_the_slices_are_thick_is_told(tmp_path, visit, th
     write_frames(tmp_path, visit, series="1", change=lambda data, *_: setattr(data, "SliceThickness", thickness))
     warnings = read_dicom(tmp_path).warnings
     assert [note.code for note in warnings] == [Code.SLICES_FAR_APART] * told
-    assert not told or f"{10 - int(thickness)} mm between two slices" in warnings[0]
+    assert not told or f"{10 - int(thickness)} mm between neighbouring slices" in warnings[0]
 
 
 def test_perfusion_is_told_to_be_no_cine_and_the_cine_beside_it_is(tmp_path, visit):

@@ -52,7 +52,7 @@ def test_rows_and_columns_that_run_the_other_way_are_turned_round_in_their_place
     np.testing.assert_allclose(fit.position, (0, 0, 20.0), atol=1e-9)
     image = np.arange(ROWS * COLS).reshape(ROWS, COLS)
     np.testing.assert_array_equal(fitted(image, fit, (ROWS, COLS)), turn(image))
-    assert "turned back" in grid.notes[0].text
+    assert "flipped back" in grid.notes[0].text
     assert grid.notes[0].place == 2
 
 
@@ -65,7 +65,7 @@ def test_a_larger_matrix_is_cut_by_whole_pixels_in_its_place():
     assert_true_places(grid, large, fit)
     image = np.arange(12 * 8).reshape(12, 8)
     np.testing.assert_array_equal(fitted(image, fit, (ROWS, COLS)), image[2:10, 1:7])
-    assert "another matrix (12 x 8)" in grid.notes[0].text
+    assert "a different matrix (12 x 8)" in grid.notes[0].text
 
 
 def test_a_smaller_matrix_is_filled_up_with_its_lowest_value():
@@ -88,7 +88,7 @@ def test_another_pixel_spacing_is_interpolated_to_its_true_place():
     offset = 2.0 * fit.origin[0] + 3.0 * fit.origin[1]
     inside = (slice(0, ROWS - 1), slice(0, COLS - 1))
     np.testing.assert_allclose(fitted(100 + 2 * r + 3 * c, fit, (ROWS, COLS))[inside], (expected + offset)[inside])
-    assert "interpolated" in grid.notes[0].text
+    assert "resampled" in grid.notes[0].text
 
 
 def test_whole_numbers_stay_whole_when_they_are_interpolated():

@@ -20,7 +20,7 @@ def test_frames_stored_as_seen_from_the_base_are_shown_from_the_apex(tmp_path, s
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
     np.testing.assert_allclose(study.stack.geometry.positions_mm, sax.geometry.positions_mm, atol=1e-3)
-    assert "turned round, so that they are looked at from the apex" in study.warnings[0]
+    assert "reversed to give the view from the apex" in study.warnings[0]
     assert_geometry_is_true(study.stack, tmp_path)
 
 

@@ -75,7 +75,7 @@ def test_a_missing_frame_in_the_middle_is_found_and_its_neighbour_shown():
     expected = [240.0 if t == 280.0 else t for t in EVEN]
     assert shown(plan, 1) == expected
     assert [note.text for note in plan.slice_notes] == [
-        "Slice {} has 19 of 20 phases; at phase 8 its nearest frame in time is shown."
+        "Slice {0} has 19 of 20 phases; its frame nearest in time is shown at phase 8."
     ]
 
 
@@ -90,14 +90,14 @@ def test_a_missing_first_or_last_frame_is_found(missing):
 @pytest.mark.parametrize(("missing", "phase"), [(0.0, 1), (280.0, 8), (760.0, 20)])
 def test_the_phase_that_is_told_is_the_one_that_is_missing(missing, phase):
     plan = match_phases([timed(EVEN), timed([t for t in EVEN if t != missing]), timed(EVEN)])
-    assert f"at phase {phase} its nearest frame" in plan.slice_notes[0].text
+    assert f"frame nearest in time is shown at phase {phase}." in plan.slice_notes[0].text
 
 
 def test_of_two_neighbours_as_near_as_files_round_times_the_earlier_is_shown():
     even = [round(800.0 / 6 * p, 4) for p in range(6)]
     plan = match_phases([timed(even), timed(even), timed([t for t in even if t != 400.0])])
     assert shown(plan, 2) == [even[2] if t == 400.0 else t for t in even]
-    assert "at phase 4 its nearest frame" in plan.slice_notes[0].text
+    assert "frame nearest in time is shown at phase 4." in plan.slice_notes[0].text
 
 
 def test_phases_that_last_longer_in_some_slices_are_told_without_a_heart_rate_that_no_header_gives():
@@ -122,7 +122,7 @@ def test_slices_of_different_heart_rates_are_matched_by_their_share_of_the_cycle
     plan = match_phases([fast, fast, slow])
     assert shown(plan, 2) == [t * 1.5 for t in EVEN]
     assert plan.times_ms == tuple(EVEN)
-    assert "50 to 75 a minute" in plan.notes[0]
+    assert "50 to 75/min" in plan.notes[0]
 
 
 def test_a_slice_of_fewer_phases_over_a_shorter_cycle_is_stretched():
@@ -139,7 +139,7 @@ def test_a_slice_of_more_phases_over_the_same_cycle_is_thinned():
     many = timed([20.0 * p for p in range(40)], heart_rate_bpm=75.0)
     plan = match_phases([timed(EVEN), timed(EVEN), many])
     assert shown(plan, 2) == EVEN
-    assert "has 40 phases where the others have 20" in plan.slice_notes[0].text
+    assert "has 40 phases and the others have 20" in plan.slice_notes[0].text
 
 
 def test_of_equally_common_numbers_of_phases_the_smaller_is_used():

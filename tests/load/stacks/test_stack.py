@@ -117,7 +117,7 @@ def test_a_slice_of_another_matrix_is_fitted_and_told(tmp_path, sax):
     low = expected[:, 3, 2:24].min(axis=(1, 2))
     expected[:, 3, :2], expected[:, 3, 24:] = low[:, None, None], low[:, None, None]
     np.testing.assert_array_equal(study.stack.pixels, expected)
-    assert study.warnings == ("Slice 4 has another matrix (22 x 22) and was cut off or filled up at the edges.",)
+    assert study.warnings == ("Slice 4 has a different matrix (22 x 22) and was cropped or padded at the edges.",)
     assert_geometry_is_true(study.stack, tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_a_slice_of_another_pixel_spacing_is_interpolated_and_told(tmp_path, sax
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels[:, 2], 50)
     np.testing.assert_array_equal(study.stack.pixels[:, 3], sax.pixels[:, 3])
-    assert "Slice 3 has another pixel spacing (6.6 x 5.5 mm) and was interpolated" in study.warnings[0]
+    assert "Slice 3 has a different pixel spacing (6.6 x 5.5 mm) and was resampled" in study.warnings[0]
     assert study.stack.geometry.pixel_spacing_mm == (6.0, 5.5)
 
 
@@ -140,7 +140,7 @@ def test_a_tilted_slice_is_taken_as_parallel_and_told(tmp_path, sax):
     write_frames(tmp_path, tilted(part_of(sax, [4]), 3.0), series="2", number=301)
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
-    assert study.warnings == ("Slice 5 is tilted by 3.0 degrees against the others and is shown as parallel.",)
+    assert study.warnings == ("Slice 5 is tilted by 3.0 degrees relative to the others but shown as parallel.",)
     middle = ((ROWS - 1) / 2, (COLS - 1) / 2)
     np.testing.assert_allclose(
         study.stack.geometry.to_patient_mm(4, middle), sax.geometry.to_patient_mm(4, middle), atol=1e-3
@@ -202,7 +202,7 @@ def test_slices_of_different_numbers_of_phases_are_matched_in_time(tmp_path, sax
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
     assert study.stack.phase_times_ms == tuple(times)
-    assert study.warnings == ("Slice 6 has 10 phases where the others have 5; the nearest in time are shown.",)
+    assert study.warnings == ("Slice 6 has 10 phases and the others have 5; the frames nearest in time are shown.",)
 
 
 def test_the_dtype_is_that_of_the_files(tmp_path, sax):

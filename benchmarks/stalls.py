@@ -287,8 +287,8 @@ def beyond_actions(trial: Trial) -> None:
     desk.trigger("reach_frame")
     offered = {f: _shifted(session.frame_state(f).labels) for f in stack.frame_indices}
     trial.time("Offer a whole study", lambda: session.offer_labels(offered, "shift the study"))
-    trial.time("Take it", window.actions_by_id["proposal_take"].trigger)
-    trial.time("Accept the whole study", window.actions_by_id["accept_all"].trigger)
+    trial.time("Use suggestion", window.actions_by_id["proposal_take"].trigger)
+    trial.time("Accept whole study", window.actions_by_id["accept_all"].trigger)
     trial.time("Undo of that acceptance", window.actions_by_id["undo"].trigger)
     trial.time("Set the region of a slice", lambda: session.set_region_of_slice(1, Region.BASE))
     trial.time("Go to another frame", lambda: window.desk.go(FrameIndex(7, 3)))

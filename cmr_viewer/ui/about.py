@@ -16,7 +16,7 @@ class About(QDialog):
     """Version, purpose, licence.
 
     Args:
-        workspace: Where the reader's work is kept.
+        workspace: Folder of the reader's work.
         parent: The window.
     """
 
@@ -37,9 +37,9 @@ class About(QDialog):
                 ),
                 label(NOT_A_DEVICE, "title", wrap=True),
                 label(
-                    "Annotates and reviews short-axis cine cardiac MR region by region, after "
-                    "Mariscal-Harana et al. 2021. Code under the Apache License 2.0; the models carry the terms of the "
-                    "data they were trained on, see their cards. Demo study: Sunnybrook Cardiac Data, CC0 1.0.",
+                    "For annotation and review of short-axis cine cardiac MR by region, after Mariscal-Harana et al. "
+                    "2021. The code has the Apache License 2.0. The terms of each model depend on its training data; "
+                    "see its model card. Demo study: Sunnybrook Cardiac Data, CC0 1.0.",
                     wrap=True,
                 ),
                 place,

@@ -1,4 +1,4 @@
-"""Every action and study, found by typing a part of its name."""
+"""Search for any action or study by part of its name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from cmr_viewer.ui.theme import colour
 from cmr_viewer.ui.widgets import column, label
 
 SHOWN = 200
-"""Lines that are shown at most; who has that many left types another letter."""
+"""Most lines shown; typing more narrows them."""
 
 _COMMAND = Qt.ItemDataRole.UserRole
 _WIDTH, _ROW, _ROWS = 620, 32, 11
@@ -190,15 +190,15 @@ class CommandPalette(QFrame):
         super().__init__(window)
         self._window = window
         self.setObjectName("palette")
-        self.setAccessibleName("Find an action or a study")
+        self.setAccessibleName("Find an action or study")
         self._commands: Sequence[Command] = ()
         self._recent: Sequence[str] = ()
         self._more: Callable[[str], Sequence[Command]] = _none
         self._before: QWidget | None = None
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Type a part of an action or a study")
-        self.search.setAccessibleName("Find an action or a study")
-        self.search.setToolTip("Up and Down choose, Enter takes, Esc closes")
+        self.search.setPlaceholderText("Type part of the name of an action or study")
+        self.search.setAccessibleName("Find an action or study")
+        self.search.setToolTip("Up and Down select, Enter runs or opens, Esc closes")
         self.search.textChanged.connect(self._find)
         self.search.installEventFilter(self)
         self._model = _Found(self)
@@ -207,7 +207,7 @@ class CommandPalette(QFrame):
         self.list.setItemDelegate(_Delegate(self.list))
         self.list.setUniformItemSizes(True)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setAccessibleName("Actions and studies that were found")
+        self.list.setAccessibleName("Actions and studies found")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setMouseTracking(True)
         self.list.clicked.connect(self._take)
@@ -284,14 +284,15 @@ class CommandPalette(QFrame):
 
     def _go(self, row: int) -> None:
         self.list.setCurrentIndex(self._model.index(row))
-        self._said.setText(self._model.hits[row][0].why_not and f"Not now: {self._model.hits[row][0].why_not}.")
+        why_not = self._model.hits[row][0].why_not
+        self._said.setText(why_not and f"{why_not[0].upper()}{why_not[1:]}.")
 
     def _find(self, query: str) -> None:
         self._model.show(found(query, [*self._commands, *self._more(query)], self._recent))
         if self._model.rowCount():
             self._go(0)
         else:
-            self._said.setText("Nothing is called that.")
+            self._said.setText("No action or study has that name.")
 
     def _take(self, index: QModelIndex) -> None:
         if not index.isValid():

@@ -1,4 +1,4 @@
-"""Which action has which keys, while a reader changes them, and as a file that goes from one computer to another."""
+"""The keys of each action while a reader changes them, and as a file to transfer between computers."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +21,12 @@ def portable(key: str) -> str:
 
 
 def cleaned(keys: Iterable[str]) -> Keys:
-    """Keys without those that are none, each once, as Qt writes them."""
+    """The valid keys, each once, as Qt writes them."""
     return tuple(dict.fromkeys(key for key in map(portable, keys) if key))
 
 
 class KeyBindings:
-    """Keys of every action; changing them changes nothing else until somebody takes `chosen`.
+    """Keys of every action; changing them has no effect until a caller uses `chosen`.
 
     Args:
         chosen: Keys by action id where they differ from the table of actions, as `Settings.key_bindings`.
@@ -52,7 +52,7 @@ class KeyBindings:
         return self._keys[name]
 
     def set_keys(self, name: str, keys: Iterable[str]) -> None:
-        """Give an action other keys; what else has them keeps them, and `conflicts` tells.
+        """Set the keys of an action; other actions keep the same keys, and `conflicts` lists them.
 
         Raises:
             KeyError: There is no such action.
@@ -75,7 +75,7 @@ class KeyBindings:
         return {key: tuple(names) for key, names in holders.items() if len(names) > 1}
 
     def leave_to(self, key: str, name: str) -> None:
-        """Take a key from all actions but one."""
+        """Remove a key from all actions but one."""
         key = portable(key)
         for other in self.holders(key):
             if other != name:
@@ -86,13 +86,13 @@ class KeyBindings:
         return self._keys[name] != self._own[name]
 
     def reset(self, name: str) -> None:
-        """Give an action the table's keys; another that has taken one of them loses it."""
+        """Set an action to the table's keys; another action that has one of them loses it."""
         self._keys[name] = self._own[name]
         for key in self._own[name]:
             self.leave_to(key, name)
 
     def use_preset(self, preset_name: str) -> None:
-        """Give all actions the keys of a preset; actions that it does not name have the table's.
+        """Set all actions to the keys of a preset; actions that it does not name get the table's.
 
         Raises:
             KeyError: There is no such preset.
@@ -118,29 +118,33 @@ class KeyBindings:
         """Write the keys of every action as JSON, whole or not at all.
 
         Raises:
-            StoreError: The file cannot be written.
+            StoreError: The file could not be written.
         """
         held = {"format": FORMAT, "version": VERSION, "keys": {name: list(keys) for name, keys in self._keys.items()}}
         write_atomically(path, json.dumps(held, indent=2, ensure_ascii=False).encode("utf-8"))
 
     def load(self, path: Path) -> tuple[str, ...]:
-        """Take the keys of a file; actions that it does not name keep theirs.
+        """Load the keys of a file; actions that it does not name keep theirs.
 
         Args:
             path: As `save` wrote it.
 
         Returns:
-            Names in the file that are no actions of this program, such as those of a newer one; they are passed over.
+            Names in the file that are no actions of this program, such as those of a newer version; they are ignored.
 
         Raises:
-            StoreError: It cannot be read, or is no such file; no key is changed.
+            StoreError: It could not be read or is not a keys file; no key is changed.
         """
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise StoreError(f"{path.name} cannot be read ({error.strerror}).") from error
+            raise StoreError(
+                f"Could not read {path.name}: {error.strerror}. Check the file, then import it again."
+            ) from error
         except (ValueError, UnicodeDecodeError) as error:
-            raise StoreError(f"{path.name} is no file of keys: it is not JSON.") from error
+            raise StoreError(
+                f"{path.name} is not a keys file: it is not JSON. Choose a file exported with Change keys."
+            ) from error
         keys = self._read(held, path.name)
         self._keys.update({name: own for name, own in keys.items() if name in self._own})
         return tuple(name for name in keys if name not in self._own)
@@ -148,15 +152,20 @@ class KeyBindings:
     @staticmethod
     def _read(held: object, file: str) -> dict[str, Keys]:
         if not isinstance(held, dict) or held.get("format") != FORMAT or not isinstance(held.get("keys"), dict):
-            raise StoreError(f"{file} is no file of keys. Choose one that was exported from the keys of this program.")
+            raise StoreError(f"{file} is not a keys file. Choose a file exported with Change keys.")
         if held.get("version") != VERSION:
-            raise StoreError(f"{file} was written by a newer program (version {held.get('version')}). Update this one.")
+            version = held.get("version")
+            raise StoreError(f"A newer program wrote {file} (format version {version}). Update this program.")
         found: dict[str, Keys] = {}
         for name, keys in held["keys"].items():
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-                raise StoreError(f"{file} is damaged: the keys of {name} are not a list of texts.")
+                raise StoreError(
+                    f"{file} is damaged: the keys of {name} are not a list of strings. Export the keys again."
+                )
             unknown = [key for key in keys if not portable(key)]
             if unknown:
-                raise StoreError(f"{file} gives {name} the key {unknown[0]!r}, which is none. Correct it in the file.")
+                raise StoreError(
+                    f"{file} gives {name} the key {unknown[0]!r}, which does not exist. Correct it in the file."
+                )
             found[name] = cleaned(keys)
         return found

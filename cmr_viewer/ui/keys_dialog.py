@@ -1,4 +1,4 @@
-"""Gives actions other keys: one by one, as a preset, or from a file; a key that two actions have is resolved first."""
+"""Changes the keys of actions: one by one, by preset or from a file. No two actions may share a key."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ _HEADS = ("Action", "Menu", "Keys")
 
 
 def plain_text(spec: ActionSpec) -> str:
-    """What an action is called, without the menu's marks."""
+    """The name of an action, without the accelerator mark."""
     return spec.text.replace("&", "").rstrip("…")
 
 
@@ -99,7 +99,7 @@ class KeysModel(QAbstractTableModel):
         clashes = spec.id in self._clashing
         if role == Qt.ItemDataRole.DisplayRole:
             shown = shown_keys(keys) or DASH
-            last = f"{shown}  (given twice)" if clashes else shown
+            last = f"{shown}  (used twice)" if clashes else shown
             return (plain_text(spec), spec.menu.value.replace("&", ""), last)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
             return spec.tip
@@ -113,7 +113,7 @@ class KeysModel(QAbstractTableModel):
 
 
 class KeysDialog(QDialog):
-    """Changes `Settings.key_bindings` when it is accepted; giving the actions their keys is left to the window.
+    """Changes `Settings.key_bindings` on OK; the window gives the actions their keys.
 
     Args:
         settings: The settings.
@@ -125,11 +125,11 @@ class KeysDialog(QDialog):
         self.setWindowTitle("Change keys")
         self._settings = settings
         self.bindings = KeyBindings(settings.key_bindings)
-        self.search = search_line("Search actions and keys", "Type a part of a name, or a key")
+        self.search = search_line("Search actions and keys", "Type part of a name, or a key")
         self.presets = QComboBox()
         self.presets.setAccessibleName("Keys of another program")
         self.presets.setToolTip(
-            "Take the keys of a program that you know; actions without a counterpart keep their own"
+            "Use the keys of a program that you know; actions without a counterpart keep their own keys"
         )
         self.presets.addItems([each.name for each in PRESETS])
         self.model = KeysModel(self.bindings, self)
@@ -137,12 +137,12 @@ class KeysDialog(QDialog):
         self._name = label("", "title")
         self._tip = label("", "small", wrap=True)
         self.edits = [self._make_edit("First key"), self._make_edit("Second key")]
-        self._reset = self._button("Reset this one", "Give this action the keys that the program came with")
+        self._reset = self._button("Reset action", "Restore the default keys of this action")
         self._clash = label("", "bad", wrap=True)
-        self._resolve = self._button("Take it from the other", "The other action loses this key")
-        self._import = self._button("Import…", "Take keys from a file that was exported here or elsewhere")
-        self._export = self._button("Export…", "Write the keys of all actions to a file")
-        self._reset_all = self._button("Reset all", "Give every action the keys that the program came with")
+        self._resolve = self._button("Remove from other action", "Remove this key from the other action")
+        self._import = self._button("Import…", "Import keys from a file")
+        self._export = self._button("Export…", "Export the keys of all actions to a file")
+        self._reset_all = self._button("Reset all", "Restore the default keys of all actions")
         self._said = label("", "small", wrap=True)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self._arrange()
@@ -178,7 +178,7 @@ class KeysDialog(QDialog):
         name_clear_button(edit)
         edit.setMaximumSequenceLength(1)
         edit.setAccessibleName(name)
-        edit.setToolTip(f"{name}: press the key that the action is to have")
+        edit.setToolTip(f"{name}: press the key for this action")
         edit.setMinimumWidth(150)
         return edit
 
@@ -245,7 +245,7 @@ class KeysDialog(QDialog):
         name = self.chosen
         spec = next((each for each in ACTIONS if each.id == name), None)
         keys = self.bindings.keys(name) if name else ()
-        self._name.setText("No action is called that" if spec is None else plain_text(spec))
+        self._name.setText("No action has that name or key" if spec is None else plain_text(spec))
         self._tip.setText("" if spec is None else spec.tip)
         for place, edit in enumerate(self.edits):
             edit.setEnabled(bool(name))
@@ -258,7 +258,7 @@ class KeysDialog(QDialog):
         self._show_conflicts()
 
     def _show_conflicts(self) -> None:
-        """Say what is given twice: of the chosen action first, else anywhere."""
+        """Show a key that two actions share: of the chosen action first, else any."""
         conflicts, name = self.bindings.conflicts(), self.chosen
         texts = {spec.id: plain_text(spec) for spec in ACTIONS}
         own = next((key for key, names in conflicts.items() if name in names), None)
@@ -266,13 +266,17 @@ class KeysDialog(QDialog):
         said = ""
         if key is not None:
             others = " and ".join(f'"{texts[each]}"' for each in conflicts[key] if each != name or own is None)
-            said = f"{shown_keys([key])} is also given to {others}." if own else f"{shown_keys([key])}: {others}."
+            said = (
+                f"{shown_keys([key])} is also assigned to {others}."
+                if own
+                else f"{shown_keys([key])} is assigned to {others}."
+            )
         self._clash.setText(said)
         self._clash.setVisible(bool(said))
         self._resolve.setVisible(own is not None)
         ok = self._buttons.button(QDialogButtonBox.StandardButton.Ok)
         ok.setEnabled(not conflicts)
-        ok.setToolTip("A key is given to two actions; take it from one of them first" if conflicts else "")
+        ok.setToolTip("Two actions share a key; remove it from one of them first" if conflicts else "")
 
     @Slot()
     def _on_edited(self) -> None:
@@ -331,14 +335,14 @@ class KeysDialog(QDialog):
             self.take_file(Path(file))
 
     def take_file(self, path: Path) -> None:
-        """Take the keys of a file, and say what came of it."""
+        """Import the keys of a file, and show the outcome."""
         try:
             unknown = self.bindings.load(path)
         except CmrViewerError as error:
             self._say(str(error))
             return
-        more = f" {len(unknown)} of them are of no action here." if unknown else ""
-        self._say(f"The keys of {path.name} were taken.{more}")
+        more = f" {len(unknown)} of them belong to no action of this program." if unknown else ""
+        self._say(f"The keys in {path.name} were imported.{more}")
         self._show_all()
 
     @Slot()
@@ -351,14 +355,14 @@ class KeysDialog(QDialog):
         except CmrViewerError as error:
             self._say(str(error))
         else:
-            self._say(f"The keys were written to {Path(file).name}.")
+            self._say(f"The keys were exported to {Path(file).name}.")
 
     def _say(self, text: str) -> None:
         self._said.setText(text)
 
     @property
     def said(self) -> str:
-        """What was said last about a file."""
+        """The last text on a file."""
         return self._said.text()
 
     def accept(self) -> None:

@@ -1,4 +1,4 @@
-"""The tables of keys in docs/keys.md, made from the table of actions so that they stay true.
+"""The tables of keys in docs/keys.md, generated from the table of actions.
 
 .venv/bin/python -m cmr_viewer.ui.keys_document docs/keys.md
 """
@@ -35,7 +35,7 @@ def tables() -> str:
             cells = [_cell(bindings.keys(spec.id)) for bindings in presets.values()]
             lines.append(f"| {plain_text(spec)} | {' | '.join(cells)} |")
         lines.append("")
-    lines += ["### Mouse over the frame", "", "| mouse | does |", "|---|---|"]
+    lines += ["### Mouse over the frame", "", "| mouse | action |", "|---|---|"]
     lines += [f"| {how} | {what} |" for how, what in MOUSE]
     return "\n".join(lines)
 
@@ -54,7 +54,7 @@ def rewritten(text: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise StoreError(f"The document has no place for the tables. Put {BEGIN} and {END} where they belong.")
+        raise StoreError(f"The document has no place for the tables. Add {BEGIN} and {END} where they belong.")
     return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
 
 

@@ -1,4 +1,4 @@
-"""What the program has to say: a bar over the frame for what matters, and a list of everything behind the bell."""
+"""Messages of the program: a bar over the frame for the current one, and a list of all behind the bell."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,14 +27,14 @@ _ICONS = {"info": ("info", "accent"), "warning": ("warning", "warn"), "error": (
 
 @dataclass(frozen=True)
 class Message:
-    """Something that was said.
+    """A message.
 
     Attributes:
         severity: "info", "warning" or "error".
-        text: For a reader.
+        text: Text for the reader.
         at: When.
-        study: Name of the study that it is about; empty for none.
-        ends: Whether it ends when the study is left that is open.
+        study: Name of its study; empty for none.
+        ends: Whether it ends when the open study is closed.
     """
 
     severity: str
@@ -45,7 +45,7 @@ class Message:
 
 
 class MessageBar(QFrame):
-    """One message over the frame. An error stays until it is closed, the rest goes by itself.
+    """One message over the frame. An error stays until it is closed; others disappear after a while.
 
     Signals:
         closed(): The message went or was closed.
@@ -63,8 +63,8 @@ class MessageBar(QFrame):
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._remedy = QToolButton()
         self._remedy.setProperty("part", "boxed")
-        self._remedy.setAccessibleName("What can be done about it")
-        self._remedy.setToolTip("What can be done about it")
+        self._remedy.setAccessibleName("Possible remedy")
+        self._remedy.setToolTip("Possible remedy")
         self._remedy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._remedy.setIconSize(QSize(16, 16))
         self._remedy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -103,20 +103,20 @@ class MessageBar(QFrame):
 
     @property
     def action(self) -> QAction | None:
-        """What is offered to be done about it, or None."""
+        """The suggested remedy, or None."""
         return self._action
 
     def say(
         self, severity: str, text: str, action: QAction | None = None, *, study: str = "", ends: bool = False
     ) -> None:
-        """Show a message; an error on show gives way to another error only.
+        """Show a message; only another error replaces an error.
 
         Args:
             severity: "info", "warning" or "error".
             text: For the reader.
-            action: What can be done about it, as a button; None for none.
-            study: Name of the study that it is about; empty for none.
-            ends: Whether it ends when the study is left that is open.
+            action: The remedy, as a button; None for none.
+            study: Name of its study; empty for none.
+            ends: Whether it ends when the open study is closed.
         """
         if self.isVisible() and self._severity == "error" and severity != "error":
             return
@@ -136,7 +136,7 @@ class MessageBar(QFrame):
             self._timer.start(_SHOWN_MS[severity])
 
     def make_way(self) -> None:
-        """Another study comes, or none: what is about the last one goes, and what would hide a message of the next."""
+        """The study changes: remove messages about the last one, and any that would hide a message of the next."""
         if self._ends or self._severity != "info":
             self._close()
             self._offer(None)
@@ -165,7 +165,7 @@ class MessageBar(QFrame):
 
 
 class Bell(QToolButton):
-    """The button that opens the list of messages, with the number of warnings and errors not yet looked at."""
+    """The button that opens the list of messages, with the number of unread warnings and errors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,11 +178,11 @@ class Bell(QToolButton):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """Everything that was said, the first first."""
+        """All messages, oldest first."""
         return tuple(self._messages)
 
     def add(self, severity: str, text: str, *, study: str = "", ends: bool = False) -> None:
-        """Keep a message; arguments as for the bar."""
+        """Add a message; arguments as for the bar."""
         message = Message(severity, text, datetime.now().astimezone(), study, ends)
         self._messages.append(message)
         if severity != "info":
@@ -190,13 +190,13 @@ class Bell(QToolButton):
         self._show()
 
     def drop_study(self) -> None:
-        """The study is left: what was said about it goes."""
+        """The study is closed: remove its messages."""
         self._messages = [one for one in self._messages if not one.ends]
         self._unread = [one for one in self._unread if not one.ends]
         self._show()
 
     def open_list(self) -> None:
-        """Show everything that was said."""
+        """Show all messages."""
         self._unread = []
         self._show()
         dialog = MessagesDialog(self._messages, self.window())
@@ -207,16 +207,16 @@ class Bell(QToolButton):
         self.setIcon(icon("bell", "warn" if self._unread else "soft"))
         unread = len(self._unread)
         self.setText(str(unread) if unread else "")
-        said = f"{unread} new warnings" if unread else "No new warnings"
+        said = "No new warnings" if not unread else "1 new warning" if unread == 1 else f"{unread} new warnings"
         self.setToolTip(f"{said}. Show all messages (F2)")
         self.setAccessibleName(f"Messages: {said}")
 
 
 class MessagesDialog(QDialog):
-    """All messages since the start, the last first.
+    """All messages since the start, newest first.
 
     Args:
-        messages: The first first.
+        messages: Oldest first.
         parent: The window.
     """
 
@@ -227,13 +227,13 @@ class MessagesDialog(QDialog):
         listed = QListWidget()
         listed.setWordWrap(True)
         listed.setSpacing(3)
-        listed.setAccessibleName("Messages, the last first")
-        listed.setToolTip("Messages, the last first")
+        listed.setAccessibleName("Messages, newest first")
+        listed.setToolTip("Messages, newest first")
         for message in reversed(messages):
             name, tint = _ICONS.get(message.severity, _ICONS["info"])
             about = f"{message.study}: " if message.study else ""
             listed.addItem(QListWidgetItem(icon(name, tint), f"{message.at:%H:%M:%S}   {about}{message.text}"))
-        empty = label("Nothing was said yet.", "soft")
+        empty = label("No messages yet.", "soft")
         empty.setVisible(not messages)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

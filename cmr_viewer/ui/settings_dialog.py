@@ -19,7 +19,7 @@ from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES
 from cmr_viewer.ui.theme import STRUCTURE_TEXTS, THEMES
 from cmr_viewer.ui.widgets import ICON, column, label, swatch
 
-THEME_TEXTS = {"system": "As the system", "light": "Light", "dark": "Dark"}
+THEME_TEXTS = {"system": "System", "light": "Light", "dark": "Dark"}
 
 
 class ColourButton(QPushButton):
@@ -56,7 +56,7 @@ class ColourButton(QPushButton):
 
 
 class SettingsDialog(QDialog):
-    """Changes the settings when it is accepted; saving them is left to the window.
+    """Changes the settings on OK; the window saves them.
 
     Args:
         settings: The settings.
@@ -68,13 +68,13 @@ class SettingsDialog(QDialog):
         self.setWindowTitle("Settings")
         self._settings = settings
         self._reader = QLineEdit(settings.reader)
-        self._reader.setToolTip("Stands beside each change that you make")
+        self._reader.setToolTip("Recorded with each change that you make")
         self._theme = QComboBox()
         self._theme.addItems([THEME_TEXTS[theme] for theme in THEMES])
         self._theme.setCurrentText(THEME_TEXTS[settings.theme])
-        self._theme.setToolTip("A light or a dark window; images stay on black in both")
+        self._theme.setToolTip("Light or dark window; images stay on black")
         self._auto = QSpinBox()
-        self._auto.setToolTip("Newly accepted corrections of a region after which its specialist is retrained")
+        self._auto.setToolTip("Newly accepted corrections in a region that start retraining of its specialist")
         self._auto.setRange(0, 500)
         self._auto.setSpecialValueText("never")
         self._auto.setValue(settings.auto_retrain_after)
@@ -100,10 +100,10 @@ class SettingsDialog(QDialog):
         form.setContentsMargins(16, 18, 16, 16)
         form.setSpacing(12)
         form.addRow("Reader's name", self._reader)
-        form.addRow("", label("Stands beside each change that you make; takes effect at the next start.", "small"))
+        form.addRow("", label("Recorded with each change that you make. Takes effect at the next start.", "small"))
         form.addRow("Theme", self._theme)
-        form.addRow("Retrain by itself after", self._auto)
-        form.addRow("", label("Newly accepted corrections of a region; 0 for never.", "small"))
+        form.addRow("Retrain automatically after", self._auto)
+        form.addRow("", label("New accepted corrections in a region; 0 means never.", "small"))
         page = QWidget()
         page.setLayout(form)
         return page
@@ -130,7 +130,7 @@ class SettingsDialog(QDialog):
             button.set_colour(default.region_colour(region))
 
     def accept(self) -> None:
-        """Put what was chosen into the settings."""
+        """Write the choices into the settings."""
         if self._reader.text().strip():
             self._settings.reader = self._reader.text().strip()
         self._settings.auto_retrain_after = self._auto.value()

@@ -1,4 +1,4 @@
-"""What belongs to the whole window: palette of actions, keys, theme, tour, worklist page, words for screen readers."""
+"""Parts of the whole window: palette of actions, keys, theme, tour, worklist page, text for screen readers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,10 +29,10 @@ from cmr_viewer.ui.worklist_page import WorklistPage
 
 _STUDY = "study:"
 _STUDIES = 50
-"""Studies that the palette shows at most; who wants another types more of its name."""
+"""Most studies that the palette shows; typing more of a name narrows them."""
 
 _SPOKEN_AFTER_MS = 150
-"""How long the frame rests before it is put into words: nobody listens to frames that fly by."""
+"""How long a frame must stay before its description is updated: fast scrolling would flood a screen reader."""
 
 
 class ShellFeature(Feature):
@@ -98,12 +98,12 @@ class ShellFeature(Feature):
         )
 
     def drop_study(self) -> None:
-        """No frame is in words."""
+        """No frame is described."""
         self._spoken.stop()
         self.speak_frame()
 
     def possible(self) -> Mapping[str, bool]:
-        """A study must be meant to be flagged."""
+        """Flagging needs a study."""
         return {"flag_study": bool(self._meant())}
 
     # Palette
@@ -122,9 +122,9 @@ class ShellFeature(Feature):
             if spec.id == "command_palette":
                 continue
             action = self.context.actions[spec.id]
-            why_not = "" if action.isEnabled() else f"possible when {spec.when.value}"
+            why_not = "" if action.isEnabled() else f"available when {spec.when.value}"
             if why_not and spec.when is When.ALWAYS:
-                why_not = "not possible now"
+                why_not = "not available now"
             yield Command(
                 spec.id,
                 action.text().replace("&", "").rstrip("…"),
@@ -136,13 +136,13 @@ class ShellFeature(Feature):
             )
 
     def _recent_studies(self) -> Iterable[Command]:
-        """Studies that were opened last."""
+        """The most recent studies."""
         for text in self.context.settings.recent_studies:
             name = readable(path_of_text(text).name)
             yield Command(f"{_STUDY}\n{text}", name, "Recent study", icon=icon("folder"))
 
     def _studies(self, query: str) -> list[Command]:
-        """Studies of the worklist whose name holds every word, none of the recent ones twice."""
+        """Studies of the worklist whose name contains every word, without the recent ones."""
         words = query.casefold().split()
         if not words:
             return []
@@ -172,7 +172,7 @@ class ShellFeature(Feature):
 
     @Slot(str)
     def take_command(self, name: str) -> None:
-        """Do what was taken from the palette."""
+        """Do what was chosen in the palette."""
         if name.startswith(_STUDY):
             stack_id, _, source = name.removeprefix(_STUDY).partition("\n")
             self.open_study(path_of_text(source), stack_id or None)
@@ -184,7 +184,7 @@ class ShellFeature(Feature):
 
     @Slot()
     def change_keys(self) -> None:
-        """Offer to change the keys."""
+        """Open the dialog that changes the keys."""
         dialog = KeysDialog(self.context.settings, self.context.window)
         dialog.accepted.connect(self.take_keys)
         show_dialog(dialog)
@@ -239,7 +239,7 @@ class ShellFeature(Feature):
     # Tour
 
     def greet(self) -> None:
-        """Offer the tour to who has never seen it; nothing for everybody else."""
+        """Offer the tour to a reader who has not seen it."""
         session, settings = self.context.session, self.context.settings
         if not settings.tour_seen and not settings.recent_studies and session.study is None:
             self.tour.begin((GREETING,), "Take the tour")
@@ -261,7 +261,7 @@ class ShellFeature(Feature):
 
     @Slot()
     def show_not_opened(self) -> None:
-        """A study could not be opened: no tour on what is not there."""
+        """A study could not be opened: there is no tour."""
         self._tour_waits = False
 
     @Slot()
@@ -285,7 +285,7 @@ class ShellFeature(Feature):
 
     @Slot(bool)
     def show_worklist(self, on: bool) -> None:
-        """Put the worklist in the middle of the window, or what belongs there else."""
+        """Show the worklist in the middle of the window, or what else belongs there."""
         self.context.parts.middle.setCurrentWidget(self.page if on else self._other_page())
 
     @Slot()
@@ -306,7 +306,7 @@ class ShellFeature(Feature):
         self.context.actions["worklist"].setChecked(here)
         side = self.context.parts.side.parentWidget()
         if side is not None:
-            side.setVisible(not here)  # nothing on it is of a list of studies, and the list needs the room
+            side.setVisible(not here)  # it is about one study, and the list needs the room
         stack = self.context.session.stack
         if here:
             self.note_checks()
@@ -334,12 +334,12 @@ class ShellFeature(Feature):
 
     @Slot(object)
     def dismiss_study(self, path: Path) -> None:
-        """Take a study that waits off the worklist."""
+        """Remove a waiting study from the worklist."""
         self.context.session.let_wait_no_longer([path])
 
     @Slot()
     def note_checks(self) -> None:
-        """Keep for the worklist how many checks of the open study fail, where all its frames were checked."""
+        """Record for the worklist how many checks of the open study fail, once all its frames are checked."""
         session = self.context.session
         order, stack = session.review_order, session.stack
         if stack is None or not isinstance(order, ReviewQueue) or not order.is_ready:
@@ -349,19 +349,19 @@ class ShellFeature(Feature):
 
     @Slot()
     def open_next_unread(self) -> None:
-        """Open the next study that nobody has begun."""
+        """Open the next study that no one has started."""
         stack = self.context.session.stack
         after = None if stack is None else self._entry(stack.stack_id)
         if not self.page.open_next_unread(after):
             narrowed = self.page.model.rowCount() < self.page.model.count
-            which = "that the search and filters of the worklist leave" if narrowed else "of the worklist"
-            self.context.say("info", f"Somebody has begun every study {which}.")
+            where = " among those that match the search and filters of the worklist" if narrowed else ""
+            self.context.say("info", f"No unread studies left{where}.")
 
     def _entry(self, stack_id: str) -> WorklistEntry | None:
         return next((each for each in self.worklist.entries_now() if each.stack_id == stack_id), None)
 
     def _meant(self) -> str:
-        """Stack of the study that is chosen on the page, else of the open one; empty for none."""
+        """Stack of the study selected on the page, else of the open study; empty for none."""
         if self.context.parts.middle.currentWidget() is self.page:
             return "" if self.page.current is None else self.page.current.stack_id
         stack = self.context.session.stack
@@ -369,29 +369,29 @@ class ShellFeature(Feature):
 
     @Slot()
     def flag_study(self) -> None:
-        """Ask for the word beside a study."""
+        """Ask for the flag of a study."""
         stack_id = self._meant()
         entry = self._entry(stack_id)
         if entry is None:
             return
         dialog = QInputDialog(self.context.window)
-        dialog.setWindowTitle("Flag the study")
-        dialog.setLabelText(f"A word beside {entry.name} in the worklist; leave it empty to take the flag away:")
+        dialog.setWindowTitle("Flag study")
+        dialog.setLabelText(f"Remark for {entry.name} in the worklist; leave it empty to remove the flag:")
         dialog.setTextValue(entry.marks.flag)
         dialog.textValueSelected.connect(lambda word: self.worklist.flag(stack_id, word))
         show_dialog(dialog)
 
-    # Words for screen readers
+    # Text for screen readers
 
     @Slot()
     def speak_soon(self) -> None:
-        """What is on show may be another."""
+        """The displayed frame may have changed."""
         if not self._spoken.isActive() and not self.context.desk.player.running:
             self._spoken.start()
 
     @Slot()
     def speak_frame(self) -> None:
-        """Put the frame on show into words."""
+        """Describe the displayed frame."""
         session, frame = self.context.session, self.context.desk.frame
         if session.stack is None:
             said = "No study is open."

@@ -65,18 +65,18 @@ LIGHT: dict[str, str] = {
 PALETTES: dict[str, dict[str, str]] = {"dark": DARK, "light": LIGHT}
 
 THEMES = ("system", "light", "dark")
-"""What a reader can choose; "system" follows the system, and is dark where the system does not say."""
+"""Themes to choose from; "system" follows the system, and is dark if the system states none."""
 
 PALETTE: dict[str, str] = dict(DARK)
-"""Colours of the theme on show; `apply_theme` puts another theme's in."""
+"""Colours of the current theme; `apply_theme` replaces them."""
 
 _DEFAULTS = Settings(reader="reader")
 
 STRUCTURE_COLOURS: dict[Label, str] = {label: _DEFAULTS.label_colour(label) for label in STRUCTURES}
-"""Colours of the outlines where the reader has set no other."""
+"""Default colours of the outlines."""
 
 REGION_COLOURS: dict[Region, str] = {region: _DEFAULTS.region_colour(region) for region in REGIONS}
-"""Colours of the regions where the reader has set no other."""
+"""Default colours of the regions."""
 
 REGION_LETTERS: dict[Region, str] = {
     Region.BASE: "B",
@@ -90,11 +90,11 @@ STRUCTURE_TEXTS: dict[Label, str] = {
     Label.LVM: "LV epicardium",
     Label.RVBP: "RV endocardium",
 }
-"""What the outline of each label is called: the epicardium bounds blood pool and myocardium together."""
+"""Name of the outline of each label: the epicardium bounds blood pool and myocardium together."""
 
 
 def colour(name: str) -> QColor:
-    """A colour of the theme on show."""
+    """A colour of the current theme."""
     return QColor(PALETTE[name])
 
 
@@ -114,7 +114,7 @@ def readable_on(ground: QColor) -> QColor:
 
 
 def style_sheet(palette: Mapping[str, str] | None = None) -> str:
-    """The style sheet with a palette's colours put in for @name; None for those on show."""
+    """The style sheet with a palette's colours for each @name; None for the current palette."""
     palette = PALETTE if palette is None else palette
     text = (resources_dir() / "style" / "window.qss").read_text(encoding="utf-8")
     text = text.replace("@icons", (resources_dir() / "icons").as_posix())
@@ -125,12 +125,12 @@ def style_sheet(palette: Mapping[str, str] | None = None) -> str:
 
 
 def theme_on_show() -> str:
-    """Which is on show, "light" or "dark"."""
+    """The current theme, "light" or "dark"."""
     return "light" if PALETTE["text"] == LIGHT["text"] else "dark"
 
 
 def theme_of(app: QApplication, chosen: str) -> str:
-    """Which is meant, "light" or "dark": as the reader chose, or as the system says where they left it to that.
+    """The chosen theme, "light" or "dark": the reader's choice, or that of the system.
 
     Args:
         app: The application.

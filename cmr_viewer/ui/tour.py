@@ -1,4 +1,4 @@
-"""A tour of the window: a spotlight on one part after another, with a card that says what it is for."""
+"""A tour of the window: a spotlight on one part after another, with a card that explains it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Step:
 
 
 class Tour(QWidget):
-    """Lies over the whole window while the tour lasts; everything goes by keyboard as well.
+    """Covers the whole window during the tour; everything also works by keyboard.
 
     Args:
         window: What it lies over.
@@ -56,12 +56,10 @@ class Tour(QWidget):
         self._title = label("", "title", wrap=True)
         self._text = label("", wrap=True)
         self._count = label("", "small")
-        self.back = self._button("Back", "The stop before (Left)", self.go_back)
-        self.next = self._button("Next", "The next stop (Right or Enter)", self.go_on)
+        self.back = self._button("Back", "Previous stop (Left)", self.go_back)
+        self.next = self._button("Next", "Next stop (Right or Enter)", self.go_on)
         self.next.setProperty("part", "primary")
-        self.skip = self._button(
-            "Skip the tour", "End the tour; it can be taken again from the Help menu (Esc)", self.end
-        )
+        self.skip = self._button("Skip the tour", "End the tour (Esc); the Help menu starts it again", self.end)
         self.skip.setProperty("part", "flat")
         self.card = QFrame(self)
         self.card.setObjectName("tour_card")

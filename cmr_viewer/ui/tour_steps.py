@@ -1,4 +1,4 @@
-"""What the tour shows: eight stops, from the frame to the worklist."""
+"""The eight stops of the tour, from the frame to the worklist."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from cmr_viewer.ui.tour import Step
 
 GREETING = Step(
     "Welcome to CMR Viewer",
-    "The tour shows the parts of the window on the demo study, a heart of the Sunnybrook Cardiac Data. It takes two "
-    "minutes, and can be taken again from the Help menu.",
+    "The tour shows the parts of the window on the demo study from the Sunnybrook Cardiac Data. It takes two minutes. "
+    "You can start it at any time from the Help menu.",
 )
-"""Asked once, before anything is open."""
+"""Shown once, before any study is open."""
 
 
 def tour_steps(parts: Parts, actions: Mapping[str, QAction]) -> tuple[Step, ...]:
@@ -37,55 +37,55 @@ def tour_steps(parts: Parts, actions: Mapping[str, QAction]) -> tuple[Step, ...]
     return (
         Step(
             "One region, one model",
-            "Every frame is base, middle, apex or not of the heart, and the specialist of its region draws it. You "
-            "correct both. Go on with Right or Enter, back with Left; Esc ends the tour.",
+            "Every frame has a region: base, middle, apex or non-cardiac. The specialist model for the region segments "
+            "the frame. You correct both. Right or Enter continues, Left goes back, Esc ends the tour.",
         ),
         Step(
             "The frame",
-            f"One slice at one phase, with its outlines. The wheel or {keys('slice_up', 'slice_down')} go through the "
-            f"slices, Shift and the wheel or {keys('phase_previous', 'phase_next')} through the phases. "
-            f"{keys('play')} plays.",
+            f"One slice at one phase, with its outlines. The wheel or {keys('slice_up', 'slice_down')} change the "
+            f"slice. Shift + wheel or {keys('phase_previous', 'phase_next')} change the phase. "
+            f"{keys('play')} plays the cine.",
             part=lambda: parts.view,
             before=single_frame,
         ),
         Step(
             "All slices of the phase",
-            "Base to apex, each bordered in the colour of its region and named by its letter. A click goes there; "
+            "From base to apex. The border and the letter show the region of each slice. Click a slice to go there. "
             f"{keys('grid')} shows all phases.",
             part=lambda: parts.strip,
             before=single_frame,
         ),
         Step(
             "The region of this frame",
-            "What the classifier thinks, and why that model drew it. Choose another region and its specialist draws "
-            f"the frame at once: {keys('region_base', 'region_middle')} and so on.",
+            "The probability of each region, and why this model segmented the frame. If you choose another region, "
+            f"such as with {keys('region_base')} or {keys('region_middle')}, its specialist segments the frame.",
             part=lambda: parts.region,
             before=frame_page,
         ),
         Step(
             "Tools",
-            f"{keys('brush')} takes the brush, {keys('label_lvbp', 'label_lvm')} and so on choose what it paints, the "
-            f"right button erases. {keys('undo')} takes back anything; everything is kept as you go.",
+            f"{keys('brush')} selects the brush. {keys('label_lvbp', 'label_lvm')} select the label to paint: LV blood "
+            f"pool or myocardium. The right button erases. {keys('undo')} undoes any change. All work is saved.",
             part=lambda: parts.tools,
             before=frame_page,
         ),
         Step(
             "Measures",
-            "Volumes, ejection fraction and mass follow every stroke. The curve goes to a phase when you click it.",
+            "Volumes, ejection fraction and mass are updated after every stroke. Click the curve to go to a phase.",
             part=lambda: parts.side,
             before=measures_page,
         ),
         Step(
             "Review",
-            f"{keys('next_review')} leads to the frame that needs a look most and says why; {keys('accept')} accepts "
-            "it. Accepted frames teach the specialist of their region.",
+            f"{keys('next_review')} goes to the frame that most needs review and shows why. {keys('accept')} accepts "
+            "it. Accepted frames are used to retrain the specialist of their region.",
             part=lambda: parts.side,
             before=review_page,
         ),
         Step(
-            "Studies, and everything by name",
-            f"Your studies stand here, all of them on the page of {keys('worklist')}. {keys('command_palette')} finds "
-            f"any action by a part of its name, {keys('keys')} shows all keys.",
+            "Studies and search",
+            f"Your recent studies are here; {keys('worklist')} lists them all. {keys('command_palette')} finds any "
+            f"action by part of its name. {keys('keys')} shows all keys.",
             part=lambda: parts.worklist,
             before=frame_page,
         ),

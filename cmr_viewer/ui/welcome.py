@@ -1,4 +1,4 @@
-"""What stands in the middle while no study is open."""
+"""The middle of the window while no study is open."""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,7 +55,7 @@ class Welcome(QFrame):
         self.show_recent(())
 
     def show_recent(self, paths: Sequence[str]) -> None:
-        """List the studies that were opened last."""
+        """List the most recent studies."""
         while (item := self._recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:

@@ -1,4 +1,4 @@
-"""Small parts that several panels are made of."""
+"""Small widgets that several panels share."""
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPixmap
@@ -38,7 +38,7 @@ def label(text: str = "", part: str = "", *, wrap: bool = False) -> QLabel:
 
 
 class ElidedLabel(QLabel):
-    """A line that gives way: what does not fit is left out, and told when the pointer rests on it.
+    """A line that shortens a text that does not fit; the tooltip shows all of it.
 
     Args:
         part: The style sheet's part.
@@ -78,7 +78,7 @@ def action_button(action: QAction, *, text: bool = True) -> QToolButton:
 
     Args:
         action: The action.
-        text: Whether the action's short text stands beside the icon.
+        text: Whether to show the action's short text beside the icon.
     """
     button = QToolButton()
     button.setDefaultAction(action)
@@ -132,7 +132,7 @@ def rule() -> QFrame:
 
 
 def search_line(name: str, tip: str) -> QLineEdit:
-    """A line to search in, that can be cleared with one click."""
+    """A search line with a button that clears it."""
     line = QLineEdit()
     line.setPlaceholderText(name)
     line.setAccessibleName(name)
@@ -143,7 +143,7 @@ def search_line(name: str, tip: str) -> QLineEdit:
 
 
 def name_clear_button(line: QWidget) -> None:
-    """Name the button inside a line that clears it: Qt draws it without a word."""
+    """Name the clear button inside a line: Qt gives it no name."""
     for button in line.findChildren(QToolButton):
         button.setAccessibleName("Clear")
         button.setToolTip("Clear")
@@ -173,7 +173,7 @@ def swatch(tint: str, size: int = 14) -> QIcon:
 
 
 class Section(QWidget):
-    """A heading with what belongs to it; a click on the heading folds it away.
+    """A heading with its content; a click on the heading collapses it.
 
     Args:
         title: The heading.
@@ -192,8 +192,8 @@ class Section(QWidget):
         self._head.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._head.setIconSize(QSize(12, 12))
-        self._head.setAccessibleName(f"{title}: show or fold away")
-        self._head.setToolTip("Show or fold away")
+        self._head.setAccessibleName(f"{title}: expand or collapse")
+        self._head.setToolTip("Expand or collapse")
         self._head.toggled.connect(self._fold)
         line = row(self._head, None, extra) if extra is not None else row(self._head, None)
         self.setLayout(column(line, content, spacing=4, margins=(10, 6, 12, 8)))
@@ -213,7 +213,7 @@ _MOVED = (QAbstractSlider, QAbstractItemView, QComboBox, QAbstractSpinBox)
 
 
 def belongs_to_focus(event: QKeyEvent) -> bool:
-    """Whether a key is one that the control with the keyboard lives by, and so no key of the window.
+    """Whether the focused control needs a key for itself, so that it is no key of the window.
 
     Buttons take Space and Enter, sliders and lists the arrow keys; everything else stays with the window.
     """

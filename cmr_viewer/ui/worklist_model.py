@@ -18,7 +18,7 @@ ENTRY = Qt.ItemDataRole.UserRole
 
 
 class Column(Enum):
-    """Columns, in their order; the value is the head."""
+    """Columns in their order; the value is the heading."""
 
     NAME = "Study"
     STATUS = "Status"
@@ -29,10 +29,10 @@ class Column(Enum):
 
 
 class Flagged(Enum):
-    """What the flags of a study can be filtered by; the value is what the reader chooses."""
+    """Filters on the flags of a study; the value is the text of the choice."""
 
     ANY = "All flags"
-    SOME = "Flagged in any way"
+    SOME = "With any flag"
     WORD = "Flagged by a reader"
     CHECKS = "Checks failed"
     REOPENED = "Reopened"
@@ -65,13 +65,13 @@ _SORTED: dict[Column, Callable[[WorklistEntry], Any]] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the table is left to.
+    """The filter of the table.
 
     Attributes:
         text: Words that must all be in name, place, readers, flags or status; case does not matter.
         progress: How far the review is; None for any.
-        reader: Who has kept something of it; empty for anybody.
-        flagged: What its flags are to be.
+        reader: Who has saved work on it; empty for anyone.
+        flagged: Its flags.
     """
 
     text: str = ""
@@ -132,7 +132,7 @@ class WorklistModel(QAbstractTableModel):
 
     @property
     def readers(self) -> list[str]:
-        """Everybody who has kept something, in the order of the alphabet."""
+        """Everyone with saved work, in alphabetical order."""
         return sorted({reader for entry in self._entries for reader in entry.marks.readers}, key=str.casefold)
 
     def show(self, entries: Sequence[WorklistEntry]) -> None:
@@ -155,10 +155,10 @@ class WorklistModel(QAbstractTableModel):
         return next((row for row, each in enumerate(self._shown) if each.key == key), None)
 
     def next_unread(self, after: WorklistEntry | None) -> WorklistEntry | None:
-        """The next entry below another, or from the top again, that nobody has begun.
+        """The next entry below another, or from the top again, that no one has started.
 
         Args:
-            after: The entry that was looked at last; None to begin at the top.
+            after: The entry that was open last; None to begin at the top.
         """
         row = self.row_of(after)
         begin = 0 if row is None else row + 1
@@ -180,7 +180,7 @@ class WorklistModel(QAbstractTableModel):
         self._shown = self._wanted.of(self._sorted, self._haystack)
 
     def _haystack(self, entry: WorklistEntry) -> str:
-        """Of most entries it is never asked: those that are, are asked at every letter."""
+        """Cached: a search asks for the same entries at every letter, and never for most."""
         found = self._haystacks.get(entry.key)
         if found is None:
             found = self._haystacks[entry.key] = haystack_of(entry)
@@ -212,12 +212,12 @@ class WorklistModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(Column)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Heads of the columns, with what a click does."""
+        """Headings of the columns, and their tooltip."""
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return list(Column)[section].value
-        return "Click to sort, again to turn the order round" if role == Qt.ItemDataRole.ToolTipRole else None
+        return "Click to sort; click again to reverse the order" if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """What a cell shows."""
@@ -229,7 +229,7 @@ class WorklistModel(QAbstractTableModel):
             return self._shown[index.row()]
         if role == Qt.ItemDataRole.ToolTipRole:
             entry = self._shown[index.row()]
-            return f"{readable(str(entry.source))}\nEnter or double click opens it"
+            return f"{readable(str(entry.source))}\nPress Enter or double-click to open it"
         return None
 
     def _ink(self, index: QModelIndex | QPersistentModelIndex) -> Any:

@@ -17,7 +17,7 @@ _WIDTHS = {Column.NAME: 200, Column.STATUS: 170, Column.READER: 130, Column.OPEN
 
 
 class WorklistPage(QFrame):
-    """Stands in the middle of the window in place of the frame.
+    """The page in the middle of the window that replaces the frame.
 
     Args:
         actions: What a reader can do, by id.
@@ -25,7 +25,7 @@ class WorklistPage(QFrame):
 
     Signals:
         study_chosen(object, object): A study; its source `Path`, and the id of its stack or None.
-        study_dismissed(object): A study that waits is to leave the worklist; its `Path`.
+        study_dismissed(object): A waiting study is to be removed from the worklist; its `Path`.
         left(): The reader goes back to the frame.
     """
 
@@ -39,7 +39,7 @@ class WorklistPage(QFrame):
         self._worklist = worklist
         self._open: tuple[str, str] = ("", "")
         self.model = WorklistModel(self)
-        tip = "Type to search; Down goes to the table, Enter opens the chosen study"
+        tip = "Type to search; Down goes to the table, Enter opens the selected study"
         self.search = search_line("Search studies, readers and flags", tip)
         self.search.installEventFilter(self)
         self.status = self._combo("Status", [_ANY_STATUS, *(each.value for each in Progress)])
@@ -67,8 +67,8 @@ class WorklistPage(QFrame):
     def _combo(self, name: str, texts: list[str]) -> QComboBox:
         combo = QComboBox()
         combo.addItems(texts)
-        combo.setAccessibleName(f"Show by {name.lower()}")
-        combo.setToolTip(f"Show studies by {name.lower()}")
+        combo.setAccessibleName(f"Filter by {name.lower()}")
+        combo.setToolTip(f"Filter studies by {name.lower()}")
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         return combo
 
@@ -77,7 +77,7 @@ class WorklistPage(QFrame):
         table.setModel(self.model)
         table.setProperty("part", "ring")
         table.setAccessibleName("Studies")
-        table.setToolTip("Up and Down choose a study, Enter opens it, Delete takes one that waits off the list")
+        table.setToolTip("Up and Down select a study, Enter opens it, Delete removes a study that is waiting")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -174,14 +174,18 @@ class WorklistPage(QFrame):
         shown, count = self.model.rowCount(), self.model.count
         studies = "1 study" if count == 1 else f"{count:,} studies"
         self._count.setText(studies if shown == count else f"{shown:,} of {studies}")
-        nothing = "No study was opened in this workspace yet." if not count else "No study fits the search and filters."
+        nothing = (
+            "No study has been opened in this workspace yet."
+            if not count
+            else "No study matches the search and filters."
+        )
         self._empty.setText(nothing)
         self._empty.setVisible(not shown)
 
     # What the reader does
 
     def open_next_unread(self, after: WorklistEntry | None) -> bool:
-        """Open the next study that nobody has begun, in the order of the table; whether there was one."""
+        """Open the next study that no one has started, in the order of the table; whether there was one."""
         if not self._worklist.looked_at:
             self.model.show(self._worklist.entries_now())
         found = self.model.next_unread(after)

@@ -8,7 +8,7 @@ COMMANDS = [
     Command("slice_up", "Slice towards base", "Go", "Up"),
     Command("slice_down", "Slice towards apex", "Go", "Down"),
     Command("accept", "Accept frame", "Review", "Return"),
-    Command("undo", "Undo", "Edit", "Ctrl+Z", "possible when there is something to undo"),
+    Command("undo", "Undo", "Edit", "Ctrl+Z", "available when there is something to undo"),
     Command("study:a", "patient042", "Study, begun"),
 ]
 
@@ -87,7 +87,7 @@ def test_what_is_not_possible_says_why_and_is_not_taken(palette, qtbot):
     with qtbot.assertNotEmitted(palette.chosen):
         qtbot.keyClick(palette.search, Qt.Key.Key_Return)
     assert palette.isVisible()
-    assert palette._said.text() == "Not now: possible when there is something to undo."
+    assert palette._said.text() == "Available when there is something to undo."
 
 
 def test_a_click_takes(palette, qtbot):
@@ -100,7 +100,7 @@ def test_a_click_takes(palette, qtbot):
 def test_a_screen_reader_hears_name_menu_key_and_why_not(palette):
     index = palette.list.model().index(3, 0)
     assert index.data(Qt.ItemDataRole.AccessibleTextRole) == (
-        "Undo, Edit, Ctrl+Z, possible when there is something to undo"
+        "Undo, Edit, Ctrl+Z, available when there is something to undo"
     )
 
 

@@ -9,10 +9,10 @@ from cmr_viewer.ui.fuzzy import match
     ("query", "better", "worse"),
     [
         ("acc", "Accept frame", "Go back"),
-        ("slice", "Slice towards base", "Accept the slice"),
+        ("slice", "Slice towards base", "Accept slice"),
         ("zoom", "Zoom in", "Rezoom"),
         ("frame accept", "Accept frame", "Frame by frame"),
-        ("nr", "Next to review", "Turn base and apex round"),
+        ("nr", "Next to review", "Swap base and apex"),
     ],
 )
 def test_what_is_meant_goes_before_what_only_holds_the_letters(query, better, worse):

@@ -68,7 +68,7 @@ def test_a_second_key_stands_beside_the_first(dialog):
 def test_a_key_of_another_action_must_be_taken_from_it_first(dialog, settings):
     choose(dialog, "grid")
     dialog.edits[0].setKeySequence(QKeySequence("B"))
-    assert dialog._clash.text() == 'B is also given to "Brush".'
+    assert dialog._clash.text() == 'B is also assigned to "Brush".'
     assert not ok(dialog).isEnabled()
     dialog.accept()
     assert settings.key_bindings == {}, "it is not accepted while a key is given twice"
@@ -82,7 +82,7 @@ def test_a_conflict_elsewhere_is_told_too(dialog):
     choose(dialog, "grid")
     dialog.edits[0].setKeySequence(QKeySequence("B"))
     choose(dialog, "undo")
-    assert dialog._clash.text().startswith("B: ")
+    assert dialog._clash.text().startswith("B is assigned to ")
     assert dialog._resolve.isHidden()
 
 
@@ -118,7 +118,7 @@ def test_keys_are_taken_from_a_file_and_what_is_wrong_with_it_is_said(dialog, tm
     KeyBindings({"brush": ["Ctrl+F7"]}).save(good)
     bad.write_text("{}")
     dialog.take_file(bad)
-    assert "no file of keys" in dialog.said
+    assert "not a keys file" in dialog.said
     dialog.take_file(good)
-    assert dialog.said == "The keys of good.json were taken."
+    assert dialog.said == "The keys in good.json were imported."
     assert dialog.bindings.chosen() == {"brush": ["Ctrl+F7"]}

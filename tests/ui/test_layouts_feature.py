@@ -175,7 +175,7 @@ def test_phase_keys_move_the_active_side_and_say_so(window, places, feature):
     assert window.desk.frame == FrameIndex(1, SLICE)
     assert at_left(places.first, places.second)
     foot = feature.layouts["ed_es"].foot
-    assert foot.sides[0].text() == "Phase 2, not ED · D goes back, Alt+D makes it ED"
+    assert foot.sides[0].text() == "Phase 2, not ED · D goes back, Alt+D sets ED here"
     enter(places.second)
     assert window.desk.frame == FrameIndex(ES, SLICE)
     assert places.second._notes.mark == "ED"
@@ -187,7 +187,7 @@ def test_a_phase_that_is_marked_where_it_is_becomes_that_side(window, places, fe
     window.actions_by_id["set_ed"].trigger()
     assert window.session.ed_phase == 5
     assert at_left(places.first, places.second)
-    assert feature.layouts["ed_es"].foot.sides[0].text() == "End-diastole · tools work here"
+    assert feature.layouts["ed_es"].foot.sides[0].text() == "End-diastole · tools apply here"
     window.actions_by_id["undo"].trigger()
 
 

@@ -236,7 +236,7 @@ def test_the_panel_and_the_strip_say_where_the_stack_overrules_the_frame_alone(o
     open_window.session._carry_out()
     settle(qtbot, open_window)
     assert open_window.parts.region._decided.text() == (
-        "Decided by the classifier. By itself the frame looks like apex (61 %); its place in the stack says middle."
+        "Set by the classifier. By itself the frame looks like apex (61 %); its place in the stack says middle."
     )
     assert open_window.parts.strip.cell(frame).probability == pytest.approx(0.9)
     assert open_window.parts.strip.cell(frame).differs == alone.differs

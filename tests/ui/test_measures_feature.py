@@ -283,7 +283,7 @@ def test_a_marked_ed_that_disagrees_with_the_curve_is_shown_and_a_click_takes_th
     session.set_ed(es)
     assert not whole.isHidden()
     assert f"ED is phase {es + 1} as the reader marked it." in text.text()
-    assert button.text() == f"Take phase {ed + 1} as ED"
+    assert button.text() == f"Use phase {ed + 1} as ED"
     button.click()
     assert session.ed_phase == ed and whole.isHidden()
     session.undo()

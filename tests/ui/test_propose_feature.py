@@ -96,7 +96,7 @@ def test_the_clicks_of_a_frame_are_shown_and_go_with_undo(desk_window, qtbot):
 def test_click_mode_says_what_a_click_means_and_leaves_with_its_key(desk_window):
     panel = feature(desk_window).panel
     do(desk_window, "label_lvm", "click")
-    line = next(each for each in panel.findChildren(QLabel) if each.accessibleName() == "About clicks")
+    line = next(each for each in panel.findChildren(QLabel) if each.accessibleName() == "Hint for clicks")
     assert "LV myocardium" in line.text()
     assert desk_window.actions_by_id["click"].isChecked()
     do(desk_window, "click")

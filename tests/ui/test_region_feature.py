@@ -152,7 +152,7 @@ def test_lines_say_what_is_not_known_yet_and_what_stays() -> None:
     one = Candidate(Region.APEX, False, "Apex specialist", "apex-1")
     assert line_of(one, "ED").startswith("Comparing")
     known = Candidate(Region.APEX, False, "Apex specialist", "apex-1", alone=Changes({}), curve_ml=-1.0, stays=True)
-    assert line_of(known, "") == "LV \u22121.0 ml at this phase, no measure"
+    assert line_of(known, "") == "LV \u22121.0 ml at this phase, measures unchanged"
     assert line_of(known, "ED") == "no measure changes"
-    assert "Your label map stays; the other masks are offered beside it." in details_of(known, "")
+    assert "Your label map stays; the new one appears as a suggestion." in details_of(known, "")
     assert "The volume curve changes by \u22121.0 ml at this phase." in details_of(known, "")

@@ -69,8 +69,8 @@ def test_keys_that_move_in_the_search_line_move_nothing_else(open_window, qtbot)
 def test_what_is_not_possible_says_when_it_is(window):
     window.actions_by_id["command_palette"].trigger()
     why_not = {command.name: command.why_not for command in shell(window).palette.hits}
-    assert why_not["accept"] == "possible when the frame has a region"
-    assert why_not["undo"] == "possible when there is something to undo"
+    assert why_not["accept"] == "available when the frame has a region"
+    assert why_not["undo"] == "available when there is something to undo"
     assert why_not["open_demo"] == ""
 
 

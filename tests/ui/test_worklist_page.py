@@ -107,7 +107,7 @@ def test_filters_leave_what_fits_and_the_head_sorts(page, qtbot):
 def test_where_nothing_fits_it_says_so(page):
     page.search.setText("nobody at all")
     assert page._empty.isVisible()
-    assert page._empty.text() == "No study fits the search and filters."
+    assert page._empty.text() == "No study matches the search and filters."
 
 
 def test_the_chosen_study_stays_chosen_while_the_list_changes(page):
@@ -131,10 +131,10 @@ def test_the_next_unread_study_is_opened_by_its_key(window, program, study_path,
     window.desk.accept()
     settle(qtbot, window)
     window.actions_by_id["next_unread"].trigger()
-    assert window.parts.messages.text == "Somebody has begun every study of the worklist."
+    assert window.parts.messages.text == "No unread studies left."
     shell(window).page.search.setText("nobody at all")
     window.actions_by_id["next_unread"].trigger()
-    said = "Somebody has begun every study that the search and filters of the worklist leave."
+    said = "No unread studies left among those that match the search and filters of the worklist."
     assert window.parts.messages.text == said
 
 

@@ -1,4 +1,4 @@
-"""What stands below before and after: what is compared with, and what the difference is worth."""
+"""The foot of before and after: the version to compare with, and the difference in ml."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ class ComparisonFoot(QFrame):
     """Chooser, legend and figures.
 
     Signals:
-        chosen(object Earlier): What is to be compared with.
+        chosen(object Earlier): Version to compare with.
         shading_chosen(bool): Whether the difference is shaded.
     """
 
@@ -45,13 +45,13 @@ class ComparisonFoot(QFrame):
         self.chooser = QComboBox()
         for one in Earlier:
             self.chooser.addItem(one.text, one)
-        self.chooser.setAccessibleName("What the frame is compared with")
-        self.chooser.setToolTip("What the left side shows")
+        self.chooser.setAccessibleName("Version to compare with")
+        self.chooser.setToolTip("Version shown on the left")
         self.chooser.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.chooser.activated.connect(self._choose)
-        self.shading = QCheckBox("Shade the difference")
+        self.shading = QCheckBox("Shade differences")
         self.shading.setChecked(True)
-        self.shading.setToolTip("Colour the pixels that differ, on the right side")
+        self.shading.setToolTip("Colour the pixels that differ in the right image")
         self.shading.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.shading.toggled.connect(self.shading_chosen)
         self._why = label("", "small")
@@ -86,14 +86,14 @@ class ComparisonFoot(QFrame):
             self._figures[name] = figure
 
     def show_choice(self, earlier: Earlier) -> None:
-        """What is compared with."""
+        """Show the version to compare with."""
         self.chooser.setCurrentIndex(list(Earlier).index(earlier))
 
     def show_changes(self, changes: VolumeChanges | None, now: Mapping[str, float | None]) -> None:
         """The difference in ml.
 
         Args:
-            changes: By how much volumes grew; None without a study.
+            changes: Changes of the volumes; None without a study.
             now: Volumes as they are now by "lv_edv_ml" and so on; None where one is not known.
         """
         self._why.setText("" if changes is None else changes.why_not)
@@ -108,13 +108,13 @@ class ComparisonFoot(QFrame):
     def _show(self, name: str, change_ml: float | None, now_ml: float | None) -> None:
         figure = self._figures[name]
         figure.setText(DASH if change_ml is None else signed(change_ml))
-        tip = f"By how much {name} is larger after than before"
+        tip = f"Change of {name}: after minus before"
         if change_ml is not None and now_ml is not None:
             tip = f"{name}: {now_ml - change_ml:.1f} ml before, {now_ml:.1f} ml after"
         figure.setToolTip(tip)
 
     def figure(self, name: str) -> str:
-        """What is said of a volume, such as "LV EDV"."""
+        """The figure for a volume, such as "LV EDV"."""
         return self._figures[name].text()
 
     def _choose(self, index: int) -> None:

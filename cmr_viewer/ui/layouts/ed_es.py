@@ -112,8 +112,8 @@ class EdEsLayout(DeskLayout):
     def _why_not(self, side: int) -> str:
         keys = self.context.actions[_KEYS[side][1]].shortcut().toString()
         return (
-            f"{_NAMES[side]} is not known yet. It is found once all phases are segmented; or go to its phase and "
-            f"mark it{f' with {keys}' if keys else ''}."
+            f"{_NAMES[side]} is not known yet. It is detected when all phases are segmented. You can also go to its "
+            f"phase and set it{f' with {keys}' if keys else ''}."
         )
 
     def _show_foot(self) -> None:
@@ -127,11 +127,11 @@ class EdEsLayout(DeskLayout):
         if side != self._active:
             return _NAMES[side]
         if frame.phase == own:
-            return f"{_NAMES[side]} · tools work here"
+            return f"{_NAMES[side]} · tools apply here"
         if self._played_from is not None:
             return f"{_NAMES[side]} · playing"
         back, mark = (self.context.actions[name].shortcut().toString() for name in _KEYS[side])
-        return f"Phase {frame.phase + 1}, not {_MARKS[side]} · {back} goes back, {mark} makes it {_MARKS[side]}"
+        return f"Phase {frame.phase + 1}, not {_MARKS[side]} · {back} goes back, {mark} sets {_MARKS[side]} here"
 
     def show_changes(self, frames: tuple[FrameIndex, ...]) -> None:
         """Labels, regions and states of the other side follow."""

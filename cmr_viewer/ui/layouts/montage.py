@@ -47,11 +47,11 @@ class MontageFoot(QFrame):
             self._group.addButton(button)
             self.buttons[columns] = button
         self._group.buttonClicked.connect(self._choose)
-        self.zoom: QSlider = slider("Size of the thumbnails", 100, 600, "Size of the thumbnails (Ctrl and wheel)")
+        self.zoom: QSlider = slider("Thumbnail size", 100, 600, "Thumbnail size (Ctrl + wheel)")
         self.zoom.setFixedWidth(120)
         self.zoom.valueChanged.connect(self._resize)
         self.text = label("", "small")
-        self.text.setAccessibleName("Cine of the montage")
+        self.text.setAccessibleName("Status of the montage")
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         line = row(
             *self.buttons.values(), self.text, label("Size", "small"), self.zoom, spacing=6, margins=(12, 6, 12, 6)
@@ -249,19 +249,19 @@ class MontageLayout(DeskLayout):
 
     @Slot()
     def _show_rate(self) -> None:
-        """Say how often all thumbnails can be drawn; phases that come sooner are left out, never slowed down."""
+        """Show how often all thumbnails are drawn; the cine skips phases rather than slow down."""
         drawn, due = self.view.painting_ms, float(self.context.desk.player.interval_ms)
         if drawn is None or drawn <= max(_SMOOTH_MS, 0.9 * due):
-            self.foot.text.setText("Playing · no phase is left out")
+            self.foot.text.setText("Playing · every phase is shown")
         else:
-            self.foot.text.setText(f"Playing · {1000.0 / drawn:.0f} phases/s are drawn")
+            self.foot.text.setText(f"Playing · {1000.0 / drawn:.0f} phases/s shown")
 
     def _show_hint(self) -> None:
         alone = self.context.actions["layout_single"].shortcut().toString()
-        self.foot.text.setText(f"Double click{f' or {alone}' if alone else ''} opens a frame")
+        self.foot.text.setText(f"Double-click{f' or press {alone}' if alone else ''} to open a frame")
 
 
 _WHY_NOT = (
-    "End-diastole and end-systole are not known yet. They are found once all phases are segmented; or show all phases, "
-    "choose a phase and mark it."
+    "End-diastole and end-systole are not known yet. They are detected when all phases are segmented. You can also "
+    "show all phases, select one and set it."
 )

@@ -1,4 +1,4 @@
-"""Where the thumbnails of a montage stand: which frames, in how many columns, how large."""
+"""The places of the thumbnails of a montage: which frames, how many columns, what size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class Columns(StrEnum):
     def tip(self) -> str:
         """What it shows."""
         return {
-            "phases": "Slices from base to apex below one another, phases side by side",
+            "phases": "Slices from base to apex in rows, phases in columns",
             "ed_es": "Every slice at end-diastole and end-systole",
-            "slices": "Every slice at the phase of the frame that is chosen",
+            "slices": "Every slice at the phase of the selected frame",
         }[self.value]
 
 

@@ -14,7 +14,7 @@ from cmr_viewer.ui.theme import colour
 from cmr_viewer.ui.widgets import DASH, action_button, column, label, row
 
 _TURN_FROM, _TURN_TO = 0.98, 1.2
-"""Radii between which the rim is turned."""
+"""Radii of the rim that can be dragged."""
 
 INSERTIONS = (("anterior", 120.0), ("inferior", 240.0))
 """Where the RV insertion points are in the bull's-eye: the ends of the septum, segments 2 and 3 of the base. Degrees
@@ -25,7 +25,7 @@ Values = Mapping[int, float | None]
 
 
 class Shown(Enum):
-    """What the colours stand for."""
+    """What the colours show."""
 
     THICKNESS = "Thickness"
     THICKENING = "Thickening"
@@ -37,13 +37,13 @@ _SCALES: Mapping[Shown, Scale] = {Shown.THICKNESS: THICKNESS, Shown.THICKENING: 
 class BullsEye(QWidget):
     """Sixteen segments with their values.
 
-    A click chooses a segment; the rim is dragged to turn the segments, where the RV insertion points were found wrong.
-    With the keyboard, arrows go through the segments and Enter chooses.
+    A click chooses a segment. Dragging the rim rotates the segments if the detected RV insertion points are wrong.
+    With the keyboard, arrows move through the segments and Enter chooses.
 
     Signals:
         segment_chosen(int): 1 to 16.
         segment_pointed(int): The segment under the pointer; 0 for none.
-        turned(float): The rim was dragged by so many degrees, counter-clockwise.
+        turned(float): The rim was dragged; degrees, counter-clockwise.
     """
 
     segment_chosen = Signal(int)
@@ -53,7 +53,7 @@ class BullsEye(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Bull's-eye of the left ventricular wall")
-        self.setToolTip("Click a segment: go to its slice\nDrag the rim: turn the RV insertion points")
+        self.setToolTip("Click a segment to go to its slice\nDrag the rim to rotate the RV insertion points")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
@@ -189,7 +189,7 @@ class BullsEye(QWidget):
     # -- mouse and keys ------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose a segment, or take the rim."""
+        """Choose a segment, or start dragging the rim."""
         if event.button() != Qt.MouseButton.LeftButton:
             return
         radius, degrees = self._polar(event.position())
@@ -202,7 +202,7 @@ class BullsEye(QWidget):
             self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell the segment under the pointer; the rim follows it where it is held."""
+        """Report the segment under the pointer; a dragged rim follows the pointer."""
         radius, degrees = self._polar(event.position())
         if self._turn_from is not None:
             self._turn = (degrees - self._turn_from + 180.0) % 360.0 - 180.0
@@ -260,14 +260,14 @@ def _path(sector: Sector, middle: QPointF, radius: float) -> QPainterPath:
 
 
 class BullsEyePanel(QWidget):
-    """The bull's-eye with what it shows, what is under the pointer, and the RV insertion points.
+    """The bull's-eye with its choices, the segment under the pointer, and the RV insertion points.
 
     Args:
-        as_found: Leaves the RV insertion points to the label maps again.
+        as_found: Resets the RV insertion points to automatic.
 
     Signals:
         segment_chosen(int): 1 to 16.
-        turned(float): The segments were turned by so many degrees, counter-clockwise.
+        turned(float): The segments were rotated; degrees, counter-clockwise.
     """
 
     segment_chosen = Signal(int)
@@ -288,8 +288,8 @@ class BullsEyePanel(QWidget):
         buttons = []
         for index, (each, tip) in enumerate(
             (
-                (Shown.THICKNESS, "Thickness of the wall at end-diastole, in mm"),
-                (Shown.THICKENING, "Thickening of the wall from end-diastole to end-systole, in %"),
+                (Shown.THICKNESS, "Wall thickness at end-diastole, in mm"),
+                (Shown.THICKENING, "Wall thickening from end-diastole to end-systole, in %"),
             )
         ):
             button = QToolButton()
@@ -309,7 +309,7 @@ class BullsEyePanel(QWidget):
         back = action_button(as_found)
         back.setProperty("part", "boxed")
         self.setLayout(column(row(*buttons, spacing=4), self._said, self.eye, self._note, row(back, None), spacing=6))
-        self.show_wall({}, {}, {}, "The segments follow the label maps at ED and ES.")
+        self.show_wall({}, {}, {}, "The segments are calculated from the label maps at ED and ES.")
 
     def show_wall(self, thickness_mm: Values, thickening_percent: Values, names: Mapping[int, str], note: str) -> None:
         """Show the wall.
@@ -317,7 +317,7 @@ class BullsEyePanel(QWidget):
         Args:
             thickness_mm: At end-diastole.
             thickening_percent: From end-diastole to end-systole.
-            names: What each segment is called.
+            names: Name of each segment.
             note: How the segments were placed, or why there are none.
         """
         self._values = {Shown.THICKNESS: thickness_mm, Shown.THICKENING: thickening_percent}
@@ -328,7 +328,7 @@ class BullsEyePanel(QWidget):
 
     @property
     def said(self) -> str:
-        """What is said of the segment under the pointer, or chosen."""
+        """The text on the segment under the pointer, or the chosen one."""
         return self._said.text()
 
     @property

@@ -25,7 +25,7 @@ class LongAxisPanel(QFrame):
         self.view = LongAxisView()
         self._list = QComboBox()
         self._list.setAccessibleName("Long-axis views")
-        self._list.setToolTip("The long-axis cines of the study")
+        self._list.setToolTip("Choose a long-axis cine")
         self._list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._list.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._list.currentIndexChanged.connect(self._on_chosen)
@@ -49,11 +49,11 @@ class LongAxisPanel(QFrame):
 
     @property
     def names(self) -> Sequence[str]:
-        """What the list says."""
+        """Texts of the list."""
         return [self._list.itemText(number) for number in range(self._list.count())]
 
     def show_names(self, names: Sequence[str]) -> None:
-        """Offer other views; the first is chosen, and told."""
+        """List other views; the first is chosen and reported."""
         self._list.blockSignals(True)
         self._list.clear()
         self._list.addItems(list(names))

@@ -1,4 +1,4 @@
-"""Volumes, ejection fractions, output and mass, as the label maps stand now; with the curves through the cycle."""
+"""Volumes, ejection fractions, output and mass from the current label maps, with the curves over the cycle."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -36,7 +36,7 @@ def digits_of(name: str) -> int:
 
 
 class Gauge(QWidget):
-    """Where a value is against its normal range: the band in the middle third, a dot for the value."""
+    """A value against its normal range: a band in the middle third, a dot for the value."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class MeasuresPanel(QWidget):
         self.curve.mark_moved.connect(self.mark_moved)
         self._note = label("", "small", wrap=True)
         self._ed_es = label("", "small", wrap=True)
-        self._ed_es.setAccessibleName("Where ED and ES come from")
+        self._ed_es.setAccessibleName("Source of ED and ES")
         self._disagreements: dict[Mark, tuple[QLabel, QPushButton, QWidget]] = {}
         for mark in ("ED", "ES"):
             self._disagreements[mark] = self._disagreement(mark)
@@ -147,8 +147,8 @@ class MeasuresPanel(QWidget):
 
     def _disagreement(self, mark: Mark) -> tuple[QLabel, QPushButton, QWidget]:
         text, button = label("", "warn", wrap=True), QPushButton()
-        button.setAccessibleName(f"Take the other phase as {mark}")
-        button.setToolTip("Undo takes it back")
+        button.setAccessibleName(f"Use the other phase as {mark}")
+        button.setToolTip("You can undo this")
         button.clicked.connect(partial(self._take_other, mark))
         whole = QWidget()
         whole.setLayout(column(text, row(button, None), spacing=4))
@@ -196,7 +196,7 @@ class MeasuresPanel(QWidget):
     # -- values --------------------------------------------------------------------------------------------------------
 
     def show_measures(self, measures: Measures | PatientMeasures | None) -> None:
-        """Show the measures; None without a study. What is not known says why when the pointer rests on it."""
+        """Show the measures; None without a study. The tooltip of an unknown measure gives the reason."""
         reasons: list[str] = []
         for name, cell in self._cells.items():
             value = None if measures is None else measures.values.get(name)
@@ -218,7 +218,7 @@ class MeasuresPanel(QWidget):
             self.curve.set_marks(measures.ed_phase, measures.es_phase)
 
     def show_ed_es(self, choice: EdEs | None, found: Sequence[Disagreement]) -> None:
-        """Show what says which phases ED and ES are, and where the volumes disagree, with a button to the other phase.
+        """Show the source of ED and ES, and where the volumes disagree, with a button for the other phase.
 
         Args:
             choice: ED and ES; None without a study.
@@ -235,12 +235,12 @@ class MeasuresPanel(QWidget):
             one = shown.get(mark)
             whole.setVisible(one is not None)
             text.setText("" if one is None else one.text)
-            button.setText("" if one is None else f"Take phase {one.other + 1} as {mark}")
+            button.setText("" if one is None else f"Use phase {one.other + 1} as {mark}")
             if one is not None:
                 self._others[mark] = one.other
 
     def show_ranges(self, measures: PatientMeasures, normals: Mapping[str, NormalRange], why_not: str) -> None:
-        """Show where the values are against what is normal.
+        """Show the values against their normal ranges.
 
         Args:
             measures: As they are shown.
@@ -261,13 +261,13 @@ class MeasuresPanel(QWidget):
             cell.figure.setAccessibleDescription(tip)
 
     def show_facts(self, patient: str, method: str) -> None:
-        """Show what is known of the patient, and how papillary muscles are counted; empty texts are hidden."""
+        """Show the patient's data, and how papillary muscles are counted; empty texts are hidden."""
         for place, text in ((self._patient, patient), (self._method, method)):
             place.setText(text)
             place.setVisible(bool(text))
 
     def show_rates(self, text: str, tip: str = "") -> None:
-        """Say how fast the ventricles empty and fill; how it was worked out is told when the pointer rests on it."""
+        """Show how fast the ventricles empty and fill; the tooltip gives the method."""
         self._rates.setText(text)
         self._rates.setToolTip(tip)
         self._rates.setVisible(bool(text))

@@ -1,4 +1,4 @@
-"""Which model is in service for each role, and its retraining."""
+"""The model in use for each role, and its retraining."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from cmr_viewer.ui.widgets import ElidedLabel, action_button, column, label, row
 
 @dataclass(frozen=True)
 class ModelLine:
-    """What is shown of a role.
+    """A role as it is shown.
 
     Attributes:
         role: The role.
         model_id: The active model, or None.
         shipped: Whether it came with the program.
         waiting: Corrections accepted since it was last trained.
-        can_roll_back: Whether an earlier model can be put in service again.
+        can_roll_back: Whether an earlier model can be used again.
     """
 
     role: Role
@@ -67,18 +67,17 @@ class _RoleRow(QWidget):
 
     def show_line(self, line: ModelLine, *, idle: bool) -> None:
         origin = "shipped" if line.shipped else "retrained here"
-        none = "None: the baseline serves" if line.role in SPECIALISTS else "No model"
+        none = "None: baseline is used" if line.role in SPECIALISTS else "No model"
         text = none if line.model_id is None else f"{line.model_id} · {origin}"
         if line.waiting:
             text += f" · {line.waiting} new"
         self._model.setText(text)
         tip = "" if line.model_id is None else f"{line.model_id}, {origin}"
-        self._model.setToolTip(f"{tip}\n{line.waiting} corrections accepted since its last training" if tip else "")
+        corrections = "1 correction" if line.waiting == 1 else f"{line.waiting} corrections"
+        self._model.setToolTip(f"{tip}\n{corrections} accepted since its last training" if tip else "")
         self._back.setEnabled(line.can_roll_back and idle)
         self._back.setToolTip(
-            "Roll back: put the model before this one in service again"
-            if line.can_roll_back
-            else "There is no earlier model to roll back to"
+            "Roll back to the previous model" if line.can_roll_back else "No earlier model to roll back to"
         )
 
     def _on_back(self) -> None:
@@ -137,13 +136,13 @@ class ModelsPanel(QWidget):
         self._outcome.hide()
 
     def show_progress(self, fraction: float, text: str) -> None:
-        """How far the training is."""
+        """Show the progress of the training."""
         self._how_far.setValue(round(fraction * 1000))
         if text:
             self._what.setText(text)
 
     def show_outcome(self, text: str, *, good: bool | None) -> None:
-        """How the last training ended; `good` None where it is neither good nor bad."""
+        """Show how the last training ended; `good` None if neither good nor bad."""
         self._training.hide()
         self._outcome.setText(text)
         set_part(self._outcome, "small" if good is None else "good" if good else "bad")

@@ -1,4 +1,4 @@
-"""Corrections that the computer helps with: clicks, propagation, copies that are fitted to the image."""
+"""Assisted corrections: clicks, propagation, copies fitted to the image."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from cmr_viewer.ui.widgets import action_button, column, label, row
 
 
 class ProposePanel(QWidget):
-    """Buttons, and a line that says what is to be done.
+    """Buttons, and a line with a hint.
 
     Args:
         actions: What a reader can do, by id.
@@ -19,7 +19,7 @@ class ProposePanel(QWidget):
         super().__init__()
         self._line: QLabel = label("", "small")
         self._line.setWordWrap(True)
-        self._line.setAccessibleName("About clicks")
+        self._line.setAccessibleName("Hint for clicks")
         self.setLayout(
             column(
                 row(
@@ -46,4 +46,4 @@ class ProposePanel(QWidget):
 
 
 REFINED = ("refine_base", "refine_apex", "refine_before", "refine_after")
-"""The copies, by where they come from."""
+"""The copies, by their source."""

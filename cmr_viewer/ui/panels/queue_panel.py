@@ -61,7 +61,7 @@ class _EntryDelegate(QStyledItemDelegate):
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.place_of(entry))
         font.setBold(not done)
         painter.setFont(font)
-        side = "accepted" if entry.accepted else "looked at" if entry.looked_at else entry.amount
+        side = "accepted" if entry.accepted else "reviewed" if entry.looked_at else entry.amount
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, side)
         font.setBold(False)
         font.setPixelSize(12)
@@ -99,7 +99,7 @@ def _draw_two_lines(painter: QPainter, area: QRect, text: str) -> None:
 
 
 class QueuePanel(QWidget):
-    """The queue and how far the reader is.
+    """The queue and the reader's progress.
 
     Signals:
         frame_chosen(object): An entry was clicked, or chosen by the keyboard; its `FrameIndex`.
@@ -133,12 +133,12 @@ class QueuePanel(QWidget):
 
     @property
     def texts(self) -> list[str]:
-        """What the entries say, in order."""
+        """Texts of the entries, in order."""
         return [self._list.item(number).text() for number in range(self._list.count())]
 
     @property
     def progress_text(self) -> str:
-        """How far the reader is, as it is shown."""
+        """The progress as it is shown."""
         return self._progress.text()
 
     def set_colours(self, colours: Mapping[Region, str]) -> None:
@@ -151,10 +151,10 @@ class QueuePanel(QWidget):
 
         Args:
             entries: In order.
-            progress: How far the reader is.
+            progress: The reader's progress.
             ready: Whether it is known what is at stake.
         """
-        self._progress.setText(progress.text if ready else "What is at stake follows once the study is segmented.")
+        self._progress.setText(progress.text if ready else "The review order appears when the study is segmented.")
         self._bar.setRange(0, max(1, progress.frames))
         self._bar.setValue(progress.looked_at)
         self._bar.setVisible(ready and progress.frames > 0)
@@ -168,12 +168,12 @@ class QueuePanel(QWidget):
             region = "" if entry.region is None else f"{entry.region.text}. "
             item = QListWidgetItem(f"{self._delegate.place_of(entry)}: {region}{entry.amount} at stake. {entry.why}")
             item.setData(_ROW, entry)
-            item.setToolTip(f"{item.text()}\nClick to go there; N goes to the next")
+            item.setToolTip(f"{item.text()}\nClick to go there; N goes to the next frame")
             self._list.addItem(item)
         self._list.setCurrentRow(min(at, self._list.count() - 1))
 
     def show_current(self, frame: FrameIndex | None, marks: tuple[int | None, int | None]) -> None:
-        """Show which frame is on show, and what ED and ES are."""
+        """Show which frame is displayed, and ED and ES."""
         self._delegate.current, self._delegate.marks = frame, marks
         self._list.viewport().update()
 

@@ -1,4 +1,4 @@
-"""The reads of the study, and how two of them differ; a click on a frame goes there."""
+"""The reads of the study and how two of them differ; a click on a frame goes there."""
 
 from collections.abc import Mapping, Sequence
 
@@ -32,7 +32,7 @@ _LINE_HEIGHT = 17
 
 
 def work_text(summary: ReadSummary) -> str:
-    """What was done in a read, in words."""
+    """The work in a read, as text."""
     words = [f"{summary.accepted} accepted"]
     words.append("1 edit" if summary.edits == 1 else f"{summary.edits} edits")
     if summary.active_s >= 1:
@@ -48,12 +48,12 @@ def signed(value: float) -> str:
 
 
 def state_text(read: Read) -> str:
-    """How far a read that is not the first is, in words."""
+    """The state of a read other than the first, as text."""
     return ("blinded, " if read.blinded else "") + ("finished" if read.is_finished else "not finished")
 
 
 class ReadsPanel(QWidget):
-    """Reads, their measures side by side, and the frames that they differ in.
+    """Reads, their measures side by side, and the frames on which they differ.
 
     Args:
         actions: What a reader can do, by id.
@@ -70,7 +70,7 @@ class ReadsPanel(QWidget):
         super().__init__()
         self._reads = QListWidget()
         self._reads.setAccessibleName("Reads of this study")
-        self._reads.setToolTip("Double click or Enter shows a read")
+        self._reads.setToolTip("Double-click or press Enter to show a read")
         self._reads.setProperty("part", "ring")
         self._reads.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._reads.setTextElideMode(Qt.TextElideMode.ElideRight)
@@ -116,7 +116,7 @@ class ReadsPanel(QWidget):
     def _make_table(self) -> QTableView:
         table = QTableView()
         table.setModel(self._sorted)
-        table.setAccessibleName("Frames that the reads differ in")
+        table.setAccessibleName("Frames on which the reads differ")
         table.setProperty("part", "ring")
         table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -144,7 +144,7 @@ class ReadsPanel(QWidget):
 
     @property
     def texts(self) -> list[str]:
-        """What the list of reads says, in its order."""
+        """Texts of the list of reads, in its order."""
         return [self._reads.item(number).text() for number in range(self._reads.count())]
 
     @property
@@ -175,8 +175,8 @@ class ReadsPanel(QWidget):
             item.setData(_READ, None if one.read is None else one.read.id)
             item.setIcon(icon("eye" if current else "reads", "accent" if current else "soft"))
             about = f"{read_name(one.read, one.readers)}: {work_text(one)}. "
-            tip = f"Since {one.read.started_at.astimezone():%Y-%m-%d %H:%M}. " if one.read is not None else ""
-            item.setToolTip(about + tip + ("On show" if current else "Double click shows it" if can_choose else ""))
+            tip = f"Started {one.read.started_at.astimezone():%Y-%m-%d %H:%M}. " if one.read is not None else ""
+            item.setToolTip(about + tip + ("Shown now" if current else "Double-click to show" if can_choose else ""))
             item.setSizeHint(QSize(100, 8 + _LINE_HEIGHT * len(lines)))
             self._reads.addItem(item)
         self._reads.setVisible(bool(summaries))
@@ -196,7 +196,7 @@ class ReadsPanel(QWidget):
             return
         several = len(comparison.disagreements())
         frames = "1 frame differs" if several == 1 else f"{several} frames differ"
-        unit = "" if comparison.ml_known else " The spacing is not known, so differences are in pixels."
+        unit = "" if comparison.ml_known else " Spacing not known: differences are in pixels."
         same = comparison.phases[0] == comparison.phases[1]
         ends = "" if same else f" {_ends(comparison)}"
         first, second = comparison.names
@@ -207,9 +207,9 @@ class ReadsPanel(QWidget):
             cells[1].setText(DASH if one.second is None else f"{one.second:.1f}")
             cells[2].setText(DASH if one.difference is None else signed(one.difference))
             by_phase = one.by_phase
-            tip = "The second read minus the first"
+            tip = "Second read minus first read"
             if by_phase:
-                tip += f"; {signed(by_phase)} of it because ED or ES is at another phase"
+                tip += f"; {signed(by_phase)} of this because ED or ES is at a different phase"
             cells[2].setToolTip(tip)
 
     def show_current(self, frame: FrameIndex | None) -> None:
@@ -234,5 +234,5 @@ def _ends(comparison: Comparison) -> str:
         one, other = (pair[place] for pair in comparison.phases)
         if one != other:
             first, second = (DASH if phase is None else str(phase + 1) for phase in (one, other))
-            words.append(f"{mark} is at phase {first} in the first, {second} in the second read.")
+            words.append(f"{mark} is at phase {first} in the first read and {second} in the second.")
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""Region of the frame: four buttons with the classifier's probabilities, and what each would change in ml."""
+"""Region of the frame: four buttons with the classifier's probabilities and the change in ml that each would make."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -255,8 +255,8 @@ class RegionPanel(QWidget):
 
         Args:
             region: Its region, or None while it is not known.
-            prediction: What the classifier said, or None.
-            by_reader: Whether a reader decided.
+            prediction: The classifier's prediction, or None.
+            by_reader: Whether a reader set it.
             reason: Why the frame goes to its model.
             model_id: The model that segments it.
             accepted: Whether a reader accepted the frame.
@@ -265,7 +265,7 @@ class RegionPanel(QWidget):
             probability = None if prediction is None else prediction.of(each)
             button.show_state(probability, chosen=each is region, enabled=True)
         if region is None:
-            self._say("The region is not known yet.", "", "")
+            self._say("Region not known yet.", "", "")
         elif by_reader:
             self._say(decided_by_reader(region, prediction), reason, model_id or "")
         else:
@@ -273,7 +273,7 @@ class RegionPanel(QWidget):
         self._accept.defaultAction().setIconText("Accepted" if accepted else "Accept frame")
 
     def show_what_if(self, candidates: Sequence[Candidate], at: str, hint: str) -> None:
-        """Show what the measures would change by, were the region another.
+        """Show how the measures would change with another region.
 
         Args:
             candidates: All regions, or none while nothing is known.
@@ -288,7 +288,7 @@ class RegionPanel(QWidget):
         self._hint.setVisible(bool(hint))
 
     def show_beside(self, texts: Sequence[str]) -> None:
-        """Say what looks wrong beside the other frames of the stack."""
+        """Show what looks wrong compared with the other frames of the stack."""
         self._beside.setText("\n".join(texts))
         self._beside.setVisible(bool(texts))
 
@@ -296,7 +296,7 @@ class RegionPanel(QWidget):
         self.candidate_pointed.emit(region if on else None)
 
     def show_findings(self, texts: Sequence[str], notes: Sequence[str] = ()) -> None:
-        """Say what looks wrong in the label map, and what is only to be known; hints, nothing is changed."""
+        """Show what looks wrong in the label map, and mere notes; nothing is changed."""
         for place, lines in ((self._findings, texts), (self._notes, notes)):
             place.setText("\n".join(lines))
             place.setVisible(bool(lines))
@@ -310,45 +310,45 @@ class RegionPanel(QWidget):
 
 
 def line_of(one: Candidate, at: str) -> str:
-    """What a candidate would change, in a line."""
+    """What a candidate would change, in one line."""
     if one.chosen:
         return one.model_text.rstrip(".")
     if one.alone is None:
         return "Comparing\N{HORIZONTAL ELLIPSIS}"
     shown = one.together if one.together is not None and one.together else one.alone
     if not shown and one.curve_ml is not None and not at:
-        return f"LV {signed(one.curve_ml)} ml at this phase, no measure"
+        return f"LV {signed(one.curve_ml)} ml at this phase, measures unchanged"
     return shown.headline()
 
 
 def details_of(one: Candidate, at: str) -> str:
-    """All that is known about a candidate, a line for each thing."""
+    """Everything about a candidate, one fact per line."""
     lines = [one.model_text]
     if one.chosen:
         return one.model_text
     if one.stays:
-        lines.append("Your label map stays; the other masks are offered beside it.")
+        lines.append("Your label map stays; the new one appears as a suggestion.")
     if one.alone is not None:
-        where = f"at {at}" if at else "neither at ED nor at ES"
+        where = f"at {at}" if at else "not at ED or ES"
         lines.append(f"This frame, {where}: {one.alone.sentence()}.")
         if not at and one.curve_ml is not None:
             lines.append(f"The volume curve changes by {signed(one.curve_ml)} ml at this phase.")
     if one.followers:
         lines.append(one.followers_text)
-        lines.append("With them: " + ("masks follow" if one.together is None else one.together.sentence()) + ".")
+        lines.append("With them: " + ("still calculating" if one.together is None else one.together.sentence()) + ".")
     return "\n".join(lines)
 
 
 def decided_by_classifier(prediction: RegionPrediction | None) -> str:
-    """Who decided, where it was the classifier, and what it says of the frame by itself if its place changed that."""
+    """That the classifier set the region, and what it predicts from the image alone if the place changed that."""
     differs = "" if prediction is None else prediction.differs
-    return f"Decided by the classifier. {differs}".rstrip()
+    return f"Set by the classifier. {differs}".rstrip()
 
 
 def decided_by_reader(region: Region, prediction: RegionPrediction | None) -> str:
-    """Who decided, where it was the reader, and what the classifier had said."""
+    """That the reader set the region, and what the classifier predicted."""
     if prediction is None:
-        return "Decided by you."
+        return "Set by you."
     if prediction.region is region:
-        return "Decided by you, as the classifier said."
-    return f"Decided by you; the classifier said {prediction.region.text.lower()}."
+        return "Set by you; the classifier agrees."
+    return f"Set by you; the classifier predicted {prediction.region.text.lower()}."

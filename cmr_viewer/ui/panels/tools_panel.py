@@ -44,7 +44,7 @@ class ToolsPanel(QWidget):
     """Tools.
 
     Attributes:
-        image: How the frame is shown: fill, level, window, zoom; stands in a section of its own.
+        image: Controls for the display: fill, level, window, zoom; a section of its own.
         steps: Undo, redo and clear, for the heading.
 
     Signals:
@@ -60,10 +60,10 @@ class ToolsPanel(QWidget):
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
         self._label_actions: dict[Label, QAction] = {}
-        self._size = slider("Brush size", 1, 80, "Brush size ([ and ], Alt and wheel)")
-        self._fill = slider("Fill opacity", 0, 100, "Opacity of the fills; outlines stay")
-        self._level = slider("Level", 0, 1000, "Brightness: the grey value in the middle (right drag up and down)")
-        self._width = slider("Window", 1, 1000, "Contrast: the range of grey values (right drag left and right)")
+        self._size = slider("Brush size", 1, 80, "Brush size ([ and ], or Alt + wheel)")
+        self._fill = slider("Fill opacity", 0, 100, "Opacity of the fills; outlines do not change")
+        self._level = slider("Level", 0, 1000, "Brightness: grey value at the window centre (right-drag up or down)")
+        self._width = slider("Window", 1, 1000, "Contrast: range of grey values (right-drag left or right)")
         self._values = {widget: label("", "small") for widget in (self._size, self._fill, self._level, self._width)}
         self._wall = _wall_box()
         self._step = _step_box()
@@ -233,7 +233,7 @@ def _wall_box() -> QDoubleSpinBox:
     box.setSuffix(" mm")
     box.setValue(USUAL_WALL_MM)
     box.setAccessibleName("Wall thickness")
-    box.setToolTip("How thick the ring of myocardium is drawn")
+    box.setToolTip("Thickness of the ring of myocardium to draw")
     box.setFixedWidth(98)
     return box
 
@@ -242,7 +242,7 @@ def _step_box() -> QComboBox:
     box = QComboBox()
     for text, step_mm in _STEPS:
         box.addItem(text, step_mm)
-    box.setAccessibleName("Step of Grow and Shrink")
-    box.setToolTip("How far Grow and Shrink move an outline")
+    box.setAccessibleName("Step for Grow and Shrink")
+    box.setToolTip("Distance by which Grow and Shrink move an outline")
     box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return box

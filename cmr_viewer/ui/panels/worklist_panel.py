@@ -1,4 +1,4 @@
-"""The open study, how far its review is, and the studies of the workspace."""
+"""The open study, its review progress, and the studies of the workspace."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class StudyLine:
         drafts: Frames begun and not accepted.
         is_open: Whether it is the open study.
         stack_id: Its stack; empty where it was not opened yet.
-        detail: What tells it from others of the same name, or empty.
+        detail: What distinguishes it from others of the same name, or empty.
     """
 
     name: str
@@ -60,7 +60,7 @@ class StudyLine:
 
     @property
     def state(self) -> str:
-        """How far its review is, in words."""
+        """Its review progress, as text."""
         if not self.stack_id:
             return "Not opened yet"
         done = self.frames > 0 and self.accepted == self.frames
@@ -73,7 +73,7 @@ class StudyLine:
 
 
 class _StudyDelegate(QStyledItemDelegate):
-    """Draws a study in two lines: name, and how far its review is."""
+    """Draws a study in two lines: name and review progress."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(120, 46)
@@ -166,7 +166,7 @@ class StudyLines(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{line.name}, {line.state}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            more = "" if line.stack_id else ", Delete to take off the worklist"
+            more = "" if line.stack_id else ", press Delete to remove it from the worklist"
             return f"{line.name}\n{readable(str(line.source))}\nClick to open{more}"
         return None
 
@@ -202,10 +202,10 @@ class WorklistPanel(QWidget):
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.clicked.connect(self._on_line)
         self._list.activated.connect(self._on_line)
-        self._dismiss = QAction("Take off the worklist", self)
+        self._dismiss = QAction("Remove from worklist", self)
         self._dismiss.setShortcut(QKeySequence(Qt.Key.Key_Delete))
         self._dismiss.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        self._dismiss.setToolTip("The files stay as they are")
+        self._dismiss.setToolTip("The files are not changed")
         self._dismiss.triggered.connect(self._on_dismiss)
         self._list.selectionModel().currentChanged.connect(self._show_dismiss)
         self._list.addAction(self._dismiss)
@@ -236,7 +236,7 @@ class WorklistPanel(QWidget):
             None,
             spacing=2,
         )
-        self._empty = label("Studies that you open are listed here with how far their review is.", "small", wrap=True)
+        self._empty = label("Studies that you open appear here with their review progress.", "small", wrap=True)
         self._empty.setContentsMargins(6, 2, 0, 0)
         heading = label("WORKLIST", "heading")
         heading.setContentsMargins(4, 0, 0, 0)
@@ -262,7 +262,7 @@ class WorklistPanel(QWidget):
         self._facts.setText("\n".join(facts) if name else "Open a study to begin")
 
     def show_notes(self, notes: int, *, choices: bool) -> None:
-        """Show how many notes there are on the study, and whether it leaves something to choose."""
+        """Show how many notes the study has, and whether there are stacks to choose from."""
         self._notes.setVisible(notes > 0)
         self._notes.defaultAction().setIconText("1 note" if notes == 1 else f"{notes} notes")
         self._stacks.setVisible(choices)
@@ -276,7 +276,7 @@ class WorklistPanel(QWidget):
         self._bar.setVisible(frames > 0)
 
     def show_next(self, text: str) -> None:
-        """Say which frame is next to review, and why; empty for none."""
+        """Show which frame is next to review, and why; empty for none."""
         self._next.setText(text)
         self._next_box.setVisible(bool(text))
 
@@ -297,7 +297,7 @@ class WorklistPanel(QWidget):
 
     @Slot()
     def _show_dismiss(self) -> None:
-        """What is kept of a study that was opened is never removed from here."""
+        """Only a study without saved work can be removed here."""
         self._dismiss.setEnabled(self.current is not None and not self.current.stack_id)
 
     def _on_dismiss(self) -> None:

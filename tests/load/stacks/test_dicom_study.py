@@ -525,7 +525,7 @@ def test_of_three_slices_the_gap_of_a_missing_one_is_noted(tmp_path, visit):
     (note,) = [note for note in read_dicom(tmp_path).warnings if note.code is Code.SLICE_GAP]
     assert note.slices == (1, 2)
     # Slices of the phantom are 10 mm apart; beyond the last one half of the stack's median distance, 15 mm, counts.
-    assert "lie 20.0 mm instead of 10.0 mm" in note
+    assert "20.0 mm apart instead of 10.0 mm" in note
     assert "(15.0 and 17.5 mm)" in note
 
 

@@ -188,14 +188,14 @@ def test_what_was_replaced_is_told(tmp_path: Path, phantom: Phantom) -> None:
 
     study = dicom_study(tmp_path / "in", phantom, change=spoil)
     made = export_study(tmp_path / "out", study, results_of(phantom, study), frozenset({Format.SEG}))
-    assert made.notes == ("StudyDate of the source images is not a value that DICOM allows; it is left empty.",)
+    assert made.notes == ("StudyDate of the source images is not a value that DICOM allows. It is left empty.",)
 
 
 def test_an_earlier_export_is_replaced_only_if_that_was_said(tmp_path: Path, phantom: Phantom) -> None:
     study = dicom_study(tmp_path / "in", phantom)
     results, wanted = results_of(phantom, study), frozenset({Format.MEASURES})
     export_study(tmp_path / "out", study, results, wanted)
-    with pytest.raises(StoreError, match="nothing was written"):
+    with pytest.raises(StoreError, match="Nothing was written"):
         export_study(tmp_path / "out", study, results, wanted)
     export_study(tmp_path / "out", study, results, wanted, replace=True)
 

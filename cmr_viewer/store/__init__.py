@@ -1,1 +1,1 @@
-"""What is kept: annotations, events, predictions, models."""
+"""What is saved: annotations, events, predictions, models."""

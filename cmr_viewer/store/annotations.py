@@ -1,6 +1,6 @@
 """Studies, annotations, regions and predictions of a workspace.
 
-What a reader does is append-only: a new version beside the earlier ones, with its event, in one transaction.
+What a reader does is append-only: a new version after the earlier ones, with its event, in one transaction.
 Predictions are what the models made; the same model on the same frame and region replaces its own.
 """
 
@@ -74,7 +74,7 @@ class StudyRow:
 
 
 class AnnotationStore:
-    """What is kept of the studies of a workspace. Every call is a transaction of its own; use from any thread.
+    """Saved work on the studies of a workspace. Every call is a transaction of its own; use from any thread.
 
     What readers make belongs to a read: `read_id` is its id in `store.reads`; None for the first, which needs none.
     """
@@ -93,7 +93,7 @@ class AnnotationStore:
         phases: int,
         slices: int,
     ) -> None:
-        """Note that a study was opened; needed before anything of it can be kept.
+        """Note that a study was opened; needed before any work on it can be saved.
 
         Args:
             stack_id: `Stack.stack_id`.
@@ -173,14 +173,14 @@ class AnnotationStore:
         frame_pixels: NDArray[Any] | None = None,
         pixel_spacing_mm: tuple[float, float] | None = None,
     ) -> Annotation:
-        """Keep a new version of a frame's annotation in the first read; on disk when this returns.
+        """Save a new version of a frame's annotation in the first read; on disk when this returns.
 
         Args:
             stack_id: The stack, known by `keep_study`.
             frame: The frame.
             labels: (row, col) label map; copied.
             region: Region of the frame now.
-            provenance: How the label map came to be.
+            provenance: How the label map was made.
             status: Draft or accepted.
             model_id: Model whose prediction it started from, or None.
             frame_pixels: (row, col) pixels of the frame; needed the first time that a frame is accepted, ignored in
@@ -193,7 +193,7 @@ class AnnotationStore:
         Raises:
             LabelMapError: `labels` is no label map.
             StoreError: The study or frame is not known, an accepted frame comes without pixels, or it cannot be
-                written; then nothing of it is.
+                written; then nothing is saved.
         """
         kept = Kept(frame, labels, region, provenance, status, model_id, frame_pixels, pixel_spacing_mm)
         return self.save_all(stack_id, [kept])[0]
@@ -201,7 +201,7 @@ class AnnotationStore:
     def save_all(
         self, stack_id: str, kept: Sequence[Kept], *, moves: Sequence[Move] = (), read_id: int | None = None
     ) -> list[Annotation]:
-        """Keep new versions of several frames of a stack, and the steps that led to them, all or none of them.
+        """Save new versions of several frames of a stack, and the steps that led to them, all or none of them.
 
         Raises:
             LabelMapError: As `save`.
@@ -210,7 +210,7 @@ class AnnotationStore:
         return self.save_work(stack_id, Work(versions=kept, moves=moves), read_id=read_id)
 
     def save_work(self, stack_id: str, work: Work, *, read_id: int | None = None) -> list[Annotation]:
-        """Keep all that an action of a reader changed, or nothing of it; on disk when this returns.
+        """Save all that an action of a reader changed, or nothing; on disk when this returns.
 
         Args:
             stack_id: The stack, known by `keep_study`.
@@ -283,13 +283,13 @@ class AnnotationStore:
         predicted: Region | None = None,
         read_id: int | None = None,
     ) -> None:
-        """Keep the region that a reader gives a frame.
+        """Save the region that a reader gives a frame.
 
         Args:
             stack_id: The stack, known by `keep_study`.
             frame: The frame.
-            region: The reader's region; None takes the reader's word back, so that the predicted region holds again.
-            predicted: What the classifier said, for the log.
+            region: The reader's region; None removes the reader's choice, so that the predicted region holds again.
+            predicted: The classifier's region, for the log.
             read_id: The read it belongs to.
 
         Raises:
@@ -304,7 +304,7 @@ class AnnotationStore:
         return {frame_of(row): Region(row["region"]) for row in rows if row["region"] is not None}
 
     def save_region_predictions(self, stack_id: str, predictions: Mapping[FrameIndex, RegionPrediction]) -> None:
-        """Keep what the classifier said about frames of a stack, all or none of them.
+        """Save the classifier's predictions for frames of a stack, all or none of them.
 
         Raises:
             StoreError: The study or a frame is not known, or it cannot be written.
@@ -326,7 +326,7 @@ class AnnotationStore:
         self._replace(tables.region_predictions, stack_id, rows, list(predictions))
 
     def region_predictions(self, stack_id: str) -> dict[FrameIndex, RegionPrediction]:
-        """The last that the classifier said about each frame."""
+        """The classifier's last prediction for each frame."""
         t = tables.region_predictions
         rows = self._rows(latest_rows(t, "id").where(t.c.stack_id == stack_id))
         return {
@@ -341,7 +341,7 @@ class AnnotationStore:
         }
 
     def save_predictions(self, stack_id: str, predictions: Mapping[FrameIndex, Prediction]) -> None:
-        """Keep what segmentation models made of frames of a stack, all or none of them.
+        """Save predictions of segmentation models for frames of a stack, all or none of them.
 
         Raises:
             LabelMapError: A label map has codes outside `Label`.
@@ -377,7 +377,7 @@ class AnnotationStore:
         return {**kept.made_as(stack_id, regions), **kept.shown(read_id)}
 
     def save_phase_mark(self, stack_id: str, *, ed: int | None, es: int | None, read_id: int | None = None) -> None:
-        """Keep the ED and ES phases that a reader set, both at once; None where a phase is not set by the reader.
+        """Save the ED and ES phases that a reader set, both at once; None where a phase is not set by the reader.
 
         Raises:
             StoreError: The study or a phase is not known, or it cannot be written.
@@ -407,7 +407,7 @@ class AnnotationStore:
 
         Args:
             region: Region when they were accepted.
-            since: Kept later than this only (with time zone), or None for all.
+            since: Saved later than this only (with time zone), or None for all.
         """
         a = tables.annotations
         last = latest_rows(a, "version").where(

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 import secrets
@@ -11,14 +11,14 @@ from cmr_viewer.errors import StoreError
 
 
 def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
-    """Write a file so that at every moment it is the old one or the new one, whole; on disk when this returns.
+    """Write a file so that it is always the complete old one or the complete new one; on disk when this returns.
 
     Args:
         path: The file; its folder is made if missing.
         content: The bytes, or a function that writes them to the open file.
 
     Raises:
-        StoreError: It cannot be written; the old file is as it was.
+        StoreError: It cannot be written; the old file is unchanged.
     """
 
     def write(beside: Path) -> None:
@@ -39,7 +39,7 @@ def write_file_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write: Called with a path beside it that ends as it does, where it makes the file.
 
     Raises:
-        StoreError: It cannot be written; the old file is as it was.
+        StoreError: It cannot be written; the old file is unchanged.
     """
     path = Path(path)
     beside = path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
@@ -57,8 +57,8 @@ def write_file_atomically(path: Path, write: Callable[[Path], object]) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            f"The file {path} could not be written: {error.strerror or error}. What was there before is unchanged; "
-            "free some space, make the folder writable or choose another one."
+            f"The file {path} could not be written: {error.strerror or error}. The earlier version is unchanged. "
+            "Free some space, make the folder writable, or choose another one."
         ) from error
 
 

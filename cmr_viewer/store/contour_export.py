@@ -121,7 +121,7 @@ def _without_flat_start(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def frame_outlines(labels: LabelMap) -> dict[str, list[Outline]]:
-    """The structures of one frame that are there, by name.
+    """The structures of one frame, by name.
 
     Args:
         labels: (row, col).

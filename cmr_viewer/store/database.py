@@ -5,7 +5,7 @@
     <workspace>/models/<id>/      retrained models; `.staging-*` are models in the making
 
 Each change is one transaction, on disk before the call returns (WAL, synchronous=FULL). A program that is killed leaves
-the database as it was after the last call that returned; the next one to open the workspace tells what it found.
+the database as it was after the last call that returned; the next one to open the workspace reports what it found.
 """
 
 import os
@@ -55,17 +55,17 @@ class Recovery:
     unclean: bool = False
 
     def text(self) -> str:
-        """What a reader should know, in words; empty if there is nothing to tell."""
+        """What a reader should know, in words; may be empty."""
         parts: list[str] = []
         if self.unclean:
-            parts.append("The program did not close properly last time. Everything accepted is here.")
+            parts.append("The program did not close properly last time. All accepted frames are saved.")
         if self.drafts:
             frames = "1 frame has" if self.drafts == 1 else f"{self.drafts} frames have"
-            parts.append(f"{frames} an unfinished draft, kept as it was.")
+            parts.append(f"{frames} an unfinished draft; nothing of it is lost.")
         if self.interrupted_training:
             several = f"{self.interrupted_training} training runs were"
             runs = "A training run was" if self.interrupted_training == 1 else several
-            parts.append(f"{runs} interrupted; the active models are unchanged.")
+            parts.append(f"{runs} interrupted; the models in use are unchanged.")
         if self.partial_models:
             several = f"{self.partial_models} unfinished models were"
             parts.append(f"{'1 unfinished model was' if self.partial_models == 1 else several} removed.")
@@ -76,8 +76,8 @@ class Workspace:
     """An open workspace; a context manager. Safe to use from several threads.
 
     Attributes:
-        folder: Where it lies.
-        reader: Who reads; written beside everything that is kept.
+        folder: Where it is.
+        reader: Who reads; written next to everything that is saved.
         engine: SQLAlchemy engine; each thread takes its own connection from it.
         recovery: What the last program left behind.
         session_id: Row of this session; None where the workspace is read-only.
@@ -119,26 +119,26 @@ class Workspace:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection in a transaction of its own: all of the block is kept, or nothing of it.
+        """A connection in a transaction of its own: all of the block is saved, or nothing of it.
 
         Raises:
             StoreError: The workspace is closed or read-only, the disk is full, or the database cannot be written.
         """
         if self.read_only:
-            raise StoreError(f"The workspace {self.folder} was opened for reading only; nothing was saved.")
+            raise StoreError(f"The workspace {self.folder} is open for reading only. Nothing was saved.")
         with self._write_lock:
             self._check_open()
             with _told_as_store_error(self.folder), self._immediate.begin() as connection:
                 yield connection
 
     def session(self) -> int:
-        """Row of this session, to be written beside what is kept.
+        """Row of this session, to be written next to what is saved.
 
         Raises:
             StoreError: The workspace is read-only.
         """
         if self.session_id is None:
-            raise StoreError(f"The workspace {self.folder} was opened for reading only; nothing was saved.")
+            raise StoreError(f"The workspace {self.folder} is open for reading only. Nothing was saved.")
         return self.session_id
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Workspace:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError(f"The workspace {self.folder} is closed; open it again.")
+            raise StoreError(f"The workspace {self.folder} is closed. Open it again.")
 
 
 def open_workspace(folder: Path, *, reader: str) -> Workspace:
@@ -187,7 +187,7 @@ def open_workspace(folder: Path, *, reader: str) -> Workspace:
     Raises:
         WorkspaceInUseError: Another program, or another part of this one, holds it.
         StoreError: The folder cannot be made or written, the database is damaged, foreign or of a newer program. The
-            database file is then as it was.
+            database file is then unchanged.
     """
     folder = Path(folder)
     lock = _take_lock(folder)
@@ -226,11 +226,11 @@ def open_workspace_readonly(folder: Path) -> Workspace:
         with _told_as_store_error(folder), engine.begin() as connection:
             version = _known_version(connection, folder)
         if version == 0:
-            raise StoreError(f"The workspace {folder} is empty; open it in the program first.")
+            raise StoreError(f"The workspace {folder} is empty. Open it in the window first.")
         if version < tables.SCHEMA_VERSION:
             raise StoreError(
-                f"The workspace {folder} was written by an earlier version of the program. Open it in the window once, "
-                "which brings it up to date and loses nothing."
+                f"The workspace {folder} was written by an earlier version of the program. Open it once in the window "
+                "to update it; nothing is lost."
             )
     except BaseException:
         engine.dispose()
@@ -300,7 +300,7 @@ def _take_lock(folder: Path) -> filelock.BaseFileLock:
         database = folder / DATABASE_NAME
         writable = os.access(database, os.W_OK) if database.exists() else os.access(folder, os.W_OK)
         if not writable:
-            raise PermissionError(f"no permission to write {database}")
+            raise PermissionError(f"no permission to write to {database}")
         lock = filelock.FileLock(folder / LOCK_NAME, timeout=0, thread_local=False)
         lock.acquire()
     except filelock.Timeout as error:
@@ -310,7 +310,7 @@ def _take_lock(folder: Path) -> filelock.BaseFileLock:
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(
-            f"The workspace {folder} cannot be written: {reason}. Make the folder writable, or choose another "
+            f"Could not write to the workspace {folder}: {reason}. Make the folder writable, or choose another "
             "workspace."
         ) from error
     return lock
@@ -365,13 +365,13 @@ def _start_session(folder: Path, reader: str, engine: Engine, lock: filelock.Bas
 
 
 def _refuse_lost_database(folder: Path) -> None:
-    """SQLite throws a write-ahead log away whose database is missing or empty; keep it for whoever can restore it."""
+    """SQLite throws a write-ahead log away whose database is missing or empty; leave it for whoever can restore it."""
     database, log = folder / DATABASE_NAME, folder / f"{DATABASE_NAME}-wal"
     lost = not database.exists() or database.stat().st_size == 0
     if lost and log.exists() and log.stat().st_size > 0:
         raise StoreError(
-            f"The database {database} is missing or empty, but its log {log.name} is there. Nothing was changed. "
-            f"Restore the database from a copy, or move the folder {folder} away to begin a new workspace."
+            f"The database {database} is missing or empty, but its log {log.name} exists. Nothing was changed. "
+            f"Restore the database from a copy, or move the folder {folder} away to start a new workspace."
         )
 
 
@@ -385,7 +385,7 @@ def _use_write_ahead_log(engine: Engine, folder: Path) -> None:
         raw.close()
     if mode is None or str(mode[0]).lower() != "wal":
         raise StoreError(
-            f"The workspace {folder} lies on a file system that SQLite's write-ahead log does not work on (a network "
+            f"The workspace {folder} is on a file system that does not support SQLite's write-ahead log (a network "
             "drive?). Choose a workspace on a local disk."
         )
 
@@ -404,12 +404,12 @@ def _known_version(connection: Connection, folder: Path) -> int:
         return 0
     if application != tables.APPLICATION_ID:
         raise StoreError(
-            f"{database} is not a database of this program. Nothing was changed; choose another workspace."
+            f"{database} is not a database of this program. Nothing was changed. Choose another workspace."
         )
     if version > tables.SCHEMA_VERSION:
         raise StoreError(
-            f"The workspace {folder} was written by a newer version of the program (schema {version}, this one knows "
-            f"{tables.SCHEMA_VERSION}). Nothing was changed; update the program, or choose another workspace."
+            f"The workspace {folder} was written by a newer version of the program (schema {version}, this one has "
+            f"{tables.SCHEMA_VERSION}). Nothing was changed. Update the program, or choose another workspace."
         )
     return version
 
@@ -473,26 +473,26 @@ def _told_as_store_error(folder: Path) -> Iterator[None]:
 
 
 def _store_error(folder: Path, text: str) -> StoreError:
-    """What SQLite says, as what happened, where, and what to do."""
+    """SQLite's error as what happened, where, and what to do."""
     database = folder / DATABASE_NAME
     lower = text.lower()
     if "is full" in lower:
         return StoreError(
-            f"The disk of the workspace {folder} is full; this change was not saved, all earlier ones are. Free some "
-            "space and go on: what was drawn is kept with the next change, what was accepted is to be accepted again."
+            f"The disk of the workspace {folder} is full. This change was not saved; all earlier ones are. Free some "
+            "space and continue: your drawing is saved with the next change. Accept again what you just accepted."
         )
     if "malformed" in lower or "not a database" in lower or "no such table" in lower or "no such column" in lower:
         return StoreError(
-            f"The database {database} is damaged ({text}). The file was kept as it is: restore it from a copy, or move "
-            "it away to begin a new workspace."
+            f"The database {database} is damaged ({text}). The file is unchanged. Restore it from a copy, or move it "
+            "away to start a new workspace."
         )
     if "readonly" in lower or "unable to open" in lower:
         return StoreError(
-            f"The database {database} cannot be opened or written ({text}). Make the folder and its files writable, or "
+            f"Could not open or write to the database {database} ({text}). Make the folder and its files writable, or "
             "choose another workspace."
         )
     if "locked" in lower or "busy" in lower:
-        return StoreError(f"The database {database} is in use by another program; close that one and try again.")
+        return StoreError(f"The database {database} is in use by another program. Close that program and try again.")
     if "append-only" in lower:
-        return StoreError(f"What is kept in {database} is never changed or deleted: {text}.")
-    return StoreError(f"The database {database} could not be used: {text}. This change was not saved.")
+        return StoreError(f"Saved work in {database} is never changed or deleted: {text}.")
+    return StoreError(f"The database {database} failed: {text}. This change was not saved.")

@@ -1,12 +1,12 @@
-"""Taking out of DICOM headers who the patient is: PS3.15, annex E, Basic Application Level Confidentiality Profile.
+"""De-identification of DICOM headers: PS3.15, annex E, Basic Application Level Confidentiality Profile.
 
-Which attribute is removed, emptied, replaced or mapped is the profile's own table (PS3.15, table E.1-1), as the library
-dicom-anonymizer keeps it. It is applied to the items of all sequences too. Private attributes, and those that no
+The profile's own table (PS3.15, table E.1-1), as in the library dicom-anonymizer, states which attribute is removed,
+emptied, replaced or mapped. It applies to the items of all sequences too. Private attributes, and those that no
 dictionary knows, are removed.
 
 UIDs, pseudonyms and shifts of dates follow from a secret, by HMAC-SHA-256: the same secret gives the same result, over
-images, segmentations and the references between them, and without it nothing leads back. Whoever keeps the secret can
-link exports; whoever has none cannot try out identifiers.
+images, segmentations and the references between them, and without it nothing leads back. Whoever has the secret can
+link exports; without it no one can try out identifiers.
 """
 
 import base64
@@ -108,12 +108,12 @@ def _table() -> _Table:
 
 
 def fresh_secret() -> bytes:
-    """A secret that nobody knows; forgotten after an export, nothing links that export to another."""
+    """A new secret; once it is discarded after an export, nothing links that export to another."""
     return secrets.token_bytes(_SECRET_BYTES)
 
 
 def kept_secret(folder: Path) -> bytes:
-    """The secret of a workspace, made and kept there the first time.
+    """The secret of a workspace, created there the first time.
 
     Raises:
         StoreError: It cannot be read or written; a file that holds no secret is not written over.
@@ -129,11 +129,11 @@ def kept_secret(folder: Path) -> bytes:
         secret = bytes.fromhex(path.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"The secret {path} that pseudonyms are made of cannot be read. Put back a copy of it, or remove it to "
-            "begin anew; exports made before cannot be linked to later ones then."
+            f"Could not read the secret {path}, from which pseudonyms are made. Restore a copy of it, or delete it to "
+            "start again; earlier exports can then not be linked to later ones."
         ) from error
     if len(secret) != _SECRET_BYTES:
-        raise StoreError(f"The secret {path} is not whole. Put back a copy of it, or remove it to begin anew.")
+        raise StoreError(f"The secret {path} is incomplete. Restore a copy of it, or delete it to start again.")
     return secret
 
 
@@ -148,7 +148,7 @@ class Deidentifier:
 
     def __init__(self, secret: bytes, dates: Dates = Dates.REMOVED) -> None:
         if len(secret) < 16:
-            raise StoreError("A secret of fewer than 16 bytes keeps nothing secret.")
+            raise StoreError("A secret needs at least 16 bytes.")
         self._secret, self.dates = secret, dates
 
     def uid(self, uid: str) -> str:
@@ -160,7 +160,7 @@ class Deidentifier:
         return f"P{base64.b32encode(self._digest('patient', patient.strip()))[:10].decode()}"
 
     def apply(self, data: Dataset) -> None:
-        """Take out of a data set who the patient is, and note in it that this was done (PS3.15, E.1.1).
+        """De-identify a data set, and note this in it (PS3.15, E.1.1).
 
         Args:
             data: A data set or what was read of it; changed in place, with its file meta information. Within
@@ -196,7 +196,7 @@ class Deidentifier:
         self.note(data)
 
     def note(self, data: Dataset) -> None:
-        """Write into a data set by which method it was made anonymous."""
+        """Write into a data set by which method it was de-identified."""
         before = data.get("DeidentificationMethod") or []
         methods = [before] if isinstance(before, str) else list(before)
         data.PatientIdentityRemoved = "YES"

@@ -1,4 +1,4 @@
-"""Copies of the source images of a stack without who the patient is."""
+"""De-identified copies of the source images of a stack."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from pydicom.dataset import FileDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from cmr_viewer.domain.notes import counted
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Progress, silent
@@ -26,9 +27,9 @@ class Copies:
 
     Attributes:
         written: How many files.
-        burned_in: Files that say that text is burned into their pixels; they were left out.
-        doubtful: Files that are secondary captures or derived and do not say that there is no such text; they were
-            copied and should be looked at.
+        burned_in: Files that state that text is burned into their pixels; they were left out.
+        doubtful: Files that are secondary captures or derived and do not rule out such text; they were copied and
+            should be checked.
     """
 
     written: int
@@ -41,13 +42,13 @@ class Copies:
         notes = []
         if self.burned_in:
             notes.append(
-                f"{self.burned_in} source images say that text is burned into their pixels (0028,0301) and were left "
-                "out, for it may name the patient."
+                f"Left out {counted(self.burned_in, 'source image')} with text burned into the pixels (0028,0301), "
+                "which may name the patient."
             )
         if self.doubtful:
             notes.append(
-                f"{self.doubtful} source images are secondary captures and do not say whether text is burned into "
-                "their pixels: look at them before you hand them on."
+                f"Check {counted(self.doubtful, 'source image')} before you pass on the export. Secondary captures may "
+                "have the patient's name burned into the pixels, and these do not state it."
             )
         return tuple(notes)
 
@@ -99,8 +100,7 @@ def _write(target: Path, data: FileDataset, deidentifier: Deidentifier, path: Pa
         raise
     except READ_ERRORS as error:
         raise StoreError(
-            f"The source image {path.name} cannot be written without who the patient is ({type(error).__name__}). "
-            "Export without DICOM copies."
+            f"Could not de-identify the source image {path.name} ({type(error).__name__}). Export without DICOM copies."
         ) from error
 
 

@@ -68,12 +68,12 @@ _DIRECTIONS_ALIKE = 1e-4
 
 @dataclass(frozen=True)
 class SegmentOrigin:
-    """How the segments came to be.
+    """How the segments were made.
 
     Attributes:
         provenance: Of all frames together; SEMIAUTOMATIC where they differ.
         model_ids: Models whose predictions are in them.
-        reader: Who corrected them; empty for nobody, or not to be told.
+        reader: Who corrected them; empty for no one, or to be left out.
         drawn_by: What drew them, where that was not this program.
     """
 
@@ -113,16 +113,16 @@ def write_segmentation(
     *,
     deidentifier: Deidentifier | None = None,
 ) -> None:
-    """Write a DICOM SEG, whole or not at all.
+    """Write a DICOM SEG, completely or not at all.
 
     Args:
         path: The file.
         labels: (phase, slice, row, col) of the stack.
         stack: The stack.
         source: From `read_source_study`, of the same stack.
-        origin: How the label maps came to be.
+        origin: How the label maps were made.
         progress: Told as frames are added.
-        deidentifier: What took the patient out of `source`; it also takes out when the segmentation was made.
+        deidentifier: What de-identified `source`; it also removes when the segmentation was made.
 
     Raises:
         LabelMapError: Wrong codes or shape.

@@ -1,4 +1,4 @@
-"""The frames of a DICOM Segmentation: which there are, where they lie, what they refer to, and their pixels."""
+"""The frames of a DICOM Segmentation: which there are, their positions, references and pixels."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def on_source_grid(labels: LabelMap, stack: Stack, source: SourceStudy) -> Label
     if len(shapes) > 1:
         texts = ", ".join(f"{rows} x {cols}" for rows, cols in sorted(shapes))
         raise StoreError(
-            f"The source images of this stack have different matrices ({texts}), and a DICOM segmentation has one. "
+            f"The source images of this stack have different matrices ({texts}), but a DICOM segmentation has one. "
             "Export the label maps as NIfTI."
         )
     return np.asarray(found)
@@ -77,7 +77,7 @@ class Places:
         self._rank = {index: rank for rank, index in enumerate(_along_normal(stack), start=1)}
 
     def orientation(self, index: FrameIndex) -> tuple[Vector, Vector]:
-        """Row and column direction of a frame's source; the stack's where its header does not tell."""
+        """Row and column direction of a frame's source; the stack's where its header does not state it."""
         found = self._of(index).orientation
         if found is not None:
             return found
@@ -89,7 +89,7 @@ class Places:
         return [float(value) for direction in self.orientation(index) for value in direction]
 
     def position_mm(self, index: FrameIndex) -> Vector:
-        """Centre of the first pixel of a frame's source; from the stack where its header does not tell."""
+        """Centre of the first pixel of a frame's source; from the stack where its header does not state it."""
         source = self._stack.frame_sources[index.phase][index.slice_index]
         found = self._of(index).position_mm
         if found is not None:
@@ -98,7 +98,7 @@ class Places:
         return float(x), float(y), float(z)
 
     def item(self, label: Label, index: FrameIndex) -> Dataset:
-        """Where a frame is, what it is of and what it was drawn on."""
+        """Where a frame is, what it shows and what it was drawn on."""
         item = Dataset()
         content = Dataset()
         content.DimensionIndexValues = [int(label), self._rank[index.slice_index], index.phase + 1]
@@ -150,12 +150,12 @@ def _code(code: Code) -> Dataset:
 
 
 def pixel_spacing_mm(stack: Stack, source: SourceStudy) -> tuple[float, float]:
-    """(row, col) in mm: the sources' own, or the stack's where they do not tell."""
+    """(row, col) in mm: the sources' own, or the stack's where they do not state it."""
     return source.frames[0][0].spacing_mm or stack.geometry.pixel_spacing_mm
 
 
 def slice_spacing_mm(stack: Stack) -> float | None:
-    """Distance of slice centres; None where a single slice does not tell."""
+    """Distance of slice centres; None for a single slice of unknown spacing."""
     try:
         return stack.geometry.slice_spacing_mm
     except GeometryError:

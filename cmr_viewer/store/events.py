@@ -16,7 +16,7 @@ from cmr_viewer.store.tables import READ_COLUMN, events, now_text
 
 
 class What(StrEnum):
-    """Events that the store itself writes; others may add their own words."""
+    """Events that the store itself writes; others may add their own."""
 
     STUDY_OPENED = "study_opened"
     DRAFT_SAVED = "draft_saved"
@@ -81,7 +81,7 @@ def write_event(
     detail: Mapping[str, Any] | None = None,
     read_id: int | None = None,
 ) -> int:
-    """Add an event within a transaction that is already open, so that it is kept together with the change.
+    """Add an event within a transaction that is already open, so that it is saved together with the change.
 
     Returns:
         The event's id.
@@ -92,7 +92,7 @@ def write_event(
     try:
         text = json.dumps(dict(detail or {}), allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
-        raise StoreError(f"The detail of the event {what} cannot be kept as JSON: {error}.") from error
+        raise StoreError(f"The detail of the event {what} could not be saved as JSON: {error}.") from error
     values = {
         "at": now_text(),
         "who": workspace.reader,

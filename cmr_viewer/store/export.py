@@ -1,4 +1,4 @@
-"""What is handed to other programs: regions, effort and measures as CSV and JSON, each file whole or not at all."""
+"""Exports to other programs: regions, effort and measures as CSV and JSON, each file complete or not at all."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.effort import EffortRow
 
 NOTICE = "Research software, not a medical device."
-"""Stands in every file that has a place for it."""
+"""Appears in every file that has a place for it."""
 
 MEASURE_COLUMNS = ("name", "value", "unit", "reason")
 EFFORT_COLUMNS = (
@@ -43,8 +43,8 @@ class RegionRow:
         slice_index: Slice, 0 = most basal.
         source_slice: The slice's index in the input's own order.
         region: Region of the frame.
-        probability: The classifier's probability of that region, 0 to 1; None where it has not said.
-        model_id: The segmentation model that the frame was routed to; None where it was to none.
+        probability: The classifier's probability of that region, 0 to 1; None where it gave none.
+        model_id: The segmentation model that the frame was routed to; None where it was routed to none.
     """
 
     phase: int
@@ -110,13 +110,13 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     """Write volumes (ml), ejection fractions (percent) and mass (g).
 
     One JSON object: "ed_phase_number", "es_phase_number" (from 1), each of `MEASURE_NAMES` with a number or null,
-    "reasons", which says for each null why it is one, "papillary", which says where papillary muscles are counted, and
-    "counting", which says how phases and slices are counted.
+    "reasons", with the reason for each null, "papillary", which states where papillary muscles count, and "counting",
+    which states how phases and slices are counted.
 
     Args:
         path: The file.
         measures: What to write.
-        about: Further keys that say how it was measured (model ids, warnings); may not take one of the names above.
+        about: Further keys on how it was measured (model ids, warnings); may not take one of the names above.
 
     Raises:
         StoreError: The file cannot be written, or `about` does not fit.
@@ -135,7 +135,7 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     content["counting"] = COUNTING
     taken = sorted(content.keys() & (about or {}).keys())
     if taken:
-        raise StoreError(f"The measures could not be written to {path}: the keys {', '.join(taken)} are taken.")
+        raise StoreError(f"The measures could not be written to {path}: {', '.join(taken)} would be written twice.")
     try:
         text = json.dumps({**content, **(about or {})}, indent=2, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A folder of exported files that comes to be whole, or not at all."""
+"""A folder of exported files that is written completely or not at all."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ def new_files_in(folder: Path, names: Sequence[str], *, replace: bool) -> Iterat
     Args:
         folder: Where they belong; made if missing.
         names: Of the files and folders that are to be written.
-        replace: Whether those that exist may be replaced.
+        replace: Whether existing ones may be replaced.
 
     Yields:
         An empty folder beside it, removed again if anything fails.
@@ -35,7 +35,7 @@ def new_files_in(folder: Path, names: Sequence[str], *, replace: bool) -> Iterat
             staging.mkdir(parents=True)
         except OSError as error:
             raise StoreError(
-                f"The folder {folder} cannot be made: {error.strerror or error}. Free some space, make the folder "
+                f"Could not create the folder {folder}: {error.strerror or error}. Free some space, make the folder "
                 "above it writable, or choose another one."
             ) from error
         yield staging
@@ -54,13 +54,13 @@ def _refuse_existing(folder: Path, names: Sequence[str], *, replace: bool) -> No
     there = [name for name in names if os.path.lexists(folder / name)]
     if there and not replace:
         raise StoreError(
-            f"{folder} holds {', '.join(there)} already, and nothing was written. Choose another folder, or say that "
-            "they are to be replaced."
+            f"{folder} already contains {', '.join(there)}. Nothing was written. Choose another folder, or allow these "
+            "files to be replaced."
         )
 
 
 def _move(staging: Path, folder: Path) -> None:
-    """Move everything over; each file and folder is the old one or the new one, whole."""
+    """Move everything over; each file and folder is the complete old or new one."""
     moved: list[str] = []
     try:
         if not folder.exists():
@@ -72,7 +72,7 @@ def _move(staging: Path, folder: Path) -> None:
             sync_folder(folder)
         sync_folder(folder.parent)
     except OSError as error:
-        done = f"{', '.join(moved)} are new, the rest is as it was." if moved else "Nothing was changed."
+        done = f"New: {', '.join(moved)}. The rest is unchanged." if moved else "Nothing was changed."
         raise StoreError(
             f"The files could not be moved into {folder}: {error.strerror or error}. {done} Make the folder writable "
             "or choose another one, and export again."

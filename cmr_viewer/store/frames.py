@@ -1,4 +1,4 @@
-"""Rows of the database by frame: the questions that all tables of frames are asked."""
+"""Rows of the database by frame: queries that all tables of frames share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,12 +15,12 @@ def check_frames(connection: Connection, stack_id: str, frames: Sequence[FrameIn
     """Raise unless the study is known and has the frames.
 
     Raises:
-        StoreError: It is not, or has not.
+        StoreError: It is unknown, or lacks one.
     """
     s = tables.studies
     row = connection.execute(select(s.c.phases, s.c.slices).where(s.c.stack_id == stack_id)).first()
     if row is None:
-        raise StoreError(f"The study with stack {stack_id} is not in this workspace; open it first.")
+        raise StoreError(f"The study with stack {stack_id} is not in this workspace. Open it first.")
     for phase, slice_index in frames:
         if not (0 <= phase < row.phases and 0 <= slice_index < row.slices):
             raise StoreError(

@@ -1,4 +1,4 @@
-"""New versions of frames on their way into the database: encoded, added with their pixels, logged."""
+"""New versions of frames before they enter the database: encoded, added with their pixels, logged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ Encoded = tuple[bytes, Mapping[int, bytes]]
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What is to be kept of one frame; the attributes are those of `AnnotationStore.save`, and three more.
+    """What is saved of one frame; the attributes are those of `AnnotationStore.save`, and three more.
 
     Attributes:
         detail: For the log.
@@ -50,7 +50,7 @@ class Kept:
 
 
 def encoded(kept: Kept) -> Encoded:
-    """Compress what is to be kept, before the transaction, so that others need not wait for it.
+    """Compress what is saved, before the transaction, so that others need not wait for it.
 
     Raises:
         LabelMapError: The labels are no label map.
@@ -58,7 +58,7 @@ def encoded(kept: Kept) -> Encoded:
     """
     labels = as_label_map(kept.labels)
     if labels.ndim != 2:
-        raise StoreError(f"An annotation is one frame, (row, col), not an array of shape {labels.shape}.")
+        raise StoreError(f"An annotation needs one frame, (row, col), not an array of shape {labels.shape}.")
     if kept.status is not ReviewStatus.ACCEPTED or kept.frame_pixels is None:
         return encode_label_map(labels), {}
     pixels, spacing = kept.frame_pixels, kept.pixel_spacing_mm
@@ -67,7 +67,7 @@ def encoded(kept: Kept) -> Encoded:
         if one.shape != labels.shape:
             raise StoreError(f"Pixels of shape {one.shape} do not fit a label map of shape {labels.shape}.")
     if spacing is None or not all(np.isfinite(value) and value > 0 for value in spacing):
-        raise StoreError(f"An accepted frame needs its pixel spacing, and {spacing} is none.")
+        raise StoreError(f"An accepted frame needs its pixel spacing, not {spacing}.")
     return encode_label_map(labels), {offset: encode_pixels(one) for offset, one in around.items()}
 
 
@@ -77,7 +77,7 @@ def add_version(
     """Add a version of a frame, with its pixels where it is accepted, and its event, to an open transaction.
 
     Raises:
-        StoreError: It is accepted and its pixels are neither given nor kept.
+        StoreError: It is accepted and its pixels are neither given nor saved.
     """
     a, at = tables.annotations, now_text()
     last = connection.execute(select(func.max(a.c.version)).where(is_frame(a, stack_id, kept.frame))).scalar_one()
@@ -133,7 +133,7 @@ def add_version(
 
 
 def _keep_pixels(connection: Connection, stack_id: str, kept: Kept, pixels: Mapping[int, bytes]) -> None:
-    """Keep the pixels of an accepted frame and of its neighbours, those that are not kept yet."""
+    """Save the pixels of an accepted frame and of its neighbours, unless they are saved already."""
     p = tables.frame_pixels
     phase, at = kept.frame.phase, kept.frame.slice_index
     for offset in sorted({0, *pixels}):

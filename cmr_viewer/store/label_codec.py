@@ -46,7 +46,7 @@ def decode_label_map(data: bytes) -> LabelMap:
         uint8 array of the same shape, not writable.
 
     Raises:
-        StoreError: The bytes are not whole or are no label map.
+        StoreError: The bytes are incomplete or not a label map.
     """
     values = _decode(_LABELS, data)
     if values.dtype != np.uint8:
@@ -79,7 +79,7 @@ def decode_pixels(data: bytes) -> NDArray[Any]:
         Array of the same shape, kind and item size, in native byte order, not writable.
 
     Raises:
-        StoreError: The bytes are not whole or are no pixels.
+        StoreError: The bytes are incomplete or not pixels.
     """
     return _decode(_PIXELS, data)
 
@@ -87,7 +87,7 @@ def decode_pixels(data: bytes) -> NDArray[Any]:
 def _encode(magic: bytes, values: NDArray[Any], level: int) -> bytes:
     dtype = values.dtype
     if dtype.kind not in _KINDS or dtype.itemsize > 8:
-        raise StoreError(f"Values of type {dtype} cannot be stored; only real numbers of up to 64 bits can.")
+        raise StoreError(f"Values of type {dtype} cannot be stored. Only real numbers of up to 64 bits can.")
     raw = values.astype(dtype.newbyteorder("<"), copy=False).tobytes(order="C")
     head = _HEAD.pack(magic, _VERSION, _KINDS.index(dtype.kind), dtype.itemsize, values.ndim)
     shape = struct.pack(f"<{values.ndim}II", *values.shape, zlib.crc32(raw))
@@ -99,35 +99,35 @@ def _decode(magic: bytes, data: bytes) -> NDArray[Any]:
         _refuse("it is too short")
     found, version, kind, itemsize, ndim = _HEAD.unpack_from(data)
     if found != magic:
-        _refuse("it is of another kind")
+        _refuse("it is of another type")
     if version != _VERSION:
-        _refuse(f"its format {version} is not known; update the program")
+        _refuse(f"its format {version} is unknown; update the program")
     start = _HEAD.size + 4 * (ndim + 1)
     if len(data) < start or kind >= len(_KINDS):
-        _refuse("its header is not whole")
+        _refuse("its header is incomplete")
     *shape, checksum = struct.unpack_from(f"<{ndim}II", data, _HEAD.size)
     try:
         dtype = np.dtype(f"<{_KINDS[kind]}{itemsize}")
     except TypeError as error:
-        raise StoreError("A stored frame is damaged: its number type is not known.") from error
+        raise StoreError("A stored frame is damaged: its number type is unknown.") from error
     raw = _inflate(data[start:], int(np.prod(shape, dtype=object)) * itemsize)
     if zlib.crc32(raw) != checksum:
-        _refuse("its checksum does not fit")
+        _refuse("its checksum does not match")
     values = np.frombuffer(raw, dtype=dtype).reshape(shape)
     return values.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _inflate(data: bytes, size: int) -> bytes:
-    """Decompress to exactly `size` bytes; never to more, whatever the data claims."""
+    """Decompress to exactly `size` bytes; never to more, whatever the data state."""
     if size > _MAX_BYTES:
-        _refuse("its size cannot be")
+        _refuse("its size is impossible")
     inflater = zlib.decompressobj()
     try:
         raw = inflater.decompress(data, size + 1)
     except zlib.error as error:
         raise StoreError(f"A stored frame is damaged: {error}.") from error
     if len(raw) != size or not inflater.eof or inflater.unused_data:
-        _refuse("its length does not fit")
+        _refuse("its length does not match")
     return raw
 
 

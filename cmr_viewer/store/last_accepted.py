@@ -1,4 +1,4 @@
-"""The last accepted version of each frame of a stack, also where a draft came after it."""
+"""The last accepted version of each frame of a stack, also where a later draft exists."""
 
 from sqlalchemy import select
 
@@ -15,7 +15,7 @@ def last_accepted(workspace: Workspace, stack_id: str, read_id: int | None = Non
     """The label maps (row, col) that were accepted last, by frame; frames that never were are left out.
 
     Args:
-        workspace: Where they are kept.
+        workspace: Where they are saved.
         stack_id: The stack.
         read_id: The read; None for the first.
 

@@ -1,8 +1,7 @@
-"""Which models there are, and which is in service for each role.
+"""The available models, and the one in service for each role.
 
-Shipped models lie in `<shipped>/<model_id>/` and `<shipped>/active.json` names the default of each role; retrained
-ones lie in `<workspace>/models/<model_id>/`. What is in service follows from the promotions, which are only ever added
-to.
+Shipped models are in `<shipped>/<model_id>/` and `<shipped>/active.json` names the default of each role; retrained
+ones are in `<workspace>/models/<model_id>/`. The promotions, which are append-only, decide what is in service.
 """
 
 import json
@@ -78,7 +77,7 @@ class PromotionRow:
 
 @dataclass(frozen=True)
 class _Scan:
-    """What lies in the two model folders now; `default` is the shipped default of each role."""
+    """The content of the two model folders now; `default` is the shipped default of each role."""
 
     found: dict[str, ModelEntry]
     default: dict[Role, str]
@@ -88,7 +87,7 @@ class _Scan:
 class ModelRegistry:
     """The models that come with the program and those of a workspace.
 
-    Folders are looked at anew at each call, so that a model that appears or vanishes is noticed.
+    Folders are read again at each call, so that new and removed models are noticed.
     """
 
     def __init__(self, shipped: Path, workspace: Workspace | None) -> None:
@@ -102,7 +101,7 @@ class ModelRegistry:
         self._workspace = workspace
 
     def models(self) -> list[ModelEntry]:
-        """All whole models, by role and then age."""
+        """All complete models, by role and then age."""
         scan, in_service = self._look()
         roles = list(Role)
         entries = [_with_active(one, in_service.get(one.role) == one.model_id) for one in scan.found.values()]
@@ -118,7 +117,7 @@ class ModelRegistry:
         if entry is None:
             raise ModelError(
                 f"There is no model for the role {role.text} in {self._shipped}. Put one there, "
-                "or train one and promote it."
+                "or train and promote one."
             )
         return entry
 
@@ -136,8 +135,8 @@ class ModelRegistry:
             if wanted is not None and not _usable(scan, role, wanted):
                 instead = scan.default.get(role)
                 texts.append(
-                    f"The model {wanted}, in service as {role.text}, is gone or damaged; "
-                    + (f"the shipped {instead} is used instead." if instead else "there is no other.")
+                    f"The model {wanted}, in use as {role.text}, is missing or damaged; "
+                    + (f"the shipped model {instead} is used instead." if instead else "there is no other model.")
                 )
         return texts
 
@@ -153,11 +152,11 @@ class ModelRegistry:
             return Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=workspace.models_folder))
         except OSError as error:
             raise StoreError(
-                f"No folder for a new model could be made in {workspace.models_folder}: {error}."
+                f"Could not create a folder for a new model in {workspace.models_folder}: {error}."
             ) from error
 
     def adopt(self, staging: Path) -> ModelEntry:
-        """Take a finished model into the workspace: whole, under its own name, or not at all.
+        """Add a finished model to the workspace: completely, under its own name, or not at all.
 
         Args:
             staging: Folder with plan.json and weights.safetensors, from `staging_folder` (then it is moved) or from
@@ -167,14 +166,14 @@ class ModelRegistry:
             The model, not in service yet.
 
         Raises:
-            ModelError: The folder is no whole model.
+            ModelError: The folder is not a complete model.
             StoreError: A model of that name exists, or it cannot be written.
         """
         workspace = self._writable()
         entry = _read_entry(Path(staging), shipped=False, own_name=False)
         target = workspace.models_folder / entry.model_id
         if target.exists() or entry.model_id in self._scan().found:
-            raise StoreError(f"There is a model {entry.model_id} already; give the new one another name.")
+            raise StoreError(f"The model {entry.model_id} already exists. Give the new one another name.")
         try:
             source = Path(staging)
             if source.parent.resolve() != workspace.models_folder.resolve():
@@ -196,7 +195,7 @@ class ModelRegistry:
 
         Args:
             role: The role.
-            model_id: A whole model of that role.
+            model_id: A complete model of that role.
             reason: Why, in words.
 
         Returns:
@@ -210,10 +209,10 @@ class ModelRegistry:
             scan = self._scan()
             if not _usable(scan, role, model_id):
                 names = ", ".join(one.model_id for one in scan.found.values() if one.role is role) or "none"
-                raise StoreError(f"There is no whole model {model_id} for the role {role.text}; there is: {names}.")
+                raise StoreError(f"There is no complete model {model_id} for the role {role.text}. Available: {names}.")
             previous = _resolved(scan, role, _history(connection, role))
             if previous == model_id:
-                raise StoreError(f"The model {model_id} is in service as {role.text} already.")
+                raise StoreError(f"The model {model_id} is already in use as {role.text}.")
             self._note(connection, role, "promote", model_id, previous, reason)
         return _with_active(scan.found[model_id], True)
 
@@ -231,7 +230,7 @@ class ModelRegistry:
     def roll_back(self, role: Role, reason: str = "Rolled back by the reader.") -> ModelEntry:
         """Go back to the model that was in service before the active one; further back each time.
 
-        A model that has vanished meanwhile is passed over.
+        A model that is now missing is skipped.
 
         Returns:
             The model that is in service now.
@@ -244,10 +243,10 @@ class ModelRegistry:
             scan, history = self._scan(), _history(connection, role)
             earlier = _stack(history)
             if not earlier:
-                raise StoreError(f"The shipped model is in service as {role.text}; there is nothing to roll back to.")
+                raise StoreError(f"The shipped model is in use as {role.text}; there is nothing to roll back to.")
             target = next((one for one in reversed(earlier[:-1]) if _usable(scan, role, one)), scan.default.get(role))
             if target is None:
-                raise StoreError(f"No earlier model for the role {role.text} is left to roll back to.")
+                raise StoreError(f"There is no earlier model for the role {role.text} to roll back to.")
             self._note(connection, role, "roll_back", target, _resolved(scan, role, history), reason)
         return _with_active(scan.found[target], True)
 
@@ -280,7 +279,7 @@ class ModelRegistry:
 
     def _writable(self) -> Workspace:
         if self._workspace is None:
-            raise StoreError("Models can be added and promoted only in a workspace, and none is open.")
+            raise StoreError("Open a workspace to add or promote models.")
         return self._workspace
 
     def _look(self) -> tuple[_Scan, dict[Role, str]]:
@@ -326,10 +325,10 @@ def _read_entry(folder: Path, *, shipped: bool, own_name: bool = True) -> ModelE
     Args:
         folder: The folder.
         shipped: Whether it came with the program.
-        own_name: Whether the folder must be called as the model.
+        own_name: Whether the folder must have the model's name.
 
     Raises:
-        ModelError: It is no whole model.
+        ModelError: It is not a complete model.
     """
     path = folder / PLAN_NAME
     try:

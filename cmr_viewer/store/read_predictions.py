@@ -1,4 +1,4 @@
-"""What models made of frames, as a read other than the first is shown it.
+"""Predictions of models, as a read other than the first sees them.
 
 The first read's predictions are in `predictions`, where the last of a frame is the one on show. A region that its
 reader set asks another model, so the last is no longer what the models alone would show: another read takes, of each
@@ -33,7 +33,7 @@ def prediction_of(row: RowMapping) -> Prediction:
 
 
 def keep_shown_in_read(connection: Connection, read_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what a read is shown of frames from now on, in an open transaction.
+    """Save the predictions that a read shows from now on, in an open transaction.
 
     Args:
         connection: In a transaction.
@@ -51,7 +51,7 @@ class ReadPredictions:
         self._workspace = workspace
 
     def shown(self, read_id: int) -> dict[FrameIndex, Prediction]:
-        """What was shown of frames in a read last, of those where that was kept.
+        """The predictions that a read showed last, where these were saved.
 
         Raises:
             StoreError: The database, or a label map in it, is damaged.

@@ -1,8 +1,8 @@
 """Reads of a study: the first, a second one that may be blinded, and the adjudication of the two.
 
-The first read needs no row: what is kept with no read is its. Another read has annotations, regions, ED and ES, undo,
-effort and facts of its own, apart from the first; it sees nothing of it, and the first nothing of it. Predictions and
-pixels are no reader's, and shared.
+The first read needs no row: what is saved without a read belongs to it. Another read has its own annotations, regions,
+ED and ES, undo, effort and facts. Neither sees anything of the other. Predictions and pixels belong to no reader and
+are shared.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Read:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is added to it any more."""
+        """Whether nothing more can be added."""
         return self.finished_at is not None
 
 
@@ -63,8 +63,8 @@ class ReadSummary:
     Attributes:
         read: The read; None for the first.
         readers: Who has worked in it.
-        edits: Changes, those that were taken back left out.
-        active_s: Time with hands at work, s.
+        edits: Changes, without those that were undone.
+        active_s: Active time, s.
         accepted: Frames that are accepted.
     """
 
@@ -86,9 +86,9 @@ def check_read(connection: Connection, stack_id: str, read_id: int | None) -> No
     r = reads
     row = connection.execute(select(r.c.stack_id, r.c.finished_at).where(r.c.id == read_id)).first()
     if row is None or row.stack_id != stack_id:
-        raise StoreError(f"There is no read {read_id} of the stack {stack_id}; begin one first.")
+        raise StoreError(f"There is no read {read_id} of the stack {stack_id}. Start one first.")
     if row.finished_at is not None:
-        raise StoreError(f"Read {read_id} is finished and can no longer be changed; begin another one.")
+        raise StoreError(f"Read {read_id} is finished and can no longer be changed. Start another one.")
 
 
 class ReadStore:

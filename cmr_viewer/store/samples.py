@@ -1,4 +1,4 @@
-"""Accepted frames as training takes them, independent of the source files."""
+"""Accepted frames as training uses them, independent of the source files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,10 +30,10 @@ class AcceptedSample:
         pixels: (row, col), as in the source; not writable.
         pixel_spacing_mm: (row, col) that the frame is prepared with; assumed where the true one is not known.
         labels: (row, col) label map; not writable.
-        provenance: How the label map came to be.
+        provenance: How the label map was made.
         version: Version of the annotation.
         neighbours: (row, col) pixels of the slices beside it, by distance in slices, -1 towards the base; those that
-            are kept.
+            are saved.
     """
 
     stack_id: str
@@ -85,7 +85,7 @@ def read_accepted_samples(workspace: Workspace, region: Region | None) -> list[A
 
 
 def _neighbours(connection: Connection, row: RowMapping) -> list[tuple[int, bytes]]:
-    """Encoded pixels of the slices next to a frame, those that are kept, with their distance."""
+    """Encoded pixels of the slices next to a frame, those that are saved, with their distance."""
     p = tables.frame_pixels
     at: int = row["slice_index"]
     statement = select(p.c.slice_index, p.c.pixels).where(

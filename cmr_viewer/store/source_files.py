@@ -38,8 +38,8 @@ READ_ERRORS = (
 """What pydicom and zipfile raise for files that are cut short, damaged or gone."""
 
 NOT_DICOM = (
-    "The frames of this study do not come from DICOM files, so there is nothing that a DICOM object could refer to. "
-    "Export its label maps as NIfTI, or its contours."
+    "The frames of this study do not come from DICOM files, so a DICOM object has nothing to refer to. Export its "
+    "label maps as NIfTI, or its contours."
 )
 
 
@@ -74,7 +74,7 @@ def tolerant() -> Iterator[None]:
 
 
 class SourceReader:
-    """Reads source files, within `tolerant`; a context manager that keeps an archive open between its files."""
+    """Reads source files, within `tolerant`; a context manager that holds an archive open between its files."""
 
     def __init__(self) -> None:
         self._archive: tuple[Path, zipfile.ZipFile, dict[str, str]] | None = None
@@ -125,8 +125,8 @@ class SourceReader:
 
 
 def _refuse(path: Path, error: BaseException) -> NoReturn:
-    reason = "it is no longer there" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error})"
+    reason = "it is missing" if isinstance(error, FileNotFoundError) else f"it could not be read ({error})"
     raise StoreError(
-        f"The source image {path.name} is needed for the export, and {reason}. Put the study back where it was "
-        "opened from, or export without DICOM."
+        f"The source image {path.name} is needed for the export, but {reason}. Move the study back to where it "
+        "was opened from, or export without DICOM."
     ) from error

@@ -1,7 +1,7 @@
 """From the grid that a stack is shown on back to the pixel grid of a source image.
 
-A loader may turn rows or columns of a frame round for display, cut a border off or fill one up; each frame's source
-says how (`FrameSource.origin`, `FrameSource.step`). Nothing is resampled, so that the way back is exact.
+The program may reverse rows or columns of a frame for display, crop a border or pad one; each frame's source states how
+(`FrameSource.origin`, `FrameSource.step`). Nothing is resampled, so the way back is exact.
 """
 
 from typing import NoReturn
@@ -29,14 +29,14 @@ def to_source_grid(
         geometry: The stack's grid.
         slice_index: The slice, for messages.
         source: Where the frame was read from.
-        frame: What the header of its file says.
+        frame: What the header of its file states.
 
     Returns:
         (row, col) on the source's grid; background where the stack does not reach.
 
     Raises:
-        StoreError: The frame was resampled, or lies on its source otherwise than the header says, or a label reaches
-            out of the source.
+        StoreError: The frame was resampled, or its header contradicts its source, or a label extends beyond the
+            source.
     """
     _check_directions(geometry, slice_index, source, frame)
     shape = (frame.rows or geometry.rows, frame.cols or geometry.cols)
@@ -47,7 +47,7 @@ def to_source_grid(
     result = np.zeros(shape, dtype=np.uint8)
     result[np.ix_(rows[row_in], cols[col_in])] = labels[np.ix_(row_in, col_in)]
     if np.count_nonzero(result) != np.count_nonzero(labels):
-        _refuse(slice_index, "a label reaches out of the image that it belongs to")
+        _refuse(slice_index, "a label extends beyond its image")
     return result
 
 
@@ -61,9 +61,9 @@ def _places(source: FrameSource, axis: int, count: int, slice_index: int) -> NDA
 
 
 def _check_directions(geometry: Geometry, slice_index: int, source: FrameSource, frame: SourceFrame) -> None:
-    """Raise where the header's directions are not those of the stack, turned round as the source says.
+    """Raise where the header's directions are not those of the stack, reversed as the source states.
 
-    A mirrored label map looks whole, and would be wrong.
+    A mirrored label map looks complete and would be wrong.
     """
     if frame.orientation is None:
         return
@@ -71,11 +71,11 @@ def _check_directions(geometry: Geometry, slice_index: int, source: FrameSource,
     along_cols = float(row @ np.asarray(geometry.row_direction)) * source.step[1]
     along_rows = float(col @ np.asarray(geometry.col_direction)) * source.step[0]
     if min(along_rows, along_cols) <= 0:
-        _refuse(slice_index, "its directions in the patient are not those of its source images")
+        _refuse(slice_index, "its orientation is not that of its source images")
 
 
 def _refuse(slice_index: int, why: str) -> NoReturn:
     raise StoreError(
-        f"The label maps of slice {slice_index + 1} cannot be put back on its source images: {why}. "
+        f"Could not map the label maps of slice {slice_index + 1} back to its source images: {why}. "
         "Export them as NIfTI."
     )

@@ -1,7 +1,7 @@
 """What a DICOM object that refers to the frames of a stack needs to know of their files; no pixels are read.
 
 Files hold values that the standard does not allow: dates such as 20120000, UIDs whose numbers begin with zeros. They
-are not carried on: each is replaced or left empty, and that is said.
+are not passed on: each is replaced or left empty, with a note.
 """
 
 import math
@@ -80,9 +80,9 @@ class SourceFrame:
         instance_uid: SOP Instance UID, valid.
         series_uid: Series Instance UID, valid.
         frame_number: Frame of a multi-frame file, from 1; None for a single-frame file.
-        rows: Rows of the frame; None where the header does not tell.
+        rows: Rows of the frame; None where the header does not state them.
         cols: Columns likewise.
-        spacing_mm: (row, col); None where it does not tell.
+        spacing_mm: (row, col); None where it does not state it.
         orientation: (row direction, column direction) of Image Orientation (0020,0037); None likewise.
         position_mm: Image Position (0020,0032); None likewise.
     """
@@ -100,7 +100,7 @@ class SourceFrame:
 
 @dataclass(frozen=True, eq=False)
 class SourceStudy:
-    """What the files of a stack say.
+    """What the files of a stack state.
 
     Attributes:
         frames: (phase)(slice).
@@ -127,7 +127,7 @@ def read_source_study(
     Args:
         stack: Its frames come from DICOM files.
         progress: Told after each file.
-        change: Called with each header before anything is taken from it, to remove who the patient is.
+        change: Called with each header before it is used, to de-identify it.
 
     Raises:
         StoreError: Its frames come from elsewhere, or a file cannot be read.
@@ -180,7 +180,7 @@ class _Notes:
         uid = _text(header.get(keyword)) or given
         if not is_valid_uid(uid):
             what = "missing" if not uid else "invalid"
-            self.say(f"{keyword} is {what} in the source images; a valid one stands in its place.")
+            self.say(f"{keyword} is {what} in the source images. A valid one replaces it.")
         return valid_uid(uid, stands_for)
 
 
@@ -193,7 +193,7 @@ def _frame(source: FrameSource, header: Dataset, stands_for: str, notes: _Notes,
     position = _numbers(own["PlanePositionSequence"].get("ImagePositionPatient"), 3)
     class_uid = _text(header.get("SOPClassUID")) or source.class_uid
     if not is_valid_uid(class_uid):
-        notes.say("SOPClassUID is missing or invalid in the source images; they are taken for MR images.")
+        notes.say("SOPClassUID is missing or invalid in the source images. They are treated as MR images.")
         class_uid = MR_IMAGE_STORAGE
     return SourceFrame(
         class_uid=class_uid,
@@ -227,7 +227,7 @@ def _about(header: Dataset, notes: _Notes) -> Dataset:
         if keyword in header:
             value = _allowed(header, keyword)
             if value is None:
-                notes.say(f"{keyword} of the source images is not a value that DICOM allows; it is left empty.")
+                notes.say(f"{keyword} of the source images is not a value that DICOM allows. It is left empty.")
             setattr(about, keyword, value)
     if "DeidentificationMethodCodeSequence" in header:
         about.DeidentificationMethodCodeSequence = header.DeidentificationMethodCodeSequence

@@ -1,8 +1,8 @@
 """A stack that is opened differently from now on: other slice order, other spacing, another acquisition of a slice.
 
-What makes a stack known is its pixels in their order and their spacing, so a stack that is turned round or corrected is
-another one. What readers made of its frames follows them: it is added to the new stack, and the old one keeps what it
-has. Where a stack was left for another, its slices that went over are no longer counted for it.
+Its pixels in their order and their spacing identify a stack, so a stack that is reversed or corrected is another one.
+Readers' work on its frames is added to the new stack and stays in the old one. Where a stack was replaced by another,
+its slices in the new one no longer count for it.
 """
 
 import json
@@ -65,7 +65,7 @@ class StackChangeStore:
             Number of annotations that were added.
 
         Raises:
-            StoreError: It cannot be written; then nothing of it is.
+            StoreError: It cannot be written; then nothing is saved.
         """
         workspace = self._workspace
         with workspace.write() as connection:

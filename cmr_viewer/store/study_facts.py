@@ -1,4 +1,4 @@
-"""What readers say of a study beside label maps and regions, and settings of a project by reader.
+"""What readers enter about a study besides label maps and regions, and settings of a project by reader.
 
 Values are JSON and only ever added: the last one of a key holds. A key that begins with `PATIENT_PREFIX` or
 `WORKLIST_PREFIX` is of the patient or the study and follows it however its stack is opened; others are of the stack,
@@ -56,12 +56,12 @@ class StudyFacts:
         self._workspace = workspace
 
     def set(self, stack_id: str, key: str, value: Any, read_id: int | None = None) -> None:
-        """Say a fact.
+        """Set a fact.
 
         Args:
             stack_id: The stack, known by `AnnotationStore.keep_study`.
             key: Which fact, such as "patient.height_cm" or "insertion_points".
-            value: As JSON can hold it; None takes it back.
+            value: As JSON can hold it; None removes it.
             read_id: The read it belongs to; None for the first.
 
         Raises:
@@ -71,7 +71,7 @@ class StudyFacts:
             write_fact(connection, self._workspace, stack_id, key, value, read_id)
 
     def get(self, stack_id: str, key: str, read_id: int | None = None) -> Any:
-        """What was said last; None where nothing was, or it was taken back.
+        """The last value; None where none was set, or it was removed.
 
         Raises:
             StoreError: The workspace cannot be read.
@@ -91,13 +91,13 @@ class StudyFacts:
 
 
 class ReaderSettings:
-    """Settings of the project by reader, such as where papillary muscles belong; kept in the workspace."""
+    """Settings of the project by reader, such as where papillary muscles belong; saved in the workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a setting of the workspace's reader.
+        """Save a setting of the workspace's reader.
 
         Raises:
             StoreError: JSON cannot hold the value, or it cannot be written.
@@ -165,7 +165,7 @@ def _json(key: str, value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
-        raise StoreError(f"The value of {key} cannot be kept as JSON: {error}.") from error
+        raise StoreError(f"The value of {key} could not be saved as JSON: {error}.") from error
 
 
 def _kept_by(workspace: Workspace) -> dict[str, Any]:

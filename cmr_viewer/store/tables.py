@@ -1,4 +1,4 @@
-"""The tables of a workspace's database, and the triggers that make the kept ones append-only.
+"""The tables of a workspace's database, and the triggers that make saved work append-only.
 
 Frames are (phase, slice_index). Times are ISO 8601 text with the time zone, always UTC. Blobs are written by
 `store.label_codec`.
@@ -39,7 +39,7 @@ metadata = MetaData()
 
 
 def now_text() -> str:
-    """The present time as it is kept: ISO 8601, UTC, microseconds."""
+    """The present time as it is saved: ISO 8601, UTC, microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

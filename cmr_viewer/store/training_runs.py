@@ -72,7 +72,7 @@ class TrainingRuns:
         Args:
             run_id: From `start`.
             outcome: "promoted", "kept", "cancelled", "failed" or the like.
-            detail: Anything more, as JSON can hold it; the event log keeps it too.
+            detail: Anything more, as JSON can hold it; the event log gets it too.
 
         Raises:
             StoreError: There is no such run, it has ended already, or it cannot be written.
@@ -89,7 +89,7 @@ class TrainingRuns:
             running = (training_runs.c.id == run_id) & training_runs.c.finished_at.is_(None)
             values = {"finished_at": now_text(), "outcome": outcome, "detail": json.dumps(content, sort_keys=True)}
             if connection.execute(update(training_runs).where(running).values(values)).rowcount != 1:
-                raise StoreError(f"There is no training run {run_id} that is still running.")
+                raise StoreError(f"Training run {run_id} is not running.")
 
     def runs(self, role: Role | None = None) -> list[TrainingRun]:
         """All runs, or those of one role, oldest first."""

@@ -1,4 +1,4 @@
-"""What can be undone and redone of a study, over restarts.
+"""What can be undone and redone in a study, also after a restart.
 
 Steps are added when they are done (`undo_steps`, with their parts in `undo_changes`), and each way that the reader goes
 is added too (`undo_moves`): do, undo, redo, leave a step that does not fit, or set both lines after frames came from
@@ -69,10 +69,10 @@ def write_moves(
 ) -> None:
     """Add steps and moves, with their events, to an open transaction.
 
-    A move over a step that could not be kept when it was done, as on a full disk, is not kept either.
+    A move over a step that could not be saved when it was done, as on a full disk, is not saved either.
 
     Raises:
-        StoreError: The study or a frame is not known, or a step cannot be kept.
+        StoreError: The study or a frame is not known, or a step cannot be saved.
     """
     for move in moves:
         if move.step is not None:

@@ -1,4 +1,4 @@
-"""Undo steps as they are kept: what of which frame was how before and is how after, and as rows of the database."""
+"""Undo steps as they are saved: each frame before and after, and as rows of the database."""
 
 import hashlib
 import json
@@ -124,7 +124,7 @@ class PhaseMarksPart:
 
 @dataclass(frozen=True)
 class FactPart:
-    """A fact about the study was said.
+    """A fact about the study was set.
 
     Attributes:
         key: Which.
@@ -199,7 +199,7 @@ def _values(kind: str, before: Any, after: Any, other: Mapping[str, Any]) -> dic
     try:
         sides = {"before": json.dumps(before, allow_nan=False), "after": json.dumps(after, allow_nan=False)}
     except (TypeError, ValueError) as error:
-        raise StoreError(f"A step cannot be kept as JSON: {error}.") from error
+        raise StoreError(f"A step could not be saved as JSON: {error}.") from error
     return {**_EMPTY, "kind": kind, **sides, **other}
 
 
@@ -272,7 +272,7 @@ def part_of(row: RowMapping, bases: Bases) -> StepPart:
 def _marks(frame: FrameIndex, values: Mapping[str, Any], bases: Bases) -> Marks:
     digest, region, made = values["base"], values["reader_region"], values["made"]
     if digest is not None and (frame, digest) not in bases:
-        raise StoreError("A stored step is damaged: the prediction that it starts from is missing.")
+        raise StoreError("A stored step is damaged: its starting prediction is missing.")
     return Marks(
         reader_region=None if region is None else Region(region),
         base=None if digest is None else bases[frame, digest],

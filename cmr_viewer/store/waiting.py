@@ -1,4 +1,4 @@
-"""Studies that wait to be opened for the first time: dropped on the window with another."""
+"""Studies that wait to be opened for the first time, such as those dropped on the window with another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ class WaitingStore:
             connection.execute(insert(waiting).values(rows).on_conflict_do_nothing())
 
     def remove(self, sources: Sequence[Path]) -> None:
-        """Files and folders wait no longer.
+        """Remove files and folders from those that wait.
 
         Raises:
             StoreError: It cannot be written.

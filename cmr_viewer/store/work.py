@@ -1,4 +1,4 @@
-"""All that one action of a reader changes, to be kept in one transaction."""
+"""All that one action of a reader changes, saved in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class RegionSet:
     """A region that a reader gave a frame.
 
     Attributes:
-        region: The region; None takes the reader's word back.
-        predicted: What the classifier said, for the log.
+        region: The region; None removes the reader's choice.
+        predicted: The classifier's region, for the log.
     """
 
     region: Region | None
@@ -28,7 +28,7 @@ class RegionSet:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What is kept together, so that a kill leaves all of it or nothing.
+    """What is saved together, so that a kill leaves all of it or nothing.
 
     Attributes:
         versions: New versions of frames.

@@ -1,4 +1,4 @@
-"""What a worklist tells of all studies at once: readers, flags, what was reopened or came from elsewhere."""
+"""What a worklist shows about all studies at once: readers, flags, what was reopened or imported."""
 
 import json
 from collections import defaultdict
@@ -17,19 +17,19 @@ FLAG_KEY = "worklist.flag"
 """Fact of a study: a reader's word beside it in the worklist, a text."""
 
 FAILED_CHECKS_KEY = "worklist.failed_checks"
-"""Fact of a study: how many checks failed when it was looked at last, a whole number."""
+"""Fact of a study: how many checks failed when it was open last, a whole number."""
 
 
 @dataclass(frozen=True)
 class StudyMarks:
-    """What stands beside a study in the worklist.
+    """Marks of a study in the worklist.
 
     Attributes:
-        readers: Who has kept label maps of it, in the order of the alphabet.
+        readers: Who has saved label maps of it, in alphabetical order.
         imported: Frames whose label map came from another program at some time.
         reopened: Frames that were accepted and are not any more.
         flag: A reader's word, or empty.
-        failed_checks: Checks that failed when it was looked at last; None where nobody has counted them.
+        failed_checks: Checks that failed when it was open last; None where they were not counted.
     """
 
     readers: tuple[str, ...] = ()

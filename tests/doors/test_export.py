@@ -217,7 +217,7 @@ def test_an_earlier_export_is_not_replaced_unasked(
     given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "measures")
     assert export(images, *given) == 0
     assert export(images, *given) == 1
-    assert "nothing was written" in capsys.readouterr().err
+    assert "Nothing was written" in capsys.readouterr().err
     assert export(images, *given, "--replace") == 0
 
 

@@ -36,7 +36,7 @@ def test_a_full_disk_leaves_the_old_file_and_is_said(tmp_path: Path) -> None:
     def full(_: BinaryIO) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(StoreError, match=r"No space left on device\. What was there before is unchanged"):
+    with pytest.raises(StoreError, match=r"No space left on device\. The earlier version is unchanged"):
         write_atomically(path, full)
     assert path.read_bytes() == b"old"
 

@@ -113,7 +113,7 @@ def test_a_damaged_database_is_kept_as_it_is(tmp_path: Path, damage: str) -> Non
     path = tmp_path / DATABASE_NAME
     path.write_text(damage)
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"damaged.*restore it from a copy, or move it away"):
+        with pytest.raises(StoreError, match=r"damaged.*Restore it from a copy, or move it away"):
             open_workspace(tmp_path, reader="reader")
     assert path.read_text() == damage
     with pytest.raises(StoreError, match="damaged"):
@@ -198,7 +198,7 @@ def test_a_workspace_of_version_3_is_brought_up_to_date_and_keeps_origins_and_dr
     connection.execute("PRAGMA user_version = 3")
     connection.commit()
     connection.close()
-    with pytest.raises(StoreError, match=r"earlier version of the program\. Open it in the window once"):
+    with pytest.raises(StoreError, match=r"earlier version of the program\. Open it once in the window"):
         open_workspace_readonly(tmp_path)
     drawn = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1", Region.BASE, (0.9, 0.1, 0.0, 0.0), 812.5)
     with open_workspace(tmp_path, reader="reader") as workspace:
@@ -348,7 +348,7 @@ def test_a_full_disk_is_said_and_loses_nothing(store: AnnotationStore) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     saved = 1
-    with pytest.raises(StoreError, match="full; this change was not saved, all earlier ones are"):
+    with pytest.raises(StoreError, match=r"full\. This change was not saved; all earlier ones are"):
         for number in range(2, 1000):
             save(store, FRAME, number, status=ReviewStatus.ACCEPTED)
             saved = number
@@ -383,7 +383,7 @@ def test_a_database_that_another_program_holds_is_said(tmp_path: Path, monkeypat
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="Could not write to the workspace"):
         open_workspace(tmp_path / "file" / "workspace", reader="reader")
 
 
@@ -474,10 +474,10 @@ def test_one_reading_sees_one_state_while_another_thread_saves(store: Annotation
 @pytest.mark.parametrize(
     ("recovery", "text"),
     [
-        (Recovery(unclean=True), "The program did not close properly last time. Everything accepted is here."),
-        (Recovery(interrupted_training=2), "2 training runs were interrupted; the active models are unchanged."),
+        (Recovery(unclean=True), "The program did not close properly last time. All accepted frames are saved."),
+        (Recovery(interrupted_training=2), "2 training runs were interrupted; the models in use are unchanged."),
         (Recovery(partial_models=3), "3 unfinished models were removed."),
-        (Recovery(drafts=2), "2 frames have an unfinished draft, kept as it was."),
+        (Recovery(drafts=2), "2 frames have an unfinished draft; nothing of it is lost."),
     ],
 )
 def test_the_recovery_is_told_in_words(recovery: Recovery, text: str) -> None:

@@ -54,7 +54,7 @@ def test_images_with_burned_in_text_are_left_out_and_told(tmp_path: Path, phanto
     study = dicom_study(tmp_path / "in", phantom, change=burn)
     made = write_deidentified_images(tmp_path / "out", study.stack, REMOVER)
     assert (made.written, made.burned_in) == (10, 2)
-    assert "2 source images say that text is burned" in made.notes[0]
+    assert "Left out 2 source images with text burned" in made.notes[0]
     assert len(list((tmp_path / "out").iterdir())) == 10
 
 
@@ -65,7 +65,7 @@ def test_captures_that_do_not_say_are_copied_and_told(tmp_path: Path, phantom: P
     study = dicom_study(tmp_path / "in", phantom, change=capture)
     made = write_deidentified_images(tmp_path / "out", study.stack, REMOVER)
     assert (made.written, made.doubtful) == (12, 12)
-    assert "look at them" in made.notes[0]
+    assert "Check 12 source images" in made.notes[0]
 
 
 def test_a_missing_image_stops_it(tmp_path: Path, phantom: Phantom) -> None:

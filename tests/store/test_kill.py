@@ -140,9 +140,9 @@ def test_the_next_opening_tells_what_a_killed_program_left_behind(tmp_path: Path
         assert (recovery.unclean, recovery.drafts) == (True, 1)
         assert (recovery.interrupted_training, recovery.partial_models) == (1, 1)
         assert recovery.text() == (
-            "The program did not close properly last time. Everything accepted is here. 1 frame has an unfinished "
-            "draft, kept as it was. A training run was interrupted; the active models are unchanged. 1 unfinished "
-            "model was removed."
+            "The program did not close properly last time. All accepted frames are saved. 1 frame has an unfinished "
+            "draft; nothing of it is lost. A training run was interrupted; the models in use are unchanged. 1 "
+            "unfinished model was removed."
         )
         assert [run.outcome for run in TrainingRuns(workspace).runs()] == [INTERRUPTED]
         assert list(workspace.models_folder.iterdir()) == []

@@ -56,7 +56,7 @@ def test_what_is_decoded_cannot_be_written_to() -> None:
 
 
 def test_pixels_are_no_label_map() -> None:
-    with pytest.raises(StoreError, match="another kind"):
+    with pytest.raises(StoreError, match="another type"):
         decode_label_map(encode_pixels(np.ones((2, 3), np.uint8)))
 
 
@@ -79,7 +79,7 @@ def test_a_small_blob_that_claims_to_unpack_to_more_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("place", "value", "why"),
-    [(4, 9, "format 9 is not known"), (5, 200, "header"), (6, 3, "number type"), (7, 255, "header"), (11, 255, "size")],
+    [(4, 9, "format 9 is unknown"), (5, 200, "header"), (6, 3, "number type"), (7, 255, "header"), (11, 255, "size")],
 )
 def test_a_header_that_cannot_be_is_refused(place: int, value: int, why: str) -> None:
     whole = bytearray(encode_pixels(np.zeros((4, 4), np.int16)))

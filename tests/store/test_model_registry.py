@@ -58,7 +58,7 @@ def test_shipped_models_serve_without_a_workspace(shipped: Path) -> None:
     assert registry.active(Role.BASE).model_id == "shipped-base"
     assert registry.history(Role.BASE) == []
     for change in (registry.staging_folder, lambda: registry.promote(Role.BASE, "shipped-base-2", "")):
-        with pytest.raises(StoreError, match="only in a workspace"):
+        with pytest.raises(StoreError, match="Open a workspace"):
             change()
 
 
@@ -93,7 +93,7 @@ def test_a_model_from_elsewhere_is_copied(registry: ModelRegistry, tmp_path: Pat
 
 def test_a_model_is_not_adopted_over_another_or_half_made(registry: ModelRegistry) -> None:
     adopt(registry, "new")
-    with pytest.raises(StoreError, match="a model new already"):
+    with pytest.raises(StoreError, match="model new already exists"):
         adopt(registry, "new")
     with pytest.raises(StoreError, match="already"):
         adopt(registry, "shipped-base")
@@ -154,7 +154,7 @@ def test_a_promoted_model_is_in_service_also_after_opening_again(shipped: Path, 
 def test_only_a_whole_model_of_the_role_is_promoted(registry: ModelRegistry) -> None:
     adopt(registry, "apex-model", "apex")
     for model_id in ("apex-model", "unknown"):
-        with pytest.raises(StoreError, match="no whole model"):
+        with pytest.raises(StoreError, match="no complete model"):
             registry.promote(Role.BASE, model_id, "")
     with pytest.raises(StoreError, match="already"):
         registry.promote(Role.BASE, "shipped-base", "")
@@ -205,7 +205,7 @@ def test_the_shipped_model_serves_where_the_promoted_one_has_vanished(
     vanish(workspace, "new")
     assert registry.active(Role.BASE).model_id == "shipped-base"
     assert (
-        "The model new, in service as Base specialist, is gone or damaged; the shipped shipped-base is used"
+        "The model new, in use as Base specialist, is missing or damaged; the shipped model shipped-base is used"
         in (registry.problems()[-1])
     )
 

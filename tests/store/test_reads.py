@@ -99,7 +99,7 @@ def test_nothing_is_added_to_a_finished_read_or_to_one_of_another_stack(
         reads.finish(second.id)
     with pytest.raises(StoreError, match="There is no read 99"):
         reads.finish(99)
-    with pytest.raises(StoreError, match="open it first"):
+    with pytest.raises(StoreError, match="Open it first"):
         reads.begin("d" * 32, ReadKind.SECOND, blinded=True)
 
 

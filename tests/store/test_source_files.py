@@ -43,17 +43,17 @@ def _named(name: str) -> zipfile.ZipInfo:
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"7\.dcm is needed for the export, and it is no longer there"):
+    with pytest.raises(StoreError, match=r"7\.dcm is needed for the export, but it is missing"):
         SourceReader().read(tmp_path / "7.dcm")
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         archive.writestr("other", b"")
-    with pytest.raises(StoreError, match=r"7\.dcm .* no longer there"):
+    with pytest.raises(StoreError, match=r"7\.dcm .* but it is missing"):
         SourceReader().read(tmp_path / "study.zip" / "7.dcm")
 
 
 def test_a_file_that_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(b"PK\3\4 and no more")
-    with pytest.raises(StoreError, match=r"1\.dcm .* cannot be read"):
+    with pytest.raises(StoreError, match=r"1\.dcm .* could not be read"):
         SourceReader().read(tmp_path / "bad.zip" / "1.dcm")
 
 

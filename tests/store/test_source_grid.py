@@ -49,7 +49,7 @@ def test_a_border_that_was_filled_up_is_left_out() -> None:
 
 
 def test_a_label_outside_of_the_source_is_refused() -> None:
-    with pytest.raises(StoreError, match=r"slice 2 .* reaches out"):
+    with pytest.raises(StoreError, match=r"slice 2 .* extends beyond"):
         to_source_grid(LABELS, GEOMETRY, 1, HERE._replace(origin=(-1.0, 0.0)), frame(3, 5))
 
 
@@ -61,7 +61,7 @@ def test_resampled_frames_are_refused(source: FrameSource) -> None:
 
 @pytest.mark.parametrize("turned", [{"flip_rows": True}, {"flip_cols": True}])
 def test_a_frame_that_is_mirrored_without_saying_so_is_refused(turned: dict) -> None:
-    with pytest.raises(StoreError, match="directions"):
+    with pytest.raises(StoreError, match="orientation"):
         to_source_grid(LABELS, GEOMETRY, 0, HERE, frame(**turned))
 
 

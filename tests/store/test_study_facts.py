@@ -35,9 +35,9 @@ def test_a_fact_is_in_the_log_without_its_value(store: AnnotationStore) -> None:
 
 def test_what_json_cannot_hold_and_studies_that_are_not_known_are_refused(store: AnnotationStore) -> None:
     facts = StudyFacts(store._workspace)
-    with pytest.raises(StoreError, match="cannot be kept as JSON"):
+    with pytest.raises(StoreError, match="could not be saved as JSON"):
         facts.set(STACK_ID, "key", math.nan)
-    with pytest.raises(StoreError, match="open it first"):
+    with pytest.raises(StoreError, match="Open it first"):
         facts.set("c" * 32, "key", 1)
 
 

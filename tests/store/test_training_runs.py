@@ -29,7 +29,7 @@ def test_a_run_ends_once(workspace: Workspace) -> None:
     number = runs.start(Role.BASE)
     runs.finish(number, "cancelled")
     for wrong in (number, number + 1):
-        with pytest.raises(StoreError, match="still running"):
+        with pytest.raises(StoreError, match="is not running"):
             runs.finish(wrong, "promoted")
     assert runs.runs()[0].outcome == "cancelled"
     assert len(EventLog(workspace).events(what=What.TRAINING_FINISHED)) == 1

@@ -130,7 +130,7 @@ def slice_axis_note(axes: FileAxes, *, known: bool, chosen: bool) -> Note | None
 
 
 def exchanged_note(pixels: NDArray[Any]) -> Note | None:
-    """What a reader should know where the slices of a cine seem to be its phases, and its phases slices; else None.
+    """A note where the slices of a cine seem to be its phases, and its phases slices; else None.
 
     From one phase to the next most of a frame stays as it is; from one slice to the next it does not. Some tools write
     arrays of (slice, phase, row, col), whose phases then lie on the third axis.
@@ -145,7 +145,7 @@ def exchanged_note(pixels: NDArray[Any]) -> Note | None:
     if by_slice >= _CLEARLY_ALIKE * by_phase:
         return None
     text = (
-        "Neighbouring slices look much more alike than neighbouring phases: the file may hold its phases on the axis "
-        "of the slices, and its slices on that of the phases. Check the images."
+        "Neighbouring slices look much more alike than neighbouring phases: the file may have its slice axis and its "
+        "phase axis exchanged. Check the images."
     )
     return Note(text, Code.SLICE_AXIS_GUESSED)

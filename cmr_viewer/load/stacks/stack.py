@@ -119,8 +119,8 @@ def read_stack(
     stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
     if by_interval := _other_rate(stack.heart_rate_bpm, frames):
         text = (
-            f"The files state {stack.heart_rate_bpm:.0f} heart beats a minute, and a time between two beats that makes "
-            f"{by_interval:.0f} a minute. No heart rate is used. Enter it."
+            f"The files state a heart rate of {stack.heart_rate_bpm:.0f}/min, but an RR interval of "
+            f"{by_interval:.0f}/min. No heart rate is used. Enter it."
         )
         told.append(Note(text, Code.HEART_RATE_CONTRADICTED))
         stack = replace(stack, heart_rate_bpm=None)

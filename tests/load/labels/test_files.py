@@ -109,9 +109,7 @@ def test_an_archive_that_holds_another_one_alone_says_so(tmp_path, study):
     with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
         archive.write(tmp_path / "inner.zip", "in/inner.zip")
     for read in (lambda path: read_labels(path, study), open_study):
-        with pytest.raises(
-            CmrViewerError, match=r"outer.zip .* no .*such as inner.zip"
-        ):
+        with pytest.raises(CmrViewerError, match=r"outer.zip .* no .*such as inner.zip"):
             read(tmp_path / "outer.zip")
 
 

@@ -343,7 +343,7 @@ IMAGE_FORMS = [
     Form("NIfTI, two voxel sizes", nifti(
         "cine.nii.gz", codes=(0, 2), change=_resized("two"), spacing_known=False,
         notes=("two voxel sizes", BASE_GUESSED))),
-    Form("NIfTI, a place in the axes of DICOM", _half_turned),
+    Form("NIfTI, exchanged axis conventions", _half_turned),
     Form("MHA, 3D", itk("ed.mha", dimensions=3)),
     Form("MHA, 4D", itk("cine.mha")),
     Form("MHD, 4D, data in a second file", itk("cine.mhd")),

@@ -137,23 +137,23 @@ KIND_FORMS = [
     Form("a series for each echo of each slice", two_echoes_in_series),
     Form("Enhanced MR, two echoes in one file", two_echoes_enhanced),
     Form(
-        "a later multi-echo series beside the cine",
+        "a later multi-echo series next to the cine",
         cine_beside("EchoTime", lambda n: f"{2.1 + 2.2 * n:.1f}", "echo time"),
     ),
     Form(
-        "a later series of inversion times beside the cine",
+        "a later series of inversion times next to the cine",
         cine_beside("InversionTime", lambda n: f"{90 + 25 * n}", "inversion time"),
     ),
     Form(
-        "a later series of flip angles beside the cine",
+        "a later series of flip angles next to the cine",
         cine_beside("FlipAngle", lambda n: f"{3 * (n + 1)}", "flip angle"),
     ),
     Form("inversion times alone", alone("InversionTime", lambda n: f"{90 + 25 * n}", "inversion time")),
     Form("perfusion alone", perfusion_alone),
     Form("velocity images alone", velocity_alone),
-    Form("a full stack with an article in its name beside a test", named("CINE EJE CORTO DE LA BASE")),
+    Form("a full stack with an article in its name next to a test", named("CINE EJE CORTO DE LA BASE")),
     Form(
-        "a full stack named like something else beside a test",
+        "a full stack named like something else next to a test",
         named("SAX real-time dynamic flow", "suggests something other than a short-axis cine"),
     ),
 ]

@@ -223,24 +223,24 @@ LABEL_FORMS = [
     LabelForm("RTSTRUCT, images named", _rtstruct(True)),
     LabelForm("RTSTRUCT, names of radiotherapy", _rtstruct(True, ("Ventricle_L", "Myocardium_L", "Ventricle_R"))),
     LabelForm("DICOM SEG, binary, images named", _seg("BINARY"), everywhere=True),
-    LabelForm("DICOM SEG, binary, by place and temporal position", _seg(
+    LabelForm("DICOM SEG, binary, by position and temporal position", _seg(
         "BINARY", references=False, temporal=True), everywhere=True),
     LabelForm("DICOM SEG, fractional", _seg("FRACTIONAL"), everywhere=True, notes=("100 or more, of 200",)),
     LabelForm("DICOM SEG, fractional, values 0 and 1 under a maximum of 255", _seg(
         "FRACTIONAL", inside=1, changes={"MaximumFractionalValue": 255}), everywhere=True,
         notes=("stated maximum of 255 and a largest value of 1",)),
     LabelForm("DICOM SEG, label map", _seg("LABELMAP"), everywhere=True),
-    LabelForm("cvi42 workspace, images stored with their columns the other way round", _cvi42(True), stored="cols"),
-    LabelForm("DICOM SEG, by place, images stored with their rows the other way round", _seg(
+    LabelForm("cvi42 workspace, images stored with reversed columns", _cvi42(True), stored="cols"),
+    LabelForm("DICOM SEG, by position, images stored with reversed rows", _seg(
         "BINARY", references=False, temporal=True), stored="rows", everywhere=True),
     LabelForm("NIfTI label map, own codes", nifti(OWN), codes="own", everywhere=True),
     LabelForm("NIfTI label map, codes of M&Ms", nifti(OWN), codes="mnms", everywhere=True),
     LabelForm("NIfTI label map, codes of ACDC", nifti(ACDC), codes="acdc", everywhere=True),
-    LabelForm("NIfTI label map, own codes, found out", nifti(OWN), everywhere=True),
-    LabelForm("NIfTI label map, codes of ACDC, found out", nifti(ACDC), everywhere=True),
+    LabelForm("NIfTI label map, own codes, detected", nifti(OWN), everywhere=True),
+    LabelForm("NIfTI label map, codes of ACDC, detected", nifti(ACDC), everywhere=True),
     LabelForm("NIfTI label map, codes named by nnU-Net", nifti(
         _TURNED, {"background": 0, "LV": 2, "MYO": 1, "RV": 3}), everywhere=True),
-    LabelForm("NIfTI label map, without a place", _without_place, everywhere=True,
+    LabelForm("NIfTI label map, without a position", _without_place, everywhere=True,
         notes=("laid over them voxel by voxel",)),
     LabelForm("NIfTI label map, codes off by rounding", _rounded, everywhere=True),
     LabelForm("NRRD label map", _itk("labels.nrrd"), everywhere=True),

@@ -62,7 +62,7 @@ class PatientDialog(QDialog):
         for each in PapillaryConvention:
             self._convention.addItem(_CONVENTION_TEXTS[each], each)
             self._convention.setItemData(self._convention.count() - 1, each.method, Qt.ItemDataRole.ToolTipRole)
-        self._bsa = label("", "soft")
+        self._bsa = label("", "soft", wrap=True)
         self._put(shown)
         self._formula.setCurrentIndex(self._formula.findData(formula))
         self._convention.setCurrentIndex(self._convention.findData(convention))

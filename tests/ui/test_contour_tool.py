@@ -184,7 +184,7 @@ def test_a_stroke_beside_the_line_replaces_that_part_of_it(window, hand, feature
     part = contour.points[10 : len(contour.points) // 4 : 4]
     out = centre + (part - centre) * (1 + 5 / np.hypot(*(part - centre).T)[:, None])
     hand.drag(*out)
-    assert window.session.undo_text.startswith("draw a part of LV epicardium")
+    assert window.session.undo_text.startswith("redraw part of LV epicardium")
     after = labels_of(window)
     assert (after == Label.LVM).sum() > (before == Label.LVM).sum() + 8
     np.testing.assert_array_equal(after == Label.LVBP, before == Label.LVBP)

@@ -104,7 +104,7 @@ def test_each_frame_is_segmented_by_the_model_of_its_region(results: list[FrameR
         role = Role.BASELINE if region is Region.NON_CARDIAC else Role(region.value)
         assert prediction.region is region
         assert prediction.model_id == tiny_id(role)
-        assert prediction.reason.startswith(f"The classifier says {region.text.lower()}")
+        assert prediction.reason.startswith(f"Region {region.text.lower()} by the classifier")
         assert regions[frame].model_id == tiny_id(Role.CLASSIFIER)
 
 
@@ -122,8 +122,8 @@ def test_a_readers_region_takes_the_place_of_the_predicted_one(phantom: Phantom,
     made = predictions_in(results)
     assert made[frame].model_id == tiny_id(Role.APEX)
     assert made[frame].region is Region.APEX
-    assert made[frame].reason == "The reader says apex; its specialist is in service."
-    assert made[other].reason.startswith("The classifier says")
+    assert made[frame].reason == "Region apex by the reader; its specialist segments it."
+    assert "by the classifier" in made[other].reason
 
 
 def test_a_readers_region_leads_the_frames_beside_it(phantom: Phantom, models: Models) -> None:
@@ -163,7 +163,7 @@ def test_nothing_is_marked_in_frames_that_are_surely_non_cardiac_and_no_model_is
     regions = dict.fromkeys([sure, unsure], Region.NON_CARDIAC)
     made = dict(segment_frames(phantom.stack, regions, few, certainty={sure: 0.99, unsure: 0.4}))
     assert not made[sure].labels.any() and made[unsure].labels.any()
-    assert made[sure].reason.endswith("99 % certain; nothing is marked.")
+    assert made[sure].reason.endswith("99 % certain by its place in the stack; the label map is empty.")
     assert asked == [unsure]
 
 
@@ -219,8 +219,8 @@ def test_one_frame_gives_the_same_alone_and_among_others(
 def test_reader_and_classifier_are_named_in_the_reason(phantom: Phantom, models: Models) -> None:
     a, b = FrameIndex(0, 3), FrameIndex(0, 4)
     made = dict(segment_frames(phantom.stack, {a: Region.BASE, b: Region.BASE}, models, by={a: "reader"}))
-    assert made[a].reason.startswith("The reader says base")
-    assert made[b].reason.startswith("The classifier says base")
+    assert made[a].reason.startswith("Region base by the reader")
+    assert made[b].reason.startswith("Region base by the classifier")
 
 
 # ------------------------------------------------------------------------------------------ progress and cancelling
@@ -296,7 +296,7 @@ def test_without_specialists_the_baseline_serves(phantom: Phantom, folders: Mapp
     few = load_models({role: folders[role] for role in (Role.CLASSIFIER, Role.BASELINE)}, "cpu")
     ((_, made),) = segment_frames(phantom.stack, {FrameIndex(0, 4): Region.APEX}, few)
     assert made.model_id == tiny_id(Role.BASELINE)
-    assert "no apex specialist is in service" in made.reason
+    assert "no apex specialist is in use" in made.reason
 
 
 def test_labels_lie_on_the_heart_wherever_it_is_in_the_frame(models: Models) -> None:

@@ -98,7 +98,7 @@ def frames_of_stack(
     readers: Mapping[FrameIndex, Region] | None = None,
     weights: OrderWeights = WEIGHTS,
 ) -> StackFrames:
-    """Arrange the predictions of a stack's frames; frames may be missing, and what is missing says nothing.
+    """Arrange the predictions of a stack's frames; frames may be missing, and missing frames have no influence.
 
     Args:
         alone: Region predictions of frames by themselves.

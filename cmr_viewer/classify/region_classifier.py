@@ -74,10 +74,10 @@ def load_classifier(folder: Path, device: torch.device) -> RegionClassifier:
     """
     plan = read_plan(folder)
     if plan.role is not Role.CLASSIFIER:
-        raise ModelError(f"The model in {folder} is no region classifier but {plan.role.text.lower()}.")
+        raise ModelError(f"The model in {folder} is not a region classifier but {plan.role.text.lower()}.")
     if plan.architecture not in CLASSIFIERS:
         raise ModelError(
-            f"The model in {folder} needs the network {plan.architecture!r}, and this version classifies with "
+            f"The model in {folder} needs the network {plan.architecture!r}. This version classifies with "
             f"{', '.join(CLASSIFIERS)} only."
         )
     network = build(plan.architecture, {**plan.options, "classes": len(REGIONS)})

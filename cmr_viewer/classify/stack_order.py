@@ -46,8 +46,8 @@ READER_LOG_ODDS = 25.0
 reader that fit no order leave a best path."""
 
 INDEPENDENT_PHASES = 3.0
-"""A cine says the same of a slice again and again; its phases together count as much as this many: about ED, ES and
-what lies between."""
+"""The phases of a slice give the same evidence repeatedly; together they count as this many: about ED, ES and what is
+between them."""
 
 WRAP = 2
 """The cycle closes: so many phases of its other end are seen before the first and after the last phase."""

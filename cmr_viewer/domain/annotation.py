@@ -1,4 +1,4 @@
-"""What a network made and what a reader kept, frame by frame."""
+"""Predictions of networks and annotations of readers, frame by frame."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ Probabilities = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class RegionPrediction:
-    """What the classifier says about a frame, alone and in its stack; never altered.
+    """The classifier's result for a frame, alone and in its stack; never altered.
 
     Attributes:
         probabilities: Of the classifier, which looked at the frame by itself.
@@ -68,13 +68,13 @@ class RegionPrediction:
 
     @property
     def differs(self) -> str:
-        """What the frame by itself looks like, in words, where its place in the stack says otherwise; else empty."""
+        """The region of the frame by itself, in words, if its place in the stack gives another one; else empty."""
         alone = self.argmax
         if alone is self.region:
             return ""
         percent = round(100 * self.probabilities[REGIONS.index(alone)])
         return (
-            f"By itself the frame looks like {alone.text.lower()} ({percent} %); its place in the stack says "
+            f"By itself the frame looks like {alone.text.lower()} ({percent} %); by its place in the stack it is "
             f"{self.region.text.lower()}."
         )
 
@@ -98,7 +98,7 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """One version of what a reader kept for a frame; versions are added and never changed.
+    """One saved version of a reader's work on a frame; versions are added and never changed.
 
     Attributes:
         stack_id: The stack.

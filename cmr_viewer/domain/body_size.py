@@ -61,5 +61,8 @@ def bsa_of(patient: Patient, formula: BsaFormula = BsaFormula.MOSTELLER) -> tupl
     ]
     if missing or patient.height_cm is None or patient.weight_kg is None:
         verb = "is" if len(missing) == 1 else "are"
-        return None, f"The patient's {' and '.join(missing)} {verb} not known: type {'it' if verb == 'is' else 'them'}."
+        return (
+            None,
+            f"The patient's {' and '.join(missing)} {verb} not known. Enter {'it' if verb == 'is' else 'them'}.",
+        )
     return body_surface_area_m2(patient.height_cm, patient.weight_kg, formula), ""

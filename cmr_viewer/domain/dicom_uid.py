@@ -1,4 +1,4 @@
-"""Unique identifiers of DICOM: which are valid, and what stands for one that is not.
+"""Unique identifiers of DICOM: which are valid, and the replacement of an invalid one.
 
 A UID is at most 64 characters of numbers joined by points, none of which begins with a zero unless it is 0 (DICOM
 PS3.5, section 9.1). Files that were made anonymous by other programs often break this.
@@ -17,7 +17,7 @@ def is_valid_uid(uid: str) -> bool:
 
 
 def valid_uid(uid: str, stands_for: str = "") -> str:
-    """A UID itself where it is valid, else the one that always stands for it.
+    """A valid UID unchanged, or the constant replacement of an invalid one.
 
     Leading zeros of its numbers are left out; where that does not make it valid, a hash takes its place. So an object
     that refers to an invalid UID is found again from the file that holds it.

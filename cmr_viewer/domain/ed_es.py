@@ -1,4 +1,4 @@
-"""Which phases are end-diastole and end-systole, what says so, and whether the volumes agree."""
+"""The phases of end-diastole and end-systole, their source, and whether the volumes agree."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ PhasePair = tuple[int | None, int | None]
 
 
 class MarkedBy(StrEnum):
-    """What says that a phase is ED or ES."""
+    """The source of ED or ES."""
 
     READER = "reader"
     FILES = "files"
@@ -55,31 +55,31 @@ class EdEs:
         return self.ed if mark == "ED" else self.es
 
     def by(self, mark: Mark) -> MarkedBy | None:
-        """What says which phase ED or ES is."""
+        """The source of ED or ES."""
         return self.ed_by if mark == "ED" else self.es_by
 
     def source_text(self, mark: Mark) -> str:
-        """What says so, after "ED is phase 9": "by the contour files"; empty where the phase is not known."""
+        """The source, after "ED is phase 9": "by the contour files"; empty where the phase is not known."""
         texts = {
             None: "",
-            MarkedBy.READER: "as the reader marked it",
+            MarkedBy.READER: "as set by the reader",
             MarkedBy.FILES: f"by {self.stated_by or 'the files'}",
             MarkedBy.VOLUMES: f"by the {'largest' if mark == 'ED' else 'smallest'} LV blood pool",
-            MarkedBy.ONLY_PHASE: "as the study has no other phase",
+            MarkedBy.ONLY_PHASE: "because the study has no other phase",
         }
         return texts[self.by(mark)]
 
     @property
     def is_guessed(self) -> bool:
-        """Whether ED or ES is taken from the label maps, because neither files nor a reader name it."""
+        """Whether ED or ES comes from the label maps, because neither files nor a reader state it."""
         return not {self.ed_by, self.es_by}.isdisjoint({MarkedBy.VOLUMES, MarkedBy.ONLY_PHASE})
 
 
 def choose_ed_es(stack: Stack, by_volume: PhasePair, reader: PhasePair = (None, None)) -> EdEs:
     """ED and ES: as the reader marked them, else as the files state, else by the volumes of the LV blood pool.
 
-    A study of one phase has one of the two. Where the reader and the files name different ones, the reader decides;
-    where nothing tells which it is, it is taken for ED. Images that are not the phases of one heart cycle, such as
+    A study of one phase has one of the two. If the reader and the files name different ones, the reader decides; if
+    nothing states which it is, it counts as ED. Images that are not the phases of one heart cycle, such as
     perfusion, have ED and ES only where the reader or the files name them.
 
     Args:
@@ -172,7 +172,7 @@ class Disagreement:
 
 
 def disagreements(choice: EdEs, volumes: NDArray[np.float64], unit: str) -> tuple[Disagreement, ...]:
-    """Where a stated ED or ES lies away from the largest or the smallest LV volume by more than `DISAGREES`.
+    """Stated ED and ES whose LV volume differs from the largest or the smallest by more than `DISAGREES`.
 
     Args:
         choice: ED and ES.

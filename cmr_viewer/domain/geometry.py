@@ -46,7 +46,7 @@ class Geometry:
     def __post_init__(self) -> None:
         if self.rows < 1 or self.cols < 1 or not self.positions_mm:
             raise GeometryError(
-                f"A stack needs rows, columns and slices, not {self.rows} x {self.cols} x {self.slices}."
+                f"A stack needs at least one row, column and slice, not {self.rows} x {self.cols} x {self.slices}."
             )
         if not all(np.isfinite(s) and s > 0 for s in self.pixel_spacing_mm):
             raise GeometryError(f"Pixel spacing must be positive, not {self.pixel_spacing_mm} mm.")
@@ -82,7 +82,7 @@ class Geometry:
             return self.single_slice_spacing_mm
         spacing = slice_spacing_from_positions_mm(self.positions_mm, self.normal)
         if spacing <= 0:
-            raise GeometryError("Neighbouring slices lie at the same place.")
+            raise GeometryError("Neighbouring slices have the same position.")
         return spacing
 
     @cached_property

@@ -45,8 +45,8 @@ class InsertionOrigin(StrEnum):
     def text(self) -> str:
         """The words shown to a reader."""
         return {
-            "found": "found on the label map",
-            "neighbour": "taken over from the nearest slice that has them",
+            "found": "automatic, from the label map",
+            "neighbour": "copied from the nearest slice with insertion points",
             "reader": "set by the reader",
         }[self.value]
 

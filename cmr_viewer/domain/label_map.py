@@ -28,10 +28,10 @@ def as_label_map(values: NDArray[Any], shape: tuple[int, ...] | None = None) -> 
     if shape is not None and values.shape != shape:
         raise LabelMapError(f"A label map of shape {values.shape} does not fit frames of shape {shape}.")
     if values.dtype.kind not in "biu" and not np.isfinite(np.asarray(values, dtype=np.float64)).all():
-        raise LabelMapError("A label map must hold whole numbers, and this one holds values that are no numbers.")
+        raise LabelMapError("A label map must contain whole numbers, but this one has values that are not numbers.")
     labels = values if values.dtype == np.uint8 else np.asarray(values).astype(np.uint8)
     if values.dtype != np.uint8 and not np.array_equal(labels, values):
-        raise LabelMapError("A label map must hold whole numbers from 0 to 3.")
+        raise LabelMapError("A label map must contain whole numbers from 0 to 3.")
     if labels.size and int(labels.max()) > int(max(Label)):
         raise LabelMapError(f"Label code {int(labels.max())} is not known; the codes are 0 to {int(max(Label))}.")
     return labels

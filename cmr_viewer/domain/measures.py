@@ -125,9 +125,9 @@ def measure(
     segmented = counts[:, 0] >= 0
     values: dict[str, float | None] = dict.fromkeys(MEASURE_NAMES)
     if not segmented.any() or not (lv[segmented] > 0).any():
-        reason = "No phase is segmented whole yet."
+        reason = "No phase is fully segmented yet."
         if segmented.any():
-            reason = "No left-ventricular blood pool is segmented."
+            reason = "There is no LV blood pool in the label maps."
         return Measures(ed_phase, es_phase, values, dict.fromkeys(MEASURE_NAMES, reason))
     ed, es = ed_phase, es_phase
     why_not = [ONE_PHASE_REASON if len(counts) == 1 else NO_PHASE_REASON.format(end) for end in _ENDS]
@@ -150,9 +150,9 @@ def measure(
 
 
 _ENDS = ("End-diastole", "End-systole")
-NO_PHASE_REASON = "{} is not known, or not segmented."
-ONE_PHASE_REASON = "The study has one phase, which is end-diastole or end-systole but not both."
-SAME_PHASE_REASON = "End-diastole and end-systole are the same phase: mark another phase as one of them."
+NO_PHASE_REASON = "{} is not known or not segmented."
+ONE_PHASE_REASON = "The study has one phase: end-diastole or end-systole, not both."
+SAME_PHASE_REASON = "End-diastole and end-systole are the same phase. Set another phase for one of them."
 
 
 def _ventricle(

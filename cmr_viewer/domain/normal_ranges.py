@@ -46,7 +46,7 @@ NAMES: tuple[str, ...] = tuple(_MEAN_AND_SD[Sex.MALE])
 
 @dataclass(frozen=True)
 class NormalRange:
-    """Between which values a measure of healthy people lies.
+    """The range of a measure in healthy people.
 
     Attributes:
         name: The measure (`ALL_MEASURE_NAMES`).
@@ -65,7 +65,7 @@ class NormalRange:
     holds_for: str
 
     def place_of(self, value: float) -> str:
-        """Where a value lies: "below", "within" or "above"; the limits are within."""
+        """Whether a value is "below", "within" or "above" the range; the limits are within."""
         if value < self.low:
             return "below"
         return "above" if value > self.high else "within"
@@ -83,14 +83,14 @@ def normal_range(name: str, patient: Patient, papillary: PapillaryConvention) ->
         See the module.
     """
     if name not in NAMES:
-        return None, "The table of normal values has no verified numbers for this measure."
+        return None, "There are no verified normal values for this measure."
     if papillary is not PapillaryConvention.IN_BLOOD_POOL:
-        return None, "The normal values hold for papillary muscles in the blood pool alone."
+        return None, "The normal values apply only with papillary muscles in the blood pool."
     if patient.sex is None or patient.age_years is None:
         missing = [word for word, value in (("sex", patient.sex), ("age", patient.age_years)) if value is None]
-        return None, f"Normal values need the patient's {' and '.join(missing)}."
+        return None, f"Normal values depend on the patient's {' and '.join(missing)}."
     if not YOUNGEST <= patient.age_years < OLDEST + 1:
-        return None, f"The normal values hold for ages of {YOUNGEST} to {OLDEST} years."
+        return None, f"The normal values apply to ages from {YOUNGEST} to {OLDEST} years."
     mean, sd = _MEAN_AND_SD[patient.sex][name]
     whom = "women" if patient.sex is Sex.FEMALE else "men"
     holds_for = (

@@ -1,4 +1,4 @@
-"""What a reader should know about a study: a sentence for people, with a code and slices for programs."""
+"""Notes on a study: a sentence for readers, with a code and slices for programs."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -7,7 +7,7 @@ from cmr_viewer.file_names import readable
 
 
 class Code(StrEnum):
-    """What a note is about; the values are written into files and do not change.
+    """The subject of a note; files contain the values, so they do not change.
 
     The comment of each member says when the note appears.
     """
@@ -15,18 +15,18 @@ class Code(StrEnum):
     # Files
     FILES_UNREADABLE = "files-unreadable"  # files cannot be read or decoded and were left out
     FILES_NOT_USED = "files-not-used"  # readable files that are no part of what was opened
-    FILES_MISSING = "files-missing"  # files that a directory file names are absent or outside its folder
+    FILES_MISSING = "files-missing"  # files named in a directory file are absent or outside its folder
     FOLDERS_NOT_SEARCHED = "folders-not-searched"  # links and folders that may not be read
     COPIES_LEFT_OUT = "copies-left-out"  # the same image is there more than once
-    IMAGES_BESIDE = "images-beside"  # image files of another form lie beside what was opened
+    IMAGES_BESIDE = "images-beside"  # there are image files of another form next to the opened ones
     # Which stack
     MANY_PATIENTS = "many-patients"  # the files are of several patients
-    OTHER_STACKS = "other-stacks"  # stacks that could have been meant were left out
+    OTHER_STACKS = "other-stacks"  # other possible stacks were left out
     STACK_CHOICE_LOST = "stack-choice-lost"  # the stack that was chosen earlier is absent
     FILE_NOT_IN_STACK = "file-not-in-stack"  # the file that was opened belongs to no stack, or to another one
-    NOT_A_CINE = "not-a-cine"  # what was opened does not show the heart over one cycle in several slices
+    NOT_A_CINE = "not-a-cine"  # the study does not show the heart over one cycle in several slices
     CYCLE_NOT_STATED = "cycle-not-stated"  # no file states that phases are of one heart beat, or they last longer
-    NAME_DOUBTFUL = "name-doubtful"  # the name of the series is that of something else than a cine
+    NAME_DOUBTFUL = "name-doubtful"  # the name of the series suggests something other than a cine
     SLICES_REPEATED = "slices-repeated"  # slices were acquired more than once
     # Phases and time
     TIME_UNIT_GUESSED = "time-unit-guessed"  # times are not in the unit that the standard asks for
@@ -47,17 +47,21 @@ class Code(StrEnum):
     SPACING_CONVERTED = "spacing-converted"  # the voxel size is in another unit than mm, or read in another one
     SPACING_DISAGREES = "spacing-disagrees"  # the file gives two voxel sizes, one of which must be wrong
     HEART_ANY_SIZE = "heart-any-size"  # a reader allowed volumes that no human heart has
-    SPACING_BY_READER = "spacing-by-reader"  # the reader gave the distances
+    SPACING_BY_READER = "spacing-by-reader"  # a reader set the spacing
     ORIENTATION_DISAGREES = "orientation-disagrees"  # the file gives two orientations
-    ORIENTATION_TURNED = "orientation-turned"  # the heart lies as none does, so the stack was turned by 180 degrees
-    SLICE_AXIS = "slice-axis"  # slices lie along another axis of the file than the third, or one that was chosen
-    SLICE_AXIS_GUESSED = "slice-axis-guessed"  # nothing tells for sure along which axis the slices lie
+    ORIENTATION_TURNED = (
+        "orientation-turned"  # the heart has an impossible position, so the stack was rotated by 180 degrees
+    )
+    SLICE_AXIS = "slice-axis"  # the slice axis is not the third axis of the file, or was chosen
+    SLICE_AXIS_GUESSED = "slice-axis-guessed"  # the slice axis is not certain
     AXES_SKEWED = "axes-skewed"  # the axes are not perpendicular
     SLICE_FITTED = "slice-fitted"  # a slice was brought onto the grid of the others
-    SLICES_SHIFTED = "slices-shifted"  # slices lie beside the others in the plane, and were shifted to their place
+    SLICES_SHIFTED = "slices-shifted"  # slices have another in-plane position and were shifted to it
     SLICE_GAP = "slice-gap"  # there is room for another slice
-    SLICES_FAR_APART = "slices-far-apart"  # what lies between slices and was not imaged is about as thick as they are
-    SLICES_MOVE = "slices-move"  # slices lie at other places at other phases, as where they follow the heart
+    SLICES_FAR_APART = "slices-far-apart"  # the gap between slices is about as wide as the slices are thick
+    SLICES_MOVE = (
+        "slices-move"  # slices have other positions at other phases, for example where they move with the heart
+    )
     SLICES_UNEVEN = "slices-uneven"  # distances between slices differ
     FRAMES_MIRRORED = "frames-mirrored"  # frames were stored as seen from the base
     # Pixels
@@ -71,7 +75,7 @@ class Code(StrEnum):
     LABELS_PLACED_BY_SHAPE = "labels-placed-by-shape"  # a label map with a default place has the images' shape
     LABELS_OFF_SLICES = "labels-off-slices"  # slices of a label map lie above or below those of the images
     LABELS_CHANGED = "labels-changed"  # contours or label maps were completed or altered to be usable
-    STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names that mean none of the three labels
+    STRUCTURES_LEFT_OUT = "structures-left-out"  # structures with names of none of the three labels
     STRUCTURES_EMPTY = "structures-empty"  # structures of the file have no pixel in it, so nothing is replaced by them
     SEGMENT_THRESHOLD = "segment-threshold"  # fractional segments became masks at this value
     # Results
@@ -96,12 +100,12 @@ def numbered(noun: str, indices: Iterable[int]) -> str:
 
 
 class Note(str):
-    """A sentence for a reader that a program can recognise.
+    """A sentence for a reader, with a code for programs.
 
-    It is its text wherever text is wanted; equal texts are equal notes.
+    It is a `str` with that text; equal texts are equal notes.
 
     Attributes:
-        code: What it is about.
+        code: Its subject.
         slices: Slices concerned, 0 = most basal; empty where it concerns the whole, or slices that are not shown.
         phases: Phases of these slices at which another frame than their own is shown; empty where there are none.
     """

@@ -1,4 +1,4 @@
-"""What a reader decided about how a study is opened; kept, so that it is asked only once."""
+"""A reader's choices on how to open a study; saved, so that the program asks only once."""
 
 import math
 from collections.abc import Mapping

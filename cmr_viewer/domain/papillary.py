@@ -31,30 +31,30 @@ class PapillaryConvention(StrEnum):
 
     @property
     def text(self) -> str:
-        """The words that stand beside a figure."""
+        """The words next to a figure."""
         return {
             "in_blood_pool": "papillary muscles in the blood pool",
-            "in_mass": "papillary muscles and trabeculae in the mass, found by threshold",
+            "in_mass": "papillary muscles and trabeculae in the mass, by threshold",
         }[self.value]
 
     @property
     def method(self) -> str:
-        """How figures by this convention are made, in a sentence or two."""
+        """The method of this convention, in a few sentences."""
         return {
-            "in_blood_pool": "As the label maps are drawn: papillary muscles and trabeculae are part of the LV blood "
-            "pool, in the models' label maps and in those of ACDC and M&Ms that they learned from.",
-            "in_mass": "The label maps count papillary muscles and trabeculae as blood. Pixels inside the LV blood "
-            "pool that are darker than half way between the median of muscle and that of bright blood in their frame "
-            "were counted as myocardium instead: papillary muscles, trabeculae, and where the endocardium is drawn "
-            "wide of the blood its dark edge. Frames where blood and muscle cannot be told apart were left as drawn.",
+            "in_blood_pool": "As drawn in the label maps: papillary muscles and trabeculae are part of the LV blood "
+            "pool. The models learned this from the label maps of ACDC and M&Ms.",
+            "in_mass": "The label maps count papillary muscles and trabeculae as blood. This measurement counts dark "
+            "pixels of the LV blood pool as myocardium: those below the midpoint between the median of muscle and that "
+            "of bright blood in the frame. These are papillary muscles, trabeculae, and the dark edge of the blood if "
+            "the endocardium is drawn too wide. Frames without a clear contrast of blood and muscle stay as drawn.",
         }[self.value]
 
 
 def papillary_mask(pixels: NDArray[Any], labels: LabelMap) -> Mask:
     """Pixels of the LV blood pool that are as dark as muscle: papillary muscles and trabeculae.
 
-    The threshold lies half way between the median of the myocardium and that of the bright half of the blood pool of
-    the same frame. Nothing is found where the frame has too little myocardium, or blood is not clearly brighter.
+    The threshold is halfway between the median of the myocardium and that of the bright half of the blood pool of the
+    same frame. The mask is empty if the frame has too little myocardium, or blood is not clearly brighter.
 
     Args:
         pixels: (row, col) of one frame.

@@ -24,7 +24,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "weight_kg": (1.0, 400.0),
     "heart_rate_bpm": (20.0, 300.0),
 }
-"""Smallest and largest value of each number that a person can have; what lies outside was mistyped or is another unit.
+"""Smallest and largest possible value of each number; a value outside is a typing error or has another unit.
 """
 
 

@@ -59,7 +59,7 @@ _GENERIC_KEYS = _keys_of(_GENERIC | _PHASE_WORDS)
 
 
 def is_everybodys(key: str) -> bool:
-    """Whether a key was made of a Patient ID that stands for nobody, such as "ANONYMOUS" or "0000"."""
+    """Whether a key comes from a Patient ID that names no one, such as "ANONYMOUS" or "0000"."""
     return key in _NO_ID_KEYS
 
 

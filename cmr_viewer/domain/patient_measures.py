@@ -114,7 +114,7 @@ def patient_measures(
         if volume is None:
             reasons[name] = reasons.get(stroke, "The stroke volume is not known.")
         elif rate is None:
-            reasons[name] = "The heart rate is not stated: enter it."
+            reasons[name] = "The heart rate is not stated. Enter it."
     for name, whole in INDEXED.items():
         value = values[whole]
         values[name] = None if value is None or bsa is None else value / bsa

@@ -1,4 +1,4 @@
-"""Whether a volume can be that of a human heart; one that cannot is never reported."""
+"""Whether a volume is possible for a human heart; an impossible one is never reported."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ published about 1000 ml. What lies outside is a wrong voxel size, or no heart.""
 
 
 def impossible_heart(lv_ml: float) -> str:
-    """Why a left ventricle of this size is not believed; empty where it is.
+    """Why a left ventricle of this size is not plausible; else empty.
 
     Args:
         lv_ml: Volume of the LV blood pool where it is largest, in ml.
@@ -23,8 +23,8 @@ def impossible_heart(lv_ml: float) -> str:
         return ""
     size = f"{lv_ml:,.0f}" if lv_ml >= 10 else f"{lv_ml:.2g}"
     return (
-        f"The left ventricle would hold {size} ml at its largest, and a human one holds {LEAST_LV_ML:g} to "
-        f"{MOST_LV_ML:g} ml. Check the spacing. For a small animal or a newborn, allow a heart of any size."
+        f"The largest LV volume would be {size} ml; in humans it is {LEAST_LV_ML:g} to {MOST_LV_ML:g} ml. "
+        "Check the spacing. For a small animal or a newborn, allow a heart of any size."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a reader should know about the results of a study, beside what is known of its files."""
+"""Notes for a reader on the results of a study; notes on its files come with the study."""
 
 from collections.abc import Collection
 
@@ -16,7 +16,7 @@ def result_notes(stack: Stack, choice: EdEs, lv_volumes: NDArray[np.float64], un
 
     Args:
         stack: The stack.
-        choice: ED and ES with what says so.
+        choice: ED and ES with their source.
         lv_volumes: (phase,) of the LV blood pool; NaN where a phase is not measured.
         unit: Of the volumes: "ml", or "pixels" where the spacing is not known.
     """
@@ -32,12 +32,12 @@ def result_notes(stack: Stack, choice: EdEs, lv_volumes: NDArray[np.float64], un
 def _one_phase(stack: Stack, choice: EdEs) -> list[Note]:
     if stack.phases == 1:
         taken = "ED" if choice.es is None else "ES"
-        guess = " Nothing states which of the two it is." if choice.ed_by is MarkedBy.ONLY_PHASE else ""
-        text = f"The study has one phase, taken for {taken}: there is no {'ESV' if taken == 'ED' else 'EDV'}, SV or EF."
+        guess = " Nothing states whether it is ED or ES." if choice.ed_by is MarkedBy.ONLY_PHASE else ""
+        text = f"The study has one phase, used as {taken}: there is no {'ESV' if taken == 'ED' else 'EDV'}, SV or EF."
         return [Note(text + guess, Code.ONE_PHASE)]
     if choice.ed is not None and choice.ed == choice.es:
         text = (
-            f"ED and ES are the same phase, {choice.ed + 1}: there is no ESV, SV or EF. Mark another phase as ED or ES."
+            f"ED and ES are the same phase, {choice.ed + 1}: there is no ESV, SV or EF. Set another phase as ED or ES."
         )
         return [Note(text, Code.ONE_PHASE)]
     return []
@@ -50,7 +50,7 @@ def _guessed(choice: EdEs) -> list[Note]:
         return []
     words = [f"{mark} is phase {(choice.phase_of(mark) or 0) + 1} {choice.source_text(mark)}" for mark in guessed]
     them = "it" if len(guessed) == 1 else "them"
-    return [Note(f"{' and '.join(words)}; no file and no reader names {them}.", Code.ED_ES_GUESSED)]
+    return [Note(f"{' and '.join(words)}; no file states {them}, and no reader has set {them}.", Code.ED_ES_GUESSED)]
 
 
 def not_segmented(stack: Stack, segmented: Collection[FrameIndex]) -> tuple[Note, ...]:

@@ -41,7 +41,7 @@ SEGMENT_NAMES: Mapping[int, str] = {
 """By number."""
 
 APICAL_CAP = 17
-NO_CAP_REASON = "The apical cap has no cavity and is not seen in short-axis slices; it needs a long-axis image."
+NO_CAP_REASON = "Short-axis slices do not show the apical cap, which has no cavity. It needs a long-axis image."
 
 MEASURED = tuple(range(1, APICAL_CAP))
 """Segments that short-axis slices show."""
@@ -264,6 +264,6 @@ def _segment(number: int, ed: _Chords | None, es: _Chords | None) -> SegmentThic
         es_mean,
         es_max,
         thickening,
-        f"No slice shows this segment at {' and '.join(missing)}." if missing else "",
+        f"No slice has this segment at {' and '.join(missing)}." if missing else "",
         () if ed is None else ed[1],
     )

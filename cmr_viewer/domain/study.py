@@ -20,7 +20,7 @@ COUNTING = (
     "Names that end in _number, and the slices of notes, count from 1 as in the window: phase 1 is the first, slice 1 "
     "the most basal. Names that end in _index count from 0: source_slice_index is a slice's place in the input."
 )
-"""How phases and slices are counted in all files that people read; stands in them."""
+"""How phases and slices are counted in all files that people read; the files contain this text."""
 
 
 class FrameIndex(NamedTuple):

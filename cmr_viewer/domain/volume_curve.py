@@ -141,9 +141,9 @@ def _why_no_rates(
     if not count or float(np.nanmax(volumes)) <= 0:
         return "No phase is measured."
     if count < LEAST_PHASES:
-        return f"{count} measured phases are too few for rates; {LEAST_PHASES} are needed."
+        return f"Peak rates need {LEAST_PHASES} phases; {count} available."
     if times_ms is None or cycle_ms is None:
-        return "The times of the phases and the heart rate are not stated: enter the heart rate."
+        return "Neither phase times nor heart rate are stated. Enter the heart rate."
     if float(np.nanmax(volumes)) == float(np.nanmin(volumes)):
         return "The volume does not change."
     return ""

@@ -12,13 +12,13 @@ CHORDS = 100
 """Chords around a slice. Sheehan et al. 1986."""
 
 METHOD = (
-    "Centreline method: 100 chords perpendicular to the line half way between endocardium and epicardium, at equal "
+    "Centreline method: 100 chords perpendicular to the line halfway between endocardium and epicardium, at equal "
     "distances along it, on the label maps as drawn; where they have no myocardium, none."
 )
 """How thickness is measured, in a sentence."""
 
 _TANGENT_SHARE = 0.03
-"""Of the line to either side of a point, over which its direction is taken, so that pixels' steps do not turn it."""
+"""Length of line to either side of a point that sets its direction, so that steps of pixels do not change it."""
 
 _REFINEMENTS = 3
 _HALVINGS = 40

@@ -1,1 +1,1 @@
-"""The doors without a window: what each command of `cmr-viewer` does."""
+"""The commands of `cmr-viewer` that need no window."""

@@ -1,4 +1,4 @@
-"""`cmr-viewer compare`: runs of `cmr-viewer evaluate` beside a baseline, on the same frames."""
+"""`cmr-viewer compare`: compare runs of `cmr-viewer evaluate` with a baseline, on the same frames."""
 
 import json
 from argparse import Namespace
@@ -16,13 +16,13 @@ TABLES_FILE = "tables.md"
 
 
 def run(arguments: Namespace) -> int:
-    """Compare runs with a baseline; write and draw what was found, and print the tables.
+    """Compare runs with a baseline; write and draw the results, and print the tables.
 
     Returns:
         Exit code.
 
     Raises:
-        CmrViewerError: A run cannot be read, or was not measured on the baseline's frames; or the names do not fit.
+        CmrViewerError: A run cannot be read, or has other frames than the baseline; or the names do not match.
     """
     folders = [arguments.baseline, *arguments.runs]
     names = names_of(folders, arguments.names)
@@ -43,14 +43,14 @@ def run(arguments: Namespace) -> int:
 
 
 def names_of(folders: Sequence[Path], given: str | None) -> list[str]:
-    """What the runs are called.
+    """The names of the runs.
 
     Args:
         folders: Of the baseline and of the runs.
         given: Names with commas between them, or None for the folders' own.
 
     Raises:
-        LoadError: Not one name for each, or two are the same.
+        LoadError: The number of names is wrong, or two are the same.
     """
     if given is None:
         names = [folder.resolve().name for folder in folders]
@@ -58,8 +58,10 @@ def names_of(folders: Sequence[Path], given: str | None) -> list[str]:
         names = [name.strip() for name in given.split(",")]
     if len(names) != len(folders) or not all(names):
         raise LoadError(
-            f"--names gives {len(names)} names for {len(folders)} runs: name the baseline first, then each run."
+            f"--names has {len(names)} names for {len(folders)} runs. Name the baseline first, then each run."
         )
     if len(set(names)) != len(names):
-        raise LoadError(f"Two runs have the same name ({', '.join(names)}). Give each its own with --names A,B,...")
+        raise LoadError(
+            f"Two runs have the same name ({', '.join(names)}). Give each run its own name with --names A,B,..."
+        )
     return names

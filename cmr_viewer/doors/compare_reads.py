@@ -1,4 +1,4 @@
-"""`cmr-viewer compare-reads`: the first read of a study and a second one, frame by frame, as CSV or JSON."""
+"""`cmr-viewer compare-reads`: compare the first and a second read of a study, frame by frame, as CSV or JSON."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -15,7 +15,7 @@ from cmr_viewer.store.reads import ReadKind, ReadStore
 
 
 def run(arguments: Namespace) -> int:
-    """Compare two reads of one study, and print the file.
+    """Compare two reads of one study, and print the name of the file.
 
     Returns:
         Exit code: 0.
@@ -34,7 +34,7 @@ def run(arguments: Namespace) -> int:
 
 
 def second_read_of(workspace: Workspace, study: Study, wanted: int | None) -> int:
-    """Id of the second read that is meant: the one that is named, else the last that is finished.
+    """ID of the second read: the one that is named, else the last finished one.
 
     Raises:
         StoreError: There is none.
@@ -47,4 +47,4 @@ def second_read_of(workspace: Workspace, study: Study, wanted: int | None) -> in
         return done[-1]
     known = ", ".join(f"{one.id} ({one.kind} by {one.reader})" for one in reads) or "none"
     missing = "no finished second read" if wanted is None else f"no read {wanted}"
-    raise StoreError(f"There is {missing} of {study.name} in {workspace.folder}. Reads beside the first: {known}.")
+    raise StoreError(f"There is {missing} of {study.name} in {workspace.folder}. Other reads than the first: {known}.")

@@ -1,4 +1,4 @@
-"""`cmr-viewer evaluate`: label maps, regions and volumes of the models in service against reference label maps."""
+"""`cmr-viewer evaluate`: evaluate label maps, regions and volumes of the models in use against a reference."""
 
 import json
 import sys
@@ -33,13 +33,13 @@ LABELS_FOLDER = "labels"
 
 
 def run(arguments: Namespace) -> int:
-    """Evaluate the models in service on labelled patients, write and draw what was found, and print the tables.
+    """Evaluate the models in use on labelled patients, write and draw the results, and print the tables.
 
     Returns:
         Exit code: 1 if a patient could not be read.
 
     Raises:
-        CmrViewerError: There are no such data, no such patients in the part of the split, or no models.
+        CmrViewerError: There are no labelled data, no patients in the part of the split, or no models.
     """
     sources = wanted_sources(arguments)
     make_output_folder(arguments.output)
@@ -75,7 +75,7 @@ def run(arguments: Namespace) -> int:
 
 
 def wanted_sources(arguments: Namespace) -> list[LabelledSource]:
-    """The patients of the data sets that are in the part of the split that was asked for.
+    """The patients of the data sets in the chosen part of the split.
 
     Raises:
         LoadError: There are none, or two have the same name.
@@ -86,13 +86,13 @@ def wanted_sources(arguments: Namespace) -> list[LabelledSource]:
     wanted = "test" if arguments.split == "held-out" else arguments.split
     sources = [source for source in sources if wanted in ("all", split.part_of(source.name))]
     if not sources:
-        raise LoadError(f"No labelled patient of the data is in the {wanted} part of the split. Try --split all.")
+        raise LoadError(f"The {wanted} part of the split has no labelled patient of these data. Try --split all.")
     places: dict[tuple[str, str], Path] = {}
     for source in sources:
         if (source.name, source.mark) in places:
             raise LoadError(
-                f"Two patients are called {source.name}: {places[source.name, source.mark]} and {source.path}. "
-                "Name each data set once, and evaluate sets that share names by themselves."
+                f"Two patients have the name {source.name}: {places[source.name, source.mark]} and {source.path}. "
+                "Name each data set once, and evaluate data sets with the same names separately."
             )
         places[source.name, source.mark] = source.path
     return sources
@@ -102,12 +102,12 @@ def write_results(folder: Path, found: Run, about: Mapping[str, Any]) -> str:
     """Write tables, figures and pictures of a run.
 
     Args:
-        folder: Where they go.
-        found: What was measured.
-        about: How it was measured, for figures.json.
+        folder: The output folder.
+        found: The results.
+        about: The settings, for figures.json.
 
     Returns:
-        What tables.md says.
+        The text of tables.md.
     """
     from cmr_viewer.evaluate.figures import draw_run  # noqa: PLC0415 - matplotlib is slow to import
 
@@ -128,13 +128,13 @@ def evaluate_stack(
     Args:
         labelled: The stack with its reference label maps.
         source: Names the patient.
-        models: The models in service.
+        models: The models in use.
         routing: "predicted" as the program does it; or, with the baseline on non-cardiac frames as in the paper,
-            "argmax" by the region of each frame alone, "reference" by the regions that follow from the labels (upper
+            "argmax" by the region of each frame alone, "reference" by the regions calculated from the labels (upper
             bound), or "baseline" on all frames; "none" to measure the regions alone.
 
     Returns:
-        What was measured, and the predicted label maps, (phase, slice, row, col), background where nothing was
+        The results, and the predicted label maps, (phase, slice, row, col), background where nothing was
         segmented.
     """
     stack: Stack = labelled.study.stack

@@ -1,4 +1,4 @@
-"""`cmr-viewer export`: a study with the reader's corrections, or label maps of a file, for other programs."""
+"""`cmr-viewer export`: export a corrected study, or label maps of a file, for other programs."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -39,13 +39,13 @@ from cmr_viewer.store.stack_changes import StackChangeStore
 
 
 def run(arguments: Namespace) -> int:
-    """Export one study, print the folder, and tell on standard error what a reader should know.
+    """Export one study, print the folder, and print on standard error what a reader should know.
 
     Returns:
         Exit code: 0.
 
     Raises:
-        CmrViewerError: The study, the workspace or the labels cannot be read, or the files not be written.
+        CmrViewerError: The study, the workspace or the labels cannot be read, or the files cannot be written.
     """
     anonymity = _anonymity(arguments)
     if arguments.labels is not None:
@@ -78,7 +78,7 @@ def _workspace(arguments: Namespace) -> Path:
 
 
 def _anonymity(arguments: Namespace) -> Anonymity | None:
-    """How the patient is taken out: by the secret of the workspace, or a fresh one where there is none."""
+    """How to de-identify: with the secret of the workspace, or a fresh one without a workspace."""
     if not arguments.deidentify:
         return None
     from cmr_viewer.store.deidentify import fresh_secret, kept_secret  # noqa: PLC0415 - pydicom, when used
@@ -88,7 +88,7 @@ def _anonymity(arguments: Namespace) -> Anonymity | None:
 
 
 def study_as_decided(path: Path, workspace: Workspace) -> Study:
-    """Open a study as its reader decided in a workspace.
+    """Open a study with the opening that its reader chose in a workspace.
 
     Raises:
         LoadError: It cannot be read.
@@ -100,17 +100,17 @@ def study_as_decided(path: Path, workspace: Workspace) -> Study:
 
 
 def results_of_workspace(workspace: Workspace, study: Study, *, incomplete: bool = False) -> Results:
-    """What the window would show of a study: annotations, predictions where there are none, regions and measures.
+    """The results of a study as the window shows them: annotations, else predictions, with regions and measures.
 
-    Of the finished adjudication, where there is one; else of the first read.
+    From the finished adjudication, if there is one; else from the first read.
 
     Args:
-        workspace: Where the study was read.
+        workspace: The workspace in which the study was read.
         study: The study.
-        incomplete: Whether a study is taken whose analysis has not come to all frames.
+        incomplete: Whether to accept a study with frames that are not analysed yet.
 
     Raises:
-        StoreError: The workspace knows nothing of the study, or cannot be read; or the analysis is not done.
+        StoreError: The workspace has nothing of the study, or cannot be read; or the analysis is not finished.
     """
     store, stack = AnnotationStore(workspace), study.stack
     read = ReadStore(workspace).result(stack.stack_id)
@@ -118,8 +118,8 @@ def results_of_workspace(workspace: Workspace, study: Study, *, incomplete: bool
     annotations, predictions = store.latest(stack.stack_id, read_id), predictions_shown(store, stack, read_id)
     if not annotations and not predictions:
         raise StoreError(
-            f"The workspace {workspace.folder} holds no label maps of {study.name}. Open the study in the window "
-            "first, name the workspace it was corrected in with --workspace, or give label maps with --labels."
+            f"The workspace {workspace.folder} has no label maps of {study.name}. Open the study in the window first, "
+            "name the workspace with the corrections with --workspace, or name label maps with --labels."
         )
     labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
     provenances: dict[FrameIndex, Provenance] = {}
@@ -155,13 +155,13 @@ def results_of_workspace(workspace: Workspace, study: Study, *, incomplete: bool
 
 
 def refuse_unfinished(study: Study, analysed: bool, done: int, *, incomplete: bool) -> None:
-    """Refuse what would be written as if an analysis were done that has not come to all frames.
+    """Refuse to write results while some frames are not analysed yet.
 
     Args:
         study: The study.
-        analysed: Whether models have begun with it; where they have not, readers drew what there is.
+        analysed: Whether models have started to analyse it; if not, readers drew all label maps.
         done: Frames that have a label map.
-        incomplete: Whether it is wanted all the same.
+        incomplete: Whether to write it all the same.
 
     Raises:
         StoreError: It is refused.
@@ -170,14 +170,15 @@ def refuse_unfinished(study: Study, analysed: bool, done: int, *, incomplete: bo
     if analysed and done < frames and not incomplete:
         raise StoreError(
             f"The analysis of {study.name} is not finished: {frames - done} of {frames} frames have no label map yet. "
-            "Open the study in the window until the analysis is done, or write it as it is with --incomplete."
+            "Open the study in the window until the analysis is finished, or write it now with --incomplete."
         )
 
 
 def _holds(kept: Annotation) -> bool:
-    """Whether an annotation goes before a prediction.
+    """Whether an annotation takes precedence over a prediction.
 
-    A draft that is automatic and not imported says that the prediction was left as it is; a later one holds then.
+    An automatic draft that was not imported means that the reader left the prediction unchanged, so a later prediction
+    replaces it.
     """
     return (
         bool(kept.imported_from) or kept.provenance is not Provenance.AUTOMATIC or kept.status is ReviewStatus.ACCEPTED
@@ -190,7 +191,7 @@ def region_rows(
     given: Mapping[FrameIndex, Region],
     model_ids: Mapping[FrameIndex, str],
 ) -> list[RegionRow]:
-    """Lines of regions.csv: the reader's region of a frame, else the predicted one; none where neither is."""
+    """Lines of regions.csv: the reader's region of a frame, else the predicted one; none where there is neither."""
     rows = []
     for frame in stack.frame_indices:
         prediction, region = found.get(frame), given.get(frame)
@@ -211,7 +212,7 @@ def measured(
 ) -> tuple[Measures, EdEs, tuple[Note, ...]]:
     """Measures, ED and ES, and notes on them.
 
-    ED and ES are as marked, else as the source states, else at the largest and smallest LV blood pool.
+    ED and ES are those that a reader marked, else those of the source, else at the largest and smallest LV blood pool.
 
     Args:
         stack: The stack.
@@ -230,14 +231,14 @@ def measured(
 def results_of_file(
     path: Path, study: Study, codes: CodeScheme | Codes, *, phase: int | None = None, anonymous: bool = False
 ) -> Results:
-    """Label maps of another program's file, with the regions that follow from where they are.
+    """Label maps of another program's file, with regions calculated from their slices.
 
     Args:
-        path: As `load.labels.files.read_labels` takes it.
+        path: As for `load.labels.files.read_labels`.
         study: The study.
         codes: What the numbers mean.
-        phase: The phase that a file of one phase belongs to, from 0, where it does not say so.
-        anonymous: Whether names that the file gives, and its own, are left out of what is said of it.
+        phase: The phase of a one-phase file, from 0, if the file does not state it.
+        anonymous: Whether to leave out the file's name and the names in it.
 
     Raises:
         LoadError: The file cannot be read.

@@ -20,19 +20,21 @@ _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def run(arguments: Namespace) -> int:
-    """Import as the command line says.
+    """Import a model as the command line states.
 
     Returns:
         Exit code.
 
     Raises:
-        CmrViewerError: It cannot be done, and why; then no folder is left behind.
+        CmrViewerError: The import failed, with the reason; no folder is left behind.
     """
     folder: Path = arguments.output.resolve()
     if not _MODEL_ID.fullmatch(folder.name):
-        raise ModelError(f"{folder.name!r} cannot be a model's name: use letters, digits, dots, dashes, underscores.")
+        raise ModelError(
+            f"{folder.name!r} is not a valid name of a model. Use letters, digits, dots, dashes and underscores."
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelError(f"{folder} is not empty. Name a new folder with --output; it gives the model its name.")
+        raise ModelError(f"{folder} is not empty. Name a new folder with --output; the model gets its name.")
     plan, network = convert(
         arguments.folder,
         role=Role(arguments.role),
@@ -43,30 +45,30 @@ def run(arguments: Namespace) -> int:
         checkpoint=arguments.checkpoint,
     )
     _write(folder, plan, network)
-    print(f"{plan.model_id} is in {folder}: {_what(plan)}.")
+    print(f"Imported {plan.model_id} to {folder}: {_what(plan)}.")
     for name, label in plan.training["labels"].items():
         print(f"  {name} is {label}")
     if plan.training["not_used"]:
-        print(f"Note: {', '.join(plan.training['not_used'])} became background. Name them with --labels to keep them.")
+        print(f"Note: {', '.join(plan.training['not_used'])} became background. Name them with --labels to use them.")
     return 0
 
 
 def _write(folder: Path, plan: Plan, network: nn.Module) -> None:
     make_output_folder(folder)
     try:
-        save_weights(network, folder / WEIGHTS_FILE, halve=False)  # halved weights move a border here and there
+        save_weights(network, folder / WEIGHTS_FILE, halve=False)  # halved weights move some borders
         (folder / CARD_FILE).write_text(card_text(plan), encoding="utf-8")
         plan.write(folder)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ModelError(f"The model cannot be written to {folder}: {error}. Free some space.") from error
+        raise ModelError(f"Could not write the model to {folder}: {error}. Free some disk space.") from error
 
 
 def _what(plan: Plan) -> str:
     kind = "residual encoder U-Net" if plan.options["residual"] else "plain U-Net"
     folds = ", ".join(plan.training["folds"])
     mirrored = "mirrored and averaged" if plan.preparation["mirror_axes"] else "not mirrored"
-    return f"{plan.role.text.lower()}, {kind} of fold {folds}, {mirrored}"
+    return f"{plan.role.text.lower()}, {kind}, fold {folds}, {mirrored}"
 
 
 def card_text(plan: Plan) -> str:
@@ -84,24 +86,24 @@ def card_text(plan: Plan) -> str:
             "",
             "## Licence",
             "",
-            "That of the model it was imported from, and of the data it was trained on; ask whoever trained it.",
+            "The licence of the original model and of its training data. Ask whoever trained it.",
             "",
             "## Data and training",
             "",
-            f"- Data set {about['dataset']}, {about['cases'] or 'an untold number of'} cases, plans {about['plans']}, "
+            f"- Data set {about['dataset']}, {about['cases'] or 'unknown number of'} cases, plans {about['plans']}, "
             f"configuration {about['configuration']}, trainer {about['trainer']}.",
             f"- Labels: {labels}; background: {', '.join(plan.training['not_used']) or 'nothing else'}.",
-            f"- Patch {patch[0]} x {patch[1]} at {spacing[0]:g} x {spacing[1]:g} mm, {plan.preparation['scheme']} of "
-            "each phase as a whole.",
+            f"- Patch {patch[0]} x {patch[1]} at {spacing[0]:g} x {spacing[1]:g} mm, {plan.preparation['scheme']} over "
+            "each whole phase.",
             f"- Fingerprint of the weights: {about['weights_fingerprint']}; imported {plan.created_at}.",
             "",
             "## Figures on patients left out of training",
             "",
-            "Not measured here. `cmr-viewer evaluate` measures it.",
+            "Not measured yet. Measure them with `cmr-viewer evaluate`.",
             "",
             "## Known failures",
             "",
-            "Not known here. It cannot be retrained in the window: that keeps frames, and nnU-Net sees whole phases.",
+            "Not known. The window cannot retrain it: a workspace stores frames, and nnU-Net needs whole phases.",
             "",
         ]
     )

@@ -1,4 +1,4 @@
-"""`cmr-viewer measure`: volumes, mass, curves and wall thickness of label maps, without a window and without models."""
+"""`cmr-viewer measure`: measure volumes, mass, curves and wall thickness of label maps, without window or models."""
 
 import csv
 import io
@@ -28,55 +28,55 @@ from cmr_viewer.store.export import NOTICE
 COLUMNS = ("study", "name", "value", "unit", "reason", "normal_low", "normal_high", "papillary_convention")
 
 METHODS: Mapping[str, str] = {
-    "volumes": "Summation of discs: pixels of a label times pixel area times the distance of slice centres.",
+    "volumes": "Summation of discs: pixels of a label times pixel area times the distance between slice centres.",
     "lv_mass": f"Volume of the LV myocardium at end-diastole times {MYOCARDIAL_DENSITY_G_PER_ML} g/ml.",
-    "ed_es": "Phases as stated or set, else those of the largest and the smallest LV blood pool of the labelled ones.",
+    "ed_es": "Phases as stated or set, else the labelled phases with the largest and the smallest LV blood pool.",
     "cardiac_output": "Stroke volume times heart rate.",
     "wall_thickness": WALL_METHOD,
-    "segments": "AHA segments from the RV insertion points; septum from insertion to insertion in two, the rest in "
-    "four; apical slices in quarters. Slices: first 20 % of the labelled ones basal, last 20 % apical.",
+    "segments": "AHA segments from the RV insertion points: two in the septum between the points, four in the rest; "
+    "quarters in apical slices. The first 20 % of the labelled slices are basal, the last 20 % apical.",
 }
-"""How things are measured, by what; docs/measures.md tells it in full."""
+"""Method of each measure; docs/measures.md has the details."""
 
-_UNITS = {"years": "years", "cm": "cm", "kg": "kg", "bpm": "beats a minute"}
+_UNITS = {"years": "years", "cm": "cm", "kg": "kg", "bpm": "beats per minute"}
 
 _log = logging.getLogger(__name__)
 
 
 def run(arguments: Namespace) -> int:
-    """Measure each study; a bad one is told on standard error and the rest go on.
+    """Measure each study; report a failure on standard error and go on with the rest.
 
     Returns:
         Exit code: 0 if all were done, else 1.
 
     Raises:
-        CmrViewerError: The arguments do not fit, nothing could be measured, or the result not be written.
+        CmrViewerError: The arguments contradict one another, no study could be measured, or the result not written.
     """
     choices = choices_of(arguments)
     if arguments.output.is_dir():
-        raise StoreError(f"{arguments.output} is a folder. Name the file that the measures go to with --output.")
+        raise StoreError(f"{arguments.output} is a folder. Name a file for the measures with --output.")
     studies, failed = _read(arguments)
     studies = list(join_phases(studies))
     if len(studies) > 1 and (choices.marks != (None, None) or not choices.typed.is_unknown):
         raise LoadError(
-            f"ED, ES, sex, age, height, weight and heart rate are those of one study, and {len(studies)} were given. "
+            f"ED, ES, sex, age, height, weight and heart rate apply to one study, and there are {len(studies)}. "
             "Measure them one by one."
         )
     results = [measured(one, choices) for one in studies]
     for result in results:
         tell_notes("measure", result["name"], [note["text"] for note in result["notes"]])
     if not results:
-        raise LoadError("Nothing could be measured.")
+        raise LoadError("No study could be measured.")
     write_results(arguments.output, results, choices)
     print(arguments.output, flush=True)
     return 1 if failed else 0
 
 
 def choices_of(arguments: Namespace) -> Choices:
-    """What was typed about the measures and the patient.
+    """The choices on the command line about the measures and the patient.
 
     Raises:
-        LoadError: A number was typed that no person can have.
+        LoadError: A value is impossible for a person.
     """
     typed = {name: getattr(arguments, name.rsplit("_", 1)[0]) for name in LIMITS}
     for name, value in typed.items():
@@ -84,7 +84,7 @@ def choices_of(arguments: Namespace) -> Choices:
             option, unit = name.rsplit("_", 1)
             low, high = LIMITS[name]
             raise LoadError(
-                f"--{option.replace('_', '-')} {value:g} cannot be: it is in {_UNITS[unit]}, from {low:g} to {high:g}."
+                f"--{option.replace('_', '-')} {value:g} is out of range. Use {_UNITS[unit]}, from {low:g} to {high:g}."
             )
     return Choices(
         papillary=PapillaryConvention(arguments.papillary),
@@ -114,7 +114,7 @@ def _read(arguments: Namespace) -> tuple[list[Labelled], int]:
 
 
 def write_results(path: Path, results: Sequence[Mapping[str, Any]], choices: Choices) -> None:
-    """Write the results as JSON; where the file is to end in .csv, as a table too, with the JSON beside it.
+    """Write the results as JSON; if the file ends in .csv, write a table and the JSON next to it.
 
     Raises:
         StoreError: A file cannot be written.

@@ -1,4 +1,4 @@
-"""What `cmr-viewer measure` is given: images and label maps of studies, in whichever files they lie."""
+"""The input of `cmr-viewer measure`: images and label maps of studies, in one or several files."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,8 @@ class Labelled:
     Attributes:
         study: The study.
         labels: (phase, slice, row, col) of its first stack; background where nothing is stated.
-        structures: Per labelled phase: structures that the label maps state there. Where a structure is not among
-            them, its absence says nothing.
+        structures: Per labelled phase: structures that the label maps state there. For other structures,
+            their absence means nothing.
         files: Names of the files that the label maps came from, for a reader.
         notes: What a reader should know about them.
     """
@@ -44,8 +44,8 @@ class Asked:
 
     Attributes:
         images: One image or folder; or several of one phase each, which are phases of one study.
-        labels: Label files, as many as images, or any number for a single image; empty for the labels that lie beside.
-        source: A patient of a labelled set, in place of both.
+        labels: Label files, as many as images, or any number for one image; empty for the labels next to the images.
+        source: A patient of a labelled data set, instead of both.
     """
 
     images: tuple[Path, ...]
@@ -54,27 +54,25 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """What is asked for, for a message."""
+        """The names of the images, for a message."""
         return ", ".join(path.name for path in self.images)
 
 
 def asked_for(arguments: Namespace) -> list[Asked]:
-    """What belongs together of the images and labels of a command line.
+    """The images and labels of a command line, grouped by study.
 
     Raises:
-        LoadError: Numbers of images and labels do not fit, or codes or a phase are told of no labels.
+        LoadError: Numbers of images and labels do not match, or codes or a phase are set without labels.
     """
     images, labels = list(arguments.images), list(arguments.labels or ())
     if not labels and (arguments.codes != "auto" or arguments.phase is not None):
-        raise LoadError(
-            "--codes and --phase are about label maps that are named with --labels; name them, or leave both."
-        )
+        raise LoadError("--codes and --phase need label maps. Name them with --labels, or leave both options out.")
     if labels:
         if len(images) == 1:
             return [Asked((images[0],), tuple(labels))]
         if len(labels) != len(images):
             raise LoadError(
-                f"{len(labels)} label files were given for {len(images)} images. Give one for each image, in the same "
+                f"There are {len(labels)} label files for {len(images)} images. Name one for each image, in the same "
                 "order, or several for a single image."
             )
         if arguments.one_study:
@@ -101,8 +99,8 @@ def read_asked(asked: Asked, arguments: Namespace) -> Labelled:
     if asked.source is not None:
         if not opening_of(arguments).is_plain:
             raise LoadError(
-                "--slice-axis, --spacing and --any-size are for images that are named one by one, not for a folder of "
-                "patients. Name the image."
+                "--slice-axis, --spacing and --any-size apply to single images, not to a folder of patients. Name the "
+                "image."
             )
         found = asked.source.read()
         return Labelled(found.study, found.labels, found.phase_structures, (asked.source.name,))
@@ -113,9 +111,9 @@ def read_asked(asked: Asked, arguments: Namespace) -> Labelled:
 
 
 def join_phases(found: Sequence[Labelled]) -> Iterator[Labelled]:
-    """Studies of one phase each that are of the same patient, on the same grid and next to one another, as one study.
+    """Join one-phase studies of the same patient, on the same grid and next to one another, to one study.
 
-    So ED and ES that lie in files of their own are measured together where their names tell that they belong together.
+    So ED and ES in separate files are measured together if their names show that they belong together.
     """
     waiting: list[Labelled] = []
     for one in found:
@@ -132,7 +130,7 @@ def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labe
     stack = study.stack
     if not labels:
         if study.reference is None or not study.reference_phases:
-            raise LoadError(f"No label maps lie beside {image.name}. Name them with --labels.")
+            raise LoadError(f"There are no label maps next to {image.name}. Name them with --labels.")
         stated = structures_drawn(study.reference, study.reference_phases)
         return Labelled(study, study.reference, stated, (image.name,))
     merged = np.zeros(stack.pixels.shape, dtype=np.uint8)
@@ -146,7 +144,9 @@ def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labe
         for frame, of_frame in read.structures.items():
             stated_at[frame.phase] = stated_at.get(frame.phase, frozenset()) | of_frame
         if again := sorted(stated_at.keys() & structures.keys()):
-            raise LabelMapError(f"{path.name} holds labels of phase {again[0] + 1}, which another file holds too.")
+            raise LabelMapError(
+                f"{path.name} has labels of phase {again[0] + 1}, and so does another file. Name only one of them."
+            )
         for at in stated_at:
             merged[at] = read.labels[at]
         structures.update(stated_at)
@@ -154,7 +154,7 @@ def _read_one(image: Path, labels: Sequence[Path], arguments: Namespace) -> Labe
 
 
 def _turned(one: Labelled) -> Labelled:
-    """Slices base to apex as the label maps show, where the images alone could not tell."""
+    """Slices from base to apex by the label maps, if the images alone do not state the order."""
     if not any(note.code is Code.BASE_END_GUESSED for note in one.study.warnings):
         return one
     study, labels = one.study, one.labels
@@ -174,10 +174,10 @@ def _same_patient(first: Labelled, other: Labelled) -> bool:
 
 
 def _joined(found: Sequence[Labelled]) -> Labelled:
-    """Studies of one phase each as phases of one study, in the order that they were given in.
+    """One-phase studies as phases of one study, in the given order.
 
     Raises:
-        LabelMapError: They do not lie on one grid, or one has several phases.
+        LabelMapError: Their grids differ, or one has several phases.
     """
     first = found[0]
     if len(found) == 1:
@@ -185,8 +185,8 @@ def _joined(found: Sequence[Labelled]) -> Labelled:
     stacks = [one.study.stack for one in found]
     if any(stack.phases != 1 or stack.geometry != stacks[0].geometry for stack in stacks):
         raise LabelMapError(
-            f"{first.study.name} and {found[-1].study.name} are not phases of one study: each must hold one phase, all "
-            "on the same grid."
+            f"{first.study.name} and {found[-1].study.name} are not phases of one study: each must have one phase, and "
+            "all the same grid."
         )
     marks = {
         name: next((at for at, stack in enumerate(stacks) if getattr(stack, name) is not None), None)

@@ -1,4 +1,4 @@
-"""Everything that is measured of one study's label maps, as JSON values."""
+"""All measures of one study's label maps, as JSON values."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -34,18 +34,18 @@ from cmr_viewer.doors.notes import notes_json
 from cmr_viewer.errors import LoadError
 from cmr_viewer.store.export import number_of
 
-NOT_STATED = "The label maps do not state this structure at the phase."
+NOT_STATED = "The label maps do not include this structure at this phase."
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen about measuring.
+    """The choices for measuring.
 
     Attributes:
         papillary: Where papillary muscles are counted.
-        formula: Of body surface area.
-        typed: Facts of the patient that go before those of the files.
-        marks: ED and ES phases that were set, from 0; None where they follow from files or volumes.
+        formula: Formula for body surface area.
+        typed: Patient data that take precedence over those of the files.
+        marks: ED and ES phases that were set, from 0; None to take them from files or volumes.
     """
 
     papillary: PapillaryConvention = PapillaryConvention.IN_BLOOD_POOL
@@ -98,7 +98,7 @@ def measured(one: Labelled, choices: Choices) -> dict[str, Any]:
 
 
 def _patient(one: Labelled) -> Patient:
-    """Of the files; the heart rate is the stack's where nothing else tells it."""
+    """The patient data of the files; the heart rate is that of the stack if nothing else states it."""
     return Patient(heart_rate_bpm=one.study.stack.heart_rate_bpm).with_typed(one.study.patient)
 
 
@@ -129,10 +129,10 @@ def _measures(one: Labelled, counts: NDArray[np.float64], choice: EdEs, choices:
 
 
 def _ed_es(one: Labelled, marks: PhasePair) -> EdEs:
-    """ED and ES: as set, as the files say, or of the largest and smallest LV blood pool as it is drawn.
+    """ED and ES: as set, as the files state, or of the largest and smallest LV blood pool as drawn.
 
-    Phases whose label maps do not state the LV blood pool are not taken for empty ones; and where papillary muscles are
-    counted makes no other phases of them, as in the window.
+    A phase whose label maps do not state the LV blood pool does not count as empty. The papillary convention does not
+    change ED and ES, as in the window.
     """
     stack = one.study.stack
     drawn = np.count_nonzero(one.labels == int(Label.LVBP), axis=(2, 3)) @ stack.geometry.slice_weights
@@ -152,7 +152,7 @@ def _states_lv_at(one: Labelled) -> NDArray[np.bool_]:
 
 
 def _is_stated(name: str, found: Measures, structures: Mapping[int, frozenset[Label]]) -> bool:
-    """Whether the label maps state what a measure is made of; so too where its phases are not known or not labelled."""
+    """Whether the label maps state the structure of a measure; True if its phases are not known or not labelled."""
     side, what = name.split("_")[:2]
     label = Label.LVM if what == "mass" else Label.LVBP if side == "lv" else Label.RVBP
     at_ed, at_es = what in ("edv", "sv", "ef", "mass"), what in ("esv", "sv", "ef")
@@ -161,7 +161,7 @@ def _is_stated(name: str, found: Measures, structures: Mapping[int, frozenset[La
 
 
 def _normal_ranges(found: PatientMeasures) -> dict[str, Any]:
-    """By measure: range, source, whom it holds for and where the value lies; those only that there are."""
+    """Each known normal range: limits, source, the people it holds for, and the place of the value."""
     ranges = {}
     for name, value in found.values.items():
         normal, _ = normal_range(name, found.patient, found.papillary)
@@ -213,7 +213,7 @@ def _rates(curve: VolumeCurve) -> dict[str, Any]:
 
 
 def _segments(one: Labelled, ed: int | None, es: int | None, impossible: str) -> dict[str, Any]:
-    """Wall thickness by AHA segment, or why there is none; `impossible` says why the spacing is not believed."""
+    """Wall thickness by AHA segment, or why there is none; `impossible` states why the spacing is not plausible."""
     geometry = one.study.stack.geometry
     if impossible:
         return {"segments": [], "segments_reason": impossible}
@@ -221,7 +221,7 @@ def _segments(one: Labelled, ed: int | None, es: int | None, impossible: str) ->
         return {"segments": [], "segments_reason": "The spacing of the study is not known."}
     at_ed, at_es = (_phase_segments(one, phase) for phase in (ed, es))
     if at_ed is None or not at_ed.points:
-        reason = "End-diastole is not labelled, or no slice there has an RV beside a ring of myocardium."
+        reason = "End-diastole has no labels, or no slice of it has an RV next to a ring of myocardium."
         return {"segments": [], "segments_reason": reason}
     found = segment_thicknesses(at_ed, at_es, geometry.pixel_spacing_mm)
     rows = []

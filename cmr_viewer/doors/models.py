@@ -1,4 +1,4 @@
-"""`cmr-viewer models`: which models there are, and put one in service or go back."""
+"""`cmr-viewer models`: list the models, put one in use, or go back to the previous one."""
 
 from argparse import Namespace
 from getpass import getuser
@@ -10,16 +10,16 @@ from cmr_viewer.store.model_registry import ModelRegistry
 
 
 def run(arguments: Namespace) -> int:
-    """List, promote or roll back as the command line says.
+    """List, promote or roll back as the command line states.
 
     Returns:
         Exit code.
 
     Raises:
-        CmrViewerError: It cannot be done, and why.
+        CmrViewerError: It failed, with the reason.
     """
     if not arguments.models.is_dir():
-        raise ModelError(f"The models folder {arguments.models} does not exist. Name another with --models.")
+        raise ModelError(f"The models folder {arguments.models} does not exist. Name another one with --models.")
     if arguments.action == "list":
         return _list(arguments)
     with open_workspace(arguments.workspace, reader=getuser()) as workspace:
@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
             entry = registry.promote(Role(arguments.role), arguments.model_id, arguments.reason)
         else:
             entry = registry.roll_back(Role(arguments.role), arguments.reason)
-    print(f"{entry.model_id} is in service as {entry.role.text.lower()}.")
+    print(f"{entry.model_id} is now in use as {entry.role.text.lower()}.")
     return 0
 
 
@@ -40,7 +40,7 @@ def _list(arguments: Namespace) -> int:
 
 
 def _print(registry: ModelRegistry) -> int:
-    rows = [("role", "model", "in service", "made", "where")]
+    rows = [("role", "model", "in use", "made", "source")]
     for entry in registry.models():
         made = entry.created_at.strftime("%Y-%m-%d %H:%M")
         place = "shipped" if entry.shipped else "workspace"

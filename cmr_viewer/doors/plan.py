@@ -1,4 +1,4 @@
-"""`cmr-viewer plan`: derive a training spec from the data."""
+"""`cmr-viewer plan`: derive a training spec from labelled data."""
 
 from argparse import Namespace
 
@@ -10,7 +10,7 @@ from cmr_viewer.train.split import Split, read_split
 
 
 def run(arguments: Namespace) -> int:
-    """Read the training part of the data, and write the spec that follows from it.
+    """Read the training part of the data, and write the spec derived from it.
 
     Returns:
         Exit code.
@@ -22,13 +22,13 @@ def run(arguments: Namespace) -> int:
     found = read_fingerprint(arguments.data, split, text_progress())
     spec = derive_spec(found, Role(arguments.role), arguments.recipe)
     about = (
-        f"Derived from {found.stacks} stacks ({found.frames} labelled frames) with the recipe {arguments.recipe}:",
+        f"Derived from {found.stacks} stacks ({found.frames} labelled frames) by the recipe {arguments.recipe}:",
         f"median spacing {found.spacing_mm:.3f} mm, median frame {found.shape[0]} x {found.shape[1]}, "
-        f"widest hearts {found.heart_mm:.0f} mm.",
+        f"widest heart {found.heart_mm:.0f} mm.",
     )
     try:
         arguments.output.write_text(as_toml(spec, about), encoding="utf-8")
     except OSError as error:
-        raise TrainingError(f"The spec cannot be written to {arguments.output}: {error}.") from error
+        raise TrainingError(f"Could not write the spec to {arguments.output}: {error}.") from error
     print(f"{arguments.output}: {spec.rows} x {spec.cols} at {spec.spacing_mm:g} mm, {dict(spec.options)}")
     return 0

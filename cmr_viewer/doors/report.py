@@ -1,4 +1,4 @@
-"""`cmr-viewer report`: a study with its corrections as PDF, HTML or CSV."""
+"""`cmr-viewer report`: write a report on a corrected study as PDF, HTML or CSV."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -25,13 +25,13 @@ from cmr_viewer.store.undo_log import UndoLog
 
 
 def run(arguments: Namespace) -> int:
-    """Write a report on one study, and print the file.
+    """Write a report on one study, and print the name of the file.
 
     Returns:
         Exit code: 0.
 
     Raises:
-        CmrViewerError: The study or the workspace cannot be read, or the file not be written.
+        CmrViewerError: The study or the workspace cannot be read, or the file cannot be written.
     """
     form = form_of(arguments.output)
     with open_workspace_readonly(Path(arguments.workspace or default_workspace_dir())) as workspace:
@@ -57,20 +57,20 @@ def run(arguments: Namespace) -> int:
 
 
 def form_of(path: Path) -> ReportFormat:
-    """The form that the ending of a file's name says.
+    """The form of the report by the ending of the file's name.
 
     Raises:
-        StoreError: It says none.
+        StoreError: The ending is none of those of a report.
     """
     ending = path.suffix.lower().lstrip(".")
     if ending not in tuple(ReportFormat):
         forms = ", ".join(f".{form}" for form in ReportFormat)
-        raise StoreError(f"What {path.name} is to be is not known. Name a file that ends in {forms}.")
+        raise StoreError(f"The ending of {path.name} names no format. Name a file that ends in {forms}.")
     return ReportFormat(ending)
 
 
 def stores_of(workspace: Workspace) -> Stores:
-    """Where a workspace keeps what belongs to a study."""
+    """The stores of a workspace with the data of a study."""
     return Stores(
         AnnotationStore(workspace),
         OpeningStore(workspace),
@@ -82,12 +82,12 @@ def stores_of(workspace: Workspace) -> Stores:
 
 
 def reading_of_workspace(workspace: Workspace, study: Study) -> Reading:
-    """A study as the window would show it: what readers and models made of it.
+    """A study as the window shows it, with the work of readers and models.
 
-    Of the finished adjudication, where there is one; else of the first read.
+    From the finished adjudication, if there is one; else from the first read.
 
     Raises:
-        StoreError: The workspace knows nothing of the study, or cannot be read.
+        StoreError: The workspace has nothing of the study, or cannot be read.
     """
     stores = stores_of(workspace)
     read = ReadStore(workspace).result(study.stack.stack_id)
@@ -95,8 +95,8 @@ def reading_of_workspace(workspace: Workspace, study: Study) -> Reading:
     kept = read_kept(stores, reading)
     if not kept.annotations and not kept.predictions:
         raise StoreError(
-            f"The workspace {workspace.folder} holds no label maps of {study.name}. Open the study in the window "
-            "first, or name the workspace it was corrected in with --workspace."
+            f"The workspace {workspace.folder} has no label maps of {study.name}. Open the study in the window first, "
+            "or name the workspace with the corrections with --workspace."
         )
     put_back(reading, kept)
     return reading

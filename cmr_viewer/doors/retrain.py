@@ -1,6 +1,6 @@
-"""Retrain the model of a role on a workspace's accepted corrections, and hold it beside the active one.
+"""Retrain the model of a role on a workspace's accepted corrections, and compare it with the active one.
 
-It only reads the workspace: the program that holds it decides by the figures and writes.
+It only reads the workspace: the program that has it open decides by the figures and writes.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ WORKSPACE_FOLD = 4
 
 RETRAINING_ITERATIONS = 150
 RETRAINING_RATE = 3e-5
-"""Far below the rate of the first training: corrections refine a model, they do not replace what it knows."""
+"""Far below the rate of the first training: corrections refine a model and do not replace what it has learned."""
 
 LARGEST_BATCH = 8
 
@@ -39,7 +39,7 @@ LARGEST_BATCH = 8
 def split(samples: Sequence[AcceptedSample]) -> tuple[list[AcceptedSample], list[AcceptedSample]]:
     """Samples to train on and samples held out, by patient.
 
-    Where all patients would be held out, all are trained on: there is then nothing to compare with, and the active
+    If all patients would be held out, training uses them all: there is then nothing to compare with, and the active
     model stays.
     """
     train = [s for s in samples if not is_held_out(s.patient_key, WORKSPACE_FOLD)]
@@ -61,7 +61,7 @@ def retrain(
     """Train a candidate from the active model on accepted frames, and assess both on held-out patients.
 
     Args:
-        workspace: The workspace; another program may hold it.
+        workspace: The workspace; another program may have it open.
         role: Which model.
         folder: Where the candidate is written.
         model_id: Its name.
@@ -79,7 +79,7 @@ def retrain(
         active = serving(ModelRegistry(shipped, opened), role)
     if not accepted:
         of_region = f" of the region {region.text.lower()}" if region else ""
-        raise TrainingError(f"There are no accepted frames{of_region} to train on. Correct and accept some first.")
+        raise TrainingError(f"There are no accepted frames{of_region} to train on. Accept some frames first.")
     plan = replace(read_plan(active.folder), role=role)
     train, held = split(accepted)
     spec = retraining_spec(plan, len(train), iterations)
@@ -99,12 +99,12 @@ def retrain(
         },
         progress=part(progress, 0.02, 0.9),
     )
-    progress(0.92, f"Comparing with the active model on {len(held)} held-out frames")
+    progress(0.92, f"Comparing with the current model on {len(held)} held-out frames")
     return assess(role, folder, active.folder, held, device)
 
 
 def serving(registry: ModelRegistry, role: Role) -> ModelEntry:
-    """The model that serves a role's frames: the one in service, or the baseline where a region has no specialist.
+    """The model for a role's frames: the one in use, or the baseline where a region has no specialist.
 
     Raises:
         ModelError: There is neither.
@@ -116,7 +116,7 @@ def serving(registry: ModelRegistry, role: Role) -> ModelEntry:
 
 
 def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> TrainingSpec:
-    """How a model is refined on a few frames: the active model's own network and grid, slowly.
+    """How to refine a model on a few frames: the active model's own network and grid, slowly.
 
     Args:
         plan: Of the active model.
@@ -124,13 +124,13 @@ def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> T
         iterations: Batches to learn from; None for the default.
 
     Raises:
-        TrainingError: The model was imported: it sees whole phases, and a workspace keeps frames.
+        TrainingError: The model was imported: it needs whole phases, and a workspace stores frames.
     """
     if plan.preparation:
         raise TrainingError(
-            f"The model {plan.model_id} was imported from nnU-Net and cannot be retrained here, because it is prepared "
-            "from whole phases and only frames are kept. Train it in nnU-Net and import it again, or roll back to a "
-            "model of this program."
+            f"The model {plan.model_id} comes from nnU-Net and cannot be retrained here: it needs whole phases, and a "
+            "workspace stores single frames. Train it in nnU-Net and import it again, or roll back to a model of this "
+            "program."
         )
     return default_spec(
         plan.role,

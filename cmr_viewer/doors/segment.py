@@ -1,4 +1,4 @@
-"""`cmr-viewer segment`: label maps, regions and measures of studies, without a window."""
+"""`cmr-viewer segment`: segment studies, with regions and measures, without a window."""
 
 import logging
 import sys
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(arguments: Namespace) -> int:
-    """Segment each input; a bad one is told on standard error and the rest go on.
+    """Segment each input; report a failure on standard error and go on with the rest.
 
     Returns:
         Exit code: 0 if all were done, else 1.
@@ -47,7 +47,9 @@ def run(arguments: Namespace) -> int:
         try:
             name = study_name(path)
             if name in taken:
-                raise LoadError(f"{path} has the same name as {taken[name]}; segment it into another --output.")
+                raise LoadError(
+                    f"{path} has the same name as {taken[name]}. Segment it to another folder with --output."
+                )
             taken[name] = path
             folder = arguments.output / name
             notes = segment_one(path, folder, models, baseline_only=baseline_only, opening=opening)
@@ -71,15 +73,15 @@ def segment_one(
         path: The study, a folder or a file.
         folder: Where labels.nii.gz, regions.csv and measures.json go; labels_1.nii.gz, labels_2.nii.gz and so on where
             the slices lie unevenly.
-        models: The models in service.
-        baseline_only: Whether the baseline is to serve all frames.
+        models: The models in use.
+        baseline_only: Whether the baseline segments all frames.
         opening: How the study is opened.
 
     Returns:
         What a reader should know about the study and its results.
 
     Raises:
-        CmrViewerError: The study cannot be opened or the result not written.
+        CmrViewerError: The study cannot be opened, or the result cannot be written.
     """
     study = open_study(path, opening=opening)
     analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)

@@ -1,4 +1,4 @@
-"""The models in service and the analysis of one study, as the doors need them."""
+"""The models in use and the analysis of one study, for the commands."""
 
 import logging
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What the models made of a stack.
+    """The models' results for a stack.
 
     Attributes:
         labels: (phase, slice, row, col) label map.
@@ -44,27 +44,27 @@ class Analysis:
 
 
 def models_in(folder: Path, device: str) -> Models:
-    """Load the models that a models folder puts in service.
+    """Load the models of a models folder that are in use.
 
     Raises:
         ModelError: There is no such folder, or not enough in it.
     """
     if not folder.is_dir():
-        raise ModelError(f"The models folder {folder} does not exist. Name another with --models.")
+        raise ModelError(f"The models folder {folder} does not exist. Name another one with --models.")
     registry = ModelRegistry(folder, None)
     active = registry.active_all()
     problems = registry.problems()
     missing = [role for role in (Role.CLASSIFIER, Role.BASELINE) if role not in active]
     if missing:
         roles = " and no ".join(role.text.lower() for role in missing)
-        raise ModelError(" ".join([f"There is no {roles} in the models folder {folder}.", *problems]))
+        raise ModelError(" ".join([f"The models folder {folder} has no {roles}.", *problems]))
     for problem in problems:
         _log.warning("%s", problem)
     return load_models({role: entry.folder for role, entry in active.items()}, device)
 
 
 def make_output_folder(folder: Path) -> None:
-    """Make the folder that results go to, before any work is done for them.
+    """Make the folder for the results, before any work starts.
 
     Raises:
         StoreError: It cannot be made, or is no folder.
@@ -73,7 +73,7 @@ def make_output_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"The output folder {folder} cannot be made: {error.strerror or error}. Name another with --output."
+            f"Could not make the output folder {folder}: {error.strerror or error}. Name another one with --output."
         ) from error
 
 

@@ -32,7 +32,7 @@ JSON_EVERY_S = 0.2
 
 
 def json_line(values: Mapping[str, Any]) -> None:
-    """Print one JSON object on a line of its own, at once; the form that a supervising program reads."""
+    """Print one JSON object on its own line, at once, for a supervising program."""
     print(json.dumps(values), flush=True)
 
 
@@ -50,7 +50,7 @@ def json_progress() -> Progress:
 
 
 def text_progress() -> Progress:
-    """Progress as lines on standard error, one for every further percent."""
+    """Progress as lines on standard error, one for each percent."""
     last = [-1]
 
     def tell(fraction: float, text: str) -> None:
@@ -63,18 +63,18 @@ def text_progress() -> Progress:
 
 
 def new_model_id(role: Role) -> str:
-    """A name for a model that is trained now: role and UTC time."""
+    """A name for a new model: role and UTC time."""
     return f"{role.value}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
 
 
 def run(arguments: Namespace) -> int:
-    """Train as the command line says.
+    """Train as the command line states.
 
     Returns:
         Exit code.
 
     Raises:
-        CmrViewerError: What went wrong, unless it was told as a JSON line.
+        CmrViewerError: What went wrong, unless a JSON line reported it.
     """
     if arguments.nice and hasattr(os, "nice"):
         os.nice(arguments.nice)
@@ -98,12 +98,12 @@ def run(arguments: Namespace) -> int:
     if as_json:
         json_line({"event": "done", **done})
     else:
-        print(f"{done['model_id']} is in {done['folder']}.")
+        print(f"Model {done['model_id']} saved in {done['folder']}.")
     return 0
 
 
 def _end_with_input() -> None:
-    """End the process when standard input ends: whoever asked for the training is gone, and nobody would take it."""
+    """End the process when standard input ends: the program that started the training is gone."""
     while sys.stdin.readline():
         pass
     os._exit(1)
@@ -120,31 +120,31 @@ def _spec_of(arguments: Namespace) -> TrainingSpec:
     if arguments.spec:
         return replace(read_spec(arguments.spec), **given).check()
     if arguments.role is None:
-        raise TrainingError("Say what to train with --role or --spec.")
+        raise TrainingError("Set what to train with --role or --spec.")
     return default_spec(Role(arguments.role), **given)
 
 
 def _new_folder(arguments: Namespace) -> Path:
-    """The folder of the model that is to be trained, made before any work is done for it."""
+    """The folder of the new model, made before any work starts."""
     return _empty_folder(arguments.output.resolve(), "--output")
 
 
 def _empty_folder(folder: Path, option: str) -> Path:
-    """A folder for a model, made if it is not there; it may hold a checkpoint and nothing else."""
+    """A folder for a model, made if missing; it may contain a checkpoint and nothing else."""
     make_output_folder(folder)
     if any(file.name.removeprefix(".").removesuffix(".part") != CHECKPOINT_FILE for file in folder.iterdir()):
-        raise TrainingError(f"{folder} is not empty. Name a new folder with {option}; it gives the model its name.")
+        raise TrainingError(f"{folder} is not empty. Name a new folder with {option}; the model gets its name.")
     return folder
 
 
 def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     if not arguments.data:
-        raise TrainingError("Name the data to train on with --data, or a workspace with --workspace.")
+        raise TrainingError("Name the training data with --data, or a workspace with --workspace.")
     spec = _spec_of(arguments)
     device = choose_device(arguments.device)
     folder = _new_folder(arguments)
     split = read_split(arguments.split_file) if arguments.split_file else Split()
-    # What a frame's labels do not tell about cannot teach a classifier where the heart begins.
+    # Labels of some structures only cannot teach a classifier where the heart begins.
     partial = spec.role is not Role.CLASSIFIER
 
     def read(part_: Part, share: Progress) -> tuple[list[Sample], list[str]]:
@@ -164,7 +164,7 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         "data": [path.name for path in arguments.data],
         "patients": patients,
         "validation_patients": validation,
-        "split": arguments.split_file.name if arguments.split_file else "by the hash of the name",
+        "split": arguments.split_file.name if arguments.split_file else "by a hash of the name",
         "regions": count_by_region(samples),
         "program": __version__,
         "revision": git_revision(),
@@ -200,7 +200,7 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
 
 def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     if arguments.role is None:
-        raise TrainingError("Say which model to retrain with --role.")
+        raise TrainingError("Set which model to retrain with --role.")
     role = Role(arguments.role)
     folder = _new_folder(arguments)
     assessment = retrain(

@@ -8,7 +8,7 @@ from cmr_viewer.evaluate.scores import FrameScore
 from cmr_viewer.evaluate.summary import Summary, summarise
 
 CONVENTION = (
-    "A frame counts where the reference has the label; a label that is missed there counts as 0. "
+    "A frame counts where the reference has the label; a missed label counts as 0. "
     "Frames without the label in the reference do not count in it, however they were predicted: they are counted "
     "beside it (wrongly marked, both empty), and `dice_either` takes the frames where reference or prediction has the "
     "label. HD95 and ASSD need the label in both and the true pixel spacing. SD is that of the sample (n - 1)."

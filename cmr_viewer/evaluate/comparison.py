@@ -105,7 +105,7 @@ def check_same_frames(baseline: NamedRun, other: NamedRun) -> None:
 
 
 def _references(run: Run) -> Mapping[ScoreKey, tuple[Region, int]]:
-    """What the reference says of each frame, and of each label in it where the frame was segmented."""
+    """The reference of each frame, and of each label in it where the frame was segmented."""
     found: dict[ScoreKey, tuple[Region, int]] = {}
     for regions in run.regions:
         found[_key(regions.place, Label.BACKGROUND)] = regions.place.region, 0

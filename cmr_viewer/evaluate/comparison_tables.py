@@ -26,18 +26,18 @@ def comparison_markdown(figures: Figures) -> str:
     patients = ", ".join(f"{GROUP_NAMES.get(g, g)} {n}" for g, n in figures["patients"].items())
     names = ", ".join(figures["runs"])
     parts = [
-        f"Baseline: {figures['baseline']}. Beside it: {names}. "
+        f"Baseline: {figures['baseline']}. Compared with it: {names}. "
         f"{sum(figures['patients'].values())} patients ({patients}), {figures['frames']} frames.",
         f"## Dice by region\n\nDice of frames, % mean (SD).\n\n{dice_table(figures)}",
         f"Dice of whole stacks (3D), % mean (SD), n:\n\n{stacks_table(figures)}",
         f"## Gains over the baseline\n\n{TABLE_3_TEXT}\n\n{table_3(figures)}",
-        f"The paper's own (table 3):\n\n{paper_table_3()}",
+        f"Table 3 of the paper:\n\n{paper_table_3()}",
         f"Tests of the differences:\n\n{tests_table(figures)}",
         "## Regions\n\nWeighted averages over the regions, %.\n\n" + table_2(figures["regions"]),
         "## Frames wrongly marked, and missed\n\n" + detection_table(figures),
-        "## Volumes, ejection fraction and mass\n\nPredicted minus reference. Change: how much smaller the mean "
-        "absolute error is than the baseline's, over the patients for whom both give a value; positive is better; "
-        "* p < 0.01 (paired t-test over patients).\n\n" + volumes_table(figures),
+        "## Volumes, ejection fraction and mass\n\nPredicted minus reference. Change: by how much the mean "
+        "absolute error is smaller than that of the baseline, over the patients with a value from both; positive is "
+        "better; * p < 0.01 (paired t-test over patients).\n\n" + volumes_table(figures),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -126,7 +126,7 @@ def heart_axis(axes: Axes, lowest: float) -> None:
     axes.set_xlim(0, 100)
     axes.set_ylim(lowest, 102)
     axes.set_xticks([0, 20, 40, 60, 80, 100])
-    axes.set_xlabel("Place along the heart (%)")
+    axes.set_xlabel("Position along the heart (%)")
 
 
 def draw_curve(
@@ -224,7 +224,7 @@ def confusion_figure(regions: Mapping[str, Any]) -> Figure:
         one.set_xlabel("Predicted region" if way == "predicted" else f"Predicted region ({way})")
         one.set_ylabel("Reference region")
         right = "-" if found["accuracy"] is None else f"{100 * found['accuracy']:.1f} %"
-        one.set_title(f"{right} of {table.sum():.0f} frames right")
+        one.set_title(f"{right} of {table.sum():.0f} frames correct")
         one.grid(visible=False)
         one.spines[:].set_visible(False)
         one.tick_params(length=0)

@@ -38,8 +38,8 @@ def report_of(run: Run) -> dict[str, Any]:
     report = _report(run)
     report["conventions"] = {
         "dice": CONVENTION,
-        "hd95_mm": "Larger of the 95th percentiles of the distances of the borders, both ways.",
-        "assd_mm": "Mean of the distances of the borders, both ways together.",
+        "hd95_mm": "The larger of the 95th percentiles of the distances between the borders, both ways.",
+        "assd_mm": "Mean of the distances between the borders, both ways together.",
         "curves": "101 points from the first to the last slice with any label; mean and SD over stacks.",
         "significance": f"Marked at p < {LEVEL}. Frames of a patient are not independent: see patients_paired.",
         "volumes": "Predicted minus reference, at the reference's ED and ES; ml and g where the spacing is known.",

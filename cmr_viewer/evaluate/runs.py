@@ -1,4 +1,4 @@
-"""One run of an evaluation, and the tables in which it is kept: frames.csv, regions.csv, stacks.csv and volumes.csv.
+"""One run of an evaluation, and the tables that store it: frames.csv, regions.csv, stacks.csv and volumes.csv.
 
 Phases and slices are numbered from 1 in them.
 """
@@ -114,11 +114,11 @@ def _read(path: Path, take: Callable[[Row], T]) -> tuple[T, ...]:
                 rows.append(take(row))
     except OSError as error:
         raise LoadError(
-            f"{path} cannot be read: {error.strerror or error}. Name a folder that cmr-viewer evaluate wrote."
+            f"Could not read {path}: {error.strerror or error}. Name an output folder of cmr-viewer evaluate."
         ) from error
     except (KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
         raise LoadError(
-            f"Line {len(rows) + 2} of {path} is not as cmr-viewer evaluate of this version writes it ({error!r}). "
+            f"Line {len(rows) + 2} of {path} does not match this version of cmr-viewer evaluate ({error!r}). "
             "Evaluate again."
         ) from error
     return tuple(rows)

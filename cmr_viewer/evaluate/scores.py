@@ -35,7 +35,7 @@ class FramePlace:
 
     @property
     def stack(self) -> tuple[str, int]:
-        """The patient and the phase: the stack of slices that the frame lies in."""
+        """The patient and the phase: the stack of slices of the frame."""
         return self.patient, self.phase
 
 

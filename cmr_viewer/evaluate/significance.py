@@ -82,7 +82,7 @@ def paired(first: Sequence[float], second: Sequence[float]) -> TTest:
     """
     numbers = len(first), len(second)
     if numbers[0] != numbers[1]:
-        raise ValueError(f"{numbers[0]} and {numbers[1]} values are no pairs.")
+        raise ValueError(f"{numbers[0]} and {numbers[1]} values are not pairs.")
     if not first:
         return _test(None, 0.0, 0.0, numbers)
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)

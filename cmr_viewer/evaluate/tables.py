@@ -21,8 +21,11 @@ MEASURE_TEXTS: Mapping[str, str] = {
     "rv_sv_ml": "RV SV, ml",
     "rv_ef_percent": "RV EF, points",
 }
-WAY_TEXTS: Mapping[str, str] = {"predicted": "As the program finds them", "argmax": "Each frame by itself (argmax)"}
-"""Ways of finding regions, for a reader."""
+WAY_TEXTS: Mapping[str, str] = {
+    "predicted": "As the program classifies them",
+    "argmax": "Each frame by itself (argmax)",
+}
+"""Ways to classify regions, for a reader."""
 
 
 def markdown(figures: Figures) -> str:
@@ -39,12 +42,12 @@ def markdown(figures: Figures) -> str:
         "## Dice by region\n\nDice of frames, % mean (SD), n. " + figures["conventions"]["dice"],
         dice_table(figures),
         *(f"{name}:\n\n{phase_table(figures, name)}" for name in ("ED", "ES")),
-        "Counted beside it:\n\n" + counts_table(figures),
+        "Counts:\n\n" + counts_table(figures),
         "## Distances\n\nBorders in the frame (stack: in space), mm mean (SD), n; where both have the label and the "
         "spacing is known.",
         *(f"{text}:\n\n{distance_table(figures, key)}" for key, text in (("hd95_mm", "HD95"), ("assd_mm", "ASSD"))),
-        "## Base and apex against the middle\n\n" + significance_table(figures),
-        "## By data set, beside the paper\n\nDice of frames, % mean (SD); * differs from the middle, p < 0.01 "
+        "## Base and apex compared with the middle\n\n" + significance_table(figures),
+        "## By data set, compared with the paper\n\nDice of frames, % mean (SD); * differs from the middle, p < 0.01 "
         "(Welch over frames).\n\n" + table_1(groups),
         "## Regions\n\n" + "\n\n".join(region_tables(figures["regions"])),
         "## Frames wrongly marked, and missed\n\n" + detection_table({"all": figures, **groups}),
@@ -125,7 +128,7 @@ def significance_table(figures: Figures) -> str:
 
 
 def table_1(groups: Mapping[str, Figures]) -> str:
-    """Dice by data set, label and region, each beside what the paper found for its baseline.
+    """Dice by data set, label and region, each with the paper's result for its baseline.
 
     Args:
         groups: Figures by data set, `report_of(...)["by_group"]`.
@@ -154,7 +157,7 @@ def paper_cell(cell: Cell) -> str:
 
 
 def region_tables(regions: Mapping[str, Figures]) -> list[str]:
-    """Scores of the classifier; ways of finding regions that agree in all frames are told once."""
+    """Scores of the classifier; ways to classify regions that agree in all frames appear once."""
     texts: list[str] = []
     told: list[Figures] = []
     for way, found in regions.items():
@@ -165,7 +168,7 @@ def region_tables(regions: Mapping[str, Figures]) -> list[str]:
             texts.append("No frame was classified.")
             continue
         texts.append(
-            f"{WAY_TEXTS.get(way, way)}: {100 * found['accuracy']:.1f} % of frames right, "
+            f"{WAY_TEXTS.get(way, way)}: {100 * found['accuracy']:.1f} % of frames correct, "
             f"{100 * found['accuracy_within_one_slice']:.1f} % within one slice."
         )
         rows = [(name, found["classes"][name]) for name in (r.value for r in REGIONS)]

@@ -63,7 +63,8 @@ class AlexNet(nn.Module):
         rows, cols = images.shape[-2:]
         if min(rows, cols) < SMALLEST_PX:
             raise ModelError(
-                f"AlexNet reads frames from {SMALLEST_PX} x {SMALLEST_PX}, not {rows} x {cols}. Use a larger grid."
+                f"AlexNet needs frames of at least {SMALLEST_PX} x {SMALLEST_PX}, not {rows} x {cols}. "
+                "Use a larger grid."
             )
         logits: Tensor = self.head(self.features(images))
         return logits

@@ -46,8 +46,8 @@ def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
     constructor = {**SEGMENTERS, **CLASSIFIERS}.get(architecture)
     if constructor is None:
         known = ", ".join([*SEGMENTERS, *CLASSIFIERS])
-        raise ModelError(f"The network {architecture!r} is not known; this version has {known}.")
+        raise ModelError(f"The network {architecture!r} is not known. This version has {known}.")
     try:
         return constructor(**options)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"The network {architecture!r} cannot be built with {dict(options)}: {error}.") from error
+        raise ModelError(f"Could not build the network {architecture!r} with {dict(options)}: {error}.") from error

@@ -30,10 +30,10 @@ def choose_device(name: str = "auto") -> torch.device:
         ModelError: "cuda" was asked for and there is none, or the name is not known.
     """
     if name not in DEVICES:
-        raise ModelError(f"The device {name!r} is not known; choose one of {', '.join(DEVICES)}.")
+        raise ModelError(f"The device {name!r} is not known. Choose one of {', '.join(DEVICES)}.")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ModelError("No CUDA device was found. Use --device cpu, or --device auto.")
+        raise ModelError("There is no CUDA device. Use --device cpu or --device auto.")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 

@@ -42,8 +42,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise ModelError(f"The weights in {path} cannot be read: {error}. Copy the model folder again.") from error
     full = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
     if not all(torch.isfinite(t).all() for t in full.values() if t.is_floating_point()):
-        raise ModelError(f"The weights in {path} hold values that are no numbers.")
+        raise ModelError(f"The weights in {path} contain values that are not numbers. Copy the model folder again.")
     try:
         network.load_state_dict(full)
     except RuntimeError as error:
-        raise ModelError(f"The weights in {path} do not fit the network in its plan.") from error
+        raise ModelError(
+            f"The weights in {path} do not match the network in its plan. Copy the model folder again."
+        ) from error

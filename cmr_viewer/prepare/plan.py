@@ -79,18 +79,18 @@ def read_plan(folder: Path) -> Plan:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder} is no model folder: it has no {PLAN_FILE}.") from None
+        raise ModelError(f"{folder} is not a model folder: it has no {PLAN_FILE}.") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"The plan of the model in {folder} cannot be read: {error}.") from error
     if not isinstance(values, dict) or values.pop("format", None) != PLAN_FORMAT:
-        raise ModelError(f"The plan in {path} is of a format that this version does not know.")
+        raise ModelError(f"The plan in {path} has a format that this version does not know. Update CMR Viewer.")
     missing = [name for name in _NEEDED if name not in values]
     if missing:
         raise ModelError(f"The plan in {path} is not complete: it has no {', '.join(missing)}.")
     try:
         plan = Plan(**{**values, "role": Role(values["role"])})
     except (TypeError, ValueError) as error:
-        raise ModelError(f"The plan in {path} cannot be understood: {error}.") from error
+        raise ModelError(f"The plan in {path} has an invalid value: {error}.") from error
     _check(plan, path)
     return plan
 
@@ -100,7 +100,7 @@ def _check(plan: Plan, path: Path) -> None:
     texts = (plan.model_id, plan.architecture, plan.created_at)
     mappings = (plan.options, plan.training, plan.figures, plan.preparation)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, dict) for one in mappings):
-        raise ModelError(f"The plan in {path} holds something of the wrong kind. Copy the model folder again.")
+        raise ModelError(f"The plan in {path} has a value of the wrong type. Copy the model folder again.")
     numbers = (plan.spacing_mm, plan.rows, plan.cols)
     whole = all(type(count) is int and count >= 1 for count in (plan.rows, plan.cols))
     if not whole or not all(isinstance(n, int | float) and isfinite(n) and n > 0 for n in numbers):

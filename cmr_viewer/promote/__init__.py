@@ -1,1 +1,1 @@
-"""Whether a candidate takes the active model's place."""
+"""Whether a candidate replaces the active model."""

@@ -64,10 +64,10 @@ class Assessment:
                 frame_gains=tuple(float(g) for g in values["frame_gains"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"The candidate's figures cannot be read: {error!r}.") from error
+            raise ModelError(f"Could not read the figures of the new model: {error!r}.") from error
         numbers = (*read.active.values(), *read.candidate.values(), *read.frame_gains)
         if len(read.frame_gains) != read.frames or not all(math.isfinite(number) for number in numbers):
-            raise ModelError("The candidate's figures cannot be read: they are not one number for each frame.")
+            raise ModelError("Could not read the figures of the new model: there must be one number for each frame.")
         return read
 
 

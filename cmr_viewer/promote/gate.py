@@ -1,4 +1,4 @@
-"""Whether a candidate takes the active model's place."""
+"""Whether a candidate replaces the active model."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 from cmr_viewer.promote.assess import Assessment
 
 MIN_PATIENTS = 2
-"""From fewer held-out patients nothing is concluded: one patient's quirks would decide."""
+"""With fewer held-out patients there is no decision: a single patient could decide it."""
 
 MIN_FRAMES = 6
-"""From fewer held-out frames nothing is concluded."""
+"""With fewer held-out frames there is no decision."""
 
 MIN_GAIN = 0.005
-"""Mean gain over the frames that is worth a change; about what two trainings with other seeds differ by."""
+"""The least mean gain over the frames for a change; about the difference of two trainings with other seeds."""
 
 MAX_LABEL_LOSS = 0.01
 """No label may lose more than this."""
@@ -24,10 +24,10 @@ NO_CHANGE = "No change: the current model stays."
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done with a candidate.
+    """The decision on a candidate.
 
     Attributes:
-        promote: Whether it goes into service.
+        promote: Whether to put it in use.
         reason: Why, with the figures, for a reader.
     """
 
@@ -40,7 +40,7 @@ def decide(assessment: Assessment) -> Decision:
 
     A candidate is promoted if there are enough held-out patients and frames to tell, its mean gain over the frames is
     `MIN_GAIN` or more and larger than the gain's standard error, and no label loses more than `MAX_LABEL_LOSS`.
-    Otherwise the active model is kept.
+    Otherwise the active model stays.
     """
     a = assessment
     if a.patients < MIN_PATIENTS or a.frames < MIN_FRAMES:

@@ -1,4 +1,4 @@
-"""What there is to know for a decision about a basal frame: the ring of myocardium, and how far the base descends.
+"""Facts for a decision about a basal frame: the ring of myocardium, and how far the base descends.
 
 Source:
     Schulz-Menger et al. 2020, Standardized image interpretation and post-processing in cardiovascular magnetic
@@ -23,14 +23,14 @@ from cmr_viewer.review.checks import BASE_RING_FRACTION, enclosed_fraction
 
 @dataclass(frozen=True)
 class BaseCard:
-    """What is known about the base around a frame.
+    """Facts about the base around a frame.
 
     Attributes:
-        enclosed: Share of the border of the LV blood pool that lies against myocardium, 0.0 to 1.0; None without one.
-        rule: Share from which on the slice counts as left ventricle.
+        enclosed: Share of the border of the LV blood pool that touches myocardium, 0.0 to 1.0; None without one.
+        rule: Least share at which the slice counts as left ventricle.
         ed_slices: Basal slices at ED.
         es_slices: Basal slices at ES.
-        descent_mm: How far the most basal slice with the heart lies lower at ES than at ED, to the nearest slice; None
+        descent_mm: How much lower the most basal slice with the heart is at ES than at ED, to the nearest slice; None
             where ED, ES, their regions or the spacing are not known.
         lines: Long-axis views that the slice crosses, by their descriptions.
     """
@@ -44,12 +44,12 @@ class BaseCard:
 
     @property
     def ring_text(self) -> str:
-        """What the ring says, in words."""
+        """The result of the rule for the ring, in words."""
         if self.enclosed is None:
             return "No LV blood pool in this frame."
         verdict = "counts as left ventricle" if self.enclosed >= self.rule else "does not count as left ventricle"
         share, rule = int(100 * self.enclosed), round(100 * self.rule)
-        return f"Myocardium around {share} % of the LV blood pool: {verdict} (rule: at least {rule} %)."
+        return f"Myocardium surrounds {share} % of the LV blood pool: {verdict} (rule: at least {rule} %)."
 
     @property
     def descent_text(self) -> str:
@@ -64,17 +64,17 @@ class BaseCard:
         if self.descent_mm is None:
             return ""
         if self.descent_mm == 0:
-            return "The heart begins in the same slice at both: it descends by less than a slice."
+            return "The base is in the same slice at both: it descends by less than one slice."
         if self.descent_mm < 0:
-            return f"It begins {-self.descent_mm:.0f} mm higher at ES, which a beating heart does not."
-        return f"The heart begins {self.descent_mm:.0f} mm lower at ES."
+            return f"The base is {-self.descent_mm:.0f} mm higher at ES, which is not possible in a beating heart."
+        return f"The base is {self.descent_mm:.0f} mm lower at ES."
 
     @property
     def lines_text(self) -> str:
         """Which long-axis views show the slice; empty for none."""
         if not self.lines:
             return ""
-        return f"Its line is on {', '.join(self.lines)}: see where the mitral valve opens."
+        return f"See its line on {', '.join(self.lines)} for the position of the mitral valve."
 
 
 def base_card(
@@ -88,7 +88,7 @@ def base_card(
     rule: float = BASE_RING_FRACTION,
     views: Sequence[LongAxisView] = (),
 ) -> BaseCard:
-    """Gather what is known about the base for a frame.
+    """Collect the facts about the base for a frame.
 
     Args:
         frame: The frame.

@@ -72,8 +72,8 @@ def discs_of_ball(geometry: Geometry, slice_index: int, radius_px: float) -> dic
     """
     if not radius_px > 0 or not 0 <= slice_index < geometry.slices:
         raise LabelMapError(
-            f"A ball of radius {radius_px} cannot be in slice {slice_index + 1} of {geometry.slices}; "
-            "use a positive radius and a slice of the stack."
+            f"A ball of radius {radius_px} in slice {slice_index + 1} of {geometry.slices} is not possible. "
+            "Use a positive radius and a slice of the stack."
         )
     pixel_mm = math.sqrt(geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1])
     offsets = np.asarray(geometry.positions_mm, dtype=np.float64)[slice_index] - np.asarray(geometry.positions_mm)

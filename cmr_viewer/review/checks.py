@@ -1,7 +1,7 @@
-"""What looks wrong in a frame's label map by itself, in words. Hints for a reader; nothing is changed.
+"""Checks of a frame's label map by itself, with findings in words. They are hints for a reader and change nothing.
 
-What only shows beside other frames is in `stack_checks`. How often experts' own label maps fail each check is measured
-in docs/review.md.
+Checks that need other frames are in `stack_checks`. docs/review.md states how often experts' own label maps fail each
+check.
 
 Source:
     Schulz-Menger et al. 2020, Standardized image interpretation and post-processing in cardiovascular magnetic
@@ -25,14 +25,14 @@ BASE_RING_FRACTION = 0.5
 LV volumes. A project may set another share."""
 
 HOLE_PIXELS = 12
-"""A gap between the two ventricles, in neither of them, is a hole from so many pixels on: where the ventricles touch
-twice, experts leave smaller ones."""
+"""A gap between the two ventricles counts as a hole from this many pixels: where the ventricles touch twice, experts
+leave smaller gaps."""
 
 _TOUCHING = np.ones((3, 3), dtype=np.bool_)
 
 
 class Check(StrEnum):
-    """What a finding is about."""
+    """The subject of a finding."""
 
     OPEN_RING = "open_ring"
     BASE_RING = "base_ring"
@@ -51,14 +51,14 @@ class Check(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to look at.
+    """One finding to review.
 
     Attributes:
         frame: The frame.
-        text: What, in words.
-        check: Which check it comes from.
-        is_note: Whether it only tells, and nothing is wrong by itself.
-        pixels: By how many pixels the frame is away from passing; 0 where that cannot be said.
+        text: The finding, in words.
+        check: The check that found it.
+        is_note: Whether it is for information only, and nothing is wrong by itself.
+        pixels: The number of pixels by which the frame fails; 0 where that is not defined.
     """
 
     frame: FrameIndex
@@ -69,7 +69,7 @@ class Finding:
 
     @property
     def goes_first(self) -> bool:
-        """Whether it is looked at before all others: which phase is ES, and so every measure, depends on it."""
+        """Whether to review it before all others: the ES phase, and so every measure, depends on it."""
         return self.check is Check.ES_BY_LOST_POOL
 
 
@@ -150,7 +150,9 @@ def _ring(frame: FrameIndex, labels: LabelMap, region: Region | None, ring_fract
     percent = int(100 * fraction)  # rounded down, so that only a closed ring is called 100 %
     if region is Region.BASE:
         enough = fraction >= ring_fraction
-        verdict = "so it counts as left ventricle" if enough else "too little to count as left ventricle"
+        verdict = (
+            "so the slice counts as left ventricle" if enough else "too little for the slice to count as left ventricle"
+        )
         text = (
             f"Myocardium surrounds {percent} % of the LV blood pool, {verdict} (at least {100 * ring_fraction:.0f} %)."
         )
@@ -158,7 +160,7 @@ def _ring(frame: FrameIndex, labels: LabelMap, region: Region | None, ring_fract
         return [Finding(frame, text, Check.BASE_RING, is_note=enough, pixels=pixels)]
     if fraction == 1.0:
         return []
-    text = f"The myocardium is open: it surrounds {percent} % of the LV blood pool."
+    text = f"The myocardium is not closed: it surrounds {percent} % of the LV blood pool."
     return [Finding(frame, text, Check.OPEN_RING)]
 
 
@@ -174,13 +176,13 @@ def _islands(frame: FrameIndex, labels: LabelMap) -> list[Finding]:
         if count > 1:
             sizes = sorted(np.bincount(pieces.ravel())[1:].tolist(), reverse=True)
             rest = ", ".join(str(size) for size in sizes[1:4]) + (", ..." if count > 4 else "")
-            text = f"{label.text} is in {count} pieces; besides the largest: {rest} pixels."
+            text = f"{label.text} is in {count} pieces; the smaller ones have {rest} pixels."
             findings.append(Finding(frame, text, Check.ISLANDS, pixels=sum(sizes[1:])))
     return findings
 
 
 def _holes(frame: FrameIndex, labels: LabelMap) -> list[Finding]:
-    """No background is shut in by labels: none inside the left ventricle, and between the ventricles but a few pixels.
+    """Labels enclose no background: none inside the left ventricle, and only a few pixels between the ventricles.
 
     Source:
         SCMR, section on LV volumes: the cavity inside the myocardium is blood pool (with the papillary muscles), not
@@ -196,17 +198,17 @@ def _holes(frame: FrameIndex, labels: LabelMap) -> list[Finding]:
         return []
     pixels = int(of_left.sum()) + int(sizes[sizes >= HOLE_PIXELS].sum())
     holes = "1 hole" if number == 1 else f"{number} holes"
-    text = f"{holes} of {pixels} pixel{'s' if pixels > 1 else ''} without a label inside the heart."
+    text = f"{holes} inside the heart: {pixels} pixel{'s' if pixels > 1 else ''} without a label."
     return [Finding(frame, text, Check.HOLES, pixels=pixels)]
 
 
 def _shut_in(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What a mask surrounds and is not of it."""
+    """The pixels that a mask surrounds without including them."""
     return np.asarray(ndimage.binary_fill_holes(mask) & ~mask)
 
 
 def _right_ventricle(frame: FrameIndex, labels: LabelMap, region: Region) -> list[Finding]:
-    """The right ventricle is seen wherever the left one is, but for the apex; at the base that is only told.
+    """The right ventricle is visible wherever the left one is, except at the apex; at the base this is only a note.
 
     Source:
         SCMR, section on RV volumes. At the base the tricuspid valve may lie below the mitral valve: experts leave the

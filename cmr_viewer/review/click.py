@@ -1,12 +1,11 @@
-"""Clicks that say what is inside a structure and what is not: the frame is segmented anew around them.
+"""Click prompts: the reader clicks inside or outside a structure, and the frame is segmented again around the clicks.
 
-A random walker decides every pixel near the clicks between the labels. It knows the clicks for certain, steps rarely
-across edges of the image, and believes beforehand what a model thinks of the pixel (where there is one) and what was
-drawn there. Far from the clicks it believes the drawing, near them the model and the image. How far a click reaches
-follows from how deep inside the wrong label it is set: one just beside an outline moves the outline a little, one in
-the middle of a structure that is missing brings the whole structure.
+A random walker gives each pixel near the clicks a label. The clicks are certain; steps across edges of the image are
+rare; the prior combines the probabilities of a model, if there is one, and the drawn label map. Far from the clicks the
+drawing dominates, near them the model and the image. The deeper a click is inside the wrong label, the farther it
+reaches: a click next to an outline moves it a little, and one in the middle of a missing structure adds all of it.
 
-What clicks bring, against dabs of the brush, is measured in docs/click-prompts.md.
+docs/click-prompts.md compares clicks with strokes of the brush.
 """
 
 from collections.abc import Sequence
@@ -69,15 +68,15 @@ def segment_clicks(
     Args:
         pixels: (row, col) of the frame, any real dtype.
         drawn: (row, col) label map that the clicks correct; as it was before the first of them.
-        clicks: What the reader said, in order; a later one goes before an earlier one at the same place.
+        clicks: The reader's clicks, in order; a later click replaces an earlier one at the same place.
         spacing_mm: (row, col) pixel spacing.
         probabilities: (label, row, col) that a model gives the labels, in the order of `Label`; None without a model.
 
     Returns:
-        A new label map, that is as drawn beyond the reach of the clicks.
+        A new label map; beyond the reach of the clicks it is as drawn.
 
     Raises:
-        LabelMapError: Shapes differ, a click is outside the frame or about the background.
+        LabelMapError: Shapes differ, or a click is outside the frame or marks the background.
     """
     _check(pixels, drawn, clicks, probabilities)
     if not clicks:
@@ -119,12 +118,14 @@ def _check(
     probabilities: NDArray[np.floating[Any]] | None,
 ) -> None:
     if pixels.shape != drawn.shape or (probabilities is not None and probabilities.shape != (len(Label), *drawn.shape)):
-        raise LabelMapError(f"Pixels or probabilities do not fit a label map of shape {drawn.shape}.")
+        raise LabelMapError(f"The pixels or probabilities do not match a label map of shape {drawn.shape}.")
     for click in clicks:
         if click.label is Label.BACKGROUND:
-            raise LabelMapError("A click is about a structure, not about the background. Choose a label first.")
+            raise LabelMapError("A click marks a structure, not the background. Choose a label first.")
         if not all(-0.5 <= at < size - 0.5 for at, size in zip(click.point, drawn.shape, strict=True)):
-            raise LabelMapError(f"The click at {click.point} is outside the frame of shape {drawn.shape}.")
+            raise LabelMapError(
+                f"The click at {click.point} is outside the frame of shape {drawn.shape}. Click inside it."
+            )
 
 
 def _distance_mm(shape: tuple[int, ...], point: Point, spacing_mm: Spacing) -> NDArray[np.float32]:

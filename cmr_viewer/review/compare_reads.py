@@ -1,4 +1,4 @@
-"""Two reads of a study side by side: frame by frame, and what they make of volumes, ejection fraction and mass."""
+"""Two reads of a study compared: frame by frame, and in volumes, ejection fraction and mass."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.what_if import amount_text, at_stake_ml
 
 AGREEMENT_DICE = 0.95
-"""Two reads agree on a frame if they give it the same region and every label has at least this Dice: a choice, strict
-enough that what is taken over without another look differs by a pixel here and there along the borders."""
+"""Two reads agree on a frame if they give it the same region and every label has at least this Dice: strict
+enough that frames accepted without another review differ by single pixels along the borders."""
 
 COMPARED_MEASURES = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
-"""What the head of a comparison shows, in its order."""
+"""The measures at the head of a comparison, in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class FrameRead:
     Attributes:
         labels: (row, col), or None where it has no label map.
         region: Its region, or None.
-        by_hand: Whether the reader did anything to it: label map, region or acceptance.
+        by_hand: Whether the reader edited it, set its region or accepted it.
     """
 
     labels: LabelMap | None
@@ -49,7 +49,7 @@ class FrameRead:
 
 @dataclass(frozen=True, eq=False)
 class ReadResult:
-    """What a read came to.
+    """The results of a read.
 
     Attributes:
         name: Which read, in words: "First read by A. Reader".

@@ -1,15 +1,15 @@
-"""The three outlines that a label map is made of, and giving one of them another course.
+"""The three outlines of a label map, and the change of one of them.
 
-A reader thinks of a frame as three closed curves: the LV endocardium, which bounds the LV blood pool; the LV
-epicardium, which bounds blood pool and myocardium together; and the RV endocardium. A correction is one of these
-outlines taking another course; what that means for the pixels around it stands here once, and all tools follow it:
+For a reader a frame has three closed curves: the LV endocardium, which bounds the LV blood pool; the LV epicardium,
+which bounds blood pool and myocardium together; and the RV endocardium. A correction changes one of these outlines. The
+rules for the pixels around it are defined here once, and all tools use them:
 
-* The outline that is moved goes before the others, but the LV blood pool is covered by nothing and covers no RV.
-* What an outline gives up goes to the structure that lies nearest, so that no gap opens.
+* The moved outline takes precedence over the others, but nothing covers the LV blood pool, and it covers no RV.
+* Pixels that an outline loses go to the nearest structure, so that no gap opens.
 * A ring of myocardium that is closed stays closed, by at least a pixel, where the endocardium, the epicardium or the RV
   is moved.
 
-All functions give new label maps and leave those they are given as they are.
+All functions return new label maps and do not change their arguments.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Carries corrections out: label map and `Correction` to label map."""
+"""Applies corrections: label map and `Correction` to label map."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What can be done to the label map of a frame by itself, as data: which tool, which label, how far."""
+"""Corrections of the label map of one frame, as data: which tool, which label, how far."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,7 +6,7 @@ from enum import Enum
 from cmr_viewer.domain.anatomy import Label
 
 WALL_MM = (2.0, 25.0)
-"""Wall thickness that can be asked for, in mm. At end-diastole 15 mm and more is called hypertrophic.
+"""Range of the wall thickness, in mm. At end-diastole 15 mm and more is called hypertrophic.
 
 Source:
     Elliott et al. 2014, ESC guidelines on hypertrophic cardiomyopathy, Eur Heart J 35:2733.
@@ -14,7 +14,7 @@ Source:
 
 
 class Tool(Enum):
-    """A correction; its value is the word for it."""
+    """A correction; its value is its name for a reader."""
 
     FILL_HOLES = "fill holes of"
     SMOOTH = "smooth"
@@ -32,7 +32,7 @@ _OF_THE_LV = frozenset({Tool.RING, Tool.CLOSE_RING, Tool.PAPILLARIES})
 
 _NOTHING = {
     Tool.FILL_HOLES: "has no holes",
-    Tool.SMOOTH: "is as smooth as it can be, or is not drawn yet",
+    Tool.SMOOTH: "cannot be smoother, or is not drawn yet",
     Tool.GROW: "has no room to grow, or is not drawn yet",
     Tool.SHRINK: "cannot shrink, or is not drawn yet",
     Tool.NUDGE: "is not drawn yet",
@@ -41,11 +41,11 @@ _NOTHING = {
 }
 
 _NOTHING_OF_THE_LV = {
-    Tool.RING: "There is no LV blood pool to draw a ring around, or the ring is there. Paint the blood pool first.",
+    Tool.RING: "The ring exists already, or there is no LV blood pool to draw it around. Paint the blood pool first.",
     Tool.CLOSE_RING: (
-        "The ring is closed, or there is no LV blood pool or no myocardium yet. Paint some of both, or draw a ring."
+        "The ring is closed already, or LV blood pool or myocardium is missing. Paint some of both, or draw a ring."
     ),
-    Tool.PAPILLARIES: "The LV blood pool is convex already, or is not drawn yet.",
+    Tool.PAPILLARIES: "No papillary muscles to include.",
 }
 
 
@@ -55,7 +55,7 @@ class Correction:
 
     Attributes:
         tool: What is done.
-        label: Whose outline; None for all. Tools of the left ventricle ask nobody.
+        label: The structure; None for all. Tools of the left ventricle ignore it.
         by_mm: How far an outline grows or shrinks; how thick a ring is.
         rows: Pixels downwards that are nudged.
         cols: Pixels to the right.
@@ -69,7 +69,7 @@ class Correction:
 
     @property
     def text(self) -> str:
-        """What is done, in words, for undo and progress: "smooth LV myocardium"."""
+        """The correction in words, for undo and progress: "smooth LV myocardium"."""
         if self.tool is Tool.RING:
             return f"{self.tool.value} of {self.by_mm:g} mm"
         if self.tool in _OF_THE_LV:
@@ -78,9 +78,9 @@ class Correction:
 
     @property
     def nothing(self) -> str:
-        """Why there was nothing to do, for a reader."""
+        """Why there is nothing to do, for a reader."""
         if self.tool in _OF_THE_LV:
             return _NOTHING_OF_THE_LV[self.tool]
         if self.label is None:
-            return f"Nothing to {self.tool.value.split()[0]}: no label {_NOTHING[self.tool].replace('has no', 'has')}."
+            return f"Nothing to do in this frame: {self.text}."
         return f"{self.label.text} {_NOTHING[self.tool]}."

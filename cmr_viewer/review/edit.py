@@ -1,4 +1,4 @@
-"""Brush, eraser and copying, as patches that can be taken back.
+"""Brush, eraser and copy, as patches that can be undone.
 
 Points are (row, col) in pixels, centres of pixels are whole numbers. Nothing here changes a label map until
 `Patch.apply` is called.
@@ -74,7 +74,7 @@ class Patch:
         rows, cols = old.shape
         box = labels[self.row0 : self.row0 + rows, self.col0 : self.col0 + cols]
         if not np.array_equal(box, old):
-            raise LabelMapError("The label map has changed meanwhile, so that this change does not fit it any more.")
+            raise LabelMapError("The label map has changed in the meantime, so this change no longer fits.")
         box[...] = new
 
 
@@ -117,7 +117,7 @@ def paint_line(
     numbers = (*from_point, *to_point, radius_px)
     if not all(abs(number) <= _FARTHEST for number in numbers) or radius_px <= 0:
         raise LabelMapError(
-            f"A brush of radius {radius_px} cannot be moved from {from_point} to {to_point}; use a positive radius."
+            f"A stroke from {from_point} to {to_point} with radius {radius_px} is not possible. Use a positive radius."
         )
     reach = max(radius_px, 0.5)
     row0, row1 = _span(from_point[0], to_point[0], reach, labels.shape[0])
@@ -147,7 +147,9 @@ def copy_labels(source: LabelMap, target: LabelMap, *, only: Set[Label] | None =
         LabelMapError: The shapes differ.
     """
     if source.shape != target.shape:
-        raise LabelMapError(f"A label map of shape {source.shape} cannot be copied onto one of shape {target.shape}.")
+        raise LabelMapError(
+            f"Could not copy a label map of shape {source.shape} to one of shape {target.shape}: the shapes differ."
+        )
     after = source
     if only is not None:
         codes = [int(one) for one in only if one is not Label.BACKGROUND]

@@ -1,15 +1,15 @@
-"""The contours of a frame's label map, and the label map of its contours: two views of one thing.
+"""The contours of a frame's label map, and the label map of its contours: two views of the same data.
 
-There is one label map; contours are made of it when they are wanted. They hold it pixel for pixel: a contour is smooth
-where a smooth line encloses the same pixel centres, and runs half-way between pixels where none does. What an edit
-changes is ruled by the label map: those pixels, and no others, whose centres lie between the contour before and after
-it. So contours without an edit give the identical label map, and pixels that no contour passes over stay as they are.
+The label map is the master; contours are derived from it on demand. They represent it pixel for pixel: a contour is
+smooth where a smooth line encloses the same pixel centres, and else runs halfway between pixels. An edit changes only
+pixels whose centres are between the contour before and after it. So contours without an edit give the identical label
+map, and pixels that no contour passes over do not change.
 
-What such a pixel becomes is ruled by `review.contours.with_outline`: the epicardium leaves the LV blood pool as it is,
-the endocardium stays inside the epicardium where the ring of myocardium is closed, and what a contour gives up goes to
-what lies nearest.
+`review.contours.with_outline` sets the new label of such a pixel: the epicardium does not change the LV blood pool, the
+endocardium stays inside the epicardium where the ring of myocardium is closed, and pixels that a contour loses go to
+the nearest structure.
 
-Which pixels a contour encloses is ruled by `domain.polygons`.
+`domain.polygons` decides which pixels a contour encloses.
 """
 
 from collections.abc import Iterable, Mapping

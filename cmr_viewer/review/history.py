@@ -1,7 +1,7 @@
-"""Undo and redo over everything that a reader changes in a study, without limit.
+"""Unlimited undo and redo of all that a reader changes in a study.
 
-Each step has a key, and each way that the reader goes is noted as a move, so that both lines can be kept on disk and
-put back when the study is opened again.
+Each step has a key, and each do, undo and redo is noted as a move, so that both lists can be saved to disk and restored
+when the study is opened again.
 """
 
 import uuid
@@ -22,7 +22,7 @@ _LEVEL = 1  # label maps shrink fifty-fold at any level, and this one takes no t
 
 
 class Change(Protocol):
-    """Something that a reader did to a study and can take back."""
+    """A reader's change to a study that can be undone."""
 
     @property
     def frame(self) -> FrameIndex | None:
@@ -40,7 +40,7 @@ class Change(Protocol):
 
 
 class LabelChange:
-    """A patch of the label map of one frame, held compressed.
+    """A patch of the label map of one frame, compressed.
 
     Attributes:
         frame: The frame.
@@ -119,7 +119,7 @@ class RegionChange:
             set_region: Gives a frame a region.
         """
         self.frame = frame
-        self.text = "use the predicted region" if after is None else f"set region {after.text}"
+        self.text = "reset region to automatic" if after is None else f"set region {after.text}"
         self.before = before
         self.after = after
         self._set_region = set_region
@@ -169,7 +169,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A change with what it is known by.
+    """A change with its key.
 
     Attributes:
         key: The same on disk and after a restart.
@@ -194,7 +194,7 @@ class Moved:
 
 
 class History:
-    """What was done to a study, and what was undone of it. One for each open study."""
+    """The steps done and undone in a study. One history for each open study."""
 
     def __init__(self) -> None:
         self._done: list[Step] = []

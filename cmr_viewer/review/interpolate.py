@@ -42,9 +42,11 @@ def between(first: LabelMap, second: LabelMap, share: float, spacing_mm: Spacing
         LabelMapError: The shapes differ, or the share is outside 0 to 1.
     """
     if first.shape != second.shape:
-        raise LabelMapError(f"There is nothing between label maps of shapes {first.shape} and {second.shape}.")
+        raise LabelMapError(
+            f"Could not interpolate between label maps of shapes {first.shape} and {second.shape}: the shapes differ."
+        )
     if not 0.0 <= share <= 1.0:
-        raise LabelMapError(f"A label map lies 0 to 1 of the way between two others, not {share}.")
+        raise LabelMapError(f"The position between two label maps must be 0 to 1, not {share}.")
     if share in (0.0, 1.0):
         return (second if share else first).copy()
     result = np.zeros_like(first)
@@ -78,7 +80,7 @@ def interpolate_slices(
         LabelMapError: Fewer than two slices are corrected.
     """
     if len(corrected) < 2:
-        raise LabelMapError("Interpolate needs two corrected slices. Correct or accept another slice of this phase.")
+        raise LabelMapError("Interpolation needs two corrected slices. Correct or accept another slice of this phase.")
     known = sorted(corrected)
     found = {}
     for low, high in pairwise(known):
@@ -106,9 +108,11 @@ def interpolate_phases(
         LabelMapError: Fewer than two phases are corrected, or the cycle ends before its last phase.
     """
     if len(corrected) < 2:
-        raise LabelMapError("Interpolate needs two corrected phases. Correct or accept another phase of this slice.")
+        raise LabelMapError("Interpolation needs two corrected phases. Correct or accept another phase of this slice.")
     if cycle_ms <= times_ms[-1] - times_ms[0]:
-        raise LabelMapError(f"A cycle of {cycle_ms:g} ms does not hold phases up to {times_ms[-1]:g} ms.")
+        raise LabelMapError(
+            f"A cycle of {cycle_ms:g} ms is shorter than the time of its last phase, {times_ms[-1]:g} ms."
+        )
     known, count = sorted(corrected), len(times_ms)
     found = {}
     for low, high in zip(known, [*known[1:], known[0]], strict=True):

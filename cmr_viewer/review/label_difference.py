@@ -1,4 +1,4 @@
-"""What differs between a label map as it was and as it is: pixel by pixel."""
+"""The differences between a former and the present label map, pixel by pixel."""
 
 from enum import IntEnum
 
@@ -9,7 +9,7 @@ from cmr_viewer.domain.label_map import LabelMap
 
 
 class Difference(IntEnum):
-    """What became of a pixel."""
+    """The change of a pixel."""
 
     NONE = 0
     ADDED = 1
@@ -18,7 +18,7 @@ class Difference(IntEnum):
 
 
 def difference_map(before: LabelMap, now: LabelMap) -> NDArray[np.uint8]:
-    """What became of each pixel.
+    """The change of each pixel.
 
     Args:
         before: (row, col) label map as it was.

@@ -1,7 +1,7 @@
-"""How the heart moved from one frame of a slice to another, found from the images alone.
+"""The motion of the heart from one frame of a slice to another, from the images alone.
 
-Thirion's demons with symmetric forces, from coarse to fine, as SimpleITK has them. Other ways were measured beside
-them, see docs/propagation.md.
+Thirion's demons with symmetric forces, from coarse to fine, by SimpleITK. docs/propagation.md compares them with other
+methods.
 
 Source:
     J.-P. Thirion. "Image matching as a diffusion process: an analogy with Maxwell's demons." Med Image Anal
@@ -75,7 +75,9 @@ def find_motion(target: NDArray[np.float32], source: NDArray[np.float32], effort
     import SimpleITK as sitk  # noqa: N813, PLC0415 - its usual name; it would keep the window waiting
 
     if target.shape != source.shape:
-        raise LabelMapError(f"Frames of shapes {target.shape} and {source.shape} cannot be laid over one another.")
+        raise LabelMapError(
+            f"Could not register frames of shapes {target.shape} and {source.shape}: the shapes differ."
+        )
     fixed, moving = sitk.GetImageFromArray(target), sitk.GetImageFromArray(source)
     found: Any = None
     for shrink in SHRINKS:

@@ -1,4 +1,4 @@
-"""What a reader says with a click, as data."""
+"""A reader's click, as data."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from cmr_viewer.review.edit import Point
 
 @dataclass(frozen=True)
 class Click:
-    """What a reader says with a click.
+    """A reader's click.
 
     Attributes:
         point: (row, col), centres of pixels are whole numbers.
-        label: The structure it is about.
+        label: The structure.
         inside: Whether the point belongs to it.
     """
 

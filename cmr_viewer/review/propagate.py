@@ -54,9 +54,11 @@ class SliceCine:
 
     def __post_init__(self) -> None:
         if len(self.times_ms) != len(self.pixels):
-            raise LabelMapError(f"{len(self.times_ms)} times for {len(self.pixels)} phases.")
+            raise LabelMapError(f"There are {len(self.times_ms)} times for {len(self.pixels)} phases.")
         if self.cycle_ms <= self.times_ms[-1] - self.times_ms[0]:
-            raise LabelMapError(f"A cycle of {self.cycle_ms:g} ms does not hold phases up to {self.times_ms[-1]:g} ms.")
+            raise LabelMapError(
+                f"A cycle of {self.cycle_ms:g} ms is shorter than the time of its last phase, {self.times_ms[-1]:g} ms."
+            )
 
     def between_ms(self, first: int, second: int) -> float:
         """Time from a phase on to another; the whole cycle from a phase to itself."""
@@ -77,7 +79,7 @@ def propagate(
         cine: The slice.
         corrected: (row, col) label map by phase; one or more.
         wanted: Phases to carry to; corrected ones among them are left out.
-        drawn: (row, col) label maps by phase that a model drew and nobody corrected; they get their share far from the
+        drawn: (row, col) label maps by phase that a model drew and no one corrected; they get their share far from the
             corrected phases. An outline that the corrected phases lack is not taken from them.
         progress: Told before each step from a phase to the next.
 
@@ -89,10 +91,10 @@ def propagate(
         Cancelled: `progress` asked to stop.
     """
     if not corrected:
-        raise LabelMapError("There is no corrected phase in this slice to propagate from. Correct one first.")
+        raise LabelMapError("This slice has no corrected phase to propagate. Correct one first.")
     shape = cine.pixels.shape[1:]
     if any(labels.shape != shape for labels in corrected.values()):
-        raise LabelMapError(f"The corrected label maps do not fit frames of shape {shape}.")
+        raise LabelMapError(f"The corrected label maps do not match frames of shape {shape}.")
     known, count = sorted(corrected), len(cine.pixels)
     box = box_around(np.any([labels > 0 for labels in corrected.values()], axis=0), 0)
     margins = [round(AROUND_MM / spacing) for spacing in cine.spacing_mm]

@@ -1,4 +1,4 @@
-"""When a new prediction takes the place of what is shown, and when it is only offered beside it."""
+"""When a new prediction replaces the shown label map, and when it is only suggested next to it."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from cmr_viewer.domain.label_map import LabelMap
 
 @dataclass(frozen=True)
 class Replace:
-    """The new prediction is shown in place of what was.
+    """The new prediction replaces the shown label map.
 
     Attributes:
         reason: Why, in words.
@@ -21,11 +21,11 @@ class Replace:
 
 @dataclass(frozen=True)
 class Offer:
-    """The new prediction is offered beside what the reader kept, which stays as it is.
+    """The new prediction is suggested next to the reader's label map, which does not change.
 
     Attributes:
         reason: Why, in words.
-        changed_pixels: Pixels that would change if it were taken; 0 means there is nothing to offer.
+        changed_pixels: Pixels that would change if the reader accepted it; 0 means there is nothing to suggest.
     """
 
     reason: str
@@ -35,7 +35,7 @@ class Offer:
 def decide(
     new: Prediction, *, shown: LabelMap | None, edited: bool, status: ReviewStatus | None = None
 ) -> Replace | Offer:
-    """Decide what becomes of a new prediction. What a reader has edited or accepted is never overwritten.
+    """Decide whether a new prediction is shown. It never overwrites what a reader has edited or accepted.
 
     Args:
         new: The prediction.
@@ -47,11 +47,11 @@ def decide(
         `Replace` or `Offer`, with the reason in words.
     """
     if shown is None:
-        return Replace(f"First masks of this frame. {new.reason}".strip())
+        return Replace(f"First label map of this frame. {new.reason}".strip())
     if not edited and status is not ReviewStatus.ACCEPTED:
-        return Replace(f"Nothing was edited here. {new.reason}".strip())
+        return Replace(f"This frame has no edits. {new.reason}".strip())
     kept = "You accepted this frame" if status is ReviewStatus.ACCEPTED else "You edited this frame"
     changed = int(np.count_nonzero(new.labels != shown)) if new.labels.shape == shown.shape else new.labels.size
     if changed == 0:
         return Offer(f"{kept}; the new prediction is the same.", 0)
-    return Offer(f"{kept}; the new prediction differs in {changed} pixels and is offered beside it.", changed)
+    return Offer(f"{kept}; the new prediction differs in {changed} pixels and is shown as a suggestion.", changed)

@@ -44,7 +44,7 @@ def refined_copy(
     """
     if not labels.shape == source.shape == target.shape:
         raise LabelMapError(
-            f"A label map of shape {labels.shape} cannot be copied from a frame of shape {source.shape} to one of "
+            f"Could not copy a label map of shape {labels.shape} from a frame of shape {source.shape} to one of "
             f"shape {target.shape}."
         )
     result = np.zeros_like(labels)

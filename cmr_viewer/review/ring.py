@@ -36,7 +36,7 @@ def ring_of_thickness(labels: LabelMap, thickness_mm: float, spacing_mm: Spacing
     """
     if not WALL_MM[0] <= thickness_mm <= WALL_MM[1]:
         raise LabelMapError(
-            f"A wall of {thickness_mm:g} mm is not possible; choose {WALL_MM[0]:g} to {WALL_MM[1]:g} mm."
+            f"A wall of {thickness_mm:g} mm is not possible. Choose {WALL_MM[0]:g} to {WALL_MM[1]:g} mm."
         )
     cavity = mask_of(labels, Label.LVBP)
     if not cavity.any():

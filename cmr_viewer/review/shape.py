@@ -80,12 +80,12 @@ def fill_at(labels: LabelMap, point: Point, label: Label) -> LabelMap:
     row, col = (int(np.floor(value + 0.5)) if np.isfinite(value) else -1 for value in point)
     rows, cols = labels.shape
     if not (0 <= row < rows and 0 <= col < cols):
-        raise LabelMapError("There is nothing to fill outside the frame. Point at a region of the frame.")
+        raise LabelMapError("This point is outside the frame. Click inside the frame to fill.")
     pieces, _ = ndimage.label(labels == labels[row, col])
     region = pieces == pieces[row, col]
     reaches_edge = region[0].any() or region[-1].any() or region[:, 0].any() or region[:, -1].any()
     if labels[row, col] == int(Label.BACKGROUND) and reaches_edge:
-        raise LabelMapError("The background here is not shut in by labels. Close the outline first, then fill it.")
+        raise LabelMapError("No closed outline surrounds this background. Close the outline first, then fill it.")
     result = labels.copy()
     result[region] = int(label)
     return result
@@ -112,7 +112,7 @@ def smooth(labels: LabelMap, label: Label | None, spacing_mm: Spacing, width_mm:
         LabelMapError: The width is not positive.
     """
     if not width_mm > 0:
-        raise LabelMapError(f"An outline cannot be smoothed over {width_mm} mm; use a positive width.")
+        raise LabelMapError(f"Smoothing over {width_mm} mm is not possible. Use a positive width.")
 
     def one(now: LabelMap, each: Label) -> LabelMap:
         mask = outline_mask(now, each)
@@ -319,7 +319,9 @@ def take_over(source: LabelMap, target: LabelMap, label: Label | None = None) ->
         LabelMapError: The shapes differ.
     """
     if source.shape != target.shape:
-        raise LabelMapError(f"A label map of shape {source.shape} cannot be copied onto one of shape {target.shape}.")
+        raise LabelMapError(
+            f"Could not copy a label map of shape {source.shape} to one of shape {target.shape}: the shapes differ."
+        )
     if label is None:
         return source.copy()
     if label is Label.LVM and not (target == int(Label.LVBP)).any():  # there is no endocardium to leave as it is

@@ -203,7 +203,7 @@ def knot_removed(contour: Contour, knot: int) -> Contour:
     """
     knots = np.delete(contour.knots, knot)
     if len(knots) < FEWEST_KNOTS:
-        raise LabelMapError("A contour keeps at least three knots; draw it anew, or delete the label instead.")
+        raise LabelMapError("A contour needs at least three knots. Redraw it, or delete the label instead.")
     line = contour.points
     cubic = _weights(_along(line), knots) @ line[knots]
     before, after = int(knots[knot - 1]), int(knots[knot % len(knots)])
@@ -259,13 +259,13 @@ def _distinct(points: NDArray[np.float64], fewest: int = FEWEST_KNOTS) -> Line:
     """Checked points, without those that repeat the one before."""
     line = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     if not np.isfinite(line).all():
-        raise LabelMapError("A contour cannot run through points that are no numbers.")
+        raise LabelMapError("Some points of the contour are not numbers.")
     if len(line):
         line = line[np.append(True, np.hypot(*np.diff(line, axis=0).T) > 1e-9)]
     if fewest > 2 and len(line) > 1 and np.hypot(*(line[0] - line[-1])) <= 1e-9:
         line = line[:-1]
     if len(line) < fewest:
-        raise LabelMapError(f"A contour needs {fewest} different points at least; draw a longer line.")
+        raise LabelMapError(f"A contour needs at least {fewest} different points. Draw a longer line.")
     return line
 
 

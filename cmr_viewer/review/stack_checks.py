@@ -1,4 +1,4 @@
-"""What looks wrong in a frame's label map beside the other frames of its stack, in words; only what changed is checked.
+"""Checks of a frame's label map against the other frames of its stack; only changed frames are checked again.
 
 The thresholds are set so that experts' own label maps rarely fail: see docs/review.md for the rates, and
 `benchmarks/check_rates.py`.
@@ -233,8 +233,8 @@ def es_by_lost_pool(counts: Counts, es_phase: int | None) -> list[Finding]:
             continue
         other = int(np.argmin(np.where(np.arange(phases) == es_phase, np.inf, whole)))
         text = (
-            f"This slice loses its LV blood pool at phase {es_phase + 1} alone, and only therefore that is ES: else "
-            f"phase {other + 1} would have the smallest volume."
+            f"This slice has no LV blood pool at phase {es_phase + 1} only, and that alone makes this phase ES. "
+            f"Otherwise phase {other + 1} would have the smallest volume."
         )
         found.append(Finding(FrameIndex(es_phase, s), text, Check.ES_BY_LOST_POOL, pixels=round(usual - here)))
     return found
@@ -252,11 +252,11 @@ def region_order(regions: Mapping[FrameIndex, Region], phases: int, slices: int)
         heart = [s for s, region in row.items() if region is not Region.NON_CARDIAC]
         for before, s in pairwise(heart):
             if _RANK[row[s]] < _RANK[row[before]]:
-                text = f"{row[s].text} lies below {row[before].text.lower()}, which is slice {before + 1}."
+                text = f"{row[s].text} is below {row[before].text.lower()} (slice {before + 1})."
                 found.append(Finding(FrameIndex(phase, s), text, Check.REGION_ORDER))
         for s, region in row.items():
             if region is Region.NON_CARDIAC and heart and heart[0] < s < heart[-1]:
-                text = "Non-cardiac, although slices above and below show the heart."
+                text = "Non-cardiac, but slices above and below show the heart."
                 found.append(Finding(FrameIndex(phase, s), text, Check.REGION_ORDER))
     return found
 
@@ -283,11 +283,11 @@ def _smaller_at_ed(ed: Counts, es: Counts, both: NDArray[np.bool_], ed_phase: in
     found = []
     for s in np.flatnonzero(both & (after - before > room)).tolist():
         over = int(after[s] - before[s])
-        text = f"The LV blood pool of this slice is larger at ES than at ED, by {over} pixels."
+        text = f"The LV blood pool of this slice is {over} pixels larger at ES than at ED."
         found.append(Finding(FrameIndex(es_phase, s), text, Check.SMALLER_AT_ED, pixels=over))
     if both.all() and int(after.sum()) > int(before.sum()):
         s = int(np.argmax(after - before))
-        text = "The LV blood pool of the whole stack is larger at ES than at ED: check which phases these are."
+        text = "The LV blood pool of the whole stack is larger at ES than at ED. Check which phases are ED and ES."
         found.append(Finding(FrameIndex(ed_phase, s), text, Check.SMALLER_AT_ED))
     return found
 
@@ -308,7 +308,7 @@ def _mass(ed: Counts, es: Counts, ed_phase: int) -> list[Finding]:
     difference = wall[1] - wall[0] if percent > 0 else wall[0] - wall[1]
     s = int(np.argmax(difference))
     more = "larger" if percent > 0 else "smaller"
-    text = f"LV mass is {abs(percent):.0f} % {more} at ES than at ED; most in this slice."
+    text = f"LV mass is {abs(percent):.0f} % {more} at ES than at ED, most of it in this slice."
     return [Finding(FrameIndex(ed_phase, s), text, Check.MASS, pixels=int(difference[s]))]
 
 
@@ -326,8 +326,8 @@ def _stroke_volumes(ed: Counts, es: Counts, ed_phase: int) -> list[Finding]:
     larger = "LV" if strokes[0] > strokes[1] else "RV"
     percent = 100.0 * abs(strokes[0] - strokes[1]) / max(strokes)
     text = (
-        f"The stroke volumes of LV and RV differ by {percent:.0f} %, the {larger}'s is larger: check the RV at the "
-        "base, unless a valve leaks or there is a shunt."
+        f"The stroke volumes of LV and RV differ by {percent:.0f} %; that of the {larger} is larger. Check the RV at "
+        "the base, unless there is regurgitation or a shunt."
     )
     return [Finding(FrameIndex(ed_phase, int(rv[0])), text, Check.STROKE_VOLUMES)]
 

@@ -28,14 +28,14 @@ MASKS_WRONG: Mapping[Region, float] = {
 """Share of frames whose masks are more than `WRONG_ML` off the expert's, by region, on validation patients of ACDC."""
 
 WRONG_ML = 2.0
-"""Masks of a frame are called wrong from this error on."""
+"""From this error on, the masks of a frame count as wrong."""
 
 CHECK_TELLS = 0.10
 """Chance that what a failed check is about is an error of as many millilitres; a larger one made the order no better on
 the validation patients."""
 
 LEAST_ML = 0.05
-"""Less is at stake in frames that need no look, if no check fails."""
+"""Frames with less at stake need no review, if no check fails."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Opinion:
 
 @dataclass(frozen=True, eq=False)
 class FrameStakes:
-    """What the stake of a frame follows from.
+    """The input for the stake of a frame.
 
     Attributes:
         region: Its region.
@@ -61,8 +61,8 @@ class FrameStakes:
         chances: Probability of each region, in the stack.
         pixels: (4,) pixels of each label as it is shown.
         if_region: What the frame would be as each other region.
-        opinions: What else models made of the frame.
-        findings: What checks say of it.
+        opinions: Label maps of the frame by other models.
+        findings: Findings of the checks.
         is_ed: Whether it is at ED.
         is_es: Whether it is at ES.
     """
@@ -87,7 +87,7 @@ class Stake:
         why: In words.
         failed: Whether a check fails.
         in_ml: Whether they are millilitres.
-        goes_first: Whether the frame is looked at before all others: ED and ES depend on it.
+        goes_first: Whether to review the frame before all others: ED and ES depend on it.
     """
 
     ml: float

@@ -1,4 +1,4 @@
-"""What the measures of a study would be, were some of its frames segmented otherwise; nothing is changed.
+"""The measures of a study if some of its frames had another segmentation; nothing is changed.
 
 Source:
     Volumes are summed over slices (`domain.measures`), so that a frame counts at its own phase alone: what it changes
@@ -26,15 +26,15 @@ SHOWN: Mapping[str, tuple[str, str]] = {
     "lv_edv_ml": ("LV EDV", "ml"),
     "lv_esv_ml": ("LV ESV", "ml"),
     "lv_sv_ml": ("LV SV", "ml"),
-    "lv_ef_percent": ("LV EF", "%"),
+    "lv_ef_percent": ("LV EF", "points"),
     "lv_mass_g": ("LV mass", "g"),
     "rv_edv_ml": ("RV EDV", "ml"),
-    "rv_ef_percent": ("RV EF", "%"),
+    "rv_ef_percent": ("RV EF", "points"),
 }
-"""Measures that a decision is judged by, in the order in which they are told: name, and unit."""
+"""Measures that a decision can change, in the order in which they are shown: name, and unit."""
 
 LEAST_TOLD = 0.05
-"""Smaller changes are 0.0 as they are written."""
+"""Smaller changes are shown as 0.0."""
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -62,12 +62,12 @@ class Changes:
         return found
 
     def headline(self) -> str:
-        """The same in as few words as there is room for in a panel: "EDV +4.1 ml, EF +0.8 %, mass -0.3 g"."""
+        """The same in as few words as there is room for in a panel: "EDV +4.1 ml, EF +0.8 points, mass -0.3 g"."""
         told = [(text, value) for text, value in self.parts() if text != "LV SV"]
         return ", ".join(f"{text.removeprefix('LV ')} {value}" for text, value in told) or "no measure changes"
 
     def sentence(self) -> str:
-        """What changes, in a line: "LV EDV +4.1 ml, LV EF +0.8 %"; or that nothing does."""
+        """What changes, in a line: "LV EDV +4.1 ml, LV EF +0.8 points"; or that nothing does."""
         return ", ".join(f"{text} {value}" for text, value in self.parts()) or "no measure changes"
 
 
@@ -188,19 +188,19 @@ class Candidate:
     def model_text(self) -> str:
         """Which model would segment the frame, and with which other region that is shared."""
         if not self.model_id:
-            return "Nothing would be marked."
+            return "The frame would have no labels."
         if not self.same_as:
             return f"Segmented by {self.by.lower()}."
         others = " and ".join(region.text.lower() for region in self.same_as)
-        return f"Segmented by {self.by.lower()}, as for {others}: the masks are the same."
+        return f"Segmented by {self.by.lower()}, with the same label map as for {others}."
 
     @property
     def followers_text(self) -> str:
-        """Which other frames would follow; empty for none."""
+        """Which other frames would change region too; empty for none."""
         if not self.followers:
             return ""
         slices = sorted({frame.slice_index + 1 for frame in self.followers})
         phases = len({frame.phase for frame in self.followers})
         where = f"slice {slices[0]}" if len(slices) == 1 else f"slices {', '.join(map(str, slices))}"
-        frames = "1 frame" if len(self.followers) == 1 else f"{len(self.followers)} frames"
-        return f"{frames} would follow by the order of the stack ({where}, {phases} phase{'s' if phases > 1 else ''})."
+        frames = f"{len(self.followers)} neighbouring frame{'s' if len(self.followers) > 1 else ''}"
+        return f"{frames} would change region too ({where}, {phases} phase{'s' if phases > 1 else ''})."

@@ -1,4 +1,4 @@
-"""In which order frames and studies are reviewed, and why."""
+"""The order in which to review frames and studies, and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _RANK = {Region.BASE: 0, Region.APEX: 1, Region.MIDDLE: 2, Region.NON_CARDIAC: 3
 
 @dataclass(frozen=True)
 class FrameReview:
-    """What the order needs to know of a frame.
+    """The facts about a frame that set the order.
 
     Attributes:
         region: Its region now, or None where it is not known.
@@ -99,7 +99,7 @@ def queue(frames: Mapping[FrameIndex, FrameReview]) -> list[Next]:
 
 
 def study_order(studies: Sequence[StudyReview]) -> list[StudyReview]:
-    """Studies in the order to read them: those begun, then those not begun, then those finished; else as given."""
+    """Studies in reading order: those in progress, then unread ones, then finished ones; else in the given order."""
     return sorted(studies, key=_study_rank)
 
 
@@ -130,7 +130,7 @@ def _why(state: FrameReview) -> str:
     if state.stake is not None and state.is_worth_a_look:
         return f"{state.stake.amount} at stake. {state.stake.why}{draft}".rstrip()
     if state.region is None or (state.probability is None and not state.by_reader):
-        return f"The region of this frame is not known yet.{draft}"
+        return f"The region of this frame is not classified yet.{draft}"
     if state.by_reader:
         return f"You set the region {state.region.text}. The label map is not accepted yet.{draft}"
     return f"Region {state.region.text} is {_percent(state)} % certain.{draft}"

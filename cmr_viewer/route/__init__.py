@@ -1,1 +1,1 @@
-"""Which segmentation model serves a frame, and why."""
+"""Which model segments a frame, and why."""

@@ -1,4 +1,4 @@
-"""Which segmentation model serves a frame, and why."""
+"""Which model segments a frame, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Route:
     """The choice of a model, with its reason.
 
     Attributes:
-        role: The role that serves the frame.
+        role: The role of the model.
         model_id: The model active in that role.
         region: The region that led to it.
         reason: Why, in words for a reader.
-        empty: Whether the label map is left empty, and no model is asked.
+        empty: Whether the label map stays empty, without a model.
     """
 
     role: Role
@@ -47,14 +47,14 @@ def route(
 
     Args:
         region: Region of the frame.
-        active: Model in service, by role; a baseline is among them.
-        by: Who says that it is that region.
-        certainty: How probable the region is, once the whole stack is known; None where that was not asked.
-        baseline_only: Whether the baseline is to serve all frames.
+        active: Model in use, by role; a baseline is among them.
+        by: Who set the region.
+        certainty: How probable the region is, once the whole stack is known; None if not known.
+        baseline_only: Whether the baseline segments all frames.
 
     Returns:
-        The region's specialist; the baseline for non-cardiac frames and where no specialist is in service. A frame that
-        is surely non-cardiac, or is so for the reader, keeps an empty label map.
+        The region's specialist; the baseline for non-cardiac frames and where no specialist is in use. A frame that is
+        surely non-cardiac, or that a reader set as non-cardiac, gets an empty label map.
 
     Raises:
         ModelError: There is no baseline.
@@ -63,24 +63,24 @@ def route(
         Mariscal-Harana et al. 2021, approach 2; there the baseline's marks in non-cardiac frames stay.
     """
     if Role.BASELINE not in active:
-        raise ModelError("No baseline segmentation model is in service. Choose a models folder that has one.")
-    who = "The reader says" if by == "reader" else "The classifier says"
-    said = f"{who} {region.text.lower()}"
+        raise ModelError("No baseline model is in use. Choose a models folder that has one.")
+    who = "the reader" if by == "reader" else "the classifier"
+    said = f"Region {region.text.lower()} by {who}"
     role = role_of(region)
     if baseline_only:
-        return Route(Role.BASELINE, active[Role.BASELINE], region, f"{said}; the baseline was asked for on all frames.")
+        return Route(Role.BASELINE, active[Role.BASELINE], region, f"{said}; the baseline segments all frames.")
     if role not in active:
         return Route(
             Role.BASELINE,
             active[Role.BASELINE],
             region,
-            f"{said}; no {role.text.lower()} is in service, so the baseline.",
+            f"{said}; no {role.text.lower()} is in use, so the baseline segments it.",
         )
     if role is Role.BASELINE and by == "reader":
-        return Route(role, active[role], region, f"{said}; nothing is marked.", empty=True)
+        return Route(role, active[role], region, f"{said}; the label map is empty.", empty=True)
     if role is Role.BASELINE and certainty is not None and certainty >= SURELY_NON_CARDIAC:
-        reason = f"{said}, which its place in the stack makes {100 * certainty:.0f} % certain; nothing is marked."
+        reason = f"{said}, {100 * certainty:.0f} % certain by its place in the stack; the label map is empty."
         return Route(role, active[role], region, reason, empty=True)
     if role is Role.BASELINE:
-        return Route(role, active[role], region, f"{said}; non-cardiac frames go to the baseline.")
-    return Route(role, active[role], region, f"{said}; its specialist is in service.")
+        return Route(role, active[role], region, f"{said}; the baseline segments non-cardiac frames.")
+    return Route(role, active[role], region, f"{said}; its specialist segments it.")

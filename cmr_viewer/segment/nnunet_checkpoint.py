@@ -84,7 +84,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _checked(values: object, path: Path) -> Checkpoint:
     needed = ("network_weights", "trainer_name", "init_args")
     if not isinstance(values, dict) or any(name not in values for name in needed):
-        raise ModelError(f"{path} is no checkpoint of nnU-Net v2: it does not hold {', '.join(needed)}.")
+        raise ModelError(f"{path} is not a checkpoint of nnU-Net v2: it lacks {', '.join(needed)}.")
     weights, about = values["network_weights"], values["init_args"]
     configuration = about.get("configuration") if isinstance(about, dict) else None
     tensors = isinstance(weights, dict) and all(
@@ -92,7 +92,7 @@ def _checked(values: object, path: Path) -> Checkpoint:
     )
     axes = values.get("inference_allowed_mirroring_axes") or ()
     if not tensors or not isinstance(configuration, str) or not all(type(axis) is int for axis in axes):
-        raise ModelError(f"{path} is no checkpoint of nnU-Net v2 that this version understands.")
+        raise ModelError(f"{path} is not a checkpoint of nnU-Net v2 that this version can read.")
     return Checkpoint(_each_once(weights), str(values["trainer_name"]), configuration, tuple(axes))
 
 

@@ -53,7 +53,7 @@ def convert(
         ModelError: It is no such folder, or a model that cannot be imported, and why.
     """
     if role is Role.CLASSIFIER:
-        raise ModelError("A model of nnU-Net segments; it cannot be the region classifier.")
+        raise ModelError("A model of nnU-Net segments frames. It cannot be the region classifier.")
     plans, dataset = _read_json(folder, "plans.json"), _read_json(folder, "dataset.json")
     outputs = read_outputs(dataset.get("labels"), names)
     _check_channels(dataset)
@@ -90,11 +90,11 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         inner = sorted(p.parent.name for p in folder.glob(f"*/{name}")) if folder.is_dir() else []
         hint = f" Name the folder of one training in it: {', '.join(inner)}." if inner else ""
-        raise ModelError(f"{folder} is no trained model of nnU-Net v2: it has no {name}.{hint}") from None
+        raise ModelError(f"{folder} is not a trained model of nnU-Net v2: it has no {name}.{hint}") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}.") from error
     if not isinstance(values, dict):
-        raise ModelError(f"{path} cannot be understood: it holds no named values.")
+        raise ModelError(f"{path} has no named values.")
     return values
 
 
@@ -108,7 +108,7 @@ def _folds(folder: Path, checkpoint: str) -> list[str]:
     there = [p.parent.name.removeprefix("fold_") for p in folder.glob(f"fold_*/{checkpoint}")]
     numbered = sorted((fold for fold in there if fold.isdecimal()), key=int)
     if not there:
-        raise ModelError(f"{folder} holds no finished training: there is no fold_*/{checkpoint} in it.")
+        raise ModelError(f"{folder} has no finished training: there is no fold_*/{checkpoint} in it.")
     return numbered or sorted(there)
 
 
@@ -124,8 +124,8 @@ def _load(network: nn.Module, checkpoint: Checkpoint, outputs: Outputs, where: s
     wanted = network.state_dict()
     for problem, found in (
         ("without", sorted(wanted.keys() - weights.keys())),
-        ("that the plans do not know:", sorted(weights.keys() - wanted.keys())),
-        ("of another shape:", sorted(n for n in wanted.keys() & weights if wanted[n].shape != weights[n].shape)),
+        ("not in the plans:", sorted(weights.keys() - wanted.keys())),
+        ("with another shape:", sorted(n for n in wanted.keys() & weights if wanted[n].shape != weights[n].shape)),
     ):
         if found:
             raise ModelError(
@@ -133,7 +133,7 @@ def _load(network: nn.Module, checkpoint: Checkpoint, outputs: Outputs, where: s
                 f"({len(found)} such). Its trainer {checkpoint.trainer} may have built another network."
             )
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
-        raise ModelError(f"The checkpoint in {where} holds weights that are no numbers.")
+        raise ModelError(f"The checkpoint in {where} has weights that are not numbers.")
     network.load_state_dict(weights)
 
 

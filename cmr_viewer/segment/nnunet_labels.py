@@ -108,7 +108,7 @@ def parse_names(text: str) -> dict[Label, tuple[str, ...]]:
         label = next((one for one in STRUCTURES if one.name == left.upper()), None)
         if label is None or not sign or not name:
             known = ", ".join(one.name for one in STRUCTURES)
-            raise ModelError(f"{part!r} names no label: write LABEL=NAME with one of {known}, parted by commas.")
+            raise ModelError(f"{part!r} names no label. Write LABEL=NAME with one of {known}, separated by commas.")
         named[label] = (*named.get(label, ()), name)
     return named
 
@@ -147,7 +147,7 @@ def _matching(label: Label, names: Sequence[str], free: Sequence[int], given: Se
         problem = f"none is known as {label.name}" if not found else f"{len(found)} could be {label.name}"
         raise ModelError(
             f"The model's labels are {', '.join(names[1:])}; {problem} ({label.text}). "
-            f'Say which with --labels "{label.name}=NAME".'
+            f'Name them with --labels "{label.name}=NAME".'
         )
     return found
 

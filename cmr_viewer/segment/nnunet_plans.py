@@ -97,7 +97,7 @@ def network_options(configuration: Mapping[str, Any], outputs: int) -> dict[str,
             "slope": float(nonlin.get("negative_slope", 0.01)) if leaky else 0.0,
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"The network in plans.json cannot be understood: {error!r}.") from error
+        raise ModelError(f"The network in plans.json has an invalid value: {error!r}.") from error
 
 
 def _architecture(configuration: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -143,11 +143,11 @@ def _refuse_strange(kind: str, given: Mapping[str, Any]) -> None:
     if given.get("nonlin_first"):
         strange.append("norms after the activation")
     if strange:
-        raise ModelError(f"The {kind} in plans.json is of a form that cannot be imported: {', '.join(strange)}.")
+        raise ModelError(f"The {kind} in plans.json has a form that cannot be imported: {', '.join(strange)}.")
 
 
 def _each(value: object, count: int) -> list[Any]:
-    """A list of one value for each stage or axis; one number stands for all."""
+    """A list of one value for each stage or axis; a single number applies to all."""
     if isinstance(value, int):
         return [value] * count
     if not isinstance(value, Sequence) or len(value) != count:
@@ -179,7 +179,7 @@ def preparation_of(
         raise ModelError(f"The model was trained on planes across the slices (axes {transpose}), not on slices.")
     schemes, masks = configuration.get("normalization_schemes"), configuration.get("use_mask_for_norm")
     if not isinstance(schemes, list) or not isinstance(masks, list) or len(schemes) != 1 or len(masks) != 1:
-        raise ModelError(f"The model wants {schemes} as normalisation; only models of one channel can be imported.")
+        raise ModelError(f"The model needs {schemes} as normalisation; only models of one channel can be imported.")
     order = outputs.order
     values = {
         "spacing_mm": configuration.get("spacing"),
@@ -202,7 +202,7 @@ def _intensities(plans: Mapping[str, Any]) -> dict[str, Any]:
         found = plans.get(name)
         if isinstance(found, dict) and isinstance(found.get("0"), dict):
             return dict(found["0"])
-    raise ModelError("plans.json does not hold the intensities that CTNormalization needs.")
+    raise ModelError("plans.json lacks the intensities for CTNormalization.")
 
 
 def _resampling(configuration: Mapping[str, Any], what: str, order: int) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def read_preparation(values: Mapping[str, Any]) -> Preparation:
         made = Preparation(**{**given, "image": Resampling(**given["image"]), "logits": Resampling(**given["logits"])})
         _check(made)
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"How the imported model wants its input cannot be understood: {error!r}.") from error
+        raise ModelError(f"The preparation of the imported model's input has an invalid value: {error!r}.") from error
     return made
 
 

@@ -28,7 +28,7 @@ from cmr_viewer.segment.nnunet_preparation import (
 from cmr_viewer.segment.nnunet_window import predict_logits
 
 PHASES_KEPT = 16
-"""Prepared phases that are kept, so that single frames of a phase need not prepare it again; about 3 MB each."""
+"""Number of prepared phases in memory, so that single frames of a phase need not prepare it again; about 3 MB each."""
 
 
 class NnUNetSegmenter:
@@ -52,7 +52,7 @@ class NnUNetSegmenter:
         self._how = read_preparation(plan.preparation)
         multiples = getattr(network, "multiples", (1, 1))
         if any(size % multiple for size, multiple in zip(self._how.patch, multiples, strict=True)):
-            raise ModelError(f"A patch of {self._how.patch} is no multiple of {multiples}, which the network needs.")
+            raise ModelError(f"A patch of {self._how.patch} is not a multiple of {multiples}, which the network needs.")
         self._network = network.eval().to(device)
         self._device = device
         self._phases: OrderedDict[tuple[str, int], PreparedPhase] = OrderedDict()
@@ -89,7 +89,7 @@ class NnUNetSegmenter:
         for slices, place in frames:
             pixels = slices[len(slices) // 2]
             if pixels is None:
-                raise GeometryError("There are no pixels of the frame that is to be segmented.")
+                raise GeometryError("The frame to segment has no pixels.")
             phase = prepare_phase(pixels[None], (UNKNOWN_SLICE_SPACING_MM, *place.pixel_spacing_mm), self._how)
             found += self._segment(phase, [0])
         return found

@@ -28,7 +28,7 @@ class FrameSegmenter(Protocol):
 
     @property
     def plan(self) -> Plan:
-        """What the model's folder says of it."""
+        """The model's plan, from its folder."""
 
     def predict_frames(self, stack: Stack, frames: Sequence[FrameIndex], centre: tuple[float, float]) -> list[LabelMap]:
         """Segment a batch of a stack's frames, around the heart's centre; see `Segmenter`."""
@@ -125,10 +125,10 @@ def load_segmenter(folder: Path, device: torch.device) -> FrameSegmenter:
     """
     plan = read_plan(folder)
     if plan.role is Role.CLASSIFIER:
-        raise ModelError(f"The model in {folder} is no segmentation model but {plan.role.text.lower()}.")
+        raise ModelError(f"The model in {folder} is not a segmentation model but {plan.role.text.lower()}.")
     if plan.architecture not in SEGMENTERS:
         raise ModelError(
-            f"The model in {folder} needs the network {plan.architecture!r}, and this version segments with "
+            f"The model in {folder} needs the network {plan.architecture!r}. This version segments with "
             f"{', '.join(SEGMENTERS)} only."
         )
     network = build(plan.architecture, plan.options)
@@ -138,7 +138,7 @@ def load_segmenter(folder: Path, device: torch.device) -> FrameSegmenter:
     multiple = getattr(network, "multiple", 1)
     if plan.rows % multiple or plan.cols % multiple:
         raise ModelError(
-            f"The model in {folder} cannot run: its grid of {plan.rows} x {plan.cols} is no multiple of {multiple}."
+            f"The model in {folder} cannot run: its grid of {plan.rows} x {plan.cols} is not a multiple of {multiple}."
         )
     load_weights(network, folder / WEIGHTS_FILE)
     return Segmenter(plan, network, device)

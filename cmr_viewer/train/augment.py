@@ -1,4 +1,4 @@
-"""Changes to a batch that leave its meaning as it is: geometry and intensity."""
+"""Changes to a batch that do not change its labels: geometry and intensity."""
 
 import math
 from dataclasses import dataclass, fields
@@ -12,19 +12,19 @@ from cmr_viewer.errors import TrainingError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a batch may be changed; all draws are uniform unless said.
+    """Limits of the changes to a batch; all random values are uniform unless stated.
 
     Attributes:
         rotation_deg: Rotation to either side.
-        any_rotation: Share of samples that are turned by any angle instead: a scanner's in-plane orientation follows
-            the plane that was planned, and files without orientation may be turned by quarters.
+        any_rotation: Share of samples that are turned by any angle instead: a scanner's in-plane orientation depends
+            on the planned plane, and files without orientation may be rotated by 90 degrees.
         mirror: Share of samples that are mirrored. Labels name structures and not sides of the image, so they stay
-            right; 0 unless it is asked for.
+            correct. Default 0.
         zoom: Smallest and largest magnification.
         stretch: Largest relative difference of the two axes' magnification.
         shift_px: Shift to either side, in pixels of the grid.
         breath_px: Shift of a neighbouring slice against the frame to either side, as between breath-holds.
-        no_neighbour: Share of samples each of whose neighbouring slices is taken away.
+        no_neighbour: Share of samples without neighbouring slices.
         gamma: Smallest and largest exponent of the normalised intensities.
         noise: Largest standard deviation of Gaussian noise.
         curve: Largest natural logarithm, to either side, of how much steeper or flatter a random contrast curve is in
@@ -62,12 +62,12 @@ class Augmentation:
         """With some values changed, as a spec names them.
 
         Raises:
-            TrainingError: A name is not known or a value is no number (or pair of numbers).
+            TrainingError: A name is not known, or a value is not a number or pair of numbers.
         """
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in values.items():
             if name not in known:
-                raise TrainingError(f"The augmentation {name!r} is not known; there are {', '.join(known)}.")
+                raise TrainingError(f"The augmentation {name!r} is not known. Choose from {', '.join(known)}.")
             pair = isinstance(known[name], tuple)
             given = tuple(value) if isinstance(value, list | tuple) else (value,)
             if len(given) != (2 if pair else 1) or not all(

@@ -1,4 +1,4 @@
-"""The model card: what people should know of a model before they use it."""
+"""The model card: what people should know about a model before they use it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,39 +8,40 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.prepare.plan import Plan
 
 TERMS: Mapping[str, str] = {
-    "acdc": "ACDC, CC BY-NC-SA 4.0: **non-commercial research only**. Cite Bernard et al. 2018, doi "
+    "acdc": "ACDC, CC BY-NC-SA 4.0: **for non-commercial research only**. Cite Bernard et al. 2018, doi "
     "10.1109/TMI.2018.2837502.",
-    "mnms": "M&Ms, open to the research community: taken as **non-commercial research only**. Cite Campello et al. "
-    "2021, doi 10.1109/TMI.2021.3090082.",
-    "dsb2": "Second Annual Data Science Bowl (2015), competition rules: **non-commercial research only**. Its labels "
-    "are weak: the LV cavity alone, drawn by one person who is no expert.",
-    "scd": "Sunnybrook Cardiac Data, CC0 1.0: in the public domain, with labels of the LV alone. Radau et al. 2009, "
+    "mnms": "M&Ms, open to the research community: treated as **for non-commercial research only**. Cite Campello et "
+    "al. 2021, doi 10.1109/TMI.2021.3090082.",
+    "dsb2": "Second Annual Data Science Bowl (2015), competition rules: **for non-commercial research "
+    "only**. Its labels are weak: only the LV cavity, drawn by one non-expert.",
+    "scd": "Sunnybrook Cardiac Data, CC0 1.0: public domain, with labels of the LV only. Radau et al. 2009, "
     "http://hdl.handle.net/10380/3070.",
 }
-"""Terms of published sets, by what the names of their folders begin with."""
+"""Terms of published data sets, by the first letters of their folder names."""
 
-STARTED_FROM = "The terms of the model that the training started from hold as well: see the card of {}."
+STARTED_FROM = "The terms of the model that training started from also apply: see the card of {}."
 OWN_CORRECTIONS = (
-    "Refined on accepted frames of a workspace. The licence and limits of the model it started from hold as well: see "
-    "that model's card."
+    "Refined on accepted frames of a workspace. The licence and limits of the model that training started from also "
+    "apply: see the card of that model."
 )
 NOTICE = "Research software, not a medical device: not for diagnosis or treatment."
 
 _PURPOSE = {
-    Role.CLASSIFIER: "Says of each short-axis cine frame whether it shows the base, the middle, the apex or no heart.",
-    Role.BASELINE: "Segments LV blood pool, LV myocardium and RV blood pool on frames of any level; finds the heart.",
+    Role.CLASSIFIER: "Classifies each short-axis cine frame as base, middle, apex or non-cardiac.",
+    Role.BASELINE: "Segments LV blood pool, LV myocardium and RV blood pool at all levels; locates the heart.",
     Role.BASE: "Segments frames of the base: LV blood pool, LV myocardium and RV blood pool.",
     Role.MIDDLE: "Segments mid-ventricular frames: LV blood pool, LV myocardium and RV blood pool.",
     Role.APEX: "Segments frames of the apex: LV blood pool, LV myocardium and RV blood pool.",
 }
 
 _FAILURES = {
-    Role.CLASSIFIER: "Neighbours are confused: base with middle or non-cardiac, apex with middle. It does not know "
-    "where in the stack a frame lies; the program decides the regions of a whole stack, which mends most of it.",
-    Role.BASELINE: "Apical frames and the right ventricle at the base are the weakest.",
-    Role.BASE: "Outflow tract and atria are taken for ventricle in places, and the reverse.",
-    Role.MIDDLE: "Papillary muscles count as blood pool in most of the training labels, and so here.",
-    Role.APEX: "Very small blood pools at end-systole are missed or drawn too large.",
+    Role.CLASSIFIER: "Confuses neighbouring regions: base with middle or non-cardiac, apex with middle. It sees each "
+    "frame without its position in the stack. The program then decides the regions of the whole stack, which corrects "
+    "most of these errors.",
+    Role.BASELINE: "Weakest in apical frames and in the right ventricle at the base.",
+    Role.BASE: "In places it labels outflow tract or atrium as ventricle, or ventricle as one of these.",
+    Role.MIDDLE: "Counts papillary muscles as blood pool, as most of its training labels do.",
+    Role.APEX: "Misses very small blood pools at end-systole or draws them too large.",
 }
 
 
@@ -71,10 +72,10 @@ def card_text(plan: Plan) -> str:
         "",
         "## Data and training",
         "",
-        f"- Data: {', '.join(data) or 'not told'}; {training.get('samples', '?')} frames"
+        f"- Data: {', '.join(data) or 'not stated'}; {training.get('samples', '?')} frames"
         + (f" of {len(training['patients'])} patients." if isinstance(training.get("patients"), list) else "."),
-        f"- Parts of the patients: {training.get('split') or training.get('held_out') or 'none'}.",
-        f"- Network: {plan.architecture}, {plan.rows} x {plan.cols} at {plan.spacing_mm:g} mm around the heart, sees "
+        f"- Split of the patients: {training.get('split') or training.get('held_out') or 'none'}.",
+        f"- Network: {plan.architecture}, {plan.rows} x {plan.cols} at {plan.spacing_mm:g} mm around the heart, input "
         f"{1 + 2 * plan.context} {'slices' if plan.context else 'slice'}.",
         f"- {_batches(training, spec)} batches of {spec.get('batch', '?')}, {spec.get('optimizer', 'adamw')} from "
         f"{spec.get('learning_rate', '?')}, seed {spec.get('seed', '?')}, on {training.get('device', '?')}.",
@@ -98,7 +99,7 @@ def _validation(training: Mapping[str, Any]) -> list[str]:
     looked: Mapping[str, Any] = training.get("validation") or {}
     if not looked.get("frames"):
         return []
-    chosen = f"- Chosen on {looked['frames']} validation frames: the weights after batch {looked['kept_at']}."
+    chosen = f"- Weights after batch {looked['kept_at']}, chosen on {looked['frames']} validation frames."
     by_set: Mapping[str, Any] = looked.get("by_set") or {}
     rows = [
         f"| {name or 'frames'} | {region} | " + " | ".join(_mean(labels.get(label.name)) for label in STRUCTURES) + " |"
@@ -123,7 +124,7 @@ def _batches(training: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:
     if not figures:
-        return ["Not measured."]
+        return ["Not measured yet."]
     count = f"{figures.get('patients', '?')} patients, {figures.get('frames', '?')} frames."
     lines = [f"{count} {figures.get('how', '')}".strip()]
     if "dice" in figures:
@@ -132,7 +133,7 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
             row = [_cell(figures["dice"][label.name].get(r.value)) for r in (Region.BASE, Region.MIDDLE, Region.APEX)]
             lines.append(f"| {label.text} | {' | '.join(row)} |")
     if "region_accuracy" in figures:
-        lines += ["", f"Region found in {100 * figures['region_accuracy']:.1f} % of the frames."]
+        lines += ["", f"Correct region in {100 * figures['region_accuracy']:.1f} % of the frames."]
     return lines
 
 

@@ -1,7 +1,7 @@
-"""The state of a training on disk, so that it goes on after a kill.
+"""The state of a training on disk, so that a training that was ended can continue.
 
-A checkpoint is one safetensors file: tensors by name, and JSON in its metadata. It is written beside the last one and
-put in its place, so that there is always a whole one.
+A checkpoint is one safetensors file: tensors by name, and JSON in its metadata. It is written next to the last one and
+then replaces it, so that there is always a complete one.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that a training needs to go on as if it had not been stopped.
+    """All that a training needs to continue as if it had not stopped.
 
     Attributes:
         tensors: Weights, averages, the optimizer's and the generators' states, by name.
@@ -39,10 +39,10 @@ class Checkpoint:
         return {name.removeprefix(start): t for name, t in self.tensors.items() if name.startswith(start)}
 
     def write(self, folder: Path) -> None:
-        """Write it into a folder in place of the one before.
+        """Write it to a folder, where it replaces the previous one.
 
         Raises:
-            TrainingError: It cannot be written; the one before is still there.
+            TrainingError: The file could not be written; the previous one is still there.
         """
         beside = folder / f".{CHECKPOINT_FILE}.part"
         whole = {name: t.detach().cpu().contiguous() for name, t in self.tensors.items()}
@@ -54,7 +54,7 @@ class Checkpoint:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise TrainingError(
-                f"The checkpoint cannot be written to {folder}: {error}. Make room on the disk."
+                f"Could not write the checkpoint to {folder}: {error}. Free some disk space."
             ) from error
 
 
@@ -73,6 +73,6 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
             values = json.loads((opened.metadata() or {})["values"])
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise TrainingError(
-            f"The checkpoint {path} cannot be read: {error}. Remove it to train from the beginning."
+            f"Could not read the checkpoint {path}: {error}. Remove it to train from the start."
         ) from error
     return Checkpoint(tensors, values)

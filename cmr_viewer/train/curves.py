@@ -1,4 +1,4 @@
-"""The course of a training as a picture."""
+"""Learning curves as a picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,14 +27,14 @@ def running_mean(values: NDArray[np.float32], over: int) -> NDArray[np.float64]:
 def draw_curves(
     path: Path, losses: NDArray[np.float32], validation: Sequence[tuple[int, float]], *, title: str, score: str
 ) -> None:
-    """Draw the loss of each batch and the score of each look at the validation part.
+    """Draw the loss of each batch and the score of each validation.
 
     Args:
-        path: The picture; its suffix says the format.
+        path: The picture; its suffix sets the format.
         losses: (batch,).
         validation: (batches done, score).
         title: Above the picture.
-        score: What the score is, for the axis.
+        score: Name of the score, for the axis.
 
     Raises:
         OSError: It cannot be written.
@@ -44,9 +44,9 @@ def draw_curves(
     figure = Figure(figsize=(7.5, 3.6), layout="constrained")
     axes = figure.add_subplot()
     batches = np.arange(1, len(losses) + 1)
-    axes.plot(batches, losses, color="#9db4c8", linewidth=0.5, label="loss of a batch")
+    axes.plot(batches, losses, color="#9db4c8", linewidth=0.5, label="loss per batch")
     smooth = running_mean(losses, SMOOTHED_OVER)
-    axes.plot(batches, smooth, color="#1f5f8b", linewidth=1.6, label=f"mean of {SMOOTHED_OVER}")
+    axes.plot(batches, smooth, color="#1f5f8b", linewidth=1.6, label=f"mean of {SMOOTHED_OVER} batches")
     axes.set(xlabel="batches", ylabel="loss", title=title)
     axes.grid(alpha=0.25)
     lines, names = axes.get_legend_handles_labels()

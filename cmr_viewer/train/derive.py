@@ -1,4 +1,4 @@
-"""A training derived from the data: the fingerprint of what there is, and the spec that follows from it by rules."""
+"""Derive a training from data: the fingerprint of the data, and the spec that rules derive from it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ HEART_MARGIN_MM = 15.0
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a set of labelled stacks is like.
+    """Properties of a set of labelled stacks.
 
     Attributes:
         stacks: Number of stacks.
@@ -78,7 +78,7 @@ def fingerprint_of(stacks: Iterable[LabelledStack]) -> Fingerprint:
         if where[0].size:
             hearts.append(max(_width_mm(w, s) for w, s in zip(where[2:], geometry.pixel_spacing_mm, strict=True)))
     if not shapes:
-        raise TrainingError("There are no labelled stacks to derive a training from.")
+        raise TrainingError("There are no labelled stacks to derive a training from. Name others with --data.")
     rows, cols = np.median(np.asarray(shapes), axis=0)
     return Fingerprint(
         stacks=len(shapes),
@@ -100,10 +100,10 @@ def read_fingerprint(folders: Iterable[Path], split: Split, progress: Progress =
     Args:
         folders: Data sets in the layouts that `load.datasets` knows.
         split: The part of each patient.
-        progress: Told of each patient.
+        progress: Called for each patient.
 
     Raises:
-        TrainingError: There is nothing labelled in the folders that can be read.
+        TrainingError: The folders have no readable labelled data.
     """
     sources = [source for folder in folders for source in find_labelled(folder)]
     sources = [source for source in sources if split.part_of(source.name) == "train"]
@@ -114,7 +114,7 @@ def read_fingerprint(folders: Iterable[Path], split: Split, progress: Progress =
             try:
                 yield source.read()
             except (LoadError, LabelMapError, GeometryError):
-                continue  # training says which patient it leaves out, and why
+                continue  # training reports which patient it leaves out, and why
 
     return fingerprint_of(read())
 
@@ -134,12 +134,12 @@ def grid_size(width_mm: float, spacing_mm: float, multiple: int = 16) -> int:
 
 
 def derive_spec(found: Fingerprint, role: Role, recipe: Recipe) -> TrainingSpec:
-    """The spec that follows from a fingerprint.
+    """The spec for a fingerprint.
 
-    The spacing is the median of the data, as nnU-Net takes it. The patch covers the widest hearts with a margin and not
-    the median image, because the program finds the heart first and lays the grid around it. Depth and channels follow
-    from the patch by nnU-Net's rule, and so do optimizer, loss and batch with the recipe "nnunet"; the recipe "light"
-    takes a network and a schedule for CPUs on the same grid.
+    The spacing is the median of the data, as in nnU-Net. The patch covers the widest hearts with a margin and not the
+    median image, because the program first locates the heart and centres the grid on it. nnU-Net's rules set depth and
+    channels from the patch, and, with the recipe "nnunet", optimizer, loss and batch. The recipe "light" uses a network
+    and a schedule for CPUs on the same grid.
 
     Args:
         found: Fingerprint of the training part.
@@ -154,9 +154,11 @@ def derive_spec(found: Fingerprint, role: Role, recipe: Recipe) -> TrainingSpec:
         Mariscal-Harana et al. 2021, section 3 (250,000 batches of 32).
     """
     if role is Role.CLASSIFIER:
-        raise TrainingError("A plan is derived for segmentation models; the classifiers have a grid of their own.")
+        raise TrainingError("A spec can be derived for segmentation models only: classifiers have their own grid.")
     if found.spacing_mm is None or found.heart_mm is None:
-        raise TrainingError("No stack says its pixel spacing, so no grid can be derived. Add data with true spacing.")
+        raise TrainingError(
+            "No stack states its pixel spacing, so no grid can be derived. Add data with a known spacing."
+        )
     spacing = round(found.spacing_mm, 3)
     size = grid_size(found.heart_mm + 2 * HEART_MARGIN_MM, spacing)
     if recipe == "light":

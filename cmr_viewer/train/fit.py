@@ -45,9 +45,9 @@ class Fitted:
     Attributes:
         network: In evaluation mode, on the CPU.
         losses: (iteration,) the loss of each batch.
-        validation: (batches done, score) of each look at the validation part.
-        kept_at: Batches done when the weights that are kept were made.
-        by_set: What these weights reached on each set of the validation part, see `validate.Look`.
+        validation: (batches done, score) of each validation.
+        kept_at: Number of batches after which these weights were saved.
+        by_set: Scores of these weights on each set of the validation part, see `validate.Look`.
     """
 
     network: nn.Module
@@ -77,7 +77,7 @@ class _State:
         return len(self.losses)
 
     def follow(self, largest_decay: float) -> None:
-        """Move the running average of the weights towards the last ones; faster at the beginning."""
+        """Move the running average of the weights towards the current ones; faster at the start."""
         decay = min(largest_decay, (1 + self.done) / (10 + self.done))
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
@@ -146,13 +146,13 @@ def fit(
         samples: Training samples, on `train.samples.sample_grid` of the spec's grid.
         device: Where to train.
         start_from: Model folder whose weights to start from, of the same architecture; None for fresh weights.
-        validation: Samples of the validation part; the weights that score best on them are kept. Without any, the last.
-        checkpoints: Folder to write a checkpoint to at each look at the validation part, and to go on from if one is
-            there; it is removed at the end.
-        progress: Told after each batch.
+        validation: Samples of the validation part; they select the best weights. Without any, the last weights.
+        checkpoints: Folder for a checkpoint at each validation; a training continues from a checkpoint in it; the
+            checkpoint is removed at the end.
+        progress: Called after each batch.
 
     Raises:
-        TrainingError: No samples, or the loss is no number any more, or no memory is left, or the checkpoint is of
+        TrainingError: There are no samples, the loss is not a number, memory runs out, or the checkpoint belongs to
             another training.
         Cancelled: From `progress`.
     """
@@ -170,43 +170,46 @@ def fit(
             state.network.train()
             loss = learn.step(state)
             if not np.isfinite(loss):
-                raise TrainingError(f"Training left the numbers at batch {state.done}; try a lower learning rate.")
+                raise TrainingError(f"The loss of batch {state.done} is not a number. Try a lower learning rate.")
             if state.done % spec.validate_every == 0 or state.done == spec.iterations:
                 _look(state, spec, validation, device)
                 if checkpoints is not None and state.done < spec.iterations:
                     _checkpoint(state, identity).write(checkpoints)
             done = state.done / spec.iterations
+            if int(100 * done) > int(100 * (state.done - 1) / spec.iterations):
+                recent = float(np.mean(state.losses[-20:]))
+                _log.info("Batch %d of %d: loss %.3f", state.done, spec.iterations, recent)
             progress(done, f"Training {100 * done:.0f} %{clock.left(state.done)}")
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
-        raise TrainingError(
-            "There was not enough memory to train. Close other programs or use a smaller batch."
-        ) from error
+        raise TrainingError("Not enough memory to train. Close other programs or use a smaller batch.") from error
     return _ended(state, spec, checkpoints)
 
 
 def best_so_far(spec: TrainingSpec, samples: Sequence[Sample], checkpoints: Path) -> Fitted:
-    """The best weights so far of a training that was stopped; its checkpoint stays, so that it may go on.
+    """The best weights so far of a stopped training; its checkpoint stays, so that training can continue.
 
     Args:
-        spec: As it was trained by.
-        samples: As it was trained on.
+        spec: The spec of that training.
+        samples: The samples of that training.
         checkpoints: See `fit`.
 
     Raises:
-        TrainingError: There is no checkpoint, or it is of another training, or nothing was looked at yet.
+        TrainingError: There is no checkpoint, it belongs to another training, or it has no validation score yet.
     """
     state = _begin(spec, None, torch.device("cpu"))
     if (found := read_checkpoint(checkpoints)) is not None:
         _go_on(state, found, _identity(spec, samples), checkpoints)
     if not state.best:
-        raise TrainingError(f"{checkpoints} holds no checkpoint of a training that was scored on a validation part.")
+        raise TrainingError(
+            f"{checkpoints} has no checkpoint with a validation score. Train on, or without --snapshot."
+        )
     return _ended(state, spec, None)
 
 
 class _Clock:
-    """Tells how long a training still takes, from the batches of this run."""
+    """Estimates the remaining time of a training from the batches of this run."""
 
     def __init__(self, begun_at: int, iterations: int) -> None:
         self._begun_at = begun_at
@@ -214,7 +217,7 @@ class _Clock:
         self._began = time.monotonic()
 
     def left(self, done: int) -> str:
-        """The time left in words, once that can be told."""
+        """The time left in words, as soon as it can be estimated."""
         batches = done - self._begun_at
         if batches < 5 or done == self._iterations:
             return ""
@@ -262,7 +265,7 @@ def _chances(spec: TrainingSpec, samples: Sequence[Sample]) -> NDArray[np.float6
 
 
 def _look(state: _State, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
-    """Score the weights that would be kept, and remember them if they are the best so far."""
+    """Validate the present weights, and store them if they are the best so far."""
     if not validation:
         return
     weights = state.average or state.network.state_dict()
@@ -288,9 +291,9 @@ def _ended(state: _State, spec: TrainingSpec, checkpoints: Path | None) -> Fitte
 
 
 def _identity(spec: TrainingSpec, samples: Sequence[Sample]) -> str:
-    """What a checkpoint must agree in to be gone on from.
+    """The identity of a training; a checkpoint with another one is refused.
 
-    Frames by name and region and not by their pixels: these differ in the last bit with the number of threads.
+    It names frames and regions but not pixels, whose last bit depends on the number of threads.
     """
     frames = hashlib.blake2b(repr([(s.name, s.region.value) for s in samples]).encode(), digest_size=8).hexdigest()
     return f"{json.dumps(spec.as_dict(), sort_keys=True, default=str)} {frames}"
@@ -318,8 +321,8 @@ def _checkpoint(state: _State, identity: str) -> Checkpoint:
 def _go_on(state: _State, found: Checkpoint, identity: str, folder: Path) -> None:
     if found.values.get("identity") != identity:
         raise TrainingError(
-            f"The checkpoint in {folder} is of a training with another spec or other data. Name a new --output folder, "
-            "or remove it."
+            f"The checkpoint in {folder} belongs to a training with another spec or other data. Remove it, or name a "
+            "new --output folder."
         )
     state.network.load_state_dict(found.under("network"))
     for name, value in found.under("average").items():
@@ -341,7 +344,7 @@ def _go_on(state: _State, found: Checkpoint, identity: str, folder: Path) -> Non
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch means that memory ran out; on the CPU it is a RuntimeError that only its text tells."""
+    """Whether an error of torch means that memory ran out; on the CPU only the text of the RuntimeError shows it."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
 
@@ -356,7 +359,7 @@ def _augmentation(spec: TrainingSpec) -> Augmentation:
 def _starting_network(spec: TrainingSpec, start_from: Path | None) -> nn.Module:
     network = build(spec.architecture, spec.network_options)
     if spec.role is not Role.CLASSIFIER and not isinstance(network, UNet2d):
-        raise TrainingError(f"A {spec.architecture} can be imported, but not trained here; train a unet2d.")
+        raise TrainingError(f"A {spec.architecture} can be imported but not trained here. Train a unet2d.")
     if start_from is not None:
         plan = read_plan(start_from)
         if plan.architecture != spec.architecture:
@@ -368,7 +371,7 @@ def _starting_network(spec: TrainingSpec, start_from: Path | None) -> nn.Module:
 
 
 def _class_weights(spec: TrainingSpec, samples: Sequence[Sample]) -> Tensor | None:
-    """Of a weighted classifier: one over the share of each region, 1 on average; None where all weigh alike."""
+    """Weights of a classifier: one over the share of each region, 1 on average; None for equal weights."""
     if not spec.weighted_loss:
         return None
     counts = torch.tensor([max(1, sum(s.region is region for s in samples)) for region in REGIONS]).float()

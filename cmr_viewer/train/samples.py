@@ -21,7 +21,7 @@ from cmr_viewer.progress import Progress, silent
 from cmr_viewer.train.split import Part, Split, hash_of
 
 SAMPLE_MARGIN = 1.4
-"""A sample is kept this much wider than the network's grid, so that shifts and rotations find pixels."""
+"""A sample is this much wider than the network's grid, so that shifts and rotations stay inside it."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ class Sample:
     Attributes:
         image: (row, col) float32, normalised.
         labels: (row, col) label map on the same grid.
-        region: Region of the frame, by its reference labels or as its reader says.
+        region: Region of the frame, by its reference labels or as its reader set it.
         patient_key: The patient.
         name: Study, phase and slice, for messages.
-        neighbours: (row, col) images of the slices beside it on the same grid, by distance in slices; -1 is the next
+        neighbours: (row, col) images of the neighbouring slices on the same grid, by distance in slices; -1 is the next
             towards the base.
-        structures: Structures that the labels tell about; the absence of another one says nothing.
+        structures: Structures that the labels include; for another structure, its absence means nothing.
         position: 0.0 at the most basal slice of the heart at this phase to 1.0 at the most apical one; None for a
             non-cardiac frame or where it is not known.
-        group: The set that it is of, a `load.datasets.Group`; empty for frames of a workspace.
+        group: The set that it belongs to, a `load.datasets.Group`; empty for frames of a workspace.
     """
 
     image: NDArray[np.float32]
@@ -78,7 +78,7 @@ def heart_centre(labels: LabelMap) -> tuple[float, float] | None:
 
 
 def sample_grid(grid: Grid) -> Grid:
-    """The wider grid that samples are kept on for a network's grid."""
+    """The wider grid of samples for a network's grid."""
     return Grid(grid.spacing_mm, int(grid.rows * SAMPLE_MARGIN), int(grid.cols * SAMPLE_MARGIN))
 
 
@@ -124,13 +124,13 @@ def make_sample(
 def samples_of_stack(labelled: LabelledStack, grid: Grid, *, context: int = 0, partial: bool = False) -> list[Sample]:
     """The labelled frames of a stack.
 
-    The heart's centre is one for the stack, so that frames without a label lie where the heart would be.
+    The whole stack has one centre of the heart, so that frames without a label show the place of the heart.
 
     Args:
         labelled: The stack with its reference label maps.
         grid: The network's grid.
         context: Number of neighbouring slices to either side that the network sees.
-        partial: Whether phases whose reference lacks a structure are taken too.
+        partial: Whether to include phases whose reference lacks a structure.
     """
     stack = labelled.study.stack
     shape = (stack.geometry.rows, stack.geometry.cols)
@@ -191,18 +191,18 @@ def read_samples(
         part: Which patients.
         split: The part of each patient.
         context: Number of neighbouring slices to either side that the network sees.
-        partial: Whether phases whose reference lacks a structure are taken too.
-        progress: Told of each patient.
+        partial: Whether to include phases whose reference lacks a structure.
+        progress: Called for each patient.
 
     Returns:
         The samples, and the patients' names in order.
 
     Raises:
-        TrainingError: There is nothing labelled in the folders.
+        TrainingError: The folders have no labelled data.
     """
     sources = [source for folder in folders for source in find_labelled(folder)]
     if not sources:
-        raise TrainingError("No labelled patients were found in the folders given with --data.")
+        raise TrainingError("The folders named with --data have no labelled patients.")
     samples: list[Sample] = []
     patients: list[str] = []
     for count, source in enumerate(sources):
@@ -212,7 +212,7 @@ def read_samples(
         try:
             found = samples_of_stack(source.read(), grid, context=context, partial=partial)
         except (LoadError, LabelMapError, GeometryError) as error:
-            _log.warning("A patient is left out of training: %s", error)
+            _log.warning("Patient left out of training: %s", error)
             continue
         samples += found
         if source.name not in patients:
@@ -226,9 +226,9 @@ def count_by_region(samples: Sequence[Sample]) -> dict[str, int]:
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """What a set of samples is recognised by: 16 hex digits over all that is learnt from, in order.
+    """Fingerprint of a set of samples: 16 hex digits over all training data, in order.
 
-    That is images with their neighbours, labels with the structures they tell about, regions and positions.
+    These are images with their neighbours, labels with the structures they include, regions and positions.
     """
     digest = hashlib.blake2b(digest_size=8)
     for sample in samples:

@@ -1,4 +1,4 @@
-"""Which samples a batch is made of."""
+"""The choice of samples for a batch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,8 +17,8 @@ def specialist_weights(
     Args:
         regions: Region of each sample.
         focus: The specialist's region, or None for all samples alike.
-        focus_share: Share of draws from that region, above 0 to 1; the rest is drawn from all the other samples,
-            so that a frame at the border that is routed wrongly finds a model that has seen its like.
+        focus_share: Share of draws from that region, above 0 to 1; the rest comes from all other samples, so that the
+            model has also seen frames like those that are routed to it wrongly at a border.
 
     Returns:
         (sample,) adding up to 1.
@@ -33,7 +33,7 @@ def specialist_weights(
     inside = np.array([region is focus for region in regions])
     outside = ~inside
     if not inside.any():
-        raise TrainingError(f"There are no samples of the region {focus.text.lower()} to train its specialist on.")
+        raise TrainingError(f"There are no samples of the region {focus.text.lower()} to train a specialist on.")
     share = focus_share if outside.any() else 1.0
     weights = inside * (share / inside.sum()) + outside * ((1 - share) / max(1, int(outside.sum())))
     return np.asarray(weights / weights.sum(), dtype=np.float64)
@@ -93,7 +93,7 @@ def with_shares(
     for name, inside, share in [*((g, named[g], shares[g]) for g in shares), ("the rest", rest, left)]:
         total = float(weights[inside].sum())
         if share > 1e-9 and total <= 0:
-            raise TrainingError(f"There are no samples of {name}, which is to have {100 * share:.0f} % of the batches.")
+            raise TrainingError(f"There are no samples of {name}, but its share of the batches is {100 * share:.0f} %.")
         if total > 0:
             changed[inside] = weights[inside] * (share / total)
     return changed

@@ -1,4 +1,4 @@
-"""What is to be trained and how, in one TOML or JSON document that is kept with the model."""
+"""What to train and how, in one TOML or JSON document that is saved with the model."""
 
 import json
 import tomllib
@@ -33,18 +33,18 @@ class TrainingSpec:
         warm_up: Batches over which the rate rises to that course from 0.
         weight_decay: Of the optimizer.
         momentum: Of "sgd".
-        average: Largest decay of the running average of the weights, which is what is kept; 0 for the last weights.
+        average: Largest decay of the running average of the weights, which becomes the model; 0 for the last weights.
         focus_share: For a specialist: share of its own region in the batches.
-        ends_ratio: How much oftener the ends of the heart are drawn than its middle; 1 for all alike. For the baseline.
+        ends_ratio: How much more often the ends of the heart are drawn than its middle; 1 for equal. For the baseline.
         non_cardiac_share: Share of non-cardiac frames in what is drawn from each set that has some; None for as many as
             there are. Fewer of them make a segmentation model that draws what it is shown.
-        set_shares: Share of the batches of each set that is named, as `load.datasets.Group` names them; the others
+        set_shares: Share of the batches for each named set, with the names of `load.datasets.Group`; the others
             share the rest.
         weighted_loss: For a classifier: whether regions weigh in the loss by the inverse of their number.
         shift_px: Largest shift of the heart from the grid's centre that is trained on.
-        augmentation: What of `augment.Augmentation` differs from its defaults, by name.
-        validate_every: Batches between two looks at the validation part, where there is one.
-        seed: Of everything that is drawn.
+        augmentation: Values of `augment.Augmentation` that differ from its defaults, by name.
+        validate_every: Batches between two validations, if there is a validation part.
+        seed: Seed of the random numbers.
     """
 
     role: Role
@@ -91,22 +91,22 @@ class TrainingSpec:
         """The spec itself if it can be trained.
 
         Raises:
-            TrainingError: A number that cannot be.
+            TrainingError: A value is impossible.
         """
         self._check_kinds()
         self._check_shares()
         if self.optimizer not in OPTIMIZERS:
-            raise TrainingError(f"The optimizer {self.optimizer!r} is not known; there are {', '.join(OPTIMIZERS)}.")
+            raise TrainingError(f"The optimizer {self.optimizer!r} is not known. Choose from {', '.join(OPTIMIZERS)}.")
         for name, low, high in _LIMITS:
             if not low <= getattr(self, name) <= high:
-                upper = "" if high == inf else f" and {high:g} at most"
-                raise TrainingError(f"{name} of a training must be {low:g} at least{upper}, not {getattr(self, name)}.")
+                upper = "" if high == inf else f" and at most {high:g}"
+                raise TrainingError(f"{name} of a training must be at least {low:g}{upper}, not {getattr(self, name)}.")
         if self.learning_rate <= 0 or self.spacing_mm <= 0 or self.focus_share <= 0:
             raise TrainingError("learning_rate, spacing_mm and focus_share of a training must be positive.")
         if self.momentum == 1 or self.average == 1:
             raise TrainingError("momentum and average of a training must be below 1.")
         if self.rows % 16 or self.cols % 16:
-            raise TrainingError(f"The grid must be a multiple of 16 from 32 up, not {self.rows} x {self.cols}.")
+            raise TrainingError(f"The grid must be a multiple of 16, at least 32, not {self.rows} x {self.cols}.")
         return self
 
     def _check_kinds(self) -> None:
@@ -125,7 +125,7 @@ class TrainingSpec:
         if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in given):
             raise TrainingError("non_cardiac_share and the set_shares of a training must be numbers from 0 to 1.")
         if sum(self.set_shares.values()) > 1 + 1e-9:
-            raise TrainingError(f"The set_shares of a training must add up to 1 at most, not {self.set_shares}.")
+            raise TrainingError(f"The set_shares of a training must add up to at most 1, not {self.set_shares}.")
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
@@ -179,7 +179,7 @@ def default_spec(role: Role, **changes: Any) -> TrainingSpec:
 
 
 def read_spec(path: Path) -> TrainingSpec:
-    """Read a spec from a TOML or JSON file; what it does not name has the role's default.
+    """Read a spec from a TOML or JSON file; other values are the defaults of the role.
 
     Raises:
         TrainingError: The file cannot be read or names something unknown.
@@ -189,8 +189,8 @@ def read_spec(path: Path) -> TrainingSpec:
         values = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
         role = Role(values.pop("role"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"The training spec {path} cannot be read: {error}.") from error
+        raise TrainingError(f"Could not read the training spec {path}: {error}.") from error
     unknown = set(values) - {f.name for f in fields(TrainingSpec)}
     if unknown:
-        raise TrainingError(f"The training spec {path} names {', '.join(sorted(unknown))}, which is not known.")
+        raise TrainingError(f"The training spec {path} has unknown names: {', '.join(sorted(unknown))}.")
     return default_spec(role, **values)

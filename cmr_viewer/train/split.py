@@ -1,4 +1,4 @@
-"""Which patients are trained on, which choose between models, and which are only measured on."""
+"""The split of patients: for training, for the choice between models, and for the final test only."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ VALIDATION_FOLD = 8
 
 
 def hash_of(patient: str) -> int:
-    """A whole number that follows from a patient's name, the same on every machine and in every run: blake2b-64."""
+    """A hash of a patient's name, the same on every machine and in every run: blake2b-64."""
     digest = hashlib.blake2b(patient.encode("utf-8"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 
@@ -30,7 +30,7 @@ class Split:
     """The part of each patient; all of a patient's frames are in one part.
 
     Attributes:
-        named: Part by patient; a patient that is not named has the part that follows from the hash of the name.
+        named: Part by patient; for other patients the hash of the name decides the part.
     """
 
     named: Mapping[str, Part] = field(default_factory=dict)
@@ -66,11 +66,13 @@ def read_split(path: Path) -> Split:
         for part in PARTS:
             for patient in lists.get(part, []):
                 if patient in named:
-                    raise TrainingError(f"The split {path} names {patient} twice: a patient belongs to one part.")
+                    raise TrainingError(f"The split {path} names {patient} twice. A patient belongs to one part only.")
                 named[str(patient)] = part
         unknown = set(lists) - set(PARTS)
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise TrainingError(f"The split {path} cannot be read: {error}.") from error
+        raise TrainingError(f"Could not read the split {path}: {error}.") from error
     if unknown:
-        raise TrainingError(f"The split {path} has {', '.join(sorted(unknown))}; its parts are {', '.join(PARTS)}.")
+        raise TrainingError(
+            f"The split {path} has unknown parts: {', '.join(sorted(unknown))}. Use {', '.join(PARTS)}."
+        )
     return Split(named)

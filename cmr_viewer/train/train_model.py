@@ -1,4 +1,4 @@
-"""Train a model and write its folder: plan, weights, card and the course of the training."""
+"""Train a model and write its folder: plan, weights, card and learning curves."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
             "by_set": dict(fitted.by_set),
         }
         (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
-        score = "share of regions found" if plan.role is Role.CLASSIFIER else "mean Dice, validation part"
+        score = "share of correct regions" if plan.role is Role.CLASSIFIER else "mean Dice (validation)"
         draw_curves(folder / CURVES_PICTURE, fitted.losses, fitted.validation, title=plan.model_id, score=score)
         (folder / CARD_FILE).write_text(card_text(plan), encoding="utf-8")
         plan.write(folder)
@@ -46,7 +46,7 @@ def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
         for name in (PLAN_FILE, WEIGHTS_FILE, CARD_FILE, CURVES_FILE, CURVES_PICTURE):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
-        raise TrainingError(f"The trained model cannot be written to {folder}: {error}.") from error
+        raise TrainingError(f"Could not write the trained model to {folder}: {error}. Free some disk space.") from error
 
 
 def plan_of(spec: TrainingSpec, model_id: str, training: dict[str, Any]) -> Plan:
@@ -81,12 +81,12 @@ def train_model(
     Args:
         spec: What and how.
         samples: See `fit`.
-        folder: The new model folder; checkpoints go there as well, and a training that was stopped goes on from there.
+        folder: The new model folder; it also holds checkpoints, from which a stopped training continues.
         model_id: The model's name.
         device: Where to train.
         start_from: See `fit`.
         validation: See `fit`.
-        origin: What else is to be known of the training: data sets, patients, git revision.
+        origin: Other facts of the training: data sets, patients, git revision.
         progress: 0 to 1 over the whole.
 
     Returns:
@@ -112,7 +112,7 @@ def train_model(
         validation=validation,
         origin=origin,
     )
-    progress(1.0, "Model written")
+    progress(1.0, "Model saved")
     return plan
 
 

@@ -1,4 +1,4 @@
-"""How good a network is on the validation part, while it is trained."""
+"""The scores of a network on the validation part, during training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ def batch_tensors(samples: Sequence[Sample], context: int) -> tuple[Tensor, Tens
 
 @dataclass(frozen=True)
 class Look:
-    """How good a network is on the validation part.
+    """Scores of a network on the validation part.
 
     Attributes:
         score: One number to choose between states of a network by, 0.0 to 1.0; the larger the better.
-        by_set: What it is made of, as JSON values, by set: its own `score`; for a segmentation model the `dice`, region
+        by_set: Its components, as JSON values, by set: its own `score`; for a segmentation model the `dice`, region
             by region the mean of each structure that the references have there and the number of frames, the share of
             cardiac frames left empty by region (`empty`), and of non-cardiac frames drawn on (`marked`).
     """
@@ -55,12 +55,12 @@ class Look:
 
 
 def look_at(network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], device: torch.device) -> Look | None:
-    """Look at the validation part.
+    """Validate a network.
 
     The score is the mean over the sets, so that a small set of another scanner weighs as much as a large one. That of a
     set is for a segmentation model the Dice of each structure that a frame's reference has, averaged over frames and
-    then over structures; a specialist is looked at on the frames of its own region. For a classifier it is the share of
-    frames whose region it finds.
+    then over structures; a specialist is validated on the frames of its own region. For a classifier it is the share of
+    frames with the correct region.
 
     Args:
         network: Is put into evaluation mode.
@@ -69,7 +69,7 @@ def look_at(network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], d
         device: Where to compute.
 
     Returns:
-        What was found, or None where there is nothing to look at.
+        The scores, or None without frames.
     """
     looked_at = [s for s in samples if spec.focus in (None, s.region)]
     network.eval()
@@ -94,7 +94,7 @@ def look_at(network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], d
 
 @dataclass
 class _OfSet:
-    """What was found on the frames of one set."""
+    """Scores of the frames of one set."""
 
     right: list[bool] = field(default_factory=list)
     dice: dict[tuple[Region, Label], list[float]] = field(default_factory=dict)

@@ -238,7 +238,7 @@ def test_a_frame_that_the_reader_calls_non_cardiac_is_empty_and_undo_brings_its_
     reading.set_region(frame, Region.NON_CARDIAC)
     state = reading.state(frame)
     assert state.labels is not None and not state.labels.any()
-    assert (state.reason, state.model_id) == ("The reader says non-cardiac; nothing is marked.", None)
+    assert (state.reason, state.model_id) == ("Region non-cardiac by the reader; the label map is empty.", None)
     assert not reading.take_effects().wanted
     reading.undo()
     assert reading.state(frame).labels is before

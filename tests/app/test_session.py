@@ -63,7 +63,7 @@ def test_a_frame_is_classified_routed_and_segmented_with_its_reason(qtbot: Any, 
     state = session.frame_state(BASAL)
     assert (state.region, state.region_by, state.model_id) == (Region.BASE, "predicted", "base-1")
     assert (state.status, state.edited, state.provenance) == (None, False, Provenance.AUTOMATIC)
-    assert state.reason == "The classifier says base; its specialist is in service."
+    assert state.reason == "Region base by the classifier; its specialist segments it."
     assert np.array_equal(state.labels, model_labels("base-1", BASAL))
 
 

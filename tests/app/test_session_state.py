@@ -28,7 +28,7 @@ def test_a_label_map_is_checked_once(qtbot: Any, session: Session, asked: list[A
     open_whole(qtbot, session)
     asked.clear()
     first = session.findings(MIDDLE)
-    assert "The myocardium is open: it surrounds 0 % of the LV blood pool." in [one.text for one in first]
+    assert "The myocardium is not closed: it surrounds 0 % of the LV blood pool." in [one.text for one in first]
     assert session.findings(MIDDLE) == first
     assert len(asked) == 1
     first.clear()  # the caller's own list
@@ -41,10 +41,10 @@ def test_it_is_checked_again_after_each_part_of_a_stroke_another_region_and_anot
     open_whole(qtbot, session)
     session.begin_stroke(MIDDLE, Label.LVBP, 0.5, (20.0, 2.0))
     islands = [one.text for one in session.findings(MIDDLE) if one.check is checks.Check.ISLANDS]
-    assert islands == ["LV blood pool is in 2 pieces; besides the largest: 1 pixels."]
+    assert islands == ["LV blood pool is in 2 pieces; the smaller ones have 1 pixels."]
     session.extend_stroke((20.0, 4.0))
     islands = [one.text for one in session.findings(MIDDLE) if one.check is checks.Check.ISLANDS]
-    assert islands == ["LV blood pool is in 2 pieces; besides the largest: 3 pixels."]
+    assert islands == ["LV blood pool is in 2 pieces; the smaller ones have 3 pixels."]
     session.end_stroke()
     session.set_region(MIDDLE, Region.BASE)
     kept(qtbot, session)

@@ -95,7 +95,7 @@ def test_where_there_is_nothing_to_do_it_is_told_why_and_nothing_can_be_undone(
     finish(qtbot, session)
     assert [text for _, text in told] == [
         "LV blood pool is in one piece, or is not drawn yet.",
-        "RV blood pool is as smooth as it can be, or is not drawn yet.",
+        "RV blood pool cannot be smoother, or is not drawn yet.",
     ]
     assert not session.can_undo
 
@@ -103,7 +103,7 @@ def test_where_there_is_nothing_to_do_it_is_told_why_and_nothing_can_be_undone(
 def test_a_length_out_of_bounds_is_told(qtbot: Any, session: Session, tools: Tools, told: Told) -> None:
     tools.correct(FRAME, Correction(Tool.RING, by_mm=90.0))
     assert told[0][0] == "warning"
-    assert "choose 2 to 25 mm" in told[0][1]
+    assert "Choose 2 to 25 mm" in told[0][1]
     assert not session.can_undo
 
 
@@ -171,7 +171,7 @@ def test_a_region_is_filled_where_it_is_pointed_at(session: Session, tools: Tool
     tools.fill_at(FRAME, inside, Label.RVBP)
     tools.fill_at(FRAME, (0.0, 0.0), Label.LVM)
     tools.fill_at(FRAME, None, Label.LVM)
-    assert ["already" in told[0][1], "not shut in" in told[1][1], "pointer" in told[2][1]] == [True, True, True]
+    assert ["already" in told[0][1], "No closed outline" in told[1][1], "pointer" in told[2][1]] == [True, True, True]
 
 
 def test_a_frame_takes_over_the_one_beside_it(session: Session, tools: Tools, told: Told) -> None:

@@ -122,7 +122,7 @@ def test_a_model_that_serves_two_regions_is_named_so(opened: WhatIf, session: Se
     found = {one.region: one for one in opened.candidates}
     opened.look_at(None)
     assert found[Region.MIDDLE].same_as == (Region.APEX,)
-    assert found[Region.MIDDLE].model_text == "Segmented by baseline, as for apex: the masks are the same."
+    assert found[Region.MIDDLE].model_text == "Segmented by baseline, with the same label map as for apex."
 
 
 def test_without_a_study_there_are_no_candidates(session: Session) -> None:

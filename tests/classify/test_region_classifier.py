@@ -92,7 +92,7 @@ def test_a_classifier_is_read_with_the_options_of_its_plan(tmp_path: Path) -> No
 
 def test_a_segmentation_model_is_no_classifier(tmp_path: Path) -> None:
     folder = write(tmp_path / "s", plan(Role.BASE, "unet2d"), nn.Linear(1, 1))
-    with pytest.raises(ModelError, match="no region classifier but base specialist"):
+    with pytest.raises(ModelError, match="not a region classifier but base specialist"):
         load_classifier(folder, CPU)
 
 
@@ -105,7 +105,7 @@ def test_a_classifier_of_an_unknown_network_is_refused(tmp_path: Path) -> None:
 def test_a_classifier_of_other_classes_is_refused(tmp_path: Path) -> None:
     network = DenseNet(classes=3, blocks=(1,), growth=4)
     folder = write(tmp_path / "c", plan(blocks=[1], growth=4, classes=3), network)
-    with pytest.raises(ModelError, match="do not fit"):
+    with pytest.raises(ModelError, match="do not match"):
         load_classifier(folder, CPU)
 
 

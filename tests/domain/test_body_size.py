@@ -28,9 +28,9 @@ def test_height_and_weight_must_be_positive(height, weight):
 @pytest.mark.parametrize(
     ("patient", "reason"),
     [
-        (Patient(height_cm=170.0), "weight is not known: type it"),
-        (Patient(weight_kg=70.0), "height is not known: type it"),
-        (Patient(), "height and weight are not known: type them"),
+        (Patient(height_cm=170.0), "weight is not known. Enter it"),
+        (Patient(weight_kg=70.0), "height is not known. Enter it"),
+        (Patient(), "height and weight are not known. Enter them"),
     ],
 )
 def test_without_height_or_weight_it_is_said_what_is_missing(patient, reason):

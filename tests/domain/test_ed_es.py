@@ -34,7 +34,7 @@ def test_a_reader_goes_before_the_files_and_these_before_the_volumes():
     stated = replace(stack(), ed_phase=2, ed_es_by="Info.cfg")
     found = choose_ed_es(stated, (0, 4), (None, 5))
     assert (found.ed, found.ed_by, found.es, found.es_by) == (2, MarkedBy.FILES, 5, MarkedBy.READER)
-    assert (found.source_text("ED"), found.source_text("ES")) == ("by Info.cfg", "as the reader marked it")
+    assert (found.source_text("ED"), found.source_text("ES")) == ("by Info.cfg", "as set by the reader")
     found = choose_ed_es(stated, (0, 4))
     assert found.phases == (2, 4) and found.is_guessed
     assert not choose_ed_es(replace(stated, es_phase=4), (0, 4)).is_guessed

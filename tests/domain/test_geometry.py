@@ -86,7 +86,7 @@ def test_a_single_slice_without_spacing_is_refused():
 
 
 def test_slices_at_the_same_place_have_no_spacing():
-    with pytest.raises(GeometryError, match="same place"):
+    with pytest.raises(GeometryError, match="same position"):
         _ = axial([(0, 0, 0), (1, 0, 0)]).slice_spacing_mm
 
 

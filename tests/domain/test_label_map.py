@@ -37,7 +37,7 @@ def test_an_unknown_code_is_named():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_refused(value):
-    with pytest.raises(LabelMapError, match="no numbers"):
+    with pytest.raises(LabelMapError, match="not numbers"):
         as_label_map(np.array([[value]]))
 
 

@@ -151,8 +151,8 @@ def test_one_phase_that_is_es_gives_end_systolic_volumes_alone():
 @pytest.mark.parametrize(
     ("counts", "reason"),
     [
-        (np.full((2, 4), -1), "No phase is segmented whole yet."),
-        (np.array([[100, 0, 0, 0], [90, 0, 0, 10]]), "No left-ventricular blood pool is segmented."),
+        (np.full((2, 4), -1), "No phase is fully segmented yet."),
+        (np.array([[100, 0, 0, 0], [90, 0, 0, 10]]), "There is no LV blood pool in the label maps."),
     ],
 )
 def test_nothing_segmented_gives_one_reason_for_all(counts, reason):

@@ -51,12 +51,12 @@ def test_a_value_lies_below_within_or_above():
 @pytest.mark.parametrize(
     ("name", "patient", "papillary", "reason"),
     [
-        ("lv_edv_ml", Patient(sex=Sex.MALE), IN_POOL, "need the patient's age"),
+        ("lv_edv_ml", Patient(sex=Sex.MALE), IN_POOL, "depend on the patient's age"),
         ("lv_edv_ml", Patient(), IN_POOL, "sex and age"),
-        ("lv_edv_ml", Patient(sex=Sex.MALE, age_years=44.9), IN_POOL, "ages of 45 to 74"),
-        ("lv_edv_ml", Patient(sex=Sex.MALE, age_years=75.0), IN_POOL, "ages of 45 to 74"),
-        ("lv_edv_ml", MAN, PapillaryConvention.IN_MASS, "blood pool alone"),
-        ("rv_edv_ml", MAN, IN_POOL, "no verified numbers"),
+        ("lv_edv_ml", Patient(sex=Sex.MALE, age_years=44.9), IN_POOL, "ages from 45 to 74"),
+        ("lv_edv_ml", Patient(sex=Sex.MALE, age_years=75.0), IN_POOL, "ages from 45 to 74"),
+        ("lv_edv_ml", MAN, PapillaryConvention.IN_MASS, "only with papillary muscles in the blood pool"),
+        ("rv_edv_ml", MAN, IN_POOL, "no verified normal values"),
     ],
 )
 def test_where_the_table_does_not_hold_it_is_said_why(name, patient, papillary, reason):

@@ -87,8 +87,8 @@ def test_phases_that_are_not_measured_are_left_out():
     [
         (np.full(20, np.nan), np.arange(20.0), "No phase"),
         (np.zeros(20), np.arange(20.0), "No phase"),
-        (np.array([100.0, 40.0]), np.array([0.0, 300.0]), "too few"),
-        (wave(20)[1], None, "not stated"),
+        (np.array([100.0, 40.0]), np.array([0.0, 300.0]), "need 12 phases; 2 available"),
+        (wave(20)[1], None, "Neither phase times nor heart rate are stated"),
         (np.full(20, 50.0), np.arange(20.0), "does not change"),
     ],
 )

@@ -77,14 +77,14 @@ def test_a_folder_that_is_no_run_is_told(
     assert compare(tmp_path / "out", runs["baseline"], tmp_path / "nowhere") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "nowhere" in line
-    assert "cmr-viewer evaluate wrote" in line
+    assert "output folder of cmr-viewer evaluate" in line
 
 
 def test_names_that_do_not_fit_are_refused() -> None:
     folders = [Path("a/run"), Path("b/run")]
     assert names_of(folders, "one, two") == ["one", "two"]
     for given in ("one", "one,two,three", "one,"):
-        with pytest.raises(LoadError, match="name the baseline first"):
+        with pytest.raises(LoadError, match="Name the baseline first"):
             names_of(folders, given)
     for given in (None, "same,same"):
         with pytest.raises(LoadError, match="the same name"):

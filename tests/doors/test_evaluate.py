@@ -194,13 +194,13 @@ def test_nobody_left_to_evaluate_on_is_told(
 ) -> None:
     write_acdc_patient(tmp_path / "data", sax_cine(phases=2, slices=4, rows=32, cols=32), patient="patient002")
     assert evaluate(tmp_path / "data", models_folder, tmp_path / "out") == 1
-    assert "in the test part of the split. Try --split all." in capsys.readouterr().err
+    assert "The test part of the split has no labelled patient of these data. Try" in capsys.readouterr().err
 
 
 def test_a_patient_given_twice_is_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["evaluate", str(data), str(data / "patient001"), "--output", str(tmp_path / "out")]
     assert main(given) == 1
-    assert "Two patients are called patient001" in capsys.readouterr().err
+    assert "Two patients have the name patient001" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["data", "models", "output"])

@@ -195,7 +195,7 @@ def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
     [
         (("--workspace", "none"), "There is no workspace"),
         (("--labels", "none.nii"), "Could not find none.nii"),
-        (("--workspace", "ws"), "holds no label maps of in"),
+        (("--workspace", "ws"), "has no label maps of in"),
     ],
 )
 def test_what_is_missing_is_told_in_one_line(

@@ -33,7 +33,7 @@ def test_a_model_folder_is_written_that_describes_itself(tmp_path: Path, capsys:
     folder = Model(labels=labels, mirror_axes=(0, 1)).write(tmp_path / "nnunet")
     assert bring_in(folder, tmp_path / "mine", "--labels", "LVBP=inner", "--no-mirroring", role="apex") == 0
     told = capsys.readouterr().out
-    assert "mine is in" in told
+    assert "Imported mine to" in told
     assert "inner is LVBP" in told
     plan = read_plan(tmp_path / "mine")
     assert (plan.model_id, plan.role) == ("mine", Role.APEX)
@@ -72,7 +72,7 @@ def test_a_folder_in_use_or_without_a_name_is_not_written_to(
     assert bring_in(folder, tmp_path / "used") == 1
     assert "not empty" in capsys.readouterr().err
     assert bring_in(folder, tmp_path / "no name") == 1
-    assert "cannot be a model's name" in capsys.readouterr().err
+    assert "is not a valid name of a model" in capsys.readouterr().err
 
 
 def test_an_imported_model_is_promoted_in_a_workspace_and_cannot_be_retrained(
@@ -84,10 +84,10 @@ def test_an_imported_model_is_promoted_in_a_workspace_and_cannot_be_retrained(
     assert bring_in(Model().write(tmp_path / "n"), place / "mine") == 0
     where = ["--workspace", str(workspace), "--models", str(models_folder)]
     assert main(["models", "promote", "baseline", "mine", *where]) == 0
-    assert "mine is in service as baseline" in capsys.readouterr().out
+    assert "mine is now in use as baseline" in capsys.readouterr().out
     with open_workspace(workspace, reader="r") as opened:
         active = ModelRegistry(models_folder, opened).active(Role.BASELINE)
-    with pytest.raises(TrainingError, match="mine was imported from nnU-Net and cannot be retrained here"):
+    with pytest.raises(TrainingError, match="mine comes from nnU-Net and cannot be retrained here"):
         retraining_spec(read_plan(active.folder), 10)
 
 
@@ -96,7 +96,7 @@ def test_training_an_imported_kind_of_network_is_refused(tmp_path: Path, phantom
     plan = read_plan(tmp_path / "m")
     spec = default_spec(Role.BASELINE, architecture=plan.architecture, options=plan.options, rows=32, cols=32)
     samples = phantom_samples(phantom, spec)
-    with pytest.raises(TrainingError, match="can be imported, but not trained here"):
+    with pytest.raises(TrainingError, match="can be imported but not trained here"):
         fit(spec, samples, device=torch.device("cpu"), start_from=tmp_path / "m")
 
 

@@ -197,7 +197,7 @@ def test_a_folder_of_patients_is_measured_by_the_labels_that_lie_beside(
     for one in found:
         assert_measured(one, heart, 1)
         assert one["bsa_m2"] == pytest.approx((170 * 70 / 3600) ** 0.5)
-        assert "12 are needed" in one["curves"]["lv"]["reason"]
+        assert "need 12 phases" in one["curves"]["lv"]["reason"]
 
 
 def test_without_a_true_spacing_fractions_alone_are_given(folder: Path, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_papillary_muscles_can_be_counted_as_mass(folder: Path, tmp_path: Path) 
     assert moved["values"]["lv_mass_g"] - drawn["values"]["lv_mass_g"] == pytest.approx(lost * 1.05)
     assert moved["values"]["rv_edv_ml"] == drawn["values"]["rv_edv_ml"]
     text = json.loads((tmp_path / "in_mass.json").read_text())["papillary_convention"]["text"]
-    assert "in the mass, found by threshold" in text
+    assert "in the mass, by threshold" in text
     assert moved["segments"] == drawn["segments"], "the wall is measured as drawn"
 
 
@@ -327,16 +327,16 @@ def dicom_affine(heart: Phantom) -> np.ndarray:
     ("given", "message"),
     [
         ("first second cine --labels first_labels second_labels", "2 label files"),
-        ("first", "No label maps lie beside first.nii.gz"),
+        ("first", "There are no label maps next to first.nii.gz"),
         ("none --labels first_labels", "Could not find"),
         ("cine --labels cine_labels --ed 99", "no phase 99"),
-        ("cine cine --labels cine_labels cine_labels --height 170", "those of one study"),
+        ("cine cine --labels cine_labels cine_labels --height 170", "apply to one study"),
         ("first cine --one-study --labels first_labels cine_labels", "not phases of one study"),
-        ("cine --labels cine_labels cine_labels", "which another file holds too"),
-        ("cine --labels cine_labels --height 1.8", "--height 1.8 cannot be: it is in cm, from 30 to 250"),
-        ("cine --labels cine_labels --heart-rate 0", "it is in beats a minute"),
-        ("cine --codes acdc", "named with --labels"),
-        ("cine --phase 1", "named with --labels"),
+        ("cine --labels cine_labels cine_labels", "and so does another file"),
+        ("cine --labels cine_labels --height 1.8", "--height 1.8 is out of range. Use cm, from 30 to 250"),
+        ("cine --labels cine_labels --heart-rate 0", "Use beats per minute"),
+        ("cine --codes acdc", "Name them with --labels"),
+        ("cine --phase 1", "Name them with --labels"),
     ],
 )
 def test_what_does_not_fit_is_told_and_nothing_is_written(

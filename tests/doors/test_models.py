@@ -32,7 +32,7 @@ def test_the_shipped_models_are_listed_without_a_workspace(
 ) -> None:
     assert models(["list"], tmp_path / "none", models_folder) == 0
     listed = rows(capsys.readouterr().out)
-    assert listed[0] == ["role", "model", "in", "service", "made", "where"]
+    assert listed[0] == ["role", "model", "in", "use", "made", "source"]
     assert [row[:3] for row in listed[1:]] == [[r.value, f"tiny-{r.value}", "yes"] for r in Role]
     assert {row[-1] for row in listed[1:]} == {"shipped"}
     assert not (tmp_path / "none").exists()
@@ -43,14 +43,14 @@ def test_a_model_is_promoted_and_rolled_back(
 ) -> None:
     workspace = tmp_path / "workspace"
     assert models(["promote", "base", "other-base", "--reason", "Better."], workspace, with_another) == 0
-    assert capsys.readouterr().out == "other-base is in service as base specialist.\n"
+    assert capsys.readouterr().out == "other-base is now in use as base specialist.\n"
     assert models(["list"], workspace, with_another) == 0
     in_service = {row[1] for row in rows(capsys.readouterr().out)[1:] if row[2] == "yes"}
     assert "other-base" in in_service
     assert "tiny-base" not in in_service
 
     assert models(["rollback", "base"], workspace, with_another) == 0
-    assert capsys.readouterr().out == "tiny-base is in service as base specialist.\n"
+    assert capsys.readouterr().out == "tiny-base is now in use as base specialist.\n"
     with open_workspace(workspace, reader="r") as opened:
         history = ModelRegistry(with_another, opened).history(Role.BASE)
     assert [(row.kind, row.reason) for row in history] == [

@@ -84,5 +84,5 @@ def test_a_study_that_the_workspace_does_not_know_is_refused(tmp_path, cine, cap
         pass
     out = tmp_path / "report.pdf"
     assert main(["report", str(cine), "--workspace", str(tmp_path / "empty"), "--output", str(out)]) == 1
-    assert "holds no label maps" in capsys.readouterr().err
+    assert "has no label maps" in capsys.readouterr().err
     assert not out.exists()

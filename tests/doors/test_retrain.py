@@ -134,9 +134,7 @@ def test_nothing_accepted_is_told(
     assert main(child(folder, models_folder, tmp_path / "m", "base")) == 1
     last = lines_of(capsys.readouterr().out)[-1]
     assert last["event"] == "error"
-    assert last["message"] == (
-        "There are no accepted frames of the region base to train on. Correct and accept some first."
-    )
+    assert last["message"] == ("There are no accepted frames of the region base to train on. Accept some frames first.")
 
 
 def test_too_few_iterations_are_told_and_not_replaced(

@@ -372,10 +372,10 @@ def test_an_impossible_heart_has_no_figures_unless_any_size_is_allowed(
     affine = default_affine(phantom.stack) @ np.diag([0.1, 0.1, 0.1, 1.0])
     path = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), affine)
     assert segment(models_folder, tmp_path / "out", path) == 0
-    assert "a human one holds 5 to 1500 ml" in capsys.readouterr().err
+    assert "in humans it is 5 to 1500 ml" in capsys.readouterr().err
     measures = read_measures(tmp_path / "out" / "cine")
     assert all(measures[name] is None for name in MEASURE_NAMES)
-    assert all("a human one holds 5 to 1500 ml" in measures["reasons"][name] for name in MEASURE_NAMES)
+    assert all("in humans it is 5 to 1500 ml" in measures["reasons"][name] for name in MEASURE_NAMES)
     assert "heart-impossible" in [note["code"] for note in measures["notes"]]
     assert segment(models_folder, tmp_path / "small", path, extra=("--any-size",)) == 0
     small = read_measures(tmp_path / "small" / "cine")

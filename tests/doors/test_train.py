@@ -57,8 +57,8 @@ def test_training_on_a_data_set_writes_a_model_that_can_be_loaded(
     assert plan.training["spec"]["learning_rate"] == 0.01
     assert sum(plan.training["regions"].values()) == 24
     told = capsys.readouterr()
-    assert told.out.splitlines() == [f"apex-7 is in {out}."]
-    assert "100 %  Model written" in told.err
+    assert told.out.splitlines() == [f"Model apex-7 saved in {out}."]
+    assert "100 %  Model saved" in told.err
 
 
 def test_a_split_file_says_who_is_trained_on(data: Path, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_progress_can_be_told_as_json(data: Path, tmp_path: Path, capsys: pytest
     assert main([*given, "--progress", "json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == {"event": "done", "model_id": "m", "folder": str(tmp_path / "m")}
-    assert lines[-2] == {"event": "progress", "fraction": 1.0, "text": "Model written"}
+    assert lines[-2] == {"event": "progress", "fraction": 1.0, "text": "Model saved"}
     assert {line["event"] for line in lines[:-1]} == {"progress"}
 
 
@@ -133,12 +133,12 @@ def test_progress_can_be_told_as_json(data: Path, tmp_path: Path, capsys: pytest
     [
         (["--role", "base"], "--data"),
         (["--data", "DATA"], "--role or --spec"),
-        (["--role", "base", "--data", "DATA", "--iterations", "0"], "must be 1 at least"),
+        (["--role", "base", "--data", "DATA", "--iterations", "0"], "must be at least 1"),
         (["--role", "base", "--data", "nowhere"], "nowhere"),
         (["--spec", "nowhere.json", "--data", "DATA"], "nowhere.json"),
         (["--workspace", "nowhere"], "--role"),
         (["--workspace", "nowhere", "--role", "base"], "no workspace in nowhere"),
-        (["--role", "base", "--data", "DATA", "--start-from", "nowhere"], "no model folder"),
+        (["--role", "base", "--data", "DATA", "--start-from", "nowhere"], "not a model folder"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_one_line(

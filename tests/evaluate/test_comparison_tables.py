@@ -13,7 +13,7 @@ def lines() -> list[str]:
 
 
 def test_the_first_line_names_the_runs(lines: list[str]) -> None:
-    assert lines[0] == "Baseline: Baseline. Beside it: Better, Worse. 6 patients (ACDC 3, M&Ms 3), 72 frames."
+    assert lines[0] == "Baseline: Baseline. Compared with it: Better, Worse. 6 patients (ACDC 3, M&Ms 3), 72 frames."
 
 
 @pytest.mark.parametrize(

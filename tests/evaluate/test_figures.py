@@ -80,8 +80,8 @@ def test_the_axis_begins_below_the_lowest_mean() -> None:
 def test_ways_of_finding_regions_that_differ_are_shown_side_by_side(figures: dict[str, Any]) -> None:
     regions = figures["regions"]
     assert [one.get_title() for one in confusion_figure(regions).axes] == [
-        "100.0 % of 72 frames right",
-        "83.3 % of 72 frames right",
+        "100.0 % of 72 frames correct",
+        "83.3 % of 72 frames correct",
     ]
     assert len(confusion_figure({"a": regions["predicted"], "b": regions["predicted"]}).axes) == 1
 

@@ -66,7 +66,7 @@ def test_nothing_has_no_difference() -> None:
 
 
 def test_values_that_are_no_pairs_are_refused() -> None:
-    with pytest.raises(ValueError, match="no pairs"):
+    with pytest.raises(ValueError, match="not pairs"):
         paired([1, 2], [1])
 
 

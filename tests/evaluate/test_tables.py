@@ -48,9 +48,9 @@ def test_differences_from_the_middle_are_marked(text: str) -> None:
 
 def test_ways_that_found_the_same_regions_are_told_once() -> None:
     regions = report_of(made_run())["regions"]
-    assert sum("% of frames right" in part for part in region_tables(regions)) == 2
+    assert sum("% of frames correct" in part for part in region_tables(regions)) == 2
     same = {"predicted": regions["predicted"], "argmax": regions["predicted"]}
-    assert sum("% of frames right" in part for part in region_tables(same)) == 1
+    assert sum("% of frames correct" in part for part in region_tables(same)) == 1
 
 
 def test_tables_show_a_dash_where_there_is_nothing() -> None:

@@ -161,7 +161,7 @@ def test_what_is_drawn_at_first_follows_the_seed(name: str) -> None:
 
 
 def test_frames_that_nothing_of_would_be_left_are_refused_with_the_size_that_is_needed() -> None:
-    with pytest.raises(ModelError, match="from 63 x 63, not 62 x 80"):
+    with pytest.raises(ModelError, match="at least 63 x 63, not 62 x 80"):
         AlexNet(hidden=4)(torch.zeros(1, 1, 62, 80))
 
 

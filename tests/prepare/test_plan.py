@@ -43,7 +43,7 @@ def test_the_grid_is_that_of_the_plan() -> None:
 
 
 def test_a_folder_without_a_plan_is_no_model_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model folder.*plan\.json") as caught:
+    with pytest.raises(ModelError, match=r"not a model folder.*plan\.json") as caught:
         read_plan(tmp_path)
     assert str(tmp_path) in str(caught.value)
 

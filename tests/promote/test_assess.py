@@ -103,7 +103,7 @@ def test_the_values_that_are_broken_below_are_whole() -> None:
 
 @pytest.mark.parametrize("name", list(VALUES))
 def test_a_missing_value_is_told(name: str) -> None:
-    with pytest.raises(ModelError, match="figures cannot be read"):
+    with pytest.raises(ModelError, match="Could not read the figures"):
         Assessment.from_json({key: value for key, value in VALUES.items() if key != name})
 
 
@@ -123,5 +123,5 @@ def test_a_missing_value_is_told(name: str) -> None:
     ],
 )
 def test_a_value_of_the_wrong_kind_is_told(changes: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="figures cannot be read"):
+    with pytest.raises(ModelError, match="Could not read the figures"):
         Assessment.from_json({**VALUES, **changes})

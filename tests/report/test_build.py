@@ -179,4 +179,4 @@ def test_slices_at_the_same_place_leave_their_distance_out(heart):
     geometry = replace(heart.stack.geometry, positions_mm=heart.stack.geometry.positions_mm[:1] * 6)
     flat = build_report(material(replace(heart, stack=replace(heart.stack, geometry=geometry))))
     assert ("Grid", "64 x 60, 2.00 x 2.00 mm") in flat.facts
-    assert "same place" in line(flat, "lv_edv_ml").reason
+    assert "same position" in line(flat, "lv_edv_ml").reason

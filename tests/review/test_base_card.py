@@ -31,7 +31,7 @@ def test_the_ring_is_told_against_the_rule() -> None:
         card = base_card(FrameIndex(0, 0), half_ring(), known, STACK, ed_phase=0, es_phase=1, rule=rule)
         assert card.enclosed == 0.5
         assert card.ring_text == (
-            f"Myocardium around 50 % of the LV blood pool: {verdict} (rule: at least {round(100 * rule)} %)."
+            f"Myocardium surrounds 50 % of the LV blood pool: {verdict} (rule: at least {round(100 * rule)} %)."
         )
 
 
@@ -39,7 +39,7 @@ def test_the_descent_is_the_way_from_the_first_slice_at_ed_to_that_at_es() -> No
     card = base_card(FrameIndex(0, 0), None, regions([B, B, M, A, N], [N, N, B, A, N]), STACK, ed_phase=0, es_phase=1)
     assert (card.ed_slices, card.es_slices) == ((0, 1), (2,))
     assert card.descent_mm == 16.0
-    assert card.descent_text == "Base at ED: slices 1, 2; at ES: slice 3. The heart begins 16 mm lower at ES."
+    assert card.descent_text == "Base at ED: slices 1, 2; at ES: slice 3. The base is 16 mm lower at ES."
     assert card.ring_text == "No LV blood pool in this frame."
 
 
@@ -52,15 +52,15 @@ def test_the_descent_over_a_missing_slice_is_its_true_length() -> None:
 @pytest.mark.parametrize(
     ("es", "text"),
     [
-        ([B, M, M, A, N], "The heart begins in the same slice at both: it descends by less than a slice."),
-        ([N, B, M, A, N], "The heart begins 8 mm lower at ES."),
+        ([B, M, M, A, N], "The base is in the same slice at both: it descends by less than one slice."),
+        ([N, B, M, A, N], "The base is 8 mm lower at ES."),
     ],
 )
 def test_the_descent_is_in_words(es: list[Region], text: str) -> None:
     card = base_card(FrameIndex(0, 0), None, regions([B, B, M, A, N], es), STACK, ed_phase=0, es_phase=1)
     assert card.descent_text.endswith(text)
     turned = base_card(FrameIndex(0, 0), None, regions([N, B, M, A, N], [B, B, M, A, N]), STACK, ed_phase=0, es_phase=1)
-    assert "8 mm higher at ES, which a beating heart does not" in turned.descent_text
+    assert "8 mm higher at ES, which is not possible in a beating heart" in turned.descent_text
 
 
 def test_what_is_not_known_is_not_told() -> None:
@@ -76,7 +76,7 @@ def test_long_axis_views_that_the_slice_crosses_are_named() -> None:
     views = [LongAxisView(pixels, across, "4-chamber"), LongAxisView(pixels, along, "other")]
     card = base_card(FrameIndex(0, 1), None, {}, STACK, ed_phase=0, es_phase=1, views=views)
     assert card.lines == ("4-chamber",)
-    assert card.lines_text == "Its line is on 4-chamber: see where the mitral valve opens."
+    assert card.lines_text == "See its line on 4-chamber for the position of the mitral valve."
 
 
 def test_the_card_belongs_on_the_base_and_beside_it() -> None:

@@ -37,7 +37,7 @@ def test_the_open_part_of_the_ring_is_counted_along_the_border() -> None:
     (finding,) = check_frame(FRAME, labels, Region.MIDDLE)
     assert finding.check is Check.OPEN_RING
     assert finding.frame == FRAME
-    assert finding.text == "The myocardium is open: it surrounds 75 % of the LV blood pool."
+    assert finding.text == "The myocardium is not closed: it surrounds 75 % of the LV blood pool."
 
 
 def test_blood_pools_that_touch_leave_the_ring_open() -> None:
@@ -59,7 +59,7 @@ def test_at_the_base_the_fraction_is_told_and_is_wrong_below_one_half_only() -> 
     labels[3:8, 7] = labels[7, 3:8] = Label.BACKGROUND
     (finding,) = check_frame(FRAME, labels, Region.BASE)
     assert finding.text == (
-        "Myocardium surrounds 50 % of the LV blood pool, so it counts as left ventricle (at least 50 %)."
+        "Myocardium surrounds 50 % of the LV blood pool, so the slice counts as left ventricle (at least 50 %)."
     )
     labels[3:8, 2] = Label.BACKGROUND
     (finding,) = check_frame(FRAME, labels, Region.BASE)
@@ -74,7 +74,7 @@ def test_islands_are_told_with_their_sizes_and_touching_corners_are_one_piece() 
     labels[0, 0] = labels[11, 0] = labels[11, 1] = Label.RVBP
     (finding,) = check_frame(FRAME, labels, Region.MIDDLE)
     assert finding.check is Check.ISLANDS
-    assert finding.text == "RV blood pool is in 3 pieces; besides the largest: 2, 1 pixels."
+    assert finding.text == "RV blood pool is in 3 pieces; the smaller ones have 2, 1 pixels."
 
 
 def test_background_that_is_shut_in_is_a_hole_and_open_background_is_none() -> None:
@@ -82,7 +82,7 @@ def test_background_that_is_shut_in_is_a_hole_and_open_background_is_none() -> N
     labels[4:6, 4:6] = Label.BACKGROUND
     findings = check_frame(FRAME, labels, None)
     assert [(one.check, one.text) for one in findings] == [
-        (Check.HOLES, "1 hole of 4 pixels without a label inside the heart.")
+        (Check.HOLES, "1 hole inside the heart: 4 pixels without a label.")
     ]
     assert found(np.zeros((5, 5), np.uint8), None) == []
     assert found(np.ones((5, 5), np.uint8), None) == []

@@ -120,9 +120,9 @@ def test_what_cannot_be_is_refused():
         segment_clicks(PIXELS, TRUTH, [Click(LV, Label.BACKGROUND, True)], SPACING)
     with pytest.raises(LabelMapError, match="outside the frame"):
         segment_clicks(PIXELS, TRUTH, [Click((-1.0, 5.0), Label.LVM, True)], SPACING)
-    with pytest.raises(LabelMapError, match="fit"):
+    with pytest.raises(LabelMapError, match="match"):
         segment_clicks(PIXELS[:-1], TRUTH, [Click(LV, Label.LVM, True)], SPACING)
-    with pytest.raises(LabelMapError, match="fit"):
+    with pytest.raises(LabelMapError, match="match"):
         segment_clicks(PIXELS, TRUTH, [Click(LV, Label.LVM, True)], SPACING, probabilities=np.zeros((3, 88, 88)))
 
 

@@ -128,19 +128,19 @@ def test_an_eraser_can_be_limited_to_one_label() -> None:
     ("start", "radius"), [((0.0, 0.0), 0.0), ((0.0, 0.0), -1.0), ((math.nan, 0.0), 1.0), ((math.inf, 0.0), 1.0)]
 )
 def test_a_brush_that_cannot_be_is_refused(start: tuple[float, float], radius: float) -> None:
-    with pytest.raises(LabelMapError, match="brush of radius"):
+    with pytest.raises(LabelMapError, match="with radius"):
         paint_line(np.zeros((3, 3), np.uint8), start, (1, 1), radius, Label.LVM)
 
 
 def test_a_patch_does_not_go_onto_a_label_map_that_has_changed_meanwhile() -> None:
     labels = np.zeros((5, 5), np.uint8)
     patch = paint_disc(labels, (2, 2), 1, Label.LVM)
-    with pytest.raises(LabelMapError, match="changed meanwhile"):
+    with pytest.raises(LabelMapError, match="changed in the meantime"):
         patch.revert(labels)
     patch.apply(labels)
     labels[2, 2] = Label.RVBP
     before = labels.copy()
-    with pytest.raises(LabelMapError, match="changed meanwhile"):
+    with pytest.raises(LabelMapError, match="changed in the meantime"):
         patch.revert(labels)
     np.testing.assert_array_equal(labels, before)
 
@@ -174,7 +174,7 @@ def test_copying_some_labels_replaces_those_and_leaves_the_others_around(source,
 
 
 def test_label_maps_of_different_shapes_are_not_copied() -> None:
-    with pytest.raises(LabelMapError, match="cannot be copied"):
+    with pytest.raises(LabelMapError, match="Could not copy"):
         copy_labels(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8))
 
 

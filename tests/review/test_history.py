@@ -84,7 +84,7 @@ def test_the_next_undo_and_redo_are_told_in_words() -> None:
     assert undone is not None
     assert undone.frame == FRAMES[1]
     assert (history.undo_text, history.redo_text) == ("paint LV myocardium", "set region Apex")
-    assert desk.region(FRAMES[0], None).text == "use the predicted region"
+    assert desk.region(FRAMES[0], None).text == "reset region to automatic"
 
 
 def test_a_stroke_that_is_painted_already_is_only_remembered() -> None:
@@ -110,7 +110,7 @@ def test_a_change_that_does_not_fit_any_more_leaves_the_history_and_the_labels()
     desk, history = Desk(), History()
     history.do(desk.stroke(FRAMES[0], (5, 5), Label.LVM))
     desk.labels[FRAMES[0]][:] = 3
-    with pytest.raises(LabelMapError, match="changed meanwhile"):
+    with pytest.raises(LabelMapError, match="changed in the meantime"):
         history.undo()
     assert history.can_undo
     assert (desk.labels[FRAMES[0]] == 3).all()

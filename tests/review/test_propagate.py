@@ -94,7 +94,7 @@ def test_what_cannot_be_is_refused(phantom):
     cine = cine_of(phantom)
     with pytest.raises(LabelMapError, match="no corrected phase"):
         propagate(cine, {}, [1])
-    with pytest.raises(LabelMapError, match="do not fit"):
+    with pytest.raises(LabelMapError, match="do not match"):
         propagate(cine, {0: np.zeros((3, 3), np.uint8)}, [1])
     with pytest.raises(LabelMapError, match="times"):
         SliceCine(cine.pixels, [0.0], 800.0, cine.spacing_mm)

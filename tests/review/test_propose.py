@@ -11,20 +11,20 @@ SAME = Prediction(SHOWN.copy(), "apex-1", Region.APEX, "The region is Apex.")
 
 
 def test_the_first_prediction_of_a_frame_is_shown() -> None:
-    assert decide(NEW, shown=None, edited=False) == Replace("First masks of this frame. The region is Apex.")
+    assert decide(NEW, shown=None, edited=False) == Replace("First label map of this frame. The region is Apex.")
 
 
 @pytest.mark.parametrize("status", [None, ReviewStatus.DRAFT])
 def test_what_nobody_edited_is_replaced(status: ReviewStatus | None) -> None:
     decision = decide(NEW, shown=SHOWN, edited=False, status=status)
-    assert decision == Replace("Nothing was edited here. The region is Apex.")
+    assert decision == Replace("This frame has no edits. The region is Apex.")
 
 
 @pytest.mark.parametrize("status", [None, ReviewStatus.DRAFT])
 def test_what_a_reader_edited_stays_and_the_prediction_is_offered(status: ReviewStatus | None) -> None:
     decision = decide(NEW, shown=SHOWN, edited=True, status=status)
     assert decision == Offer(
-        "You edited this frame; the new prediction differs in 3 pixels and is offered beside it.", 3
+        "You edited this frame; the new prediction differs in 3 pixels and is shown as a suggestion.", 3
     )
 
 

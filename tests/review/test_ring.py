@@ -57,7 +57,7 @@ def test_after_making_a_ring_it_is_closed_wherever_the_frame_has_room(labels, sp
 
 @pytest.mark.parametrize("thickness", [0.0, 1.9, 25.1, math.nan])
 def test_a_wall_that_no_heart_has_is_refused(thickness):
-    with pytest.raises(LabelMapError, match="choose 2 to 25 mm"):
+    with pytest.raises(LabelMapError, match="Choose 2 to 25 mm"):
         ring_of_thickness(heart(), thickness, ONE)
 
 

@@ -93,7 +93,7 @@ def test_a_slice_that_is_larger_at_es_is_told_there() -> None:
 
 def test_a_stack_that_is_larger_at_es_has_its_phases_checked() -> None:
     texts = [one.text for one in check_counts(heart()[::-1], {}, 0, 1)]
-    assert "The LV blood pool of the whole stack is larger at ES than at ED: check which phases these are." in texts
+    assert "The LV blood pool of the whole stack is larger at ES than at ED. Check which phases are ED and ES." in texts
 
 
 def test_mass_that_differs_by_more_than_the_limit_is_told_at_the_slice_that_differs_most() -> None:
@@ -103,7 +103,7 @@ def test_mass_that_differs_by_more_than_the_limit_is_told_at_the_slice_that_diff
     counts[1, :, Label.LVM] = counts[0, :, Label.LVM] * 15 // 10
     (finding,) = check_counts(counts, {}, 0, 1)
     assert (finding.check, finding.frame, finding.pixels) == (Check.MASS, FrameIndex(0, 0), 225)
-    assert finding.text == "LV mass is 50 % larger at ES than at ED; most in this slice."
+    assert finding.text == "LV mass is 50 % larger at ES than at ED, most of it in this slice."
 
 
 def test_stroke_volumes_that_disagree_are_told_at_the_rv_s_basal_slice() -> None:
@@ -112,7 +112,7 @@ def test_stroke_volumes_that_disagree_are_told_at_the_rv_s_basal_slice() -> None
     counts[1, 1:, Label.RVBP] = counts[0, 1:, Label.RVBP] * 9 // 10
     findings = [one for one in check_counts(counts, {}, 0, 1) if one.check is Check.STROKE_VOLUMES]
     assert [one.frame for one in findings] == [FrameIndex(0, 1)]
-    assert "differ by 84 %, the LV's is larger" in findings[0].text  # 2383 pixels and 388
+    assert "differ by 84 %; that of the LV is larger" in findings[0].text  # 2383 pixels and 388
 
 
 @pytest.mark.parametrize(("ed", "es"), [(None, 1), (0, None), (0, 0)])
@@ -124,8 +124,8 @@ def test_regions_out_of_order_and_gaps_are_told() -> None:
     row = [NONE, BASE, APEX, MIDDLE, NONE, APEX, NONE]
     findings = region_order({FrameIndex(0, s): region for s, region in enumerate(row)}, 1, SLICES)
     assert [(one.frame.slice_index, one.text) for one in findings] == [
-        (3, "Middle lies below apex, which is slice 3."),
-        (4, "Non-cardiac, although slices above and below show the heart."),
+        (3, "Middle is below apex (slice 3)."),
+        (4, "Non-cardiac, but slices above and below show the heart."),
     ]
 
 

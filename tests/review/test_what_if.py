@@ -45,8 +45,8 @@ def test_a_frame_at_ed_changes_edv_and_what_follows_from_it() -> None:
             "rv_ef_percent": 0.0,
         }
     )
-    assert found.sentence() == "LV EDV +10.0 ml, LV SV +10.0 ml, LV EF +2.6 %, LV mass \u221210.5 g"
-    assert found.headline() == "EDV +10.0 ml, EF +2.6 %, mass \u221210.5 g"
+    assert found.sentence() == "LV EDV +10.0 ml, LV SV +10.0 ml, LV EF +2.6 points, LV mass \u221210.5 g"
+    assert found.headline() == "EDV +10.0 ml, EF +2.6 points, mass \u221210.5 g"
 
 
 def test_a_frame_at_es_changes_esv_and_no_mass() -> None:
@@ -134,9 +134,9 @@ def test_numbers_have_their_sign() -> None:
 def test_a_candidate_says_who_segments_it_and_who_follows() -> None:
     followers = (FrameIndex(0, 1), FrameIndex(0, 2), FrameIndex(1, 2))
     one = Candidate(Region.MIDDLE, False, "Baseline", "baseline-1", (Region.APEX,), followers=followers)
-    assert one.model_text == "Segmented by baseline, as for apex: the masks are the same."
-    assert one.followers_text == "3 frames would follow by the order of the stack (slices 2, 3, 2 phases)."
-    assert Candidate(Region.NON_CARDIAC, False, "Baseline", "").model_text == "Nothing would be marked."
+    assert one.model_text == "Segmented by baseline, with the same label map as for apex."
+    assert one.followers_text == "3 neighbouring frames would change region too (slices 2, 3, 2 phases)."
+    assert Candidate(Region.NON_CARDIAC, False, "Baseline", "").model_text == "The frame would have no labels."
 
 
 def test_the_labels_of_a_frame_count_as_label_says() -> None:

@@ -56,7 +56,7 @@ def test_the_next_frame_is_told_with_its_draft_or_who_set_the_region() -> None:
         FRAMES[2]: FrameReview(APEX, 0.3, by_reader=True),
     }
     words = [one.why for one in queue(states)]
-    assert words[0].startswith("The region of this frame is not known yet. 3 left")
+    assert words[0].startswith("The region of this frame is not classified yet. 3 left")
     assert words[1].startswith("Region Base is 20 % certain. It has a draft. 3 left")
     assert words[2].startswith("You set the region Apex. The label map is not accepted yet. 3 left")
 

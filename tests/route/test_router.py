@@ -23,19 +23,21 @@ def test_each_region_goes_to_its_model(region: Region, role: Role, model_id: str
 
 
 def test_the_reason_of_a_specialist_names_who_said_it_and_the_region() -> None:
-    assert route(Region.APEX, active=ALL).reason == "The classifier says apex; its specialist is in service."
-    assert route(Region.APEX, active=ALL, by="reader").reason == "The reader says apex; its specialist is in service."
+    assert route(Region.APEX, active=ALL).reason == "Region apex by the classifier; its specialist segments it."
+    assert (
+        route(Region.APEX, active=ALL, by="reader").reason == "Region apex by the reader; its specialist segments it."
+    )
 
 
 def test_the_reason_of_a_non_cardiac_frame_says_why_the_baseline() -> None:
     chosen = route(Region.NON_CARDIAC, active=ALL)
-    assert chosen.reason == "The classifier says non-cardiac; non-cardiac frames go to the baseline."
+    assert chosen.reason == "Region non-cardiac by the classifier; the baseline segments non-cardiac frames."
     assert not chosen.empty
 
 
 def test_nothing_is_marked_in_a_frame_that_the_reader_calls_non_cardiac() -> None:
     chosen = route(Region.NON_CARDIAC, active=ALL, by="reader")
-    assert chosen.reason == "The reader says non-cardiac; nothing is marked."
+    assert chosen.reason == "Region non-cardiac by the reader; the label map is empty."
     assert chosen.empty
 
 
@@ -47,7 +49,7 @@ def test_nothing_is_marked_in_a_frame_that_is_surely_non_cardiac(certainty: floa
 def test_the_reason_of_an_empty_label_map_says_how_certain_that_is() -> None:
     reason = route(Region.NON_CARDIAC, active=ALL, certainty=0.93).reason
     assert reason == (
-        "The classifier says non-cardiac, which its place in the stack makes 93 % certain; nothing is marked."
+        "Region non-cardiac by the classifier, 93 % certain by its place in the stack; the label map is empty."
     )
 
 
@@ -71,14 +73,14 @@ def test_the_reason_names_the_specialist_that_is_missing() -> None:
     others = {role: model_id for role, model_id in ALL.items() if role is not Role.BASE}
     chosen = route(Region.BASE, active=others)
     assert chosen.model_id == "all-1"
-    assert chosen.reason == "The classifier says base; no base specialist is in service, so the baseline."
+    assert chosen.reason == "Region base by the classifier; no base specialist is in use, so the baseline segments it."
 
 
 @pytest.mark.parametrize("region", list(Region))
 def test_the_baseline_serves_all_frames_when_it_is_asked_to(region: Region) -> None:
     chosen = route(region, active=ALL, baseline_only=True)
     assert (chosen.role, chosen.model_id) == (Role.BASELINE, "all-1")
-    assert "the baseline was asked for" in chosen.reason
+    assert "the baseline segments all frames" in chosen.reason
     assert region.text.lower() in chosen.reason
 
 

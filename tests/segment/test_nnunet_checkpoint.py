@@ -90,5 +90,5 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_values_of_the_wrong_kind_are_told(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="understands"):
+    with pytest.raises(ModelError, match="can read"):
         read_checkpoint(saved(tmp_path / "c.pth", **changes))

@@ -144,9 +144,9 @@ def architecture(name: str = "PlainConvUNet", **changes: Any) -> dict[str, Any]:
         ({"configuration": architecture(nonlin_first=True)}, "norms after the activation"),
         ({"configuration": architecture(norm_op_kwargs={"eps": 1e-5})}, "norms without weights"),
         ({"configuration": architecture(squeeze_excitation=True)}, "squeeze_excitation"),
-        ({"configuration": architecture(n_stages=3)}, "cannot be understood"),
+        ({"configuration": architecture(n_stages=3)}, "has an invalid value"),
         ({"configuration": architecture(features_per_stage=[4, 8])}, "another shape.*nnUNetTrainer"),
-        ({"configuration": {"architecture": None}}, "cannot be understood"),
+        ({"configuration": {"architecture": None}}, "has an invalid value"),
         ({"plans": {"transpose_forward": [1, 0, 2]}}, "across the slices"),
         ({"plans": {"configurations": {}}}, "no usable configuration '2d'"),
         ({"channels": {"0": "T1", "1": "T2"}}, "one input channel"),
@@ -162,7 +162,7 @@ def test_what_cannot_be_imported_is_told(tmp_path: Path, change: Mapping[str, An
 
 def test_weights_that_the_plans_do_not_know_are_told_with_the_trainer(tmp_path: Path) -> None:
     more = {**drawn_weights(PLAIN_SHAPES), "encoder.stages.0.0.convs.0.norm.running_mean": torch.zeros(4)}
-    with pytest.raises(ModelError, match=r"do not know: .*running_mean.*nnUNetTrainerBN"):
+    with pytest.raises(ModelError, match=r"not in the plans: .*running_mean.*nnUNetTrainerBN"):
         imported(tmp_path / "a", Model({"0": more}, trainer="nnUNetTrainerBN"))
     fewer = {name: t for name, t in drawn_weights(PLAIN_SHAPES).items() if "seg_layers" not in name}
     with pytest.raises(ModelError, match=r"without decoder\.seg_layers\.0\.bias \(2 such\)"):
@@ -172,7 +172,7 @@ def test_weights_that_the_plans_do_not_know_are_told_with_the_trainer(tmp_path: 
 def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     weights = drawn_weights(PLAIN_SHAPES)
     weights["decoder.transpconvs.0.bias"][0] = float("nan")
-    with pytest.raises(ModelError, match="no numbers"):
+    with pytest.raises(ModelError, match="not numbers"):
         imported(tmp_path / "m", Model({"0": weights}))
 
 

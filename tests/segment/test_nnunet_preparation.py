@@ -195,5 +195,5 @@ def test_a_preparation_is_read_as_it_was_written() -> None:
     ],
 )
 def test_a_preparation_that_makes_no_sense_is_told(change: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="cannot be understood"):
+    with pytest.raises(ModelError, match="has an invalid value"):
         read_preparation({**HOW.as_dict(), **change})

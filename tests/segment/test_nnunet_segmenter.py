@@ -178,7 +178,7 @@ def test_a_written_model_is_loaded_and_gives_the_same_label_maps(tmp_path: Path)
 def test_a_patch_that_the_network_cannot_halve_is_told(tmp_path: Path) -> None:
     plan, network = convert(Model().write(tmp_path / "nnunet"), role=Role.BASELINE, model_id="m")
     odd = replace(plan, preparation={**plan.preparation, "patch": [32, 31]})
-    with pytest.raises(ModelError, match=r"no multiple of \(2, 2\)"):
+    with pytest.raises(ModelError, match=r"not a multiple of \(2, 2\)"):
         load_segmenter(write(tmp_path / "m", odd, network), CPU)
 
 

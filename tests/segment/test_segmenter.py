@@ -106,7 +106,7 @@ def test_a_model_folder_is_read_with_the_network_of_its_plan(tmp_path: Path, mon
 
 def test_a_classifier_is_no_segmentation_model(tmp_path: Path) -> None:
     folder = write(tmp_path / "m", plan(Grid(1.5, 32, 32), Role.CLASSIFIER, "densenet121"), nn.Linear(1, 1))
-    with pytest.raises(ModelError, match="no segmentation model but region classifier"):
+    with pytest.raises(ModelError, match="not a segmentation model but region classifier"):
         load_segmenter(folder, CPU)
 
 

@@ -76,7 +76,7 @@ def test_nothing_measured_is_all_null_with_reasons(tmp_path: Path) -> None:
     names = {"ed_phase_number", "es_phase_number", *MEASURE_NAMES}
     assert {name for name, value in content.items() if value is None} == names
     assert set(content["reasons"]) == names
-    assert set(content["reasons"].values()) == {"No phase is segmented whole yet."}
+    assert set(content["reasons"].values()) == {"No phase is fully segmented yet."}
 
 
 def test_a_value_that_is_no_number_is_null(tmp_path: Path) -> None:

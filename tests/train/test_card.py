@@ -29,16 +29,16 @@ def test_published_data_bring_their_licence_and_corrections_that_of_the_first_mo
     assert "non-commercial research only" in text
     own = card_text(plan(data=["accepted frames of a workspace"]))
     assert "non-commercial" not in own
-    assert "model it started from" in own
+    assert "model that training started from" in own
 
 
 def test_a_card_tells_how_the_model_was_trained() -> None:
     text = card_text(plan(validation={"frames": 30, "kept_at": 25}))
     assert "120 frames of 2 patients" in text
-    assert "Parts of the patients: split.json." in text
-    assert "128 x 128 at 1.5 mm around the heart, sees 3 slices." in text
+    assert "Split of the patients: split.json." in text
+    assert "128 x 128 at 1.5 mm around the heart, input 3 slices." in text
     assert "40 batches of 16, sgd from 0.01, seed 3" in text
-    assert "Chosen on 30 validation frames: the weights after batch 25." in text
+    assert "Weights after batch 25, chosen on 30 validation frames." in text
 
 
 def test_weights_from_the_public_domain_alone_are_not_said_to_be_restricted() -> None:
@@ -70,4 +70,4 @@ def test_figures_stand_in_a_table_by_region() -> None:
     figures = {"patients": 3, "frames": 12, "dice": dict.fromkeys(("LVBP", "LVM", "RVBP"), of_label)}
     whole = Plan("m", Role.APEX, "unet2d", {}, 1.5, 128, 128, figures=figures)
     assert "| LV blood pool | - | - | 81.2 (10.0), 12 |" in card_text(whole)
-    assert "Not measured." in card_text(plan())
+    assert "Not measured yet." in card_text(plan())

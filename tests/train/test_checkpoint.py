@@ -43,14 +43,14 @@ def test_a_checkpoint_that_was_cut_off_is_told(tmp_path: Path) -> None:
     made(1.0).write(tmp_path)
     path = tmp_path / CHECKPOINT_FILE
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(TrainingError, match="Remove it to train from the beginning"):
+    with pytest.raises(TrainingError, match="Remove it to train from the start"):
         read_checkpoint(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_the_last_one_stays(tmp_path: Path) -> None:
     made(1.0).write(tmp_path)
     (tmp_path / f".{CHECKPOINT_FILE}.part").mkdir()
-    with pytest.raises(TrainingError, match="cannot be written"):
+    with pytest.raises(TrainingError, match="Could not write the checkpoint"):
         made(2.0).write(tmp_path)
     found = read_checkpoint(tmp_path)
     assert found is not None

@@ -81,7 +81,7 @@ def test_the_light_recipe_keeps_the_grid_and_takes_the_defaults_of_its_role() ->
 
 
 def test_without_any_spacing_nothing_is_derived() -> None:
-    with pytest.raises(TrainingError, match="No stack says its pixel spacing"):
+    with pytest.raises(TrainingError, match="No stack states its pixel spacing"):
         derive_spec(replace(FOUND, spacing_mm=None), Role.BASELINE, "nnunet")
 
 

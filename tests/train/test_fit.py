@@ -66,7 +66,7 @@ def test_a_fitted_network_is_ready_for_use(samples: list[Sample]) -> None:
     assert fitted.losses.dtype == np.float32
 
 
-def test_progress_is_told_after_each_batch(samples: list[Sample]) -> None:
+def test_progress_is_reported_after_each_batch(samples: list[Sample]) -> None:
     told: list[tuple[float, str]] = []
     fit(small(), samples, device=CPU, progress=lambda fraction, text: told.append((fraction, text)))
     assert [fraction for fraction, _ in told] == [0.25, 0.5, 0.75, 1.0]
@@ -87,7 +87,7 @@ def test_no_samples_are_told() -> None:
 
 def test_a_loss_that_is_no_number_ends_training(samples: list[Sample]) -> None:
     spoiled = [replace(s, image=np.full_like(s.image, np.nan)) for s in samples]
-    with pytest.raises(TrainingError, match="batch 1; try a lower learning rate"):
+    with pytest.raises(TrainingError, match=r"batch 1 is not a number\. Try a lower learning rate"):
         fit(small(), spoiled, device=CPU)
 
 
@@ -103,7 +103,7 @@ class Greedy(UNet2d):
 
 def test_memory_that_runs_out_is_told(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(catalogue.SEGMENTERS, "greedy", Greedy)  # type: ignore[arg-type]
-    with pytest.raises(TrainingError, match="not enough memory"):
+    with pytest.raises(TrainingError, match="Not enough memory"):
         fit(small(architecture="greedy", options={}), samples, device=CPU)
 
 

@@ -84,13 +84,13 @@ def test_the_model_folder_says_what_it_was_trained_on(samples: list[Sample], tmp
 
 def test_a_place_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "m").write_text("in the way", encoding="utf-8")
-    with pytest.raises(TrainingError, match="cannot be written"):
+    with pytest.raises(TrainingError, match="Could not write the trained model"):
         write_model(tmp_path / "m", plan_of(small(), "m", {}), fitted())
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "curves.json", "card.md", "plan.json"])
 def test_a_file_that_cannot_be_written_is_told_and_nothing_of_the_model_is_left(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(TrainingError, match="cannot be written"):
+    with pytest.raises(TrainingError, match="Could not write the trained model"):
         write_model(tmp_path, plan_of(small(), "m", {}), fitted())
     assert [p.name for p in tmp_path.iterdir()] == [name]

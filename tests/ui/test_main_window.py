@@ -236,7 +236,7 @@ def test_the_panel_and_the_strip_say_where_the_stack_overrules_the_frame_alone(o
     open_window.session._carry_out()
     settle(qtbot, open_window)
     assert open_window.parts.region._decided.text() == (
-        "Set by the classifier. By itself the frame looks like apex (61 %); its place in the stack says middle."
+        "Set by the classifier. By itself the frame looks like apex (61 %); by its place in the stack it is middle."
     )
     assert open_window.parts.strip.cell(frame).probability == pytest.approx(0.9)
     assert open_window.parts.strip.cell(frame).differs == alone.differs
@@ -247,7 +247,7 @@ def test_a_frame_that_the_reader_calls_non_cardiac_loses_its_marks_at_once_and_g
     assert before.any()
     press(qtbot, open_window, Key.Key_4, Held.ShiftModifier)
     assert not open_window.session.frame_state(frame).labels.any()
-    assert open_window.parts.region._reason.text() == "The reader says non-cardiac; nothing is marked."
+    assert open_window.parts.region._reason.text() == "Region non-cardiac by the reader; the label map is empty."
     assert open_window.parts.region._model.isHidden(), "no model was asked"
     press(qtbot, open_window, Key.Key_Z, Held.ControlModifier)
     assert np.array_equal(labels(open_window), before)

@@ -282,7 +282,7 @@ def test_a_marked_ed_that_disagrees_with_the_curve_is_shown_and_a_click_takes_th
     assert whole.isHidden() and "largest LV blood pool" in panel._ed_es.text()
     session.set_ed(es)
     assert not whole.isHidden()
-    assert f"ED is phase {es + 1} as the reader marked it." in text.text()
+    assert f"ED is phase {es + 1} as set by the reader." in text.text()
     assert button.text() == f"Use phase {ed + 1} as ED"
     button.click()
     assert session.ed_phase == ed and whole.isHidden()

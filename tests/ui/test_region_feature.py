@@ -58,7 +58,7 @@ def test_a_button_says_what_its_region_would_change_and_where_no_measure_does(
     assert none.together is not None and none.together.by_name["lv_edv_ml"] < 0
     assert buttons[Region.NON_CARDIAC]._line == none.together.headline()
     tip = buttons[Region.NON_CARDIAC].toolTip()
-    assert "Shift+4" in tip and "Nothing would be marked." in tip and "This frame, at ED: LV EDV" in tip
+    assert "Shift+4" in tip and "The frame would have no labels." in tip and "This frame, at ED: LV EDV" in tip
     assert buttons[Region.BASE]._line == "Segmented by base specialist"
     session = open_window.session
     between = next(f.phase for f in session.stack.frame_indices if f.phase not in (session.ed_phase, session.es_phase))

@@ -100,7 +100,10 @@ def test_the_tip_says_who_decided(strip):
 
 
 def test_the_tip_says_what_the_frame_alone_looks_like_where_its_place_says_otherwise(strip):
-    frame, differs = FrameIndex(0, 2), "By itself the frame looks like apex (61 %); its place in the stack says middle."
+    frame, differs = (
+        FrameIndex(0, 2),
+        "By itself the frame looks like apex (61 %); by its place in the stack it is middle.",
+    )
     strip.set_cell(frame, Cell(region=Region.MIDDLE, probability=0.75, differs=differs))
     assert tip_of(frame, strip.cell(frame)).splitlines() == [
         "Slice 3, phase 1",

@@ -164,7 +164,7 @@ def test_a_study_is_opened_corrected_kept_learned_from_and_found_again(
     settle(qtbot, window)
     outcome = ended.args[0]
     assert outcome.kept, outcome
-    assert "too few" in outcome.reason
+    assert "Too few" in outcome.reason
     assert serving(session, Role.BASE) == active
     keep_picture(window, "whole-way-retrained")
 

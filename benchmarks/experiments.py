@@ -220,7 +220,13 @@ def table_2(options: Namespace) -> list[str]:
         lines.append(f"| {name} | {ours} | {theirs} |")
     counts = {(scores["frames"], scores["batches"]) for scores in found.values()}
     told = "; ".join(f"{frames} frames, {batches} batches of 24" for frames, batches in sorted(counts))
-    return ["Precision and recall weighted by the frames of each region, every frame by itself.", "", *lines, "", told]
+    return [
+        "Precision and recall, weighted by the frames of each region. Each frame is classified alone.",
+        "",
+        *lines,
+        "",
+        told,
+    ]
 
 
 def tables(options: Namespace) -> None:
@@ -229,8 +235,8 @@ def tables(options: Namespace) -> None:
     results.mkdir(parents=True, exist_ok=True)
     command = "python benchmarks/experiments.py --data ACDC_FOLDER MNMS_A_FOLDER SCD_FOLDER --work WORK_FOLDER"
     about = [
-        f"Made with `{command} ...` (its docstring says how), seed {SEED}; {machine()}.",
-        "The parts of the patients are stated in [split.json](split.json); everything here is of the test part.",
+        f"Made with `{command} ...` (see its docstring), seed {SEED}; {machine()}.",
+        "[split.json](split.json) lists the patients of each part. All figures here are from the test part.",
         "",
     ]
     (results / "classifiers.md").write_text(
@@ -238,9 +244,10 @@ def tables(options: Namespace) -> None:
     )
     spec = read_plan(options.work / "models" / "control").training["spec"]
     budget = (
-        f"All of them, the baseline of this table too (`control`), continue `{options.baseline.name}` for "
-        f"{spec['iterations']} batches of {spec['batch']} at {spec['learning_rate']:g}, alike but for the frames they "
-        "are given. Regions are routed as the program does it; the upper bound by the reference regions."
+        f"All runs, including the baseline of this table (`control`), continue `{options.baseline.name}` for "
+        f"{spec['iterations']} batches of {spec['batch']} at {spec['learning_rate']:g}. They differ only in the frames "
+        "that they see. Frames are routed by predicted regions, as in the program, and in the upper bound by reference "
+        "regions."
     )
     comparison = options.work / "comparison"
     text = (comparison / "tables.md").read_text(encoding="utf-8")

@@ -65,8 +65,8 @@ def write_results(arguments: Namespace) -> None:
     )
     compare.run(beside)
     parts = [
-        "# The shipped models, measured",
-        "Test part of [split.json](split.json) only. Made by `python packaging/ship_models.py` with `cmr-viewer "
+        "# Results of the shipped models",
+        "Only the test part of [split.json](split.json). Made by `python packaging/ship_models.py` with `cmr-viewer "
         "evaluate` and `cmr-viewer compare`; see [../training.md](../training.md).",
         "![Dice from base to apex: baseline, program, upper bound](shipped-curves.svg)",
         "# What the program does",

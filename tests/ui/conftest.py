@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -141,6 +142,7 @@ def window(program: Program, qtbot: QtBot) -> MainWindow:
     made = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
     qtbot.addWidget(made)
     made.resize(1280, 800)
+    QCursor.setPos(made.pos())  # a pointer left over a frame by the test before would choose that frame
     made.show()
     qtbot.waitExposed(made)
     return made

@@ -335,16 +335,18 @@ def _read_entry(folder: Path, *, shipped: bool, own_name: bool = True) -> ModelE
         plan = json.loads(path.read_text(encoding="utf-8"))
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (OSError, ValueError) as error:
-        raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} cannot be read ({error}).") from error
+        raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} could not be read ({error}).") from error
     if not isinstance(plan, dict):
-        raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} is no JSON object.")
+        raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} is not a JSON object.")
     model_id, role = plan.get("model_id"), plan.get("role")
     if not isinstance(model_id, str) or not _MODEL_ID.fullmatch(model_id):
-        raise ModelError(f"The model folder {folder} is not used: its model_id {model_id!r} cannot be a folder's name.")
+        raise ModelError(
+            f"The model folder {folder} is not used: its model_id {model_id!r} is not a valid folder name."
+        )
     if own_name and model_id != folder.name:
-        raise ModelError(f"The model folder {folder} is not used: its plan is of another model, {model_id}.")
+        raise ModelError(f"The model folder {folder} is not used: its plan belongs to another model, {model_id}.")
     if role not in list(Role):
-        raise ModelError(f"The model folder {folder} is not used: its role {role!r} is none of {', '.join(Role)}.")
+        raise ModelError(f"The model folder {folder} is not used: its role {role!r} is not one of {', '.join(Role)}.")
     if not (folder / WEIGHTS_NAME).is_file():
         raise ModelError(f"The model folder {folder} is not used: {WEIGHTS_NAME} is missing.")
     return ModelEntry(model_id, Role(role), folder, shipped, False, _created_at(plan.get("created_at"), written))
@@ -370,7 +372,7 @@ def _defaults(shipped: Path, found: dict[str, ModelEntry], problems: list[str]) 
         try:
             named = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            problems.append(f"{path} cannot be read: {error}.")
+            problems.append(f"Could not read {path}: {error}.")
     names = named if isinstance(named, dict) else {}
     defaults: dict[Role, str] = {}
     for role in Role:
@@ -381,7 +383,7 @@ def _defaults(shipped: Path, found: dict[str, ModelEntry], problems: list[str]) 
         elif wanted is None and str(role) in names:
             continue
         elif wanted is not None:
-            problems.append(f"{path} names {wanted} as {role.text}, and there is no such shipped model.")
+            problems.append(f"{path} names {wanted} as {role.text}, but there is no such shipped model.")
         elif len(of_role) == 1:
             defaults[role] = of_role[0]
     return defaults

@@ -47,7 +47,7 @@ def save_elsewhere(workspace: Workspace, folder: Path, unsaved: Sequence[Unsaved
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise StoreError(f"{folder} cannot be made: {error}. Choose another folder.") from error
+        raise StoreError(f"Could not create {folder}: {error}. Choose another folder.") from error
     try:
         _copy_database(workspace, folder)
         if workspace.models_folder.is_dir():

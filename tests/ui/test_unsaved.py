@@ -137,7 +137,7 @@ def test_a_place_that_cannot_be_written_leads_back_to_the_question(
     taken.write_text("")
     unsaved.quitting.save_in(taken)
     settle(qtbot, unsaved)
-    assert unsaved.isVisible() and "cannot be made" in question(unsaved).text()
+    assert unsaved.isVisible() and "Could not create" in question(unsaved).text()
     assert unsaved.session.unsaved_frames == 3
 
 

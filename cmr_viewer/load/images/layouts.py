@@ -216,8 +216,8 @@ def read_marked_file(marked: MarkedFile, progress: Progress = silent, slice_axis
     if not others or not marked.mark:
         return study
     text = (
-        f"{others[0].image.name} holds {others[0].mark} of the same patient and was not opened. To open both as one "
-        "study, put them in a folder of their own."
+        f"{others[0].image.name} contains {others[0].mark} of the same patient and is not open. To open both as one "
+        "study, put them into a separate folder."
     )
     return replace(study, warnings=(*study.warnings, Note(text, Code.IMAGES_BESIDE)))
 

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def check_study(path: Path, models: Path) -> None:
-    from cmr_viewer.doors.service import analyse_stack, models_in
+    from cmr_viewer.commands.service import analyse_stack, models_in
     from cmr_viewer.load.study import open_study
     from cmr_viewer.progress import silent
 

@@ -32,7 +32,7 @@ from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.measures import label_counts, voxel_volume_ml
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.doors.service import models_in
+from cmr_viewer.commands.service import models_in
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.pipeline import Models
 from cmr_viewer.prepare.grid import working_spacing_mm

@@ -34,7 +34,7 @@ from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Region, reference_reg
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.doors.service import models_in
+from cmr_viewer.commands.service import models_in
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.load.study import open_study
 from cmr_viewer.pipeline import Models, analyse, segment_frames

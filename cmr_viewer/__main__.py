@@ -77,27 +77,27 @@ def _go(door: str, arguments: argparse.Namespace) -> int:
             quit_after_s=arguments.quit_after,
         )
     if door == "segment":
-        from cmr_viewer.doors.segment import run
+        from cmr_viewer.commands.segment import run
     elif door == "measure":
-        from cmr_viewer.doors.measure import run
+        from cmr_viewer.commands.measure import run
     elif door == "export":
-        from cmr_viewer.doors.export import run
+        from cmr_viewer.commands.export import run
     elif door == "report":
-        from cmr_viewer.doors.report import run
+        from cmr_viewer.commands.report import run
     elif door == "compare-reads":
-        from cmr_viewer.doors.compare_reads import run
+        from cmr_viewer.commands.compare_reads import run
     elif door == "train":
-        from cmr_viewer.doors.train import run
+        from cmr_viewer.commands.train import run
     elif door == "plan":
-        from cmr_viewer.doors.plan import run
+        from cmr_viewer.commands.plan import run
     elif door == "evaluate":
-        from cmr_viewer.doors.evaluate import run
+        from cmr_viewer.commands.evaluate import run
     elif door == "compare":
-        from cmr_viewer.doors.compare import run
+        from cmr_viewer.commands.compare import run
     elif arguments.action == "import-nnunet":
-        from cmr_viewer.doors.import_nnunet import run
+        from cmr_viewer.commands.import_nnunet import run
     else:
-        from cmr_viewer.doors.models import run
+        from cmr_viewer.commands.models import run
     return run(arguments)
 
 
@@ -146,17 +146,17 @@ def _codes(text: str) -> object:
 
 def _door_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cmr-viewer")
-    doors = parser.add_subparsers(dest="door", required=True)
-    _segment_parser(doors.add_parser("segment", help="segment studies: label maps, regions and measures"))
-    _measure_parser(doors.add_parser("measure", help="measure label maps: volumes, mass, curves, wall"))
-    _export_parser(doors.add_parser("export", help="export a corrected study for other programs"))
-    _report_parser(doors.add_parser("report", help="write a report on a study as PDF, HTML or CSV"))
-    _compare_reads_parser(doors.add_parser("compare-reads", help="compare two reads of a study, frame by frame"))
-    _train_parser(doors.add_parser("train", help="train a model"))
-    _plan_parser(doors.add_parser("plan", help="derive a training spec from labelled data"))
-    _evaluate_parser(doors.add_parser("evaluate", help="evaluate the models against reference label maps"))
-    _compare_parser(doors.add_parser("compare", help="compare runs of evaluate with a baseline"))
-    _models_parser(doors.add_parser("models", help="list, promote, roll back or import models"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    _segment_parser(commands.add_parser("segment", help="segment studies: label maps, regions and measures"))
+    _measure_parser(commands.add_parser("measure", help="measure label maps: volumes, mass, curves, wall"))
+    _export_parser(commands.add_parser("export", help="export a corrected study for other programs"))
+    _report_parser(commands.add_parser("report", help="write a report on a study as PDF, HTML or CSV"))
+    _compare_reads_parser(commands.add_parser("compare-reads", help="compare two reads of a study, frame by frame"))
+    _train_parser(commands.add_parser("train", help="train a model"))
+    _plan_parser(commands.add_parser("plan", help="derive a training spec from labelled data"))
+    _evaluate_parser(commands.add_parser("evaluate", help="evaluate the models against reference label maps"))
+    _compare_parser(commands.add_parser("compare", help="compare runs of evaluate with a baseline"))
+    _models_parser(commands.add_parser("models", help="list, promote, roll back or import models"))
     return parser
 
 

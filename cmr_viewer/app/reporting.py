@@ -27,7 +27,7 @@ from cmr_viewer.domain.patient_measures import patient_measures
 from cmr_viewer.domain.result_notes import not_segmented
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.report.material import FrameFacts, Material
+from cmr_viewer.export.report.material import FrameFacts, Material
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import EffortRow, EffortStore
 from cmr_viewer.store.events import Event, EventLog

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from cmr_viewer.app.label_import import ImportOffer, ImportQuestion, LabelImport
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.study import Study
-from cmr_viewer.export_study import Exported, formats_of
+from cmr_viewer.export.study import Exported, formats_of
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.export_dialog import ExportDialog
 from cmr_viewer.ui.exporting import EXPORT_KEY, ExportChoice, export_chosen, export_label_maps

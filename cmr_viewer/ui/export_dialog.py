@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.export_study import Format
+from cmr_viewer.export.study import Format
 from cmr_viewer.ui.exporting import FORMAT_TEXTS, ExportChoice
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import column, label, row, rule

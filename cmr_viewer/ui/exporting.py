@@ -12,9 +12,9 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.export_study import Anonymity, Exported, Format, Results, export_study
+from cmr_viewer.export.study import Anonymity, Exported, Format, Results, export_study
 from cmr_viewer.progress import Progress
-from cmr_viewer.store.export import RegionRow
+from cmr_viewer.export.tables import RegionRow
 
 EXPORT_KEY = "export"
 
@@ -150,7 +150,7 @@ def export_chosen(
 def _export(study: Study, results: Results, choice: ExportChoice, workspace: Path, progress: Progress) -> Exported:
     anonymity = None
     if choice.deidentify:
-        from cmr_viewer.store.deidentify import kept_secret  # noqa: PLC0415 - pydicom would keep the window waiting
+        from cmr_viewer.export.deidentify import kept_secret  # noqa: PLC0415 - pydicom would keep the window waiting
 
         anonymity = Anonymity(kept_secret(workspace), choice.shift_dates)
     return export_study(

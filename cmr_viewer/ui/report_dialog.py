@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.report.write import FORMATS, ReportFormat
+from cmr_viewer.export.report.write import FORMATS, ReportFormat
 from cmr_viewer.ui.theme import icon
 from cmr_viewer.ui.widgets import column, label, row, rule
 from cmr_viewer.ui.writing_dialog import WritingDialog

@@ -15,7 +15,7 @@ from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import Study
 from cmr_viewer.progress import Progress, part
-from cmr_viewer.report.write import write_report
+from cmr_viewer.export.report.write import write_report
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.report_dialog import ReportChoice, ReportDialog
 from cmr_viewer.ui.studies import show_study_dialog

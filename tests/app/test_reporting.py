@@ -7,7 +7,7 @@ from cmr_viewer.app.reporting import WorkDone, as_read, material_of
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex
-from tests.report.made import phantom, reading_of, true_ml
+from tests.export.report.made import phantom, reading_of, true_ml
 
 
 def test_what_the_reader_does_while_a_report_is_made_is_not_in_it() -> None:

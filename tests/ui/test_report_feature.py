@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtGui import QDesktopServices
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.report.write import ReportFormat
+from cmr_viewer.export.report.write import ReportFormat
 from cmr_viewer.ui.features import FEATURES
 from cmr_viewer.ui.report_feature import REPORT_KEY, ReportFeature
 from tests.ui.conftest import settle

@@ -1,0 +1,124 @@
+"""`cmr-viewer segment`: segment studies, with regions and measures, without a window."""
+
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer import __version__
+from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.study import Study
+from cmr_viewer.commands.notes import notes_json, tell_notes
+from cmr_viewer.commands.opening import opening_of
+from cmr_viewer.commands.service import Analysis, analyse_stack, make_output_folder, models_in
+from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
+from cmr_viewer.load.images.nifti import nifti_files, nifti_notes, write_nifti_labels
+from cmr_viewer.load.study import open_study, study_name
+from cmr_viewer.pipeline import Models
+from cmr_viewer.store.atomic import write_file_atomically
+from cmr_viewer.export.tables import RegionRow, write_measures_json, write_regions_csv
+
+LABELS_FILE = "labels.nii.gz"
+REGIONS_FILE = "regions.csv"
+MEASURES_FILE = "measures.json"
+
+_log = logging.getLogger(__name__)
+
+
+def run(arguments: Namespace) -> int:
+    """Segment each input; report a failure on standard error and go on with the rest.
+
+    Returns:
+        Exit code: 0 if all were done, else 1.
+
+    Raises:
+        CmrViewerError: The models cannot be loaded.
+    """
+    make_output_folder(arguments.output)
+    models = models_in(arguments.models, arguments.device)
+    baseline_only, opening = arguments.routing == "baseline", opening_of(arguments)
+    failed = 0
+    taken: dict[str, Path] = {}
+    for path in arguments.input:
+        try:
+            name = study_name(path)
+            if name in taken:
+                raise LoadError(
+                    f"{path} has the same name as {taken[name]}. Segment it to another folder with --output."
+                )
+            taken[name] = path
+            folder = arguments.output / name
+            notes = segment_one(path, folder, models, baseline_only=baseline_only, opening=opening)
+        except Exception as error:  # noqa: BLE001 - each input is a job of its own, and the others go on
+            failed += 1
+            where = "" if isinstance(error, CmrViewerError) else f"{path}: "
+            print(f"cmr-viewer segment: {where}{in_one_line(error)}", file=sys.stderr, flush=True)
+            _log.debug("segment failed", exc_info=True)
+        else:
+            tell_notes("segment", name, notes)
+            print(folder, flush=True)
+    return 1 if failed else 0
+
+
+def segment_one(
+    path: Path, folder: Path, models: Models, *, baseline_only: bool = False, opening: Opening = AS_FOUND
+) -> tuple[Note, ...]:
+    """Segment one study into a folder of three files.
+
+    Args:
+        path: The study, a folder or a file.
+        folder: Where labels.nii.gz, regions.csv and measures.json go; labels_1.nii.gz, labels_2.nii.gz and so on where
+            the slices lie unevenly.
+        models: The models in use.
+        baseline_only: Whether the baseline segments all frames.
+        opening: How the study is opened.
+
+    Returns:
+        What a reader should know about the study and its results.
+
+    Raises:
+        CmrViewerError: The study cannot be opened, or the result cannot be written.
+    """
+    study = open_study(path, opening=opening)
+    analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, grid in nifti_files(LABELS_FILE, study).items():
+        write = partial(write_nifti_labels, labels=analysis.labels, study=study, grid=grid)
+        write_file_atomically(folder / name, write)
+    write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
+    notes = (*study.warnings, *analysis.notes, *nifti_notes((LABELS_FILE,), study))
+    about = {**_about(study, models, baseline_only), "notes": notes_json(notes)}
+    write_measures_json(folder / MEASURES_FILE, analysis.measures, about=about)
+    return notes
+
+
+def region_rows(study: Study, analysis: Analysis) -> list[RegionRow]:
+    """Lines of regions.csv, one for each frame."""
+    source = study.stack.source_slices
+    return [
+        RegionRow(
+            frame.phase,
+            frame.slice_index,
+            source[frame.slice_index],
+            prediction.region,
+            prediction.probability,
+            analysis.model_ids[frame],
+        )
+        for frame, prediction in analysis.regions.items()
+    ]
+
+
+def _about(study: Study, models: Models, baseline_only: bool) -> Mapping[str, Any]:
+    return {
+        "units": {"_ml": "millilitres", "_g": "grams", "_percent": "percent"},
+        "phases": study.stack.phases,
+        "slices": study.stack.slices,
+        "routing": "baseline" if baseline_only else "predicted",
+        "models": {role.value: model_id for role, model_id in models.active.items()},
+        "program": f"CMR Viewer {__version__}",
+        "notice": "Research software, not a medical device.",
+    }

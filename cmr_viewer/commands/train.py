@@ -1,0 +1,232 @@
+"""`cmr-viewer train`: train a model from data sets or from a workspace's accepted corrections."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer import __version__
+from cmr_viewer.domain.role import Role
+from cmr_viewer.commands.retrain import retrain
+from cmr_viewer.commands.service import make_output_folder
+from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
+from cmr_viewer.networks.device import choose_device, use_threads
+from cmr_viewer.progress import Progress, part
+from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
+from cmr_viewer.train.fit import best_so_far
+from cmr_viewer.train.samples import Sample, count_by_region, read_samples
+from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
+from cmr_viewer.train.split import Part, Split, read_split
+from cmr_viewer.train.train_model import save_fitted, train_model
+
+JSON_EVERY_S = 0.2
+
+
+def json_line(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on its own line, at once, for a supervising program."""
+    print(json.dumps(values), flush=True)
+
+
+def json_progress() -> Progress:
+    """Progress as JSON lines, a few a second."""
+    last = [0.0]
+
+    def tell(fraction: float, text: str) -> None:
+        now = time.monotonic()
+        if fraction >= 1.0 or now - last[0] >= JSON_EVERY_S:
+            last[0] = now
+            json_line({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    return tell
+
+
+def text_progress() -> Progress:
+    """Progress as lines on standard error, one for each percent."""
+    last = [-1]
+
+    def tell(fraction: float, text: str) -> None:
+        percent = int(100 * fraction)
+        if percent != last[0]:
+            last[0] = percent
+            print(f"{percent:3d} %  {text}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def new_model_id(role: Role) -> str:
+    """A name for a new model: role and UTC time."""
+    return f"{role.value}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+
+
+def run(arguments: Namespace) -> int:
+    """Train as the command line states.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        CmrViewerError: What went wrong, unless a JSON line reported it.
+    """
+    if arguments.nice and hasattr(os, "nice"):
+        os.nice(arguments.nice)
+    if arguments.end_with_input:
+        threading.Thread(target=_end_with_input, name="cmr-viewer-input", daemon=True).start()
+    as_json = arguments.progress == "json"
+    if not as_json:
+        logging.getLogger("cmr_viewer.train").setLevel(
+            logging.INFO
+        )  # what is found at each look at the validation part
+    progress = json_progress() if as_json else text_progress()
+    try:
+        if arguments.threads is not None:
+            use_threads(arguments.threads)
+        done = _from_workspace(arguments, progress) if arguments.workspace else _from_data(arguments, progress)
+    except (CmrViewerError, OSError) as error:
+        if not as_json:
+            raise
+        json_line({"event": "error", "message": in_one_line(error)})
+        return 1
+    if as_json:
+        json_line({"event": "done", **done})
+    else:
+        print(f"Model {done['model_id']} saved in {done['folder']}.")
+    return 0
+
+
+def _end_with_input() -> None:
+    """End the process when standard input ends: the program that started the training is gone."""
+    while sys.stdin.readline():
+        pass
+    os._exit(1)
+
+
+def _spec_of(arguments: Namespace) -> TrainingSpec:
+    changes = {
+        "iterations": arguments.iterations,
+        "batch": arguments.batch,
+        "seed": arguments.seed,
+        "learning_rate": arguments.learning_rate,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if arguments.spec:
+        return replace(read_spec(arguments.spec), **given).check()
+    if arguments.role is None:
+        raise TrainingError("Set what to train with --role or --spec.")
+    return default_spec(Role(arguments.role), **given)
+
+
+def _new_folder(arguments: Namespace) -> Path:
+    """The folder of the new model, made before any work starts."""
+    return _empty_folder(arguments.output.resolve(), "--output")
+
+
+def _empty_folder(folder: Path, option: str) -> Path:
+    """A folder for a model, made if missing; it may contain a checkpoint and nothing else."""
+    make_output_folder(folder)
+    if any(file.name.removeprefix(".").removesuffix(".part") != CHECKPOINT_FILE for file in folder.iterdir()):
+        raise TrainingError(f"{folder} is not empty. Name a new folder with {option}; the model gets its name.")
+    return folder
+
+
+def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
+    if not arguments.data:
+        raise TrainingError("Name the training data with --data, or a workspace with --workspace.")
+    spec = _spec_of(arguments)
+    device = choose_device(arguments.device)
+    folder = _new_folder(arguments)
+    split = read_split(arguments.split_file) if arguments.split_file else Split()
+    # Labels of some structures only cannot teach a classifier where the heart begins.
+    partial = spec.role is not Role.CLASSIFIER
+
+    def read(part_: Part, share: Progress) -> tuple[list[Sample], list[str]]:
+        return read_samples(
+            arguments.data,
+            spec.grid,
+            part=part_,
+            split=split,
+            context=spec.context,
+            partial=partial,
+            progress=share,
+        )
+
+    samples, patients = read("train", part(progress, 0.0, 0.04))
+    looked_at, validation = read("validation", part(progress, 0.04, 0.05))
+    origin = {
+        "data": [path.name for path in arguments.data],
+        "patients": patients,
+        "validation_patients": validation,
+        "split": arguments.split_file.name if arguments.split_file else "by a hash of the name",
+        "regions": count_by_region(samples),
+        "program": __version__,
+        "revision": git_revision(),
+        **({"note": arguments.note} if arguments.note else {}),
+    }
+    if arguments.snapshot:
+        written = _empty_folder(arguments.snapshot.resolve(), "--snapshot")
+        plan = save_fitted(
+            spec,
+            samples,
+            written,
+            best_so_far(spec, samples, folder),
+            model_id=written.name,
+            device=device,
+            start_from=arguments.start_from,
+            validation=looked_at,
+            origin=origin,
+        )
+        return {"model_id": plan.model_id, "folder": str(written)}
+    plan = train_model(
+        spec,
+        samples,
+        folder,
+        model_id=folder.name,
+        device=device,
+        start_from=arguments.start_from,
+        validation=looked_at,
+        origin=origin,
+        progress=part(progress, 0.05, 1.0),
+    )
+    return {"model_id": plan.model_id, "folder": str(folder)}
+
+
+def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
+    if arguments.role is None:
+        raise TrainingError("Set which model to retrain with --role.")
+    role = Role(arguments.role)
+    folder = _new_folder(arguments)
+    assessment = retrain(
+        arguments.workspace,
+        role,
+        folder,
+        model_id=new_model_id(role),
+        shipped=arguments.models,
+        device=arguments.device,
+        iterations=arguments.iterations,
+        progress=progress,
+    )
+    return {"model_id": assessment.candidate_id, "folder": str(folder), "assessment": assessment.as_json()}
+
+
+def git_revision() -> str | None:
+    """The checkout's revision, or None where there is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return (done.stdout.strip() or None) if done.returncode == 0 else None

@@ -1,0 +1,340 @@
+"""Build a report from a study and its results."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.ed_es import Mark
+from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML, voxel_volume_ml
+from cmr_viewer.domain.normal_ranges import normal_range
+from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, text_of, unit_of
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.export.report.contents import Curve, Draft, FailedCheck, FrameLine, MeasureLine, Report, Segment
+from cmr_viewer.export.report.log_lines import log_lines
+from cmr_viewer.export.report.material import FrameFacts, Material
+from cmr_viewer.export.report.pictures import pictures_of
+from cmr_viewer.review.checks import Finding
+from cmr_viewer.review.stack_checks import StackChecks
+from cmr_viewer.store.events import What
+
+MOST_LOG_LINES = 60
+"""Lines of the log in a report: the latest. The workspace has the whole log."""
+
+_DRAWN = {
+    Provenance.AUTOMATIC: "by the model",
+    Provenance.SEMIAUTOMATIC: "by the model, corrected",
+    Provenance.MANUAL: "by hand",
+}
+
+SOURCES = (
+    "J. Schulz-Menger, D. A. Bluemke, J. Bremerich, et al. Standardized image interpretation and post-processing in "
+    "cardiovascular magnetic resonance - 2020 update. J Cardiovasc Magn Reson 22:19, 2020.",
+    "M. D. Cerqueira, N. J. Weissman, V. Dilsizian, et al. Standardized myocardial segmentation and nomenclature for "
+    "tomographic imaging of the heart. Circulation 105:539-542, 2002.",
+    "J. Mariscal-Harana, N. Kifle, R. Razavi, et al. Improved AI-based segmentation of apical and basal slices from "
+    "clinical cine CMR. STACOM 2021.",
+)
+
+
+def build_report(material: Material, progress: Progress = silent) -> Report:
+    """Build a report.
+
+    Args:
+        material: The contents of the report.
+        progress: Called as the work goes on; raises `Cancelled` to stop.
+    """
+    progress(0.0, "Collecting measures")
+    measures = measure_lines(material)
+    progress(0.1, "Drawing slices")
+    stack, marks = material.study.stack, _marks(material)
+    pictures = pictures_of(
+        stack,
+        {frame: facts.labels for frame, facts in material.frames.items()},
+        marks,
+        {frame: facts.region for frame, facts in material.frames.items()},
+    )
+    progress(0.5, "Checking label maps")
+    checks, failing = _checks(material, marks)
+    progress(0.9, "Reading the log")
+    log = log_lines(material.events)
+    return Report(
+        title=material.study.name,
+        patient=material.patient_name,
+        made_at=material.made_at,
+        made_by=material.made_by,
+        program=material.program,
+        facts=_facts(material),
+        readers=_readers(material),
+        models=_models(material),
+        measures=measures,
+        curve=_curve(material),
+        segments=tuple(
+            Segment(one.number, one.name, one.ed_mean_mm, one.thickening_percent) for one in material.segments
+        ),
+        segments_note=material.segments_note,
+        pictures=pictures,
+        frames=tuple(
+            frame_line(FrameIndex(phase, index), mark, material.frames, stack)
+            for index in range(stack.slices)
+            for mark, phase in marks.items()
+        ),
+        checks=checks,
+        log=tuple(log[-MOST_LOG_LINES:]),
+        log_left_out=max(0, len(log) - MOST_LOG_LINES),
+        notes=tuple(dict.fromkeys([*material.study.warnings, *material.notes])),
+        draft=_draft(material, marks, failing),
+        method=_method(material),
+        sources=SOURCES + tuple(dict.fromkeys(line.source for line in measures if line.source)),
+    )
+
+
+def _marks(material: Material) -> dict[str, int]:
+    """Phases of ED and ES that are known, by name; where they are the same, ED only."""
+    measures = material.measures
+    marks = {"ED": measures.ed_phase}
+    if measures.es_phase != measures.ed_phase:
+        marks["ES"] = measures.es_phase
+    return {name: phase for name, phase in marks.items() if phase is not None}
+
+
+def measure_lines(material: Material) -> tuple[MeasureLine, ...]:
+    """All values with their normal ranges."""
+    measures, lines = material.measures, []
+    for name in ALL_MEASURE_NAMES:
+        value = measures.values.get(name)
+        normal, _ = normal_range(name, measures.patient, measures.papillary)
+        side, _, short = text_of(name).partition(" ")
+        lines.append(
+            MeasureLine(
+                name=name,
+                ventricle=side,
+                text=_WORDS.get(short, short),
+                short=short,
+                unit=unit_of(name),
+                value=value,
+                reason="" if value is not None else measures.reasons.get(name, "It was not measured."),
+                normal=None if normal is None else (normal.low, normal.high),
+                source="" if normal is None else f"{normal.source} ({normal.holds_for})",
+                digits=1 if "_l_per_min" in name else 0,
+            )
+        )
+    return tuple(lines)
+
+
+_WORDS = {
+    "EDV": "End-diastolic volume",
+    "ESV": "End-systolic volume",
+    "SV": "Stroke volume",
+    "EF": "Ejection fraction",
+    "CO": "Cardiac output",
+    "mass": "Myocardial mass",
+    "EDV index": "End-diastolic volume index",
+    "ESV index": "End-systolic volume index",
+    "SV index": "Stroke volume index",
+    "mass index": "Myocardial mass index",
+    "cardiac index": "Cardiac index",
+}
+
+
+def _curve(material: Material) -> Curve | None:
+    if not any(np.isfinite(volumes).any() for volumes in material.volumes.values()):
+        return None
+    measures = material.measures
+    return Curve(
+        times_ms=material.study.stack.phase_times_ms,
+        volumes=material.volumes,
+        unit=material.volume_unit,
+        ed_phase=measures.ed_phase,
+        es_phase=measures.es_phase,
+        rates=material.rates,
+    )
+
+
+def _facts(material: Material) -> tuple[tuple[str, str], ...]:
+    study, measures = material.study, material.measures
+    stack, patient = study.stack, measures.patient
+    geometry = stack.geometry
+    facts = [("Images", f"{study.format_name or 'Images'}, {stack.slices} slices, {stack.phases} phases")]
+    if material.read:
+        facts.append(("Read", material.read))
+    grid = f"{geometry.rows} x {geometry.cols}"
+    if geometry.spacing_known:
+        down, across = geometry.pixel_spacing_mm
+        grid += f", {down:.2f} x {across:.2f} mm"
+        if voxel_volume_ml(geometry)[0] is not None:
+            grid += f", slices {geometry.slice_spacing_mm:.1f} mm apart"
+    facts.append(("Grid", grid if geometry.spacing_known else f"{grid}, spacing not known"))
+    ends: tuple[tuple[str, Mark], ...] = (("End-diastole", "ED"), ("End-systole", "ES"))
+    for name, mark in ends:
+        phase, times = material.ed_es.phase_of(mark), stack.phase_times_ms
+        if phase is not None:
+            time = "" if times is None else f", {times[phase]:.0f} ms"
+            facts.append((name, f"phase {phase + 1}{time}, {material.ed_es.source_text(mark)}"))
+    if patient.sex is not None:
+        facts.append(("Sex", patient.sex.text.lower()))
+    for name, value, form in (
+        ("Age", patient.age_years, "{:.0f} years"),
+        ("Height", patient.height_cm, "{:.0f} cm"),
+        ("Weight", patient.weight_kg, "{:.0f} kg"),
+        ("Heart rate", patient.heart_rate_bpm, "{:.0f} beats/min"),
+    ):
+        if value is not None:
+            facts.append((name, form.format(value)))
+    if patient.heart_rate_bpm is None:
+        facts.append(("Heart rate", "not stated"))
+    if measures.bsa_m2 is not None:
+        facts.append(("Body surface area", f"{measures.bsa_m2:.2f} m² ({measures.bsa_formula.text})"))
+    return tuple(facts)
+
+
+def _readers(material: Material) -> tuple[str, ...]:
+    """Who worked on the study: how long, and how many changes, regions and accepted frames."""
+    names = dict.fromkeys([event.who for event in material.events if event.what in _COUNTED])
+    names |= dict.fromkeys(row.reader for row in material.effort)
+    return tuple(f"{name}: {', '.join(_work_of(name, material))}" for name in names)
+
+
+_COUNTED: Mapping[str, str] = {
+    str(What.DRAFT_SAVED): "correction",
+    str(What.REGION_SET): "region",
+    str(What.ACCEPTED): "accepted frame",
+}
+
+
+def _work_of(reader: str, material: Material) -> list[str]:
+    rows = [row.effort for row in material.effort if row.reader == reader]
+    words = [f"{sum(one.active_s for one in rows) / 60.0:.1f} min active"] if rows else []
+    strokes, edits = sum(one.strokes for one in rows), sum(one.edits for one in rows)
+    words += [_several(number, word) for number, word in ((strokes, "stroke"), (edits, "other change")) if number]
+    counts = Counter(event.what for event in material.events if event.who == reader)
+    return words + [_several(counts[what], word) for what, word in _COUNTED.items() if counts[what]]
+
+
+def _several(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def _models(material: Material) -> tuple[tuple[str, str], ...]:
+    """Models whose predictions the label maps started from, with the number of frames of each region."""
+    frames: dict[str, Counter[str]] = {}
+    for facts in material.frames.values():
+        if facts.model_id:
+            region = "no region" if facts.region is None else facts.region.text.lower()
+            frames.setdefault(facts.model_id, Counter())[region] += 1
+    return tuple(
+        (model, ", ".join(f"{number} {region}" for region, number in regions.most_common()))
+        for model, regions in sorted(frames.items())
+    )
+
+
+def frame_line(frame: FrameIndex, mark: str, frames: Mapping[FrameIndex, FrameFacts], stack: Stack) -> FrameLine:
+    """What is known of one frame, for the table."""
+    facts, geometry = frames.get(frame, FrameFacts(None)), stack.geometry
+    areas = None
+    if facts.labels is not None and geometry.spacing_known:
+        pixel = geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1]
+        lv, wall, rv = (float(np.count_nonzero(facts.labels == int(label)) * pixel) for label in STRUCTURES)
+        areas = (lv, wall, rv)
+    drawn = "" if facts.provenance is None else _DRAWN[facts.provenance]
+    if facts.imported:
+        drawn = f"imported from {facts.imported}"
+    status = {ReviewStatus.ACCEPTED: "accepted", ReviewStatus.DRAFT: "not accepted"}
+    return FrameLine(
+        frame=frame,
+        mark=mark,
+        region=facts.region,
+        by=facts.region_by,
+        probability=facts.probability,
+        model_id=facts.model_id,
+        drawn=drawn or "no label map",
+        status="not reviewed" if facts.status is None else status[facts.status],
+        areas_mm2=areas,
+    )
+
+
+def _draft(material: Material, marks: Mapping[str, int], failing: int) -> Draft | None:
+    """Why the report is a draft: some frames at `marks` are not accepted, or there are no frames."""
+    frames = [facts for frame, facts in material.frames.items() if frame.phase in marks.values()]
+    left = sum(facts.status is not ReviewStatus.ACCEPTED for facts in frames)
+    return Draft(left, len(frames), failing) if left or not frames else None
+
+
+def _checks(material: Material, marks: Mapping[str, int]) -> tuple[tuple[FailedCheck, ...], int]:
+    """The checks that fail at ED and ES, how many frames of other phases fail, and the number of both."""
+    stack = material.study.stack
+    without = sum(facts.labels is None for facts in material.frames.values())
+    if without == len(material.frames):
+        return (FailedCheck("Whole study", "No frame has a label map yet, so no check was possible."),), 0
+    checks = StackChecks(stack.phases, stack.slices)
+    for frame, facts in material.frames.items():
+        checks.put(frame, facts.labels, facts.region)
+    found = checks.findings(material.measures.ed_phase, material.measures.es_phase)
+    names = {phase: mark for mark, phase in reversed(list(marks.items()))}
+    lines = [
+        FailedCheck(f"Slice {frame.slice_index + 1}, {names[frame.phase]}", one.text)
+        for frame, several in sorted(found.items(), key=lambda item: (item[0].slice_index, item[0].phase))
+        for one in several
+        if frame.phase in names and not one.is_note
+    ]
+    failing = len(lines)
+    others = sum(1 for frame, several in found.items() if frame.phase not in names and _fails(several))
+    if others:
+        frames = f"{others} frame{'s' if others > 1 else ''}"
+        fail = "fail" if others > 1 else "fails"
+        lines.append(FailedCheck("Other phases", f"{frames} of other phases {fail} a check."))
+    if without:
+        text = f"{without} of {len(material.frames)} frames have no label map, so these were not checked."
+        lines.append(FailedCheck("Whole study", text))
+    return tuple(lines), failing + others
+
+
+def _fails(several: tuple[Finding, ...]) -> bool:
+    return any(not one.is_note for one in several)
+
+
+def _method(material: Material) -> tuple[tuple[str, str], ...]:
+    measures = material.measures
+    lines = [
+        (
+            "Volumes",
+            "Area of each label map times the distance between slice centres, summed over the slices (summation of "
+            "discs). End-diastole and end-systole are the phases with the largest and the smallest LV blood pool, "
+            "unless a reader or the source files set them.",
+        ),
+        ("Papillary muscles", measures.papillary.method),
+        (
+            "Mass",
+            f"Volume of the LV myocardium at end-diastole times {MYOCARDIAL_DENSITY_G_PER_ML} g/ml.",
+        ),
+        (
+            "Indexed values",
+            f"Divided by body surface area, formula of {measures.bsa_formula.text} ({measures.bsa_formula.source}). "
+            "Cardiac output is stroke volume times heart rate.",
+        ),
+    ]
+    if material.rates_method:
+        lines.append(("Rates", f"{material.rates_method[:1].upper()}{material.rates_method[1:]}."))
+    if material.segments:
+        lines.append(("Wall", f"{WALL_METHOD} {material.segments_note} Apical cap (segment 17) not measured."))
+    lines.append(
+        (
+            "Label maps",
+            "The program classifies each frame as base, middle, apex or non-cardiac and segments it with the model of "
+            "its region. Readers correct both. Structures: "
+            f"{', '.join(label.text for label in STRUCTURES)}.",
+        )
+    )
+    return tuple(lines)
+
+
+LABEL_WORDS: Mapping[Label, str] = {
+    Label.LVBP: "LV endocardium",
+    Label.LVM: "LV epicardium",
+    Label.RVBP: "RV endocardium",
+}
+"""Names of the outlines in the pictures."""

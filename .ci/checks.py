@@ -28,7 +28,7 @@ STEP_LIMIT_S = 15 * 60
 # What below tests/ runs with PySide6 blocked; everything else runs with it.
 WITHOUT_QT = [
     *("domain", "load", "prepare", "classify", "networks", "route", "segment", "review", "store"),
-    *("train", "promote", "evaluate", "commands", "export"),
+    *("train", "promote", "evaluate", "commands", "export", "reading"),
     *(
         "test_pipeline.py",
         "test_errors.py",

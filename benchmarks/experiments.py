@@ -30,9 +30,9 @@ from typing import Any
 import torch
 
 from cmr_viewer.classify.region_classifier import load_classifier
+from cmr_viewer.commands import compare, evaluate
 from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.commands import compare, evaluate
 from cmr_viewer.evaluate.classification import FrameRegions, classification
 from cmr_viewer.evaluate.paper_tables import TABLE_2
 from cmr_viewer.load.datasets import find_labelled

@@ -30,11 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmr_viewer.classify.in_stack import StackFrames, frames_of_stack
 from cmr_viewer.classify.stack_order import WEIGHTS, OrderWeights, decode, log_likelihoods
+from cmr_viewer.commands.service import models_in
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Region, reference_regions
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.commands.service import models_in
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.load.study import open_study
 from cmr_viewer.pipeline import Models, analyse, segment_frames

@@ -252,9 +252,9 @@ def _shifted(labels: "LabelMap | None") -> "LabelMap":
 
 def beyond_actions(trial: Trial) -> None:
     """What no action does: mouse, whole studies, opening and closing."""
-    from cmr_viewer.app.reading import Imported
     from cmr_viewer.domain.anatomy import Region
     from cmr_viewer.domain.study import FrameIndex
+    from cmr_viewer.reading.open_study import Imported
 
     desk = trial.desk
     session, window = desk.program.session, desk.window

@@ -16,11 +16,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cmr_viewer.app.kept_frames import put_back, read_kept, work_of
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import Stack, Study
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.saved_frames import put_back, read_kept, work_of
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import DATABASE_NAME, Workspace, open_workspace
 from tests.app.working import stores_of

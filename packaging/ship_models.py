@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.commands import compare, evaluate
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.evaluate.runs import read_run
 from cmr_viewer.paths import shipped_models_dir
 from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan

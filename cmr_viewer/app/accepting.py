@@ -5,13 +5,13 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from cmr_viewer.app.frame_states import Changed
 from cmr_viewer.app.keeping import Keeper
-from cmr_viewer.app.kept_frames import acceptances_of
-from cmr_viewer.app.kept_steps import kept_moves
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.frame_states import Changed
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.saved_frames import acceptances_of
+from cmr_viewer.reading.saved_steps import kept_moves
 from cmr_viewer.review.history import Change
 from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.undo_log import Move

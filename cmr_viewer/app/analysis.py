@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer import pipeline
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.route.router import DecidedBy
 from cmr_viewer.store.model_registry import ModelRegistry
 

@@ -4,9 +4,9 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from cmr_viewer.app.read_results import BothReads, both_reads
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.session import Session
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.reads import BothReads, both_reads
 from cmr_viewer.store.reads import ReadKind, ReadSummary
 
 

@@ -18,10 +18,10 @@ from cmr_viewer.app.analysis import (
     todo_of,
 )
 from cmr_viewer.app.jobs import Jobs, Priority
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.model_registry import ModelRegistry
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.last_accepted import last_accepted
 
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.effort import EffortMeter, StudyEffort
 from cmr_viewer.app.keeping import Keeper
-from cmr_viewer.app.kept_steps import kind_of
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.saved_steps import kind_of
 from cmr_viewer.review.history import Moved, Way
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore

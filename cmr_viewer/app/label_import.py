@@ -12,7 +12,6 @@ from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.private_log import hide_from_log
-from cmr_viewer.app.reading import Imported
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
@@ -21,6 +20,7 @@ from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, UnknownCodesError, UnknownPhaseError
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.open_study import Imported
 
 IMPORT_KEY = "import"
 

@@ -7,7 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from cmr_viewer.app.measure_choices import (
+from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.body_size import BsaFormula
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
+from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
+from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.reading.measure_choices import (
     AS_FOUND,
     INSERTIONS_FACT,
     PATIENT_FACT,
@@ -17,9 +26,7 @@ from cmr_viewer.app.measure_choices import (
     insertions_fact,
     patient_fact,
 )
-from cmr_viewer.app.session import Session
-from cmr_viewer.app.settings import Settings
-from cmr_viewer.app.study_measures import (
+from cmr_viewer.reading.study_measures import (
     Curves,
     Wall,
     WallMaterial,
@@ -30,14 +37,7 @@ from cmr_viewer.app.study_measures import (
     point_set,
     wall_of,
 )
-from cmr_viewer.app.volumes import VoxelCounts
-from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.papillary import PapillaryConvention
-from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
-from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
-from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.reading.volumes import VoxelCounts
 
 PAUSE_MS = 250
 """What takes long is measured when nothing has changed for so long."""

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cmr_viewer.app.analysis import Flow, LoadedModels
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.route.router import DecidedBy, Route, route
 
 BATCH = 4

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from cmr_viewer.app.frame_states import FrameRecord
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.opinions import Asked, segmenters_of
 from cmr_viewer.app.ordering import TEXT, Bench, Order, Ordered, Pictured, order_frames
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.what_if import is_held
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.review.stakes import Stake
 from cmr_viewer.review.what_if import amount_text
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame, queue

@@ -6,8 +6,11 @@ from functools import partial
 from PySide6.QtCore import QObject
 
 from cmr_viewer.app.analysis import Flow
-from cmr_viewer.app.kept_frames import Restored, Stores, read_kept
-from cmr_viewer.app.read_results import (
+from cmr_viewer.app.session_edits import SessionEdits, changes
+from cmr_viewer.domain.annotation import Prediction, ReviewStatus
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.reads import (
     BOTH_READS,
     SECOND_KEY,
     BothReads,
@@ -20,10 +23,7 @@ from cmr_viewer.app.read_results import (
     reading_of,
     taken,
 )
-from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.session_edits import SessionEdits, changes
-from cmr_viewer.domain.annotation import Prediction, ReviewStatus
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.reading.saved_frames import Restored, Stores, read_kept
 from cmr_viewer.review.compare_reads import FrameDifference
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace

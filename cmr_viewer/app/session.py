@@ -11,17 +11,17 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.analysis import Flow, FrameResult, pipeline_flow
 from cmr_viewer.app.computing import MODELS_KEY
-from cmr_viewer.app.kept_frames import Restored, keep_and_read, put_back, why_not_acceptable
 from cmr_viewer.app.private_log import hide_from_log
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.second_read import SessionReads, note_and_read
 from cmr_viewer.app.session_edits import changes
-from cmr_viewer.app.study_loading import Asked, Loaded, Opener, Preview, with_repeats, with_stack
 from cmr_viewer.app.study_opening import OPEN_KEY, StudyOpening
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.file_names import text_of_path
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, with_repeats, with_stack
+from cmr_viewer.reading.saved_frames import Restored, keep_and_read, put_back, why_not_acceptable
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry

@@ -8,16 +8,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.analysis import Flow
-from cmr_viewer.app.frame_states import Changed
-from cmr_viewer.app.kept_frames import joined_work, work_of
-from cmr_viewer.app.offers import Offer
-from cmr_viewer.app.reading import Imported, Reading
 from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
+from cmr_viewer.reading.frame_states import Changed
+from cmr_viewer.reading.offers import Offer
+from cmr_viewer.reading.open_study import Imported, Reading
+from cmr_viewer.reading.saved_frames import joined_work, work_of
 from cmr_viewer.review.edit import Point
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry

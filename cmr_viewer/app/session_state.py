@@ -13,19 +13,19 @@ from cmr_viewer.app.analysis import Flow, LoadedModels
 from cmr_viewer.app.computing import ANALYSIS_KEY, Computing
 from cmr_viewer.app.effort import StudyEffort
 from cmr_viewer.app.effort_keeping import EffortKeeping
-from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.jobs import Jobs
 from cmr_viewer.app.keeping import Keeper
-from cmr_viewer.app.offers import Offer
-from cmr_viewer.app.places import Places
-from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.study_loading import Loaded
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.offers import Offer
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.opening import Loaded
+from cmr_viewer.reading.places import Places
 from cmr_viewer.review.worklist import Next
 from cmr_viewer.store.annotations import AnnotationStore, StudyRow
 from cmr_viewer.store.database import Workspace

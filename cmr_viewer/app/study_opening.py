@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from cmr_viewer.app.jobs import Jobs, Priority
-from cmr_viewer.app.places import Places
-from cmr_viewer.app.study_loading import Asked, Loaded, Opener, load
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.opening import Asked, Loaded, Opener, load
+from cmr_viewer.reading.places import Places
 from cmr_viewer.store.openings import OpeningStore
 from cmr_viewer.store.reads import ReadStore
 from cmr_viewer.store.stack_changes import StackChangeStore

@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
-from cmr_viewer.app.interpolating import between_phases, between_slices
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
@@ -18,6 +17,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Progress, silent
+from cmr_viewer.reading.interpolating import between_phases, between_slices
 from cmr_viewer.review.correction import Correction
 from cmr_viewer.review.edit import Point
 

@@ -8,10 +8,8 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from cmr_viewer.app.analysis import Flow, LoadedModels
-from cmr_viewer.app.frame_states import FrameRecord
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.opinions import Asked, Opinions, ask, routes_of, segmenters_of
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.app.session import Session
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import REGIONS, Region
@@ -21,6 +19,8 @@ from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.review.what_if import Candidate, Counts, FrameCounts, measure_changes, phase_change_ml
 from cmr_viewer.route.router import Route, route
 

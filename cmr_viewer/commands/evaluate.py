@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from cmr_viewer.commands.notes import notes_json, tell_notes
+from cmr_viewer.commands.service import make_output_folder, models_in
 from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.commands.notes import notes_json, tell_notes
-from cmr_viewer.commands.service import make_output_folder, models_in
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, in_one_line
 from cmr_viewer.evaluate.classification import FrameRegions
 from cmr_viewer.evaluate.report import report_of

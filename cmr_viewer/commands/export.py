@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.app.kept_frames import predictions_shown, regions_shown
-from cmr_viewer.app.read_results import read_in_words
-from cmr_viewer.app.study_loading import Asked, load
-from cmr_viewer.app.volumes import VoxelCounts, measures_at, notes_at
+from cmr_viewer.commands.notes import tell_notes
+from cmr_viewer.commands.opening import opening_of
 from cmr_viewer.domain.anatomy import Region, reference_regions
 from cmr_viewer.domain.annotation import Annotation, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es
@@ -20,19 +18,21 @@ from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.opening import AS_FOUND
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.commands.notes import tell_notes
-from cmr_viewer.commands.opening import opening_of
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.study import Anonymity, Format, Results, export_study, formats_of
+from cmr_viewer.export.tables import RegionRow
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.progress import silent
+from cmr_viewer.reading.opening import Asked, load
+from cmr_viewer.reading.reads import read_in_words
+from cmr_viewer.reading.saved_frames import predictions_shown, regions_shown
+from cmr_viewer.reading.volumes import VoxelCounts, measures_at, notes_at
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace_readonly
 from cmr_viewer.store.effort import EffortStore
-from cmr_viewer.export.tables import RegionRow
 from cmr_viewer.store.openings import OpeningStore
 from cmr_viewer.store.reads import ReadStore
 from cmr_viewer.store.stack_changes import StackChangeStore

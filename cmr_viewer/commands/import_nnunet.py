@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
-from cmr_viewer.domain.role import Role
 from cmr_viewer.commands.service import make_output_folder
+from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan

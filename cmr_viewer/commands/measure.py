@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer import __version__
+from cmr_viewer.commands.measure_inputs import Labelled, asked_for, join_phases, read_asked
+from cmr_viewer.commands.measured import Choices, measured
+from cmr_viewer.commands.notes import tell_notes
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML
 from cmr_viewer.domain.papillary import PapillaryConvention
@@ -18,12 +21,9 @@ from cmr_viewer.domain.patient import LIMITS, Patient, Sex, plausible
 from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, unit_of
 from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
-from cmr_viewer.commands.measure_inputs import Labelled, asked_for, join_phases, read_asked
-from cmr_viewer.commands.measured import Choices, measured
-from cmr_viewer.commands.notes import tell_notes
 from cmr_viewer.errors import CmrViewerError, LoadError, StoreError, in_one_line
-from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.export.tables import NOTICE
+from cmr_viewer.store.atomic import write_atomically
 
 COLUMNS = ("study", "name", "value", "unit", "reason", "normal_low", "normal_high", "papillary_convention")
 

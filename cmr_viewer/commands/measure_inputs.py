@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cmr_viewer.commands.opening import opening_of
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
-from cmr_viewer.commands.opening import opening_of
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.datasets import LabelledSource, find_labelled, labels_start_at_base, structures_drawn
 from cmr_viewer.load.labels.files import read_labels

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.commands.measure_inputs import Labelled
+from cmr_viewer.commands.notes import notes_json
 from cmr_viewer.domain.anatomy import Label, reference_regions
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es, ed_es_by_volume
@@ -29,8 +31,6 @@ from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.segments_aha import PhaseSegments, segment_thicknesses
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
-from cmr_viewer.commands.measure_inputs import Labelled
-from cmr_viewer.commands.notes import notes_json
 from cmr_viewer.errors import LoadError
 from cmr_viewer.export.tables import number_of
 

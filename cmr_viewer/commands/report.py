@@ -3,17 +3,17 @@
 from argparse import Namespace
 from pathlib import Path
 
-from cmr_viewer.app.kept_frames import Stores, put_back, read_kept
-from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.reporting import as_read, material_of, work_done
+from cmr_viewer.commands.export import refuse_unfinished, study_as_decided
+from cmr_viewer.commands.notes import tell_notes
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import Study
-from cmr_viewer.commands.export import refuse_unfinished, study_as_decided
-from cmr_viewer.commands.notes import tell_notes
 from cmr_viewer.errors import StoreError
-from cmr_viewer.paths import default_workspace_dir
+from cmr_viewer.export.report.gathering import as_read, material_of, work_done
 from cmr_viewer.export.report.write import ReportFormat, write_report
+from cmr_viewer.paths import default_workspace_dir
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.saved_frames import Stores, put_back, read_kept
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace_readonly
 from cmr_viewer.store.effort import EffortStore

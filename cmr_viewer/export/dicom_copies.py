@@ -9,8 +9,6 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from cmr_viewer.domain.notes import counted
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import StoreError
-from cmr_viewer.progress import Progress, silent
-from cmr_viewer.store.atomic import write_file_atomically
 from cmr_viewer.export.deidentify import Deidentifier
 from cmr_viewer.export.source_files import (
     READ_ERRORS,
@@ -19,6 +17,8 @@ from cmr_viewer.export.source_files import (
     require_dicom_sources,
     tolerant,
 )
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.store.atomic import write_file_atomically
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,6 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.progress import Progress, silent
-from cmr_viewer.store.atomic import write_file_atomically
 from cmr_viewer.export.deidentify import Deidentifier
 from cmr_viewer.export.dicom_seg_frames import (
     Places,
@@ -44,8 +42,10 @@ from cmr_viewer.export.dicom_seg_frames import (
     pixel_spacing_mm,
     slice_spacing_mm,
 )
-from cmr_viewer.export.tables import NOTICE
 from cmr_viewer.export.source_headers import MR_IMAGE_STORAGE, SourceStudy
+from cmr_viewer.export.tables import NOTICE
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.store.atomic import write_file_atomically
 
 PROGRAM = "CMR Viewer"
 SERIES_NUMBER = 9001

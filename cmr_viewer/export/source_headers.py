@@ -21,8 +21,8 @@ from pydicom.valuerep import validate_value
 from cmr_viewer.domain.dicom_uid import is_valid_uid, valid_uid
 from cmr_viewer.domain.geometry import Vector
 from cmr_viewer.domain.study import FrameSource, Stack
-from cmr_viewer.progress import Progress, silent
 from cmr_viewer.export.source_files import SourceReader, paths_of, require_dicom_sources, tolerant
+from cmr_viewer.progress import Progress, silent
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 

@@ -31,9 +31,7 @@ from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.result_notes import not_segmented
 from cmr_viewer.domain.study import COUNTING, FrameIndex, Study
 from cmr_viewer.errors import StoreError
-from cmr_viewer.progress import Progress, part, silent
-from cmr_viewer.store.atomic import write_atomically, write_file_atomically
-from cmr_viewer.store.effort import EffortRow
+from cmr_viewer.export.folder import new_files_in
 from cmr_viewer.export.tables import (
     NOTICE,
     RegionRow,
@@ -42,7 +40,9 @@ from cmr_viewer.export.tables import (
     write_measures_json,
     write_regions_csv,
 )
-from cmr_viewer.export.folder import new_files_in
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.store.atomic import write_atomically, write_file_atomically
+from cmr_viewer.store.effort import EffortRow
 
 if TYPE_CHECKING:
     from cmr_viewer.export.deidentify import Deidentifier
@@ -136,7 +136,7 @@ class Anonymity:
     """How an export is de-identified: DICOM PS3.15, Basic Application Level Confidentiality Profile.
 
     Attributes:
-        secret: The source of pseudonyms and UIDs: `store.deidentify.kept_secret` of a workspace, so that exports of
+        secret: The source of pseudonyms and UIDs: `export.deidentify.kept_secret` of a workspace, so that exports of
             one patient belong together, or `fresh_secret`, so that nothing links them.
         shift_dates: Whether dates are shifted by a number of days that belongs to the patient, instead of removed.
     """

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cmr_viewer.app.read_results import read_in_words
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.export.study import Anonymity, Exported, Format, Results, export_study
-from cmr_viewer.progress import Progress
 from cmr_viewer.export.tables import RegionRow
+from cmr_viewer.progress import Progress
+from cmr_viewer.reading.reads import read_in_words
 
 EXPORT_KEY = "export"
 

@@ -10,7 +10,6 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QApplication
 
 from cmr_viewer.app.measuring import Measuring
-from cmr_viewer.app.study_measures import Curves, patient_in_files
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.normal_ranges import NormalRange, normal_range
 from cmr_viewer.domain.papillary import PapillaryConvention
@@ -18,6 +17,7 @@ from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, PatientMeasure
 from cmr_viewer.domain.segments_aha import SEGMENT_NAMES
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.reading.study_measures import Curves, patient_in_files
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.insertion_overlay import InsertionOverlay
 from cmr_viewer.ui.layout import Page

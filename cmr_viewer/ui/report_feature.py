@@ -9,13 +9,13 @@ from PySide6.QtCore import QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 
 from cmr_viewer.app.jobs import Priority
-from cmr_viewer.app.reporting import AsRead, WorkDone, as_read, material_of, work_done
 from cmr_viewer.app.settings import login_name
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import Study
-from cmr_viewer.progress import Progress, part
+from cmr_viewer.export.report.gathering import AsRead, WorkDone, as_read, material_of, work_done
 from cmr_viewer.export.report.write import write_report
+from cmr_viewer.progress import Progress, part
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.report_dialog import ReportChoice, ReportDialog
 from cmr_viewer.ui.studies import show_study_dialog

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
-from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.reading.frame_states import FrameState
 from cmr_viewer.ui.desk import Desk
 from cmr_viewer.ui.frame_cell import Cell
 from cmr_viewer.ui.frame_notes import FrameNotes

@@ -1,9 +1,9 @@
 """The frame on show in words, for readers who use a screen reader."""
 
-from cmr_viewer.app.frame_states import FrameState
 from cmr_viewer.domain.anatomy import STRUCTURES
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex, Stack
+from cmr_viewer.reading.frame_states import FrameState
 
 
 def spoken_frame(stack: Stack, frame: FrameIndex, state: FrameState, ed: int | None, es: int | None) -> str:

@@ -13,8 +13,8 @@ from typing import Self
 
 import numpy as np
 
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.effort import EffortStore
 from tests.app.working import opened, original, read_id_of, settle, shown, state, study

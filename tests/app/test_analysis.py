@@ -3,15 +3,16 @@ from pathlib import Path
 import pytest
 
 from cmr_viewer.app.analysis import load_active_models, order_of_work, todo_of
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import ModelError
 from cmr_viewer.progress import silent
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.model_registry import ModelRegistry
-from tests.app.conftest import REGION_OF_SLICE, FormulaFlow, model_labels, said, small_study
+from tests.app.conftest import FormulaFlow
+from tests.reading.small import REGION_OF_SLICE, model_labels, said, small_study
 
 ACTIVE = {role: f"{role.value}-1" for role in Role}
 

@@ -9,8 +9,8 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from tests.app.conftest import model_labels
 from tests.app.test_session import kept, labels_of, open_whole, paint
+from tests.reading.small import model_labels
 
 FRAME = FrameIndex(0, 1)
 

@@ -12,8 +12,9 @@ import pytest
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import open_workspace
-from tests.app.conftest import FormulaFlow, make_session, model_labels
+from tests.app.conftest import FormulaFlow, make_session
 from tests.app.test_session import kept, open_whole
+from tests.reading.small import model_labels
 
 KILLS = 3
 SECOND_READER = "B. Lind"

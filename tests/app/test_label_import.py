@@ -16,8 +16,8 @@ from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, UnknownCodesError, UnknownPhaseError
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.events import EventLog
-from tests.app.conftest import COLS, PHASES, ROWS, SLICES
 from tests.app.test_session import open_whole
+from tests.reading.small import COLS, PHASES, ROWS, SLICES
 
 ALL = frozenset(STRUCTURES)
 POOL = frozenset({Label.LVBP})

@@ -10,7 +10,8 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import FrameIndex
-from tests.app.conftest import PHASES, SLICES, FormulaFlow
+from tests.app.conftest import FormulaFlow
+from tests.reading.small import PHASES, SLICES
 
 FRAME = FrameIndex(0, 1)
 

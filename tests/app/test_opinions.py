@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from cmr_viewer.app.opinions import Asked, Opinions, ask, routes_of
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.progress import Cancelled, silent
-from tests.app.conftest import FormulaFlow, FormulaModels, model_labels, small_study
+from cmr_viewer.reading.open_study import Reading
+from tests.app.conftest import FormulaFlow, FormulaModels
+from tests.reading.small import model_labels, small_study
 
 ALL = {role: f"{role.value}-1" for role in Role}
 NO_MIDDLE = {role: name for role, name in ALL.items() if role is not Role.MIDDLE}

@@ -11,8 +11,8 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.prompt import Click
-from tests.app.conftest import COLS, ROWS
 from tests.app.test_session import kept, labels_of, open_whole
+from tests.reading.small import COLS, ROWS
 
 FRAME = FrameIndex(1, 2)
 THERE = Click((18.0, 15.0), Label.RVBP, True)

@@ -8,8 +8,8 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.study import FrameIndex
-from tests.app.conftest import PHASES
 from tests.app.test_session import kept, labels_of, open_whole
+from tests.reading.small import PHASES
 
 FRAME = FrameIndex(1, 2)
 

@@ -11,7 +11,8 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import Check
 from cmr_viewer.review.stakes import MASKS_WRONG
-from tests.app.conftest import SLICES, FormulaFlow
+from tests.app.conftest import FormulaFlow
+from tests.reading.small import SLICES
 
 ED, ES = 0, 2
 VOXEL_ML = 0.04

@@ -12,19 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.app.read_results import BOTH_READS
 from cmr_viewer.app.second_read import FIRST, SECOND
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.reads import BOTH_READS
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.reads import ReadKind
 from tests.app import working
-from tests.app.conftest import FormulaFlow, make_session, model_labels
+from tests.app.conftest import FormulaFlow, make_session
 from tests.app.test_session import kept, open_whole, paint
+from tests.reading.small import model_labels
 
 BASAL, MIDDLE, APICAL = FrameIndex(0, 0), FrameIndex(0, 1), FrameIndex(0, 3)
 SECOND_READER = "B. Lind"

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from cmr_viewer.app.session import Session
-from cmr_viewer.app.study_loading import Preview
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
@@ -17,12 +16,14 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import ModelError
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.opening import Preview
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from tests.app.conftest import PHASES, SLICES, FormulaFlow, make_session, model_labels, write_model
+from tests.app.conftest import FormulaFlow, make_session, write_model
 from tests.phantom import sax_cine
 from tests.phantom_dicom import brighter, write_frames
+from tests.reading.small import PHASES, SLICES, model_labels
 
 BASAL = FrameIndex(0, 0)
 MIDDLE = FrameIndex(0, 1)

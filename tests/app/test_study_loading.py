@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmr_viewer.app.reading import Imported
 from cmr_viewer.app.session import Session
-from cmr_viewer.app.study_loading import same_slices, with_stack
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.open_study import Imported
+from cmr_viewer.reading.opening import same_slices, with_stack
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from tests.app.conftest import SLICES, FormulaFlow, small_study
+from tests.app.conftest import FormulaFlow
+from tests.reading.small import SLICES, small_study
 
 PATH = Path("/nowhere/pseudonym")
 

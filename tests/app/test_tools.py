@@ -9,8 +9,8 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.correction import Correction, Tool
-from tests.app.conftest import PHASES, SLICES
 from tests.app.test_session import kept, labels_of, open_whole
+from tests.reading.small import PHASES, SLICES
 
 FRAME = FrameIndex(1, 2)
 DOWN = Correction(Tool.NUDGE, rows=1)

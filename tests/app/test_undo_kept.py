@@ -18,8 +18,9 @@ from cmr_viewer.errors import StoreError
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.work import Work
-from tests.app.conftest import PHASES, SLICES, FormulaFlow, make_session, model_labels, write_model
+from tests.app.conftest import FormulaFlow, make_session, write_model
 from tests.app.test_session import BASAL, MIDDLE, kept, open_whole, paint
+from tests.reading.small import PHASES, SLICES, model_labels
 
 APICAL = FrameIndex(1, 3)
 

@@ -11,7 +11,8 @@ from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.what_if import Candidate
-from tests.app.conftest import PHASES, SLICES, FormulaFlow, model_labels
+from tests.app.conftest import FormulaFlow
+from tests.reading.small import PHASES, SLICES, model_labels
 
 ED, ES, BETWEEN = 0, 2, 1  # squares shrink with the phase
 VOXEL_ML = 0.04

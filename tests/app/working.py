@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from cmr_viewer.app.kept_frames import Stores, acceptances_of, put_back, read_kept, work_of
-from cmr_viewer.app.kept_steps import kept_moves
-from cmr_viewer.app.reading import Imported, Reading
 from cmr_viewer.domain.anatomy import REGIONS, Label, Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.reading.open_study import Imported, Reading
+from cmr_viewer.reading.saved_frames import Stores, acceptances_of, put_back, read_kept, work_of
+from cmr_viewer.reading.saved_steps import kept_moves
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.effort import Effort, EffortStore

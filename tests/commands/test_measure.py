@@ -11,12 +11,12 @@ import pytest
 
 from cmr_viewer import __version__
 from cmr_viewer.__main__ import main
+from cmr_viewer.commands.measure_inputs import Labelled
+from cmr_viewer.commands.measured import NOT_STATED, Choices, measured
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES
 from cmr_viewer.domain.study import Study
-from cmr_viewer.commands.measure_inputs import Labelled
-from cmr_viewer.commands.measured import NOT_STATED, Choices, measured
 from tests.phantom import (
     Phantom,
     default_affine,

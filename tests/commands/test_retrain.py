@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from cmr_viewer.__main__ import main
+from cmr_viewer.commands.retrain import LARGEST_BATCH, RETRAINING_ITERATIONS, assess, retraining_spec, split
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.role import Role
-from cmr_viewer.commands.retrain import LARGEST_BATCH, RETRAINING_ITERATIONS, assess, retraining_spec, split
 from cmr_viewer.errors import StoreError
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.promote.assess import Assessment

@@ -11,12 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from cmr_viewer.__main__ import main
+from cmr_viewer.commands import segment as door
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.measures import MEASURE_NAMES
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Study
-from cmr_viewer.commands import segment as door
 from tests.phantom import Phantom, default_affine, sax_cine, voxels_of, write_dicom_folder, write_nifti
 from tests.tiny_models import dice_3d, tiny_id
 

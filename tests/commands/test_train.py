@@ -9,8 +9,8 @@ import torch
 
 from cmr_viewer.__main__ import main
 from cmr_viewer.classify.region_classifier import load_classifier
-from cmr_viewer.domain.role import Role
 from cmr_viewer.commands import train
+from cmr_viewer.domain.role import Role
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.progress import Progress
 from cmr_viewer.segment.segmenter import load_segmenter

@@ -13,7 +13,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.polygons import fill_polygons
 from cmr_viewer.domain.study import Stack
-from cmr_viewer.load.labels.polygons import paint
 from cmr_viewer.export.contours import (
     CONTOUR_COLUMNS,
     contours_of,
@@ -22,6 +21,7 @@ from cmr_viewer.export.contours import (
     write_contours_csv,
     write_contours_json,
 )
+from cmr_viewer.load.labels.polygons import paint
 from tests.phantom import Phantom, sax_cine
 from tests.phantom_export import dicom_study, small_cine
 

@@ -7,9 +7,9 @@ from numpy.testing import assert_array_equal
 from pydicom.dataset import Dataset
 
 from cmr_viewer.errors import StoreError
-from cmr_viewer.progress import Cancelled
 from cmr_viewer.export.deidentify import Deidentifier
 from cmr_viewer.export.dicom_copies import write_deidentified_images
+from cmr_viewer.progress import Cancelled
 from tests.phantom import Phantom
 from tests.phantom_export import PATIENT, dicom_study, enhanced_study, small_cine
 

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cmr_viewer.commands.service import results_of
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import Stack, Study
-from cmr_viewer.commands.service import results_of
 from cmr_viewer.export.study import Exported, Format, Results, export_study, formats_of
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 
 from cmr_viewer.domain.dicom_uid import is_valid_uid
 from cmr_viewer.errors import StoreError
-from cmr_viewer.progress import Cancelled
 from cmr_viewer.export.source_headers import MR_IMAGE_STORAGE, read_source_study
+from cmr_viewer.progress import Cancelled
 from tests.phantom import UID_ROOT, Phantom
 from tests.phantom_export import ENHANCED_MR, PATIENT, dicom_study, enhanced_study, small_cine
 

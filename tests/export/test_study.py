@@ -17,9 +17,9 @@ from cmr_viewer.domain.measures import label_counts, measure
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.export.study import FILES, Anonymity, Format, Results, export_study, formats_of
+from cmr_viewer.export.tables import RegionRow
 from cmr_viewer.load.images.nifti import read_nifti
 from cmr_viewer.progress import Cancelled
-from cmr_viewer.export.tables import RegionRow
 from tests.phantom import Phantom, default_affine, voxels_of, write_nifti
 from tests.phantom_export import PATIENT, all_automatic, dicom_study, enhanced_study, segmentation_labels, small_cine
 

@@ -9,7 +9,6 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures, measure
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.effort import Effort, EffortRow
 from cmr_viewer.export.tables import (
     RegionRow,
     write_effort_csv,
@@ -17,6 +16,7 @@ from cmr_viewer.export.tables import (
     write_measures_json,
     write_regions_csv,
 )
+from cmr_viewer.store.effort import Effort, EffortRow
 
 
 def test_regions_are_written_in_the_order_of_phase_and_slice(tmp_path: Path) -> None:

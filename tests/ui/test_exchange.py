@@ -13,8 +13,8 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import UnknownCodesError, UnknownPhaseError
-from cmr_viewer.export.study import Anonymity, Exported, Format
 from cmr_viewer.export.deidentify import kept_secret
+from cmr_viewer.export.study import Anonymity, Exported, Format
 from cmr_viewer.ui import exporting
 from cmr_viewer.ui.export_dialog import ExportDialog
 from cmr_viewer.ui.exporting import results_of

@@ -5,11 +5,11 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
-from cmr_viewer.app.measure_choices import AS_FOUND, Insertions
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.measure_choices import AS_FOUND, Insertions
 from cmr_viewer.ui.features import FEATURES
 from cmr_viewer.ui.main_window import MainWindow
 from cmr_viewer.ui.measures_feature import MeasuresFeature

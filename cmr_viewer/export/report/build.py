@@ -13,11 +13,11 @@ from cmr_viewer.domain.normal_ranges import normal_range
 from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, text_of, unit_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
-from cmr_viewer.progress import Progress, silent
 from cmr_viewer.export.report.contents import Curve, Draft, FailedCheck, FrameLine, MeasureLine, Report, Segment
 from cmr_viewer.export.report.log_lines import log_lines
 from cmr_viewer.export.report.material import FrameFacts, Material
 from cmr_viewer.export.report.pictures import pictures_of
+from cmr_viewer.progress import Progress, silent
 from cmr_viewer.review.checks import Finding
 from cmr_viewer.review.stack_checks import StackChecks
 from cmr_viewer.store.events import What

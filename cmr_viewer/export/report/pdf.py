@@ -23,13 +23,13 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from cmr_viewer.progress import Progress, silent
 from cmr_viewer.export.report.build import LABEL_WORDS
 from cmr_viewer.export.report.colours import STRUCTURE_INKS, THICKENING, THICKNESS
 from cmr_viewer.export.report.contents import NOTICE, MeasureLine, Report
 from cmr_viewer.export.report.figures import FAINT, INK, SOFT, bulls_eye_drawing, curve_drawing, frame_drawing
 from cmr_viewer.export.report.letters import Letters, fonts_for
 from cmr_viewer.export.report.words import frame_words, log_words, made_words, zone_words
+from cmr_viewer.progress import Progress, silent
 
 _PADDING = 6.0
 """Of reportlab's frames; the margin is counted with it."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.export.report.material import Material
+from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically
 
 

@@ -5,9 +5,9 @@ from PySide6.QtCore import QObject, QRectF, Slot
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from cmr_viewer.app.earlier_labels import Earlier, EarlierLabels
-from cmr_viewer.app.volume_changes import VolumesBefore
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.volume_changes import VolumesBefore
 from cmr_viewer.review.label_difference import Difference, difference_map
 from cmr_viewer.ui.feature import Context
 from cmr_viewer.ui.frame_notes import FrameNotes

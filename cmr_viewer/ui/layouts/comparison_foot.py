@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QSizePolicy
 
 from cmr_viewer.app.earlier_labels import Earlier
-from cmr_viewer.app.volume_changes import VolumeChanges
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.reading.volume_changes import VolumeChanges
 from cmr_viewer.review.label_difference import Difference
 from cmr_viewer.ui.widgets import DASH, column, label, row, swatch
 

@@ -7,9 +7,9 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.progress import Cancelled
 from cmr_viewer.export.report.build import MOST_LOG_LINES, build_report, frame_line
 from cmr_viewer.export.report.material import FrameFacts
+from cmr_viewer.progress import Cancelled
 from cmr_viewer.store.effort import Effort, EffortRow
 from cmr_viewer.store.events import What
 from tests.export.report.made import event, material, phantom, reading_of, true_ml

@@ -9,9 +9,9 @@ from typing import Any
 from cmr_viewer import __version__
 from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.errors import StoreError
+from cmr_viewer.export.tables import NOTICE, number_of
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, COLUMNS, Comparison, frame_rows
 from cmr_viewer.store.atomic import write_atomically
-from cmr_viewer.export.tables import NOTICE, number_of
 
 PROGRAM = f"CMR Viewer {__version__}"
 

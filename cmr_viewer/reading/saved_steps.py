@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from cmr_viewer.app.frame_changes import AcceptChange, FactChange, FrameChange, KeptChange, PhaseMarksChange
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.changes import AcceptChange, FactChange, FrameChange, KeptChange, PhaseMarksChange
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.review.history import Change, GroupChange, Moved, Step, Way
 from cmr_viewer.store.undo_log import KeptHistory, Move, Verb
 from cmr_viewer.store.undo_steps import (

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmr_viewer.app.frame_states import FrameRecord
-from cmr_viewer.app.kept_frames import Stores, put_back, read_kept
-from cmr_viewer.app.reading import Imported, Reading
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import StoreError
+from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.open_study import Imported, Reading
+from cmr_viewer.reading.saved_frames import Stores, put_back, read_kept
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison, FrameRead, ReadResult, compare_reads
 from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
 from cmr_viewer.store.study_facts import PATIENT_PREFIX

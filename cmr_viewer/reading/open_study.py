@@ -6,10 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmr_viewer.app.frame_changes import AcceptChange, FactChange, FrameChange, PhaseMarksChange, Stroke
-from cmr_viewer.app.frame_states import Changed, FrameRecord
-from cmr_viewer.app.shown_frames import Effects, ShownFrames
-from cmr_viewer.app.volumes import measures_at, notes_at
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
@@ -22,6 +18,10 @@ from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, StoreError
+from cmr_viewer.reading.changes import AcceptChange, FactChange, FrameChange, PhaseMarksChange, Stroke
+from cmr_viewer.reading.frame_states import Changed, FrameRecord
+from cmr_viewer.reading.shown_frames import Effects, ShownFrames
+from cmr_viewer.reading.volumes import measures_at, notes_at
 from cmr_viewer.review.edit import Patch, Point, clear_label, copy_labels, paint_line, patch_between
 from cmr_viewer.review.history import Change, GroupChange, History
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame

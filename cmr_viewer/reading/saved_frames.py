@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from cmr_viewer.app.frame_states import Changed, FrameRecord
-from cmr_viewer.app.kept_steps import MadeSteps, kept_moves, made_steps, put_history_back
-from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.shown_frames import Effects
-from cmr_viewer.app.study_loading import Loaded
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import working_spacing_mm
+from cmr_viewer.reading.frame_states import Changed, FrameRecord
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.opening import Loaded
+from cmr_viewer.reading.saved_steps import MadeSteps, kept_moves, made_steps, put_history_back
+from cmr_viewer.reading.shown_frames import Effects
 from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
 from cmr_viewer.store.openings import OpeningStore

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmr_viewer.app.interpolating import between_phases, between_slices, cycle_of
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import silent
-from tests.app.conftest import small_study
+from cmr_viewer.reading.interpolating import between_phases, between_slices, cycle_of
+from tests.reading.small import small_study
 from tests.review.hearts import disc
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.open_study import Reading
 
 Before = Callable[[FrameIndex], LabelMap | None]
 """The label map (row, col) of a frame as it was; None where there was none."""

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.volume_changes import VolumesBefore
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
-from tests.app.conftest import COLS, PHASES, ROWS, SLICES, small_study
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.volume_changes import VolumesBefore
+from tests.reading.small import COLS, PHASES, ROWS, SLICES, small_study
 
 VOXEL_ML = 0.04
 ED, ES = 0, 2

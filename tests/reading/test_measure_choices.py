@@ -2,7 +2,10 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cmr_viewer.app.measure_choices import (
+from cmr_viewer.domain.insertion_points import InsertionOrigin, InsertionPoints
+from cmr_viewer.domain.patient import Patient, Sex
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.measure_choices import (
     AS_FOUND,
     INSERTIONS_FACT,
     PATIENT_FACT,
@@ -12,9 +15,6 @@ from cmr_viewer.app.measure_choices import (
     insertions_fact,
     patient_fact,
 )
-from cmr_viewer.domain.insertion_points import InsertionOrigin, InsertionPoints
-from cmr_viewer.domain.patient import Patient, Sex
-from cmr_viewer.domain.study import FrameIndex
 
 numbers = st.floats(-500, 500, allow_nan=False)
 points = st.tuples(numbers, numbers)

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmr_viewer.app.frame_states import Changed, FrameRecord, FrameState
-from cmr_viewer.app.volumes import VoxelCounts
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
@@ -13,6 +11,8 @@ from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import ModelError
+from cmr_viewer.reading.frame_states import Changed, FrameRecord, FrameState
+from cmr_viewer.reading.volumes import VoxelCounts
 from cmr_viewer.review.history import Moved
 from cmr_viewer.review.propose import Replace, decide
 from cmr_viewer.route.router import DecidedBy, Route, route

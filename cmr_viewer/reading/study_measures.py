@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.app.measure_choices import Insertions
-from cmr_viewer.app.volumes import VoxelCounts, measures_at
 from cmr_viewer.domain.anatomy import Label, Region, reference_regions
 from cmr_viewer.domain.insertion_points import (
     InsertionOrigin,
@@ -24,6 +22,8 @@ from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.segments_aha import PhaseSegments, SegmentThickness, segment_thicknesses
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
+from cmr_viewer.reading.measure_choices import Insertions
+from cmr_viewer.reading.volumes import VoxelCounts, measures_at
 
 
 @dataclass(frozen=True, eq=False)

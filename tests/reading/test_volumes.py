@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.app.volumes import VoxelCounts, measures_at
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.study import FrameIndex
-from tests.app.conftest import small_study
+from cmr_viewer.reading.volumes import VoxelCounts, measures_at
+from tests.reading.small import small_study
 
 GEOMETRY = small_study().stack.geometry
 

@@ -3,15 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cmr_viewer.app.measure_choices import AS_FOUND, Insertions
-from cmr_viewer.app.study_measures import (
-    WallMaterial,
-    counts_by_convention,
-    curves_of,
-    patient_in_files,
-    point_set,
-    wall_of,
-)
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.insertion_points import find_insertion_points
@@ -19,6 +10,15 @@ from cmr_viewer.domain.lv_outline import lv_outline
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.reading.measure_choices import AS_FOUND, Insertions
+from cmr_viewer.reading.study_measures import (
+    WallMaterial,
+    counts_by_convention,
+    curves_of,
+    patient_in_files,
+    point_set,
+    wall_of,
+)
 
 SPACING = (1.5, 1.5)
 SLICES, SIZE = 6, 96

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cmr_viewer import __version__
-from cmr_viewer.app.frame_states import FrameState
-from cmr_viewer.app.measure_choices import MeasureChoices, choices_of
-from cmr_viewer.app.read_results import read_name
-from cmr_viewer.app.reading import Reading
-from cmr_viewer.app.study_measures import (
+from cmr_viewer.domain.body_size import BsaFormula
+from cmr_viewer.domain.ed_es import EdEs
+from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.patient_measures import patient_measures
+from cmr_viewer.domain.result_notes import not_segmented
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.export.report.material import FrameFacts, Material
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.measure_choices import MeasureChoices, choices_of
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.reads import read_name
+from cmr_viewer.reading.study_measures import (
     Wall,
     WallMaterial,
     counts_by_convention,
@@ -18,16 +27,7 @@ from cmr_viewer.app.study_measures import (
     patient_in_files,
     wall_of,
 )
-from cmr_viewer.app.volumes import VoxelCounts
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.ed_es import EdEs
-from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.papillary import PapillaryConvention
-from cmr_viewer.domain.patient_measures import patient_measures
-from cmr_viewer.domain.result_notes import not_segmented
-from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.progress import Progress, silent
-from cmr_viewer.export.report.material import FrameFacts, Material
+from cmr_viewer.reading.volumes import VoxelCounts
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import EffortRow, EffortStore
 from cmr_viewer.store.events import Event, EventLog

@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.app.frame_states import Changed
-from cmr_viewer.app.reading import Reading
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
-from tests.app.conftest import COLS, REGION_OF_SLICE, ROWS, model_labels, said, small_study
+from cmr_viewer.reading.frame_states import Changed
+from cmr_viewer.reading.open_study import Reading
+from tests.reading.small import COLS, REGION_OF_SLICE, ROWS, model_labels, said, small_study
 
 ACTIVE = {role: f"{role.value}-1" for role in Role}
 FRAMES = [FrameIndex(0, 0), FrameIndex(0, 1)]

@@ -37,7 +37,7 @@ def test_runs_add_up_and_come_apart_by_data_set() -> None:
 
 
 def test_a_folder_that_no_evaluation_wrote_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match=r"frames.csv cannot be read: No such file.*evaluate wrote"):
+    with pytest.raises(LoadError, match=r"Could not read .*frames.csv: No such file.*cmr-viewer evaluate"):
         read_run(tmp_path)
 
 

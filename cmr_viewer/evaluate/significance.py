@@ -1,12 +1,11 @@
 """Whether two means differ by more than chance would."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from warnings import catch_warnings
 
 import numpy as np
-from scipy import special
 
 from cmr_viewer.evaluate.scores import FrameScore
 
@@ -51,24 +50,24 @@ class TTest:
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> TTest:
-    """Welch's t-test of two independent sets of different variance.
+    """Welch's t-test of two independent sets of different variance, by `scipy.stats.ttest_ind`.
 
     Source:
         Welch 1947, Biometrika 34:28-35; degrees of freedom after Welch and Satterthwaite.
     """
-    numbers = len(first), len(second)
-    if min(numbers) == 0:
-        return _test(None, 0.0, 0.0, numbers)
+    from scipy import stats  # noqa: PLC0415 - a second to import, and few comparisons need it
+
+    if not first or not second:
+        return _untested(None, first, second)
     difference = float(np.mean(first) - np.mean(second))
-    if min(numbers) == 1:
-        return _test(difference, 0.0, 0.0, numbers)
-    a, b = (float(np.var(values, ddof=1)) / len(values) for values in (first, second))
-    df = (a + b) ** 2 / (a**2 / (numbers[0] - 1) + b**2 / (numbers[1] - 1)) if a + b > _TINY**2 else 0.0
-    return _test(difference, math.sqrt(a + b), df, numbers)
+    if min(len(first), len(second)) == 1 or max(np.ptp(first), np.ptp(second)) < _TINY:
+        return _untested(difference, first, second)
+    with catch_warnings(action="ignore", category=RuntimeWarning):  # that one of the two sets does not vary
+        return _tested(difference, stats.ttest_ind(first, second, equal_var=False), first, second)
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> TTest:
-    """Paired Student's t-test of values that belong together one by one.
+    """Paired Student's t-test of values that belong together one by one, by `scipy.stats.ttest_rel`.
 
     Args:
         first: One value per pair.
@@ -80,24 +79,28 @@ def paired(first: Sequence[float], second: Sequence[float]) -> TTest:
     Source:
         Student 1908, Biometrika 6:1-25.
     """
-    numbers = len(first), len(second)
-    if numbers[0] != numbers[1]:
-        raise ValueError(f"{numbers[0]} and {numbers[1]} values are not pairs.")
+    from scipy import stats  # noqa: PLC0415 - a second to import, and few comparisons need it
+
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} values are not pairs.")
     if not first:
-        return _test(None, 0.0, 0.0, numbers)
-    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
-    error = float(differences.std(ddof=1)) / math.sqrt(len(first)) if len(first) > 1 else 0.0
-    return _test(float(differences.mean()), error, len(first) - 1.0, numbers)
+        return _untested(None, first, second)
+    differences = np.subtract(first, second)
+    difference = float(differences.mean())
+    if len(first) == 1 or np.ptp(differences) < _TINY:
+        return _untested(difference, first, second)
+    return _tested(difference, stats.ttest_rel(first, second), first, second)
 
 
-def _test(difference: float | None, error: float, df: float, numbers: tuple[int, int]) -> TTest:
-    """A test of a difference by its standard error; one of no error cannot be tested."""
-    if difference is None or error < _TINY:
-        return TTest(difference, None, None, None, None, None, *numbers)
-    t = difference / error
-    reach = float(special.stdtrit(df, 0.975)) * error
-    p = 2.0 * float(special.stdtr(df, -abs(t)))
-    return TTest(difference, t, df, p, difference - reach, difference + reach, *numbers)
+def _untested(difference: float | None, first: Sequence[float], second: Sequence[float]) -> TTest:
+    """A difference of too few values, or of values that do not vary."""
+    return TTest(difference, None, None, None, None, None, len(first), len(second))
+
+
+def _tested(difference: float, found: Any, first: Sequence[float], second: Sequence[float]) -> TTest:
+    interval = found.confidence_interval(0.95)
+    t, df, p, low, high = map(float, (found.statistic, found.df, found.pvalue, *interval))
+    return TTest(difference, t, df, p, low, high, len(first), len(second))
 
 
 def dice_by_patient(scores: Iterable[FrameScore]) -> Mapping[str, float]:

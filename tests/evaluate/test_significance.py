@@ -1,10 +1,6 @@
 import math
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 from cmr_viewer.evaluate.significance import dice_by_patient, paired, welch
 from tests.evaluate.made_runs import place, score
@@ -59,6 +55,13 @@ def test_what_does_not_vary_cannot_be_tested() -> None:
     assert welch([1], [2, 3]).p is None
 
 
+def test_one_of_two_sets_may_be_constant() -> None:
+    # Means 2 and 4, variances 0 and 2: standard error 1, with the one degree of freedom of the set that varies.
+    test = welch([2, 2, 2], [3, 5])
+    assert (test.t, test.df) == (pytest.approx(-2.0), pytest.approx(1.0))
+    assert test.p == pytest.approx(1.0 - 2.0 / math.pi * math.atan(2.0))
+
+
 def test_nothing_has_no_difference() -> None:
     assert welch([], [1.0]).difference is None
     assert paired([], []).difference is None
@@ -78,15 +81,3 @@ def test_a_patient_is_the_mean_of_its_frames() -> None:
         score(place(0, patient="q"), 0.4),
     ]
     assert dice_by_patient(scores) == {"p": pytest.approx(0.7), "q": 0.4}
-
-
-@settings(deadline=None, max_examples=30)
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12), m=st.integers(2, 12))
-def test_the_tests_are_those_of_scipy(seed: int, n: int, m: int) -> None:
-    rng = np.random.default_rng(seed)
-    a, b, c = rng.normal(0.8, 0.1, n).tolist(), rng.normal(0.7, 0.3, m).tolist(), rng.normal(0.7, 0.3, n).tolist()
-    for ours, theirs in ((welch(a, b), stats.ttest_ind(a, b, equal_var=False)), (paired(a, c), stats.ttest_rel(a, c))):
-        interval = theirs.confidence_interval(0.95)
-        assert (ours.t, ours.df, ours.p, ours.low, ours.high) == pytest.approx(
-            (theirs.statistic, theirs.df, theirs.pvalue, interval.low, interval.high), rel=1e-6
-        )

@@ -30,6 +30,7 @@ WITHOUT_QT = [
     *("domain", "load", "prepare", "classify", "networks", "route", "segment", "review", "store"),
     *("train", "promote", "evaluate", "commands", "export", "reading"),
     *(
+        "test_analyse.py",
         "test_pipeline.py",
         "test_errors.py",
         "test_paths.py",

@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from cmr_viewer.analyse import frame_probabilities, load_models
 from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, reference_regions
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.paths import shipped_models_dir
-from cmr_viewer.pipeline import frame_probabilities, load_models
 from cmr_viewer.review.click import segment_clicks
 from cmr_viewer.review.edit import paint_disc
 from cmr_viewer.review.prompt import Click

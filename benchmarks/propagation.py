@@ -26,12 +26,12 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its usual name
 from scipy import ndimage
 
+from cmr_viewer.analyse import analyse, load_models
 from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
-from cmr_viewer.pipeline import analyse, load_models
 from cmr_viewer.reading.interpolating import cycle_of
 from cmr_viewer.review.contours import box_around, has_closed_ring
 from cmr_viewer.review.motion import LARGE_STEP, SMALL_STEP, find_motion, grey_between

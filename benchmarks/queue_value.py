@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cmr_viewer.analyse import Models
 from cmr_viewer.classify.in_stack import frames_of_stack
 from cmr_viewer.commands.service import models_in
 from cmr_viewer.domain.anatomy import REGIONS, Region, reference_regions
@@ -34,7 +35,6 @@ from cmr_viewer.domain.measures import label_counts, voxel_volume_ml
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
-from cmr_viewer.pipeline import Models
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.review.stack_checks import StackChecks
 from cmr_viewer.review.stakes import WRONG_ML, FrameStakes, Opinion, stake_of

@@ -28,6 +28,7 @@ from scipy import optimize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cmr_viewer.analyse import Models, analyse, segment_frames
 from cmr_viewer.classify.in_stack import StackFrames, frames_of_stack
 from cmr_viewer.classify.stack_order import WEIGHTS, OrderWeights, decode, log_likelihoods
 from cmr_viewer.commands.service import models_in
@@ -37,7 +38,6 @@ from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.load.study import open_study
-from cmr_viewer.pipeline import Models, analyse, segment_frames
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.route.router import SURELY_NON_CARDIAC
 from cmr_viewer.train.split import Split, read_split

@@ -7,20 +7,13 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from cmr_viewer.app.analysis import (
-    Flow,
-    FrameResult,
-    LoadedModels,
-    Todo,
-    compute,
-    load_active_models,
-    segment,
-    todo_of,
-)
+from cmr_viewer.analyse import Flow, FrameResult, LoadedModels
 from cmr_viewer.app.jobs import Jobs, Priority
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.pipeline import analyse, load_active_models
 from cmr_viewer.progress import Progress
+from cmr_viewer.reading.missing import Missing, missing_of, missing_of_frame
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.model_registry import ModelRegistry
 
@@ -93,16 +86,17 @@ class Computing(QObject):
         models = self.models
         if models is None:
             return
-        todo = todo_of(reading, shown)
+        missing = missing_of(reading, shown)
         if without:
-            todo = replace(todo, segment={f: region for f, region in todo.segment.items() if f not in without})
-        if not todo:
+            segment = {frame: region for frame, region in missing.segment.items() if frame not in without}
+            missing = replace(missing, segment=segment)
+        if not missing:
             self.analysed.emit()
             return
         self._jobs.submit(
             ANALYSIS_KEY,
-            "Classifying and segmenting" if todo.classify else "Segmenting",
-            partial(_computation, self._flow, reading, models, todo),
+            "Classifying and segmenting" if missing.classify else "Segmenting",
+            partial(_computation, self._flow, reading, models, missing),
             priority=Priority.BACKGROUND,
             on_partial=self._on_result,
             on_finished=self._on_analysed,
@@ -115,14 +109,13 @@ class Computing(QObject):
         if models is None:
             return
         for frame, region in wanted.items():
-            by_reader = reading.records[frame].reader_region is not None
-            todo = Todo((frame,), False, {}, {frame: region}, {frame: "reader" if by_reader else "predicted"})
+            missing = missing_of_frame(reading, frame, region)
             key = f"frame-{frame.phase}-{frame.slice_index}"
             self._frame_keys.add(key)
             self._jobs.submit(
                 key,
                 f"Segmenting phase {frame.phase + 1}, slice {frame.slice_index + 1} as {region.text.lower()}",
-                partial(_segmentation, self._flow, reading, models, todo),
+                partial(_computation, self._flow, reading, models, missing),
                 priority=Priority.READER,
                 on_partial=self._on_result,
             )
@@ -156,9 +149,5 @@ class Computing(QObject):
             self.computed.emit(self._reading, results)
 
 
-def _computation(flow: Flow, reading: Reading, models: LoadedModels, todo: Todo, progress: Progress) -> object:
-    return compute(flow, reading.stack, models, todo, progress)
-
-
-def _segmentation(flow: Flow, reading: Reading, models: LoadedModels, todo: Todo, progress: Progress) -> object:
-    return segment(flow, reading.stack, models, todo, progress)
+def _computation(flow: Flow, reading: Reading, models: LoadedModels, missing: Missing, progress: Progress) -> object:
+    return analyse(flow, reading.stack, models, missing, progress)

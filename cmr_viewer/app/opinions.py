@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from cmr_viewer.app.analysis import Flow, LoadedModels
+from cmr_viewer.analyse import Flow, LoadedModels
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role

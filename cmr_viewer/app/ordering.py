@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.app.analysis import Flow, LoadedModels
+from cmr_viewer.analyse import Flow, LoadedModels
 from cmr_viewer.app.opinions import Asked, ask, routes_of, segmenters_of
 from cmr_viewer.domain.anatomy import REGIONS, Label, Region
 from cmr_viewer.domain.annotation import RegionPrediction

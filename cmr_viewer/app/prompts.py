@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
-from cmr_viewer.app.analysis import Flow, LoadedModels
+from cmr_viewer.analyse import Flow, LoadedModels
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map

@@ -5,7 +5,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject
 
-from cmr_viewer.app.analysis import Flow
+from cmr_viewer.analyse import Flow
 from cmr_viewer.app.session_edits import SessionEdits, changes
 from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex, Study

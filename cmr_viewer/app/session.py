@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from cmr_viewer.app.analysis import Flow, FrameResult, pipeline_flow
+from cmr_viewer.analyse import Flow, FrameResult, own_flow
 from cmr_viewer.app.computing import MODELS_KEY
 from cmr_viewer.app.private_log import hide_from_log
 from cmr_viewer.app.second_read import SessionReads, note_and_read
@@ -73,7 +73,7 @@ class Session(SessionReads):
             index: Folder where those remember headers, so that a study seen before opens at once; None for nowhere.
             parent: Qt parent.
         """
-        super().__init__(workspace, registry, flow or pipeline_flow(), device, parent)
+        super().__init__(workspace, registry, flow or own_flow(), device, parent)
         reads = opener or partial(open_with_readers, index=index)
         self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self.reads, self.places, self)
         self._start_timer = QTimer(self, singleShot=True, interval=0)

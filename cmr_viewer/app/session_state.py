@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from cmr_viewer.analyse import Flow, LoadedModels
 from cmr_viewer.app.accepting import Accepting
-from cmr_viewer.app.analysis import Flow, LoadedModels
 from cmr_viewer.app.computing import ANALYSIS_KEY, Computing
 from cmr_viewer.app.effort import StudyEffort
 from cmr_viewer.app.effort_keeping import EffortKeeping

@@ -33,7 +33,7 @@ from typing import IO
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler, qVersion
 
 from cmr_viewer import __version__
-from cmr_viewer.app.analysis import Flow
+from cmr_viewer.analyse import Flow
 from cmr_viewer.app.private_log import PrivateFormatter, without_names
 from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from cmr_viewer.app.analysis import Flow, LoadedModels
+from cmr_viewer.analyse import Flow, LoadedModels
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.opinions import Asked, Opinions, ask, routes_of, segmenters_of
 from cmr_viewer.app.session import Session

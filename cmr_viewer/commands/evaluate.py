@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cmr_viewer.analyse import Models, analyse, classify_frames, segment_frames
 from cmr_viewer.commands.notes import notes_json, tell_notes
 from cmr_viewer.commands.service import make_output_folder, models_in
 from cmr_viewer.domain.anatomy import reference_regions
@@ -24,7 +25,6 @@ from cmr_viewer.evaluate.tables import markdown
 from cmr_viewer.evaluate.volumes import volume_pairs
 from cmr_viewer.load.datasets import LabelledSource, LabelledStack, find_labelled
 from cmr_viewer.load.images.nifti import write_nifti_labels
-from cmr_viewer.pipeline import Models, analyse, classify_frames, segment_frames
 from cmr_viewer.train.split import Split, read_split
 
 FIGURES_FILE = "figures.json"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer import __version__
+from cmr_viewer.analyse import Models
 from cmr_viewer.commands.notes import notes_json, tell_notes
 from cmr_viewer.commands.opening import opening_of
 from cmr_viewer.commands.service import Analysis, analyse_stack, make_output_folder, models_in
@@ -19,7 +20,6 @@ from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.export.tables import RegionRow, write_measures_json, write_regions_csv
 from cmr_viewer.load.images.nifti import nifti_files, nifti_notes, write_nifti_labels
 from cmr_viewer.load.study import open_study, study_name
-from cmr_viewer.pipeline import Models
 from cmr_viewer.store.atomic import write_file_atomically
 
 LABELS_FILE = "labels.nii.gz"

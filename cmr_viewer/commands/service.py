@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmr_viewer.analyse import Models, analyse, load_models
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.ed_es import choose_ed_es, ed_es_by_volume
@@ -17,7 +18,6 @@ from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError, StoreError
-from cmr_viewer.pipeline import Models, analyse, load_models
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.store.model_registry import ModelRegistry
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cmr_viewer.app.analysis import Flow, Result
+from cmr_viewer.analyse import Flow, FrameResult
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction
@@ -63,14 +63,14 @@ class FormulaFlow:
         progress: Progress,
         regions: Mapping[FrameIndex, Region],
         order: Sequence[FrameIndex],
-    ) -> Iterator[Result]:
+    ) -> Iterator[FrameResult]:
         self.analysed.append(tuple(order))
         for frame in order:
-            yield Result(frame, said(REGION_OF_SLICE[frame.slice_index], models.active[Role.CLASSIFIER]), None)
+            yield FrameResult(frame, said(REGION_OF_SLICE[frame.slice_index], models.active[Role.CLASSIFIER]), None)
         for number, frame in enumerate(order):
             self.wait()
             progress(number / len(order), "Segmenting")
-            yield Result(
+            yield FrameResult(
                 frame, None, self._predict(models, frame, regions.get(frame) or REGION_OF_SLICE[frame.slice_index])
             )
 

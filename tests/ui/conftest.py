@@ -11,7 +11,7 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cmr_viewer.app.analysis import Flow, Result
+from cmr_viewer.analyse import Flow, FrameResult
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program, open_program
 from cmr_viewer.domain.anatomy import REGIONS, Region, reference_regions
@@ -66,12 +66,12 @@ class KnowingFlow:
         progress: Progress,
         regions: Mapping[FrameIndex, Region],
         order: Sequence[FrameIndex],
-    ) -> Iterator[Result]:
+    ) -> Iterator[FrameResult]:
         for frame in order:
-            yield Result(frame, self.said(frame, models.active[Role.CLASSIFIER]), None)
+            yield FrameResult(frame, self.said(frame, models.active[Role.CLASSIFIER]), None)
         for frame in order:
             progress(0.5, "Segmenting")
-            yield Result(frame, None, self.made(models, frame, regions.get(frame) or self.region(frame)))
+            yield FrameResult(frame, None, self.made(models, frame, regions.get(frame) or self.region(frame)))
 
     def segment_frames(
         self,

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from cmr_viewer.app.analysis import Flow, Result
+from cmr_viewer.analyse import Flow, FrameResult
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program, open_program
 from cmr_viewer.domain.anatomy import REGIONS, Region, reference_regions
@@ -125,17 +125,17 @@ class Hearts:
         progress: Progress,
         regions: Mapping[FrameIndex, Region],
         order: Sequence[FrameIndex],
-    ) -> Iterator[Result]:
+    ) -> Iterator[FrameResult]:
         for frame in order:
             region = self._region(stack, frame)
             chances = tuple(0.85 if each is region else 0.05 for each in REGIONS)
             said = RegionPrediction(chances, models.active[Role.CLASSIFIER], region, chances)  # type: ignore[arg-type]
-            yield Result(frame, said, None)
+            yield FrameResult(frame, said, None)
         for frame in order:
             self._wait(stack)
             progress(0.5, "Segmenting")
             region = regions.get(frame) or self._region(stack, frame)
-            yield Result(frame, None, self._made(stack, models, frame, region))
+            yield FrameResult(frame, None, self._made(stack, models, frame, region))
 
     def segment_frames(
         self,

@@ -1,17 +1,9 @@
-from pathlib import Path
-
-import pytest
-
-from cmr_viewer.app.analysis import load_active_models, order_of_work, todo_of
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import ModelError
-from cmr_viewer.progress import silent
+from cmr_viewer.reading.missing import missing_of, order_of_work
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.store.model_registry import ModelRegistry
-from tests.app.conftest import FormulaFlow
 from tests.reading.small import REGION_OF_SLICE, model_labels, said, small_study
 
 ACTIVE = {role: f"{role.value}-1" for role in Role}
@@ -37,7 +29,7 @@ def test_the_most_wanted_frames_come_first_and_each_once() -> None:
 def test_without_regions_everything_is_computed_in_two_passes() -> None:
     reading = Reading(small_study())
     reading.set_active(ACTIVE)
-    assert todo_of(reading, None).classify
+    assert missing_of(reading, None).classify
 
 
 def test_where_regions_are_known_only_missing_label_maps_are_computed() -> None:
@@ -47,24 +39,18 @@ def test_where_regions_are_known_only_missing_label_maps_are_computed() -> None:
     reading.begin_stroke(edited, Label.LVM, 1.0, (5.0, 5.0), None)
     reading.end_stroke()
     reading.set_region(by_reader, Region.APEX)
-    todo = todo_of(reading, None)
-    assert not todo.classify and {frame, edited}.isdisjoint(todo.segment) and len(todo.segment) == 10
-    assert todo.segment[by_reader] is Region.APEX and todo.by == {by_reader: "reader"}
+    missing = missing_of(reading, None)
+    assert not missing.classify and {frame, edited}.isdisjoint(missing.segment) and len(missing.segment) == 10
+    assert missing.segment[by_reader] is Region.APEX and missing.by == {by_reader: "reader"}
 
 
 def test_nothing_is_to_do_where_there_are_no_models() -> None:
-    assert not todo_of(Reading(small_study()), None)
-
-
-def test_no_models_at_all_are_told_with_what_can_be_done(tmp_path: Path, formula: FormulaFlow) -> None:
-    with pytest.raises(ModelError, match="--models"):
-        load_active_models(formula.flow(), ModelRegistry(tmp_path / "none", None), "auto", silent)
-    assert formula.loads == 0
+    assert not missing_of(Reading(small_study()), None)
 
 
 def test_how_certain_a_region_is_in_the_stack_goes_with_the_frame_unless_the_reader_said_it() -> None:
     reading = classified()
     by_reader = FrameIndex(0, 2)
     reading.set_region(by_reader, Region.APEX)
-    certainty = todo_of(reading, None).certainty
+    certainty = missing_of(reading, None).certainty
     assert certainty == {frame: 0.7 for frame in reading.records if frame != by_reader}

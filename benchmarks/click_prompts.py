@@ -33,7 +33,7 @@ from cmr_viewer.paths import shipped_models_dir
 from cmr_viewer.review.click import segment_clicks
 from cmr_viewer.review.edit import paint_disc
 from cmr_viewer.review.prompt import Click
-from cmr_viewer.segment.cleanup import clean
+from cmr_viewer.segment.segmenter import clean
 
 ASKED: list[float] = []
 """Milliseconds of one core to ask a model about a frame."""

@@ -38,8 +38,7 @@ from cmr_viewer.evaluate.paper_tables import TABLE_2
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.networks.catalogue import CLASSIFIERS
 from cmr_viewer.prepare.plan import read_plan
-from cmr_viewer.segment.locate import heart_centre
-from cmr_viewer.segment.segmenter import load_segmenter
+from cmr_viewer.segment.segmenter import heart_centre, load_segmenter
 from cmr_viewer.train.derive import as_toml
 from cmr_viewer.train.spec import TrainingSpec, default_spec
 from cmr_viewer.train.split import Split

@@ -53,7 +53,7 @@ class Models:
 
     def heart_centre(self, stack: Stack) -> tuple[float, float]:
         """(row, col) of the heart in a stack; computed once per stack."""
-        from cmr_viewer.segment.locate import heart_centre
+        from cmr_viewer.segment.segmenter import heart_centre
 
         if stack.stack_id not in self._centres:
             self._centres[stack.stack_id] = heart_centre(stack, self.segmenters[Role.BASELINE])

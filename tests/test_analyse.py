@@ -269,7 +269,7 @@ def test_the_heart_is_looked_for_once_in_a_stack(
         calls.append(segmenter.plan.model_id)
         return (47.0, 43.0)
 
-    monkeypatch.setattr("cmr_viewer.segment.locate.heart_centre", centre)
+    monkeypatch.setattr("cmr_viewer.segment.segmenter.heart_centre", centre)
     models = load_models(folders, "cpu")
     frames = [FrameIndex(0, 3)]
     classify_frames(phantom.stack, frames, models)

@@ -21,7 +21,7 @@ from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.role import Role
 from cmr_viewer.networks import device
 from cmr_viewer.prepare.grid import frame_centre
-from cmr_viewer.prepare.neighbours import offsets
+from cmr_viewer.prepare.network_input import offsets
 from cmr_viewer.train.fit import Fitted, fit
 from cmr_viewer.train.samples import Sample, heart_centre, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec

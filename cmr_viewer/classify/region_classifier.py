@@ -16,7 +16,7 @@ from cmr_viewer.networks.catalogue import CLASSIFIERS, build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.weights import load_weights
 from cmr_viewer.prepare.grid import Placement, working_spacing_mm
-from cmr_viewer.prepare.neighbours import Slices, network_input, slices_around
+from cmr_viewer.prepare.network_input import Slices, network_input, slices_around
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
 
 

@@ -14,7 +14,7 @@ from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan
 from cmr_viewer.segment.nnunet_import import convert
-from cmr_viewer.segment.nnunet_labels import parse_names
+from cmr_viewer.segment.nnunet_plans import parse_names
 
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -14,7 +14,7 @@ from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.grid import Placement
-from cmr_viewer.prepare.neighbours import Slices, offsets
+from cmr_viewer.prepare.network_input import Slices, offsets
 from cmr_viewer.prepare.plan import Plan, read_plan
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.assess import Assessment, assess_label_maps, assess_regions

@@ -1,9 +1,4 @@
-"""Networks by the name that a plan gives them.
-
-Every classifier takes `classes` (4 regions by default) and `inputs` (channels, 1 by default), maps images (batch,
-channel, row, col) of any size from 64 x 64 to logits (batch, class), and begins with weights that can be trained from
-scratch.
-"""
+"""Networks by the name that a plan gives them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,15 +6,9 @@ from typing import Any
 from torch import nn
 
 from cmr_viewer.errors import ModelError
-from cmr_viewer.networks.alexnet import AlexNet
-from cmr_viewer.networks.densenet import DenseNet
-from cmr_viewer.networks.mobilenet import MobileNetV2
+from cmr_viewer.networks.classifiers import AlexNet, DenseNet, MobileNetV2, ResNet18, ShuffleNetV2, SqueezeNet, Vgg11
 from cmr_viewer.networks.plain_conv_unet import plain_conv_unet
-from cmr_viewer.networks.resnet import ResNet18
-from cmr_viewer.networks.shufflenet import ShuffleNetV2
-from cmr_viewer.networks.squeezenet import SqueezeNet
 from cmr_viewer.networks.unet import UNet2d
-from cmr_viewer.networks.vgg import Vgg11
 
 SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"unet2d": UNet2d, "plain_conv_unet": plain_conv_unet}
 CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {

@@ -1,5 +1,6 @@
-"""Label maps of frames by one segmentation model: the baseline or a specialist."""
+"""Label maps of frames by one segmentation model, the baseline or a specialist; and with one, where the heart is."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -7,20 +8,51 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import nn
 
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import LabelMap, Mask
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import SEGMENTERS, build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.weights import load_weights
-from cmr_viewer.prepare.grid import Placement, working_spacing_mm
-from cmr_viewer.prepare.neighbours import Slices, network_input, slices_around
+from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
+from cmr_viewer.prepare.network_input import Slices, network_input, slices_around
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
-from cmr_viewer.segment.cleanup import clean
 from cmr_viewer.segment.nnunet_segmenter import NnUNetSegmenter
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+
+
+def largest_component(mask: Mask) -> Mask:
+    """The largest 8-connected component of a (row, col) mask; the first of equals."""
+    components, count = ndimage.label(mask, structure=_EIGHT)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    return np.asarray(components == int(sizes.argmax()))
+
+
+def clean(labels: LabelMap) -> LabelMap:
+    """One left ventricle, one right ventricle, no holes inside the epicardium.
+
+    Args:
+        labels: (row, col) label map; it is not changed.
+
+    Returns:
+        A new label map: the left ventricle (blood pool and myocardium together) and the right blood pool each reduced
+        to the largest component; background that the left ventricle encloses becomes blood pool.
+    """
+    left = largest_component((labels == Label.LVBP) | (labels == Label.LVM))
+    right = largest_component(labels == Label.RVBP)
+    result = np.where(left | right, labels, 0).astype(np.uint8)
+    holes = ndimage.binary_fill_holes(left) & ~left & (result == Label.BACKGROUND)
+    result[holes] = Label.LVBP
+    return result
 
 
 class FrameSegmenter(Protocol):
@@ -142,3 +174,62 @@ def load_segmenter(folder: Path, device: torch.device) -> FrameSegmenter:
         )
     load_weights(network, folder / WEIGHTS_FILE)
     return Segmenter(plan, network, device)
+
+
+FIELD_OF_VIEW_MM = 384.0
+"""Width of the grid to look on: more than the field of view of a short-axis cine."""
+
+GRID_MULTIPLE = 32
+"""Rows and columns of the wide grid are a multiple of this, so that every network can halve it."""
+
+SEARCHED_LEVELS = (0.3, 0.45, 0.6)
+"""Where in the stack to look, from base 0 to apex 1: levels that show both ventricles."""
+
+CENTRED_LEVELS = (0.2, 0.35, 0.5, 0.65)
+"""Where to look again once it is roughly known where the heart is."""
+
+SMALLEST_HEART_MM2 = 400.0
+"""What is smaller in a searched frame is no heart."""
+
+
+def wide_grid(spacing_mm: float) -> Grid:
+    """A grid over the whole field of view, at the spacing that a model was trained on."""
+    count = GRID_MULTIPLE * math.ceil(FIELD_OF_VIEW_MM / spacing_mm / GRID_MULTIPLE)
+    return Grid(spacing_mm, count, count)
+
+
+def heart_centre(stack: Stack, segmenter: FrameSegmenter) -> tuple[float, float]:
+    """Find the heart with a segmentation model on the whole field of view.
+
+    Args:
+        stack: The stack; a few frames at the first phase are looked at.
+        segmenter: A baseline.
+
+    Returns:
+        (row, col) in pixels: the middle of what is segmented on the model's own grid, laid around the median over a few
+        frames of the middle of what is segmented on the whole field of view; the middle of the frame where nothing is
+        found. On the whole field of view a model that was trained around hearts is at times off by some centimetres.
+    """
+    rows, cols = stack.geometry.rows, stack.geometry.cols
+    spacing = working_spacing_mm(stack.geometry)
+    middle = frame_centre(rows, cols)
+    levels = _frames_at(stack, SEARCHED_LEVELS)
+    place = Placement(wide_grid(segmenter.plan.spacing_mm), (rows, cols), spacing, middle)
+    context = segmenter.plan.context
+    seen = [(slices_around(stack, frame, context), place) for frame in levels]
+    found = [clean(labels) for labels in segmenter.predict(seen)]
+    smallest = SMALLEST_HEART_MM2 / (spacing[0] * spacing[1])
+    centres = [np.argwhere(labels > 0).mean(axis=0) for labels in found if np.count_nonzero(labels) >= smallest]
+    if not centres:
+        return middle
+    row, col = np.median(np.asarray(centres), axis=0)
+    again = segmenter.predict_frames(stack, _frames_at(stack, CENTRED_LEVELS), (float(row), float(col)))
+    marked = np.argwhere(np.stack([clean(labels) for labels in again]) > 0)
+    if len(marked) >= smallest:
+        row, col = marked[:, 1:].mean(axis=0)
+    return float(row), float(col)
+
+
+def _frames_at(stack: Stack, levels: Sequence[float]) -> list[FrameIndex]:
+    """Frames of the first phase at levels from base 0 to apex 1."""
+    return [FrameIndex(0, s) for s in sorted({round(level * (stack.slices - 1)) for level in levels})]

@@ -15,8 +15,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingError
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
-from cmr_viewer.prepare.intensity import normalise
-from cmr_viewer.prepare.neighbours import channels, offsets
+from cmr_viewer.prepare.network_input import channels, normalise, offsets
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.train.split import Part, Split, hash_of
 

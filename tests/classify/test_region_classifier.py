@@ -12,7 +12,7 @@ from cmr_viewer.classify.region_classifier import RegionClassifier, load_classif
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError
-from cmr_viewer.networks.densenet import DenseNet
+from cmr_viewer.networks.classifiers import DenseNet
 from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.grid import Grid, Placement
 from cmr_viewer.prepare.plan import PLAN_FILE, WEIGHTS_FILE, Plan

@@ -2,7 +2,7 @@ import pytest
 
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import build
-from cmr_viewer.networks.densenet import DenseNet
+from cmr_viewer.networks.classifiers import DenseNet
 from cmr_viewer.networks.unet import UNet2d
 
 

@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from cmr_viewer.errors import ModelError
-from cmr_viewer.networks.alexnet import AlexNet
 from cmr_viewer.networks.catalogue import CLASSIFIERS, build
-from cmr_viewer.networks.shufflenet import shuffle
+from cmr_viewer.networks.classifiers import AlexNet, DenseNet, shuffle
 from cmr_viewer.networks.weights import load_weights, save_weights
 
 PUBLISHED = {
@@ -168,3 +167,29 @@ def test_frames_that_nothing_of_would_be_left_are_refused_with_the_size_that_is_
 def test_shuffling_interleaves_the_two_halves_of_the_channels() -> None:
     channels = torch.arange(6.0).view(1, 6, 1, 1)
     assert shuffle(channels).flatten().tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_densenet121_has_the_parameters_of_the_papers_table() -> None:
+    # Huang et al. 2017, table 1: a 7 x 7 convolution of 64 channels (here from one channel), dense blocks of 6, 12, 24
+    # and 16 layers that add 32 channels each through a bottleneck of 128, transitions that halve; every convolution
+    # without bias, every batch norm with two parameters a channel.
+    def layer(inputs: int) -> int:
+        return 2 * inputs + inputs * 128 + 2 * 128 + 128 * 32 * 9
+
+    total, channels = 64 * 49 + 2 * 64, 64
+    for index, layers in enumerate((6, 12, 24, 16)):
+        total += sum(layer(channels + 32 * i) for i in range(layers))
+        channels += 32 * layers
+        if index < 3:
+            total += 2 * channels + channels * (channels // 2)
+            channels //= 2
+    assert channels == 1024
+    total += 2 * 1024 + 1024 * 4 + 4
+
+    assert count(DenseNet()) == total
+    # the published network has 7,978,856 parameters with three input channels and 1000 classes
+    assert total == 7_978_856 - 2 * 64 * 49 - (1024 + 1) * 1000 + (1024 + 1) * 4 == 6_951_684

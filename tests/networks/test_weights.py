@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 
 from cmr_viewer.errors import ModelError
-from cmr_viewer.networks.densenet import DenseNet
+from cmr_viewer.networks.classifiers import DenseNet
 from cmr_viewer.networks.unet import UNet2d
 from cmr_viewer.networks.weights import load_weights, save_weights
 

@@ -10,7 +10,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.errors import LoadError, TrainingError
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.prepare.grid import Grid
-from cmr_viewer.prepare.intensity import normalise
+from cmr_viewer.prepare.network_input import normalise
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.train.samples import (
     Sample,

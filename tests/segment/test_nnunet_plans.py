@@ -2,7 +2,7 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import ModelError
-from cmr_viewer.segment.nnunet_labels import parse_names, read_outputs
+from cmr_viewer.segment.nnunet_plans import parse_names, read_outputs
 
 B, LVBP, LVM, RVBP = Label
 

@@ -1,4 +1,4 @@
-"""A frame with the slices around it, as a network with context sees it."""
+"""A frame with the slices around it, normalised, as a network sees them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import Placement
-from cmr_viewer.prepare.intensity import normalise
 
 Slices = Sequence[NDArray[Any] | None]
 """Pixels (row, col) of neighbouring slices at one phase, base side first, the frame itself in the middle; None beyond
@@ -58,3 +57,38 @@ def channels(
     """
     empty = np.zeros_like(image)
     return np.stack([image if o == 0 else neighbours.get(o, empty) for o in offsets(context)])
+
+
+CLIP_PERCENTILES = (0.5, 99.5)
+
+
+def normalise(
+    values: NDArray[Any],
+    inside: NDArray[np.bool_] | None = None,
+    clip_percentiles: tuple[float, float] = CLIP_PERCENTILES,
+) -> NDArray[np.float32]:
+    """Clip the tails and bring to mean 0 and standard deviation 1, over the pixels inside the frame.
+
+    Args:
+        values: (row, col), any real dtype, in scanner units.
+        inside: (row, col): where the frame is; the rest becomes 0. None for everywhere.
+        clip_percentiles: Tails to clip, in percent.
+
+    Returns:
+        (row, col) float32; zeros where all pixels are equal.
+
+    Source:
+        z-score of each image, as nnU-Net does for MR (Isensee et al. 2021).
+    """
+    image = np.asarray(values, dtype=np.float32)
+    where = np.ones(image.shape, dtype=bool) if inside is None else inside
+    pixels = image[where]
+    if not pixels.size:
+        return np.zeros(image.shape, dtype=np.float32)
+    low, high = np.percentile(pixels, clip_percentiles)
+    clipped = np.clip(pixels, low, high)
+    deviation = float(clipped.std())
+    result = np.zeros(image.shape, dtype=np.float32)
+    if deviation > 1e-6 * max(1.0, abs(float(clipped.mean()))):
+        result[where] = (clipped - clipped.mean()) / deviation
+    return result

@@ -31,7 +31,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.paths import shipped_models_dir
 from cmr_viewer.review.click import segment_clicks
-from cmr_viewer.review.edit import paint_disc
+from cmr_viewer.review.edit import paint_line
 from cmr_viewer.review.prompt import Click
 from cmr_viewer.segment.segmenter import clean
 
@@ -125,7 +125,7 @@ def dabbed(frame: Frame, dabs: int) -> list[float]:
         error = worst(labels, frame.expert)
         if error is not None:
             at, label, inside, depth = error
-            patch = paint_disc(labels, at, max(0.5, depth - 0.5), label if inside else Label.BACKGROUND)
+            patch = paint_line(labels, at, at, max(0.5, depth - 0.5), label if inside else Label.BACKGROUND)
             patch.apply(labels)
         scores.append(mean_dice(labels, frame.expert))
     return scores

@@ -24,10 +24,10 @@ from sqlalchemy import insert
 
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program, open_program
+from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.store import tables
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
-from cmr_viewer.store.label_codec import encode_label_map
 from cmr_viewer.store.worklist_marks import FLAG_KEY, WorklistMarks
 from cmr_viewer.ui.main_window import MainWindow
 from cmr_viewer.ui.run import application

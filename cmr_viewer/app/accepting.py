@@ -7,14 +7,12 @@ from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.keeping import Keeper
 from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.change import Change, Move
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frame_states import Changed
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.saved_frames import acceptances_of
-from cmr_viewer.reading.saved_steps import kept_moves
-from cmr_viewer.review.history import Change
 from cmr_viewer.store.annotations import AnnotationStore, Kept
-from cmr_viewer.store.undo_log import Move
 
 FRAMES_AT_ONCE = 16
 """Frames of one transaction; compressing their pixels takes some 20 ms each, and other writes wait for it."""
@@ -54,7 +52,7 @@ class Accepting(QObject):
         """
         kept = acceptances_of(reading, frames)
         step = reading.note_acceptance([one.frame for one in kept], text)
-        self._write_all(reading, kept, kept_moves(reading.history.take_moves()), step)
+        self._write_all(reading, kept, reading.history.take_moves(), step)
         return step is not None
 
     def accept_again(self, reading: Reading, frames: Iterable[FrameIndex]) -> None:
@@ -108,6 +106,5 @@ class Accepting(QObject):
         for frame in numbers:
             reading.records[frame].accepting = False
         if step is not None:
-            reading.history.leave(step)
-            reading.tell_history()
+            reading.leave(step)
         self.not_accepted.emit(reading)

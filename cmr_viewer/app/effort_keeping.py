@@ -8,13 +8,11 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.effort import EffortMeter, StudyEffort
 from cmr_viewer.app.keeping import Keeper
+from cmr_viewer.domain.change import ChangeKind, Move, Verb
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.saved_steps import kind_of
-from cmr_viewer.review.history import Moved, Way
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
 from cmr_viewer.store.tables import now_text
-from cmr_viewer.store.undo_steps import StepKind
 
 KEEP_EVERY_MS = 20_000
 """Time without changes is kept so often; with each change it is kept at once."""
@@ -65,15 +63,15 @@ class EffortKeeping(QObject):
         """A change was made; its frame, or None for the one on show."""
         self._meter.note_edit(frame)
 
-    def note_moves(self, moves: Iterable[Moved]) -> None:
+    def note_moves(self, moves: Iterable[Move]) -> None:
         """The reader did, undid or redid something."""
         for move in moves:
-            frame = move.step.change.frame
-            if move.way in (Way.UNDO, Way.REDO):
+            frame = move.change.frame
+            if move.verb in (Verb.UNDO, Verb.REDO):
                 self._meter.note_undo(frame)
-            elif move.way is Way.DO and kind_of(move.step.change) is StepKind.STROKE:
+            elif move.verb is Verb.DO and move.change.kind is ChangeKind.STROKE:
                 self._meter.note_stroke(frame)
-            elif move.way is Way.DO:
+            elif move.verb is Verb.DO:
                 self._meter.note_edit(frame)
 
     def take(self) -> dict[FrameIndex, Effort]:

@@ -279,7 +279,7 @@ class SessionReads(SessionEdits):
     def _take_over(self, reading: Reading, both: BothReads) -> None:
         """What both reads agree on, and what is no matter of reading, is there from the start."""
         for key, value in patient_facts(both).items():
-            reading.say(key, value, "copy patient data from the reads")
+            reading.set_fact(key, value, "copy patient data from the reads")
         ed, es = (one if one == other else None for one, other in zip(both.first.marks, both.second.marks, strict=True))
         reading.mark_phases(ed, es)
         self._carry_out()

@@ -11,6 +11,7 @@ from cmr_viewer.analyse import Flow
 from cmr_viewer.app.session_state import SessionState
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.change import ChangeKind
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
@@ -22,7 +23,6 @@ from cmr_viewer.review.edit import Point
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.rescue import Unsaved, save_elsewhere
-from cmr_viewer.store.undo_steps import StepKind
 from cmr_viewer.store.work import Work
 
 MEASURES_INTERVAL_MS = 50
@@ -209,11 +209,11 @@ class SessionEdits(SessionState):
         Returns:
             The frames that changed.
         """
-        return self._change_labels(label_maps, text, StepKind.EDIT)
+        return self._change_labels(label_maps, text, ChangeKind.EDIT)
 
     @changes(())
     def _change_labels(
-        self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: StepKind
+        self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: ChangeKind
     ) -> tuple[FrameIndex, ...]:
         changed = self._open().change_labels(label_maps, text, kind)
         self._carry_out()
@@ -238,7 +238,7 @@ class SessionEdits(SessionState):
         if offer is None:
             return ()
         self._set_offer(None)
-        return self._change_labels(offer.label_maps, offer.text, StepKind.OFFER)
+        return self._change_labels(offer.label_maps, offer.text, ChangeKind.OFFER)
 
     def drop_offer(self) -> None:
         """Decline what is offered."""
@@ -295,7 +295,7 @@ class SessionEdits(SessionState):
             value: As JSON can hold it; None takes it back.
             text: What was done, in words, for undo: "type the patient's height".
         """
-        self._open().say(key, value, text)
+        self._open().set_fact(key, value, text)
         self._carry_out()
 
     def note_input(self) -> None:

@@ -5,8 +5,8 @@ from enum import Flag, auto
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.change import Marks
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.marks import Marks
 
 
 class Changed(Flag):

@@ -1,6 +1,6 @@
 """The study that is being read: its frames and every change to them, without Qt, threads or files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -9,23 +9,33 @@ import numpy as np
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.change import (
+    AcceptPart,
+    Change,
+    ChangeKind,
+    FactPart,
+    FramePart,
+    Lines,
+    Marks,
+    Part,
+    Patch,
+    PhaseMarksPart,
+    label_digest,
+)
 from cmr_viewer.domain.ed_es import Disagreement, EdEs, PhasePair, choose_ed_es, disagreements
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.measures import Measures, voxel_volume_ml
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.errors import LabelMapError, StoreError
-from cmr_viewer.reading.changes import AcceptChange, FactChange, FrameChange, PhaseMarksChange, Stroke
+from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.frame_states import Changed, FrameRecord
+from cmr_viewer.reading.history import History
 from cmr_viewer.reading.shown_frames import Effects, ShownFrames
 from cmr_viewer.reading.volumes import measures_at, notes_at
-from cmr_viewer.review.edit import Patch, Point, clear_label, copy_labels, paint_line, patch_between
-from cmr_viewer.review.history import Change, GroupChange, History
+from cmr_viewer.review.edit import Point, clear_label, copy_labels, paint_line, patch_between
 from cmr_viewer.review.worklist import FrameReview, Next, next_frame
-from cmr_viewer.store.undo_steps import StepKind, label_digest
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,36 @@ class Ordered(NamedTuple):
     predictions: dict[FrameIndex, RegionPrediction]
     followed: tuple[FrameIndex, ...]
     lacking: tuple[FrameIndex, ...]
+
+
+@dataclass(eq=False)
+class Stroke:
+    """A brush stroke while it lasts.
+
+    Attributes:
+        frame: The frame.
+        label: What is painted; BACKGROUND erases.
+        radius_px: Radius of the brush.
+        only: The label that an eraser is limited to, or None.
+        last: Where the brush is.
+        before: Marks before the stroke.
+        shown_before: The label map before the stroke, not written to by it; None where there was none.
+    """
+
+    frame: FrameIndex
+    label: Label
+    radius_px: float
+    only: Label | None
+    last: Point
+    before: Marks
+    shown_before: LabelMap | None
+
+    @property
+    def text(self) -> str:
+        """What is done, in words."""
+        if self.label is Label.BACKGROUND:
+            return "erase" if self.only is None else f"erase {self.only.text}"
+        return f"paint {self.label.text}"
 
 
 class Reading(ShownFrames):
@@ -151,42 +191,35 @@ class Reading(ShownFrames):
     # -- what the reader does ------------------------------------------------------------------------------------------
 
     def set_region(self, frame: FrameIndex, region: Region) -> None:
-        """The reader says the region; the frame is routed anew."""
-        record = self.records[frame]
-        if record.reader_region is region:
-            return
-        self.end_stroke()
-        before = record.marks
-        after = replace(before, reader_region=region)
-        change = FrameChange(frame, f"set region {region.text}", before, after, None, self, StepKind.REGION)
-        record.dismissed.clear()
-        self.go_to(frame, after, record.labels)
-        self._push(change)
+        """Set the reader's region of a frame; the frame is routed anew."""
+        self._set_regions([frame], region, f"set region {region.text}")
 
     def set_regions(self, frames: Iterable[FrameIndex], region: Region) -> tuple[FrameIndex, ...]:
-        """The reader says that several frames have a region, as one step that can be undone.
+        """Set the reader's region of several frames, as one change.
 
         Args:
-            frames: The frames; those that the reader has said so of already are left as they are.
+            frames: The frames; those that have this region by the reader already are left as they are.
             region: Their region.
 
         Returns:
             The frames that changed.
         """
+        return self._set_regions(frames, region, f"set region {region.text} in all phases")
+
+    def _set_regions(self, frames: Iterable[FrameIndex], region: Region, text: str) -> tuple[FrameIndex, ...]:
+        wanted = [frame for frame in frames if self.records[frame].reader_region is not region]
+        if not wanted:
+            return ()
         self.end_stroke()
-        text, changes = f"set region {region.text} in all phases", []
-        for frame in frames:
+        parts = []
+        for frame in wanted:
             record = self.records[frame]
-            if record.reader_region is region:
-                continue
-            before = record.marks
-            after = replace(before, reader_region=region)
-            changes.append(FrameChange(frame, text, before, after, None, self, StepKind.REGION))
+            before, after = record.marks, replace(record.marks, reader_region=region)
+            parts.append(FramePart(frame, before, after, None))
             record.dismissed.clear()
             self.go_to(frame, after, record.labels)
-        if changes:
-            self._push(changes[0] if len(changes) == 1 else GroupChange(text, tuple(changes)))
-        return tuple(change.frame for change in changes)
+        self._push(ChangeKind.REGION, text, parts)
+        return tuple(wanted)
 
     def take_proposal(self, frame: FrameIndex) -> None:
         """Show the offered prediction in place of what the reader made; nothing without an offer."""
@@ -197,10 +230,11 @@ class Reading(ShownFrames):
         self.end_stroke()
         before = record.marks
         after = Marks(before.reader_region, proposal, proposal.model_id, False)
-        patch = patch_between(self.canvas(frame), proposal.labels)
+        patch = patch_between(self.still(frame), proposal.labels)
         self._offer(frame, None)
         self.go_to(frame, after, proposal.labels)
-        self._push(FrameChange(frame, "use the new prediction", before, after, patch, self, StepKind.PROPOSAL))
+        part = FramePart(frame, before, after, patch.packed())
+        self._push(ChangeKind.PROPOSAL, "use the new prediction", [part])
 
     def dismiss_proposal(self, frame: FrameIndex) -> None:
         """Decline the offered prediction; that model's is not offered again until the region is set."""
@@ -224,99 +258,90 @@ class Reading(ShownFrames):
             self._edit(target, f"copy from slice {source.slice_index + 1}", copy_labels(labels, self.canvas(target)))
 
     def put_labels(self, label_maps: Mapping[FrameIndex, LabelMap], imported: Imported) -> None:
-        """Give frames the label maps of another program, as one step that can be undone.
+        """Give frames the label maps of another program, as one change.
 
         Args:
             label_maps: (row, col) by frame.
             imported: Where they come from, and which of them owe nothing to what was shown before.
         """
         self.end_stroke()
-        changes = []
+        parts = []
         for frame, labels in label_maps.items():
             before, shown = self.records[frame].marks, self.still(frame)
             after = imported.marks(before, frame)
-            patch = patch_between(shown, labels)
-            changes.append(FrameChange(frame, imported.text, before, after, patch, self, StepKind.IMPORT))
+            parts.append(FramePart(frame, before, after, patch_between(shown, labels).packed()))
             self._offer(frame, None)
             self.go_to(frame, after, _own(labels))
-        if changes:
-            self._push(GroupChange(imported.text, tuple(changes)))
+        if parts:
+            self._push(ChangeKind.IMPORT, imported.text, parts)
 
     def change_labels(
-        self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: StepKind = StepKind.EDIT
+        self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: ChangeKind = ChangeKind.EDIT
     ) -> tuple[FrameIndex, ...]:
-        """Give frames other label maps by the reader's hand, as one step that can be undone.
+        """Give frames other label maps by the reader's hand, as one change.
 
         Args:
             label_maps: (row, col) by frame; frames that are so already are left as they are. Those that cannot be
                 written to are shown as they are, of others a copy.
             text: What was done, in words: "smooth LV myocardium".
-            kind: What kind of step it is.
+            kind: What kind of change it is.
 
         Returns:
             The frames that changed.
         """
         self.end_stroke()
-        changes: list[FrameChange] = []
-        for frame, labels in label_maps.items():
-            record = self.records[frame]
-            patch = patch_between(self.still(frame), labels)
-            if patch.is_empty:
-                continue
-            before = record.marks
-            after = before.corrected()
-            self.go_to(frame, after, _own(labels))
-            changes.append(FrameChange(frame, text, before, after, patch, self, kind))
-        if changes:
-            self._push(changes[0] if len(changes) == 1 else GroupChange(text, tuple(changes)))
-        return tuple(change.frame for change in changes)
+        patches = {frame: patch_between(self.still(frame), labels) for frame, labels in label_maps.items()}
+        changed = {frame: patch for frame, patch in patches.items() if not patch.is_empty}
+        parts = [self._corrected(frame, _own(label_maps[frame]), patch) for frame, patch in changed.items()]
+        if parts:
+            self._push(kind, text, parts)
+        return tuple(changed)
 
     def _edit(self, frame: FrameIndex, text: str, patch: Patch) -> None:
         self.end_stroke()
-        record = self.records[frame]
-        if patch.is_empty and record.labels is not None:
+        if patch.is_empty and self.records[frame].labels is not None:
             return
-        before = record.marks
-        after = before.corrected()
         labels = self.canvas(frame)
         patch.apply(labels)
-        self.go_to(frame, after, labels)
-        self._push(FrameChange(frame, text, before, after, patch, self))
+        self._push(ChangeKind.EDIT, text, [self._corrected(frame, labels, patch)])
+
+    def _corrected(self, frame: FrameIndex, labels: LabelMap, patch: Patch) -> FramePart:
+        before = self.records[frame].marks
+        self.go_to(frame, before.corrected(), labels)
+        return FramePart(frame, before, before.corrected(), patch.packed())
 
     def mark_phases(self, ed: int | None, es: int | None) -> None:
-        """The reader says ED and ES; None leaves one to the source or the volumes."""
+        """Mark ED and ES; None leaves one to the source or the volumes."""
         before, after = (self.reader_ed, self.reader_es), (ed, es)
         if before == after:
             return
         self.end_stroke()
         which = "ED" if es == before[1] else "ES" if ed == before[0] else "ED and ES"
         self.set_phase_marks(after)
-        self._push(PhaseMarksChange(f"mark {which}", before, after, self.set_phase_marks))
+        self._push(ChangeKind.PHASE_MARKS, f"mark {which}", [PhaseMarksPart(before, after)])
 
-    def say(self, key: str, value: Any, text: str) -> None:
-        """The reader says a fact about the study, as one step.
+    def set_fact(self, key: str, value: Any, text: str) -> None:
+        """Set a fact about the study, as one change.
 
         Args:
             key: Which, as in `store.study_facts`.
-            value: As JSON can hold it; None takes it back.
+            value: As JSON can hold it; None removes it.
             text: What was done, in words: "move an insertion point".
         """
         before = self.facts.get(key)
         if before == value:
             return
         self.end_stroke()
-        self.set_fact(key, value)
-        self._push(FactChange(text, key, before, value, self.set_fact))
+        self.set_fact_value(key, value)
+        self._push(ChangeKind.FACT, text, [FactPart(key, before, value)])
 
     def note_acceptance(self, frames: Iterable[FrameIndex], text: str) -> Change | None:
-        """Remember that frames are being accepted, as one step; None where there are none."""
-        accepted = {frame: label_digest(self.still(frame)) for frame in frames}
-        if not accepted:
-            return None
-        before = {frame: self.records[frame].status for frame in accepted}
-        change = AcceptChange(text, accepted, before, self)
-        self._push(change)
-        return change
+        """Remember that frames are being accepted, as one change; None where there are none."""
+        parts = [
+            AcceptPart(frame, self.records[frame].status, label_digest(self.still(frame)))
+            for frame in dict.fromkeys(frames)
+        ]
+        return self._push(ChangeKind.ACCEPT, text, parts) if parts else None
 
     def undo(self) -> FrameIndex | None:
         """Take the last change back; the frame of it, or None.
@@ -328,29 +353,28 @@ class Reading(ShownFrames):
         held = self._accepted_before_last_change()
         for one in held:
             self.records[one].accepting = True  # keeps its label map, whatever its region leads to meanwhile
+        self._effects.history |= self.history.can_undo
         try:
-            frame = self._step(self.history.undo, self.history.leave_undo, self.history.undo_text)
+            change = self.history.undo(self)
         except LabelMapError:
             for one in held:
                 self.records[one].accepting = False
             raise
         self._effects.held.extend(held)
-        return frame
+        return None if change is None else change.frame
 
     def _accepted_before_last_change(self) -> tuple[FrameIndex, ...]:
         """Frames of the last change that were accepted when it was made, and are again once it is undone."""
-        done = self.history.done
-        wanted = {one.frame for one in _singles(done[-1]) if isinstance(one, FrameChange)} if done else set()
+        done = self.history.lines.done
+        wanted = {one.frame for one in done[-1].parts if isinstance(one, FramePart)} if done else set()
         accepted: list[FrameIndex] = []
         for change in reversed(done[:-1]):
+            here = wanted.intersection(change.frames)
+            if change.kind is ChangeKind.ACCEPT:
+                accepted += sorted(here)
+            wanted -= here
             if not wanted:
                 break
-            for one in _singles(change):
-                if isinstance(one, AcceptChange):
-                    accepted += sorted(wanted & one.accepted.keys())
-                    wanted -= one.accepted.keys()
-                elif isinstance(one, FrameChange):
-                    wanted.discard(one.frame)
         return tuple(accepted)
 
     def redo(self) -> FrameIndex | None:
@@ -359,22 +383,25 @@ class Reading(ShownFrames):
         Raises:
             LabelMapError: It does not fit any more; nothing is changed, and it is left out from now on.
         """
-        return self._step(self.history.redo, self.history.leave_redo, self.history.redo_text)
+        self.end_stroke()
+        self._effects.history |= self.history.can_redo
+        change = self.history.redo(self)
+        return None if change is None else change.frame
 
-    def _step(self, go: Callable[[], Change | None], leave: Callable[[], None], text: str) -> FrameIndex | None:
-        if self._stroke is not None:
-            self.end_stroke()
-            text = self.history.undo_text
-        try:
-            change = go()
-        except (LabelMapError, StoreError) as error:
-            leave()
-            self.tell_history()
-            raise LabelMapError(f"“{text}” no longer fits the study and was skipped. {error}") from error
-        if change is None:
-            return None
-        self.tell_history()
-        return change.frame
+    def leave(self, change: Change) -> None:
+        """Leave a change out of undo, because it could not be saved."""
+        self._effects.history = True
+        self.history.leave(change)
+
+    def put_history_back(self, lines: Lines) -> None:
+        """Put back what could be undone and redone when the study was open before."""
+        self.history.put_back(lines)
+        last = {one.frame: one.after for change in lines.done for one in change.parts if isinstance(one, FramePart)}
+        for frame, marks in last.items():
+            record = self.records.get(frame)
+            if record is not None and record.edited and record.base is None and record.origin == marks.origin:
+                record.base = marks.base  # which only the change of it knows
+        self._effects.history = True
 
     # -- brush strokes -------------------------------------------------------------------------------------------------
 
@@ -440,8 +467,8 @@ class Reading(ShownFrames):
         after = record.marks.corrected()
         record.made = after.made
         self._touched(stroke.frame)
-        kind = StepKind.STROKE
-        self._push(FrameChange(stroke.frame, stroke.text, stroke.before, after, patch, self, kind))
+        part = FramePart(stroke.frame, stroke.before, after, patch.packed())
+        self._push(ChangeKind.STROKE, stroke.text, [part])
         return stroke.frame
 
     def cancel_stroke(self) -> None:
@@ -481,7 +508,7 @@ class Reading(ShownFrames):
                 lacking.append(frame)
         return Ordered(changed, tuple(followed), tuple(lacking))
 
-    # -- used by changes (frame_changes.Frames) ------------------------------------------------------------------------
+    # -- used by changes (domain.change.ChangedStudy) ------------------------------------------------------------------
 
     def go_to(self, frame: FrameIndex, marks: Marks, labels: LabelMap | None) -> None:
         """Give a frame marks and label map by the reader's hand, with all that follows."""
@@ -498,24 +525,22 @@ class Reading(ShownFrames):
             self.note(frame, Changed.REGION)
         self._follow(frame, want=other_region)
 
-    # -- used by changes (frame_changes) -------------------------------------------------------------------------------
-
     def set_phase_marks(self, marks: PhasePair) -> None:
-        """Set ED and ES as the reader says them."""
+        """Set ED and ES as the reader marked them."""
         self.reader_ed, self.reader_es = marks
         self._effects.phase_marks = True
 
-    def set_fact(self, key: str, value: Any) -> None:
-        """Set a fact about the study; None for nothing."""
+    def set_fact_value(self, key: str, value: Any) -> None:
+        """Set a fact about the study; None removes it."""
         if value is None:
             self.facts.pop(key, None)
         else:
             self.facts[key] = value
         self._effects.facts[key] = value
 
-    def accept_again(self, frames: tuple[FrameIndex, ...]) -> None:
-        """Ask for the acceptance of frames, as it was before it was undone."""
-        self._effects.accepting.extend(frames)
+    def accept_again(self, frame: FrameIndex) -> None:
+        """Ask for the acceptance of a frame, as it was before it was undone."""
+        self._effects.accepting.append(frame)
 
     def withdraw(self, frame: FrameIndex) -> None:
         """Take the acceptance of a frame back, also one on its way to the disk; what is shown stays."""
@@ -534,10 +559,6 @@ class Reading(ShownFrames):
             self.records[frame].accepting = False  # until whoever takes the effects writes the acceptance
         return effects
 
-    def tell_history(self) -> None:
-        """Note that undo or redo changed."""
-        self._effects.history = True
-
     def _touched(self, frame: FrameIndex) -> None:
         """The reader changed a frame: what was accepted is so no longer, and a draft is to be kept."""
         record = self.records[frame]
@@ -549,9 +570,11 @@ class Reading(ShownFrames):
             record.status = status
             self.note(frame, Changed.STATUS)
 
-    def _push(self, change: Change) -> None:
+    def _push(self, kind: ChangeKind, text: str, parts: Iterable[Part]) -> Change:
+        change = Change(kind, text, tuple(parts))
         self.history.push(change)
-        self.tell_history()
+        self._effects.history = True
+        return change
 
 
 def _own(labels: LabelMap) -> LabelMap:
@@ -569,9 +592,3 @@ def _review(record: FrameRecord) -> FrameReview:
         by_reader=record.reader_region is not None,
         status=record.status,
     )
-
-
-def _singles(change: Change) -> tuple[Change, ...]:
-    if isinstance(change, GroupChange):
-        return tuple(one for each in change.changes for one in _singles(each))
-    return (change,)

@@ -8,12 +8,12 @@ from typing import Any
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.change import Lines
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.reading.frame_states import Changed, FrameRecord
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Loaded
-from cmr_viewer.reading.saved_steps import MadeSteps, kept_moves, made_steps, put_history_back
 from cmr_viewer.reading.shown_frames import Effects
 from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
@@ -39,7 +39,7 @@ class Restored:
         ed_phase: As the reader marked it, or None.
         es_phase: Likewise.
         carried: Annotations that came from the stack that was opened until now.
-        steps: What can be undone and redone.
+        lines: What can be undone and redone.
         facts: What the reader said of the study, by key.
         effort: What readers spent on it.
     """
@@ -51,7 +51,7 @@ class Restored:
     ed_phase: int | None
     es_phase: int | None
     carried: int = 0
-    steps: MadeSteps = field(default_factory=MadeSteps)
+    lines: Lines = field(default_factory=Lines)
     facts: Mapping[str, Any] = field(default_factory=dict)
     effort: tuple[EffortRow, ...] = ()
 
@@ -141,7 +141,7 @@ def read_kept(stores: Stores, reading: Reading, carried: int = 0) -> Restored:
         ed_phase=ed,
         es_phase=es,
         carried=carried,
-        steps=made_steps(reading, stores.undo.history(stack_id, read_id), predictions),
+        lines=stores.undo.lines(stack_id, read_id, predictions),
         facts=stores.facts.all(stack_id, read_id),
         effort=stores.effort.rows(stack_id, read_id),
     )
@@ -222,7 +222,7 @@ def put_back(reading: Reading, restored: Restored) -> None:
     reading.reader_ed = restored.ed_phase if reading.reader_ed is None else reading.reader_ed
     reading.reader_es = restored.es_phase if reading.reader_es is None else reading.reader_es
     reading.facts = {**restored.facts, **reading.facts}
-    put_history_back(reading, restored.steps)
+    reading.put_history_back(restored.lines)
 
 
 def _put_labels_back(record: FrameRecord, kept: Annotation | None, predicted: Prediction | None) -> None:
@@ -261,7 +261,7 @@ def work_of(reading: Reading, effects: Effects, spent: Mapping[FrameIndex, Effor
         shown=effects.shown,
         phase_marks=(reading.reader_ed, reading.reader_es) if effects.phase_marks else None,
         facts=effects.facts,
-        moves=kept_moves(effects.moves),
+        moves=effects.moves,
         effort=spent,
     )
 

@@ -6,14 +6,13 @@ from typing import Any
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.change import Marks, Move
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
-from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import ModelError
 from cmr_viewer.reading.frame_states import Changed, FrameRecord, FrameState
 from cmr_viewer.reading.volumes import VoxelCounts
-from cmr_viewer.review.history import Moved
 from cmr_viewer.review.propose import Replace, decide
 from cmr_viewer.route.router import DecidedBy, Route, route
 
@@ -43,7 +42,7 @@ class Effects:
     wanted: dict[FrameIndex, Region] = field(default_factory=dict)
     shown: dict[FrameIndex, Prediction] = field(default_factory=dict)
     history: bool = False
-    moves: tuple[Moved, ...] = ()
+    moves: tuple[Move, ...] = ()
     accepting: list[FrameIndex] = field(default_factory=list)
     held: list[FrameIndex] = field(default_factory=list)
     phase_marks: bool = False
@@ -138,10 +137,6 @@ class ShownFrames:
         """A copy of the label map that is shown of a frame, (row, col); background where there is none."""
         return self.canvas_from(self.records[frame].labels)
 
-    def canvas_of(self, base: Prediction | None) -> LabelMap:
-        """A copy of a prediction's label map, (row, col); background without one."""
-        return self.canvas_from(None if base is None else base.labels)
-
     def canvas_from(self, labels: LabelMap | None) -> LabelMap:
         """A copy of a label map that may be written to; background without one."""
         geometry = self.stack.geometry
@@ -198,7 +193,7 @@ class ShownFrames:
         base = self.records[frame].base
         if base is not None and (base.region, base.reason) == (choice.region, choice.reason):
             return base
-        labels = self.canvas_of(None)
+        labels = self.canvas_from(None)
         labels.setflags(write=False)
         return Prediction(labels, choice.model_id, choice.region, choice.reason)
 

@@ -10,10 +10,11 @@ from collections.abc import Set
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.change import Patch
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.edit import Patch, Point, paint_line
+from cmr_viewer.review.edit import Point, paint_line
 
 
 class Disc:

@@ -6,12 +6,12 @@ Points are (row, col) in pixels, centres of pixels are whole numbers. Nothing he
 
 import math
 from collections.abc import Set
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.change import Patch
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import LabelMapError
 
@@ -23,66 +23,6 @@ _FARTHEST = 1e6
 
 _TOLERANCE = 1e-9
 """Square pixels; so that a centre exactly on the rim counts as inside whatever the rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """A change of a small box of a label map.
-
-    Attributes:
-        row0: First row of the box.
-        col0: First column of the box.
-        before: (row, col) label map of the box before the change; not writable.
-        after: (row, col) label map of the box after the change, of the same shape; not writable.
-    """
-
-    row0: int
-    col0: int
-    before: LabelMap
-    after: LabelMap
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it changes nothing."""
-        return self.before.size == 0
-
-    @property
-    def box(self) -> tuple[int, int, int, int] | None:
-        """(first row, row after the last, first column, column after the last), or None where nothing changes."""
-        if self.is_empty:
-            return None
-        rows, cols = self.before.shape
-        return self.row0, self.row0 + rows, self.col0, self.col0 + cols
-
-    def apply(self, labels: LabelMap) -> None:
-        """Make the change, in place.
-
-        Raises:
-            LabelMapError: The label map is not as it was before the change; it is left as it is.
-        """
-        self._write(labels, self.before, self.after)
-
-    def revert(self, labels: LabelMap) -> None:
-        """Take the change back, in place.
-
-        Raises:
-            LabelMapError: The label map is not as it was after the change; it is left as it is.
-        """
-        self._write(labels, self.after, self.before)
-
-    def _write(self, labels: LabelMap, old: LabelMap, new: LabelMap) -> None:
-        rows, cols = old.shape
-        box = labels[self.row0 : self.row0 + rows, self.col0 : self.col0 + cols]
-        if not np.array_equal(box, old):
-            raise LabelMapError("The label map has changed in the meantime, so this change no longer fits.")
-        box[...] = new
-
-
-def paint_disc(
-    labels: LabelMap, point: Point, radius_px: float, label: Label, *, only_over: Set[Label] | None = None
-) -> Patch:
-    """Paint a disc; see `paint_line`."""
-    return paint_line(labels, point, point, radius_px, label, only_over=only_over)
 
 
 def paint_line(

@@ -22,7 +22,9 @@ from cmr_viewer.domain.annotation import (
     RegionPrediction,
     ReviewStatus,
 )
+from cmr_viewer.domain.change import Move
 from cmr_viewer.domain.ed_es import PhasePair
+from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
@@ -31,14 +33,13 @@ from cmr_viewer.store.effort import write_effort
 from cmr_viewer.store.events import What, write_event
 from cmr_viewer.store.frames import check_frames, frame_of, in_read, is_frame, is_unfinished, latest_rows
 from cmr_viewer.store.kept import Kept, add_version, annotation_of, encoded
-from cmr_viewer.store.label_codec import encode_label_map
 from cmr_viewer.store.read_predictions import ReadPredictions, keep_shown_in_read, prediction_of
 from cmr_viewer.store.reads import check_read
 from cmr_viewer.store.samples import AcceptedSample, read_accepted_samples
 from cmr_viewer.store.stack_changes import moved_slices
 from cmr_viewer.store.study_facts import write_fact
 from cmr_viewer.store.tables import now_text
-from cmr_viewer.store.undo_log import Move, write_moves
+from cmr_viewer.store.undo_log import write_moves
 from cmr_viewer.store.work import RegionSet, Work
 
 __all__ = ["AcceptedSample", "AnnotationStore", "Kept", "StudyRow"]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Provenance, ReviewStatus
+from cmr_viewer.domain.label_codec import decode_label_map, encode_label_map, encode_pixels
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
@@ -18,7 +19,6 @@ from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
 from cmr_viewer.store.frames import frame_of, is_frame
-from cmr_viewer.store.label_codec import decode_label_map, encode_label_map, encode_pixels
 from cmr_viewer.store.tables import now_text
 
 Encoded = tuple[bytes, Mapping[int, bytes]]

@@ -3,12 +3,12 @@
 from sqlalchemy import select
 
 from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.label_codec import decode_label_map
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.frames import frame_of, in_read
-from cmr_viewer.store.label_codec import decode_label_map
 
 
 def last_accepted(workspace: Workspace, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, LabelMap]:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction
+from cmr_viewer.domain.label_codec import decode_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.frames import frame_of
-from cmr_viewer.store.label_codec import decode_label_map
 from cmr_viewer.store.tables import READ_COLUMN, predictions, read_predictions
 
 REASON = "Predicted."

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, RowMapping, and_, select
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.label_codec import decode_label_map, decode_pixels
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.frames import frame_of, latest_rows
-from cmr_viewer.store.label_codec import decode_label_map, decode_pixels
 from cmr_viewer.store.stack_changes import moved_slices
 
 

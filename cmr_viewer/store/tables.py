@@ -1,7 +1,7 @@
 """The tables of a workspace's database, and the triggers that make saved work append-only.
 
 Frames are (phase, slice_index). Times are ISO 8601 text with the time zone, always UTC. Blobs are written by
-`store.label_codec`.
+`domain.label_codec`.
 """
 
 from datetime import UTC, datetime

@@ -8,123 +8,80 @@ another stack. The lines of what is done and of what is undone follow from the m
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from heapq import merge
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
+from cmr_viewer.domain.annotation import Prediction
+from cmr_viewer.domain.change import Change, ChangeKind, Lines, Move, Verb, prediction_digest
+from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import check_frames, in_read
+from cmr_viewer.store.frames import check_frames, frame_of, in_read
+from cmr_viewer.store.read_predictions import prediction_of
 from cmr_viewer.store.study_facts import follows
 from cmr_viewer.store.tables import READ_COLUMN, now_text, undo_changes, undo_moves, undo_predictions, undo_steps
-from cmr_viewer.store.undo_steps import KeptStep, StepKind, add_parts, part_of, read_bases
 
 _AT_ONCE = 500
 """Ids in one statement; SQLite takes 999 at least."""
 
 
-class Verb(StrEnum):
-    """A way that a reader goes."""
-
-    DO = "do"
-    UNDO = "undo"
-    REDO = "redo"
-    LEAVE = "leave"
-    SET = "set"
-
-
-@dataclass(frozen=True, eq=False)
-class Move:
-    """One way that the reader went.
-
-    Attributes:
-        verb: Which; not SET.
-        key: The step.
-        step: The step itself where it was done now; else None.
-    """
-
-    verb: Verb
-    key: str
-    step: KeptStep | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class KeptHistory:
-    """What can be undone and redone.
-
-    Attributes:
-        done: Steps that can be undone, the first first.
-        undone: Steps that can be redone, the next to be redone last.
-    """
-
-    done: tuple[KeptStep, ...] = ()
-    undone: tuple[KeptStep, ...] = ()
-
-
 def write_moves(
     connection: Connection, workspace: Workspace, stack_id: str, moves: Sequence[Move], read_id: int | None = None
 ) -> None:
-    """Add steps and moves, with their events, to an open transaction.
+    """Add changes and moves over them, with their events, to an open transaction.
 
-    A move over a step that could not be saved when it was done, as on a full disk, is not saved either.
+    A move over a change that could not be saved when it was made, as on a full disk, is not saved either.
 
     Raises:
-        StoreError: The study or a frame is not known, or a step cannot be saved.
+        StoreError: The study or a frame is not known, or a change cannot be saved.
     """
     for move in moves:
-        if move.step is not None:
-            check_frames(connection, stack_id, move.step.frames)
-            step_id = _add_step(connection, workspace, stack_id, move.step, read_id)
-            text, kind, frames = move.step.text, move.step.kind, move.step.frames
+        verb, change, more = move.verb, move.change, {}
+        if verb is Verb.DO:
+            check_frames(connection, stack_id, change.frames)
+            step_id = _add_change(connection, workspace, stack_id, change, read_id)
+            more = {"frames": len(change.frames)} if change.frames else {}
         else:
-            known = connection.execute(
-                select(undo_steps.c.id, undo_steps.c.text, undo_steps.c.kind).where(
-                    undo_steps.c.stack_id == stack_id, undo_steps.c.key == move.key
-                )
-            ).first()
+            s = undo_steps
+            known = connection.execute(select(s.c.id).where(s.c.stack_id == stack_id, s.c.key == change.key)).first()
             if known is None:
                 continue
-            step_id, text, kind, frames = known.id, known.text, StepKind(known.kind), ()
-        _add_move(connection, workspace, stack_id, move.verb, step_id, read_id)
+            step_id = known.id
+        _add_move(connection, workspace, stack_id, verb, step_id, read_id)
         write_event(
             connection,
             workspace,
-            _event(move.verb, kind),
+            _event(verb, change.kind),
             stack_id=stack_id,
-            frame=frames[0] if frames else _first_frame(connection, step_id),
-            detail={"step": step_id, "text": text, "kind": str(kind), **({"frames": len(frames)} if frames else {})},
+            frame=change.frame,
+            detail={"step": step_id, "text": change.text, "kind": str(change.kind), **more},
             read_id=read_id,
         )
 
 
-def _event(verb: Verb, kind: StepKind) -> What:
+def _event(verb: Verb, kind: ChangeKind) -> What:
     if verb is Verb.DO:
-        return What.OFFER_TAKEN if kind in (StepKind.PROPOSAL, StepKind.OFFER) else What.CHANGED
+        return What.OFFER_TAKEN if kind in (ChangeKind.PROPOSAL, ChangeKind.OFFER) else What.CHANGED
     return {Verb.UNDO: What.UNDONE, Verb.REDO: What.REDONE}.get(verb, What.STEP_LEFT)
 
 
-def _first_frame(connection: Connection, step_id: int) -> FrameIndex | None:
-    c = undo_changes
-    row = connection.execute(
-        select(c.c.phase, c.c.slice_index).where(c.c.step_id == step_id).order_by(c.c.place).limit(1)
-    ).first()
-    return None if row is None or row.phase is None else FrameIndex(row.phase, row.slice_index)
-
-
-def _add_step(connection: Connection, workspace: Workspace, stack_id: str, step: KeptStep, read_id: int | None) -> int:
-    values = {
-        "key": step.key,
-        "stack_id": stack_id,
-        READ_COLUMN: read_id,
-        "kind": str(step.kind),
-        "text": step.text,
-        **_kept_by(workspace),
-    }
+def _add_change(
+    connection: Connection, workspace: Workspace, stack_id: str, change: Change, read_id: int | None
+) -> int:
+    values = {"key": change.key, "stack_id": stack_id, READ_COLUMN: read_id, "kind": str(change.kind)}
+    values |= {"text": change.text, **_saved_by(workspace)}
     step_id = int(connection.execute(insert(undo_steps).values(values).returning(undo_steps.c.id)).scalar_one())
-    add_parts(connection, stack_id, step_id, step.parts)
+    p = undo_predictions
+    for (frame, digest), base in change.bases.items():  # those of the models are replaced when a model predicts again
+        key = {"stack_id": stack_id, **frame._asdict(), "digest": digest}
+        if connection.execute(select(p.c.id).filter_by(**key)).first() is None:
+            values = {"model_id": base.model_id, "region": str(base.region), "reason": base.reason}
+            connection.execute(insert(p).values(**key, **values, labels=encode_label_map(base.labels)))
+    rows = [{"step_id": step_id, "place": place, **row} for place, row in enumerate(change.rows())]
+    connection.execute(insert(undo_changes), rows)
     return step_id
 
 
@@ -139,15 +96,15 @@ def _add_move(
 ) -> None:
     values = {"stack_id": stack_id, READ_COLUMN: read_id, "verb": str(verb), "step_id": step_id}
     text = json.dumps(dict(detail or {}))
-    connection.execute(insert(undo_moves).values({**values, "detail": text, **_kept_by(workspace)}))
+    connection.execute(insert(undo_moves).values({**values, "detail": text, **_saved_by(workspace)}))
 
 
-def _kept_by(workspace: Workspace) -> dict[str, Any]:
+def _saved_by(workspace: Workspace) -> dict[str, Any]:
     return {"reader": workspace.reader, "created_at": now_text(), "session_id": workspace.session()}
 
 
-def lines_of(connection: Connection, stack_id: str, read_id: int | None) -> tuple[list[int], list[int]]:
-    """Ids of the steps that can be undone and redone: those of `KeptHistory`."""
+def _ids(connection: Connection, stack_id: str, read_id: int | None) -> tuple[list[int], list[int]]:
+    """Ids of the steps that can be undone and redone: those of `UndoLog.lines`."""
     m = undo_moves
     statement = select(m.c.verb, m.c.step_id, m.c.detail).where(m.c.stack_id == stack_id, in_read(m, read_id))
     done: list[int] = []
@@ -165,7 +122,7 @@ def lines_of(connection: Connection, stack_id: str, read_id: int | None) -> tupl
             here, there = (done, undone) if verb == Verb.UNDO else (undone, done)
             if step_id in here[-1:]:
                 there.append(here.pop())
-            elif step_id in here:  # steps above it were not kept
+            elif step_id in here:  # changes after it were not saved
                 there.extend(reversed(here[here.index(step_id) :]))
                 del here[here.index(step_id) :]
     return done, undone
@@ -178,7 +135,7 @@ class UndoLog:
         self._workspace = workspace
 
     def write(self, stack_id: str, moves: Sequence[Move], read_id: int | None = None) -> None:
-        """Keep steps and moves by themselves; `AnnotationStore.save_work` keeps them with what they changed.
+        """Save changes and moves by themselves; `AnnotationStore.save_work` saves them with what they changed.
 
         Raises:
             StoreError: As `write_moves`, or they cannot be written; then none of them is.
@@ -186,38 +143,45 @@ class UndoLog:
         with self._workspace.write() as connection:
             write_moves(connection, self._workspace, stack_id, moves, read_id)
 
-    def history(self, stack_id: str, read_id: int | None = None) -> KeptHistory:
-        """What can be undone and redone of a study.
+    def lines(
+        self, stack_id: str, read_id: int | None = None, shown: Mapping[FrameIndex, Prediction] | None = None
+    ) -> Lines:
+        """What can be undone and redone in a study.
+
+        Args:
+            stack_id: The stack.
+            read_id: The read; None for the first.
+            shown: Predictions that will be shown; a change that starts from one of them gets that very one.
 
         Raises:
-            StoreError: The database, or a step in it, is damaged.
+            StoreError: The database, or a change in it, is damaged.
         """
         with self._workspace.read() as connection:
-            done, undone = lines_of(connection, stack_id, read_id)
-            steps = _steps(connection, stack_id, [*done, *undone])
-        return KeptHistory(tuple(steps[one] for one in done), tuple(steps[one] for one in undone))
+            done, undone = _ids(connection, stack_id, read_id)
+            changes = _changes(connection, stack_id, [*done, *undone], shown or {})
+        return Lines(tuple(changes[one] for one in done), tuple(changes[one] for one in undone))
 
 
-def _steps(connection: Connection, stack_id: str, ids: Sequence[int]) -> dict[int, KeptStep]:
+def _changes(
+    connection: Connection, stack_id: str, ids: Sequence[int], shown: Mapping[FrameIndex, Prediction]
+) -> dict[int, Change]:
     if not ids:
         return {}
-    bases = read_bases(connection, stack_id)
-    steps, changes = undo_steps, undo_changes
-    parts: dict[int, list[RowMapping]] = {}
-    found: dict[int, RowMapping] = {}
+    steps, parts, p = undo_steps, undo_changes, undo_predictions
+    bases = {
+        (frame_of(row), row["digest"]): prediction_of(row)
+        for row in connection.execute(select(p).where(p.c.stack_id == stack_id)).mappings()
+    }
+    bases |= {(frame, prediction_digest(one)): one for frame, one in shown.items()}
+    found: list[RowMapping] = []
+    rows: dict[int, list[RowMapping]] = {}
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
-        for row in connection.execute(select(steps).where(steps.c.id.in_(some))).mappings():
-            found[row["id"]] = row
-        ordered = select(changes).where(changes.c.step_id.in_(some)).order_by(changes.c.step_id, changes.c.place)
+        found += connection.execute(select(steps).where(steps.c.id.in_(some))).mappings()
+        ordered = select(parts).where(parts.c.step_id.in_(some)).order_by(parts.c.step_id, parts.c.place)
         for row in connection.execute(ordered).mappings():
-            parts.setdefault(row["step_id"], []).append(row)
-    return {
-        step_id: KeptStep(
-            row["key"], StepKind(row["kind"]), row["text"], tuple(part_of(one, bases) for one in parts[step_id])
-        )
-        for step_id, row in found.items()
-    }
+            rows.setdefault(row["step_id"], []).append(row)
+    return {one["id"]: Change.from_rows(one["key"], one["kind"], one["text"], rows[one["id"]], bases) for one in found}
 
 
 # -- stacks that are opened differently --------------------------------------------------------------------------------
@@ -260,10 +224,10 @@ def carry_undo_over(connection: Connection, workspace: Workspace, way: Way) -> i
     Returns:
         Number of steps that were added.
     """
-    lines = lines_of(connection, way.start, way.start_read)
+    lines = _ids(connection, way.start, way.start_read)
     if not lines[0] and not lines[1]:
         return 0
-    there = lines_of(connection, way.end, way.end_read)
+    there = _ids(connection, way.end, way.end_read)
     from_here, over_there = _keys(connection, way.start), _keys(connection, way.end)
     ids = {key: step_id for step_id, key in over_there.items()}
     carried = set(from_here.values())

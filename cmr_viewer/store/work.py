@@ -6,11 +6,11 @@ from typing import Any
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction
+from cmr_viewer.domain.change import Move
 from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.effort import Effort
 from cmr_viewer.store.kept import Kept
-from cmr_viewer.store.undo_log import Move
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ class Killer:
 
     def _walk(self, reading: Reading, tip: str | None) -> None:
         """Undo everything, redo everything, and compare; an LabelMapError would say that a step does not fit."""
-        before, done = shown(reading), len(reading.history._done)
+        before, done = shown(reading), len(reading.history.lines.done)
         for _ in range(done):
             reading.undo()
             settle(reading)

@@ -82,7 +82,7 @@ def test_after_each_kill_the_study_opens_in_the_blinded_read_with_every_stroke_t
             assert session.is_blinded and session.reader == SECOND_READER
             labels, reading = session.frame_state(FrameIndex(0, 1)).labels, session.reading
             hidden = session.frame_state(FrameIndex(2, 0))
-            done = len(reading.history._done)
+            done = len(reading.history.lines.done)
             assert hidden.status is None and not hidden.edited
             assert np.array_equal(hidden.labels, model_labels("base-1", FrameIndex(2, 0)))
             assert all(labels[n % 24, n // 24] == 2 for n in range(acknowledged))

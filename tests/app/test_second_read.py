@@ -113,7 +113,7 @@ def told(session: Session) -> dict[str, Any]:
     said["log"] = [(one.what, one.who, one.frame, one.read_id) for one in session.log()]
     spent = ((row.reader, row.effort.strokes, row.effort.edits, row.effort.undos) for row in session.effort().rows)
     said["effort"] = [one for one in spent if any(one[1:])]
-    said["history"] = len(session.reading.history._done), len(session.reading.history._undone)
+    said["history"] = len(session.reading.history.lines.done), len(session.reading.history.lines.undone)
     return said
 
 

@@ -113,7 +113,7 @@ def test_each_end_of_a_stroke_is_one_transaction_of_draft_and_step(
     kept(qtbot, session)
     (one,) = written
     assert [kept.frame for kept in one.versions] == [BASAL] and len(one.moves) == 1
-    assert one.moves[0].step is not None and one.moves[0].step.text == "paint LV myocardium"
+    assert one.moves[0].change.text == "paint LV myocardium"
     session.set_region(MIDDLE, Region.APEX)
     kept(qtbot, session)
     assert MIDDLE in written[1].regions and len(written[1].moves) == 1
@@ -313,7 +313,7 @@ def test_what_was_accepted_meanwhile_is_not_made_a_draft_of_what_could_not_be_ke
     kept(qtbot, session)
     latest = session.store.latest(stack_of(session))
     assert (latest[BASAL].status, latest[MIDDLE].status) == (ReviewStatus.ACCEPTED, ReviewStatus.DRAFT)
-    done = session.undo_log.history(stack_of(session)).done
+    done = session.undo_log.lines(stack_of(session)).done
     assert [step.text for step in done] == ["paint LV myocardium", "accept", "paint LV myocardium"]
 
 

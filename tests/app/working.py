@@ -23,7 +23,6 @@ from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.reading.open_study import Imported, Reading
 from cmr_viewer.reading.saved_frames import Stores, acceptances_of, put_back, read_kept, work_of
-from cmr_viewer.reading.saved_steps import kept_moves
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.effort import Effort, EffortStore
@@ -135,7 +134,7 @@ def state(reading: Reading) -> str:
     """Stands for all that is shown, how far the reader is, and what can be undone and redone."""
     history = reading.history
     statuses = [str(record.status) for _, record in sorted(reading.records.items())]
-    texts = [[step.change.text for step in line] for line in (history._done, history._undone)]
+    texts = [[change.text for change in line] for line in history.lines]
     return hashlib.blake2b(repr((shown(reading), statuses, texts)).encode(), digest_size=8).hexdigest()
 
 
@@ -156,10 +155,10 @@ class Reader:
         if name == "accept":
             self._accept(self.chance.sample(self.reading.stack.frame_indices, self.chance.randint(1, 4)))
             return
-        before = len(self.reading.history._done), self.reading.history.can_redo
+        before = len(self.reading.history.lines.done), self.reading.history.can_redo
         getattr(self, f"_{name}")(frame)
         ordered(self.reading)
-        done = name not in ("undo", "redo") and (len(self.reading.history._done), True) != (before[0], True)
+        done = name not in ("undo", "redo") and (len(self.reading.history.lines.done), True) != (before[0], True)
         effects = self.reading.take_effects()
         if done:
             self.tip = shown(self.reading)
@@ -181,7 +180,7 @@ class Reader:
         wanted = [one.frame for one in acceptances_of(self.reading, frames)]
         if self.reading.note_acceptance(wanted, "accept") is not None:
             self.tip = shown(self.reading)
-            self._write_accepted(wanted, kept_moves(self.reading.take_effects().moves))
+            self._write_accepted(wanted, self.reading.take_effects().moves)
 
     def _write_accepted(self, frames: list[FrameIndex], moves: Any) -> None:
         kept = acceptances_of(self.reading, frames)
@@ -218,7 +217,7 @@ class Reader:
         self.reading.mark_phases(self.chance.choice((0, 1, None)), self.chance.choice((0, 1, None)))
 
     def _fact(self, _frame: FrameIndex) -> None:
-        self.reading.say(self.chance.choice(FACTS), self.chance.choice((None, 1.5, [1, 2], "in")), "say a fact")
+        self.reading.set_fact(self.chance.choice(FACTS), self.chance.choice((None, 1.5, [1, 2], "in")), "say a fact")
 
     def _undo(self, _frame: FrameIndex) -> None:
         self.reading.undo()
@@ -237,7 +236,7 @@ def settle(reading: Reading) -> None:
 
 def tip_of(reading: Reading) -> str:
     """What is shown once all that can be redone is; the reading is as it was after it."""
-    back = len(reading.history._undone)
+    back = len(reading.history.lines.undone)
     for _ in range(back):
         reading.redo()
         settle(reading)

@@ -86,9 +86,9 @@ def test_undo_and_redo_walk_through_exactly_the_states_that_were(steps: list[tup
         elif step[0] == "redo":
             place += reading.redo() is not None
         else:
-            before = reading.history._done[-1] if reading.history.can_undo else None
+            before = reading.history.lines.done[-1] if reading.history.can_undo else None
             act(reading, step)
-            after = reading.history._done[-1] if reading.history.can_undo else None
+            after = reading.history.lines.done[-1] if reading.history.can_undo else None
             if after is not before:
                 states = [*states[: place + 1], picture(reading)]
                 place += 1

@@ -9,7 +9,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.brush3d import discs_of_ball
-from cmr_viewer.review.edit import paint_disc
+from cmr_viewer.review.edit import paint_line
 
 SHAPE = (48, 40)
 
@@ -84,7 +84,7 @@ def test_in_its_own_slice_it_is_the_round_brush():
     discs_of_ball(straight(3, 8.0, (1.2, 1.5)), 1, 6.5)[1].paint(labels, (20.2, 18.7), (20.2, 18.7), Label.LVM).apply(
         ball
     )
-    paint_disc(labels, (20.2, 18.7), 6.5, Label.LVM).apply(round_brush)
+    paint_line(labels, (20.2, 18.7), (20.2, 18.7), 6.5, Label.LVM).apply(round_brush)
     np.testing.assert_array_equal(ball, round_brush)
 
 

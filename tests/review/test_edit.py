@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.change import Patch
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.edit import Patch, clear_label, copy_labels, paint_disc, paint_line, patch_between
+from cmr_viewer.review.edit import clear_label, copy_labels, paint_line, patch_between
 
 MAPS = npst.arrays(np.uint8, (17, 13), elements=st.integers(0, 3))
 COORDINATES = st.floats(-6, 22, width=32)
@@ -79,7 +80,7 @@ def test_a_patch_is_no_larger_than_what_changes(labels, start, end, radius, labe
 
 def test_a_disc_of_radius_one_is_a_cross_with_its_rim() -> None:
     labels = np.zeros((5, 5), np.uint8)
-    painted = applied(labels, paint_disc(labels, (2, 2), 1.0, Label.LVM))
+    painted = applied(labels, paint_line(labels, (2, 2), (2, 2), 1.0, Label.LVM))
     np.testing.assert_array_equal(painted[1:4, 1:4], [[0, 2, 0], [2, 2, 2], [0, 2, 0]])
     assert painted.sum() == 10
 
@@ -87,7 +88,7 @@ def test_a_disc_of_radius_one_is_a_cross_with_its_rim() -> None:
 @pytest.mark.parametrize("point", [(2.0, 2.0), (2.49, 1.51), (1.5, 2.49), (2.4, 2.4)])
 def test_the_smallest_brush_paints_the_pixel_under_the_point(point: tuple[float, float]) -> None:
     labels = np.zeros((5, 5), np.uint8)
-    painted = applied(labels, paint_disc(labels, point, 0.5, Label.RVBP))
+    painted = applied(labels, paint_line(labels, point, point, 0.5, Label.RVBP))
     assert painted[2, 2] == Label.RVBP
 
 
@@ -107,15 +108,15 @@ def test_the_thinnest_line_has_no_gaps(start: tuple[float, float], end: tuple[fl
 
 def test_painting_outside_the_frame_changes_nothing() -> None:
     labels = np.ones((4, 4), np.uint8)
-    assert paint_disc(labels, (-10, 2), 3, Label.LVM).is_empty
+    assert paint_line(labels, (-10, 2), (-10, 2), 3, Label.LVM).is_empty
     assert paint_line(labels, (0, 30), (3, 30), 3, Label.LVM).is_empty
-    patch = paint_disc(labels, (-10, 2), 3, Label.LVM)
+    patch = paint_line(labels, (-10, 2), (-10, 2), 3, Label.LVM)
     np.testing.assert_array_equal(applied(labels, patch), labels)
 
 
 def test_painting_what_is_there_already_changes_nothing() -> None:
     labels = np.full((4, 4), Label.LVM, np.uint8)
-    assert paint_disc(labels, (2, 2), 2, Label.LVM).is_empty
+    assert paint_line(labels, (2, 2), (2, 2), 2, Label.LVM).is_empty
 
 
 def test_an_eraser_can_be_limited_to_one_label() -> None:
@@ -134,7 +135,7 @@ def test_a_brush_that_cannot_be_is_refused(start: tuple[float, float], radius: f
 
 def test_a_patch_does_not_go_onto_a_label_map_that_has_changed_meanwhile() -> None:
     labels = np.zeros((5, 5), np.uint8)
-    patch = paint_disc(labels, (2, 2), 1, Label.LVM)
+    patch = paint_line(labels, (2, 2), (2, 2), 1, Label.LVM)
     with pytest.raises(LabelMapError, match="changed in the meantime"):
         patch.revert(labels)
     patch.apply(labels)
@@ -147,7 +148,7 @@ def test_a_patch_does_not_go_onto_a_label_map_that_has_changed_meanwhile() -> No
 
 def test_a_patch_keeps_copies_of_its_own() -> None:
     labels = np.zeros((5, 5), np.uint8)
-    patch = paint_disc(labels, (2, 2), 1, Label.LVM)
+    patch = paint_line(labels, (2, 2), (2, 2), 1, Label.LVM)
     patch.apply(labels)
     labels[:] = 3
     assert patch.before.max() == 0

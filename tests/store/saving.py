@@ -17,8 +17,8 @@ import numpy as np
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, ReviewStatus
+from cmr_viewer.domain.change import Marks
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.marks import Marks
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore

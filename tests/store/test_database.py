@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
+from cmr_viewer.domain.change import Change, ChangeKind, FramePart, Move, Verb
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.patient_key import patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex
@@ -23,8 +24,7 @@ from cmr_viewer.store.openings import OpeningStore
 from cmr_viewer.store.reads import ReadKind, ReadStore
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
-from cmr_viewer.store.undo_log import Move, UndoLog, Verb
-from cmr_viewer.store.undo_steps import FramePart, KeptStep, StepKind
+from cmr_viewer.store.undo_log import UndoLog
 from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, marks, save
 
 FRAME = FrameIndex(0, 0)
@@ -80,8 +80,8 @@ def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, tab
     OpeningStore(workspace).keep("/studies/a", STACK_ID, Opening(base_reversed=True))
     itself = StackChange(STACK_ID, STACK_ID, (0, 1, 2, 3))
     StackChangeStore(workspace).carry_over(itself, pixel_spacing_mm=(1.0, 1.0))
-    step = KeptStep("k", StepKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
-    UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, "k", step)])
+    step = Change(ChangeKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
+    UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, step)])
     EffortStore(workspace).add(STACK_ID, {FRAME: Effort(1.0)})
     StudyFacts(workspace).set(STACK_ID, "key", 1)
     ReaderSettings(workspace).set("key", 1)
@@ -275,15 +275,15 @@ def test_a_workspace_of_version_4_is_brought_up_to_date_and_takes_undo_reads_eff
         assert (store.latest(STACK_ID)[FRAME].labels == kept.labels).all() and store.latest(STACK_ID, read.id) == {}
         assert store.regions(STACK_ID) == {FRAME: Region.APEX} and store.regions(STACK_ID, read.id) == {}
         assert store.phase_marks(STACK_ID) == (1, 2) and store.phase_marks(STACK_ID, read.id) == (None, None)
-        assert UndoLog(workspace).history(STACK_ID).done == ()
+        assert UndoLog(workspace).lines(STACK_ID).done == ()
         StudyFacts(workspace).set(STACK_ID, "key", [1])
         EffortStore(workspace).add(STACK_ID, {FRAME: Effort(2.0, 1)})
-        step = KeptStep("k", StepKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
-        UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, "k", step)])
+        step = Change(ChangeKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
+        UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, step)])
         with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as writing:
             writing.exec_driver_sql("DELETE FROM undo_steps")
     with open_workspace_readonly(tmp_path) as workspace:
-        assert [one.text for one in UndoLog(workspace).history(STACK_ID).done] == ["paint"]
+        assert [one.text for one in UndoLog(workspace).lines(STACK_ID).done] == ["paint"]
         assert StudyFacts(workspace).get(STACK_ID, "key") == [1]
 
 

@@ -7,7 +7,20 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
-from cmr_viewer.domain.marks import Marks
+from cmr_viewer.domain.change import (
+    AcceptPart,
+    Change,
+    ChangeKind,
+    FactPart,
+    FramePart,
+    Lines,
+    Marks,
+    Move,
+    Patch,
+    PhaseMarksPart,
+    Verb,
+    label_digest,
+)
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.annotations import AnnotationStore, Kept
@@ -15,17 +28,7 @@ from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.events import EventLog, What
 from cmr_viewer.store.reads import ReadKind, ReadStore
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
-from cmr_viewer.store.undo_log import KeptHistory, Move, UndoLog, Verb
-from cmr_viewer.store.undo_steps import (
-    FactPart,
-    FramePart,
-    KeptStep,
-    PhaseMarksPart,
-    StatusPart,
-    StepKind,
-    label_digest,
-    packed,
-)
+from cmr_viewer.store.undo_log import UndoLog
 from cmr_viewer.store.work import RegionSet, Work
 from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, marks, save
 
@@ -40,42 +43,47 @@ def undo(store: AnnotationStore) -> UndoLog:
     return UndoLog(store._workspace)
 
 
-def step(key: str, *frames: FrameIndex, text: str = "paint") -> KeptStep:
-    return KeptStep(key, StepKind.EDIT, text, tuple(FramePart(f, marks(1), marks(1), None) for f in frames or (FRAME,)))
+def step(key: str, *frames: FrameIndex, text: str = "paint", kind: ChangeKind = ChangeKind.EDIT) -> Change:
+    return Change(kind, text, tuple(FramePart(f, marks(1), marks(1), None) for f in frames or (FRAME,)), key)
 
 
 def do(key: str, *frames: FrameIndex) -> Move:
-    return Move(Verb.DO, key, step(key, *frames))
+    return Move(Verb.DO, step(key, *frames))
 
 
-def keys(history: KeptHistory) -> tuple[list[str], list[str]]:
-    return [one.key for one in history.done], [one.key for one in history.undone]
+def move(verb: Verb, key: str) -> Move:
+    return Move(verb, step(key))
+
+
+def keys(lines: Lines) -> tuple[list[str], list[str]]:
+    return [one.key for one in lines.done], [one.key for one in lines.undone]
 
 
 def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
     before, after = labels_of(3)[4:9, 2:8], labels_of(4)[4:9, 2:8]
     start = Marks(None, marks(1).base, "model-1", False)
     end = Marks(Region.APEX, marks(2).base, "model-2", True, "a file", Provenance.MANUAL)
-    kept = KeptStep(
-        "key",
-        StepKind.STROKE,
+    kept = Change(
+        ChangeKind.STROKE,
         "paint LV myocardium",
         (
-            FramePart(FrameIndex(2, 1), start, end, packed(4, 2, before, after)),
-            StatusPart(FrameIndex(1, 3), ReviewStatus.DRAFT, "d" * 32),
-            StatusPart(FrameIndex(1, 2), None, "e" * 32),
+            FramePart(FrameIndex(2, 1), start, end, Patch(4, 2, before, after).packed()),
+            AcceptPart(FrameIndex(1, 3), ReviewStatus.DRAFT, "d" * 32),
+            AcceptPart(FrameIndex(1, 2), None, "e" * 32),
             PhaseMarksPart((None, 1), (0, 1)),
             FactPart("patient.height_cm", None, 171.5),
         ),
+        "key",
     )
-    undo.write(STACK_ID, [Move(Verb.DO, "key", kept)])
-    (found,) = undo.history(STACK_ID).done
-    assert (found.key, found.kind, found.text) == ("key", StepKind.STROKE, "paint LV myocardium")
+    undo.write(STACK_ID, [Move(Verb.DO, kept)])
+    (found,) = undo.lines(STACK_ID).done
+    assert (found.key, found.kind, found.text) == ("key", ChangeKind.STROKE, "paint LV myocardium")
     assert found.parts[1:] == kept.parts[1:]
     part = found.parts[0]
     assert isinstance(part, FramePart) and part.frame == (2, 1) and part.patch is not None
     assert (part.patch.row0, part.patch.col0) == (4, 2)
-    for one, expected in zip(part.patch.unpacked(), (before, after), strict=True):
+    patch = part.patch.unpacked()
+    for one, expected in zip((patch.before, patch.after), (before, after), strict=True):
         np.testing.assert_array_equal(one, expected)
     for one, expected in ((part.before, start), (part.after, end)):
         assert (one.reader_region, one.origin, one.edited) == (expected.reader_region, expected.origin, expected.edited)
@@ -105,30 +113,30 @@ def test_a_prediction_that_a_step_starts_from_stays_when_its_model_predicts_agai
     undo.write(STACK_ID, [do("a")])
     other = type(base)(labels_of(9), base.model_id, base.region, base.reason)
     store.save_predictions(STACK_ID, {FRAME: other})
-    (part,) = undo.history(STACK_ID).done[0].parts
+    (part,) = undo.lines(STACK_ID).done[0].parts
     assert isinstance(part, FramePart) and part.before.base is not None
     np.testing.assert_array_equal(part.before.base.labels, labels_of(1))
 
 
 def test_undo_goes_back_and_a_new_step_ends_what_could_be_redone(undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do("a"), do("b"), do("c"), Move(Verb.UNDO, "c"), Move(Verb.UNDO, "b")])
-    assert keys(undo.history(STACK_ID)) == (["a"], ["c", "b"])
-    undo.write(STACK_ID, [Move(Verb.REDO, "b")])
-    assert keys(undo.history(STACK_ID)) == (["a", "b"], ["c"])
+    undo.write(STACK_ID, [do("a"), do("b"), do("c"), move(Verb.UNDO, "c"), move(Verb.UNDO, "b")])
+    assert keys(undo.lines(STACK_ID)) == (["a"], ["c", "b"])
+    undo.write(STACK_ID, [move(Verb.REDO, "b")])
+    assert keys(undo.lines(STACK_ID)) == (["a", "b"], ["c"])
     undo.write(STACK_ID, [do("d")])
-    assert keys(undo.history(STACK_ID)) == (["a", "b", "d"], [])
+    assert keys(undo.lines(STACK_ID)) == (["a", "b", "d"], [])
 
 
 def test_a_step_that_was_left_is_in_neither_line(undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do("a"), do("b"), do("c"), Move(Verb.UNDO, "c"), Move(Verb.LEAVE, "b")])
-    assert keys(undo.history(STACK_ID)) == (["a"], ["c"])
-    undo.write(STACK_ID, [Move(Verb.LEAVE, "c"), Move(Verb.UNDO, "a")])
-    assert keys(undo.history(STACK_ID)) == ([], ["a"])
+    undo.write(STACK_ID, [do("a"), do("b"), do("c"), move(Verb.UNDO, "c"), move(Verb.LEAVE, "b")])
+    assert keys(undo.lines(STACK_ID)) == (["a"], ["c"])
+    undo.write(STACK_ID, [move(Verb.LEAVE, "c"), move(Verb.UNDO, "a")])
+    assert keys(undo.lines(STACK_ID)) == ([], ["a"])
 
 
 def test_a_move_over_a_step_that_was_never_kept_is_not_kept_either(undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do("a"), Move(Verb.UNDO, "lost"), Move(Verb.REDO, "lost")])
-    assert keys(undo.history(STACK_ID)) == (["a"], [])
+    undo.write(STACK_ID, [do("a"), move(Verb.UNDO, "lost"), move(Verb.REDO, "lost")])
+    assert keys(undo.lines(STACK_ID)) == (["a"], [])
 
 
 @settings(deadline=None, max_examples=20)
@@ -143,11 +151,11 @@ def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFact
             done.append(str(number))
             undone.clear()
         elif verb == "leave" and done:
-            moves.append(Move(Verb.LEAVE, done.pop()))
+            moves.append(move(Verb.LEAVE, done.pop()))
         elif verb in ("undo", "redo"):
             here, there = (done, undone) if verb == "undo" else (undone, done)
             if here:
-                moves.append(Move(Verb(verb), here[-1]))
+                moves.append(move(Verb(verb), here[-1]))
                 there.append(here.pop())
     with open_workspace(tmp_path_factory.mktemp("w"), reader="reader") as workspace:
         keep_study(AnnotationStore(workspace))
@@ -156,36 +164,36 @@ def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFact
             some = chance.randint(1, 4)
             UndoLog(workspace).write(STACK_ID, moves[:some])
             del moves[:some]
-        assert keys(UndoLog(workspace).history(STACK_ID)) == (done, undone)
+        assert keys(UndoLog(workspace).lines(STACK_ID)) == (done, undone)
 
 
 def test_a_step_is_kept_with_what_it_changed_or_not_at_all(store: AnnotationStore, undo: UndoLog) -> None:
     kept = Kept(FRAME, labels_of(1), Region.BASE, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
     outside = step("b", FrameIndex(0, 9))
-    work = Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a"), Move(Verb.DO, "b", outside)])
+    work = Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a"), Move(Verb.DO, outside)])
     with pytest.raises(StoreError, match="slice 9 is not in the study"):
         store.save_work(STACK_ID, work)
-    assert store.latest(STACK_ID) == {} and store.regions(STACK_ID) == {} and undo.history(STACK_ID).done == ()
+    assert store.latest(STACK_ID) == {} and store.regions(STACK_ID) == {} and undo.lines(STACK_ID).done == ()
     store.save_work(STACK_ID, Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a")]))
     assert set(store.latest(STACK_ID)) == {FRAME} and store.regions(STACK_ID) == {FRAME: Region.APEX}
-    assert keys(undo.history(STACK_ID)) == (["a"], [])
+    assert keys(undo.lines(STACK_ID)) == (["a"], [])
 
 
 def test_a_program_that_did_not_close_left_its_steps(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("w")
     workspace = open_workspace(folder, reader="reader")
     keep_study(AnnotationStore(workspace))
-    UndoLog(workspace).write(STACK_ID, [do("a"), do("b"), Move(Verb.UNDO, "b")])
+    UndoLog(workspace).write(STACK_ID, [do("a"), do("b"), move(Verb.UNDO, "b")])
     abandon(workspace)
     with open_workspace(folder, reader="reader") as again:
-        assert keys(UndoLog(again).history(STACK_ID)) == (["a"], ["b"])
+        assert keys(UndoLog(again).lines(STACK_ID)) == (["a"], ["b"])
 
 
 def test_each_way_of_a_reader_is_in_the_log_with_its_words(store: AnnotationStore, undo: UndoLog) -> None:
-    taken = KeptStep("t", StepKind.PROPOSAL, "take the new prediction", step("t").parts)
+    taken = step("t", text="take the new prediction", kind=ChangeKind.PROPOSAL)
     group = step("g", FrameIndex(1, 1), FrameIndex(1, 2), text="smooth LV myocardium")
-    undo.write(STACK_ID, [Move(Verb.DO, "t", taken), Move(Verb.UNDO, "t"), Move(Verb.REDO, "t")])
-    undo.write(STACK_ID, [Move(Verb.DO, "g", group), Move(Verb.LEAVE, "g")])
+    undo.write(STACK_ID, [Move(verb, taken) for verb in (Verb.DO, Verb.UNDO, Verb.REDO)])
+    undo.write(STACK_ID, [Move(verb, group) for verb in (Verb.DO, Verb.LEAVE)])
     events = EventLog(store._workspace).events(stack_id=STACK_ID)[1:]
     whats = [What.OFFER_TAKEN, What.UNDONE, What.REDONE, What.CHANGED, What.STEP_LEFT]
     assert [event.what for event in events] == whats
@@ -195,7 +203,8 @@ def test_each_way_of_a_reader_is_in_the_log_with_its_words(store: AnnotationStor
 
 
 def test_a_damaged_step_is_said(store: AnnotationStore, undo: UndoLog) -> None:
-    whole = packed(0, 0, labels_of(1), labels_of(2))
+    whole = Patch(0, 0, labels_of(1), labels_of(2)).packed()
+    assert whole is not None
     damaged = type(whole)(0, 0, whole.data[:-3])
     with pytest.raises(StoreError, match="damaged"):
         damaged.unpacked()
@@ -224,17 +233,17 @@ def carry(changes: StackChangeStore, change: StackChange) -> None:
 
 
 def test_steps_follow_their_frames_there_and_back(undo: UndoLog, changes: StackChangeStore) -> None:
-    undo.write(STACK_ID, [do("a", FrameIndex(1, 0)), do("b", FrameIndex(0, 1)), Move(Verb.UNDO, "b")])
+    undo.write(STACK_ID, [do("a", FrameIndex(1, 0)), do("b", FrameIndex(0, 1)), move(Verb.UNDO, "b")])
     carry(changes, TURN)
-    there = undo.history(TURNED_ID)
+    there = undo.lines(TURNED_ID)
     assert keys(there) == (["a"], ["b"])
     assert (there.done[0].frames, there.undone[0].frames) == ((FrameIndex(1, 3),), (FrameIndex(0, 2),))
-    undo.write(TURNED_ID, [Move(Verb.REDO, "b"), do("c", FrameIndex(2, 0))])
+    undo.write(TURNED_ID, [move(Verb.REDO, "b"), do("c", FrameIndex(2, 0))])
     carry(changes, BACK)
-    here = undo.history(STACK_ID)
+    here = undo.lines(STACK_ID)
     assert keys(here) == (["a", "b", "c"], []) and here.done[2].frames == (FrameIndex(2, 3),)
     carry(changes, TURN)
-    assert keys(undo.history(TURNED_ID)) == (["a", "b", "c"], []), "nothing is there twice"
+    assert keys(undo.lines(TURNED_ID)) == (["a", "b", "c"], []), "nothing is there twice"
 
 
 def test_of_a_step_over_several_frames_those_follow_that_are_in_the_new_stack(
@@ -242,11 +251,11 @@ def test_of_a_step_over_several_frames_those_follow_that_are_in_the_new_stack(
 ) -> None:
     undo.write(STACK_ID, [do("a", FrameIndex(0, 0), FrameIndex(0, 1)), do("b", FrameIndex(0, 1))])
     carry(changes, StackChange(STACK_ID, TURNED_ID, (0, None, 2, 3)))
-    (only,) = undo.history(TURNED_ID).done
+    (only,) = undo.lines(TURNED_ID).done
     assert (only.key, only.frames) == ("a", (FrameIndex(0, 0),))
     undo.write(TURNED_ID, [do("c", FrameIndex(0, 2))])
     carry(changes, StackChange(TURNED_ID, STACK_ID, (0, None, 2, 3)))
-    here = undo.history(STACK_ID)
+    here = undo.lines(STACK_ID)
     assert keys(here)[0] == ["a", "b", "c"] and here.done[0].frames == (FrameIndex(0, 0), FrameIndex(0, 1))
 
 
@@ -257,10 +266,10 @@ def test_steps_over_facts_follow_where_the_facts_do(
     points = FactPart("insertion_points", None, {"0,3": [[10.5, 12.0], [20.0, 12.5]]})
     height = FactPart("patient.height_cm", None, 170)
     parts = {"points": points, "height": height}
-    steps = [KeptStep(key, StepKind.FACT, "say", (part,)) for key, part in parts.items()]
-    undo.write(STACK_ID, [Move(Verb.DO, one.key, one) for one in steps])
+    steps = [Change(ChangeKind.FACT, "say", (part,), key) for key, part in parts.items()]
+    undo.write(STACK_ID, [Move(Verb.DO, one) for one in steps])
     carry(changes, StackChange(STACK_ID, TURNED_ID, slices))
-    assert keys(undo.history(TURNED_ID)) == (followed, [])
+    assert keys(undo.lines(TURNED_ID)) == (followed, [])
 
 
 def test_a_second_read_and_what_can_be_undone_in_it_follow_too(
@@ -277,7 +286,7 @@ def test_a_second_read_and_what_can_be_undone_in_it_follow_too(
     carry(changes, TURN)
     (there,) = reads.list(TURNED_ID)
     assert (there.reader, there.kind, there.started_at) == (read.reader, read.kind, read.started_at)
-    assert keys(undo.history(TURNED_ID)) == (["a"], [])
-    assert keys(undo.history(TURNED_ID, there.id)) == (["z"], [])
+    assert keys(undo.lines(TURNED_ID)) == (["a"], [])
+    assert keys(undo.lines(TURNED_ID, there.id)) == (["z"], [])
     assert set(store.latest(TURNED_ID)) == {FrameIndex(0, 3)}
     assert set(store.latest(TURNED_ID, there.id)) == {FrameIndex(0, 2)}

@@ -124,7 +124,7 @@ def test_saving_elsewhere_makes_a_whole_workspace_that_has_everything(
     assert program.settings.workspace == str(folder)
     with open_workspace(folder, reader="R. Eader") as workspace:
         latest = AnnotationStore(workspace).latest(stack_id(unsaved))
-        steps = [step.text for step in UndoLog(workspace).history(stack_id(unsaved)).done]
+        steps = [step.text for step in UndoLog(workspace).lines(stack_id(unsaved)).done]
     assert {frame: one.status for frame, one in latest.items()} == dict.fromkeys(FRAMES, ReviewStatus.DRAFT)
     assert all((latest[frame].labels == unsaved.session.frame_state(frame).labels).all() for frame in FRAMES)
     assert steps == ["paint RV blood pool"] * 3

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from cmr_viewer.domain.label_codec import decode_label_map, decode_pixels, encode_label_map, encode_pixels
 from cmr_viewer.errors import LabelMapError, StoreError
-from cmr_viewer.store.label_codec import decode_label_map, decode_pixels, encode_label_map, encode_pixels
 
 SHAPES = npst.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=12)
 REAL = st.one_of(

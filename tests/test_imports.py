@@ -4,7 +4,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,35 @@ def test_the_window_is_imported_without_torch() -> None:
 @pytest.mark.parametrize("module", ["cmr_viewer", "cmr_viewer.__main__"])
 def test_the_command_line_starts_without_numpy_and_qt(module: str) -> None:
     assert not loaded_by(module) & {"numpy", "scipy", "skimage", "PySide6", "sqlalchemy"}
+
+
+def circles(imports: Mapping[str, Set[str]]) -> list[set[str]]:
+    """Modules that import one another, directly or through others: strongly connected components of two and more."""
+    reached: dict[str, set[str]] = {}
+    for module in imports:
+        reached[module], waiting = set(), [module]
+        while waiting:
+            new = imports[waiting.pop()] - reached[module]
+            reached[module] |= new
+            waiting += new
+    groups = {frozenset(o for o in reached[m] if m in reached[o]) | {m} for m in imports if m in reached[m]}
+    return [set(group) for group in groups if len(group) > 1]
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    files = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in PACKAGE.rglob("*.py")}
+    modules = {name.removesuffix(".__init__"): file for name, file in files.items()}
+
+    def imported(file: Path) -> set[str]:
+        names = (name if name in modules else name.rpartition(".")[0] for name, _ in imports_of(file))
+        return {name for name in names if name in modules}
+
+    assert circles({module: imported(file) for module, file in modules.items()}) == []
+
+
+def test_circles_are_found_through_other_modules() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 def test_app_uses_qtcore_only() -> None:

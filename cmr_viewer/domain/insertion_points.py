@@ -28,7 +28,6 @@ NARROW_DEG = 60
 """Contact narrower than this, at the tip of the RV or where it is cut at its valve, does not tell where the septum is,
 and slices with wider contact go before it."""
 
-
 _ALONG_THE_BODY = float(np.cos(np.deg2rad(10.0)))
 """Cosine between a slice's normal and an axis of the body above which the orientation was lost, and a default written.
 """

@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cmr_viewer.domain.notes import Code, Note, counted
-from cmr_viewer.load.dicom.elements import DEFLATED
-from cmr_viewer.load.dicom.headers import tolerant
-from cmr_viewer.load.dicom.scan import PYDICOM_ERRORS
+from cmr_viewer.load.dicom.elements import READ_ERRORS
 
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _LARGEST = 256 << 20
-_META_BYTES = 1 << 16
 
 
 @dataclass
@@ -28,7 +24,7 @@ class Referenced:
 
 
 def is_dicomdir(path: Path) -> bool:
-    """Whether a file is called DICOMDIR, or is one by its SOP Class."""
+    """Whether a file has the name DICOMDIR, or is one by its SOP Class."""
     if path.name.upper() in ("DICOMDIR", "DICOMDIR."):
         return True
     try:
@@ -47,11 +43,13 @@ def referenced_files(path: Path) -> Referenced | str:
     Returns:
         The files, or what is wrong where none is found.
     """
+    from cmr_viewer.load.dicom.with_pydicom import referenced_file_ids  # noqa: PLC0415 - slow to import, rarely needed
+
     try:
         if path.stat().st_size > _LARGEST:
             return "is too large for the index of a disc"
-        names = _names(path)
-    except PYDICOM_ERRORS:
+        names = referenced_file_ids(path)
+    except READ_ERRORS:
         return "could not be read"
     if not names:
         return "lists no files"
@@ -75,27 +73,6 @@ def referenced_files(path: Path) -> Referenced | str:
         text = f"Left out {counted(unsafe, 'file')} that {path.name} lists outside its folder."
         found.notes.append(Note(text, Code.FILES_MISSING))
     return found
-
-
-def _names(path: Path) -> list[tuple[str, ...]]:
-    """Referenced File IDs: the parts of each path."""
-    import pydicom  # noqa: PLC0415 - few studies have a DICOMDIR, and it is slow to import
-
-    names = []
-    with path.open("rb") as file:
-        if DEFLATED.encode() in file.read(_META_BYTES):
-            # It never is (PS3.10, 8.6), and pydicom would inflate whatever there is.
-            raise ValueError("its data set is deflated")
-    with tolerant():
-        data = pydicom.dcmread(path, force=True)
-        records: Any = data.get("DirectoryRecordSequence") or []
-        for record in records:
-            value = record.get("ReferencedFileID")
-            if value:
-                parts = [value] if isinstance(value, str) else value
-                # Some writers put a whole path into one part.
-                names.append(tuple(piece for part in parts for piece in str(part).replace("/", "\\").split("\\")))
-    return names
 
 
 def _is_plain(part: str) -> bool:

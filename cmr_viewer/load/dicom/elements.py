@@ -9,6 +9,7 @@ The encoding is that of DICOM PS3.5, chapter 7 (elements, sequences), annex A (t
 """
 
 import io
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,22 @@ _CHUNK = 16384
 LONGEST_WANTED = 1 << 16
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 DEEPEST = 16
+
+READ_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What decoders and pydicom raise for files that are cut short, damaged or of an unknown format."""
 
 
 class UnusualError(ValueError):

@@ -1,46 +1,21 @@
 """What is known of each frame of a DICOM file before its pixels are read."""
 
-import logging
-import threading
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
-from cmr_viewer.domain.patient import plausible
+from cmr_viewer.domain.patient import Patient, Sex, plausible
 from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.load.dicom import tags
-from cmr_viewer.load.dicom.elements import EXPLICIT_BIG, UNDEFINED, Elements
-from cmr_viewer.load.dicom.patient_facts import patient_of
+from cmr_viewer.load.dicom.layout import PixelLayout
 from cmr_viewer.load.dicom.values import Values, seconds_of
-
-WITHOUT_IMAGE = "without an image"
-"""Reason for reports, presentation states and the like, which no reader misses."""
-
-MISSING = "with no image data"
-"""Reason for files that should contain an image."""
 
 NO_PLACE = "without position, orientation or pixel spacing"
 
-GE_BIG_ENDIAN_PIXELS = "1.2.840.113619.5.2"
-"""GE's private syntax: little endian elements, big endian pixels."""
-
-NATIVE = frozenset(
-    {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", EXPLICIT_BIG, GE_BIG_ENDIAN_PIXELS}
-)
-"""Transfer syntaxes whose pixels are not encapsulated."""
-
-_LEAST_COMPRESSED = 1000
-"""No real image is compressed by more than this."""
-
 _WIDEST_RR_LIMITS = 1.3
 """Limits of the accepted RR intervals that are further apart say what was allowed, and not what the heart did."""
-
-_PLAUSIBLE_BYTES = 64 << 20
-_FLOATING = (0x7FE00008, 0x7FE00009)
-_NO_IMAGES = ("1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.481", "1.2.840.10008.5.1.4.1.1.11")
-"""Beginnings of SOP Class UIDs of registrations and segmentations, RT objects, presentation states."""
 
 _COMPONENTS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I"}
 """Complex Image Component as the third value of a classic Image Type is written."""
@@ -49,63 +24,6 @@ _GE_COMPONENTS = {1.0: "P", 2.0: "R", 3.0: "I"}
 """GE's private element likewise; of a magnitude image Image Type says enough."""
 
 _B_VALUES = (tags.DIFFUSION_B_VALUE, tags.SIEMENS_B_VALUE, tags.GE_B_VALUE, tags.PHILIPS_B_VALUE)
-_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.", "1.2.840.10008.5.1.4.1.1.7.")
-"""Beginnings of SOP Class UIDs of MR images and secondary captures."""
-
-
-@dataclass(frozen=True, slots=True)
-class PixelLayout:
-    """How a file stores the values of a frame.
-
-    Attributes:
-        syntax: Transfer Syntax UID (0002,0010) as the file says; empty where it does not.
-        bits: Bits Allocated (0028,0100).
-        stored: Bits Stored (0028,0101).
-        high: High Bit (0028,0102).
-        signed: Pixel Representation (0028,0103).
-        floating: Whether the values are Float or Double Float Pixel Data.
-        inverted: MONOCHROME1: low values are bright.
-        big_endian: Byte order of native values.
-        swapped: Whether 8 bit values lie in big endian words, two in each the wrong way round (PS3.5, 8.1.1).
-        slope: Rescale Slope (0028,1053), 1 where absent.
-        intercept: Rescale Intercept (0028,1052), 0 where absent.
-        at: Where the value of the pixel data begins in the file, in its inflated data set where `deflated`; -1 where
-            only pydicom can tell.
-        length: Bytes of the pixel data; `UNDEFINED` where they are encapsulated.
-        frames: Frames that the file holds.
-        deflated: Whether the data set is deflated as a whole.
-        padding_from: Lowest stored value that marks places outside of the image, or None where the file names none.
-        padding_to: Highest such value. Pixel Padding Value (0028,0120) and Pixel Padding Range Limit (0028,0121), or
-            those of floating values (0028,0122 to 0028,0125).
-    """
-
-    syntax: str = ""
-    bits: int = 16
-    stored: int = 16
-    high: int = 15
-    signed: bool = False
-    floating: bool = False
-    inverted: bool = False
-    big_endian: bool = False
-    swapped: bool = False
-    slope: float = 1.0
-    intercept: float = 0.0
-    at: int = -1
-    length: int = 0
-    frames: int = 1
-    deflated: bool = False
-    padding_from: float | None = None
-    padding_to: float | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether stored values are the values."""
-        return self.slope == 1 and self.intercept == 0
-
-    @property
-    def encapsulated(self) -> bool:
-        """Whether the pixels are compressed in fragments."""
-        return self.length == UNDEFINED
 
 
 @dataclass(frozen=True)
@@ -218,66 +136,12 @@ class Header:
     numbers: tuple[float | None, ...] = ()
     moments_s: tuple[float | None, ...] = ()
     made_at_s: float | None = None
-    layout: PixelLayout = PixelLayout()
+    layout: PixelLayout = field(default_factory=PixelLayout)
 
     @property
     def key(self) -> tuple[Path, int]:
         """What the frame is recognised by: its file and its number in it."""
         return self.path, self.frame_number
-
-
-class _Quiet:
-    """pydicom's warnings, switched off while any thread reads; threads may come and go in any order."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers = 0
-        self._undo = ExitStack()
-
-    def enter(self) -> None:
-        """Switch them off, unless they are off."""
-        import pydicom.config  # noqa: PLC0415 - few files need it, and it is slow to import
-
-        with self._lock:
-            self._readers += 1
-            if self._readers > 1:
-                return
-            logger = logging.getLogger("pydicom")
-            self._undo.callback(logger.setLevel, logger.level)
-            logger.setLevel(logging.CRITICAL)
-            self._undo.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")
-            self._undo.enter_context(pydicom.config.disable_value_validation())
-
-    def leave(self) -> None:
-        """Switch them on again, once no thread reads."""
-        with self._lock:
-            self._readers -= 1
-            if not self._readers:
-                self._undo.close()
-
-
-_QUIET = _Quiet()
-
-
-@contextmanager
-def tolerant() -> Iterator[None]:
-    """Read files without pydicom's warnings about values that the standard does not allow.
-
-    Anonymised files are full of them, a reader can do nothing about them, and they can quote the file.
-
-    Raises:
-        ValueError: In place of pydicom's own exceptions, which have no other base than Exception.
-    """
-    from pydicom.errors import BytesLengthException, InvalidDicomError  # noqa: PLC0415
-
-    _QUIET.enter()
-    try:
-        yield
-    except (BytesLengthException, InvalidDicomError) as error:
-        raise ValueError("pydicom could not read it") from error
-    finally:
-        _QUIET.leave()
 
 
 def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
@@ -413,94 +277,6 @@ def _acquired_date(values: Values) -> str:
     return own or values.text(tags.SERIES_DATE)
 
 
-def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
-    """How a file stores its pixels, or why it contains no frame of a stack."""
-    rows, cols = values.number(tags.ROWS), values.number(tags.COLUMNS)
-    class_uid = values.text(tags.SOP_CLASS_UID)
-    if not rows or not cols or class_uid.startswith(_NO_IMAGES):
-        return MISSING if f"{class_uid}.".startswith(_IMAGES) else WITHOUT_IMAGE
-    samples = values.number(tags.SAMPLES_PER_PIXEL)
-    if samples not in (None, 1) or values.text(tags.PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR":
-        return "in colour"
-    bits = int(values.number(tags.BITS_ALLOCATED) or 16)
-    floating = elements.pixel_tag in _FLOATING
-    if bits not in ((32, 64) if floating else (8, 16, 32)):
-        return f"with {bits} bits per pixel (not supported)"
-    if not elements.pixel_tag:
-        return MISSING
-    frames = max(1, int(values.number(tags.NUMBER_OF_FRAMES) or 1))
-    wanted = int(rows) * int(cols) * bits // 8 * frames
-    length = elements.pixels_length
-    if length < wanted and elements.syntax not in NATIVE:
-        length = UNDEFINED  # encapsulated, by a writer that gave the length of all fragments
-    if wrong := _too_small(wanted, length, elements):
-        return wrong
-    signed = values.number(tags.PIXEL_REPRESENTATION) == 1
-    padding = _padding(values, bits, signed=signed, floating=floating)
-    return PixelLayout(
-        **_stored_bits(values, bits),
-        padding_from=min(padding, default=None),
-        padding_to=max(padding, default=None),
-        syntax=elements.syntax,
-        bits=bits,
-        signed=signed,
-        floating=floating,
-        inverted=values.text(tags.PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1",
-        big_endian=elements.encoding.order == ">" or elements.syntax == GE_BIG_ENDIAN_PIXELS,
-        swapped=bits == 8 and elements.encoding.order == ">" and elements.pixel_kind == b"OW",
-        slope=values.number(tags.RESCALE_SLOPE) or 1.0,
-        intercept=values.number(tags.RESCALE_INTERCEPT) or 0.0,
-        at=elements.pixels_at,
-        length=length,
-        frames=frames,
-        deflated=elements.deflated,
-    )
-
-
-def _too_small(wanted: int, length: int, elements: Elements) -> str:
-    """Why a file cannot hold the image that its header claims; empty where it can."""
-    if elements.pixels_at < 0:
-        return ""
-    there = elements.end - elements.pixels_at
-    if length == UNDEFINED:
-        return (
-            ""
-            if wanted <= max(_PLAUSIBLE_BYTES, there * _LEAST_COMPRESSED)
-            else "with an impossible image size in the header"
-        )
-    if length < wanted:
-        return "with an impossible image size in the header"
-    return "with an incomplete image" if there < wanted else ""
-
-
-def _stored_bits(values: Values, bits: int) -> dict[str, int]:
-    """Bits Stored and High Bit, as allocated where they are absent or cannot be."""
-    stored = int(values.number(tags.BITS_STORED) or bits)
-    if not 0 < stored <= bits:
-        stored = bits
-    high = values.number(tags.HIGH_BIT)
-    high = stored - 1 if high is None or not stored - 1 <= high < bits else high
-    return {"stored": stored, "high": int(high)}
-
-
-def _padding(values: Values, bits: int, *, signed: bool, floating: bool) -> list[float]:
-    """The stored value that marks places outside of the image and, where there is one, the limit of such values."""
-    if floating and bits == 64:
-        wanted = (tags.DOUBLE_FLOAT_PIXEL_PADDING_VALUE, tags.DOUBLE_FLOAT_PIXEL_PADDING_RANGE_LIMIT)
-    elif floating:
-        wanted = (tags.FLOAT_PIXEL_PADDING_VALUE, tags.FLOAT_PIXEL_PADDING_RANGE_LIMIT)
-    else:
-        wanted = (tags.PIXEL_PADDING_VALUE, tags.PIXEL_PADDING_RANGE_LIMIT)
-    found = [values.number(tag) for tag in wanted]
-    if found[0] is None:
-        return []
-    if signed and not floating:
-        # Files write the value as signed or as unsigned, whatever their pixels are: its bits are what counts.
-        found = [None if v is None else v - (1 << 16) if 1 << 15 <= v < 1 << 16 else v for v in found]
-        found = [None if v is None else v - (1 << 32) if v >= 1 << 31 else v for v in found]
-    return [v for v in found if v is not None]
-
-
 def is_plane(orientation: tuple[float, ...]) -> bool:
     """Whether two directions are of about unit length and about perpendicular."""
     a, b, c, d, e, f = orientation
@@ -512,3 +288,65 @@ def heart_rate(rate: float | None, *intervals_ms: float | None) -> float | None:
     """Beats per minute as stated, or from the times between two R waves: the first that a person can have, or None."""
     rates = (rate, *(60000.0 / ms if ms else None for ms in intervals_ms))
     return first_known(plausible("heart_rate_bpm", each) for each in rates)
+
+
+_AGE = re.compile(r"(\d{1,3})([DWMY]?)")
+_PER_YEAR = {"D": 365.25, "W": 365.25 / 7.0, "M": 12.0, "Y": 1.0, "": 1.0}
+_SEXES = {"F": Sex.FEMALE, "M": Sex.MALE}
+_CM_FROM = 3.0
+"""No person is as tall as this in metres: larger numbers are centimetres, against the standard."""
+
+
+def patient_of(values: Values, acquired_date: str) -> Patient:
+    """What a header states about its patient.
+
+    The birth date gives the age where the file does not state it, and is not stored. Values that no person can have
+    count as unknown; de-identified files are full of zeros.
+
+    Args:
+        values: Elements of the header.
+        acquired_date: Of the acquisition, as in the file (YYYYMMDD).
+
+    Returns:
+        Without a heart rate, which belongs to the acquisition.
+
+    Source:
+        DICOM PS3.3, C.7.1.1 (Patient Module) and C.7.2.2 (Patient Study Module); PS3.5, 6.2 for age strings.
+    """
+    sex = _SEXES.get(values.text(tags.PATIENT_SEX).upper())
+    age = age_in_years(values.text(tags.PATIENT_AGE))
+    if age is None:
+        age = _years_between(values.text(tags.PATIENT_BIRTH_DATE), acquired_date)
+    size = values.number(tags.PATIENT_SIZE)
+    height = None if size is None else round(size * 100.0, 2) if size < _CM_FROM else size
+    return Patient(sex=sex, age_years=age, height_cm=height, weight_kg=values.number(tags.PATIENT_WEIGHT))
+
+
+def age_in_years(text: str) -> float | None:
+    """An age string (053Y, 018M, 003W, 010D) in years, or None. Some systems leave out the unit: years.
+
+    "000Y", as de-identified files write it, counts as unknown.
+    """
+    match = _AGE.fullmatch(text.strip().upper())
+    if match is None:
+        return None
+    number, unit = int(match[1]), match[2]
+    return number / _PER_YEAR[unit] if number else None
+
+
+def _years_between(born: str, acquired: str) -> float | None:
+    """Whole years between two dates, or None where one of them is none."""
+    first, last = _date(born), _date(acquired)
+    if first is None or last is None or last < first:
+        return None
+    return float(last.year - first.year - ((last.month, last.day) < (first.month, first.day)))
+
+
+def _date(text: str) -> date | None:
+    digits = text.replace(".", "").replace("-", "")  # YYYY.MM.DD was allowed in ACR-NEMA
+    if not re.fullmatch(r"\d{8}", digits):
+        return None
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.domain.notes import Code, Note
-from cmr_viewer.load.dicom.headers import Header, PixelLayout
+from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.dicom.layout import PixelLayout
 from cmr_viewer.load.dicom.scan import Scan, scan
 from cmr_viewer.progress import Progress
 

@@ -5,6 +5,7 @@ frame, and what they share in a shared one. Older files have one header only; th
 header states in what they differ (Frame Increment Pointer, PS3.3, C.7.6.6).
 """
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.load.dicom import tags
-from cmr_viewer.load.dicom.elements import Elements
-from cmr_viewer.load.dicom.headers import NO_PLACE, Header, PixelLayout, first_known, header_of
-from cmr_viewer.load.dicom.nested import Item, read_nested
+from cmr_viewer.load.dicom.elements import (
+    DEEPEST,
+    ITEM,
+    ITEM_END,
+    LONGEST_WANTED,
+    SEQUENCE_END,
+    UNDEFINED,
+    Elements,
+    Encoding,
+    UnusualError,
+    Window,
+    element_at,
+    open_at,
+)
+from cmr_viewer.load.dicom.headers import NO_PLACE, Header, first_known, header_of
+from cmr_viewer.load.dicom.layout import PixelLayout
+from cmr_viewer.load.dicom.tags import SEQUENCES
 from cmr_viewer.load.dicom.values import Values
+
+Item = dict[int, "bytes | list[Item]"]
+"""Elements by tag: the bytes of a value, or the items of a sequence."""
 
 WITHOUT_PLACES = "with several frames but no position for each"
 WITHOUT_ALL_PLACES = "with several frames but positions for only some of them"
@@ -184,3 +202,55 @@ def _moved(header: Header, along_mm: float) -> tuple[float, float, float]:
     normal = (b * f - c * e, c * d - a * f, a * e - b * d)
     x, y, z = (p + along_mm * n for p, n in zip(header.position, normal, strict=True))
     return x, y, z
+
+
+def read_nested(path: Path, elements: Elements) -> Item:
+    """All elements of a file's header with the items of its sequences, for files of many frames.
+
+    Raises:
+        UnusualError: The header is damaged.
+        OSError: The file cannot be read.
+    """
+    end = elements.pixels_at if elements.pixels_at >= 0 else elements.end
+    with open_at(path, elements.deflated) as file:
+        file.seek(0)
+        data = file.read(end)
+    window = Window(io.BytesIO(data), data, len(data))
+    # The head of the pixel data's own element is 8 bytes, or 12 where its value representation is explicit.
+    last = end - (12 if elements.encoding.explicit else 8) if elements.pixels_at >= 0 else end
+    item, _ = _item(window, elements.start, last, elements.encoding, 0)
+    return item
+
+
+def _item(window: Window, at: int, end: int | None, encoding: Encoding, depth: int) -> tuple[Item, int]:
+    """The elements of an item up to `end`, or to its delimiter, and where the next one begins."""
+    if depth > DEEPEST:
+        raise UnusualError("its sequences are nested too deeply")
+    item: Item = {}
+    while end is None or at < end:
+        tag, kind, length, at = element_at(window, at, encoding)
+        if tag == ITEM_END:
+            return item, at
+        if kind == b"SQ" or (not encoding.explicit and tag in SEQUENCES) or length == UNDEFINED:
+            # An element of unknown kind and undefined length holds a sequence in implicit little endian (PS3.5, 6.2.2).
+            inner = Encoding(False, "<") if kind == b"UN" else encoding
+            item[tag], at = _items(window, at, None if length == UNDEFINED else at + length, inner, depth)
+            continue
+        if length <= LONGEST_WANTED:
+            place = window.need(at, length)
+            item[tag] = window.buffer[place : place + length]
+        at += length
+    return item, at
+
+
+def _items(window: Window, at: int, end: int | None, encoding: Encoding, depth: int) -> tuple[list[Item], int]:
+    items: list[Item] = []
+    while end is None or at < end:
+        tag, _, length, at = element_at(window, at, encoding)
+        if tag == SEQUENCE_END:
+            return items, at
+        if tag != ITEM:
+            raise UnusualError("a sequence is damaged")
+        item, at = _item(window, at, None if length == UNDEFINED else at + length, encoding, depth + 1)
+        items.append(item)
+    return items, at

@@ -1,36 +1,23 @@
 """Pixels of many frames, straight into one array."""
 
-import struct
-import zlib
+import io
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.load.dicom.frames import FrameFiles
+from cmr_viewer.load.dicom.compressed import Fragment, decode, frame_fragments
+from cmr_viewer.load.dicom.elements import READ_ERRORS, UnusualError, open_at
 from cmr_viewer.load.dicom.headers import Header
+from cmr_viewer.load.dicom.layout import PixelLayout
 from cmr_viewer.load.file_work import SLOW_S, in_order
 from cmr_viewer.progress import Progress, silent
 
 Preview = Callable[[NDArray[Any]], None]
 """Called with the first frame (row, col) that is decoded."""
-
-READ_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-    RuntimeError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-"""What decoders raise for images that are cut short, damaged or of an unknown format."""
 
 _SLOW_DECODER_S = 0.0005
 
@@ -120,3 +107,229 @@ def read_frame(header: Header) -> NDArray[Any]:
     pixels = np.empty((header.rows, header.cols), pixel_dtype([header]))
     FrameFiles().read(header, pixels)
     return pixels
+
+
+_DARK = 0.05
+"""Padding that is brighter than the lowest value by at most this share of the image's values is dark."""
+
+_LITTLE_DARKER = 0.25
+"""Padding that is darker than the lowest value by at most this share of the image's values spoils no contrast."""
+
+
+class FrameFiles:
+    """Reads frames; remembers the layout of the multi-frame file that it read last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fragments: tuple[Path | None, list[tuple[Fragment, ...]]] = None, []
+        self._loaded: tuple[Path | None, bytes] = None, b""
+
+    def read(self, header: Header, target: NDArray[Any]) -> None:
+        """Decode a frame into its place.
+
+        Raises:
+            READ_ERRORS: It cannot be decoded.
+        """
+        layout = header.layout
+        if target.shape != (header.rows, header.cols):
+            raise UnusualError(f"its image is {header.rows} x {header.cols}")
+        if layout.at < 0:
+            _finish(_with_pydicom(header), layout, target)
+            return
+        with self._open(header) as file:
+            if layout.encapsulated:
+                _finish(_decoded(file, self._fragments_of(header, file), header), layout, target)
+            else:
+                _read_native(file, header, target)
+
+    def _open(self, header: Header) -> BinaryIO:
+        if not header.layout.deflated:
+            return header.path.open("rb", buffering=0)
+        with self._lock:
+            if self._loaded[0] != header.path:
+                with open_at(header.path, True) as file:
+                    self._loaded = header.path, file.read()
+            return io.BytesIO(self._loaded[1])
+
+    def _fragments_of(self, header: Header, file: BinaryIO) -> tuple[Fragment, ...]:
+        layout = header.layout
+        end = file.seek(0, 2)
+        if layout.frames == 1:
+            frames = frame_fragments(file, layout.at, end, 1)
+        else:
+            with self._lock:
+                if self._fragments[0] != header.path:
+                    self._fragments = header.path, frame_fragments(file, layout.at, end, layout.frames)
+                frames = self._fragments[1]
+        if header.frame_number > len(frames):
+            raise UnusualError("its image is cut short")
+        return frames[header.frame_number - 1]
+
+
+def _bytes_at(file: BinaryIO, fragment: Fragment) -> bytes:
+    file.seek(fragment.at)
+    data = file.read(fragment.length)
+    if len(data) < fragment.length:
+        raise UnusualError("its image is cut short")
+    return data
+
+
+def _read_native(file: BinaryIO, header: Header, target: NDArray[Any]) -> None:
+    layout, dtype = header.layout, _dtype_of(header.layout)
+    direct = target.dtype == dtype.newbyteorder("=") and target.flags.c_contiguous
+    stored = target if direct else np.empty(target.shape, dtype.newbyteorder("="))
+    size = stored.nbytes
+    file.seek(layout.at + (header.frame_number - 1) * size)
+    if layout.swapped:
+        _read_swapped(file, layout.at, (header.frame_number - 1) * size, stored)
+    else:
+        view = memoryview(stored.data).cast("B")
+        done = 0
+        while done < size:
+            count = file.readinto(view[done:])  # type: ignore[attr-defined]  # raw files and BytesIO have it
+            if not count:
+                raise UnusualError("its image is cut short")
+            done += count
+    if not dtype.isnative:
+        stored.byteswap(inplace=True)
+    _finish(stored, layout, target)
+
+
+def _read_swapped(file: BinaryIO, at: int, first: int, stored: NDArray[Any]) -> None:
+    """8 bit values out of big endian words: each two are swapped, across the borders of frames too."""
+    start, end = first & ~1, (first + stored.nbytes + 1) & ~1
+    file.seek(at + start)
+    data = np.frombuffer(file.read(end - start), np.uint8)
+    if len(data) < end - start:
+        raise UnusualError("its image is cut short")
+    swapped = data.reshape(-1, 2)[:, ::-1].reshape(-1)
+    stored[...] = swapped[first - start :][: stored.size].view(stored.dtype).reshape(stored.shape)
+
+
+def _with_pydicom(header: Header) -> NDArray[Any]:
+    """The stored values of a file that is encoded in an unusual way."""
+    from cmr_viewer.load.dicom.with_pydicom import pixel_data  # noqa: PLC0415 - slow to import, rarely needed
+
+    layout = header.layout
+    value, encapsulated = pixel_data(header.path)
+    if not encapsulated:
+        dtype, count = _dtype_of(layout), header.rows * header.cols
+        values = np.frombuffer(value, dtype, count, count * dtype.itemsize * (header.frame_number - 1))
+        return values.astype(dtype.newbyteorder("=")).reshape(header.rows, header.cols)
+    file = io.BytesIO(value)
+    return _decoded(file, frame_fragments(file, 0, len(value), layout.frames)[header.frame_number - 1], header)
+
+
+def _decoded(file: BinaryIO, fragments: Iterable[Fragment], header: Header) -> NDArray[Any]:
+    """The stored values of a compressed frame, with the sign that the header gives them.
+
+    JPEG and JPEG-LS know no sign: signed values are in them as their bits. JPEG 2000 states one of its own; where it
+    states none, the header's holds.
+
+    Raises:
+        UnusualError: Values are negative although the header states unsigned ones.
+    """
+    layout, data = header.layout, b"".join(_bytes_at(file, part) for part in fragments)
+    stored = decode(data, layout.syntax, header.rows, header.cols, layout.bits)
+    if stored.dtype.kind == "i" and not layout.signed and stored.min() < 0:
+        raise UnusualError("its image has negative values, but its header states unsigned ones")
+    if stored.dtype.kind == "u" and layout.signed:
+        return stored.view(f"i{stored.dtype.itemsize}")
+    return stored
+
+
+def _dtype_of(layout: PixelLayout) -> np.dtype[Any]:
+    """The dtype of native stored values, in the file's byte order."""
+    kind = "f" if layout.floating else "i" if layout.signed else "u"
+    return np.dtype(f"{'>' if layout.big_endian else '<'}{kind}{layout.bits // 8}")
+
+
+def _finish(stored: NDArray[Any], layout: PixelLayout, target: NDArray[Any]) -> None:
+    """Stored values as they are to be shown, into their place; `stored` may be the place itself, and is written to."""
+    # Some files hold in the bits above a value what makes it one of padding.
+    padding = _is_padding(stored, layout) if layout.high == layout.stored - 1 else None
+    if stored.dtype.kind == "f":
+        np.nan_to_num(stored, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        top: Any = 0
+    else:
+        _drop_unused_bits(stored, layout)
+        top = -1 if stored.dtype.kind == "i" else (1 << min(layout.stored, stored.dtype.itemsize * 8)) - 1
+        of_values = _is_padding(stored, layout)
+        padding = of_values if padding is None or of_values is None else padding | of_values
+    if layout.inverted:
+        np.subtract(stored.dtype.type(top), stored, out=stored)
+    if layout.is_plain:
+        if stored is not target:
+            target[...] = stored
+    else:
+        np.multiply(stored, np.float32(layout.slope), out=target, casting="unsafe")
+        target += np.float32(layout.intercept)
+    if padding is not None:
+        darken_padding(target, padding)
+
+
+def _is_padding(stored: NDArray[Any], layout: PixelLayout) -> NDArray[np.bool_] | None:
+    """Which stored values mark places outside of the image (PS3.3, C.7.5.1.1.2), or None where the file names none."""
+    if layout.padding_from is None or layout.padding_to is None:
+        return None
+    first, last = layout.padding_from, layout.padding_to
+    if stored.dtype.kind in "iu":
+        first, last = int(first), int(last)
+    return np.asarray(stored == first) if first == last else np.asarray((stored >= first) & (stored <= last))
+
+
+def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
+    """Give padding the lowest value of the image, so that it looks as the background of an image without padding.
+
+    Contrast and normalisation then are those of an image whose surroundings are dark, which is what networks were
+    trained on. Files name padding values that are also values of the image, such as 0 or the largest value that there
+    is. Padding that is dark already is therefore left as it is. Padding among the values of the image is darkened only
+    where it goes on to the edge of the frame.
+
+    Args:
+        values: (row, col) of any real dtype, changed in place.
+        padding: (row, col).
+    """
+    if not padding.any():
+        return
+    image, marked = values[~padding], values[padding]
+    if not image.size:
+        values[...] = 0
+        return
+    low, high = float(image.min()), float(image.max())
+    lowest, highest = float(marked.min()), float(marked.max())
+    span = high - low
+    if highest <= low + _DARK * span and (lowest >= low - _LITTLE_DARKER * span or lowest == 0.0):
+        return
+    apart = lowest < low or highest > high + _DARK * span
+    where = padding if apart else _outside(padding)
+    values[where] = image.min()
+
+
+def _outside(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Padding that goes on along its row or column to the edge of the frame; none where no corner is padding.
+
+    This is all that lies outside of a round or straight-edged field of view, however it is turned.
+    """
+    if not padding[[0, 0, -1, -1], [0, -1, 0, -1]].any():
+        return np.zeros_like(padding)
+    to_edge = [np.logical_and.accumulate(padding[::step], axis=0)[::step] for step in (1, -1)]
+    to_edge += [np.logical_and.accumulate(padding[:, ::step], axis=1)[:, ::step] for step in (1, -1)]
+    return np.asarray(np.logical_or.reduce(to_edge))
+
+
+def _drop_unused_bits(stored: NDArray[Any], layout: PixelLayout) -> None:
+    """Take away bits above Bits Stored, which may hold overlays, and extend the sign; in place.
+
+    Values that lie in the upper bits (High Bit) are moved down. A High Bit that the values contradict, since they use
+    the bits below, is taken for a mistake.
+    """
+    bits = stored.dtype.itemsize * 8
+    low = layout.high + 1 - layout.stored
+    if low > 0 and layout.high < bits and not (stored & ((1 << low) - 1)).any():
+        np.right_shift(stored, low, out=stored)
+    unused = bits - layout.stored
+    if 0 < unused < bits:
+        # Shifting up and down again drops the bits above the value and extends its sign.
+        np.left_shift(stored, unused, out=stored)
+        np.right_shift(stored, unused, out=stored)

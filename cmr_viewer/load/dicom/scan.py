@@ -1,42 +1,20 @@
 """Which of many files are frames of stacks: a scan of their headers."""
 
-import io
-import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.load.dicom import tags
-from cmr_viewer.load.dicom.elements import DEFLATED, Elements, Encoding, UnusualError, is_dicom, read_elements
-from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header, header_of, layout_of, tolerant
+from cmr_viewer.load.dicom.elements import Elements, UnusualError, is_dicom, read_elements
+from cmr_viewer.load.dicom.headers import Header, header_of
+from cmr_viewer.load.dicom.layout import WITHOUT_IMAGE, layout_of
 from cmr_viewer.load.dicom.multiframe import headers_of_frames
 from cmr_viewer.load.dicom.values import Values
 from cmr_viewer.load.file_work import in_order
 from cmr_viewer.progress import Progress
 
 _FIRST_BYTES = 8192
-_MOST_UNUSUAL = 8 << 20
-"""Bytes of a file among which pydicom looks for its header: of zeros it would make an element of each eight."""
-
-PYDICOM_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-    NotImplementedError,
-    RuntimeError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-"""What pydicom raises for files that are cut short, damaged or of no known kind."""
 
 _DICOM_ENDINGS = (".dcm", ".ima", ".dicom")
 
@@ -134,7 +112,9 @@ def read_headers(path: Path) -> list[Header] | str | None:
             try:
                 elements = read_elements(file, file.seek(0, 2), start)
             except UnusualError:
-                elements = _read_with_pydicom(path)
+                from cmr_viewer.load.dicom.with_pydicom import read_unusual  # noqa: PLC0415 - slow to import, rarely needed
+
+                elements = read_unusual(path)
         return _headers(path, elements)
     except (UnusualError, OSError):
         return []
@@ -151,38 +131,3 @@ def _headers(path: Path, elements: Elements) -> list[Header] | str:
         return headers_of_frames(path, values, layout, elements)
     header = header_of(path, values, layout)
     return header if isinstance(header, str) else [header]
-
-
-def _read_with_pydicom(path: Path) -> Elements:
-    """The elements of a file that is encoded in an unusual way; where its pixels are remains unknown.
-
-    Raises:
-        UnusualError: pydicom cannot read it either.
-    """
-    import pydicom  # noqa: PLC0415 - few files need it, and it is slow to import
-    from pydicom.dataelem import RawDataElement  # noqa: PLC0415
-
-    values: dict[int, bytes] = {}
-    with path.open("rb") as file:
-        content = file.read(_MOST_UNUSUAL)
-    if DEFLATED.encode() in content:
-        # pydicom inflates whatever there is, up to a thousand times the file.
-        raise UnusualError("its deflated data set is damaged")
-    try:
-        with tolerant():
-            data = pydicom.dcmread(
-                io.BytesIO(content), stop_before_pixels=True, specific_tags=sorted(tags.WANTED), force=True
-            )
-            implicit, little = data.original_encoding
-            for tag in data.keys():  # noqa: SIM118 - the values themselves would be converted
-                element: Any = data.get_item(tag)
-                if isinstance(element, RawDataElement) and element.value is not None:
-                    values[int(tag)] = bytes(element.value)
-            syntax = str(getattr(data.file_meta, "TransferSyntaxUID", ""))
-    except PYDICOM_ERRORS as error:
-        raise UnusualError("it could not be read") from error
-    if not values:
-        raise UnusualError("it contains no known elements")
-    encoding = Encoding(not implicit, "<" if little or little is None else ">")
-    size = path.stat().st_size
-    return Elements(values, encoding, syntax, 0x7FE00010, b"", -1, size, size, 0, deflated=False, unusual=True)

@@ -99,7 +99,7 @@ class Values:
         """A text of another character set; undecodable bytes are replaced."""
         from pydicom.charset import convert_encodings, decode_bytes  # noqa: PLC0415 - rare, and slow to import
 
-        from cmr_viewer.load.dicom.headers import tolerant  # noqa: PLC0415 - which itself needs this module
+        from cmr_viewer.load.dicom.with_pydicom import tolerant  # noqa: PLC0415 - likewise
 
         named = self._raw.get(tags.SPECIFIC_CHARACTER_SET)
         names = named.decode("ascii", "replace").strip("\0 ").split("\\") if isinstance(named, bytes) else []

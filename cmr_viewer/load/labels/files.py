@@ -7,11 +7,11 @@ from pathlib import Path
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.dicom.scan import looks_like_dicom
+from cmr_viewer.load.dicom.with_pydicom import class_of
 from cmr_viewer.load.gather import gather
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.cvi42 import ENDING as CVI42_ENDING
 from cmr_viewer.load.labels.cvi42 import is_workspace, read_cvi42
-from cmr_viewer.load.labels.dicom_objects import class_of
 from cmr_viewer.load.labels.imported import ImportedLabels, without_empty
 from cmr_viewer.load.labels.own_contours import CONTOURS_FILE, read_own_contours
 from cmr_viewer.load.labels.rtstruct import STRUCTURE_SET_CLASS, read_rtstruct

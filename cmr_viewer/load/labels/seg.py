@@ -23,12 +23,11 @@ from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
-from cmr_viewer.load.dicom.headers import tolerant
-from cmr_viewer.load.dicom.pixels import READ_ERRORS
-from cmr_viewer.load.labels.dicom_objects import concepts_of, read_object
+from cmr_viewer.load.dicom.elements import READ_ERRORS
+from cmr_viewer.load.dicom.with_pydicom import read_object, tolerant
 from cmr_viewer.load.labels.grid import IN_PLANE_MM, place, slice_in_plane
 from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, require_match, source_of
-from cmr_viewer.load.labels.structure_names import label_of_segment
+from cmr_viewer.load.labels.structure_names import concepts_of, label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cmr_viewer.domain.anatomy import Label
 
@@ -17,6 +18,7 @@ class Concept:
     meaning: str = ""
 
 
+_MODIFIERS = ("SegmentedPropertyTypeModifierCodeSequence", "AnatomicRegionModifierSequence")
 _CODE_WORDS = {
     ("SCT", "87878005"): "left ventricle",
     ("SRT", "T-32600"): "left ventricle",
@@ -170,3 +172,19 @@ def _words(name: str) -> str:
     text = re.sub(r"[\W_]+", " ", text)
     text = re.sub(r"(?<=[^\W\d])(?=\d)", " ", text).strip()
     return _GLUED.sub(lambda found: found[0] + " ", _GLUED.sub(lambda found: found[0] + " ", text))
+
+
+def concepts_of(item: Any, keywords: Sequence[str]) -> list[Concept]:
+    """Coded concepts in sequences of an item, each behind the concepts that modify it (laterality among them).
+
+    Args:
+        item: A segment or an observation, as pydicom's `Dataset`.
+        keywords: Keywords of sequences of codes.
+    """
+    found = []
+    for code in (code for keyword in keywords for code in item.get(keyword) or []):
+        for one in (*(c for keyword in _MODIFIERS for c in code.get(keyword) or []), code):
+            value = one.get("CodeValue") or one.get("LongCodeValue") or one.get("URNCodeValue") or ""
+            scheme, meaning = one.get("CodingSchemeDesignator", ""), one.get("CodeMeaning", "")
+            found.append(Concept(str(scheme or ""), str(value), str(meaning or "")))
+    return found

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr_viewer.domain.notes import Code, Note, counted
+from cmr_viewer.load.dicom.elements import READ_ERRORS
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.dicom.pixels import READ_ERRORS, read_frame
+from cmr_viewer.load.dicom.pixels import read_frame
 from cmr_viewer.load.stacks.identity import patient_in
 
 _FRAMES_COMPARED = 3

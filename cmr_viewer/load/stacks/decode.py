@@ -17,7 +17,6 @@ from cmr_viewer.progress import Progress, part
 
 _MOST_NAMES = 3
 
-
 Frames = Sequence[Sequence[Header]]
 """(slice)(phase)."""
 

@@ -23,8 +23,9 @@ from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import LoadError, NotAStudyError
-from cmr_viewer.load.dicom.headers import WITHOUT_IMAGE, Header
+from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.index import scan_remembered
+from cmr_viewer.load.dicom.layout import WITHOUT_IMAGE
 from cmr_viewer.load.dicom.pixels import Preview
 from cmr_viewer.load.dicom.scan import Scan
 from cmr_viewer.load.gather import Gathered, gather

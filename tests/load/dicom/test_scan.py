@@ -14,9 +14,11 @@ from pydicom.uid import (
 )
 
 from cmr_viewer.domain.patient_key import patient_key_of
-from cmr_viewer.load.dicom.headers import NO_PLACE, WITHOUT_IMAGE, tolerant
+from cmr_viewer.load.dicom.headers import NO_PLACE
+from cmr_viewer.load.dicom.layout import WITHOUT_IMAGE
 from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_frame, read_into
 from cmr_viewer.load.dicom.scan import looks_like_dicom, read_headers, scan
+from cmr_viewer.load.dicom.with_pydicom import tolerant
 from cmr_viewer.progress import Cancelled, silent
 from tests.phantom import sax_cine, write_dicom_folder
 from tests.phantom_multiframe import LOSSLESS, write_enhanced, write_single

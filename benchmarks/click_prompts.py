@@ -31,8 +31,8 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.paths import shipped_models_dir
 from cmr_viewer.review.click import segment_clicks
+from cmr_viewer.review.correction import Click
 from cmr_viewer.review.edit import paint_line
-from cmr_viewer.review.prompt import Click
 from cmr_viewer.segment.segmenter import clean
 
 ASKED: list[float] = []

@@ -25,8 +25,8 @@ from cmr_viewer.app.tools import TOOLS_KEY, Scope, Tools
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.review import interpolate, shape
-from cmr_viewer.review.correct import corrected
 from cmr_viewer.review.correction import Correction, Tool
+from cmr_viewer.review.shape import corrected
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from tests.phantom import Phantom, sax_cine

@@ -11,7 +11,7 @@ Needs scikit-image beside the program, for what it is compared with. Three table
    by each way, and `review.propagate` with and without the model's share. "Area" is that of the result over the
    expert's. "Round" is the label map of end-diastole carried once round the cycle, against itself.
 3. The expert's label map of a slice copied to its neighbour (ACDC): plain, by a random walker between its eroded inside
-   and its dilated outside, and by `review.refine`.
+   and its dilated outside, and by `review.propagate`.
 
 Means over frames; frames where the expert drew the structure in both.
 """
@@ -33,12 +33,19 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.reading.interpolating import cycle_of
-from cmr_viewer.review.contours import box_around, has_closed_ring
+from cmr_viewer.review.click import random_walk
 from cmr_viewer.review.motion import LARGE_STEP, SMALL_STEP, find_motion, grey_between
-from cmr_viewer.review.outline_fields import chained, fields_of, labels_of, moved
-from cmr_viewer.review.propagate import AROUND_MM, SliceCine, propagate
-from cmr_viewer.review.random_walk import random_walk
-from cmr_viewer.review.refine import refined_copy
+from cmr_viewer.review.outlines import box_around, has_closed_ring
+from cmr_viewer.review.propagate import (
+    AROUND_MM,
+    SliceCine,
+    chained,
+    fields_of,
+    labels_of,
+    moved,
+    propagate,
+    refined_copy,
+)
 
 Way = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

@@ -6,7 +6,7 @@
 
 `look` runs the shipped models over the ED and ES frames of labelled patients (ACDC_FOLDER: the sets without known
 spacing have no millilitres) and writes down the label maps of every model, the regions and the expert's label maps.
-`fit` prints the chances of `cmr_viewer/review/stakes.py`: from the validation part, which the queue is not measured on.
+`fit` prints the chances of `cmr_viewer/review/queue.py`: from the validation part, which the queue is not measured on.
 `report` orders the frames of each patient as the program does, by certainty as before, and as they lie in the stack,
 and prints how much of the error is in the first frames.
 
@@ -36,10 +36,9 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.prepare.grid import working_spacing_mm
+from cmr_viewer.review.queue import WRONG_ML, FrameReview, FrameStakes, Opinion, queue, stake_of
 from cmr_viewer.review.stack_checks import StackChecks
-from cmr_viewer.review.stakes import WRONG_ML, FrameStakes, Opinion, stake_of
 from cmr_viewer.review.what_if import at_stake_ml
-from cmr_viewer.review.worklist import FrameReview, queue
 from cmr_viewer.route.router import route
 from cmr_viewer.train.split import read_split
 

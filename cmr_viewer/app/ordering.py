@@ -15,7 +15,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
-from cmr_viewer.review.stakes import FrameStakes, Opinion, Stake, stake_of
+from cmr_viewer.review.queue import FrameStakes, Opinion, Stake, stake_of
 from cmr_viewer.review.what_if import FrameCounts
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
-from cmr_viewer.review.prompt import Click
+from cmr_viewer.review.correction import Click
 
 CLICK_KEY = "click"
 AHEAD_KEY = "click-ahead"

@@ -155,7 +155,7 @@ def _carry(
 
 def _refine(stack: Stack, source: FrameIndex, target: FrameIndex, labels: LabelMap, progress: Progress) -> LabelMaps:
     """The label map of a frame from another's. Runs on the job thread."""
-    from cmr_viewer.review.refine import refined_copy  # noqa: PLC0415 - scipy, SimpleITK
+    from cmr_viewer.review.propagate import refined_copy  # noqa: PLC0415 - scipy, SimpleITK
 
     progress(0.0, "Copying")
     spacing_mm = stack.geometry.pixel_spacing_mm

@@ -17,9 +17,8 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frame_states import FrameRecord
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.review.stakes import Stake
+from cmr_viewer.review.queue import FrameReview, Next, Stake, next_frame, queue
 from cmr_viewer.review.what_if import amount_text
-from cmr_viewer.review.worklist import FrameReview, Next, next_frame, queue
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding

@@ -26,7 +26,7 @@ from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Loaded
 from cmr_viewer.reading.places import Places
-from cmr_viewer.review.worklist import Next
+from cmr_viewer.review.queue import Next
 from cmr_viewer.store.annotations import AnnotationStore, StudyRow
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import EffortStore

@@ -274,8 +274,6 @@ class Tools(QObject):
 
 def _import_tools() -> None:
     """Import what corrects before it is first used: scipy would keep the window waiting."""
-    import cmr_viewer.review.correct  # noqa: PLC0415
-    import cmr_viewer.review.interpolate  # noqa: F401, PLC0415
 
 
 def _mark(labels: LabelMap) -> int:
@@ -286,7 +284,7 @@ def _correct_all(
     before: LabelMaps, wanted: Correction, spacing_mm: tuple[float, float], progress: Progress
 ) -> LabelMaps:
     """Correct each frame by itself; those that changed. Runs on the job thread."""
-    from cmr_viewer.review.correct import corrected  # noqa: PLC0415 - scipy; imported beside the window by now
+    from cmr_viewer.review.shape import corrected  # noqa: PLC0415 - scipy; imported beside the window by now
 
     changed = {}
     for number, (frame, labels) in enumerate(before.items()):

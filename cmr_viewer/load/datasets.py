@@ -118,7 +118,7 @@ class LabelledSource:
 def find_labelled(path: Path) -> list[LabelledSource]:
     """Find labelled patients.
 
-    They are in a folder of patients in the layout of ACDC or M&Ms, an SCD folder (`dicoms`, `contours`), a DSB2 folder
+    They are in a folder of patients in the layout of ACDC or M&Ms, an SCD folder (`dicoms`, `outlines`), a DSB2 folder
     (`slices.csv`, `images`, `masks`), or a folder of one patient.
 
     Args:

@@ -35,7 +35,7 @@ from cmr_viewer.reading.history import History
 from cmr_viewer.reading.shown_frames import Effects, ShownFrames
 from cmr_viewer.reading.volumes import measures_at, notes_at
 from cmr_viewer.review.edit import Point, clear_label, copy_labels, paint_line, patch_between
-from cmr_viewer.review.worklist import FrameReview, Next, next_frame
+from cmr_viewer.review.queue import FrameReview, Next, next_frame
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,10 @@ drawing dominates, near them the model and the image. The deeper a click is insi
 reaches: a click next to an outline moves it a little, and one in the middle of a missing structure adds all of it.
 
 docs/click-prompts.md compares clicks with strokes of the brush.
+
+Source:
+    L. Grady. "Random walks for image segmentation." IEEE Trans Pattern Anal Mach Intell 28(11):1768-1783, 2006; with
+    priors: L. Grady. "Multilabel random walker image segmentation using prior models." CVPR 2005, 763-770.
 """
 
 from collections.abc import Sequence
@@ -13,16 +17,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse.linalg import splu
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, Mask
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.contours import Spacing, box_around, has_closed_ring, outer, outline_mask
+from cmr_viewer.review.correction import Click
 from cmr_viewer.review.edit import Point
 from cmr_viewer.review.motion import grey_between
-from cmr_viewer.review.prompt import Click
-from cmr_viewer.review.random_walk import random_walk
+from cmr_viewer.review.outlines import Spacing, box_around, has_closed_ring, outer, outline_mask
 
 MARK_MM = 1.5
 """Radius of what a click is certain about."""
@@ -194,3 +198,51 @@ def _tidied(result: LabelMap, drawn: LabelMap, clicks: Sequence[Click]) -> Label
         cavity = np.asarray(result == int(Label.LVBP))
         result[outer(cavity) & ~cavity] = int(Label.LVM)
     return result
+
+
+_LEAST_WEIGHT = 1e-4
+"""Of an edge of the grid, so that no pixel is cut off."""
+
+
+def random_walk(
+    grey: NDArray[np.float32],
+    marks: NDArray[np.int8],
+    prior: NDArray[np.float32],
+    *,
+    edge: float,
+    belief: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Probability of each kind at each pixel.
+
+    Args:
+        grey: (row, col) image; only differences of neighbours count.
+        marks: (row, col) number of the kind where it is certain, from 0; -1 elsewhere.
+        prior: (kind, row, col) probability that is believed beforehand, adding up to 1 over the kinds.
+        edge: Difference of grey at which the chance to step across falls to 1/e, > 0.
+        belief: (row, col) weight of the prior against that of a step to a neighbour of the same grey, > 0.
+
+    Returns:
+        (kind, row, col) probability, adding up to 1 over the kinds.
+    """
+    rows, cols = grey.shape
+    number = np.arange(rows * cols).reshape(rows, cols)
+    ends = [(number[:-1], number[1:]), (number[:, :-1], number[:, 1:])]
+    first = np.concatenate([one.ravel() for one, _ in ends])
+    second = np.concatenate([other.ravel() for _, other in ends])
+    values = grey.ravel().astype(np.float64)
+    weight = np.exp(-(((values[first] - values[second]) / edge) ** 2)) + _LEAST_WEIGHT
+    shape = (rows * cols, rows * cols)
+    half = sparse.coo_matrix((weight, (first, second)), shape=shape)
+    steps = (half + half.T).tocsr()
+    degree = np.asarray(steps.sum(axis=1)).ravel()
+    fixed = marks.ravel() >= 0
+    free = np.flatnonzero(~fixed)
+    known = np.stack([marks.ravel() == kind for kind in range(len(prior))]).astype(np.float64)
+    result = known.copy()
+    if free.size:
+        stop = belief.ravel().astype(np.float64)[free]
+        system = sparse.diags(degree[free] + stop) - steps[free][:, free]
+        right = steps[free] @ known.T + stop[:, None] * prior.reshape(len(prior), -1).T[free]
+        solved = splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
+        result[:, free] = solved.T
+    return np.asarray(result.reshape(prior.shape), dtype=np.float32)

@@ -1,7 +1,8 @@
-"""Two reads of a study compared: frame by frame, and in volumes, ejection fraction and mass."""
+"""Two reads of a study compared, pixel by pixel, frame by frame, and in volumes, ejection fraction and mass."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
@@ -330,3 +331,30 @@ def frame_rows(frames: Iterable[FrameDifference], least_dice: float = AGREEMENT_
             row |= {f"{label.name.lower()}_{name}": value for name, value in zip(names, values, strict=True)}
         rows.append(row)
     return rows
+
+
+class Difference(IntEnum):
+    """The change of a pixel."""
+
+    NONE = 0
+    ADDED = 1
+    REMOVED = 2
+    RELABELLED = 3
+
+
+def difference_map(before: LabelMap, now: LabelMap) -> NDArray[np.uint8]:
+    """The change of each pixel.
+
+    Args:
+        before: (row, col) label map as it was.
+        now: The same frame's as it is, of the same shape.
+
+    Returns:
+        (row, col), values of `Difference`: a label where there was background, background where there was a label, or
+        another label.
+    """
+    changed = before != now
+    found = np.where(before == 0, np.uint8(Difference.ADDED), np.uint8(Difference.RELABELLED))
+    found[now == 0] = Difference.REMOVED
+    found[~changed] = Difference.NONE
+    return found

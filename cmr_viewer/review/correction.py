@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.review.edit import Point
 
 WALL_MM = (2.0, 25.0)
 """Range of the wall thickness, in mm. At end-diastole 15 mm and more is called hypertrophic.
@@ -84,3 +85,18 @@ class Correction:
         if self.label is None:
             return f"Nothing to do in this frame: {self.text}."
         return f"{self.label.text} {_NOTHING[self.tool]}."
+
+
+@dataclass(frozen=True)
+class Click:
+    """A reader's click.
+
+    Attributes:
+        point: (row, col), centres of pixels are whole numbers.
+        label: The structure.
+        inside: Whether the point belongs to it.
+    """
+
+    point: Point
+    label: Label
+    inside: bool

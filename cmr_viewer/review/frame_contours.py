@@ -5,7 +5,7 @@ smooth where a smooth line encloses the same pixel centres, and else runs halfwa
 pixels whose centres are between the contour before and after it. So contours without an edit give the identical label
 map, and pixels that no contour passes over do not change.
 
-`review.contours.with_outline` sets the new label of such a pixel: the epicardium does not change the LV blood pool, the
+`review.outlines.with_outline` sets the new label of such a pixel: the epicardium does not change the LV blood pool, the
 endocardium stays inside the epicardium where the ring of myocardium is closed, and pixels that a contour loses go to
 the nearest structure.
 
@@ -104,7 +104,7 @@ def with_contour(labels: LabelMap, label: Label, before: Contour | None, after: 
     Returns:
         A new label map.
     """
-    from cmr_viewer.review.contours import with_outline  # noqa: PLC0415 - scipy would keep the window waiting
+    from cmr_viewer.review.outlines import with_outline  # noqa: PLC0415 - scipy would keep the window waiting
 
     shape = (labels.shape[0], labels.shape[1])
     old, new = (np.zeros(shape, bool) if one is None else filled([one], shape) for one in (before, after))

@@ -20,7 +20,7 @@ from scipy import ndimage
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, Mask
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.contours import Spacing, box_around, has_closed_ring, outer, outline_mask
+from cmr_viewer.review.outlines import Spacing, box_around, has_closed_ring, outer, outline_mask
 from cmr_viewer.review.shape import signed_distance_mm
 
 _MARGIN = 3

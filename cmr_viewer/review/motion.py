@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.outline_fields import Motion
+
+Motion = NDArray[np.float32]
+"""(2, row, col) where a point of the target came from: x was at x + motion, in pixels down and to the right."""
 
 SHRINKS = (4, 2, 1)
 """The levels: every fourth pixel, every second, all."""

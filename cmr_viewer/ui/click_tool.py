@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPainterPath
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.review.prompt import Click
+from cmr_viewer.review.correction import Click
 from cmr_viewer.ui.drawing import screen_pen
 from cmr_viewer.ui.mouse_tools import Canvas, MouseTool, Pointer
 

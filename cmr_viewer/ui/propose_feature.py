@@ -11,7 +11,7 @@ from cmr_viewer.app.prompts import Prompts
 from cmr_viewer.app.propagation import Propagation
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.review.prompt import Click
+from cmr_viewer.review.correction import Click
 from cmr_viewer.ui.click_tool import CLICK, ClickTool
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.layout import Page

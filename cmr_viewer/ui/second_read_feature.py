@@ -15,7 +15,7 @@ from cmr_viewer.export.comparison import write_comparison
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.reads import read_name
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison
-from cmr_viewer.review.worklist import Next
+from cmr_viewer.review.queue import Next
 from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
 from cmr_viewer.ui.feature import Context, Feature, Wire
 from cmr_viewer.ui.layout import Page

@@ -11,8 +11,8 @@ from PySide6.QtGui import QActionGroup
 from cmr_viewer.app.tools import Scope, Tools
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.review.brush3d import discs_of_ball
 from cmr_viewer.review.correction import Correction, Tool
+from cmr_viewer.review.edit import discs_of_ball
 from cmr_viewer.ui.feature import Context, Feature, Wire
 
 REACH = {

@@ -10,7 +10,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import Check
-from cmr_viewer.review.stakes import MASKS_WRONG
+from cmr_viewer.review.queue import MASKS_WRONG
 from tests.app.conftest import FormulaFlow
 from tests.reading.small import SLICES
 

@@ -5,12 +5,23 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.review.compare_reads import COLUMNS, FrameRead, ReadResult, compare_reads, frame_rows
+from cmr_viewer.review.compare_reads import (
+    COLUMNS,
+    Difference,
+    FrameRead,
+    ReadResult,
+    compare_reads,
+    difference_map,
+    frame_rows,
+)
 
 ROWS, COLS, PHASES, SLICES = 20, 20, 3, 2
 GEOMETRY = Geometry(ROWS, COLS, (2.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), ((0.0, 0.0, 0.0), (0.0, 0.0, 10.0)))
@@ -161,3 +172,21 @@ def test_rows_have_every_column_and_what_is_not_known_is_none() -> None:
     assert tuple(row) == COLUMNS
     assert (row["phase_number"], row["slice_number"], row["marks"], row["agree"]) == (1, 1, "ED", True)
     assert row["rvbp_dice"] is None and row["lvbp_dice"] == 1.0 and row["region_first"] == "middle"
+
+
+LABEL_MAPS = arrays(np.uint8, (5, 4), elements=st.integers(0, 3))
+
+
+def test_each_pixel_is_added_removed_relabelled_or_as_it_was():
+    before = np.array([[0, 0, 1, 1, 2]], np.uint8)
+    now = np.array([[0, 3, 1, 0, 1]], np.uint8)
+    none, added, removed, other = Difference.NONE, Difference.ADDED, Difference.REMOVED, Difference.RELABELLED
+    assert difference_map(before, now).tolist() == [[none, added, none, removed, other]]
+
+
+@given(LABEL_MAPS, LABEL_MAPS)
+def test_turned_round_what_was_added_is_removed(before, now):
+    there, back = difference_map(before, now), difference_map(now, before)
+    np.testing.assert_array_equal(there == Difference.ADDED, back == Difference.REMOVED)
+    np.testing.assert_array_equal(there == Difference.RELABELLED, back == Difference.RELABELLED)
+    np.testing.assert_array_equal(there == Difference.NONE, before == now)

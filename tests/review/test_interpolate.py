@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.contours import has_closed_ring, outline_mask
 from cmr_viewer.review.interpolate import between, interpolate_phases, interpolate_slices
+from cmr_viewer.review.outlines import has_closed_ring, outline_mask
 from tests.review.hearts import HEARTS, SCRIBBLES, areas, disc, heart
 
 ONE = (1.0, 1.0)

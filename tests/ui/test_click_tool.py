@@ -3,7 +3,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.review.prompt import Click
+from cmr_viewer.review.correction import Click
 from cmr_viewer.ui.click_tool import ClickTool
 from cmr_viewer.ui.mouse_tools import Pointer
 

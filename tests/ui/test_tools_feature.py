@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QToolButton
 from cmr_viewer.app.tools import TOOLS_KEY
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.review.contours import has_closed_ring, outline_mask
+from cmr_viewer.review.outlines import has_closed_ring, outline_mask
 from cmr_viewer.ui.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS
 

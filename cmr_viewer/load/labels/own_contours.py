@@ -31,7 +31,7 @@ def read_own_contours(path: Path, study: Study, progress: Progress = silent) -> 
     spacing is not known they are placed by their pixels and the slice of the input.
 
     Args:
-        path: `contours.json` of an export.
+        path: `outlines.json` of an export.
         study: The study that it was exported from.
         progress: Told how far the work is.
 

@@ -63,7 +63,7 @@ class ContourLabels:
 def find_contours(folder: Path) -> Path | None:
     """The folder of contours that belongs to a patient's image folder.
 
-    Inside it or beside it in a folder called `contours` or `contours-manual/IRCCI-expert`, or in `contours/<patient>`
+    Inside it or beside it in a folder called `outlines` or `contours-manual/IRCCI-expert`, or in `contours/<patient>`
     beside `dicoms`.
 
     Returns:

@@ -8,7 +8,7 @@ from cmr_viewer.app.earlier_labels import Earlier, EarlierLabels
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.volume_changes import VolumesBefore
-from cmr_viewer.review.label_difference import Difference, difference_map
+from cmr_viewer.review.compare_reads import Difference, difference_map
 from cmr_viewer.ui.feature import Context
 from cmr_viewer.ui.frame_notes import FrameNotes
 from cmr_viewer.ui.frame_view import Box

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel,
 from cmr_viewer.app.earlier_labels import Earlier
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.reading.volume_changes import VolumeChanges
-from cmr_viewer.review.label_difference import Difference
+from cmr_viewer.review.compare_reads import Difference
 from cmr_viewer.ui.widgets import DASH, column, label, row, swatch
 
 DIFFERENCE_COLOURS: dict[Difference, str] = {

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.role import Role
 from cmr_viewer.networks import device
-from cmr_viewer.prepare.grid import frame_centre
+from cmr_viewer.prepare.grid import centre_of_labels, frame_centre
 from cmr_viewer.prepare.network_input import offsets
 from cmr_viewer.train.fit import Fitted, fit
-from cmr_viewer.train.samples import Sample, heart_centre, make_sample
+from cmr_viewer.train.samples import Sample, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
 from cmr_viewer.train.train_model import plan_of, write_model
 from tests.phantom import Phantom, sax_cine
@@ -63,7 +63,7 @@ def phantom_samples(phantom: Phantom, spec: TrainingSpec, patient: str = "phanto
     """All frames of a phantom's ED and ES as training samples."""
     stack = phantom.stack
     phases = sorted({0, phantom.es_phase})
-    centre = heart_centre(phantom.labels[phases]) or frame_centre(stack.geometry.rows, stack.geometry.cols)
+    centre = centre_of_labels(phantom.labels[phases]) or frame_centre(stack.geometry.rows, stack.geometry.cols)
     samples = []
     for phase in phases:
         regions = reference_regions([bool(phantom.labels[phase, s].any()) for s in range(stack.slices)])

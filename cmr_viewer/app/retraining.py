@@ -12,11 +12,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from cmr_viewer.app.keeping import Keeper
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS, ChildResult, TrainingChild
-from cmr_viewer.app.training_records import Outcome, Records, Run, region_of
+from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS, TrainingChild
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import log_dir, program_command
+from cmr_viewer.promote.records import End, Outcome, Records, Run, Trained
 from cmr_viewer.store.training_runs import TrainingRuns
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Retraining(QObject):
             session: Whose corrections are learned from.
             settings: When to begin, and on which device.
             shipped_models: Models folder that the child starts from; None for the usual place.
-            command_for: (role, output folder) -> command of the child; None for this program's `train` door.
+            command_for: (role, output folder) -> command of the child; None for this program's `train` command.
             child_log: Where the child's standard error goes; None for the log folder.
             parent: Qt parent.
         """
@@ -89,14 +89,14 @@ class Retraining(QObject):
         self._settings = settings
         self._records = Records(session.store, session.registry, TrainingRuns(session.workspace))
         self._shipped_models = shipped_models
-        self._command_for = command_for or self._train_door
+        self._command_for = command_for or self._train_command
         self._child_log = child_log or log_dir() / CHILD_LOG_NAME
         self._stage = _Stage.IDLE
         self._role: Role | None = None
         self._run: Run | None = None
         self._child: TrainingChild | None = None
         self._thread: threading.Thread | None = None
-        self._result: ChildResult | None = None
+        self._result: Trained | None = None
         self._cancel_wanted = False
         self._closing = False
         self._last_outcome: Outcome | None = None
@@ -171,7 +171,7 @@ class Retraining(QObject):
         if self.running:
             text = self._role.text.lower() if self._role is not None else "model"
             self.finished.emit(
-                Outcome(role, f"The {text} is being trained. Wait until training has finished.", refused=True)
+                Outcome(role, End.REFUSED, f"The {text} is being trained. Wait until training has finished.")
             )
             return
         self._stage, self._role, self._cancel_wanted, self._result = _Stage.BEGINNING, role, False, None
@@ -188,7 +188,7 @@ class Retraining(QObject):
     def _on_begun(self, run: Run) -> None:
         self._run, self._stage = run, _Stage.TRAINING
         if self._cancel_wanted or self._closing:
-            self._result = ChildResult(cancelled=True)
+            self._result = Trained(cancelled=True)
             self._conclude()
             return
         self._child = TrainingChild(list(self._command_for(run.role, run.staging)), self._child_log)
@@ -204,7 +204,7 @@ class Retraining(QObject):
         except Exception as error:
             log.exception("The supervision of the training failed.")
             child.cancel()
-            self._result = ChildResult(reason=f"The program lost contact with the training: {type(error).__name__}.")
+            self._result = Trained(reason=f"The program lost contact with the training: {type(error).__name__}.")
         self._child_ended.emit()
 
     @Slot(float, str)
@@ -224,7 +224,7 @@ class Retraining(QObject):
         if run is None:
             return
         self._stage, self._child, self._thread = _Stage.CONCLUDING, None, None
-        result = self._result or ChildResult(cancelled=True)
+        result = self._result or Trained(cancelled=True)
         self._keeper.do(
             "Saving the result of the training",
             lambda: self._records.conclude(run, result),
@@ -238,18 +238,18 @@ class Retraining(QObject):
     def _on_refused(self, message: str) -> None:
         role = self._role
         if role is not None:
-            self._end(Outcome(role, message, refused=True))
+            self._end(Outcome(role, End.REFUSED, message))
 
     def _on_conclusion_failed(self, message: str) -> None:
         role = self._role
         if role is not None:
-            self._end(Outcome(role, message, failed=True))
+            self._end(Outcome(role, End.FAILED, message))
 
     def _end(self, outcome: Outcome) -> None:
         self._stage, self._role, self._run, self._child = _Stage.IDLE, None, None, None
         self._last_outcome = outcome
-        log.info("Training of %s: %s.", outcome.role, outcome.word)
-        if outcome.promoted and not self._closing:
+        log.info("Training of %s: %s.", outcome.role, outcome.end)
+        if outcome.end is End.PROMOTED and not self._closing:
             self._session.reload_models()
         self.finished.emit(outcome)
         self.refresh()
@@ -268,7 +268,7 @@ class Retraining(QObject):
             return
         for role, count in waiting.items():
             tried = self._tried.get(role) == count  # it was refused, and nothing has changed since
-            if count >= enough and region_of(role) is not None and not tried:
+            if count >= enough and role.region is not None and not tried:
                 self._tried[role] = count
                 self._begin(role, min(enough, self._settings.retrain_minimum))
                 return
@@ -278,7 +278,7 @@ class Retraining(QObject):
         self._session.reload_models()
         self.rolled_back.emit(role, model_id)
 
-    def _train_door(self, role: Role, output: Path) -> list[str]:
+    def _train_command(self, role: Role, output: Path) -> list[str]:
         command = [
             *program_command(),
             *("train", "--workspace", str(self._session.workspace.folder), "--role", role.value),

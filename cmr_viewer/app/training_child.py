@@ -1,4 +1,4 @@
-"""The child process that trains, and what it says on its standard output."""
+"""The child process that trains, and what it writes to its standard output."""
 
 import contextlib
 import json
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_viewer.promote.records import Trained
+
 log = logging.getLogger(__name__)
 
 NICE = 10
@@ -26,21 +28,6 @@ EXIT_SECONDS = 10.0
 
 _FASTER_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 """Keeps glibc from handing large batches back to the system after each step; it must be set before Python starts."""
-
-
-@dataclass(frozen=True)
-class ChildResult:
-    """How the child ended.
-
-    Attributes:
-        done: Its "done" line; None if it ended in another way.
-        cancelled: Whether it was cancelled.
-        reason: Why there is no "done" line, for a reader; empty if there is one.
-    """
-
-    done: Mapping[str, Any] | None = None
-    cancelled: bool = False
-    reason: str = ""
 
 
 @dataclass(eq=False)
@@ -62,7 +49,7 @@ class TrainingChild:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, on_progress: Callable[[float, str], None]) -> ChildResult:
+    def run(self, on_progress: Callable[[float, str], None]) -> Trained:
         """Start the child and follow it to its end.
 
         Args:
@@ -73,10 +60,10 @@ class TrainingChild:
             try:
                 with self._lock:
                     if self._cancelled.is_set():
-                        return ChildResult(cancelled=True)
+                        return Trained(cancelled=True)
                     self._process = _start(self.command, stderr)
             except OSError as error:
-                return ChildResult(reason=f"Could not start the training process: {error.strerror or error}.")
+                return Trained(reason=f"Could not start the training process: {error.strerror or error}.")
             try:
                 last = self._follow(self._process, on_progress)
             finally:
@@ -115,15 +102,15 @@ class TrainingChild:
             process.wait()
         return last
 
-    def _result(self, code: int, last: Mapping[str, Any]) -> ChildResult:
+    def _result(self, code: int, last: Mapping[str, Any]) -> Trained:
         if self._cancelled.is_set():
-            return ChildResult(cancelled=True)
+            return Trained(cancelled=True)
         if code == 0 and last.get("event") == "done":
-            return ChildResult(done=last)
+            return Trained(last.get("assessment") or {})
         tail = self._stderr_tail()
         if tail:
             log.error("Training ended with code %s:\n%s", code, tail)
-        return ChildResult(reason=_why(code, last, tail))
+        return Trained(reason=_why(code, last, tail))
 
     def _stderr_tail(self, characters: int = 4000) -> str:
         try:

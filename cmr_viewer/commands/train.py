@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer import __version__
-from cmr_viewer.commands.retrain import retrain
 from cmr_viewer.commands.service import make_output_folder
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.networks.device import choose_device, use_threads
+from cmr_viewer.pipeline import retrain
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
 from cmr_viewer.train.fit import best_so_far

@@ -25,6 +25,11 @@ class Role(StrEnum):
             "apex": "Apex specialist",
         }[self.value]
 
+    @property
+    def region(self) -> Region | None:
+        """The region of a specialist; None for the roles that serve all regions."""
+        return Region(self.value) if self in SPECIALISTS else None
+
 
 SPECIALISTS: tuple[Role, ...] = (Role.BASE, Role.MIDDLE, Role.APEX)
 """Roles of one region each."""

@@ -156,3 +156,11 @@ def working_spacing_mm(geometry: Geometry) -> tuple[float, float]:
 def frame_centre(rows: int, cols: int) -> tuple[float, float]:
     """(row, col) of the middle of a frame, in pixels."""
     return ((rows - 1) / 2, (cols - 1) / 2)
+
+
+def centre_of_labels(labels: LabelMap) -> tuple[float, float] | None:
+    """Mean (row, col) of all labelled pixels of (..., row, col), or None where there is no label."""
+    at = np.nonzero(labels)
+    if not at[0].size:
+        return None
+    return float(at[-2].mean()), float(at[-1].mean())

@@ -1,10 +1,14 @@
-"""Whether a candidate replaces the active model."""
+"""The gate: whether a candidate replaces the active model, decided by the figures of both."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from cmr_viewer.promote.assess import Assessment
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import ModelError
 
 MIN_PATIENTS = 2
 """With fewer held-out patients there is no decision: a single patient could decide it."""
@@ -19,7 +23,64 @@ MAX_LABEL_LOSS = 0.01
 """No label may lose more than this."""
 
 NO_CHANGE = "No change: the current model stays."
-"""What the reader learns where the candidate is not promoted."""
+"""Told to the reader where the candidate is not promoted."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Both models' figures on the same frames.
+
+    Attributes:
+        role: The role they compete for.
+        candidate_id: The newly trained model.
+        active_id: The model in service.
+        patients: Number of patients that were held out.
+        frames: Number of their frames.
+        measure: What the scores are: "Dice" or "accuracy".
+        active: Mean score by label (or over all, under "all"), 0.0 to 1.0.
+        candidate: The same of the candidate.
+        frame_gains: Per frame: candidate's mean score minus the active model's.
+    """
+
+    role: Role
+    candidate_id: str
+    active_id: str
+    patients: int
+    frames: int
+    measure: str
+    active: Mapping[str, float]
+    candidate: Mapping[str, float]
+    frame_gains: tuple[float, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values that `from_json` takes."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Assessment":
+        """An assessment from JSON values.
+
+        Raises:
+            ModelError: Something is missing or of the wrong kind.
+        """
+        try:
+            read = Assessment(
+                role=Role(values["role"]),
+                candidate_id=str(values["candidate_id"]),
+                active_id=str(values["active_id"]),
+                patients=int(values["patients"]),
+                frames=int(values["frames"]),
+                measure=str(values["measure"]),
+                active={str(k): float(v) for k, v in values["active"].items()},
+                candidate={str(k): float(v) for k, v in values["candidate"].items()},
+                frame_gains=tuple(float(g) for g in values["frame_gains"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f"Could not read the figures of the new model: {error!r}.") from error
+        numbers = (*read.active.values(), *read.candidate.values(), *read.frame_gains)
+        if len(read.frame_gains) != read.frames or not all(math.isfinite(number) for number in numbers):
+            raise ModelError("Could not read the figures of the new model: there must be one number for each frame.")
+        return read
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region, reference_regio
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingError
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
-from cmr_viewer.prepare.grid import Grid, Placement, frame_centre, working_spacing_mm
+from cmr_viewer.prepare.grid import Grid, Placement, centre_of_labels, frame_centre, working_spacing_mm
 from cmr_viewer.prepare.network_input import channels, normalise, offsets
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.train.split import Part, Split, hash_of
+from cmr_viewer.train.split import Part, Split
 
 SAMPLE_MARGIN = 1.4
 """A sample is this much wider than the network's grid, so that shifts and rotations stay inside it."""
@@ -58,24 +58,6 @@ class Sample:
         return channels(self.image, self.neighbours, context)
 
 
-def is_held_out(patient_key: str, fold: int) -> bool:
-    """Whether a patient of a workspace is left out of retraining; the same on every machine and in every run.
-
-    Args:
-        patient_key: `Study.patient_key`.
-        fold: One in this many is left out.
-    """
-    return hash_of(patient_key) % fold == 0
-
-
-def heart_centre(labels: LabelMap) -> tuple[float, float] | None:
-    """Mean (row, col) of all labelled pixels of (..., row, col), or None where there is no label."""
-    at = np.nonzero(labels)
-    if not at[0].size:
-        return None
-    return float(at[-2].mean()), float(at[-1].mean())
-
-
 def sample_grid(grid: Grid) -> Grid:
     """The wider grid of samples for a network's grid."""
     return Grid(grid.spacing_mm, int(grid.rows * SAMPLE_MARGIN), int(grid.cols * SAMPLE_MARGIN))
@@ -107,7 +89,7 @@ def make_sample(
         neighbours: (row, col) pixels of the slices beside it, by distance in slices, where they are known.
     """
     rows, cols = labels.shape
-    around = centre or heart_centre(labels) or frame_centre(rows, cols)
+    around = centre or centre_of_labels(labels) or frame_centre(rows, cols)
     placement = Placement(sample_grid(grid), (rows, cols), pixel_spacing_mm, around)
     inside = placement.coverage() > 0.5
     return Sample(
@@ -133,7 +115,7 @@ def samples_of_stack(labelled: LabelledStack, grid: Grid, *, context: int = 0, p
     """
     stack = labelled.study.stack
     shape = (stack.geometry.rows, stack.geometry.cols)
-    centre = heart_centre(labelled.labels[list(labelled.phases)]) or frame_centre(*shape)
+    centre = centre_of_labels(labelled.labels[list(labelled.phases)]) or frame_centre(*shape)
     place = Placement(sample_grid(grid), shape, working_spacing_mm(stack.geometry), centre)
     inside = place.coverage() > 0.5
     samples = []
@@ -236,6 +218,6 @@ def fingerprint(samples: Sequence[Sample]) -> str:
             digest.update(str(offset).encode())
             digest.update(neighbour.tobytes())
         digest.update(sample.labels.tobytes())
-        told = sorted(int(label) for label in sample.structures)
-        digest.update(f"{sample.region.value} {told} {sample.position}".encode())
+        structures = sorted(int(label) for label in sample.structures)
+        digest.update(f"{sample.region.value} {structures} {sample.position}".encode())
     return digest.hexdigest()

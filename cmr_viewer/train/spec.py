@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.role import SPECIALISTS, Role
+from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.prepare.grid import Grid
 
@@ -85,7 +85,7 @@ class TrainingSpec:
     @property
     def focus(self) -> Region | None:
         """The region of a specialist; None for the baseline and the classifier."""
-        return Region(self.role.value) if self.role in SPECIALISTS else None
+        return self.role.region
 
     def check(self) -> "TrainingSpec":
         """The spec itself if it can be trained.

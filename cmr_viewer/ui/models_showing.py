@@ -4,13 +4,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
-from cmr_viewer.app.training_records import Outcome
 from cmr_viewer.domain.role import Role
+from cmr_viewer.promote.records import End, Outcome
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.ui.panels.models_panel import ModelLine, ModelsPanel
 from cmr_viewer.ui.status_line import WorkLine
 
 _KEY = "training"
+_SEVERITIES = {End.FAILED: "error", End.REFUSED: "warning"}
 
 
 class ModelsShowing(QObject):
@@ -95,9 +96,9 @@ class ModelsShowing(QObject):
         """A training has ended, in whatever way."""
         text, good = outcome_text(outcome)
         self._panel.show_outcome(text, good=good)
-        if not outcome.refused or not self._retraining.running:
+        if outcome.end is not End.REFUSED or not self._retraining.running:
             self._line.end(_KEY)
-        self.said.emit("error" if outcome.failed else "warning" if outcome.refused else "info", text)
+        self.said.emit(_SEVERITIES.get(outcome.end, "info"), text)
         self.refresh()
         self.possible_changed.emit()
 
@@ -126,12 +127,10 @@ def model_lines(registry: ModelRegistry) -> dict[Role, ModelLine]:
 def outcome_text(outcome: Outcome) -> tuple[str, bool | None]:
     """How a training ended, in words, and whether that is good (None: neither)."""
     name = outcome.role.text
-    if outcome.promoted:
+    if outcome.end is End.PROMOTED:
         return f"{name}: {outcome.model_id} is now in use. {outcome.reason}", True
-    if outcome.kept:
-        return f"{name}: {outcome.reason}", None
-    if outcome.cancelled:
+    if outcome.end is End.CANCELLED:
         return f"{name}: training was cancelled. The current model stays.", None
-    if outcome.refused:
+    if outcome.end in (End.NOT_PROMOTED, End.REFUSED):
         return f"{name}: {outcome.reason}", None
     return f"{name}: training failed. {outcome.reason}", False

@@ -10,10 +10,10 @@ import pytest
 from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.app.training_records import Outcome
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.promote.records import End, Outcome
 from cmr_viewer.store.training_runs import TrainingRuns
 from tests.app.conftest import FormulaFlow
 from tests.app.test_session import kept, open_whole, paint
@@ -95,7 +95,11 @@ def test_a_better_candidate_is_promoted_and_used(
     retraining.progressed.connect(lambda *args: told.append(args))
     with qtbot.waitSignal(session.models_changed):
         outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.promoted and outcome.model_id == "base-22" and outcome.reason.startswith("Promoted: Dice +5.0")
+    assert (
+        outcome.end is End.PROMOTED
+        and outcome.model_id == "base-22"
+        and outcome.reason.startswith("Promoted: Dice +5.0")
+    )
     assert told[0] == "base" and (0.5, "Training") in told
     assert not retraining.running and retraining.last_outcome is outcome
     kept(qtbot, session)
@@ -109,7 +113,7 @@ def test_a_candidate_that_is_not_better_is_kept_aside_with_the_reason(qtbot: Any
     correct(qtbot, session)
     retraining = make("same")
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.kept and "not measurably better" in outcome.reason
+    assert outcome.end is End.NOT_PROMOTED and "not measurably better" in outcome.reason
     kept(qtbot, session)
     assert session.registry.active(Role.BASE).model_id == "base-1"
     (row,) = session.registry.history(Role.BASE)
@@ -120,7 +124,7 @@ def test_too_few_corrections_are_refused_before_anything_starts(qtbot: Any, sess
     correct(qtbot, session, count=1)
     retraining = make()
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.refused and outcome.reason.startswith(
+    assert outcome.end is End.REFUSED and outcome.reason.startswith(
         "Too few accepted corrections of region base for retraining: 1, and 2 are needed."
     )
     kept(qtbot, session)
@@ -134,7 +138,7 @@ def test_the_baseline_learns_from_corrections_of_all_regions(qtbot: Any, session
     kept(qtbot, session)
     retraining = make("same")
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASELINE))
-    assert outcome.kept and outcome.model_id == "baseline-22"
+    assert outcome.end is End.NOT_PROMOTED and outcome.model_id == "baseline-22"
 
 
 def test_cancel_leaves_nothing(qtbot: Any, session: Session, make: Make) -> None:
@@ -142,7 +146,7 @@ def test_cancel_leaves_nothing(qtbot: Any, session: Session, make: Make) -> None
     retraining = make("hang")
     retraining.progressed.connect(lambda fraction, text: retraining.cancel() if text == "Training" else None)
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.cancelled and not retraining.running
+    assert outcome.end is End.CANCELLED and not retraining.running
     kept(qtbot, session)
     assert not staging_left(session) and session.registry.active(Role.BASE).model_id == "base-1"
     assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["cancelled"]
@@ -156,7 +160,7 @@ def test_cancel_before_the_child_began(qtbot: Any, session: Session, make: Make)
         retraining.start(Role.BASE)
         retraining.cancel()
 
-    assert ended(qtbot, retraining, start_and_cancel).cancelled
+    assert ended(qtbot, retraining, start_and_cancel).end is End.CANCELLED
     kept(qtbot, session)
     assert not staging_left(session)
 
@@ -166,7 +170,7 @@ def test_a_failed_child_leaves_the_active_model(qtbot: Any, session: Session, ma
     correct(qtbot, session)
     retraining = make(how)
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.failed and "current model stays" in outcome.reason
+    assert outcome.end is End.FAILED and "current model stays" in outcome.reason
     kept(qtbot, session)
     assert session.registry.active(Role.BASE).model_id == "base-1" and not staging_left(session)
     assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["failed"]
@@ -177,9 +181,9 @@ def test_two_trainings_do_not_run_at_once(qtbot: Any, session: Session, make: Ma
     retraining = make("hang")
     retraining.start(Role.BASE)
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.APEX))
-    assert outcome.refused and outcome.role is Role.APEX and retraining.role is Role.BASE
+    assert outcome.end is End.REFUSED and outcome.role is Role.APEX and retraining.role is Role.BASE
     qtbot.waitUntil(lambda: retraining._child is not None)
-    assert ended(qtbot, retraining, retraining.cancel).cancelled
+    assert ended(qtbot, retraining, retraining.cancel).end is End.CANCELLED
     kept(qtbot, session)
 
 
@@ -213,7 +217,7 @@ def test_enough_corrections_begin_a_training_by_themselves(
     assert retraining.corrections_waiting(Role.BASE) == 1 and not retraining.running
     paint(session, FrameIndex(2, 0), Label.LVM)
     outcome = ended(qtbot, retraining, lambda: session.accept(FrameIndex(2, 0)))
-    assert outcome.kept and outcome.role is Role.BASE
+    assert outcome.end is End.NOT_PROMOTED and outcome.role is Role.BASE
     kept(qtbot, session)
     assert retraining.corrections_waiting(Role.BASE) == 0 and not retraining.running
 
@@ -230,7 +234,7 @@ def test_accepted_predictions_are_no_corrections(qtbot: Any, session: Session, m
 def test_roll_back_puts_the_former_model_in_service(qtbot: Any, session: Session, make: Make) -> None:
     correct(qtbot, session)
     retraining = make("better")
-    assert ended(qtbot, retraining, lambda: retraining.start(Role.BASE)).promoted
+    assert ended(qtbot, retraining, lambda: retraining.start(Role.BASE)).end is End.PROMOTED
     kept(qtbot, session)
     with qtbot.waitSignals([retraining.rolled_back, session.models_changed]):
         retraining.roll_back(Role.BASE)
@@ -242,11 +246,11 @@ def test_roll_back_puts_the_former_model_in_service(qtbot: Any, session: Session
     kept(qtbot, session)
 
 
-def test_the_child_is_this_programs_train_door(
+def test_the_child_is_this_programs_train_command(
     qtbot: Any, session: Session, settings: Settings, tmp_path: Path
 ) -> None:
     retraining = Retraining(session, settings, shipped_models=tmp_path / "models")
-    command = retraining._train_door(Role.APEX, tmp_path / "out")
+    command = retraining._train_command(Role.APEX, tmp_path / "out")
     expected = ["-m", "cmr_viewer", "train", "--workspace", str(session.workspace.folder), "--role", "apex"]
     expected += [
         "--output",

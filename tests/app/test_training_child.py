@@ -27,11 +27,11 @@ def test_progress_and_the_last_line_are_read(tmp_path: Path) -> None:
         print('not json')
         print('[1]')
         print('{"event": "progress", "fraction": 7, "text": "More"}')
-        print('{"event": "done", "model_id": "m"}')
+        print('{"event": "done", "assessment": {"frames": 3}}')
     """
     result = child(tmp_path, script).run(lambda *args: told.append(args))
     assert told == [(0.5, "Half"), (1.0, "More")]
-    assert result.done == {"event": "done", "model_id": "m"} and not result.cancelled and result.reason == ""
+    assert result.assessment == {"frames": 3} and not result.cancelled and result.reason == ""
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_progress_and_the_last_line_are_read(tmp_path: Path) -> None:
 )
 def test_a_child_that_fails_is_told_with_its_reason(tmp_path: Path, script: str, reason: str) -> None:
     result = child(tmp_path, script).run(ignore)
-    assert result.done is None and not result.cancelled and reason in result.reason
+    assert result.assessment is None and not result.cancelled and reason in result.reason
 
 
 def test_a_program_that_is_missing_is_told(tmp_path: Path) -> None:

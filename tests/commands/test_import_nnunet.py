@@ -7,13 +7,13 @@ import torch
 
 from cmr_viewer.__main__ import main
 from cmr_viewer.analyse import analyse, load_models
-from cmr_viewer.commands.retrain import retraining_spec
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.train.fit import fit
+from cmr_viewer.train.retrain import retraining_spec
 from cmr_viewer.train.spec import default_spec
 from tests.phantom import Phantom
 from tests.segment.nnunet_folder import Model, pointwise_weights

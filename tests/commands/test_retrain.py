@@ -7,20 +7,19 @@ import pytest
 import torch
 
 from cmr_viewer.__main__ import main
-from cmr_viewer.commands.retrain import LARGEST_BATCH, RETRAINING_ITERATIONS, assess, retraining_spec, split
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import StoreError
 from cmr_viewer.prepare.plan import read_plan
-from cmr_viewer.promote.assess import Assessment
-from cmr_viewer.promote.gate import decide
+from cmr_viewer.promote.compare import compare_models
+from cmr_viewer.promote.gate import Assessment, decide
 from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace, open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.samples import AcceptedSample
-from cmr_viewer.train.spec import TrainingSpec
+from cmr_viewer.train.retrain import accepted_frames
 from tests.commands.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 
 
@@ -153,33 +152,9 @@ def test_the_workspace_is_only_read(workspace: Path, models_folder: Path, tmp_pa
     assert not (workspace / "models").exists() or not list((workspace / "models").iterdir())
 
 
-def test_patients_are_split_and_never_on_both_sides(workspace: Path) -> None:
-    train, held = split(accepted(workspace))
-    assert {s.patient_key for s in train} == set(TRAINED_ON)
-    assert {s.patient_key for s in held} == set(HELD_OUT)
-
-
-def test_where_all_patients_would_be_held_out_all_are_trained_on(workspace: Path) -> None:
-    only_held = [s for s in accepted(workspace) if s.patient_key in HELD_OUT]
-    assert split(only_held) == (only_held, [])
-    assert split([]) == ([], [])
-
-
-def test_a_model_is_refined_on_its_own_network_and_grid(models_folder: Path) -> None:
-    plan = read_plan(models_folder / "tiny-base")
-    spec = retraining_spec(plan, frames=3)
-    assert (spec.role, spec.architecture, dict(spec.options)) == (Role.BASE, "unet2d", {"widths": [12, 24, 32]})
-    assert (spec.spacing_mm, spec.rows, spec.cols) == (4.0, 32, 32)
-    assert (spec.iterations, spec.batch, spec.focus_share) == (RETRAINING_ITERATIONS, 3, 1.0)
-    assert retraining_spec(plan, frames=1).batch == 2
-    assert retraining_spec(plan, frames=99).batch == LARGEST_BATCH
-    assert isinstance(retraining_spec(plan, 5, iterations=7), TrainingSpec)
-
-
 def test_a_model_beside_itself_neither_gains_nor_loses(workspace: Path, models_folder: Path) -> None:
-    folder = models_folder / "tiny-middle"
-    held = split(accepted(workspace, Region.MIDDLE))[1]
-    made = assess(Role.MIDDLE, folder, folder, held, "cpu")
+    frames = accepted_frames(workspace, Role.MIDDLE, models_folder)
+    made = compare_models(Role.MIDDLE, frames.active, frames.active, frames.held_out, "cpu")
     assert made.active == made.candidate
     assert set(made.frame_gains) == {0.0}
 

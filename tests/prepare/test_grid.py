@@ -12,6 +12,7 @@ from cmr_viewer.prepare.grid import (
     Grid,
     Placement,
     axis_weights,
+    centre_of_labels,
     frame_centre,
     working_spacing_mm,
 )
@@ -274,3 +275,12 @@ def test_the_working_spacing_is_the_true_one_where_it_is_known(known: bool, spac
 
 def test_the_middle_of_a_frame_lies_between_its_outer_pixel_centres() -> None:
     assert frame_centre(5, 8) == (2.0, 3.5)
+
+
+def test_the_centre_is_the_mean_of_all_labelled_pixels() -> None:
+    labels = np.zeros((2, 5, 6), np.uint8)
+    labels[0, 1, 2] = 1
+    labels[1, 3, 5] = 3
+    assert centre_of_labels(labels) == (2.0, 3.5)
+    assert centre_of_labels(labels[0]) == (1.0, 2.0)
+    assert centre_of_labels(np.zeros((3, 3), np.uint8)) is None

@@ -1,8 +1,11 @@
+import json
+from typing import Any
+
 import pytest
 
 from cmr_viewer.domain.role import Role
-from cmr_viewer.promote.assess import Assessment
-from cmr_viewer.promote.gate import MAX_LABEL_LOSS, MIN_FRAMES, MIN_GAIN, MIN_PATIENTS, decide
+from cmr_viewer.errors import ModelError
+from cmr_viewer.promote.gate import MAX_LABEL_LOSS, MIN_FRAMES, MIN_GAIN, MIN_PATIENTS, Assessment, decide
 
 
 def figures(
@@ -100,3 +103,51 @@ def test_a_label_that_only_one_of_them_found_is_not_compared() -> None:
 
 def test_gains_that_are_no_numbers_promote_nothing() -> None:
     assert not decide(figures((float("nan"),) * 6)).promote
+
+
+def test_an_assessment_comes_back_from_json() -> None:
+    made = figures(CLEAR)
+    assert Assessment.from_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+VALUES: dict[str, Any] = {
+    "role": "base",
+    "candidate_id": "new",
+    "active_id": "old",
+    "patients": 2,
+    "frames": 2,
+    "measure": "Dice",
+    "active": {"LVBP": 0.5},
+    "candidate": {"LVBP": 0.6},
+    "frame_gains": [0.1, 0.1],
+}
+
+
+def test_the_values_that_are_broken_below_are_whole() -> None:
+    assert Assessment.from_json(VALUES).frame_gains == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("name", list(VALUES))
+def test_a_missing_value_is_told(name: str) -> None:
+    with pytest.raises(ModelError, match="Could not read the figures"):
+        Assessment.from_json({key: value for key, value in VALUES.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"role": "captain"},
+        {"frames": "many"},
+        {"patients": None},
+        {"active": [0.5]},
+        {"candidate": {"LVBP": "good"}},
+        {"frame_gains": None},
+        {"frame_gains": ["a", "b"]},
+        {"frame_gains": [0.1]},
+        {"frame_gains": [float("nan"), 0.1]},
+        {"active": {"LVBP": float("inf")}},
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told(changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="Could not read the figures"):
+        Assessment.from_json({**VALUES, **changes})

@@ -16,8 +16,6 @@ from cmr_viewer.train.samples import (
     Sample,
     count_by_region,
     fingerprint,
-    heart_centre,
-    is_held_out,
     make_sample,
     read_samples,
     sample_grid,
@@ -30,8 +28,6 @@ GRID = Grid(4.0, 32, 32)
 PATIENTS = ["patient001", "patient002", "patient003", "patient004", "patient005", "patient006", "patient007"]
 HELD_OUT = ["patient001", "patient007"]
 SPLIT = Split()
-HELD_OUT_OF_40 = [1, 7, 8, 12, 16, 27, 29, 30, 34]
-HELD_OUT_BY_4 = [3, 7, 16]
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +37,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, name in enumerate(PATIENTS):
         write_acdc_patient(root, sax_cine(phases=4, slices=6, rows=48, cols=44, seed=seed), patient=name)
     return root
-
-
-def test_who_of_a_workspace_is_held_out_never_changes() -> None:
-    # blake2b of 8 bytes, big-endian, modulo the fold
-    assert [n for n in range(1, 41) if is_held_out(f"patient{n:03d}", 5)] == HELD_OUT_OF_40
-    assert [n for n in range(1, 21) if is_held_out(f"patient{n:03d}", 4)] == HELD_OUT_BY_4
-
-
-def test_about_one_in_the_fold_is_held_out() -> None:
-    count = sum(is_held_out(f"p{n}", 5) for n in range(2000))
-    assert count == pytest.approx(400, abs=60)
-
-
-def test_the_centre_is_the_mean_of_all_labelled_pixels() -> None:
-    labels = np.zeros((2, 5, 6), np.uint8)
-    labels[0, 1, 2] = 1
-    labels[1, 3, 5] = 3
-    assert heart_centre(labels) == (2.0, 3.5)
-    assert heart_centre(labels[0]) == (1.0, 2.0)
-    assert heart_centre(np.zeros((3, 3), np.uint8)) is None
 
 
 def test_samples_are_kept_wider_than_the_networks_grid() -> None:

@@ -8,11 +8,11 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QDialog
 
-from cmr_viewer.app.training_records import Outcome
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.promote.records import End, Outcome
 from cmr_viewer.ui.about import NOT_A_DEVICE, About
 from cmr_viewer.ui.exporting import export_label_maps
 from cmr_viewer.ui.keys_sheet import KeysSheet
@@ -355,7 +355,7 @@ def test_a_training_is_seen_and_its_end_is_told_with_its_reason(open_window):
     open_window.retraining.progressed.emit(0.5, "Iteration 10 of 20")
     assert not models._training.isHidden()
     assert "Iteration 10 of 20" in line.text
-    open_window.retraining.finished.emit(Outcome(Role.BASE, "Too few frames to tell.", kept=True))
+    open_window.retraining.finished.emit(Outcome(Role.BASE, End.NOT_PROMOTED, "Too few frames to tell."))
     assert models._training.isHidden()
     assert "Too few frames to tell." in models._outcome.text()
     assert line.key is None

@@ -1,14 +1,10 @@
-import json
-from typing import Any
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.role import Role
-from cmr_viewer.errors import ModelError
-from cmr_viewer.promote.assess import Assessment, assess_label_maps, assess_regions
+from cmr_viewer.promote.compare import FrameScores, assessment_of, dice_by_label
+from cmr_viewer.promote.gate import Assessment
 
 
 def row(text: str) -> NDArray[np.uint8]:
@@ -19,14 +15,16 @@ def row(text: str) -> NDArray[np.uint8]:
 def assess(
     reference: list[str], candidate: list[str], active: list[str], patients: list[str] | None = None
 ) -> Assessment:
-    return assess_label_maps(
+    def scores(made: list[str]) -> list[FrameScores]:
+        return [dice_by_label(row(one), row(right)) for one, right in zip(made, reference, strict=True)]
+
+    return assessment_of(
         Role.APEX,
         candidate_id="new",
         active_id="old",
         patients=patients or ["p"] * len(reference),
-        reference=[row(text) for text in reference],
-        candidate=[row(text) for text in candidate],
-        active=[row(text) for text in active],
+        candidate=scores(candidate),
+        active=scores(active),
     )
 
 
@@ -64,64 +62,15 @@ def test_patients_are_counted_once() -> None:
 
 
 def test_classifiers_are_compared_by_the_share_of_regions_found() -> None:
-    base, apex = Region.BASE, Region.APEX
-    made = assess_regions(
+    made = assessment_of(
+        Role.CLASSIFIER,
         candidate_id="new",
         active_id="old",
         patients=["p", "p", "q", "q"],
-        reference=[base, base, apex, apex],
-        candidate=[base, base, apex, base],
-        active=[base, apex, base, apex],
+        candidate=[{"all": right} for right in (1.0, 1.0, 1.0, 0.0)],
+        active=[{"all": right} for right in (1.0, 0.0, 0.0, 1.0)],
     )
     assert made.candidate == {"all": 0.75}
     assert made.active == {"all": 0.5}
     assert made.frame_gains == (0.0, 1.0, 1.0, -1.0)
     assert (made.role, made.measure, made.patients) == (Role.CLASSIFIER, "accuracy", 2)
-
-
-def test_an_assessment_comes_back_from_json() -> None:
-    made = assess(["1122", "1100"], ["1122", "1000"], ["1222", "0000"], ["p", "q"])
-    assert Assessment.from_json(json.loads(json.dumps(made.as_json()))) == made
-
-
-VALUES: dict[str, Any] = {
-    "role": "base",
-    "candidate_id": "new",
-    "active_id": "old",
-    "patients": 2,
-    "frames": 2,
-    "measure": "Dice",
-    "active": {"LVBP": 0.5},
-    "candidate": {"LVBP": 0.6},
-    "frame_gains": [0.1, 0.1],
-}
-
-
-def test_the_values_that_are_broken_below_are_whole() -> None:
-    assert Assessment.from_json(VALUES).frame_gains == (0.1, 0.1)
-
-
-@pytest.mark.parametrize("name", list(VALUES))
-def test_a_missing_value_is_told(name: str) -> None:
-    with pytest.raises(ModelError, match="Could not read the figures"):
-        Assessment.from_json({key: value for key, value in VALUES.items() if key != name})
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"role": "captain"},
-        {"frames": "many"},
-        {"patients": None},
-        {"active": [0.5]},
-        {"candidate": {"LVBP": "good"}},
-        {"frame_gains": None},
-        {"frame_gains": ["a", "b"]},
-        {"frame_gains": [0.1]},
-        {"frame_gains": [float("nan"), 0.1]},
-        {"active": {"LVBP": float("inf")}},
-    ],
-)
-def test_a_value_of_the_wrong_kind_is_told(changes: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="Could not read the figures"):
-        Assessment.from_json({**VALUES, **changes})

@@ -41,7 +41,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameSource, Study
 from cmr_viewer.export.deidentify import Deidentifier, fresh_secret
 from cmr_viewer.export.dicom_seg import SegmentOrigin, write_segmentation
-from cmr_viewer.export.source_headers import read_source_study
+from cmr_viewer.export.sources import read_source_study
 from cmr_viewer.load.study import open_study
 from tests.phantom_export import dicom_study, enhanced_study, segmentation_labels, small_cine
 

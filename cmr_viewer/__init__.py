@@ -4,3 +4,6 @@ Research software, not a medical device. Start reading at `cmr_viewer/pipeline.p
 """
 
 __version__ = "0.1.0"
+PROGRAM = f"CMR Viewer {__version__}"
+NOTICE = "Research software, not a medical device."
+"""Appears in every file that has a place for it."""

@@ -22,14 +22,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cmr_viewer import __version__
+from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.errors import in_one_line
 from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
 
 ROLES = ("classifier", "baseline", "base", "middle", "apex")
 DOORS = ("segment", "measure", "export", "report", "compare-reads", "train", "plan", "evaluate", "compare", "models")
 EXPORT_FORMATS = ("nifti", "seg", "contours", "measures", "regions", "effort", "images")
-NOTICE = "Research software, not a medical device."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,7 +113,7 @@ def _window_parser() -> argparse.ArgumentParser:
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window, then quit")
     parser.add_argument("--quit-after", type=float, metavar="SECONDS", help="quit after this time")
     _common(parser)
-    parser.add_argument("--version", action="version", version=f"CMR Viewer {__version__}")
+    parser.add_argument("--version", action="version", version=PROGRAM)
     return parser
 
 

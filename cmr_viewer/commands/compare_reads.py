@@ -7,7 +7,7 @@ from cmr_viewer.commands.export import study_as_decided
 from cmr_viewer.commands.report import stores_of
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
-from cmr_viewer.export.comparison import write_comparison
+from cmr_viewer.export.tables import write_comparison
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.reading.reads import both_reads
 from cmr_viewer.store.database import Workspace, open_workspace_readonly

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer import __version__
+from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.commands.measure_inputs import Labelled, asked_for, join_phases, read_asked
 from cmr_viewer.commands.measured import Choices, measured
 from cmr_viewer.commands.notes import tell_notes
@@ -22,7 +22,6 @@ from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, unit_of
 from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
 from cmr_viewer.errors import CmrViewerError, LoadError, StoreError, in_one_line
-from cmr_viewer.export.tables import NOTICE
 from cmr_viewer.store.atomic import write_atomically
 
 COLUMNS = ("study", "name", "value", "unit", "reason", "normal_low", "normal_high", "papillary_convention")
@@ -120,7 +119,7 @@ def write_results(path: Path, results: Sequence[Mapping[str, Any]], choices: Cho
         StoreError: A file cannot be written.
     """
     content = {
-        "program": f"CMR Viewer {__version__}",
+        "program": PROGRAM,
         "notice": NOTICE,
         "papillary_convention": {
             "name": choices.papillary.value,
@@ -154,7 +153,7 @@ def table_of(results: Sequence[Mapping[str, Any]], choices: Choices) -> str:
             shown = "" if value is None else value
             limits = (normal.get("low", ""), normal.get("high", ""))
             writer.writerow([result["name"], name, shown, unit, reason, *limits, convention])
-    writer.writerow(["", "program", f"CMR Viewer {__version__}", "", "", "", "", ""])
+    writer.writerow(["", "program", PROGRAM, "", "", "", "", ""])
     writer.writerow(["", "notice", NOTICE, "", "", "", "", ""])
     return text.getvalue()
 

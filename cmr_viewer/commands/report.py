@@ -9,7 +9,7 @@ from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
-from cmr_viewer.export.report.gathering import as_read, material_of, work_done
+from cmr_viewer.export.report.material import as_read, material_of, work_done
 from cmr_viewer.export.report.write import ReportFormat, write_report
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.reading.open_study import Reading

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer import __version__
+from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.analyse import Models
 from cmr_viewer.commands.notes import notes_json, tell_notes
 from cmr_viewer.commands.opening import opening_of
@@ -119,6 +119,6 @@ def _about(study: Study, models: Models, baseline_only: bool) -> Mapping[str, An
         "slices": study.stack.slices,
         "routing": "baseline" if baseline_only else "predicted",
         "models": {role.value: model_id for role, model_id in models.active.items()},
-        "program": f"CMR Viewer {__version__}",
-        "notice": "Research software, not a medical device.",
+        "program": PROGRAM,
+        "notice": NOTICE,
     }

@@ -1,4 +1,4 @@
-"""De-identification of DICOM headers: PS3.15, annex E, Basic Application Level Confidentiality Profile.
+"""De-identification of DICOM headers and source images: the Basic Application Level Confidentiality Profile.
 
 The profile's own table (PS3.15, table E.1-1), as in the library dicom-anonymizer, states which attribute is removed,
 emptied, replaced or mapped. It applies to the items of all sequences too. Private attributes, and those that no
@@ -26,17 +26,28 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from cmr_viewer import __version__
+from cmr_viewer import PROGRAM
 from cmr_viewer.domain.dicom_uid import uid_of_bytes
+from cmr_viewer.domain.notes import counted
+from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.atomic import write_atomically
+from cmr_viewer.export.sources import (
+    READ_ERRORS,
+    SourceReader,
+    paths_of,
+    require_dicom_sources,
+    tolerant,
+)
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.store.atomic import write_atomically, write_file_atomically
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 SECRET_FILE = "deidentification.key"
 _SECRET_BYTES = 32
 _LONGEST_SHIFT_DAYS = 3650
-_METHOD = ("DICOM PS3.15 E.1 Basic Profile", f"CMR Viewer {__version__}")
+_METHOD = ("DICOM PS3.15 E.1 Basic Profile", PROGRAM)
 _BASIC_PROFILE = ("113100", "Basic Application Confidentiality Profile")
 _MODIFIED_DATES = ("113107", "Retain Longitudinal Temporal Information Modified Dates Option")
 _NUMBERS = frozenset({"DS", "IS", "FD", "FL", "SS", "US", "SL", "UL", "SV", "UV"})
@@ -164,7 +175,7 @@ class Deidentifier:
 
         Args:
             data: A data set or what was read of it; changed in place, with its file meta information. Within
-                `source_files.tolerant`, since pydicom tells values that are not allowed to the log.
+                `sources.tolerant`, since pydicom tells values that are not allowed to the log.
         """
         patient = _text(data, "PatientID") or _text(data, "PatientName") or _text(data, "StudyInstanceUID")
         classic = _text(data, "SOPClassUID") == MR_IMAGE_STORAGE
@@ -316,3 +327,92 @@ def _own_meta(data: FileDataset) -> FileMetaDataset:
 def _text(data: Dataset, keyword: str) -> str:
     value = data.get(keyword)
     return "" if value is None else str(value).strip()
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What was copied.
+
+    Attributes:
+        written: How many files.
+        burned_in: Files that state that text is burned into their pixels; they were left out.
+        doubtful: Files that are secondary captures or derived and do not rule out such text; they were copied and
+            should be checked.
+    """
+
+    written: int
+    burned_in: int
+    doubtful: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know, in words."""
+        notes = []
+        if self.burned_in:
+            notes.append(
+                f"Left out {counted(self.burned_in, 'source image')} with text burned into the pixels (0028,0301), "
+                "which may name the patient."
+            )
+        if self.doubtful:
+            notes.append(
+                f"Check {counted(self.doubtful, 'source image')} before you pass on the export. Secondary captures may "
+                "have the patient's name burned into the pixels, and these do not state it."
+            )
+        return tuple(notes)
+
+
+def write_deidentified_images(
+    folder: Path, stack: Stack, deidentifier: Deidentifier, progress: Progress = silent
+) -> Copies:
+    """Copy the files of a stack as image_0001.dcm and so on, phase by phase and base to apex; pixels as they are.
+
+    Args:
+        folder: Where to; made if missing.
+        stack: Its frames come from DICOM files.
+        deidentifier: What is taken out.
+        progress: Told after each file.
+
+    Raises:
+        StoreError: The frames come from elsewhere, or a file cannot be read or written.
+        Cancelled: `progress` asked to stop; files that were written remain.
+    """
+    require_dicom_sources(stack)
+    written = burned_in = doubtful = 0
+    paths = paths_of(stack)
+    with tolerant(), SourceReader() as reader:
+        for number, path in enumerate(paths):
+            progress(number / len(paths), "Copying images")
+            data = reader.read(path)
+            burned = str(data.get("BurnedInAnnotation") or "").strip().upper()
+            if burned == "YES":
+                burned_in += 1
+                continue
+            doubtful += burned != "NO" and _is_capture(data)
+            written += 1
+            _write(folder / f"image_{written:04d}.dcm", data, deidentifier, path)
+    return Copies(written, burned_in, doubtful)
+
+
+def _write(target: Path, data: FileDataset, deidentifier: Deidentifier, path: Path) -> None:
+    try:
+        deidentifier.apply(data)
+        if "TransferSyntaxUID" not in data.file_meta:
+            implicit, little = data.original_encoding
+            data.file_meta.TransferSyntaxUID = (
+                ImplicitVRLittleEndian
+                if implicit or implicit is None
+                else (ExplicitVRLittleEndian if little else ExplicitVRBigEndian)
+            )
+        write_file_atomically(target, lambda beside: data.save_as(beside, enforce_file_format=True))
+    except StoreError:
+        raise
+    except READ_ERRORS as error:
+        raise StoreError(
+            f"Could not de-identify the source image {path.name} ({type(error).__name__}). Export without DICOM copies."
+        ) from error
+
+
+def _is_capture(data: FileDataset) -> bool:
+    kinds = data.get("ImageType")
+    values = [] if kinds is None else [kinds] if isinstance(kinds, str) else list(kinds)
+    return "SECONDARY" in values or str(data.get("SOPClassUID", "")).startswith("1.2.840.10008.5.1.4.1.1.7")

@@ -27,7 +27,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian
 
-from cmr_viewer import __version__
+from cmr_viewer import NOTICE, __version__
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
@@ -42,8 +42,7 @@ from cmr_viewer.export.dicom_seg_frames import (
     pixel_spacing_mm,
     slice_spacing_mm,
 )
-from cmr_viewer.export.source_headers import MR_IMAGE_STORAGE, SourceStudy
-from cmr_viewer.export.tables import NOTICE
+from cmr_viewer.export.sources import MR_IMAGE_STORAGE, SourceStudy
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.store.atomic import write_file_atomically
 

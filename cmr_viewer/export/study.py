@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmr_viewer import __version__
+from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.measures import Measures
@@ -33,7 +33,6 @@ from cmr_viewer.domain.study import COUNTING, FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.folder import new_files_in
 from cmr_viewer.export.tables import (
-    NOTICE,
     RegionRow,
     write_effort_csv,
     write_measures_csv,
@@ -47,7 +46,6 @@ from cmr_viewer.store.effort import EffortRow
 if TYPE_CHECKING:
     from cmr_viewer.export.deidentify import Deidentifier
 
-PROGRAM = f"CMR Viewer {__version__}"
 ABOUT_FILE = "about.json"
 
 
@@ -283,7 +281,7 @@ class _Job:
 
     def _seg(self, progress: Progress) -> None:
         from cmr_viewer.export.dicom_seg import origin_of, write_segmentation  # noqa: PLC0415 - slow to import
-        from cmr_viewer.export.source_headers import read_source_study  # noqa: PLC0415
+        from cmr_viewer.export.sources import read_source_study  # noqa: PLC0415
 
         results, stack, remover = self._results, self._study.stack, self._remover()
         reader = "" if remover is not None else results.reader
@@ -336,7 +334,7 @@ class _Job:
         write_effort_csv(path, self._results.effort, name_readers=self._anonymity is None)
 
     def _images(self, progress: Progress) -> None:
-        from cmr_viewer.export.dicom_copies import write_deidentified_images  # noqa: PLC0415 - when used
+        from cmr_viewer.export.deidentify import write_deidentified_images  # noqa: PLC0415 - when used
 
         remover = self._remover()
         if remover is not None:

@@ -13,7 +13,7 @@ from cmr_viewer.app.settings import login_name
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.study import Study
-from cmr_viewer.export.report.gathering import AsRead, WorkDone, as_read, material_of, work_done
+from cmr_viewer.export.report.material import AsRead, WorkDone, as_read, material_of, work_done
 from cmr_viewer.export.report.write import write_report
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.ui.feature import Context, Feature, Wire

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QBoxLayout, QFileDialog, QMessageBox
 from cmr_viewer.app.comparing import Comparing, comparable
 from cmr_viewer.app.second_read import FIRST, SECOND
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.export.comparison import write_comparison
+from cmr_viewer.export.tables import write_comparison
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.reads import read_name
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison

@@ -18,7 +18,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.export.dicom_seg import SegmentOrigin, origin_of, write_segmentation
-from cmr_viewer.export.source_headers import read_source_study
+from cmr_viewer.export.sources import read_source_study
 from cmr_viewer.progress import Cancelled
 from tests.phantom import Phantom
 from tests.phantom_export import PATIENT, dicom_study, enhanced_study, segmentation_labels, small_cine

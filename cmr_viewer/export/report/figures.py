@@ -12,8 +12,7 @@ from reportlab.lib.colors import HexColor
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.polygons import trace
-from cmr_viewer.export.report.bulls_eye import CENTRE_RADIUS, SECTORS, Sector
-from cmr_viewer.export.report.colours import STRUCTURE_INKS, Scale, ink_on
+from cmr_viewer.export.report.bulls_eye import CENTRE_RADIUS, SECTORS, STRUCTURE_INKS, Scale, Sector, ink_on
 from cmr_viewer.export.report.contents import Curve, FramePicture
 
 INK, SOFT, FAINT, PAPER = "#1c2430", "#5a6675", "#cfd6de", "#ffffff"

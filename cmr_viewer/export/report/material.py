@@ -1,22 +1,43 @@
-"""The input of a report; it no longer changes."""
+"""What a report is built from: a study as it was read at one moment, measured. Nothing in it changes any more."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer import PROGRAM
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.ed_es import EdEs
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.patient_measures import PatientMeasures
+from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
+from cmr_viewer.domain.result_notes import not_segmented
 from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.store.effort import EffortRow
-from cmr_viewer.store.events import Event
+from cmr_viewer.progress import Progress, silent
+from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.measure_choices import MeasureChoices, choices_of
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.reads import read_name
+from cmr_viewer.reading.study_measures import (
+    Wall,
+    WallMaterial,
+    counts_by_convention,
+    curves_of,
+    measures_by_convention,
+    patient_in_files,
+    wall_of,
+)
+from cmr_viewer.reading.volumes import VoxelCounts
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.effort import EffortRow, EffortStore
+from cmr_viewer.store.events import Event, EventLog
+from cmr_viewer.store.reads import ReadStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +108,134 @@ class Material:
     read: str = ""
     ed_es: EdEs = field(default_factory=EdEs)
     notes: Sequence[Note] = ()
+
+
+@dataclass(frozen=True)
+class WorkDone:
+    """What readers did to a study.
+
+    Attributes:
+        events: The log of the read, oldest first.
+        effort: What was spent on the frames.
+        read: Which read of the study it is, in words; empty where it is the only one.
+    """
+
+    events: tuple[Event, ...] = ()
+    effort: tuple[EffortRow, ...] = ()
+    read: str = ""
+
+
+def work_done(workspace: Workspace, reading: Reading) -> WorkDone:
+    """What readers did to a study in this read of it. For the store thread.
+
+    Raises:
+        StoreError: The workspace cannot be read.
+    """
+    stack_id, read_id = reading.stack.stack_id, reading.read_id
+    events = EventLog(workspace).events(stack_id=stack_id)
+    mine = tuple(event for event in events if event.read_id == read_id)
+    reads = ReadStore(workspace)
+    known = {one.id: one for one in reads.list(stack_id)}
+    read = known.get(read_id) if read_id is not None else None
+    name = read_name(read, reads.first_readers(stack_id)) if known else ""
+    if read is not None and not read.is_finished:
+        name = f"{name}, not finished"
+    return WorkDone(mine, EffortStore(workspace).rows(stack_id, read_id), name)
+
+
+@dataclass(frozen=True, eq=False)
+class AsRead:
+    """A study as it was read at one moment; nothing in it changes any more, so that it can go to another thread.
+
+    Attributes:
+        study: The study.
+        frames: What is known of each frame; label maps are copies.
+        choices: What the reader said about the measures.
+        ed_es: End-diastole and end-systole, with what says so.
+        notes: What a reader should know about the results.
+    """
+
+    study: Study
+    frames: Mapping[FrameIndex, FrameFacts]
+    choices: MeasureChoices
+    ed_es: EdEs
+    notes: tuple[Note, ...] = ()
+
+
+def as_read(reading: Reading) -> AsRead:
+    """A study as it is read now; call it on the thread that the reader works on."""
+    frames = {frame: _facts(reading.state(frame)) for frame in reading.records}
+    notes = (*not_segmented(reading.stack, reading.segmented()), *reading.notes())
+    return AsRead(reading.study, frames, choices_of(reading.facts), reading.ed_es_choice(), notes)
+
+
+def _facts(state: FrameState) -> FrameFacts:
+    said, region = state.region_prediction, state.region
+    began_as = state.prediction
+    return FrameFacts(
+        labels=None if state.labels is None else state.labels.copy(),
+        region=region,
+        region_by=state.region_by or "",
+        probability=None if said is None or region is None else said.of(region),
+        model_id=began_as.model_id if began_as is not None and state.labels is not None else "",
+        provenance=state.provenance,
+        status=state.status,
+        imported=state.imported,
+    )
+
+
+def material_of(
+    read: AsRead,
+    work: WorkDone,
+    *,
+    made_by: str,
+    formula: BsaFormula = BsaFormula.MOSTELLER,
+    convention: PapillaryConvention = PapillaryConvention.IN_BLOOD_POOL,
+    patient_name: str = "",
+    progress: Progress = silent,
+) -> Material:
+    """Measure a study and gather what a report needs; takes a second or so, and may run beside the window.
+
+    Args:
+        read: From `as_read`.
+        work: From `work_done`.
+        made_by: The reader who asks for the report.
+        formula: Of body surface area.
+        convention: Where papillary muscles are counted.
+        patient_name: What is to be named as the patient; empty for nobody.
+        progress: Told how far the work is; raises `Cancelled` to stop.
+    """
+    study, stack, frames = read.study, read.study.stack, read.frames
+    progress(0.0, "Measuring volumes")
+    label_maps = {frame: facts.labels for frame, facts in frames.items() if facts.labels is not None}
+    counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
+    for frame, one in counts_by_convention(stack, label_maps, convention).items():
+        counts.set_counts(frame, one)
+    choices, (ed, es) = read.choices, read.ed_es.phases
+    patient = patient_in_files(study).with_typed(choices.typed)
+    measures = patient_measures(measures_by_convention(counts, stack, ed, es, convention), patient, formula)
+    curves = curves_of(counts.of_phases(), stack, patient)
+    progress(0.4, "Measuring wall thickness")
+    marked = {frame: labels for frame, labels in label_maps.items() if frame.phase in (ed, es)}
+    regions = {frame: facts.region for frame, facts in frames.items() if facts.region is not None}
+    wall = wall_of(WallMaterial(stack, ed, es, marked, regions, choices.insertions)) if marked else Wall((), "")
+    return Material(
+        study=study,
+        frames=frames,
+        measures=measures,
+        volumes={"LV": curves.lv.volumes_ml, "RV": curves.rv.volumes_ml},
+        volume_unit=curves.unit,
+        rates=curves.rates,
+        rates_method=(curves.lv.method or curves.rv.method) if curves.rates else "",
+        segments=wall.segments,
+        segments_note=wall.note,
+        events=work.events,
+        effort=work.effort,
+        made_by=made_by,
+        made_at=datetime.now(UTC).astimezone(),
+        program=PROGRAM,
+        patient_name=patient_name,
+        read=work.read,
+        ed_es=read.ed_es,
+        notes=read.notes,
+    )

@@ -6,11 +6,20 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from cmr_viewer import NOTICE
 from cmr_viewer.export.report.build import LABEL_WORDS
-from cmr_viewer.export.report.colours import STRUCTURE_INKS, THICKENING, THICKNESS
-from cmr_viewer.export.report.contents import NOTICE, MeasureLine, Report
+from cmr_viewer.export.report.bulls_eye import STRUCTURE_INKS, THICKENING, THICKNESS
+from cmr_viewer.export.report.contents import (
+    MeasureLine,
+    Report,
+    curve_words,
+    frame_words,
+    log_words,
+    made_words,
+    segment_words,
+    zone_words,
+)
 from cmr_viewer.export.report.figures import as_svg, bulls_eye_drawing, curve_drawing, frame_drawing
-from cmr_viewer.export.report.words import curve_words, frame_words, log_words, made_words, segment_words, zone_words
 from cmr_viewer.paths import resources_dir
 from cmr_viewer.progress import Progress, silent
 

@@ -23,12 +23,19 @@ from reportlab.platypus import (
     TableStyle,
 )
 
+from cmr_viewer import NOTICE
 from cmr_viewer.export.report.build import LABEL_WORDS
-from cmr_viewer.export.report.colours import STRUCTURE_INKS, THICKENING, THICKNESS
-from cmr_viewer.export.report.contents import NOTICE, MeasureLine, Report
+from cmr_viewer.export.report.bulls_eye import STRUCTURE_INKS, THICKENING, THICKNESS
+from cmr_viewer.export.report.contents import (
+    MeasureLine,
+    Report,
+    frame_words,
+    log_words,
+    made_words,
+    zone_words,
+)
 from cmr_viewer.export.report.figures import FAINT, INK, SOFT, bulls_eye_drawing, curve_drawing, frame_drawing
 from cmr_viewer.export.report.letters import Letters, fonts_for
-from cmr_viewer.export.report.words import frame_words, log_words, made_words, zone_words
 from cmr_viewer.progress import Progress, silent
 
 _PADDING = 6.0

@@ -1,9 +1,14 @@
 """Writes a report as PDF, HTML or CSV; the file is always complete, either the old one or the new one."""
 
-from collections.abc import Mapping
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from cmr_viewer import NOTICE
+from cmr_viewer.export.report.contents import Report
 from cmr_viewer.export.report.material import Material
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically
@@ -54,9 +59,95 @@ def write_report(path: Path, form: ReportFormat, material: Material, progress: P
 
         content = as_html(report, drawing)
     else:
-        from cmr_viewer.export.report.sheet import as_csv  # noqa: PLC0415 - when used
+        from cmr_viewer.export.report.write import as_csv  # noqa: PLC0415 - when used
 
         content = as_csv(report)
     progress(0.97, f"Writing {path.name}")
     write_atomically(path, content)
     return path
+
+
+COLUMNS = ("section", "name", "value", "unit", "low", "high", "where", "note")
+
+
+def as_csv(report: Report) -> bytes:
+    """A report as CSV.
+
+    Columns: section (report, study, note, measure, volume, rate, segment, frame, check, log, method, source), name,
+    value, unit, low and high of the normal range, where (phase and slice, counted from 1 as everywhere that people
+    read; or a place in words), note. UTF-8, comma, line feed. Numbers are not rounded; what is not known is empty, with
+    the reason as note.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def line(section: str, name: str, value: object = "", unit: str = "", *rest: object) -> None:
+        cells = [section, name, "" if value is None else value, unit, *rest]
+        writer.writerow([*cells, *[""] * (len(COLUMNS) - len(cells))])
+
+    _head(report, line)
+    for model, frames in report.models:
+        line("model", model, frames)
+    for reader in report.readers:
+        line("reader", *reader.split(": ", 1))
+    _measures(report, line)
+    for one in report.segments:
+        line("segment", f"{one.number} {one.name}", one.thickness_mm, "mm", "", "", "ED", "thickness")
+        line("segment", f"{one.number} {one.name}", one.thickening_percent, "%", "", "", "ED to ES", "thickening")
+    _frames(report, line)
+    for check in report.checks:
+        line("check", check.where, check.text)
+    for entry in report.log:
+        line("log", entry.who, entry.text, "", "", "", f"{entry.first.isoformat()}/{entry.last.isoformat()}")
+    for name, value in report.method:
+        line("method", name, value)
+    for source in report.sources:
+        line("source", "", source)
+    return text.getvalue().encode("utf-8")
+
+
+def _head(report: Report, write: Callable[..., None]) -> None:
+    write("report", "notice", NOTICE)
+    write("report", "program", report.program)
+    write("report", "made_at", report.made_at.isoformat())
+    write("report", "made_by", report.made_by)
+    write("report", "status", "final" if report.draft is None else report.draft.text)
+    if report.draft is not None:
+        write("report", "unreviewed_frames", report.draft.unreviewed)
+        write("report", "failing_checks", report.draft.failing)
+    write("study", "name", report.title)
+    if report.patient:
+        write("study", "patient", report.patient)
+    for name, value in report.facts:
+        write("study", name, value)
+    for note in report.notes:
+        slices = " ".join(str(index + 1) for index in note.slices)
+        write("note", note.code.value, str(note), "", "", "", f"slices {slices}" if slices else "")
+
+
+def _measures(report: Report, write: Callable[..., None]) -> None:
+    for one in report.measures:
+        low, high = one.normal or ("", "")
+        write("measure", one.name, one.value, one.unit, low, high, "", one.reason or one.source)
+    curve = report.curve
+    if curve is None:
+        return
+    for name, volumes in curve.volumes.items():
+        for phase, volume in enumerate(volumes):
+            time = "" if curve.times_ms is None else f"{curve.times_ms[phase]:g} ms"
+            known = float(volume) if math.isfinite(volume) else None
+            write("volume", name, known, curve.unit, "", "", f"phase {phase + 1}", time)
+    for text, value in curve.rates:
+        write("rate", text, value)
+
+
+def _frames(report: Report, write: Callable[..., None]) -> None:
+    for frame in report.frames:
+        where = "phase {} slice {}".format(*frame.frame.numbers)
+        region = "" if frame.region is None else frame.region.value
+        said = frame.by if frame.probability is None else f"{frame.by} {frame.probability:.6f}"
+        note = "; ".join(part for part in (said, frame.drawn, frame.model_id, frame.status) if part)
+        write("frame", frame.mark, region, "", "", "", where, note)
+        for name, area in zip(("LVBP", "LVM", "RVBP"), frame.areas_mm2 or (), strict=False):
+            write("area", name, area, "mm2", "", "", where)

@@ -8,8 +8,16 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QWidget
 
-from cmr_viewer.export.report.bulls_eye import CENTRE_RADIUS, SECTORS, Sector, segment_at
-from cmr_viewer.export.report.colours import THICKENING, THICKNESS, Scale, ink_on
+from cmr_viewer.export.report.bulls_eye import (
+    CENTRE_RADIUS,
+    SECTORS,
+    THICKENING,
+    THICKNESS,
+    Scale,
+    Sector,
+    ink_on,
+    segment_at,
+)
 from cmr_viewer.ui.theme import colour
 from cmr_viewer.ui.widgets import DASH, action_button, column, label, row
 

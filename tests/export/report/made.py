@@ -11,8 +11,7 @@ from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.export.report.gathering import WorkDone, as_read, material_of
-from cmr_viewer.export.report.material import Material
+from cmr_viewer.export.report.material import Material, WorkDone, as_read, material_of
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.effort import EffortRow
 from cmr_viewer.store.events import Event, What

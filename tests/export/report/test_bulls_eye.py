@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmr_viewer.export.report.bulls_eye import SECTORS, segment_at
+from cmr_viewer.export.report.bulls_eye import CIVIDIS, SECTORS, THICKNESS, Scale, ink_on, segment_at
 
 
 def test_the_segments_lie_where_the_aha_puts_them():
@@ -36,3 +36,19 @@ def test_every_place_of_the_wall_belongs_to_one_segment(radius, angle):
     right, up = radius * math.cos(angle), radius * math.sin(angle)
     if 0.1 <= math.hypot(right, up) < 1.0:
         assert segment_at(right, up) in range(1, 17)
+
+
+def test_the_ends_of_a_scale_have_the_first_and_the_last_colour():
+    assert THICKNESS.colour(THICKNESS.low) == CIVIDIS[0]
+    assert THICKNESS.colour(THICKNESS.high) == CIVIDIS[-1]
+    assert THICKNESS.colour(-5.0) == CIVIDIS[0]
+    assert THICKNESS.colour(99.0) == CIVIDIS[-1]
+
+
+def test_between_two_colours_lies_their_mean():
+    assert Scale(0.0, 1.0, "", ("#000000", "#ffffff")).colour(0.5) == "#808080"
+
+
+@pytest.mark.parametrize(("ground", "ink"), [("#000000", "#ffffff"), ("#ffffff", "#0b0d10"), ("#fee838", "#0b0d10")])
+def test_text_on_a_colour_can_be_read(ground, ink):
+    assert ink_on(ground) == ink

@@ -12,6 +12,7 @@ from datetime import timedelta, timezone
 import numpy as np
 import pytest
 
+from cmr_viewer import NOTICE
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.notes import Code
@@ -19,13 +20,12 @@ from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.report.build import build_report
-from cmr_viewer.export.report.contents import NOTICE, Curve
+from cmr_viewer.export.report.contents import Curve
 from cmr_viewer.export.report.figures import curve_drawing
 from cmr_viewer.export.report.letters import Letters, fonts_for
 from cmr_viewer.export.report.page import as_html
 from cmr_viewer.export.report.pdf import as_pdf
-from cmr_viewer.export.report.sheet import COLUMNS, as_csv
-from cmr_viewer.export.report.write import FORMATS, ReportFormat, write_report
+from cmr_viewer.export.report.write import COLUMNS, FORMATS, ReportFormat, as_csv, write_report
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.store.events import What
 from tests.export.report.made import event, material, phantom, reading_of, true_ml

@@ -1,27 +1,38 @@
-"""What a DICOM object that refers to the frames of a stack needs to know of their files; no pixels are read.
+"""The DICOM files that the frames of a stack were read from, opened again: on disk, or inside an archive.
+
+An object that refers to the frames needs their headers (`read_source_study`); copies need the files.
 
 Files hold values that the standard does not allow: dates such as 20120000, UIDs whose numbers begin with zeros. They
 are not passed on: each is replaced or left empty, with a note.
 """
 
+import logging
 import math
 import re
-from collections.abc import Callable
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, BinaryIO, NoReturn, cast
 
+import pydicom
 import pydicom.config
 from pydicom.datadict import dictionary_VR
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.valuerep import validate_value
 
 from cmr_viewer.domain.dicom_uid import is_valid_uid, valid_uid
 from cmr_viewer.domain.geometry import Vector
 from cmr_viewer.domain.study import FrameSource, Stack
-from cmr_viewer.export.source_files import SourceReader, paths_of, require_dicom_sources, tolerant
+from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Progress, silent
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -296,3 +307,116 @@ def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
 
 def _vector(values: tuple[float, ...]) -> Vector:
     return (values[0], values[1], values[2])
+
+
+READ_ERRORS = (
+    InvalidDicomError,
+    zipfile.BadZipFile,
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom and zipfile raise for files that are cut short, damaged or gone."""
+
+NOT_DICOM = (
+    "The frames of this study do not come from DICOM files, so a DICOM object has nothing to refer to. Export its "
+    "label maps as NIfTI, or its contours."
+)
+
+
+def require_dicom_sources(stack: Stack) -> None:
+    """Raise unless each frame of a stack is known to come from a DICOM file.
+
+    Raises:
+        StoreError: It is not.
+    """
+    sources = [source for phase in stack.frame_sources for source in phase]
+    if not sources or not any(source.class_uid or source.instance_uid for source in sources):
+        raise StoreError(NOT_DICOM)
+
+
+def paths_of(stack: Stack) -> list[Path]:
+    """The files of a stack, each once, phase by phase and base to apex."""
+    return list(dict.fromkeys(source.path for phase in stack.frame_sources for source in phase))
+
+
+@contextmanager
+def tolerant() -> Iterator[None]:
+    """Read values that the standard does not allow, without warnings that could quote them."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+class SourceReader:
+    """Reads source files, within `tolerant`; a context manager that holds an archive open between its files."""
+
+    def __init__(self) -> None:
+        self._archive: tuple[Path, zipfile.ZipFile, dict[str, str]] | None = None
+
+    def __enter__(self) -> "SourceReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._archive is not None:
+            self._archive[1].close()
+            self._archive = None
+
+    def read(self, path: Path, keywords: list[str] | None = None) -> FileDataset:
+        """Read a file.
+
+        Args:
+            path: The file; inside an archive, the archive's path followed by the name inside it.
+            keywords: The elements that are needed, the pixels never among them; None for the whole file.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        try:
+            with self._opened(path) as file:
+                return pydicom.dcmread(
+                    file, force=True, stop_before_pixels=keywords is not None, specific_tags=keywords
+                )
+        except READ_ERRORS as error:
+            _refuse(path, error)
+
+    def _opened(self, path: Path) -> BinaryIO:
+        archive = next((parent for parent in path.parents if parent.is_file()), None)
+        if archive is None:
+            return path.open("rb")
+        if self._archive is None or self._archive[0] != archive:
+            self.__exit__(None, None, None)
+            opened = zipfile.ZipFile(archive)
+            # Names are brought into the system's own form when an archive is unpacked.
+            names = {str(PurePosixPath(n.replace("\\", "/").lstrip("/"))): n for n in opened.namelist()}
+            self._archive = (archive, opened, names)
+        _, opened, names = self._archive
+        name = names.get(path.relative_to(archive).as_posix())
+        if name is None:
+            raise FileNotFoundError(path)
+        return cast(BinaryIO, opened.open(name))
+
+
+def _refuse(path: Path, error: BaseException) -> NoReturn:
+    reason = "it is missing" if isinstance(error, FileNotFoundError) else f"it could not be read ({error})"
+    raise StoreError(
+        f"The source image {path.name} is needed for the export, but {reason}. Move the study back to where it "
+        "was opened from, or export without DICOM."
+    ) from error

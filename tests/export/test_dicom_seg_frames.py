@@ -7,8 +7,8 @@ from numpy.testing import assert_array_equal
 
 from cmr_viewer.domain.study import FrameSource
 from cmr_viewer.errors import StoreError
-from cmr_viewer.export.source_grid import to_source_grid
-from cmr_viewer.export.source_headers import MR_IMAGE_STORAGE, SourceFrame
+from cmr_viewer.export.dicom_seg_frames import to_source_grid
+from cmr_viewer.export.sources import MR_IMAGE_STORAGE, SourceFrame
 from tests.phantom import sax_cine
 
 GEOMETRY = sax_cine(phases=1, slices=3, rows=4, cols=5).stack.geometry

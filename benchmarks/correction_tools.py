@@ -21,7 +21,6 @@ from PySide6.QtCore import QCoreApplication
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmr_viewer.app.session import Session
-from cmr_viewer.app.tools import TOOLS_KEY, Scope, Tools
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.review import interpolate, shape
@@ -29,6 +28,7 @@ from cmr_viewer.review.correction import Correction, Tool
 from cmr_viewer.review.shape import corrected
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.ui.features.tools.tools import TOOLS_KEY, Scope, Tools
 from tests.phantom import Phantom, sax_cine
 from tests.review.hearts import roughened
 

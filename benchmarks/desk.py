@@ -18,10 +18,10 @@ from cmr_viewer.app.startup import open_program
 from cmr_viewer.domain.anatomy import STRUCTURES
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.ui.ahead_feature import AheadFeature
-from cmr_viewer.ui.contour_feature import ContourFeature
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.run import application
+from cmr_viewer.ui.features.contours.feature import ContourFeature
+from cmr_viewer.ui.frame.ahead import AheadFeature
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.run import application
 from tests.phantom import ras_affine, sax_cine, voxels_of, write_nifti
 from tests.ui.conftest import KnowingFlow
 from tests.ui.rich_study import RichReader

@@ -28,11 +28,11 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import demo_study_dir
-from cmr_viewer.ui.layout import Page
+from cmr_viewer.ui.layouts.feature import LayoutsFeature
 from cmr_viewer.ui.layouts.montage_plan import Columns
-from cmr_viewer.ui.layouts_feature import LayoutsFeature
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.run import application
+from cmr_viewer.ui.window.layout import Page
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.run import application
 
 
 class Artist:

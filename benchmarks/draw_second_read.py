@@ -24,10 +24,10 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import demo_study_dir, shipped_models_dir
 from cmr_viewer.review.shape import grow
-from cmr_viewer.ui.layout import Page
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.run import application
-from cmr_viewer.ui.second_read_feature import SecondReadFeature
+from cmr_viewer.ui.features.second_read.feature import SecondReadFeature
+from cmr_viewer.ui.window.layout import Page
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.run import application
 
 PATIENCE_S = 300.0
 

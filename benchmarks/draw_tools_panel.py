@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QFrame
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.ui.actions import build_actions
-from cmr_viewer.ui.panels.tools_panel import ToolsPanel
-from cmr_viewer.ui.run import application
-from cmr_viewer.ui.theme import STRUCTURE_COLOURS
-from cmr_viewer.ui.widgets import Section, column
+from cmr_viewer.ui.features.tools.panel import ToolsPanel
+from cmr_viewer.ui.window.actions import build_actions
+from cmr_viewer.ui.window.run import application
+from cmr_viewer.ui.window.theme import STRUCTURE_COLOURS
+from cmr_viewer.ui.window.widgets import Section, column
 
 
 def main() -> None:

@@ -94,8 +94,8 @@ def stroke(desk: Any, layout: str, number: int) -> list[float]:
 
 
 def montage(desk: Any) -> None:
+    from cmr_viewer.ui.layouts.feature import LayoutsFeature
     from cmr_viewer.ui.layouts.montage_plan import Columns
-    from cmr_viewer.ui.layouts_feature import LayoutsFeature
 
     before = resident_mb()
     desk.trigger("layout_montage")

@@ -164,7 +164,7 @@ class Actions:
         from PySide6.QtCore import QObject, QUrl, Slot
         from PySide6.QtGui import QDesktopServices
 
-        from cmr_viewer.ui.actions import ACTIONS
+        from cmr_viewer.ui.window.actions import ACTIONS
 
         class Taker(QObject):
             @Slot(QUrl)

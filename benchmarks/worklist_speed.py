@@ -29,10 +29,10 @@ from cmr_viewer.store import tables
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.worklist_marks import FLAG_KEY, WorklistMarks
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.run import application
-from cmr_viewer.ui.shell_feature import ShellFeature
-from cmr_viewer.ui.worklist_model import Column
+from cmr_viewer.ui.features.worklist.worklist_model import Column
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.run import application
+from cmr_viewer.ui.window.shell import ShellFeature
 
 PHASES, SLICES = 30, 10
 QUERIES = ("p", "pa", "patient1", "patient12", "adam", "accepted", "zoe look", "nothing like it")

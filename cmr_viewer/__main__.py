@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _go(door: str, arguments: argparse.Namespace) -> int:
     if door == "window":
-        from cmr_viewer.ui.run import run as window
+        from cmr_viewer.ui.window.run import run as window
 
         return window(
             demo_study_dir() if arguments.demo else arguments.path,

@@ -51,7 +51,7 @@ def test_import_loads_neither_torch_nor_widgets(module: str) -> None:
 
 
 def test_the_window_is_imported_without_torch() -> None:
-    loaded = loaded_by("cmr_viewer.ui.main_window")
+    loaded = loaded_by("cmr_viewer.ui.window.main_window")
     assert "PySide6" in loaded
     assert not loaded & {"torch", "monai", "SimpleITK"}
 

@@ -26,8 +26,8 @@ import numpy as np  # noqa: E402
 from PySide6.QtCore import QEvent, QObject, QPoint, QSocketNotifier, QTimer  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from cmr_viewer.ui.main_window import MainWindow  # noqa: E402
-from cmr_viewer.ui.run import application, run  # noqa: E402
+from cmr_viewer.ui.window.main_window import MainWindow  # noqa: E402
+from cmr_viewer.ui.window.run import application, run  # noqa: E402
 
 STALL_MS = 100.0
 _BEAT_MS = 5

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmr_viewer.app.ball_stroke import BallStroke
 from cmr_viewer.app.effort import StudyEffort
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
@@ -18,6 +17,7 @@ from cmr_viewer.errors import StoreError
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.work import Work
+from cmr_viewer.ui.frame.ball_stroke import BallStroke
 from tests.app.conftest import FormulaFlow, make_session, write_model
 from tests.app.test_session import BASAL, MIDDLE, kept, open_whole, paint
 from tests.reading.small import PHASES, SLICES, model_labels

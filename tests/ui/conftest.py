@@ -1,6 +1,5 @@
 """A window on a synthetic study, with models that know the answer."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +18,15 @@ from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.run import application
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.run import application
+from tests.app.conftest import formula, qtbot, session, shipped, workspace
 from tests.phantom import Phantom, ras_affine, sax_cine, voxels_of, write_nifti
 
 PATIENCE_MS = 20_000
+
+__all__ = ["formula", "qtbot", "session", "shipped", "workspace"]
+"""Fixtures that presenters are tested with."""
 
 
 @dataclass
@@ -108,17 +111,6 @@ def phantom() -> Phantom:
 def study_path(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("study") / "phantom.nii.gz"
     return write_nifti(path, voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
-
-
-@pytest.fixture
-def shipped(tmp_path: Path) -> Path:
-    folder = tmp_path / "models"
-    for role in Role:
-        place = folder / f"{role.value}-1"
-        place.mkdir(parents=True)
-        (place / "plan.json").write_text(json.dumps({"model_id": place.name, "role": role.value}))
-        (place / "weights.safetensors").write_bytes(b"0")
-    return folder
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.ui.actions import ACTIONS, shown_keys
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.shell_feature import ShellFeature
+from cmr_viewer.ui.window.actions import ACTIONS, shown_keys
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.shell import ShellFeature
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QAbstractItemView, QTabBar)
 QTS_OWN = ("qt_", "ScrollLeftButton", "ScrollRightButton")

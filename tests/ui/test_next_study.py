@@ -39,16 +39,16 @@ from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.progress import Progress
-from cmr_viewer.ui.effort_feature import EffortPanel
-from cmr_viewer.ui.layout import Page
-from cmr_viewer.ui.main_window import MainWindow
-from cmr_viewer.ui.measures_feature import MeasuresFeature
-from cmr_viewer.ui.messages import MessageBar
-from cmr_viewer.ui.panels.worklist_panel import WorklistPanel
-from cmr_viewer.ui.patient_dialog import PatientDialog
-from cmr_viewer.ui.queue_feature import QueueFeature
-from cmr_viewer.ui.stack_strip import StackStrip
-from cmr_viewer.ui.worklist_page import WorklistPage
+from cmr_viewer.ui.features.measures.feature import MeasuresFeature
+from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog
+from cmr_viewer.ui.features.queue.effort_feature import EffortPanel
+from cmr_viewer.ui.features.queue.feature import QueueFeature
+from cmr_viewer.ui.features.worklist.panel import WorklistPanel
+from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
+from cmr_viewer.ui.frame.stack_strip import StackStrip
+from cmr_viewer.ui.window.layout import Page
+from cmr_viewer.ui.window.main_window import MainWindow
+from cmr_viewer.ui.window.messages import MessageBar
 from tests.phantom import sax_cine
 from tests.ui.conftest import PATIENCE_MS
 from tests.ui.rich_study import long_axis_view

@@ -21,7 +21,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import demo_study_dir, program_command, shipped_models_dir
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.ui.main_window import MainWindow
+from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import settle
 
 Key, Held = Qt.Key, Qt.KeyboardModifier

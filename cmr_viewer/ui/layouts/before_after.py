@@ -4,17 +4,17 @@ import numpy as np
 from PySide6.QtCore import QObject, QRectF, Slot
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from cmr_viewer.app.earlier_labels import Earlier, EarlierLabels
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.volume_changes import VolumesBefore
 from cmr_viewer.review.compare_reads import Difference, difference_map
-from cmr_viewer.ui.feature import Context
-from cmr_viewer.ui.frame_notes import FrameNotes
-from cmr_viewer.ui.frame_view import Box
+from cmr_viewer.ui.frame.frame_notes import FrameNotes
+from cmr_viewer.ui.frame.frame_view import Box
+from cmr_viewer.ui.frame.mouse_tools import Canvas
 from cmr_viewer.ui.layouts.comparison_foot import DIFFERENCE_COLOURS, ComparisonFoot
 from cmr_viewer.ui.layouts.desk_layout import DeskLayout
-from cmr_viewer.ui.mouse_tools import Canvas
+from cmr_viewer.ui.layouts.earlier_labels import Earlier, EarlierLabels
+from cmr_viewer.ui.window.feature import Context
 
 _SHADE_OPACITY = 0.6
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QSizePolicy
 
-from cmr_viewer.app.earlier_labels import Earlier
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.reading.volume_changes import VolumeChanges
 from cmr_viewer.review.compare_reads import Difference
-from cmr_viewer.ui.widgets import DASH, column, label, row, swatch
+from cmr_viewer.ui.layouts.earlier_labels import Earlier
+from cmr_viewer.ui.window.widgets import DASH, column, label, row, swatch
 
 DIFFERENCE_COLOURS: dict[Difference, str] = {
     Difference.ADDED: "#56b4e9",

@@ -3,8 +3,8 @@
 from PySide6.QtCore import QObject
 
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.ui.feature import Context
-from cmr_viewer.ui.frame_view import Box
+from cmr_viewer.ui.frame.frame_view import Box
+from cmr_viewer.ui.window.feature import Context
 
 
 class DeskLayout(QObject):

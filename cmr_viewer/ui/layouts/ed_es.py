@@ -4,9 +4,9 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QFrame
 
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.feature import Context
 from cmr_viewer.ui.layouts.desk_layout import DeskLayout
-from cmr_viewer.ui.widgets import label, row
+from cmr_viewer.ui.window.feature import Context
+from cmr_viewer.ui.window.widgets import label, row
 
 ED, ES = 0, 1
 _NAMES = ("End-diastole", "End-systole")

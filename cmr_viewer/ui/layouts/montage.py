@@ -6,14 +6,14 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QSlider, QToolB
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.ui.feature import Context
-from cmr_viewer.ui.frame_cell import Cell
+from cmr_viewer.ui.frame.frame_cell import Cell
+from cmr_viewer.ui.frame.thumbnails import Thumbnails
 from cmr_viewer.ui.layouts.desk_layout import DeskLayout
 from cmr_viewer.ui.layouts.montage_plan import Columns
 from cmr_viewer.ui.layouts.montage_view import MontageView
-from cmr_viewer.ui.showing import cell_of
-from cmr_viewer.ui.thumbnails import Thumbnails
-from cmr_viewer.ui.widgets import label, row, slider
+from cmr_viewer.ui.window.feature import Context
+from cmr_viewer.ui.window.showing import cell_of
+from cmr_viewer.ui.window.widgets import label, row, slider
 
 _SMOOTH_MS = 1000.0 / 60.0
 _SAY_RATE_MS = 500

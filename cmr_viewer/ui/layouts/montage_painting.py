@@ -6,9 +6,9 @@ from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame_cell import Cell, is_large, paint_region, paint_state
+from cmr_viewer.ui.frame.frame_cell import Cell, is_large, paint_region, paint_state
 from cmr_viewer.ui.layouts.montage_plan import EDGE, GAP, HEAD, ROW_HEAD, MontagePlan
-from cmr_viewer.ui.theme import image_colour
+from cmr_viewer.ui.window.theme import image_colour
 
 
 def paint_picture(painter: QPainter, rect: QRectF, pixmap: QPixmap | None, tint: QColor, *, chosen: bool) -> None:

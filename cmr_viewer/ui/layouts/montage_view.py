@@ -28,12 +28,12 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame_cell import Cell, tip_of
+from cmr_viewer.ui.frame.frame_cell import Cell, tip_of
+from cmr_viewer.ui.frame.thumbnails import KEPT_BYTES, Thumbnails
 from cmr_viewer.ui.layouts.montage_painting import paint_heads, paint_picture, paint_texts
 from cmr_viewer.ui.layouts.montage_plan import EDGE, GAP, HEAD, ROW_HEAD, MontagePlan, montage_plan
 from cmr_viewer.ui.layouts.smooth_scroll import SmoothScroll
-from cmr_viewer.ui.theme import REGION_COLOURS, image_colour
-from cmr_viewer.ui.thumbnails import KEPT_BYTES, Thumbnails
+from cmr_viewer.ui.window.theme import REGION_COLOURS, image_colour
 
 _MAKE_BUDGET_MS = 12.0
 _WHEEL_STEP = 120

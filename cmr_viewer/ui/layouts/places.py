@@ -4,9 +4,9 @@ from PySide6.QtCore import QRect, QSize, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from cmr_viewer.ui.frame_view import FrameView
+from cmr_viewer.ui.frame.frame_view import FrameView
 from cmr_viewer.ui.layouts.second_view import SecondView
-from cmr_viewer.ui.theme import image_colour
+from cmr_viewer.ui.window.theme import image_colour
 
 _EDGE = 3
 _GAP = 4

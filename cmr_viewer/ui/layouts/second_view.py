@@ -4,9 +4,9 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QTabletEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from cmr_viewer.ui.camera import Camera, Point
-from cmr_viewer.ui.frame_view import FrameView
-from cmr_viewer.ui.theme import image_colour
+from cmr_viewer.ui.frame.camera import Camera, Point
+from cmr_viewer.ui.frame.frame_view import FrameView
+from cmr_viewer.ui.window.theme import image_colour
 
 _NO_BUTTON = Qt.MouseButton.NoButton
 

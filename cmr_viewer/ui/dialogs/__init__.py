@@ -1,0 +1,1 @@
+"""Dialogs about a study or the program that belong to no feature."""

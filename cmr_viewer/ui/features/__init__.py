@@ -1,0 +1,1 @@
+"""What the window can do, one folder for each feature; `table` lists them."""

@@ -1,0 +1,1 @@
+"""Label maps from other programs, and files and reports for others."""

@@ -1,0 +1,1 @@
+"""Keys: which action has which, and how a reader changes them."""

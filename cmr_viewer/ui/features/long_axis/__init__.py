@@ -1,0 +1,1 @@
+"""Long-axis images beside the stack."""

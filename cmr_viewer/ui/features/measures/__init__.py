@@ -1,0 +1,1 @@
+"""Volumes, curves, wall thickness and the patient they belong to."""

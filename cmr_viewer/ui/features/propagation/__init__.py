@@ -1,0 +1,1 @@
+"""Label maps that follow from a click or from another frame."""

@@ -1,0 +1,1 @@
+"""What to review next, and how long reviewing takes."""

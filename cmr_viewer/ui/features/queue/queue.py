@@ -1,0 +1,271 @@
+"""The review queue of the open study: frames by what is at stake, kept up while nothing else runs."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from cmr_viewer.app.jobs import Priority
+from cmr_viewer.app.session import Session
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.review.queue import FrameReview, Next, Stake, next_frame, queue
+from cmr_viewer.review.what_if import amount_text
+from cmr_viewer.ui.features.queue.opinions import Asked, segmenters_of
+from cmr_viewer.ui.features.queue.ordering import TEXT, Bench, Order, Ordered, Pictured, order_frames
+from cmr_viewer.ui.features.region.what_if import is_held
+
+if TYPE_CHECKING:
+    from cmr_viewer.review.checks import Finding
+
+KEY = "review-queue"
+IDLE_MS = 400
+"""So long nothing must change before the queue is made anew."""
+
+PRIORITY = Priority.BACKGROUND - 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A frame of the queue.
+
+    Attributes:
+        frame: The frame.
+        region: Its region now, or None.
+        ml: Millilitres at stake; thousands of pixels where the spacing is not known.
+        why: Why it is in the queue, in words.
+        failed: Whether a check fails.
+        looked_at: Whether the reader has looked at it.
+        accepted: Whether the reader accepted it.
+        in_ml: Whether the spacing is known.
+    """
+
+    frame: FrameIndex
+    region: Region | None
+    ml: float
+    why: str
+    failed: bool
+    looked_at: bool
+    accepted: bool
+    in_ml: bool = True
+
+    @property
+    def amount(self) -> str:
+        """What is at stake, with its unit."""
+        return amount_text(self.ml, self.in_ml)
+
+
+@dataclass(frozen=True)
+class QueueProgress:
+    """How far the reader is in the queue.
+
+    Attributes:
+        looked_at: Frames of the queue that were looked at.
+        frames: Frames of the queue.
+        left_ml: Millilitres at stake in those that were not.
+        in_ml: Whether they are millilitres; else the spacing is not known, and they are thousands of pixels.
+    """
+
+    looked_at: int
+    frames: int
+    left_ml: float
+    in_ml: bool = True
+
+    @property
+    def text(self) -> str:
+        """In words: "18 left to review, 3.2 ml at stake"."""
+        if not self.frames:
+            return "Nothing to review."
+        left = amount_text(self.left_ml, self.in_ml)
+        unknown = "" if self.in_ml else " (spacing not known)"
+        return f"{self.frames - self.looked_at} left to review, {left} at stake{unknown}"
+
+
+class ReviewQueue(QObject):
+    """Frames by millilitres at stake; follows what the reader does.
+
+    Signals:
+        changed(): The queue, or how far the reader is, is new.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._reading: Reading | None = None
+        self._bench = Bench()
+        self._ordered: Ordered | None = None
+        self._looked: set[FrameIndex] = set()
+        self._dirty: set[FrameIndex] = set()
+        self._since: set[FrameIndex] = set()
+        self._idle = QTimer(self, singleShot=True, interval=IDLE_MS)
+        self._idle.timeout.connect(self._submit)
+
+    # -- what is known -------------------------------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether stakes are known."""
+        return self._ordered is not None
+
+    def findings_of(self, frame: FrameIndex) -> "tuple[Finding, ...]":
+        """What checks say of a frame, those beside other frames included; as of the last change."""
+        return () if self._ordered is None else self._ordered.findings.get(frame, ())
+
+    def entries(self) -> list[Entry]:
+        """The queue in order; frames that were looked at or accepted come last."""
+        reviews = self._reviews()
+        accepted = {f for f, one in reviews.items() if one.status is ReviewStatus.ACCEPTED}
+        order = [one.frame for one in queue(reviews)] + sorted(accepted)
+        return [self._entry(frame, reviews[frame]) for frame in order]
+
+    def progress(self, entries: "list[Entry] | None" = None) -> QueueProgress:
+        """How far the reader is; with the entries, where they are known already."""
+        entries = self.entries() if entries is None else entries
+        left = [one for one in entries if not (one.looked_at or one.accepted)]
+        reading = self._reading
+        in_ml = reading is None or reading.voxel_ml()[0] is not None
+        return QueueProgress(len(entries) - len(left), len(entries), sum(one.ml for one in left), in_ml)
+
+    def next_frame(self, current: FrameIndex | None) -> Next | None:
+        """The next frame to review and why; None where nothing is known yet, or nothing is left in the queue."""
+        if self._ordered is None:
+            return None
+        left = {f: one for f, one in self._reviews().items() if one.is_worth_a_look and not one.looked_at}
+        left = {f: one for f, one in left.items() if f != current}
+        return next_frame(left) if left else None
+
+    def _reviews(self) -> dict[FrameIndex, FrameReview]:
+        """The frames that belong into the queue: something is at stake in them, or the reader has looked at them."""
+        reading, ordered = self._reading, self._ordered
+        if reading is None or ordered is None:
+            return {}
+        frames = {frame for frame, stake in ordered.stakes.items() if stake.is_worth_a_look} | self._looked
+        return {frame: self._review(frame, reading.records[frame], ordered) for frame in frames}
+
+    def _review(self, frame: FrameIndex, record: FrameRecord, ordered: Ordered) -> FrameReview:
+        predicted = record.region_prediction
+        return FrameReview(
+            region=record.region,
+            probability=None if predicted is None else predicted.probability,
+            by_reader=record.reader_region is not None,
+            status=record.status,
+            stake=ordered.stakes.get(frame),
+            looked_at=frame in self._looked or record.edited,
+        )
+
+    def _entry(self, frame: FrameIndex, review: FrameReview) -> Entry:
+        stake = review.stake or Stake(0.0, "")
+        return Entry(
+            frame=frame,
+            region=review.region,
+            ml=stake.ml,
+            why=stake.why or "Nothing left at stake.",
+            failed=stake.failed,
+            looked_at=review.looked_at,
+            accepted=review.status is ReviewStatus.ACCEPTED,
+            in_ml=stake.in_ml,
+        )
+
+    # -- what the reader does ------------------------------------------------------------------------------------------
+
+    def note_looked_at(self, frame: FrameIndex) -> None:
+        """The reader has looked at a frame; counts where it is in the queue."""
+        if frame not in self._looked and frame in self._reviews():
+            self._looked.add(frame)
+            self.changed.emit()
+
+    @Slot()
+    def begin(self) -> None:
+        """A study was opened or left."""
+        self._looked.clear()
+        self.start_over()
+
+    @Slot()
+    def start_over(self) -> None:
+        """Other models are in service, or the rules are others: what was found is dropped, what was looked at stays."""
+        self._session.jobs.cancel(KEY)
+        self._reading = self._session.reading
+        self._bench, self._ordered = Bench(), None
+        self._dirty = set() if self._reading is None else set(self._reading.records)
+        self.changed.emit()
+        self.refresh()
+
+    @Slot(object)
+    def take_changes(self, frames: tuple[FrameIndex, ...]) -> None:
+        """Something of frames has changed: they are checked anew."""
+        self._dirty.update(frames)
+        self._since.update(frames)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Make the queue anew when nothing has changed for a moment."""
+        if self._reading is None:
+            self._idle.stop()
+        else:
+            self._idle.start()
+
+    # -- what is computed ----------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _submit(self) -> None:
+        session, reading = self._session, self._reading
+        if reading is None or reading is not session.reading:  # the session has ended
+            return
+        if session.is_analysing or not any(r.labels is not None for r in reading.records.values()):
+            return  # `analysed` comes
+        changed = frozenset(self._dirty)
+        self._since.clear()
+        work = partial(
+            order_frames,
+            self._bench,
+            session.flow,
+            reading.stack,
+            session.models,
+            session.ring_fraction,
+            self._picture(reading),
+        )
+        session.jobs.submit(KEY, TEXT, work, priority=PRIORITY, on_partial=partial(self._take, reading, changed))
+
+    def _picture(self, reading: Reading) -> Order:
+        records, (ed, es), models = reading.records, reading.ed_es(), self._session.models
+        ids = () if models is None else tuple(segmenters_of(models.active))
+        known = {}
+        for frame in (f for f in records if f.phase in (ed, es)):
+            made = records[frame].predictions
+            known.update({Asked(frame, model): made[model].labels for model in ids if model in made})
+        changed = {f: (_still(reading, f), records[f].region) for f in self._dirty}
+        frames = {frame: _pictured(record) for frame, record in records.items()}
+        geometry = reading.stack.geometry
+        voxel_ml = reading.voxel_ml()[0]
+        slice_ml = geometry.slice_weights * (voxel_ml or 0.001)
+        return Order(changed, frames, known, ed, es, slice_ml, voxel_ml is not None)
+
+    def _take(self, reading: Reading, changed: frozenset[FrameIndex], ordered: Ordered) -> None:
+        if reading is self._reading:
+            self._dirty -= changed - self._since  # what has changed since the job was made is for the next one
+            self._ordered = ordered
+            self.changed.emit()
+
+
+def _still(reading: Reading, frame: FrameIndex) -> LabelMap | None:
+    """The label map of a frame, which nobody writes to; None where there is none."""
+    return None if reading.records[frame].labels is None else reading.still(frame)
+
+
+def _pictured(record: FrameRecord) -> Pictured:
+    return Pictured(
+        region=record.region,
+        by_reader=record.reader_region is not None,
+        predicted=record.region_prediction,
+        model_id=record.origin,
+        done=is_held(record),
+        offered=None if record.proposal is None else record.proposal.labels,
+    )

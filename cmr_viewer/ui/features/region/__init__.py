@@ -1,0 +1,1 @@
+"""The region of a frame, and what another region is worth in millilitres."""

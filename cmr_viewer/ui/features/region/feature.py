@@ -1,0 +1,161 @@
+"""The region decision: what each region would change is shown before it is set, with masks, measures and base card."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QTimer, Slot
+
+from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.ui.features.region.what_if import WhatIf
+from cmr_viewer.ui.window.feature import Context, Feature, Wire
+
+_GATHER_MS = 60
+
+
+class RegionFeature(Feature):
+    """What-if, base card and regions of whole slices, in the panel of the frame's region."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.what_if = WhatIf(context.session, self)
+        self._pointed: Region | None = None
+        self._gather = QTimer(self, singleShot=True, interval=_GATHER_MS)
+        self._gather.timeout.connect(self._refresh)
+        context.session.ring_fraction = context.settings.base_ring_percent / 100.0
+
+    def slots(self) -> Mapping[str, Callable[..., Any]]:
+        """What its actions do."""
+        return {"region_all_phases": self.set_all_phases}
+
+    def drop_study(self) -> None:
+        """No candidates, and no masks of one over the frame."""
+        self._gather.stop()
+        self._begin()
+        self._show_card()
+
+    def wires(self) -> Iterable[Wire]:
+        """Who tells whom."""
+        session, desk, panel = self.context.session, self.context.desk, self.context.parts.region
+        return (
+            (session.study_opened, self._begin),
+            (session.models_changed, self._begin),
+            (session.analysed, self.what_if.refresh),
+            (session.frames_changed, self._take_changes),
+            (session.phase_marks_changed, self._gather.start),
+            (desk.frame_changed, self._look),
+            (desk.player.running_changed, self._rest),
+            (self.what_if.changed, self._show),
+            (panel.candidate_pointed, self.point_at),
+            (panel.rule_chosen, self.set_rule),
+        )
+
+    @Slot()
+    def set_all_phases(self) -> None:
+        """Give the slice on show the frame's region at all phases."""
+        session, frame = self.context.session, self.context.desk.frame
+        region = None if session.stack is None else session.frame_state(frame).region
+        if region is None:
+            return
+        changed = session.set_region_of_slice(frame.slice_index, region)
+        phases = "1 phase" if len(changed) == 1 else f"{len(changed)} phases"
+        text = f"Slice {frame.slice_index + 1} is now {region.text.lower()} in all phases; {phases} changed."
+        self.context.say("info", text if changed else "You have already set this region in all phases.")
+
+    @Slot(object)
+    def point_at(self, region: Region | None) -> None:
+        """Show the masks of a candidate, dashed; None shows again what is offered otherwise."""
+        self._pointed = region
+        self._show_masks()
+
+    @Slot(int)
+    def set_rule(self, percent: int) -> None:
+        """Another share of the ring makes a basal slice count as left ventricle."""
+        self.context.settings.base_ring_percent = percent
+        self.context.session.ring_fraction = percent / 100.0
+        self.context.showing.show_frame()
+        self._show_card()
+
+    @Slot()
+    def _begin(self) -> None:
+        self._pointed = None
+        self.what_if.begin()
+        self._look()
+
+    @Slot()
+    def _look(self) -> None:
+        desk = self.context.desk
+        showing = self.context.session.stack is not None and not desk.player.running
+        if showing:
+            self._show_card()
+        self.what_if.look_at(desk.frame if showing else None)
+
+    @Slot(bool)
+    def _rest(self, playing: bool) -> None:
+        if not playing:
+            self._look()
+
+    @Slot(object)
+    def _take_changes(self, frames: tuple[FrameIndex, ...]) -> None:
+        session, shown = self.context.session, self.context.desk.frame
+        phases = (session.ed_phase, session.es_phase, shown.phase)
+        if not self._gather.isActive() and any(frame.phase in phases for frame in frames):
+            self._gather.start()
+
+    @Slot()
+    def _refresh(self) -> None:
+        if self.context.desk.painting:  # the stroke has all of the time; they follow when it ends
+            self._gather.start()
+            return
+        self.what_if.refresh()
+        self._show_card()
+
+    @Slot()
+    def _show(self) -> None:
+        session, frame = self.context.session, self.context.desk.frame
+        candidates = self.what_if.candidates
+        at = "ED" if frame.phase == session.ed_phase else "ES" if frame.phase == session.es_phase else ""
+        hint = ""
+        if candidates:
+            hint = "Point at a region to see its contours, dashed."
+            if any(one.followers for one in candidates):
+                hint = f"Neighbouring frames that would change region too are included. {hint}"
+            if not at:
+                hint = f"Neither ED nor ES: this frame affects only the volume curve. {hint}"
+        self.context.parts.region.show_what_if(candidates, at, hint)
+        self._show_masks()
+
+    def _show_masks(self) -> None:
+        """The masks of the candidate that is pointed at, over the frame."""
+        if self.context.session.stack is None:
+            return
+        found = next((one for one in self.what_if.candidates if one.region is self._pointed), None)
+        if found is not None and not found.chosen and found.labels is not None:
+            self.context.parts.view.show_proposal(found.labels)
+        else:
+            self.context.showing.show_offer()
+
+    def _show_card(self) -> None:
+        session, frame, card = self.context.session, self.context.desk.frame, self.context.parts.region.base_card
+        study, reading = session.study, session.reading
+        if study is None or reading is None:
+            card.show_card(None, "")
+            return
+        from cmr_viewer.review.base_card import base_card, belongs_on  # noqa: PLC0415 - scipy, once a study is open
+
+        regions = {f: one.region for f, one in reading.records.items() if one.region is not None}
+        if not belongs_on(frame, regions):
+            card.show_card(None, "")
+            return
+        made = base_card(
+            frame,
+            reading.records[frame].labels,
+            regions,
+            reading.stack.geometry,
+            ed_phase=session.ed_phase,
+            es_phase=session.es_phase,
+            rule=session.ring_fraction or 0.5,
+            views=study.long_axis,
+        )
+        told = regions.get(frame) is Region.BASE and made.enclosed is not None
+        card.show_card(made, session.measures.papillary.text, ring_is_told=told)

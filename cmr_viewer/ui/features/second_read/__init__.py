@@ -1,0 +1,1 @@
+"""A second reader, and two reads side by side."""

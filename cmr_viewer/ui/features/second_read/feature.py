@@ -1,0 +1,392 @@
+"""Second reads, comparison and adjudication in the window."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+from PySide6.QtWidgets import QBoxLayout, QFileDialog, QMessageBox
+
+from cmr_viewer.app.second_read import FIRST, SECOND
+from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.export.tables import write_comparison
+from cmr_viewer.progress import Progress
+from cmr_viewer.reading.reads import read_name
+from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison
+from cmr_viewer.review.queue import Next
+from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
+from cmr_viewer.ui.features.second_read.comparing import Comparing, comparable
+from cmr_viewer.ui.features.second_read.panel import ReadsPanel
+from cmr_viewer.ui.features.second_read.read_banner import ReadBanner
+from cmr_viewer.ui.features.second_read.read_overlay import READ_COLOURS, ReadOverlay
+from cmr_viewer.ui.features.second_read.second_read_dialog import ReaderDialog
+from cmr_viewer.ui.window.feature import Context, Feature, Wire
+from cmr_viewer.ui.window.layout import Page
+from cmr_viewer.ui.window.studies import show_study_dialog
+from cmr_viewer.ui.window.widgets import swatch
+
+COMPARISON_KEY = "comparison"
+REFRESH_MS = 1500
+"""What was done in each read is counted anew so long after a change, where it can be seen."""
+
+
+class AdjudicationOrder:
+    """While reads are adjudicated, the next frame is the one that they differ in by most millilitres."""
+
+    def __init__(self, context: Context) -> None:
+        self._session = context.session
+
+    def next_frame(self, current: FrameIndex | None) -> Next | None:
+        """The next frame that is not decided, and why."""
+        for one in self._session.left_to_adjudicate():
+            if one.frame != current:
+                text = f"The reads differ by {one.amount}, Dice {one.lowest_dice:.2f}."
+                return Next(one.frame, f"{text} Their regions differ." if one.regions_differ else text)
+        return None
+
+
+class SecondReadFeature(Feature):
+    """Begins, shows, finishes, compares and adjudicates reads.
+
+    Attributes:
+        dialog: The dialog that asks for a reader, while it is open.
+        question: The question before something that cannot be taken back, while it is open.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.comparing = Comparing(context.session, self)
+        self.panel = ReadsPanel(context.actions)
+        for name, tint in zip(("take_first", "take_second"), READ_COLOURS, strict=True):
+            context.actions[name].setIcon(swatch(tint))
+        self.banner = ReadBanner(context.actions)
+        self.overlay = ReadOverlay()
+        self.dialog: ReaderDialog | None = None
+        self.question: QMessageBox | None = None
+        self._own_order = context.session.review_order
+        self._order = AdjudicationOrder(context)
+        self._folder = Path.home()
+        context.parts.add_section(Page.REVIEW, "Reads", self.panel)
+        layout = context.parts.desk_page.layout()
+        assert isinstance(layout, QBoxLayout)
+        layout.insertWidget(0, self.banner)
+        context.parts.view.add_overlay(self.overlay)
+        context.actions["read_outlines"].setChecked(True)
+        self._stale = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._stale.timeout.connect(self._ask_again)
+        self.panel.installEventFilter(self)
+
+    def slots(self) -> Mapping[str, Callable[..., Any]]:
+        """What its actions do."""
+        return {
+            "read_begin": self.ask_second,
+            "read_other": self.show_other,
+            "read_finish": self.ask_finish,
+            "read_compare": self.compare,
+            "comparison_export": self.ask_export,
+            "read_adjudicate": self.ask_adjudicator,
+            "take_first": self.take_first,
+            "take_second": self.take_second,
+            "read_outlines": self.refresh_overlay,
+        }
+
+    def toggled(self) -> frozenset[str]:
+        """Those that follow the state."""
+        return frozenset({"read_outlines"})
+
+    def wires(self) -> Iterable[Wire]:
+        """Who tells whom."""
+        session = self.context.session
+        return (
+            (session.reads_changed, self.refresh),
+            (session.history_changed, self._stale.start),
+            (session.frames_changed, self._take_changes),
+            (session.frames_accepted, self._take_changes),
+            (session.analysed, self.context.refresh_possible),
+            (self.comparing.changed, self._show_comparison),
+            (self.panel.read_chosen, self.show_read),
+            (self.panel.frame_chosen, self._go),
+            (self.context.desk.frame_changed, self._show_frame),
+        )
+
+    def drop_study(self) -> None:
+        """No reads, no comparison and no outlines of another read."""
+        self._stale.stop()
+        self.refresh()
+
+    def possible(self) -> Mapping[str, bool]:
+        """What can be done with the reads now."""
+        session = self.context.session
+        read, both = session.read, session.both
+        other = self._other()
+        ready = bool(comparable(session.summaries))
+        adjudicating = both is not None and session.can_change
+        return {
+            "read_begin": read is None and not session.is_analysing and bool(session.summaries),
+            "read_other": read is not None or other is not None,
+            "read_finish": read is not None and session.can_change,
+            "read_compare": ready and not session.is_blinded,
+            "comparison_export": self.comparing.both is not None,
+            "read_adjudicate": self._finished_second() is not None
+            and not session.is_blinded
+            and (read is None or read.kind is not ReadKind.ADJUDICATION or read.is_finished),
+            "take_first": adjudicating,
+            "take_second": adjudicating,
+            "read_outlines": bool(session.beside),
+        }
+
+    # -- reads ---------------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def ask_second(self) -> None:
+        """Ask who reads for the second time."""
+        text = (
+            "Your changes belong to the second read, under the name below, until you show another read. The first read "
+            "does not change."
+        )
+        why_not = self.context.session.why_not_second_reader
+        self._ask(ReaderDialog("Second read", text, why_not, asks_blinded=True, parent=self.context.window))
+        assert self.dialog is not None
+        self.dialog.wanted.connect(self._begin_second)
+
+    @Slot(str, bool)
+    def _begin_second(self, name: str, blinded: bool) -> None:
+        self.context.session.begin_second_read(name, blinded=blinded)
+
+    @Slot()
+    def ask_adjudicator(self) -> None:
+        """Ask who adjudicates."""
+        text = (
+            f"Frames on which both reads agree (same region, Dice of every label {AGREEMENT_DICE:g} or more) are "
+            "copied. For each of the others, use the first read, use the second read, or draw your own. The frame with "
+            "the most millilitres comes first."
+        )
+        self._ask(ReaderDialog("Adjudication", text, _needs_name, asks_blinded=False, parent=self.context.window))
+        assert self.dialog is not None
+        self.dialog.wanted.connect(self._begin_adjudication)
+
+    @Slot(str, bool)
+    def _begin_adjudication(self, name: str, _blinded: bool) -> None:
+        second = self._finished_second()
+        if second is not None:
+            self.context.session.begin_adjudication(name, second)
+
+    def _ask(self, dialog: ReaderDialog) -> None:
+        self.dialog = dialog
+        dialog.finished.connect(self._forget_dialog)
+        show_study_dialog(dialog)
+
+    @Slot()
+    def _forget_dialog(self) -> None:
+        self.dialog = None
+
+    @Slot()
+    def show_other(self) -> None:
+        """Show the first read, or from there the last other one."""
+        other = self._other()
+        if self.context.session.read is not None:
+            self.show_read(None)
+        elif other is not None:
+            self.show_read(other.id)
+
+    @Slot(object)
+    def show_read(self, read_id: int | None) -> None:
+        """Show a read; whoever is blinded is asked first, as it cannot be unseen."""
+        session = self.context.session
+        if session.is_blinded and (session.read is None or read_id != session.read.id):
+            self._question(
+                "Show the first read?",
+                "This read is blinded and not finished. Once you have seen the first read, you are no longer blinded. "
+                "The log records that it was shown. Continue if you are the first reader.",
+                "Show",
+                partial(session.show_read, read_id),
+            )
+        else:
+            session.show_read(read_id)
+
+    @Slot()
+    def ask_finish(self) -> None:
+        """Finish the read on show; where frames at ED or ES are not accepted, that is said first."""
+        session = self.context.session
+        lacking = session.lacking()
+        ends = session.ed_phase is None or session.es_phase is None
+        if not lacking and not ends:
+            session.finish_read()
+            return
+        text = "ED or ES is not known." if ends else ""
+        if lacking:
+            slices = ", ".join(f"{f.slice_index + 1} (phase {f.phase + 1})" for f in lacking[:8])
+            more = f" and {len(lacking) - 8} more" if len(lacking) > 8 else ""
+            several = "1 frame at ED or ES is" if len(lacking) == 1 else f"{len(lacking)} frames at ED or ES are"
+            text = f"{text} {several} not accepted: slices {slices}{more}.".strip()
+        text += " A finished read cannot be changed."
+        self._question("Finish the read as it is?", text, "Finish", session.finish_read)
+
+    def _question(self, title: str, text: str, yes: str, do: Callable[[], object]) -> None:
+        question = QMessageBox(QMessageBox.Icon.Question, title, title, parent=self.context.window)
+        question.setInformativeText(text)
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        go_on = question.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+        go_on.clicked.connect(do)
+        question.finished.connect(self._forget_question)
+        self.question = question
+        show_study_dialog(question)
+
+    @Slot()
+    def _forget_question(self) -> None:
+        self.question = None
+
+    def _other(self) -> Read | None:
+        """The last read that is not the first; None where there is none."""
+        reads = [one.read for one in self.context.session.summaries if one.read is not None]
+        return reads[-1] if reads else None
+
+    def _finished_second(self) -> int | None:
+        reads = [one.read for one in comparable(self.context.session.summaries) if one.read is not None]
+        done = [one.id for one in reads if one.is_finished]
+        return done[-1] if done else None
+
+    # -- comparison ----------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def compare(self) -> None:
+        """Compare the first read with the last second one, and show it."""
+        reads: tuple[ReadSummary, ...] = comparable(self.context.session.summaries)
+        if reads and reads[-1].read is not None:
+            self.context.parts.side.show_page(Page.REVIEW)
+            self.comparing.compare(reads[-1].read.id)
+
+    @Slot()
+    def ask_export(self) -> None:
+        """Ask for the file that the comparison goes to."""
+        study, both = self.context.session.study, self.comparing.both
+        if study is None or both is None:
+            return
+        chosen, _ = QFileDialog.getSaveFileName(
+            self.context.window,
+            "Export the comparison",
+            str(self._folder / f"{study.name}-reads.csv"),
+            "Tables (*.csv);;JSON (*.json)",
+        )
+        if chosen and self.context.session.study is study:
+            self.export(Path(chosen))
+
+    def export(self, path: Path) -> None:
+        """Write the comparison beside the window."""
+        study, both = self.context.session.study, self.comparing.both
+        if study is None or both is None:
+            return
+        self._folder = path.parent
+        self.context.session.jobs.submit(
+            COMPARISON_KEY,
+            f"Writing {path.name}",
+            partial(_write, path, both.comparison),
+            on_finished=partial(self._on_written, study),
+            on_failed=partial(self.context.say_of, study, "error"),
+            outlives_study=True,
+        )
+
+    def _on_written(self, study: Study, path: Path) -> None:
+        self.context.say_of(study, "info", f"The comparison was written to {path}.")
+
+    @Slot()
+    def _show_comparison(self) -> None:
+        both = self.context.session.both or self.comparing.both
+        self.panel.show_comparison(None if both is None else both.comparison)
+        self._show_frame()
+        self.context.refresh_possible()
+
+    # -- adjudication --------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def take_first(self) -> None:
+        """This frame is as the first read has it; on to the next."""
+        self._take(FIRST)
+
+    @Slot()
+    def take_second(self) -> None:
+        """This frame is as the second read has it; on to the next."""
+        self._take(SECOND)
+
+    def _take(self, which: int) -> None:
+        session, desk = self.context.session, self.context.desk
+        desk.player.stop()
+        session.take_from(which, desk.frame)
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _take_changes(self, _frames: object) -> None:
+        self._show_banner()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The list of reads comes into sight: what was done meanwhile is counted."""
+        if watched is self.panel and event.type() is QEvent.Type.Show:
+            self._stale.start(0)
+        return False
+
+    @Slot()
+    def _ask_again(self) -> None:
+        self._stale.setInterval(REFRESH_MS)
+        if self.panel.isVisible() and self.context.session.stack is not None:
+            self.context.session.refresh_reads()
+
+    @Slot()
+    def refresh(self) -> None:
+        """The reads are others, or another is on show."""
+        session = self.context.session
+        adjudicating = session.both is not None and session.can_change
+        if session.review_order is not self._order:
+            self._own_order = session.review_order
+        session.review_order = self._order if adjudicating else self._own_order
+        self.panel.show_reads(session.summaries, session.read, can_choose=not session.is_blinded)
+        self._show_banner()
+        self._show_comparison()
+        self.context.showing.show_next()
+
+    def _show_banner(self) -> None:
+        session, read = self.context.session, self.context.session.read
+        if read is None:
+            self.banner.show_read("", "", (), frozenset())
+            return
+        if read.is_finished:
+            self.banner.show_read(read_name(read), "finished, read-only", (), frozenset({"read_other"}))
+            return
+        beside = [(tint, one.name) for tint, one in zip(READ_COLOURS, session.beside, strict=False)]
+        buttons = {"read_finish", "read_other"}
+        more = ""
+        if session.both is not None:
+            left, of = len(session.left_to_adjudicate()), len(session.both.comparison.disagreements())
+            more = f"{of - left} of {of} decided"
+            beside = []  # the buttons have the colours
+            buttons = {"take_first", "take_second", "read_finish"}
+        self.banner.show_read(read_name(read), more, beside, frozenset(buttons))
+
+    @Slot()
+    def _show_frame(self) -> None:
+        stack, frame = self.context.session.stack, self.context.desk.frame
+        self.panel.show_current(None if stack is None else frame)
+        self.refresh_overlay()
+
+    @Slot()
+    def refresh_overlay(self) -> None:
+        """Draw the outlines of the reads beside, where they are wanted."""
+        session, frame = self.context.session, self.context.desk.frame
+        maps = [one.frames[frame].labels if frame in one.frames else None for one in session.beside]
+        self.overlay.show(maps if self.context.actions["read_outlines"].isChecked() else ())
+        self.context.parts.view.redraw()
+
+    @Slot(object)
+    def _go(self, frame: FrameIndex) -> None:
+        self.context.desk.player.stop()
+        self.context.desk.go(frame)
+
+
+def _needs_name(name: str) -> str:
+    return "" if name.strip() else "Enter the name of the adjudicator."
+
+
+def _write(path: Path, comparison: Comparison, progress: Progress) -> Path:
+    progress(0.0, f"Writing {path.name}")
+    return write_comparison(path, comparison)

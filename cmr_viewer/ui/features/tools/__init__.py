@@ -1,0 +1,1 @@
+"""Brush, label and image tools, and tools that change a whole label map."""

@@ -1,1 +1,0 @@
-"""The panels left and right of the frame; none knows another, the main window wires them."""

@@ -1,0 +1,1 @@
+"""The main window: its parts, actions, messages, and what belongs to all of it."""

@@ -1,0 +1,136 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.database import Workspace, open_workspace
+from cmr_viewer.store.worklist_marks import StudyMarks
+from cmr_viewer.ui.features.worklist.worklist import NO_MARKS, Progress, Worklist, WorklistEntry, waiting_names
+from tests.store.saving import STACK_ID, keep_study, save
+
+
+class Keeper:
+    """Does at once, or when it is let, what the store thread would do."""
+
+    def __init__(self) -> None:
+        self.held: list[Callable[[], None]] = []
+        self.holds = False
+
+    def do(self, text, work, *, on_done=None, on_failed=None) -> None:
+        def run() -> None:
+            result = work()
+            if on_done is not None:
+                on_done(result)
+
+        self.held.append(run)
+        if not self.holds:
+            self.let()
+
+    def let(self) -> None:
+        while self.held:
+            self.held.pop(0)()
+
+
+class Session:
+    """What a worklist asks of a session."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace, self.keeper = workspace, Keeper()
+        self.store = AnnotationStore(workspace)
+        self.studies, self.waiting = (), (Path("/data/new.nii"),)
+        self.stack, self.read, self.is_blinded = None, None, False
+
+    def learn(self) -> None:
+        self.studies = tuple(self.store.studies())
+
+
+@pytest.fixture
+def session(tmp_path):
+    with open_workspace(tmp_path / "workspace", reader="R. Eader") as workspace:
+        made = Session(workspace)
+        keep_study(made.store)
+        save(made.store, FrameIndex(0, 0), status=ReviewStatus.ACCEPTED)
+        made.learn()
+        yield made
+
+
+@pytest.fixture
+def worklist(qapp, session) -> Worklist:
+    return Worklist(session)
+
+
+def test_nothing_is_read_while_nobody_looks(session, worklist):
+    session.keeper.holds = True
+    worklist.refresh()
+    assert session.keeper.held == [] and worklist.entries == ()
+
+
+def test_what_waits_stands_first_and_studies_with_their_marks_behind(worklist):
+    worklist.look(True)
+    new, study = worklist.entries
+    assert (new.name, new.progress, new.key) == ("new.nii", Progress.WAITING, "/data/new.nii")
+    assert (study.stack_id, study.status, study.marks.readers) == (STACK_ID, "Accepted 1/12", ("R. Eader",))
+
+
+def test_changes_while_it_is_read_are_read_once_more(session, worklist):
+    worklist.look(True)
+    session.keeper.holds = True
+    told = []
+    worklist.changed.connect(lambda: told.append(len(worklist.entries)))
+    for _ in range(4):
+        worklist.refresh()
+    assert len(session.keeper.held) == 1
+    session.waiting = ()
+    session.keeper.let()
+    assert told == [2, 1]
+
+
+def test_a_flag_is_one_line_and_an_empty_one_goes(worklist):
+    worklist.look(True)
+    worklist.flag(STACK_ID, " ask \n Eve ")
+    assert worklist.entries[1].flags == ("ask Eve",)
+    worklist.flag(STACK_ID, "")
+    assert worklist.entries[1].flags == ()
+
+
+def test_failed_checks_are_kept_when_they_are_others(session, worklist):
+    worklist.look(True)
+    worklist.note_failed_checks(STACK_ID, 1)
+    assert worklist.entries[1].flags == ("1 check failed",)
+    session.keeper.holds = True
+    worklist.note_failed_checks(STACK_ID, 1)
+    assert session.keeper.held == []
+
+
+def test_a_study_whose_frames_are_all_accepted_is_finished():
+    entry = WorklistEntry("one", Path("one"), "stack", 2, 3, 6, marks=StudyMarks(reopened=1))
+    assert (entry.progress, entry.status, entry.flags, entry.is_unread) == (
+        Progress.FINISHED,
+        "Finished",
+        ("reopened",),
+        False,
+    )
+
+
+def test_a_blinded_reader_is_told_no_marks_of_the_study_that_is_open(session, worklist):
+    worklist.flag(STACK_ID, "look again")
+    session.learn()
+    worklist.look(True)
+    assert [entry.marks.flag for entry in worklist.entries if entry.stack_id] == ["look again"]
+    session.stack, session.read, session.is_blinded = SimpleNamespace(stack_id=STACK_ID), object(), True
+    worklist.refresh()
+    assert [entry.marks for entry in worklist.entries if entry.stack_id] == [NO_MARKS]
+    assert [entry.marks for entry in worklist.entries_now() if entry.stack_id] == [NO_MARKS]
+    worklist.note_failed_checks(STACK_ID, 3)
+    session.is_blinded, session.read = False, None
+    worklist.refresh()
+    assert [entry.marks.failed_checks for entry in worklist.entries if entry.stack_id] == [None]
+
+
+def test_studies_that_wait_under_one_name_are_told_apart_by_their_folders():
+    paths = [Path("/set/p1/cine.nii.gz"), Path("/set/p2/cine.nii.gz"), Path("/set/other")]
+    assert waiting_names(paths) == ["p1/cine.nii.gz", "p2/cine.nii.gz", "other"]

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 
 from cmr_viewer.domain.anatomy import Label  # noqa: E402
 from cmr_viewer.domain.polygons import Points  # noqa: E402
-from cmr_viewer.load.labels.polygons import paint  # noqa: E402
+from cmr_viewer.load.labels.imported import paint  # noqa: E402
 
 PIXEL = 26
 COLOURS = {0: "#ffffff", 1: "#f2b8b5", 2: "#b9dfb4", 3: "#b5c9f2"}

@@ -28,7 +28,8 @@ from SimpleITK import GetArrayFromImage, ReadImage
 from cmr_viewer.__main__ import main as cmr_viewer
 from cmr_viewer.domain.anatomy import STRUCTURES
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.load.images.nifti import read_nifti, write_nifti_labels
+from cmr_viewer.export.nifti import write_nifti_labels
+from cmr_viewer.load.images.nifti import read_nifti
 from cmr_viewer.segment.segmenter import FrameSegmenter, load_segmenter
 
 ACDC_CODES = {"LVBP": LABELS["LVC"], "LVM": LABELS["MLV"], "RVBP": LABELS["RV"]}

@@ -23,8 +23,8 @@ from cmr_viewer.evaluate.runs import Run, write_run
 from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore, known_spacing_mm, score_frame, score_stack
 from cmr_viewer.evaluate.tables import markdown
 from cmr_viewer.evaluate.volumes import volume_pairs
+from cmr_viewer.export.nifti import write_nifti_labels
 from cmr_viewer.load.datasets import LabelledSource, LabelledStack, find_labelled
-from cmr_viewer.load.images.nifti import write_nifti_labels
 from cmr_viewer.train.split import Split, read_split
 
 FIGURES_FILE = "figures.json"

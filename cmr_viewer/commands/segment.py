@@ -17,8 +17,8 @@ from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
+from cmr_viewer.export.nifti import nifti_files, nifti_notes, write_nifti_labels
 from cmr_viewer.export.tables import RegionRow, write_measures_json, write_regions_csv
-from cmr_viewer.load.images.nifti import nifti_files, nifti_notes, write_nifti_labels
 from cmr_viewer.load.study import open_study, study_name
 from cmr_viewer.store.atomic import write_file_atomically
 

@@ -153,7 +153,7 @@ def files_of(one: Format, study: Study) -> tuple[str, ...]:
     """Files and folders that a format has for a study: several NIfTI files where its slices lie unevenly."""
     if one is not Format.NIFTI:
         return FILES[one]
-    from cmr_viewer.load.images.nifti import nifti_files  # noqa: PLC0415 - slow to import
+    from cmr_viewer.export.nifti import nifti_files  # noqa: PLC0415 - slow to import
 
     return tuple(file for name in FILES[one] for file in nifti_files(name, study))
 
@@ -258,12 +258,7 @@ class _Job:
         return {"program": PROGRAM, "notice": NOTICE}
 
     def _nifti(self, progress: Progress) -> None:
-        from cmr_viewer.load.images.nifti import (  # noqa: PLC0415 - slow to import
-            nifti_files,
-            nifti_notes,
-            write_nifti_images,
-            write_nifti_labels,
-        )
+        from cmr_viewer.export.nifti import nifti_files, nifti_notes, write_nifti_images, write_nifti_labels  # noqa: PLC0415
 
         study, maps = self._study, self._results.labels
         labels, images = (nifti_files(name, study).items() for name in FILES[Format.NIFTI])

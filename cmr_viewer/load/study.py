@@ -16,9 +16,8 @@ from cmr_viewer.errors import CmrViewerError, GeometryError, LabelMapError, Load
 from cmr_viewer.load.dicom.scan import looks_like_dicom
 from cmr_viewer.load.gather import Gathered, archive_of, gather
 from cmr_viewer.load.images.folder import IMAGE_ENDINGS, image_studies
-from cmr_viewer.load.images.layout_names import recognise_file, recognise_patient
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
-from cmr_viewer.load.names import ITK_ENDINGS, name_of
+from cmr_viewer.load.names import ITK_ENDINGS, name_of, recognise_file, recognise_patient
 from cmr_viewer.load.stacks.dicom_study import read_gathered
 from cmr_viewer.load.stacks.stack import reversed_stack
 from cmr_viewer.progress import Progress, part, silent

@@ -21,7 +21,7 @@ from cmr_viewer.export.contours import (
     write_contours_csv,
     write_contours_json,
 )
-from cmr_viewer.load.labels.polygons import paint
+from cmr_viewer.load.labels.imported import paint
 from tests.phantom import Phantom, sax_cine
 from tests.phantom_export import dicom_study, small_cine
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.errors import LoadError, NotAStudyError
+from cmr_viewer.load.base_end import BASE_END_GUESSED
 from cmr_viewer.load.datasets import find_labelled, labels_start_at_base
-from cmr_viewer.load.images.nifti import BASE_END_GUESSED
 from tests.phantom import (
     sax_cine,
     voxels_of,

@@ -10,10 +10,9 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.dicom.dicomdir import is_dicomdir
 from cmr_viewer.load.dicom.scan import scan
 from cmr_viewer.load.dicom.with_pydicom import tolerant
-from cmr_viewer.load.gather import gather
+from cmr_viewer.load.gather import gather, is_dicomdir
 from cmr_viewer.load.unzip import safe_parts
 from cmr_viewer.progress import Cancelled, silent
 from tests.phantom import sax_cine, write_dicom_folder

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.images.layout_names import (
+from cmr_viewer.load.names import (
     CINE,
+    ITK_ENDINGS,
     LABEL_WORDS,
+    NIFTI_ENDINGS,
     MarkedFile,
     names_labels,
     recognise_file,
     recognise_patient,
 )
-from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS
 
 IMAGE_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
 
@@ -77,8 +78,12 @@ def holds_labels(path: Path) -> bool:
     # The readers' library takes longer to import than most folders to look through.
     import numpy as np  # noqa: PLC0415
 
-    from cmr_viewer.load.images.nifti import read_volume  # noqa: PLC0415
-    from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, quiet  # noqa: PLC0415
+    from cmr_viewer.load.images.nifti import (  # noqa: PLC0415
+        READ_ERRORS,
+        open_checked,
+        quiet,
+        read_volume,
+    )
 
     try:
         with quiet():

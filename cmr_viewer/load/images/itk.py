@@ -1,11 +1,17 @@
-"""MHA, MHD and NRRD files through SimpleITK."""
+"""MHA, MHD, NRRD and NHDR files: their headers, checked, and their voxels through SimpleITK.
 
+ITK takes the memory that a header asks for before it looks at the data, and follows the file names in a header wherever
+they lead. So a header is compared with its files first.
+"""
+
+import math
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -13,10 +19,280 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.images.itk_header import LARGEST_HEADER, ItkHeader, checked_header
-from cmr_viewer.load.images.nifti import Volume, checked_volume, study_of_volume
+from cmr_viewer.load.images.volume import DEFLATE_RATIO, MOST_VOXELS, Volume, checked_volume, study_of_volume
 from cmr_viewer.load.images.voxel_size import in_mm
+from cmr_viewer.load.names import NRRD_ENDINGS
 from cmr_viewer.progress import Progress, silent
+
+LARGEST_HEADER = 1 << 20
+_BZIP2_RATIO = 50_000
+_MOST_AXES = 5
+_CHUNK = 1 << 20
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
+_META_BYTES = {
+    "MET_CHAR": 1,
+    "MET_UCHAR": 1,
+    "MET_SHORT": 2,
+    "MET_USHORT": 2,
+    "MET_INT": 4,
+    "MET_UINT": 4,
+    "MET_LONG": 4,
+    "MET_ULONG": 4,
+    "MET_LONG_LONG": 8,
+    "MET_ULONG_LONG": 8,
+    "MET_FLOAT": 4,
+    "MET_DOUBLE": 8,
+}
+_NRRD_BYTES = {
+    **dict.fromkeys(["signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"], 1),
+    **dict.fromkeys(["short", "short int", "signed short", "signed short int", "int16", "int16_t"], 2),
+    **dict.fromkeys(["ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"], 2),
+    **dict.fromkeys(["int", "signed int", "int32", "int32_t", "uint", "unsigned int", "uint32", "uint32_t"], 4),
+    **dict.fromkeys(["longlong", "long long", "long long int", "signed long long", "int64", "int64_t"], 8),
+    **dict.fromkeys(["ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"], 8),
+    "float": 4,
+    "double": 8,
+}
+
+_UNITS_OF_TIME = ("", "s", "sec", "second", "seconds", "ms", "msec", "us", "usec")
+
+_RANGES = {
+    **dict.fromkeys(["transformmatrix", "rotation", "orientation", "measurement frame"], (1e-30, 10.0)),
+    **dict.fromkeys(["elementspacing", "elementsize", "spacings", "thicknesses"], (1e-4, 1e5)),
+    **dict.fromkeys(["offset", "origin", "position", "centerofrotation", "space origin"], (1e-30, 1e7)),
+    **dict.fromkeys(["axis mins", "axismins", "axis maxs", "axismaxs"], (1e-30, 1e7)),
+    "space directions": (1e-30, 1e5),
+}
+"""Smallest other than 0 and largest size of the numbers in a field, mm or direction cosines."""
+
+
+@dataclass(frozen=True)
+class ItkHeader:
+    """What a header states beyond ITK's image.
+
+    Attributes:
+        fields: Lower-case names and values, as in the file.
+        kinds: Per axis, the fastest first, what it is in NRRD: "domain", "list", "time", "vector"; empty for MHA.
+    """
+
+    fields: dict[str, str]
+    kinds: tuple[str, ...]
+
+    @property
+    def unit(self) -> str:
+        """The unit of lengths; empty where the header names none, and all of them where they differ.
+
+        NRRD names one for each direction of space, or for each axis, where only a time has another; MetaIO names one.
+        """
+        found = re.findall(r'"([^"]*)"', self.fields.get("space units", "") or self.fields.get("units", ""))
+        words = dict.fromkeys(word.strip() for word in found)
+        lengths = [word for word in words if word.lower() not in _UNITS_OF_TIME]
+        return " ".join(lengths) or self.fields.get("distanceunits", "")
+
+    @property
+    def phases_as_channels(self) -> bool:
+        """Whether the header calls the channels of a voxel a list, as 3D Slicer does in its sequences, or a time."""
+        return any(kind in ("list", "time") for kind in self.kinds)
+
+    @property
+    def holds_matrices(self) -> bool:
+        """Whether voxels are colours, tensors or the like."""
+        return any(re.search("color|matrix|quaternion|normal|gradient", kind) for kind in self.kinds)
+
+
+def checked_header(path: Path) -> ItkHeader:
+    """Read a header and compare it with the data.
+
+    Args:
+        path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
+
+    Raises:
+        LoadError: It is damaged, refers to files outside its folder, or states more voxels than there are.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(LARGEST_HEADER)
+    except OSError as error:
+        raise LoadError(f"Could not read {path.name} ({error.strerror}).") from error
+    try:
+        return _check_nrrd(path, start) if path.name.lower().endswith(NRRD_ENDINGS) else _check_meta(path, start)
+    except (ValueError, KeyError) as error:
+        raise LoadError(f"Could not read {path.name}: its header is damaged or of another format ({error}).") from error
+
+
+def _check_meta(path: Path, start: bytes) -> ItkHeader:
+    fields: dict[str, str] = {}
+    size = 0
+    for line in start.splitlines(keepends=True):
+        size += len(line)
+        name, equals, value = line.decode("latin-1").partition("=")
+        if not equals:
+            raise ValueError("a line without a field")
+        fields[name.strip().lower()] = value.strip()
+        if name.strip().lower() == "elementdatafile":
+            break
+    else:
+        raise ValueError("no ElementDataFile")
+    sizes = [int(v) for v in fields["dimsize"].split()]
+    if len(sizes) != int(fields["ndims"]):
+        raise ValueError("NDims and DimSize differ")
+    _require_numbers(fields)
+    channels = int(fields.get("elementnumberofchannels", "1"))
+    compressed = fields.get("compresseddata", "false")[:1] in ("t", "T", "1")
+    needed = _voxels(path, [*sizes, channels]) * _META_BYTES[fields["elementtype"].upper()]
+    ratio = DEFLATE_RATIO if compressed else 1
+    if fields.get("binarydata", "true").lower() == "false":
+        ratio, needed = 1, 2 * math.prod(sizes) * channels - 1
+    data = fields["elementdatafile"]
+    if data.upper() == "LOCAL":
+        room = path.stat().st_size - size
+        stored = (path, size)
+    elif data.upper() == "LIST":
+        if compressed:
+            raise ValueError("compressed data in several files")
+        names = start[size:].decode("latin-1").split()
+        room = sum(_file_beside(path, name).stat().st_size for name in names)
+    elif "%" in data:
+        raise LoadError(
+            f"{path.name} lists its data by a pattern ({data}), which is not supported. Convert it to one file."
+        )
+    else:
+        room = _file_beside(path, data).stat().st_size
+        stored = (_file_beside(path, data), 0)
+    _require_room(path, needed, room * ratio)
+    if compressed and ratio > 1:
+        _require_whole(path, *stored, fields.get("compresseddatasize"), needed)
+    return ItkHeader(fields, ())
+
+
+def _require_whole(path: Path, data: Path, at: int, size: str | None, needed: int) -> None:
+    """Refuse compressed voxels that do not inflate to the stated size: ITK reads them in an endless loop.
+
+    Args:
+        path: The header.
+        data: The file that holds the voxels.
+        at: Where they begin in it.
+        size: Their stated bytes, or None where the header does not state them.
+        needed: Bytes that they must become.
+    """
+    if size is not None and not (size.isascii() and size.isdigit()):
+        raise ValueError(f"CompressedDataSize {size[:20]}")
+    left = data.stat().st_size - at if size is None else int(size)
+    inflater, found = zlib.decompressobj(_ZLIB_OR_GZIP), 0
+    with data.open("rb") as file:
+        file.seek(at)
+        while found < needed and left > 0 and (part := file.read(min(left, _CHUNK))):
+            left -= len(part)
+            try:
+                while part and found < needed:
+                    found += len(inflater.decompress(part, _CHUNK))
+                    part = inflater.unconsumed_tail
+            except zlib.error as error:
+                raise ValueError("its compressed data are damaged") from error
+    _require_room(path, needed, found)
+
+
+def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
+    if not start.startswith(b"NRRD000"):
+        raise ValueError("it does not start as an NRRD file does")
+    head, _, _ = start.replace(b"\r\n", b"\n").partition(b"\n\n")
+    size = start.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in start[: len(head) * 2] else len(head) + 2
+    fields: dict[str, str] = {}
+    listed: list[str] = []
+    for line in _text_of(head).splitlines()[1:]:
+        if line.startswith("#"):
+            continue
+        if fields.get("data file", fields.get("datafile", "")).upper().startswith("LIST"):
+            # Names of files end the header, whatever they look like.
+            listed.append(line.strip())
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError("a line without a field")
+        fields[name.strip().lower()] = value.lstrip("=").strip()
+    sizes = [int(v) for v in fields["sizes"].split()]
+    if len(sizes) != int(fields["dimension"]):
+        raise ValueError("dimension and sizes differ")
+    _require_numbers(fields)
+    encoding = fields["encoding"].lower()
+    needed = _voxels(path, sizes) * _NRRD_BYTES[fields["type"].lower()]
+    ratio = {"gz": DEFLATE_RATIO, "gzip": DEFLATE_RATIO, "bz2": _BZIP2_RATIO, "bzip2": _BZIP2_RATIO}.get(encoding, 1)
+    if encoding in ("txt", "text", "ascii"):
+        needed = 2 * math.prod(sizes) - 1
+    data = fields.get("data file", fields.get("datafile"))
+    room = path.stat().st_size - size if data is None else _nrrd_data_bytes(path, data, listed)
+    _require_room(path, needed, room * ratio)
+    return ItkHeader(fields, tuple(kind.lower() for kind in fields.get("kinds", "").split()))
+
+
+def _text_of(head: bytes) -> str:
+    """A header as text: UTF-8, or else Latin-1."""
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError:
+        return head.decode("latin-1")
+
+
+def _nrrd_data_bytes(path: Path, data: str, listed: list[str]) -> int:
+    if data.upper().startswith("LIST"):
+        return sum(_file_beside(path, name).stat().st_size for name in listed)
+    if "%" in data:
+        raise LoadError(
+            f"{path.name} lists its data by a pattern ({data}), which is not supported. Convert it to one file."
+        )
+    return _file_beside(path, data).stat().st_size
+
+
+def _voxels(path: Path, sizes: list[int]) -> int:
+    if not 2 <= len(sizes) <= _MOST_AXES + 1 or min(sizes) < 1:
+        raise ValueError(f"sizes {sizes[:8]}")
+    voxels = math.prod(sizes)
+    if voxels > MOST_VOXELS:
+        text = " x ".join(map(str, sizes))
+        raise LoadError(f"{path.name} states {text} voxels, more than any cine has. Check the file.")
+    return voxels
+
+
+def _require_numbers(fields: dict[str, str]) -> None:
+    """Refuse impossible places, distances and directions; ITK never returns from some of them."""
+    for name, (least, most) in _RANGES.items():
+        for value in re.split(r"[\s(),]+", fields.get(name, "")):
+            if not value or value.lower() == "none":
+                continue
+            size = abs(float(value))
+            if not math.isfinite(size) or size > most or 0 < size < least:
+                raise ValueError(f"{name} {value}")
+
+
+def _require_room(path: Path, needed: int, room: int) -> None:
+    if needed > room:
+        raise LoadError(
+            f"{path.name} states more voxels than its data contain: the data are incomplete. Copy them again."
+        )
+
+
+def _file_beside(path: Path, name: str) -> Path:
+    """The data file that a header lists.
+
+    Raises:
+        LoadError: It is missing, or outside the header's folder.
+    """
+    parts = (*PurePosixPath(name).parts, *PureWindowsPath(name).parts)
+    folder = path.parent.resolve()
+    outside = PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root
+    if not name or outside or ".." in parts or not (folder / name).resolve().is_relative_to(folder):
+        raise LoadError(
+            f"{path.name} refers to data outside its folder ({name}), which are not read. Put them into its folder."
+        )
+    found = folder / name
+    try:
+        there = found.is_file()
+    except (OSError, ValueError):  # no name that a file can have: too long, or with a zero byte in it
+        there = False
+    if not there:
+        raise LoadError(f"{path.name} needs {name}, which is not in its folder. Copy both into one folder.")
+    return found
+
 
 _COLOUR_CHANNELS = 4
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -24,7 +24,9 @@ from cmr_viewer.domain.patient_key import is_identifier, patient_key_at, patient
 from cmr_viewer.domain.study import Study
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
-from cmr_viewer.load.images.layout_names import (
+from cmr_viewer.load.images.nifti import read_nifti_labels, read_volume
+from cmr_viewer.load.images.volume import Volume, study_of_volume
+from cmr_viewer.load.names import (
     ACDC_CODES,
     CINE,
     MarkedFile,
@@ -32,7 +34,6 @@ from cmr_viewer.load.images.layout_names import (
     acdc_patient,
     files_beside,
 )
-from cmr_viewer.load.images.nifti import Volume, read_nifti_labels, read_volume, study_of_volume
 from cmr_viewer.progress import Progress, silent
 
 

@@ -1,94 +1,258 @@
-"""NIfTI files to a study and label maps back onto the grid of the file.
-
-Voxel (i, j, k, t) of a file becomes phase t and, in most files, column i, row j and slice k (`load.images.axes`), each
-counted forwards or backwards: slices so that the first is the most basal, rows so that a frame is not mirrored where
-the file tells its orientation in the patient. Nothing is ever resampled.
-"""
+"""NIfTI files: their headers, checked before any memory is allocated for what they state, and their voxels."""
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import gzip
+import logging
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.file_axes import FileAxes
-from cmr_viewer.domain.geometry import Geometry, Vector
-from cmr_viewer.domain.label_map import LabelMap, as_label_map
-from cmr_viewer.domain.notes import Code, Note, counted, numbered
-from cmr_viewer.domain.patient_key import patient_key_at
-from cmr_viewer.domain.study import Stack, Study
-from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
-from cmr_viewer.file_names import readable
-from cmr_viewer.load.base_end import (
-    BASE_END_GUESSED,
-    TURNED,
-    is_oblique,
-    lies_turned,
-    points_to_apex,
-    starts_at_base,
+from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.study import Study
+from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.load.images.volume import (
+    DEFLATE_RATIO,
+    MOST_VOXELS,
+    Volume,
+    checked_volume,
+    study_of_volume,
+    whole_codes,
 )
-from cmr_viewer.load.gaps import gap_notes
-from cmr_viewer.load.images.axes import axes_across, exchanged_note, find_slice_axis, slice_axis_note
-from cmr_viewer.load.images.even_grids import EvenGrid, even_grids
-from cmr_viewer.load.images.nifti_header import READ_ERRORS, open_checked, placement_of, quiet, usable_matrix
-from cmr_viewer.load.images.nifti_writing import write_image
-from cmr_viewer.load.images.voxel_size import SPACING_MISSING
-from cmr_viewer.load.names import name_of
+from cmr_viewer.load.images.voxel_size import in_mm, is_default, possible_mm, settled_sizes
 from cmr_viewer.progress import Progress, silent
+
+READ_ERRORS = (
+    OSError,
+    EOFError,
+    zlib.error,
+    struct.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    ImageFileError,
+    HeaderDataError,
+    WrapStructError,
+    np.linalg.LinAlgError,
+)
+"""What nibabel raises for files that are cut short, damaged or of another kind."""
+
+DISAGREE = Note(
+    "The file gives two orientations (qform and sform) that disagree; the sform is used.", Code.ORIENTATION_DISAGREES
+)
+DEFAULT_SFORM = Note(
+    "The file gives two orientations (qform and sform) that disagree; the qform is used, because the sform has a voxel "
+    "size of 1 x 1 x 1, which is a default.",
+    Code.ORIENTATION_DISAGREES,
+)
+SKEWED = Note(
+    "The axes of the file are not perpendicular to one another; frames are shown as if they were.", Code.AXES_SKEWED
+)
+
+_LARGEST_OFFSET = 16 << 20
+_SAME_PLACE_VOXELS = 0.5
+_SKEWED_COSINE = 0.05
+_SHORTEST_MM, _LONGEST_MM, _FARTHEST_MM, _FLAT = 1e-3, 1e4, 1e7, 1e-3
+
+
+class _Start(NamedTuple):
+    """From the first bytes of a file: where the voxels begin, and the voxel sizes."""
+
+    offset: float
+    pixdim: tuple[float, ...]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Read without nibabel's warnings on headers that it repairs; they mean nothing to a reader."""
+    logger = logging.getLogger("nibabel.global")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+class Placement(NamedTuple):
+    """Where the voxels of a file lie.
+
+    Attributes:
+        in_file: (4, 4) voxel-to-world matrix, RAS, as the file gives it; None where it gives none.
+        in_mm: The same in mm, with the voxel size that counts.
+        sized: Whether the file gives a believable voxel size.
+        notes: What a reader should know.
+    """
+
+    in_file: NDArray[np.float64] | None
+    in_mm: NDArray[np.float64] | None
+    sized: bool
+    notes: tuple[Note, ...]
+
+
+def open_checked(path: Path) -> tuple[Any, NDArray[np.float64] | None]:
+    """Open a NIfTI file without reading its voxels.
+
+    Args:
+        path: A `.nii`, `.hdr` or `.img` file, gzipped or not.
+
+    Returns:
+        nibabel's image, and the (3,) voxel size that its header gives; None where it lacks one of the three.
+
+    Raises:
+        LoadError: The file contains less than its header states, or more than any cine does, or is Analyze 7.5.
+        READ_ERRORS: It is no NIfTI file, or damaged.
+    """
+    start = _start(path)
+    if not 0 <= start.offset <= _LARGEST_OFFSET:
+        raise ValueError("the header places the voxels beyond the end of the file")
+    image: Any = nibabel.load(path)
+    if not issubclass(type(image), nibabel.Nifti1Pair):
+        raise LoadError(
+            f"{path.name} is an Analyze image, which does not distinguish left from right. Convert it to NIfTI."
+        )
+    shape, size = image.shape, np.dtype(image.get_data_dtype()).itemsize
+    voxels = math.prod(int(length) for length in shape)
+    text = " x ".join(map(str, shape))
+    if any(length < 1 for length in shape):
+        raise ValueError(f"the header states {text} voxels")
+    if voxels > MOST_VOXELS:
+        raise LoadError(f"{path.name} states {text} voxels, more than any cine has. Check the file.")
+    data = Path(image.file_map["image"].filename or path)
+    room = data.stat().st_size * (DEFLATE_RATIO if data.name.lower().endswith(".gz") else 1)
+    if voxels * size > room:
+        raise LoadError(f"{path.name} states {text} voxels but is too short for them. Copy it again.")
+    sizes = np.abs(np.asarray(start.pixdim[1:4], dtype=np.float64))
+    return image, sizes if len(shape) > 2 and np.isfinite(sizes).all() and sizes.all() else None
+
+
+def _start(path: Path) -> _Start:
+    """The header's own numbers, before nibabel repairs them."""
+    header = path
+    for ending, other in ((".img.gz", ".hdr.gz"), (".img", ".hdr")):
+        if path.name.lower().endswith(ending):
+            header = _beside(path, ending, other)
+            break
+    with header.open("rb") as stored:
+        if header.name.lower().endswith(".gz"):
+            with gzip.open(stored) as inflated:
+                data = inflated.read(540)
+        else:
+            data = stored.read(540)
+    for order in "<>":
+        if len(data) >= 348 and struct.unpack_from(f"{order}i", data)[0] == 348:
+            pixdim = struct.unpack_from(f"{order}8f", data, 76)
+            return _Start(struct.unpack_from(f"{order}f", data, 108)[0], pixdim)
+        if len(data) >= 540 and struct.unpack_from(f"{order}i", data)[0] == 540:
+            pixdim = struct.unpack_from(f"{order}8d", data, 104)
+            return _Start(float(struct.unpack_from(f"{order}q", data, 168)[0]), pixdim)
+    raise ValueError("it has no NIfTI header")
+
+
+def _beside(path: Path, ending: str, other: str) -> Path:
+    """The header of a pair, whichever way its ending is written."""
+    stem = path.name[: -len(ending)]
+    for candidate in (other, other.upper()):
+        if (found := path.with_name(stem + candidate)).is_file():
+            return found
+    raise OSError(f"its header {stem}{other} is not in its folder")
+
+
+def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> Placement:
+    """Where the voxels lie, by the sform, else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2, 1).
+
+    An sform of unit size counts after a qform, whose size is that of the header.
+
+    Args:
+        image: From `open_checked`.
+        header_sizes: From the same.
+    """
+    header, shape, unit = image.header, image.shape, _unit_name(image.header)
+    forms = []
+    for name in ("sform", "qform"):
+        if hasattr(header, f"get_{name}") and int(header[f"{name}_code"]) > 0:
+            matrix = usable_matrix(getattr(header, f"get_{name}"), unit)
+            if matrix is not None:
+                forms.append((name, matrix))
+    notes = []
+    if len(forms) == 2 and not _same(forms[0][1], forms[1][1], shape):
+        if is_default(_lengths(forms[0][1])) and not is_default(_lengths(forms[1][1])):
+            forms.reverse()
+        notes.append(DISAGREE if forms[0][0] == "sform" else DEFAULT_SFORM)
+    by_sform = bool(forms) and forms[0][0] == "sform"
+    affine = forms[0][1] if forms else usable_matrix(header.get_base_affine, unit)
+    if affine is None:
+        return Placement(None, None, False, tuple(notes))
+    directions = affine[:3, :3] / _lengths(affine)
+    if np.abs(directions.T @ directions - np.eye(3)).max() > _SKEWED_COSINE:
+        notes.append(SKEWED)
+    sizes, note = settled_sizes(_lengths(affine), header_sizes if by_sform else None, shape)
+    found = in_mm(affine, sizes, shape, unit)
+    sized = found.sized and (header_sizes is not None or (by_sform and len(shape) > 2))
+    return Placement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
+
+
+def _lengths(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def _unit_name(header: Any) -> str:
+    """Unit of space in the header's words; empty where it has none that NIfTI knows."""
+    with contextlib.suppress(*READ_ERRORS):
+        return str(header.get_xyzt_units()[0])
+    return ""
+
+
+def usable_matrix(read: Callable[[], Any], unit: str = "mm") -> NDArray[np.float64] | None:
+    """A matrix whose axes have length and span space and whose origin is near, or None.
+
+    Args:
+        read: Gives a (4, 4) matrix, or raises one of `READ_ERRORS`.
+        unit: Of its numbers.
+    """
+    try:
+        matrix = np.asarray(read(), dtype=np.float64)
+    except READ_ERRORS:
+        return None
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        return None
+    lengths, farthest = _lengths(matrix), np.abs(matrix[:3, 3]).max()
+    if not any(
+        lengths.min() * mm >= _SHORTEST_MM and lengths.max() * mm <= _LONGEST_MM and farthest * mm <= _FARTHEST_MM
+        for mm in possible_mm(unit)
+    ):
+        return None
+    return matrix if abs(np.linalg.det(matrix[:3, :3] / lengths)) > _FLAT else None
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
+    """Whether two matrices put the corners of an image within half a voxel of one another."""
+    size = [*shape[:3], 1, 1, 1][:3]
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(size) - 1)
+    apart = np.linalg.norm((corners @ (one - other)[:3, :3].T) + (one - other)[:3, 3], axis=1)
+    return bool(apart.max() <= _SAME_PLACE_VOXELS * np.linalg.norm(one[:3, :3], axis=0).min())
+
 
 LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
 """Description in the header of label files that this program writes, by which it knows them again."""
 
-IMAGES_WRITTEN = "CMR Viewer images; research software, not a medical device"
-"""Description in the header of image files that this program writes."""
-
-IMAGES_WITH_EMPTY_WRITTEN = "CMR Viewer images, empty slices for missing ones; research software"
-"""The same for a file that holds empty slices, which are left out again when it is read."""
-
-_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
-_HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""About the axis from feet to head: what numbers of LPS become when they are read as RAS, and back."""
-
-_OFF_NOTED = 0.1
-"""Share of a pixel by which slices of a file may miss their places before it is noted."""
-
-_LARGEST_CODE, _ROUNDING = 1e6, 1e-3
-_FLATTEST = 3.0
 _SHORTEST_STEP_MS, _LONGEST_STEP_MS = 5.0, 250.0
-
-
-@dataclass(frozen=True, eq=False)
-class Volume:
-    """Voxels of an image file as stored, and their position.
-
-    Attributes:
-        voxels: (i, j, k, t), i fastest in space; t may be 1.
-        affine: (4, 4) voxel-to-world matrix, RAS, mm, with the voxel size that counts.
-        warnings: What a reader should know.
-        phase_step_ms: Time from phase to phase, or None where the file does not tell.
-        spacing_known: False where the file gives no believable voxel size; that of the affine is then arbitrary.
-        placed: False where the file states no orientation in the patient; that of the affine is then arbitrary.
-        description: The file's own description; empty where it has none.
-        file_affine: The affine as the file gives it, in its own unit; None where that is the same.
-    """
-
-    voxels: NDArray[Any]
-    affine: NDArray[np.float64]
-    warnings: tuple[Note, ...] = ()
-    phase_step_ms: float | None = None
-    spacing_known: bool = True
-    placed: bool = True
-    description: str = ""
-    file_affine: NDArray[np.float64] | None = None
-
-    @property
-    def steps(self) -> NDArray[np.float64]:
-        """(3, 3), a column for each of i, j, k: the step of a voxel in the patient, LPS, mm."""
-        return np.asarray(_LPS_FROM_RAS @ self.affine[:3, :3], dtype=np.float64)
 
 
 def read_nifti(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
@@ -166,181 +330,6 @@ def _phase_step_ms(header: Any) -> float | None:
     return step if _SHORTEST_STEP_MS <= step <= _LONGEST_STEP_MS else None
 
 
-def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path) -> Volume:
-    """Give voxels four axes, the machine's byte order and finite values.
-
-    Args:
-        voxels: (i, j, k) or (i, j, k, t), further axes of length 1 allowed; a 2D image counts as one slice.
-        affine: (4, 4) voxel-to-world matrix, RAS, mm.
-        path: For messages.
-
-    Raises:
-        LoadError: Another number of axes, an empty image, or no real numbers.
-    """
-    shape = voxels.shape
-    if voxels.dtype.kind not in "iuf":
-        raise LoadError(f"{path.name} contains no grey values ({voxels.dtype}). Open the magnitude image.")
-    while len(shape) > 4 and shape[-1] == 1:
-        shape = shape[:-1]
-    voxels = voxels.reshape(shape)
-    if not 2 <= voxels.ndim <= 4 or 0 in shape:
-        text = " x ".join(map(str, shape))
-        raise LoadError(f"{path.name} has {voxels.ndim} axes ({text}). Open an image with 3 axes, or with 4 (cine).")
-    voxels = np.array(voxels.reshape(shape + (1,) * (4 - voxels.ndim)), order="K")
-    if voxels.dtype.kind == "f" and voxels.dtype.itemsize > 4:
-        # What is too large for single precision becomes infinite and is told as no number below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            voxels = voxels.astype(np.float32)
-    elif not voxels.dtype.isnative:
-        voxels = voxels.astype(voxels.dtype.newbyteorder("="))
-    warnings: tuple[Note, ...] = ()
-    if voxels.dtype.kind == "f" and not (finite := np.isfinite(voxels)).all():
-        text = f"{path.name} contains {counted(int(np.count_nonzero(~finite)), 'voxel')} without a number, shown as 0."
-        warnings = (Note(text, Code.VOXELS_NOT_FINITE),)
-        voxels[~finite] = 0
-    return Volume(voxels, affine, warnings)
-
-
-def study_of_volume(
-    volume: Volume,
-    path: Path,
-    *,
-    format_name: str,
-    judged_by: NDArray[Any] | None = None,
-    slice_axis: int | None = None,
-) -> Study:
-    """A study of one volume, slices base to apex.
-
-    Args:
-        volume: Voxels and affine.
-        path: The file; its name becomes the study's.
-        format_name: For a reader.
-        judged_by: (i, j, k, t) voxels on the same grid, of more phases, to find the base by where the affine does not
-            tell; None for the volume's own.
-        slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
-
-    Raises:
-        LoadError: The affine gives no grid.
-    """
-    shape = volume.voxels.shape
-    if not (np.isfinite(volume.affine).all() and np.linalg.norm(volume.steps, axis=0).all()):
-        raise LoadError(f"{path.name} has no usable affine: an axis has no length.")
-    across, is_known = find_slice_axis(shape, volume.steps, sized=volume.spacing_known, placed=volume.placed)
-    if slice_axis is not None:
-        across, is_known = slice_axis, True
-    in_frame = [axis for axis in (1, 0, 2) if axis != across]
-    judged = (volume.voxels if judged_by is None else judged_by).transpose(3, across, *in_frame)
-    turned = volume.placed and lies_turned(volume.steps[:, across], judged)
-    if turned:
-        volume = replace(volume, affine=_HALF_TURN @ volume.affine, file_affine=_file_affine(volume))
-    axes = axes_across(across, volume.steps, placed=volume.placed)
-    axes = replace(axes, empty=_empty_slices(volume, across))
-    judged = np.delete(judged, axes.empty, axis=1)
-    try:
-        geometry = _geometry_in_file_order(axes.grid_of(volume.affine, shape), axes, shape)
-        normal = geometry.normal
-    except GeometryError as error:
-        raise LoadError(f"{path.name} has no usable affine: {error}") from error
-    notes = [*volume.warnings]
-    if not volume.spacing_known and not any(note.code is Code.SPACING_UNKNOWN for note in notes):
-        notes.append(SPACING_MISSING)
-    spacing_known = volume.spacing_known and not (flat := _flat_pixels(geometry))
-    if volume.spacing_known and flat:
-        notes.append(flat)
-    geometry = replace(geometry, spacing_known=spacing_known)
-    notes += [TURNED] if turned else []
-    pixels = axes.frames_of(volume.voxels)
-    of_axis = slice_axis_note(axes, known=is_known, chosen=slice_axis is not None)
-    notes += [note for note in (of_axis, exchanged_note(pixels)) if note]
-    order = list(range(geometry.slices))
-    if geometry.slices > 1:
-        trusted = geometry.spacing_known and is_oblique(normal)
-        along = np.asarray(geometry.positions_mm[-1]) - np.asarray(geometry.positions_mm[0])
-        if not (points_to_apex(along) if trusted else starts_at_base(judged)):
-            order.reverse()
-        if not trusted:
-            notes.append(BASE_END_GUESSED)
-    if order != sorted(order):
-        pixels = pixels[:, ::-1]
-    stack = Stack(
-        pixels,
-        replace(geometry, positions_mm=tuple(geometry.positions_mm[k] for k in order)),
-        phase_times_ms=_phase_times_ms(volume, pixels.shape[0]),
-        source_slices=tuple(order),
-        description=readable(path.name),
-    )
-    name = name_of(path)
-    return Study(
-        name=name,
-        source=path,
-        stacks=(stack,),
-        patient_key=patient_key_at(path.resolve().parent, name),
-        warnings=(*notes, *gap_notes(stack.geometry)),
-        format_name=format_name,
-        source_affine=_file_affine(volume),
-        source_axes=axes,
-    )
-
-
-def _empty_slices(volume: Volume, across: int) -> tuple[int, ...]:
-    """Slices of a file of this program that it wrote in the place of missing ones."""
-    if volume.description != IMAGES_WITH_EMPTY_WRITTEN:
-        return ()
-    drawn = volume.voxels.any(axis=tuple(axis for axis in range(4) if axis != across))
-    return tuple(np.flatnonzero(~drawn).tolist())
-
-
-def _file_affine(volume: Volume) -> NDArray[np.float64]:
-    return volume.affine if volume.file_affine is None else volume.file_affine
-
-
-def _flat_pixels(geometry: Geometry) -> Note | None:
-    """Why the pixel size is not believed, or None: no scanner makes pixels many times as long as wide."""
-    down, right = geometry.pixel_spacing_mm
-    if max(down, right) < _FLATTEST * min(down, right):
-        return None
-    text = (
-        f"The voxel size in the file gives pixels of {down:.4g} x {right:.4g} mm, which no short-axis image has, so "
-        "results in ml, g and mm are withheld. Correct the spacing."
-    )
-    return Note(text, Code.SPACING_UNKNOWN)
-
-
-def _geometry_in_file_order(grid: NDArray[np.float64], axes: FileAxes, shape: tuple[int, ...]) -> Geometry:
-    """Geometry with slices as the file counts them and frames as they are shown.
-
-    Args:
-        grid: (4, 4) matrix of (col, row, slice) to the patient, RAS, mm; its axes need not be quite perpendicular.
-        axes: Of the file.
-        shape: (i, j, k, ...).
-
-    Raises:
-        GeometryError: The rows and columns are parallel.
-    """
-    steps, origin = _LPS_FROM_RAS @ grid[:3, :3], _LPS_FROM_RAS @ grid[:3, 3]
-    spacing = np.linalg.norm(steps, axis=0)
-    directions = steps / spacing
-    return Geometry(
-        rows=shape[axes.row],
-        cols=shape[axes.col],
-        pixel_spacing_mm=(float(spacing[1]), float(spacing[0])),
-        row_direction=_vector(directions[:, 0]),
-        col_direction=_vector(directions[:, 1]),
-        positions_mm=tuple(_vector(origin + steps[:, 2] * k) for k in axes.held(shape[axes.across])),
-        single_slice_spacing_mm=float(spacing[2]),
-    )
-
-
-def _phase_times_ms(volume: Volume, phases: int) -> tuple[float, ...] | None:
-    if volume.phase_step_ms is None:
-        return None
-    return tuple(volume.phase_step_ms * phase for phase in range(phases))
-
-
-def _vector(values: NDArray[np.float64]) -> Vector:
-    return (float(values[0]), float(values[1]), float(values[2]))
-
-
 def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
     """Codes of a label file on the grid of a NIfTI study, in the study's order.
 
@@ -363,187 +352,3 @@ def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
         )
     whole = whole_codes(codes, path)
     return np.asarray(whole[:, list(study.stack.source_slices)])
-
-
-def whole_codes(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
-    """Label codes as whole numbers; small rounding errors of a file's scale are removed.
-
-    Raises:
-        LabelMapError: There are values between codes, or too large to be codes.
-    """
-    if values.dtype.kind == "f":
-        if values.size and np.abs(np.rint(values) - values).max() > _ROUNDING:
-            raise LabelMapError(
-                f"{path.name} contains values between label codes: it was resampled. Open the original."
-            )
-        if values.size and np.abs(values).max() > _LARGEST_CODE:
-            raise LabelMapError(f"{path.name} contains values that are not label codes. Open the label map itself.")
-        return np.asarray(np.rint(values), dtype=np.int64)
-    return np.asarray(values, dtype=np.int64)
-
-
-def nifti_files(name: str, study: Study) -> dict[str, EvenGrid | None]:
-    """Names of the files that a study is written to, each with the grid that it holds.
-
-    One, with None for the grid, where the input was a volume itself: that is written on its own grid. A stack of single
-    files has one for each of `even_grids`: `labels.nii.gz`, or `labels_1.nii.gz`, `labels_2.nii.gz` and so on.
-    """
-    if study.source_affine is not None:
-        return {name: None}
-    grids = even_grids(study.stack)
-    if len(grids) == 1:
-        return {name: grids[0]}
-    stem, dot, ending = name.partition(".")
-    return {f"{stem}_{number}{dot}{ending}": grid for number, grid in enumerate(grids, start=1)}
-
-
-def nifti_notes(names: Sequence[str], study: Study) -> list[Note]:
-    """What a reader of the files should know about the positions of slices in them.
-
-    Args:
-        names: What is written: "labels.nii.gz", "images.nii.gz".
-        study: The study.
-    """
-    notes = []
-    pixel_mm = min(study.stack.geometry.pixel_spacing_mm)
-    files = [list(nifti_files(name, study).items()) for name in names]
-    grids = [grid for _, grid in files[0] if grid is not None]
-    if len(grids) > 1:
-        parts = "; ".join(
-            f"{' and '.join(each[number][0] for each in files)}: {_slices_text(grid.slices)}"
-            for number, grid in enumerate(grids)
-        )
-        text = f"NIfTI needs evenly spaced slices. These are not, so they are split over several files. {parts}."
-        notes.append(Note(text, Code.NIFTI_DIVIDED))
-    for number, grid in enumerate(grids):
-        if grid.empty:
-            why = "are empty: these slices are" if len(grid.empty) > 1 else "is empty: this slice is"
-            text = (
-                f"{numbered('Slice', grid.empty)} of {grid.count} in {' and '.join(each[number][0] for each in files)} "
-                f"{why} missing, and NIfTI needs evenly spaced slices."
-            )
-            notes.append(Note(text, Code.NIFTI_EMPTY_SLICES))
-    off = max((mm for grid in grids for mm in grid.off_mm), default=0.0)
-    if off > _OFF_NOTED * pixel_mm:
-        text = (
-            f"In {' and '.join(names)}, slices are up to {off:.1f} mm off their position in the patient, because NIfTI "
-            "has one grid for all slices. Contours and the DICOM segmentation have the exact positions."
-        )
-        notes.append(Note(text, Code.NIFTI_PLACES_ROUNDED))
-    return notes
-
-
-def _slices_text(slices: Sequence[int]) -> str:
-    first, last = min(slices) + 1, max(slices) + 1
-    return f"slice {first}" if first == last else f"slices {first} to {last}"
-
-
-def write_nifti_labels(
-    path: Path, labels: LabelMap, study: Study, progress: Progress = silent, *, grid: EvenGrid | None = None
-) -> None:
-    """Write label maps as uint8 on the input's own grid.
-
-    A 3D file gives a 3D file of the same shape, affine and qform/sform codes; a 4D file a 4D one. A study of DICOM
-    files gives (i, j, k, t) on an evenly spaced grid, slices in the input's own order, empty where one is missing.
-
-    Args:
-        path: The file to write, `.nii.gz` or `.nii`.
-        labels: (phase, slice, row, col) of the study's stack, in its order.
-        study: Where they belong.
-        progress: Told how far the work is.
-        grid: The grid of `nifti_files` that is written; None for the only one.
-
-    Raises:
-        LabelMapError: Wrong codes or shape.
-        GeometryError: The slices need several files, and `grid` names none.
-        OSError: The file cannot be written.
-        Cancelled: `progress` asked to stop; the file is then incomplete.
-    """
-    _write_frames(path, as_label_map(labels, study.stack.pixels.shape), study, LABELS_WRITTEN, progress, grid)
-
-
-def write_nifti_images(path: Path, study: Study, progress: Progress = silent, *, grid: EvenGrid | None = None) -> None:
-    """Write the frames of a study's first stack, values and type as they are, on the grid of `write_nifti_labels`.
-
-    Args:
-        path: The file to write, `.nii.gz` or `.nii`.
-        study: The study.
-        progress: Told how far the work is.
-        grid: As of `write_nifti_labels`.
-
-    Raises:
-        GeometryError: The slices need several files, and `grid` names none.
-        OSError: The file cannot be written.
-        Cancelled: `progress` asked to stop; the file is then incomplete.
-    """
-    if study.source_affine is None:
-        grid = grid or _only_grid(study)
-        has_empty = bool(grid.empty)
-    else:
-        has_empty = bool(study.source_axes.empty)
-    description = IMAGES_WITH_EMPTY_WRITTEN if has_empty else IMAGES_WRITTEN
-    _write_frames(path, study.stack.pixels, study, description, progress, grid)
-
-
-def _only_grid(study: Study) -> EvenGrid:
-    grids = even_grids(study.stack)
-    if len(grids) > 1:
-        raise GeometryError(f"The slices of {study.name} are not evenly spaced: they need {len(grids)} NIfTI files.")
-    return grids[0]
-
-
-def _write_frames(
-    path: Path,
-    frames: NDArray[Any],
-    study: Study,
-    description: str,
-    progress: Progress,
-    grid: EvenGrid | None,
-) -> None:
-    """Write (phase, slice, row, col) of a study's stack on the input's own grid, or on one of its even ones."""
-    stack = study.stack
-    if study.source_affine is None:
-        grid = grid or _only_grid(study)
-        affine = grid.affine(stack.geometry)
-        voxels = FileAxes(empty=grid.empty).voxels_of(frames[:, list(grid.slices)])
-    else:
-        in_source_order = np.empty_like(frames)
-        in_source_order[:, list(stack.source_slices)] = frames
-        affine, voxels = study.source_affine, study.source_axes.voxels_of(in_source_order)
-    header = _source_header(study)
-    if header is not None and len(header.get_data_shape()) < 4:
-        voxels = voxels.reshape(header.get_data_shape())
-    elif header is None and study.source_affine is not None and stack.phases == 1:
-        voxels = voxels[..., 0]
-    voxels = np.ascontiguousarray(voxels)
-    image: Any = nibabel.Nifti1Image(voxels, affine, dtype=voxels.dtype)  # type: ignore[no-untyped-call]
-    image.header.set_xyzt_units("mm", "msec")
-    if header is not None:
-        _copy_orientation(header, image)
-        image.header["pixdim"][1 : 1 + voxels.ndim] = header["pixdim"][1 : 1 + voxels.ndim]
-    elif stack.phase_times_ms is not None and stack.phases > 1:
-        image.header["pixdim"][4] = float(np.median(np.diff(stack.phase_times_ms)))
-    image.header["descrip"] = description.encode("ascii")
-    write_image(path, image, progress)
-
-
-def _copy_orientation(header: Any, image: Any) -> None:
-    """Units, qform and sform with their codes; one that is damaged in the source is left out."""
-    with quiet(), contextlib.suppress(*READ_ERRORS):
-        image.header.set_xyzt_units(*header.get_xyzt_units())
-    for form in ("qform", "sform"):
-        with quiet(), contextlib.suppress(*READ_ERRORS):
-            matrix = usable_matrix(getattr(header, f"get_{form}"))
-            getattr(image, f"set_{form}")(matrix, 0 if matrix is None else int(header[f"{form}_code"]))
-
-
-def _source_header(study: Study) -> Any | None:
-    """Header of the NIfTI file that the study came from, or None."""
-    if study.format_name != "NIfTI" or not study.source.is_file():
-        return None
-    try:
-        with quiet():
-            header: Any = open_checked(study.source)[0].header
-    except (LoadError, *READ_ERRORS):
-        return None
-    return header if hasattr(header, "get_sform") else None

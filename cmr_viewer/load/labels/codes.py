@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import LabelMapError, UnknownCodesError
-from cmr_viewer.load.images.layout_names import ACDC_CODES
 from cmr_viewer.load.labels.structure_names import label_of_name
+from cmr_viewer.load.names import ACDC_CODES
 
 Codes = Mapping[int, Label]
 """What each number means; 0 need not be named."""

@@ -21,6 +21,7 @@ from cmr_viewer.domain.polygons import Points
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import (
+    MOST_POINTS,
     FrameLookup,
     ImportedLabels,
     Outlines,
@@ -28,7 +29,6 @@ from cmr_viewer.load.labels.imported import (
     require_match,
     source_of,
 )
-from cmr_viewer.load.labels.polygons import MOST_POINTS
 from cmr_viewer.progress import Progress, part, silent
 
 PROVENANCE = "cvi42 workspace"

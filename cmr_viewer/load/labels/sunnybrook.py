@@ -27,8 +27,14 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.labels.imported import ImportedLabels, Outlines, points_in_frame, source_of
-from cmr_viewer.load.labels.polygons import MOST_POINTS, checked_points
+from cmr_viewer.load.labels.imported import (
+    MOST_POINTS,
+    ImportedLabels,
+    Outlines,
+    checked_points,
+    points_in_frame,
+    source_of,
+)
 from cmr_viewer.progress import Progress, part, silent
 
 FIRST_CENTRE = 1.0
@@ -63,7 +69,7 @@ class ContourLabels:
 def find_contours(folder: Path) -> Path | None:
     """The folder of contours that belongs to a patient's image folder.
 
-    Inside it or beside it in a folder called `outlines` or `contours-manual/IRCCI-expert`, or in `contours/<patient>`
+    Inside it or beside it in a folder called `contours` or `contours-manual/IRCCI-expert`, or in `contours/<patient>`
     beside `dicoms`.
 
     Returns:

@@ -16,7 +16,8 @@ from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.images.even_grids import even_grids
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
-from cmr_viewer.load.images.nifti import LABELS_WRITTEN, Volume, read_volume, whole_codes
+from cmr_viewer.load.images.nifti import LABELS_WRITTEN, read_volume
+from cmr_viewer.load.images.volume import Volume, whole_codes
 from cmr_viewer.load.images.voxel_size import SAME_SIZE, is_default
 from cmr_viewer.load.labels.codes import OWN_CODES, Codes, CodeScheme, codes_of
 from cmr_viewer.load.labels.grid import Placed, place

@@ -31,9 +31,8 @@ from cmr_viewer.load.dicom.scan import Scan
 from cmr_viewer.load.gather import Gathered, gather
 from cmr_viewer.load.names import name_of
 from cmr_viewer.load.stacks.acquisitions import Acquisition
-from cmr_viewer.load.stacks.copies import without_copies
 from cmr_viewer.load.stacks.groups import Group, GroupSlice, covers_as_well, group_headers
-from cmr_viewer.load.stacks.identity import facts_in, patient_in
+from cmr_viewer.load.stacks.identity import facts_in, patient_in, without_copies
 from cmr_viewer.load.stacks.kinds import LONGEST_CYCLE_MS, could_be_cine, may_name_other_than_sax
 from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
 from cmr_viewer.load.stacks.views import PlannedView, find_views, read_views

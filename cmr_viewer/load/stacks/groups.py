@@ -26,8 +26,7 @@ from cmr_viewer.load.stacks.kinds import (
     may_name_other_than_sax,
     names_other_than_cine,
 )
-from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM
-from cmr_viewer.load.stacks.planes import TILT_LIMIT_DEG, Plane, plane_of, tilt_deg
+from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM, TILT_LIMIT_DEG, Plane, plane_of, tilt_deg
 from cmr_viewer.load.stacks.weighting import Weighting, differs_in, parts_of
 
 ACROSS_THE_HEART = 0.65

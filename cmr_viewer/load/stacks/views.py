@@ -17,7 +17,7 @@ from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.groups import Group
 from cmr_viewer.load.stacks.identity import patient_in
 from cmr_viewer.load.stacks.kinds import could_be_cine, is_dynamic, is_magnitude, names_long_axis
-from cmr_viewer.load.stacks.planes import line_angle_deg, plane_of, positive
+from cmr_viewer.load.stacks.places import line_angle_deg, plane_of, positive
 from cmr_viewer.progress import Progress, part
 
 LEAST_ANGLE_DEG = 60.0

@@ -5,8 +5,8 @@ from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.images.layout_names import recognise_file, recognise_patient
 from cmr_viewer.load.images.layouts import read_marked_file, read_patient
+from cmr_viewer.load.names import recognise_file, recognise_patient
 from tests.phantom import (
     default_affine,
     sax_cine,

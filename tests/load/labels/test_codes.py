@@ -5,8 +5,8 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import LabelMapError, UnknownCodesError
-from cmr_viewer.load.images.layout_names import ACDC_CODES
 from cmr_viewer.load.labels.codes import MOST_CODES, OWN_CODES, codes_by_place, codes_of, parse_codes
+from cmr_viewer.load.names import ACDC_CODES
 from tests.phantom import clinical_cine
 
 

@@ -10,7 +10,8 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
-from cmr_viewer.load.images.nifti import read_nifti, write_nifti_labels
+from cmr_viewer.export.nifti import write_nifti_labels
+from cmr_viewer.load.images.nifti import read_nifti
 from cmr_viewer.load.labels.volumes import read_label_volume
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_nifti
 from tests.phantom_contours import identified

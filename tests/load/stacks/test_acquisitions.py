@@ -4,7 +4,7 @@ import pytest
 
 from cmr_viewer.load.stacks.acquisitions import units_of
 from cmr_viewer.load.stacks.groups import group_headers
-from cmr_viewer.load.stacks.planes import plane_of
+from cmr_viewer.load.stacks.places import plane_of
 from tests.load.stacks.test_groups import header, series
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cmr_viewer.load.stacks.grid import fitted, grid_of
-from cmr_viewer.load.stacks.planes import plane_of
+from cmr_viewer.load.stacks.places import plane_of
 from tests.load.stacks.test_groups import AXIAL, header
 
 ROWS, COLS, SPACING = 8, 6, (2.0, 1.5)

@@ -102,7 +102,7 @@ def export_label_maps(session: Session, study: Study, path: Path, say: Callable[
     labels, missing = shown_labels(session, study)
 
     def work(progress: Progress) -> None:
-        from cmr_viewer.load.images.nifti import write_nifti_labels  # noqa: PLC0415 - nibabel is slow to import
+        from cmr_viewer.export.nifti import write_nifti_labels  # noqa: PLC0415 - nibabel is slow to import
 
         progress(0.0, f"Writing {path.name}")
         write_nifti_labels(path, labels, study)

@@ -3,7 +3,7 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.load.labels.polygons import checked_points, paint
+from cmr_viewer.load.labels.imported import checked_points, paint
 from tests.phantom_contours import square
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from cmr_viewer.load.images.nifti_writing import write_image
+from cmr_viewer.export.nifti import write_image
 from cmr_viewer.progress import Cancelled, silent
 
 VOXELS = np.random.default_rng(3).integers(-500, 4000, (9, 8, 5, 4)).astype(np.int16)

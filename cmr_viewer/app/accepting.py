@@ -6,10 +6,8 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.keeping import Keeper
-from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.change import Change, Move
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.frame_states import Changed
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.saved_frames import acceptances_of
 from cmr_viewer.store.annotations import AnnotationStore, Kept
@@ -59,23 +57,6 @@ class Accepting(QObject):
         """Accept those frames whose acceptance was undone and is made again."""
         self._write_all(reading, acceptances_of(reading, frames), (), None)
 
-    def begin_again(self, reading: Reading, frames: Iterable[FrameIndex]) -> dict[FrameIndex, int]:
-        """Hold frames whose acceptance is kept together with other work; for `end_again` once it is, or is not."""
-        numbers = {}
-        for frame in frames:
-            record = reading.records[frame]
-            record.accepting = record.kept = True
-            numbers[frame] = record.edit_number
-            reading.dismiss_proposal(frame)
-        return numbers
-
-    def end_again(self, reading: Reading, numbers: dict[FrameIndex, int], *, kept: bool) -> None:
-        """Frames that were held are accepted, or could not be kept."""
-        if kept:
-            self._on_written(reading, numbers, None)
-        else:
-            self._on_not_written(reading, numbers, None, "")
-
     def _write_all(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
         for start in range(0, len(kept), FRAMES_AT_ONCE):
             first = start == 0
@@ -83,28 +64,29 @@ class Accepting(QObject):
             self._write(reading, some, moves if first else (), step if first else None)
 
     def _write(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
-        numbers = self.begin_again(reading, [one.frame for one in kept])
+        held = reading.hold(one.frame for one in kept)
         self._keeper.do(
             "Saving accepted frames",
             partial(self._store.save_all, reading.stack.stack_id, kept, moves=moves, read_id=reading.read_id),
-            on_done=partial(self._on_written, reading, numbers),
-            on_failed=partial(self._on_not_written, reading, numbers, step),
+            on_done=partial(self._on_written, reading, held),
+            on_failed=partial(self._on_not_written, reading, held, step),
         )
 
-    def _on_written(self, reading: Reading, numbers: dict[FrameIndex, int], _annotations: object) -> None:
-        for frame, number in numbers.items():
-            record = reading.records[frame]
-            record.accepting = False
-            if record.edit_number == number:  # else the reader went on, and a later draft is on its way
-                record.status = ReviewStatus.ACCEPTED
-                reading.note(frame, Changed.STATUS)
-        self.accepted.emit(reading, tuple(numbers))
+    def _on_written(self, reading: Reading, held: dict[FrameIndex, int], _annotations: object) -> None:
+        reading.release(held, accepted=True)
+        self.accepted.emit(reading, tuple(held))
 
     def _on_not_written(
-        self, reading: Reading, numbers: dict[FrameIndex, int], step: Change | None, _message: str
+        self, reading: Reading, held: dict[FrameIndex, int], change: Change | None, _message: str
     ) -> None:
-        for frame in numbers:
-            reading.records[frame].accepting = False
-        if step is not None:
-            reading.leave(step)
+        reading.release(held, accepted=False)
+        if change is not None:
+            reading.leave(change)
         self.not_accepted.emit(reading)
+
+    def end_again(self, reading: Reading, held: dict[FrameIndex, int], *, kept: bool) -> None:
+        """Frames that were held are accepted, or could not be saved."""
+        if kept:
+            self._on_written(reading, held, None)
+        else:
+            self._on_not_written(reading, held, None, "")

@@ -216,7 +216,7 @@ class Session(SessionReads):
         loading = not self.models_ready and not self.models_problem
         if self._restored and not loading and not self.is_analysing:
             return ""
-        lacking, frames = len(reading.records) - len(reading.segmented()), len(reading.records)
+        lacking, frames = len(reading.records) - len(reading.frames.segmented()), len(reading.records)
         return f"The analysis is not finished: {lacking} of {frames} frames have no label map yet." if lacking else ""
 
     def shutdown(self) -> None:
@@ -329,7 +329,7 @@ class Session(SessionReads):
         self._restored = True
         models = self._computing.models
         if models is not None and self.can_change:
-            reading.set_active(models.active)
+            reading.frames.set_active(models.active)
         self._carry_out()
         self.study_restored.emit()
         self._read_beside()
@@ -398,31 +398,14 @@ class Session(SessionReads):
     def _on_computed(self, reading: Reading, results: list[FrameResult]) -> None:
         if reading is not self._reading:
             return
-        regions = {r.frame: r.region_prediction for r in results if r.region_prediction is not None}
-        predictions = {r.frame: r.prediction for r in results if r.prediction is not None}
-        for frame, said in regions.items():
-            reading.receive_region(frame, said)
-        if regions:
-            reading.regions_came()
-        for frame, made in predictions.items():
-            reading.receive_prediction(frame, made)
-        stack_id = reading.stack.stack_id
-        first = reading.read_id is None  # what other reads are shown is not for the first to be shown
-        if regions and first:
-            self.keeper.do("Saving regions", partial(self.store.save_region_predictions, stack_id, regions))
-        # What is shown of them is kept with all else that is shown from now on.
-        beside = {f: made for f, made in predictions.items() if reading.records[f].base is not made}
-        if beside and first:
-            self.keeper.do("Saving label maps", partial(self.store.save_predictions, stack_id, beside))
-        if first:
-            reading.keep_shown(beside)
+        reading.receive(results)
         self._carry_out()
 
     @Slot()
     def _on_models_loaded(self) -> None:
         reading, models = self._reading, self._computing.models
         if reading is not None and models is not None and self._restored and self.can_change:
-            reading.set_active(models.active)
+            reading.frames.set_active(models.active)
             self._carry_out()
         self.models_changed.emit()
         self.analyse()

@@ -15,7 +15,7 @@ from cmr_viewer.domain.change import ChangeKind
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.reading.frame_states import Changed
+from cmr_viewer.reading.frames import Changed
 from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Imported, Reading
 from cmr_viewer.reading.saved_frames import joined_work, work_of
@@ -229,7 +229,7 @@ class SessionEdits(SessionState):
             text: What was done, in words, as in `change_labels`.
         """
         reading = self._open()
-        new = {frame: labels for frame, labels in label_maps.items() if (reading.canvas(frame) != labels).any()}
+        new = {frame: labels for frame, labels in label_maps.items() if (reading.still(frame) != labels).any()}
         self._set_offer(Offer(new, text) if new else None)
 
     def take_offer(self) -> tuple[FrameIndex, ...]:
@@ -312,10 +312,8 @@ class SessionEdits(SessionState):
         reading = self._reading
         if reading is None:
             return
-        ordered = reading.order_regions()
         effects = reading.take_effects()
         self._check_again(effects.changed)
-        stack_id = reading.stack.stack_id
         self._effort.note_moves(effects.moves)
         work = work_of(reading, effects, self._effort.take() if effects.moves else {})
         if (work or (last and reading in self._unsaved)) and self.can_change:
@@ -324,17 +322,14 @@ class SessionEdits(SessionState):
             self._accepting.accept_again(reading, effects.accepting)
         if effects.wanted:
             self._computing.segment(reading, effects.wanted)
-        if ordered.predictions and reading.read_id is None:  # other reads lead them for themselves
-            keep = partial(self.store.save_region_predictions, stack_id, ordered.predictions)
-            self.keeper.do("Saving regions", keep)
-        if ordered.lacking and self._restored:
+        if effects.missing and self._restored:
             self._computing.analyse(reading, self._shown, without=effects.wanted)
         offer = self._offer
         if offer is not None and any(f in offer and Changed.LABELS in what for f, what in effects.changed.items()):
             self._set_offer(None)
         self._tell(effects.changed)
-        if ordered.followed:
-            self.regions_followed.emit(ordered.followed)
+        if effects.followed:
+            self.regions_followed.emit(effects.followed)
         if effects.phase_marks:
             self._tell_measures()
         if effects.facts:
@@ -350,7 +345,7 @@ class SessionEdits(SessionState):
         what = "Saving a draft" if work.versions else "Saving changes"
         save = partial(self.store.save_work, reading.stack.stack_id, work, read_id=reading.read_id)
         again = [one.frame for one in parts[self._works].versions if one.status is ReviewStatus.ACCEPTED]
-        held = self._accepting.begin_again(reading, again)
+        held = reading.hold(again)
         on_done = partial(self._on_kept, reading, held) if held else None
         self.keeper.do(what, save, on_done=on_done, on_failed=partial(self._on_failed, reading, parts, held))
         if len(parts) > 1:

@@ -21,7 +21,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Loaded
@@ -290,7 +290,7 @@ class SessionState(QObject):
     @property
     def phase_counts(self) -> NDArray[np.float64]:
         """(phase, 4) voxels of each label in the stack as the label maps are now; -1 where a phase is not segmented."""
-        return np.zeros((0, 4)) if self._reading is None else self._reading.counts.of_phases()
+        return np.zeros((0, 4)) if self._reading is None else self._reading.frames.counts.of_phases()
 
     @property
     def offer(self) -> Offer | None:
@@ -325,7 +325,7 @@ class SessionState(QObject):
         Raises:
             KeyError: There is no such frame in the open study.
         """
-        return self._open().state(frame)
+        return self._open().frames.state(frame)
 
     def findings(self, frame: FrameIndex) -> "list[Finding]":
         """What looks wrong in a frame's label map; nothing where there is none."""

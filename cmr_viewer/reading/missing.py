@@ -59,11 +59,11 @@ def missing_of(reading: Reading, shown: FrameIndex | None) -> Missing:
     """
     order = order_of_work(reading.stack, shown, *reading.ed_es())
     reader_regions = {f: r.reader_region for f, r in reading.records.items() if r.reader_region is not None}
-    routes = {frame: reading.route_of(frame) for frame in order if reading.lacks_prediction(frame)}
+    routes = {frame: reading.frames.route_of(frame) for frame in order if reading.frames.lacks_prediction(frame)}
     segment = {frame: choice.region for frame, choice in routes.items() if choice is not None}
     return Missing(
         order=order,
-        classify=any(reading.lacks_region(frame) for frame in order),
+        classify=any(reading.frames.lacks_region(frame) for frame in order),
         reader_regions=reader_regions,
         segment=segment,
         by={frame: "reader" for frame in segment if frame in reader_regions},

@@ -1,14 +1,14 @@
 """The study that is being read: its frames and every change to them, without Qt, threads or files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from cmr_viewer.classify.in_stack import led_by_readers
+from cmr_viewer.analyse import FrameResult
 from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.domain.annotation import Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.change import (
     AcceptPart,
     Change,
@@ -30,9 +30,8 @@ from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.reading.frame_states import Changed, FrameRecord
+from cmr_viewer.reading.frames import Changed, Effects, FrameRecord, Frames
 from cmr_viewer.reading.history import History
-from cmr_viewer.reading.shown_frames import Effects, ShownFrames
 from cmr_viewer.reading.volumes import measures_at, notes_at
 from cmr_viewer.review.edit import Point, clear_label, copy_labels, paint_line, patch_between
 from cmr_viewer.review.queue import FrameReview, Next, next_frame
@@ -72,20 +71,6 @@ class Imported:
         return Marks(region, before.base, before.origin, True, self.source, made)
 
 
-class Ordered(NamedTuple):
-    """What the order of the stack made of regions that the reader set.
-
-    Attributes:
-        predictions: Region predictions that are not as they were.
-        followed: Frames that have another region by it.
-        lacking: Frames that another model segments by it, which has not done so yet.
-    """
-
-    predictions: dict[FrameIndex, RegionPrediction]
-    followed: tuple[FrameIndex, ...]
-    lacking: tuple[FrameIndex, ...]
-
-
 @dataclass(eq=False)
 class Stroke:
     """A brush stroke while it lasts.
@@ -116,32 +101,41 @@ class Stroke:
         return f"paint {self.label.text}"
 
 
-class Reading(ShownFrames):
+class Reading:
     """The open study as the reader works on it: every change is one undo step and has its effects.
 
     Attributes:
+        study: What was opened.
+        stack: The stack that is read.
+        read_id: The read that all this belongs to; None for the first.
+        frames: All frames, and what is shown of them.
         history: Undo and redo.
         reader_ed: End-diastole as the reader marked it, or None.
         reader_es: End-systole likewise.
-        facts: What the reader said of the study, by key, as JSON can hold it.
-        read_id: The read that all this belongs to; None for the first.
+        facts: What the reader entered about the study, by key, as JSON can hold it.
     """
 
     def __init__(self, study: Study, read_id: int | None = None) -> None:
-        super().__init__(study)
+        self.study = study
+        self.stack = study.stack
         self.read_id = read_id
-        self.facts: dict[str, Any] = {}
+        self.frames = Frames(study.stack)
         self.history = History()
         self.reader_ed: int | None = None
         self.reader_es: int | None = None
+        self.facts: dict[str, Any] = {}
         self._stroke: Stroke | None = None
-        self._order_is_due = False
+
+    @property
+    def records(self) -> Frames:
+        """All frames."""
+        return self.frames
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
     def ed_es_choice(self) -> EdEs:
         """ED and ES with what says so: the reader, else the files, else the LV volumes."""
-        return choose_ed_es(self.stack, self.counts.ed_es(), (self.reader_ed, self.reader_es))
+        return choose_ed_es(self.stack, self.frames.counts.ed_es(), (self.reader_ed, self.reader_es))
 
     def ed_es(self) -> PhasePair:
         """(ED, ES) of `ed_es_choice`."""
@@ -150,25 +144,25 @@ class Reading(ShownFrames):
     def ed_es_disagreements(self) -> tuple[Disagreement, ...]:
         """Where ED or ES is stated away from the largest or smallest LV blood pool, as the label maps are now."""
         ml, _ = voxel_volume_ml(self.stack.geometry)
-        volumes = self.counts.lv_volumes() * (ml or 1.0)
+        volumes = self.frames.counts.lv_volumes() * (ml or 1.0)
         return disagreements(self.ed_es_choice(), volumes, "pixels" if ml is None else "ml")
 
     def notes(self) -> tuple[Note, ...]:
         """What a reader should know about the results as they are, also whether ED and ES are reviewed."""
         choice = self.ed_es_choice()
-        accepted = {frame for frame, one in self.records.items() if one.status is ReviewStatus.ACCEPTED}
-        return (*notes_at(self.counts, self.stack, choice), *not_reviewed(self.stack, choice, accepted))
+        accepted = {frame for frame, one in self.frames.items() if one.status is ReviewStatus.ACCEPTED}
+        return (*notes_at(self.frames.counts, self.stack, choice), *not_reviewed(self.stack, choice, accepted))
 
     def measures(self) -> Measures:
         """Volumes, ejection fractions and mass at ED and ES."""
-        return measures_at(self.counts, self.stack.geometry, *self.ed_es(), any_size=self.stack.any_size)
+        return measures_at(self.frames.counts, self.stack.geometry, *self.ed_es(), any_size=self.stack.any_size)
 
     def voxel_ml(self) -> tuple[float | None, str]:
         """Volume of a voxel and an empty text; or None and the reason why it is not known, or not believed."""
         ml, why_not = voxel_volume_ml(self.stack.geometry)
         if ml is None:
             return None, why_not
-        return believed_voxel_ml(ml, self.counts.of_phases()[:, Label.LVBP], any_size=self.stack.any_size)
+        return believed_voxel_ml(ml, self.frames.counts.of_phases()[:, Label.LVBP], any_size=self.stack.any_size)
 
     def still(self, frame: FrameIndex) -> LabelMap:
         """The label map that is shown of a frame, (row, col), not to be written to; background where there is none.
@@ -176,17 +170,39 @@ class Reading(ShownFrames):
         It stays as it is whatever is done to the frame later: only a brush stroke writes into a label map that is
         shown, and that into one of its own, of which this gives a copy while the stroke lasts.
         """
-        labels = self.records[frame].labels
+        labels = self.frames[frame].labels
         if labels is None or (self._stroke is not None and self._stroke.frame == frame):
-            return self.canvas(frame)
+            return self.frames.canvas(frame)
         return labels
 
     def next_frame(self, current: FrameIndex | None) -> Next | None:
         """The next frame to review and why: of ED and ES as long as one is not accepted there, then of all phases."""
-        reviews = {frame: _review(record) for frame, record in self.records.items()}
+        reviews = {frame: _review(record) for frame, record in self.frames.items()}
         phases = self.ed_es()
         marked = {frame: one for frame, one in reviews.items() if frame.phase in phases}
         return next_frame(marked, current) or next_frame(reviews, current)
+
+    # -- what models make ----------------------------------------------------------------------------------------------
+
+    def receive(self, results: Sequence[FrameResult]) -> None:
+        """Models computed regions and label maps: they are shown, offered or only remembered, and are to be saved."""
+        effects, frames = self.frames.effects, self.frames
+        regions = {one.frame: one.region_prediction for one in results if one.region_prediction is not None}
+        made = {one.frame: one.prediction for one in results if one.prediction is not None}
+        for frame, predicted in regions.items():
+            frames.receive_region(frame, predicted)
+        if regions:
+            frames.order_is_due()
+        for frame, prediction in made.items():
+            frames.receive_prediction(frame, prediction)
+        effects.region_predictions |= regions
+        for frame, prediction in made.items():
+            base = frames[frame].base
+            if base is prediction:
+                continue
+            effects.predictions[frame] = prediction
+            if base is not None and not frames[frame].edited and self.read_id is None:
+                effects.shown[frame] = base  # saved once more, since the last prediction saved is shown the next time
 
     # -- what the reader does ------------------------------------------------------------------------------------------
 
@@ -207,23 +223,23 @@ class Reading(ShownFrames):
         return self._set_regions(frames, region, f"set region {region.text} in all phases")
 
     def _set_regions(self, frames: Iterable[FrameIndex], region: Region, text: str) -> tuple[FrameIndex, ...]:
-        wanted = [frame for frame in frames if self.records[frame].reader_region is not region]
+        wanted = [frame for frame in frames if self.frames[frame].reader_region is not region]
         if not wanted:
             return ()
         self.end_stroke()
         parts = []
         for frame in wanted:
-            record = self.records[frame]
+            record = self.frames[frame]
             before, after = record.marks, replace(record.marks, reader_region=region)
             parts.append(FramePart(frame, before, after, None))
             record.dismissed.clear()
-            self.go_to(frame, after, record.labels)
+            self.frames.go_to(frame, after, record.labels)
         self._push(ChangeKind.REGION, text, parts)
         return tuple(wanted)
 
     def take_proposal(self, frame: FrameIndex) -> None:
         """Show the offered prediction in place of what the reader made; nothing without an offer."""
-        record = self.records[frame]
+        record = self.frames[frame]
         proposal = record.proposal
         if proposal is None:
             return
@@ -231,31 +247,31 @@ class Reading(ShownFrames):
         before = record.marks
         after = Marks(before.reader_region, proposal, proposal.model_id, False)
         patch = patch_between(self.still(frame), proposal.labels)
-        self._offer(frame, None)
-        self.go_to(frame, after, proposal.labels)
+        self.frames.offer(frame, None)
+        self.frames.go_to(frame, after, proposal.labels)
         part = FramePart(frame, before, after, patch.packed())
         self._push(ChangeKind.PROPOSAL, "use the new prediction", [part])
 
     def dismiss_proposal(self, frame: FrameIndex) -> None:
         """Decline the offered prediction; that model's is not offered again until the region is set."""
-        record = self.records[frame]
+        record = self.frames[frame]
         if record.proposal is not None:
             record.dismissed.add(record.proposal.model_id)
-            self._offer(frame, None)
+            self.frames.offer(frame, None)
 
     def clear(self, frame: FrameIndex, label: Label | None) -> None:
         """Remove one label from a frame, or all."""
-        canvas = self.canvas(frame)
+        labels = self.still(frame)
         if label is None:
-            self._edit(frame, "clear the frame", copy_labels(np.zeros_like(canvas), canvas))
+            self._edit(frame, "clear the frame", copy_labels(np.zeros_like(labels), labels))
         else:
-            self._edit(frame, f"clear {label.text}", clear_label(canvas, label))
+            self._edit(frame, f"clear {label.text}", clear_label(labels, label))
 
     def copy_to(self, source: FrameIndex, target: FrameIndex) -> None:
         """Give a frame the label map of another; nothing where the source has none."""
-        labels = self.records[source].labels
+        labels = self.frames[source].labels
         if labels is not None:
-            self._edit(target, f"copy from slice {source.slice_index + 1}", copy_labels(labels, self.canvas(target)))
+            self._edit(target, f"copy from slice {source.slice_index + 1}", copy_labels(labels, self.still(target)))
 
     def put_labels(self, label_maps: Mapping[FrameIndex, LabelMap], imported: Imported) -> None:
         """Give frames the label maps of another program, as one change.
@@ -267,11 +283,11 @@ class Reading(ShownFrames):
         self.end_stroke()
         parts = []
         for frame, labels in label_maps.items():
-            before, shown = self.records[frame].marks, self.still(frame)
+            before, shown = self.frames[frame].marks, self.still(frame)
             after = imported.marks(before, frame)
             parts.append(FramePart(frame, before, after, patch_between(shown, labels).packed()))
-            self._offer(frame, None)
-            self.go_to(frame, after, _own(labels))
+            self.frames.offer(frame, None)
+            self.frames.go_to(frame, after, _own(labels))
         if parts:
             self._push(ChangeKind.IMPORT, imported.text, parts)
 
@@ -299,15 +315,15 @@ class Reading(ShownFrames):
 
     def _edit(self, frame: FrameIndex, text: str, patch: Patch) -> None:
         self.end_stroke()
-        if patch.is_empty and self.records[frame].labels is not None:
+        if patch.is_empty and self.frames[frame].labels is not None:
             return
-        labels = self.canvas(frame)
+        labels = self.frames.canvas(frame)
         patch.apply(labels)
         self._push(ChangeKind.EDIT, text, [self._corrected(frame, labels, patch)])
 
     def _corrected(self, frame: FrameIndex, labels: LabelMap, patch: Patch) -> FramePart:
-        before = self.records[frame].marks
-        self.go_to(frame, before.corrected(), labels)
+        before = self.frames[frame].marks
+        self.frames.go_to(frame, before.corrected(), labels)
         return FramePart(frame, before, before.corrected(), patch.packed())
 
     def mark_phases(self, ed: int | None, es: int | None) -> None:
@@ -338,10 +354,31 @@ class Reading(ShownFrames):
     def note_acceptance(self, frames: Iterable[FrameIndex], text: str) -> Change | None:
         """Remember that frames are being accepted, as one change; None where there are none."""
         parts = [
-            AcceptPart(frame, self.records[frame].status, label_digest(self.still(frame)))
+            AcceptPart(frame, self.frames[frame].status, label_digest(self.still(frame)))
             for frame in dict.fromkeys(frames)
         ]
         return self._push(ChangeKind.ACCEPT, text, parts) if parts else None
+
+    def hold(self, frames: Iterable[FrameIndex]) -> dict[FrameIndex, int]:
+        """Hold the label maps of frames whose acceptance is being saved; the result is for `release`.
+
+        A prediction that comes meanwhile is offered beside the label map.
+        """
+        held = {}
+        for frame in frames:
+            record = self.frames[frame]
+            record.accepting = record.kept = True
+            held[frame] = record.edit_number
+            self.dismiss_proposal(frame)
+        return held
+
+    def release(self, held: Mapping[FrameIndex, int], *, accepted: bool) -> None:
+        """The acceptance of held frames is on disk, or could not be saved."""
+        for frame, number in held.items():
+            record = self.frames[frame]
+            record.accepting = False
+            if accepted and record.edit_number == number:  # else the reader went on, and a later draft is being saved
+                self.frames.set_status(frame, ReviewStatus.ACCEPTED)
 
     def undo(self) -> FrameIndex | None:
         """Take the last change back; the frame of it, or None.
@@ -352,15 +389,15 @@ class Reading(ShownFrames):
         self.end_stroke()
         held = self._accepted_before_last_change()
         for one in held:
-            self.records[one].accepting = True  # keeps its label map, whatever its region leads to meanwhile
-        self._effects.history |= self.history.can_undo
+            self.frames[one].accepting = True  # keeps its label map, whatever its region leads to meanwhile
+        self.frames.effects.history |= self.history.can_undo
         try:
             change = self.history.undo(self)
         except LabelMapError:
             for one in held:
-                self.records[one].accepting = False
+                self.frames[one].accepting = False
             raise
-        self._effects.held.extend(held)
+        self.frames.effects.held.extend(held)
         return None if change is None else change.frame
 
     def _accepted_before_last_change(self) -> tuple[FrameIndex, ...]:
@@ -384,13 +421,13 @@ class Reading(ShownFrames):
             LabelMapError: It does not fit any more; nothing is changed, and it is left out from now on.
         """
         self.end_stroke()
-        self._effects.history |= self.history.can_redo
+        self.frames.effects.history |= self.history.can_redo
         change = self.history.redo(self)
         return None if change is None else change.frame
 
     def leave(self, change: Change) -> None:
         """Leave a change out of undo, because it could not be saved."""
-        self._effects.history = True
+        self.frames.effects.history = True
         self.history.leave(change)
 
     def put_history_back(self, lines: Lines) -> None:
@@ -398,10 +435,10 @@ class Reading(ShownFrames):
         self.history.put_back(lines)
         last = {one.frame: one.after for change in lines.done for one in change.parts if isinstance(one, FramePart)}
         for frame, marks in last.items():
-            record = self.records.get(frame)
+            record = self.frames.get(frame)
             if record is not None and record.edited and record.base is None and record.origin == marks.origin:
                 record.base = marks.base  # which only the change of it knows
-        self._effects.history = True
+        self.frames.effects.history = True
 
     # -- brush strokes -------------------------------------------------------------------------------------------------
 
@@ -414,14 +451,14 @@ class Reading(ShownFrames):
             LabelMapError: The radius is not positive, or a point is not a number.
         """
         self.end_stroke()
-        record = self.records[frame]
+        record = self.frames[frame]
         stroke = Stroke(frame, label, radius_px, only, point, record.marks, record.labels)
-        labels = self.canvas(frame)
+        labels = self.frames.canvas(frame)
         patch = paint_line(labels, point, point, radius_px, label, only_over=None if only is None else {only})
         record.labels, record.edited = labels, True
         record.edit_number += 1
         if stroke.shown_before is None:
-            self.counts.set_frame(frame, labels)
+            self.frames.counts.set_frame(frame, labels)
         self._stroke = stroke
         return self._paint(stroke, patch)
 
@@ -435,7 +472,7 @@ class Reading(ShownFrames):
         if stroke is None:
             return None
         over = None if stroke.only is None else {stroke.only}
-        labels = self.records[stroke.frame].labels
+        labels = self.frames[stroke.frame].labels
         assert labels is not None
         patch = paint_line(labels, stroke.last, point, stroke.radius_px, stroke.label, only_over=over)
         stroke.last = point
@@ -444,11 +481,11 @@ class Reading(ShownFrames):
     def _paint(self, stroke: Stroke, patch: Patch) -> tuple[int, int, int, int] | None:
         if patch.is_empty:
             return None
-        labels = self.records[stroke.frame].labels
+        labels = self.frames[stroke.frame].labels
         assert labels is not None
         patch.apply(labels)
-        self.counts.patch_frame(stroke.frame, patch.before, patch.after)
-        self.note(stroke.frame, Changed.LABELS)
+        self.frames.counts.patch_frame(stroke.frame, patch.before, patch.after)
+        self.frames.note(stroke.frame, Changed.LABELS)
         return patch.box
 
     def end_stroke(self) -> FrameIndex | None:
@@ -456,17 +493,17 @@ class Reading(ShownFrames):
         stroke, self._stroke = self._stroke, None
         if stroke is None:
             return None
-        record = self.records[stroke.frame]
-        before = self.canvas_from(stroke.shown_before)
+        record = self.frames[stroke.frame]
+        before = self.frames.empty() if stroke.shown_before is None else stroke.shown_before
         assert record.labels is not None
         patch = patch_between(before, record.labels)
         if patch.is_empty:
-            self._set(stroke.frame, stroke.before, stroke.shown_before)
-            self._follow(stroke.frame, want=False)
+            self.frames.put(stroke.frame, stroke.before, stroke.shown_before)
+            self.frames.follow(stroke.frame, want=False)
             return None
         after = record.marks.corrected()
         record.made = after.made
-        self._touched(stroke.frame)
+        self.frames.touched(stroke.frame)
         part = FramePart(stroke.frame, stroke.before, after, patch.packed())
         self._push(ChangeKind.STROKE, stroke.text, [part])
         return stroke.frame
@@ -475,60 +512,19 @@ class Reading(ShownFrames):
         """Lift the brush and take the stroke back."""
         stroke, self._stroke = self._stroke, None
         if stroke is not None:
-            self._set(stroke.frame, stroke.before, stroke.shown_before)
-            self._follow(stroke.frame, want=False)
-
-    # -- what the order of the stack makes of the reader's regions ----------------------------------------------------
-
-    def regions_came(self) -> None:
-        """New predictions of regions are there, which may not know of all that the reader has said meanwhile."""
-        self._order_is_due = self._order_is_due or any(r.reader_region is not None for r in self.records.values())
-
-    def order_regions(self) -> Ordered:
-        """Let the other frames follow regions that were set since the last call, by what the classifier said before.
-
-        Returns:
-            What changed; it is shown from now on.
-        """
-        if not self._order_is_due:
-            return Ordered({}, (), ())
-        self._order_is_due = False
-        known = {f: r.region_prediction for f, r in self.records.items() if r.region_prediction is not None}
-        if len({one.model_id for one in known.values()}) != 1:  # another classifier is just looking at them
-            return Ordered({}, (), ())
-        readers = {f: r.reader_region for f, r in self.records.items() if r.reader_region is not None}
-        changed = led_by_readers(known, readers, phases=self.stack.phases, slices=self.stack.slices)
-        followed, lacking = [], []
-        for frame, predicted in changed.items():
-            region, route = self.records[frame].region, self.route_of(frame)
-            self.receive_region(frame, predicted)
-            if self.records[frame].region is not region:
-                followed.append(frame)
-            if self.route_of(frame) != route and self.lacks_prediction(frame):
-                lacking.append(frame)
-        return Ordered(changed, tuple(followed), tuple(lacking))
+            self.frames.put(stroke.frame, stroke.before, stroke.shown_before)
+            self.frames.follow(stroke.frame, want=False)
 
     # -- used by changes (domain.change.ChangedStudy) ------------------------------------------------------------------
 
     def go_to(self, frame: FrameIndex, marks: Marks, labels: LabelMap | None) -> None:
         """Give a frame marks and label map by the reader's hand, with all that follows."""
-        record = self.records[frame]
-        other_region = record.reader_region is not marks.reader_region
-        self._set(frame, marks, labels)
-        if record.base is not None and not record.edited:
-            self._effects.shown[frame] = record.base
-        self._touched(frame)
-        if other_region:
-            self._order_is_due = True
-            self._effects.regions.append(frame)
-            self._offer(frame, None)
-            self.note(frame, Changed.REGION)
-        self._follow(frame, want=other_region)
+        self.frames.go_to(frame, marks, labels)
 
     def set_phase_marks(self, marks: PhasePair) -> None:
         """Set ED and ES as the reader marked them."""
         self.reader_ed, self.reader_es = marks
-        self._effects.phase_marks = True
+        self.frames.effects.phase_marks = True
 
     def set_fact_value(self, key: str, value: Any) -> None:
         """Set a fact about the study; None removes it."""
@@ -536,44 +532,36 @@ class Reading(ShownFrames):
             self.facts.pop(key, None)
         else:
             self.facts[key] = value
-        self._effects.facts[key] = value
+        self.frames.effects.facts[key] = value
 
     def accept_again(self, frame: FrameIndex) -> None:
         """Ask for the acceptance of a frame, as it was before it was undone."""
-        self._effects.accepting.append(frame)
+        self.frames.effects.accepting.append(frame)
 
     def withdraw(self, frame: FrameIndex) -> None:
-        """Take the acceptance of a frame back, also one on its way to the disk; what is shown stays."""
-        record = self.records[frame]
-        if record.status is ReviewStatus.ACCEPTED or record.accepting:
+        """Withdraw the acceptance of a frame, also one that is being saved; what is shown stays."""
+        record = self.frames[frame]
+        if record.is_held:
             record.edit_number += 1
-            self._touched(frame)
+            self.frames.touched(frame)
 
     # -- what every change goes through --------------------------------------------------------------------------------
 
     def take_effects(self) -> Effects:
-        """What follows from the changes since the last call."""
-        effects = super().take_effects()
+        """What follows from the changes since the last call, other frames that follow the reader's regions included."""
+        self.frames.order_regions()
+        effects, self.frames.effects = self.frames.effects, Effects()
         effects.moves = self.history.take_moves()
+        if self.read_id is not None:  # what models made, and what another read leads it to, is not for the first read
+            effects.region_predictions, effects.predictions = {}, {}
         for frame in effects.held:
-            self.records[frame].accepting = False  # until whoever takes the effects writes the acceptance
+            self.frames[frame].accepting = False  # until whoever takes the effects saves the acceptance
         return effects
-
-    def _touched(self, frame: FrameIndex) -> None:
-        """The reader changed a frame: what was accepted is so no longer, and a draft is to be kept."""
-        record = self.records[frame]
-        status = ReviewStatus.DRAFT if record.edited else None
-        if record.edited or record.kept:
-            record.kept = True
-            self._effects.drafts.append(frame)
-        if record.status is not status:
-            record.status = status
-            self.note(frame, Changed.STATUS)
 
     def _push(self, kind: ChangeKind, text: str, parts: Iterable[Part]) -> Change:
         change = Change(kind, text, tuple(parts))
         self.history.push(change)
-        self._effects.history = True
+        self.frames.effects.history = True
         return change
 
 

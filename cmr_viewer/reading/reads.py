@@ -9,7 +9,7 @@ from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import StoreError
-from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.frames import FrameRecord
 from cmr_viewer.reading.open_study import Imported, Reading
 from cmr_viewer.reading.saved_frames import Stores, put_back, read_kept
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison, FrameRead, ReadResult, compare_reads

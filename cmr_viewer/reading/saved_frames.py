@@ -11,10 +11,9 @@ from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, Reg
 from cmr_viewer.domain.change import Lines
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.prepare.grid import working_spacing_mm
-from cmr_viewer.reading.frame_states import Changed, FrameRecord
+from cmr_viewer.reading.frames import Changed, Effects, FrameRecord
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Loaded
-from cmr_viewer.reading.shown_frames import Effects
 from cmr_viewer.store.annotations import AnnotationStore, Kept
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
 from cmr_viewer.store.openings import OpeningStore
@@ -206,19 +205,19 @@ def put_back(reading: Reading, restored: Restored) -> None:
                 record.predictions.setdefault(one.model_id, one)
         if record.region_prediction is None and frame in restored.region_predictions:
             record.region_prediction = restored.region_predictions[frame]
-            reading.note(frame, Changed.REGION)
+            reading.frames.note(frame, Changed.REGION)
         if record.edit_number:
             record.kept = record.kept or frame in restored.annotations
             continue
         if frame in restored.regions:
             record.reader_region = restored.regions[frame]
-            reading.note(frame, Changed.REGION)
+            reading.frames.note(frame, Changed.REGION)
         _put_labels_back(record, restored.annotations.get(frame), restored.predictions.get(frame))
         if record.labels is not None:
-            reading.counts.set_frame(frame, record.labels)
-            reading.note(frame, Changed.LABELS)
+            reading.frames.counts.set_frame(frame, record.labels)
+            reading.frames.note(frame, Changed.LABELS)
         if record.status is not None:
-            reading.note(frame, Changed.STATUS)
+            reading.frames.note(frame, Changed.STATUS)
     reading.reader_ed = restored.ed_phase if reading.reader_ed is None else reading.reader_ed
     reading.reader_es = restored.es_phase if reading.reader_es is None else reading.reader_es
     reading.facts = {**restored.facts, **reading.facts}
@@ -261,6 +260,8 @@ def work_of(reading: Reading, effects: Effects, spent: Mapping[FrameIndex, Effor
         shown=effects.shown,
         phase_marks=(reading.reader_ed, reading.reader_es) if effects.phase_marks else None,
         facts=effects.facts,
+        region_predictions=effects.region_predictions,
+        predictions=effects.predictions,
         moves=effects.moves,
         effort=spent,
     )
@@ -280,6 +281,11 @@ def joined_work(reading: Reading, works: Sequence[Work]) -> Work:
     held = {f for f, record in records.items() if record.status is ReviewStatus.ACCEPTED or record.accepting}
     versions = {one.frame: one for one in now.versions}
     regions, facts, shown, spent = dict(now.regions), dict(now.facts), dict(now.shown), dict(now.effort)
+    region_predictions: dict[FrameIndex, RegionPrediction] = {}
+    predictions: dict[FrameIndex, Prediction] = {}
+    for work in works:
+        region_predictions |= work.region_predictions
+        predictions |= work.predictions
     for work in failed:
         for frame in {one.frame for one in work.versions} - versions.keys() - held:
             versions[frame] = draft_of(reading, frame)
@@ -298,6 +304,8 @@ def joined_work(reading: Reading, works: Sequence[Work]) -> Work:
         shown=shown,
         phase_marks=(reading.reader_ed, reading.reader_es) if marked else None,
         facts=facts,
+        region_predictions=region_predictions,
+        predictions=predictions,
         moves=[move for work in works for move in work.moves],
         effort=spent,
     )

@@ -82,7 +82,7 @@ class VolumesBefore:
 
     def _grown(self, reading: Reading, frame: FrameIndex, before: Before) -> NDArray[np.int64] | None:
         """Voxels that each label has more than before, (4,); None where there is nothing to compare."""
-        was, now = before(frame), reading.counts.of_frame(frame)
+        was, now = before(frame), reading.frames.counts.of_frame(frame)
         if was is None or now is None:
             return None
         known = self._counted.get(frame)

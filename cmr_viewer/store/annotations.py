@@ -227,20 +227,23 @@ class AnnotationStore:
         """
         workspace = self._workspace
         blobs = [encoded(one) for one in work.versions]
-        predictions = _prediction_rows(stack_id, work.shown)
+        regions = _region_prediction_rows(stack_id, work.region_predictions)
+        made, shown = (_prediction_rows(stack_id, one) for one in (work.predictions, work.shown))
         with workspace.write() as connection:
             check_read(connection, stack_id, read_id)
-            check_frames(connection, stack_id, [*(one.frame for one in work.versions), *work.regions, *work.shown])
+            versions = [one.frame for one in work.versions]
+            predicted = [*work.region_predictions, *work.predictions, *work.shown]
+            check_frames(connection, stack_id, [*versions, *work.regions, *predicted])
             for frame, said in work.regions.items():
                 _add_region(connection, workspace, stack_id, frame, said, read_id)
             kept = [
                 add_version(connection, workspace, stack_id, one, data, read_id)
                 for one, data in zip(work.versions, blobs, strict=True)
             ]
-            if predictions and read_id is None:
-                connection.execute(insert(tables.predictions).prefix_with("OR REPLACE"), predictions)
-            elif predictions and read_id is not None:  # not the first read's to be shown
-                keep_shown_in_read(connection, read_id, predictions)
+            _replace(connection, tables.region_predictions, regions)
+            _replace(connection, tables.predictions, made if read_id is not None else made + shown)
+            if shown and read_id is not None:  # not the first read's to be shown
+                keep_shown_in_read(connection, read_id, shown)
             if work.phase_marks is not None:
                 _add_phase_marks(connection, workspace, stack_id, work.phase_marks, read_id)
             for key, value in work.facts.items():
@@ -310,21 +313,7 @@ class AnnotationStore:
         Raises:
             StoreError: The study or a frame is not known, or it cannot be written.
         """
-        rows = [
-            {
-                "stack_id": stack_id,
-                "phase": frame.phase,
-                "slice_index": frame.slice_index,
-                "model_id": one.model_id,
-                **dict(zip(_PROBABILITIES, map(float, one.probabilities), strict=True)),
-                tables.DECODED_COLUMN: None if one.decoded is None else str(one.decoded),
-                **dict(zip(tables.IN_STACK_COLUMNS, map(_real, one.posterior or (None,) * 4), strict=True)),
-                tables.HEART_COLUMN: _real(one.heart_mm2),
-                "created_at": now_text(),
-            }
-            for frame, one in predictions.items()
-        ]
-        self._replace(tables.region_predictions, stack_id, rows, list(predictions))
+        self.save_work(stack_id, Work(region_predictions=predictions))
 
     def region_predictions(self, stack_id: str) -> dict[FrameIndex, RegionPrediction]:
         """The classifier's last prediction for each frame."""
@@ -348,8 +337,7 @@ class AnnotationStore:
             LabelMapError: A label map has codes outside `Label`.
             StoreError: The study or a frame is not known, or it cannot be written.
         """
-        rows = _prediction_rows(stack_id, predictions)
-        self._replace(tables.predictions, stack_id, rows, list(predictions))
+        self.save_work(stack_id, Work(predictions=predictions))
 
     def predictions(self, stack_id: str) -> dict[FrameIndex, Prediction]:
         """The last prediction of each frame.
@@ -429,13 +417,6 @@ class AnnotationStore:
         with self._workspace.read() as connection:
             return connection.execute(statement).mappings().all()
 
-    def _replace(self, table: Table, stack_id: str, rows: list[dict[str, Any]], frames: Sequence[FrameIndex]) -> None:
-        if not rows:
-            return
-        with self._workspace.write() as connection:
-            check_frames(connection, stack_id, frames)
-            connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
-
 
 _PROBABILITIES = ("base", "middle", "apex", "non_cardiac")
 
@@ -447,6 +428,29 @@ def _real(value: float | None) -> float | None:
 def _four(row: RowMapping, names: Sequence[str]) -> Probabilities:
     base, middle, apex, none = (float(row[name]) for name in names)
     return base, middle, apex, none
+
+
+def _replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Add rows in the place of those of the same model and frame."""
+    if rows:
+        connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
+
+
+def _region_prediction_rows(stack_id: str, predictions: Mapping[FrameIndex, RegionPrediction]) -> list[dict[str, Any]]:
+    return [
+        {
+            "stack_id": stack_id,
+            "phase": frame.phase,
+            "slice_index": frame.slice_index,
+            "model_id": one.model_id,
+            **dict(zip(_PROBABILITIES, map(float, one.probabilities), strict=True)),
+            tables.DECODED_COLUMN: None if one.decoded is None else str(one.decoded),
+            **dict(zip(tables.IN_STACK_COLUMNS, map(_real, one.posterior or (None,) * 4), strict=True)),
+            tables.HEART_COLUMN: _real(one.heart_mm2),
+            "created_at": now_text(),
+        }
+        for frame, one in predictions.items()
+    ]
 
 
 def _prediction_rows(stack_id: str, predictions: Mapping[FrameIndex, Prediction]) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
 """All that one action of a reader changes, saved in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Prediction
+from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.change import Move
 from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.study import FrameIndex
@@ -36,6 +36,8 @@ class Work:
         shown: Predictions that are shown from now on.
         phase_marks: ED and ES as the reader set them, where that changed.
         facts: Facts about the study, by key.
+        region_predictions: Region predictions of the classifier; of the first read alone.
+        predictions: Predictions of models that are not shown; of the first read alone.
         moves: Steps of undo, in their order.
         effort: What the reader spent since the last time, by frame.
     """
@@ -45,10 +47,10 @@ class Work:
     shown: Mapping[FrameIndex, Prediction] = field(default_factory=dict)
     phase_marks: PhasePair | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    region_predictions: Mapping[FrameIndex, RegionPrediction] = field(default_factory=dict)
+    predictions: Mapping[FrameIndex, Prediction] = field(default_factory=dict)
     moves: Sequence[Move] = ()
     effort: Mapping[FrameIndex, Effort] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return self.phase_marks is not None or any(
-            (self.versions, self.regions, self.shown, self.facts, self.moves, self.effort)
-        )
+        return any(getattr(self, each.name) for each in fields(self))

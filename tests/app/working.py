@@ -80,22 +80,15 @@ def opened(workspace: Workspace, read_id: int | None = None) -> Reading:
     """The study as it is put back, with all that the models say of it."""
     stores, reading = stores_of(workspace), Reading(study(), read_id)
     put_back(reading, read_kept(stores, reading))
-    reading.set_active(ACTIVE)
+    reading.frames.set_active(ACTIVE)
     for frame in reading.records:
-        if reading.lacks_region(frame):
-            reading.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
+        if reading.frames.lacks_region(frame):
+            reading.frames.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
         for region in REGIONS[:3]:
             if ACTIVE[role_of(region)] not in reading.records[frame].predictions:
-                reading.receive_prediction(frame, prediction(frame, region))
-    ordered(reading)
+                reading.frames.receive_prediction(frame, prediction(frame, region))
     reading.take_effects()
     return reading
-
-
-def ordered(reading: Reading) -> None:
-    """Let other frames follow the reader's regions; what the first read is led to is kept beside, and not here."""
-    if reading.read_id is not None:
-        reading.order_regions()
 
 
 def begin(workspace: Workspace) -> None:
@@ -157,7 +150,6 @@ class Reader:
             return
         before = len(self.reading.history.lines.done), self.reading.history.can_redo
         getattr(self, f"_{name}")(frame)
-        ordered(self.reading)
         done = name not in ("undo", "redo") and (len(self.reading.history.lines.done), True) != (before[0], True)
         effects = self.reading.take_effects()
         if done:
@@ -198,7 +190,9 @@ class Reader:
     def _group(self, _frame: FrameIndex) -> None:
         frames = self.chance.sample(self.reading.stack.frame_indices, 3)
         step = self.chance.choice((-1, 1))
-        self.reading.change_labels({f: np.roll(self.reading.canvas(f), step, axis=0) for f in frames}, "move 3 frames")
+        self.reading.change_labels(
+            {f: np.roll(self.reading.frames.canvas(f), step, axis=0) for f in frames}, "move 3 frames"
+        )
 
     def _region(self, frame: FrameIndex) -> None:
         self.reading.set_region(frame, self.chance.choice(REGIONS[:3]))
@@ -228,7 +222,6 @@ class Reader:
 
 def settle(reading: Reading) -> None:
     """What follows from a step that was undone or redone, as the session carries it out."""
-    ordered(reading)
     effects = reading.take_effects()
     for frame in (*effects.accepting, *effects.held):
         reading.records[frame].status = ReviewStatus.ACCEPTED

@@ -11,9 +11,9 @@ ACTIVE = {role: f"{role.value}-1" for role in Role}
 
 def classified() -> Reading:
     reading = Reading(small_study())
-    reading.set_active(ACTIVE)
+    reading.frames.set_active(ACTIVE)
     for frame in reading.records:
-        reading.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
+        reading.frames.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
     return reading
 
 
@@ -28,14 +28,14 @@ def test_the_most_wanted_frames_come_first_and_each_once() -> None:
 
 def test_without_regions_everything_is_computed_in_two_passes() -> None:
     reading = Reading(small_study())
-    reading.set_active(ACTIVE)
+    reading.frames.set_active(ACTIVE)
     assert missing_of(reading, None).classify
 
 
 def test_where_regions_are_known_only_missing_label_maps_are_computed() -> None:
     reading = classified()
     frame, edited, by_reader = FrameIndex(0, 0), FrameIndex(0, 1), FrameIndex(0, 2)
-    reading.receive_prediction(frame, Prediction(model_labels("base-1", frame), "base-1", Region.BASE, ""))
+    reading.frames.receive_prediction(frame, Prediction(model_labels("base-1", frame), "base-1", Region.BASE, ""))
     reading.begin_stroke(edited, Label.LVM, 1.0, (5.0, 5.0), None)
     reading.end_stroke()
     reading.set_region(by_reader, Region.APEX)

@@ -11,7 +11,7 @@ from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewSta
 from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.frame_states import Changed
+from cmr_viewer.reading.frames import Changed
 from cmr_viewer.reading.open_study import Reading
 from tests.reading.small import COLS, REGION_OF_SLICE, ROWS, model_labels, said, small_study
 
@@ -27,11 +27,11 @@ def predicted(frame: FrameIndex, region: Region) -> Prediction:
 def analysed_reading() -> Reading:
     """A reading whose models have segmented every frame, for every region."""
     reading = Reading(small_study())
-    reading.set_active(ACTIVE)
+    reading.frames.set_active(ACTIVE)
     for frame in reading.records:
-        reading.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
+        reading.frames.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
         for region in REGIONS:
-            reading.receive_prediction(frame, predicted(frame, region))
+            reading.frames.receive_prediction(frame, predicted(frame, region))
     reading.take_effects()
     return reading
 
@@ -40,7 +40,7 @@ def picture(reading: Reading) -> list[Any]:
     """Everything that is shown of the frames, comparable."""
     shown = []
     for frame in FRAMES:
-        state = reading.state(frame)
+        state = reading.frames.state(frame)
         labels = None if state.labels is None else state.labels.tobytes()
         shown.append((labels, state.region, state.region_by, state.edited, state.provenance, state.model_id))
     return shown
@@ -94,7 +94,7 @@ def test_undo_and_redo_walk_through_exactly_the_states_that_were(steps: list[tup
                 place += 1
         assert picture(reading) == states[place]
         for frame in FRAMES:
-            labels, counted = reading.records[frame].labels, reading.counts.of_frame(frame)
+            labels, counted = reading.records[frame].labels, reading.frames.counts.of_frame(frame)
             assert (labels is None) == (counted is None)
             assert labels is None or np.array_equal(counted, label_counts(labels))
 
@@ -112,9 +112,9 @@ def test_what_a_reader_drew_is_never_changed_by_a_prediction(steps: list[tuple[A
             edited, shown = records.edited, None if records.labels is None else records.labels.copy()
             role = role_of(records.region or Region.MIDDLE)
             model_id = f"{role.value}-{number}"
-            reading.set_active({**ACTIVE, role: model_id})
+            reading.frames.set_active({**ACTIVE, role: model_id})
             labels = np.full((ROWS, COLS), number % 4, np.uint8)
-            reading.receive_prediction(frame, Prediction(labels, model_id, records.region or Region.MIDDLE, ""))
+            reading.frames.receive_prediction(frame, Prediction(labels, model_id, records.region or Region.MIDDLE, ""))
             assert not edited or np.array_equal(records.labels, shown)
         elif step[0] == "undo":
             reading.undo()
@@ -126,10 +126,10 @@ def test_what_a_reader_drew_is_never_changed_by_a_prediction(steps: list[tuple[A
 
 def test_effects_say_what_is_to_be_kept_and_computed() -> None:
     reading = Reading(small_study())
-    reading.set_active(ACTIVE)
+    reading.frames.set_active(ACTIVE)
     frame = FRAMES[0]
-    reading.receive_region(frame, said(Region.BASE))
-    reading.receive_prediction(frame, predicted(frame, Region.BASE))
+    reading.frames.receive_region(frame, said(Region.BASE))
+    reading.frames.receive_prediction(frame, predicted(frame, Region.BASE))
     assert reading.take_effects().changed == {frame: Changed.REGION | Changed.LABELS}
     reading.set_region(frame, Region.APEX)
     effects = reading.take_effects()
@@ -146,33 +146,33 @@ def test_an_acceptance_on_its_way_holds_the_label_map() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
     reading.records[frame].accepting = True
-    reading.set_active({**ACTIVE, Role.BASE: "base-9"})
+    reading.frames.set_active({**ACTIVE, Role.BASE: "base-9"})
     before = reading.records[frame].labels
-    reading.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
-    assert reading.records[frame].labels is before and reading.state(frame).proposal is not None
+    reading.frames.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
+    assert reading.records[frame].labels is before and reading.frames.state(frame).proposal is not None
 
 
 def test_an_accepted_frame_is_offered_a_new_prediction_and_not_given_it() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
     reading.records[frame].status = ReviewStatus.ACCEPTED
-    reading.set_active({**ACTIVE, Role.BASE: "base-9"})
-    assert not reading.lacks_prediction(frame)
-    reading.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
-    state = reading.state(frame)
+    reading.frames.set_active({**ACTIVE, Role.BASE: "base-9"})
+    assert not reading.frames.lacks_prediction(frame)
+    reading.frames.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
+    state = reading.frames.state(frame)
     assert state.proposal is not None and np.array_equal(state.labels, model_labels("base-1", frame))
 
 
 def test_a_prediction_for_a_region_that_was_changed_meanwhile_is_only_remembered() -> None:
     reading = Reading(small_study())
-    reading.set_active(ACTIVE)
+    reading.frames.set_active(ACTIVE)
     frame = FRAMES[0]
-    reading.receive_region(frame, said(Region.BASE))
+    reading.frames.receive_region(frame, said(Region.BASE))
     reading.set_region(frame, Region.APEX)
-    reading.receive_prediction(frame, predicted(frame, Region.BASE))
-    assert reading.state(frame).labels is None and reading.lacks_prediction(frame)
+    reading.frames.receive_prediction(frame, predicted(frame, Region.BASE))
+    assert reading.frames.state(frame).labels is None and reading.frames.lacks_prediction(frame)
     reading.undo()
-    assert np.array_equal(reading.state(frame).labels, model_labels("base-1", frame))
+    assert np.array_equal(reading.frames.state(frame).labels, model_labels("base-1", frame))
 
 
 def test_a_part_of_a_stroke_makes_no_copy_of_the_frame() -> None:
@@ -208,7 +208,7 @@ def test_a_still_label_map_stays_as_it_is_whatever_is_painted_later() -> None:
 
 def test_label_maps_are_copied_but_for_those_that_nobody_can_write_to() -> None:
     reading = analysed_reading()
-    fixed, seen = (np.roll(reading.canvas(frame), 1, axis=0).copy() for frame in FRAMES)
+    fixed, seen = (np.roll(reading.frames.canvas(frame), 1, axis=0).copy() for frame in FRAMES)
     fixed.setflags(write=False)
     view = seen[:]
     view.setflags(write=False)  # but what it is a view of can be written to
@@ -233,35 +233,35 @@ def in_stack(region: Region, certainty: float) -> RegionPrediction:
 
 def test_a_frame_that_the_reader_calls_non_cardiac_is_empty_and_undo_brings_its_marks_back() -> None:
     reading, frame = analysed_reading(), FRAMES[0]
-    before = reading.state(frame).labels
+    before = reading.frames.state(frame).labels
     assert before is not None and before.any()
     reading.set_region(frame, Region.NON_CARDIAC)
-    state = reading.state(frame)
+    state = reading.frames.state(frame)
     assert state.labels is not None and not state.labels.any()
     assert (state.reason, state.model_id) == ("Region non-cardiac by the reader; the label map is empty.", None)
     assert not reading.take_effects().wanted
     reading.undo()
-    assert reading.state(frame).labels is before
+    assert reading.frames.state(frame).labels is before
 
 
 def test_a_frame_that_turns_out_to_be_surely_non_cardiac_loses_its_marks_and_gets_them_back() -> None:
     reading, frame = analysed_reading(), FRAMES[1]
-    before = reading.state(frame).labels
-    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
-    labels = reading.state(frame).labels
+    before = reading.frames.state(frame).labels
+    reading.frames.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
+    labels = reading.frames.state(frame).labels
     assert labels is not None and not labels.any()
-    assert "99 % certain" in reading.state(frame).reason
-    assert not reading.lacks_prediction(frame)
-    reading.receive_region(frame, in_stack(Region.MIDDLE, 0.99))
-    assert reading.state(frame).labels is before
+    assert "99 % certain" in reading.frames.state(frame).reason
+    assert not reading.frames.lacks_prediction(frame)
+    reading.frames.receive_region(frame, in_stack(Region.MIDDLE, 0.99))
+    assert reading.frames.state(frame).labels is before
 
 
 def test_the_empty_label_map_of_a_frame_is_not_taken_for_what_the_baseline_says() -> None:
     reading, frame = Reading(small_study()), FRAMES[0]
-    reading.set_active({role: ACTIVE[role] for role in (Role.CLASSIFIER, Role.BASELINE)})
-    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
+    reading.frames.set_active({role: ACTIVE[role] for role in (Role.CLASSIFIER, Role.BASELINE)})
+    reading.frames.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
     nothing = Prediction(np.zeros((ROWS, COLS), np.uint8), ACTIVE[Role.BASELINE], Region.NON_CARDIAC, "Nothing.")
-    reading.receive_prediction(frame, nothing)
+    reading.frames.receive_prediction(frame, nothing)
     reading.take_effects()
     reading.set_region(frame, Region.APEX)
     assert reading.take_effects().wanted == {frame: Region.APEX}, "the baseline has not seen it yet"
@@ -270,8 +270,8 @@ def test_the_empty_label_map_of_a_frame_is_not_taken_for_what_the_baseline_says(
 def test_marks_that_come_late_to_a_frame_without_a_heart_are_not_shown() -> None:
     reading, frame = analysed_reading(), FRAMES[0]
     reading.set_region(frame, Region.NON_CARDIAC)
-    reading.receive_prediction(frame, predicted(frame, Region.NON_CARDIAC))
-    labels = reading.state(frame).labels
+    reading.frames.receive_prediction(frame, predicted(frame, Region.NON_CARDIAC))
+    labels = reading.frames.state(frame).labels
     assert labels is not None and not labels.any()
 
 
@@ -279,22 +279,22 @@ def test_a_corrected_label_map_stays_when_the_stack_says_non_cardiac() -> None:
     reading, frame = analysed_reading(), FRAMES[0]
     reading.begin_stroke(frame, Label.RVBP, 2.0, (18.0, 14.0), None)
     reading.end_stroke()
-    mine = reading.canvas(frame)
-    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
-    state = reading.state(frame)
+    mine = reading.frames.canvas(frame)
+    reading.frames.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
+    state = reading.frames.state(frame)
     assert state.labels is not None and np.array_equal(state.labels, mine)
     assert state.proposal is not None and not state.proposal.labels.any()
 
 
 def test_the_baseline_serves_a_frame_that_is_hardly_non_cardiac() -> None:
     reading, frame = analysed_reading(), FRAMES[0]
-    reading.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.45))
-    assert reading.state(frame).model_id == ACTIVE[Role.BASELINE]
-    assert reading.state(frame).labels is not None
+    reading.frames.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.45))
+    assert reading.frames.state(frame).model_id == ACTIVE[Role.BASELINE]
+    assert reading.frames.state(frame).labels is not None
 
 
 def test_a_frame_that_was_not_seen_in_its_stack_lacks_its_region() -> None:
     reading, frame = analysed_reading(), FRAMES[0]
-    assert not reading.lacks_region(frame)
-    reading.receive_region(frame, RegionPrediction(said(Region.BASE).probabilities, ACTIVE[Role.CLASSIFIER]))
-    assert reading.lacks_region(frame)
+    assert not reading.frames.lacks_region(frame)
+    reading.frames.receive_region(frame, RegionPrediction(said(Region.BASE).probabilities, ACTIVE[Role.CLASSIFIER]))
+    assert reading.frames.lacks_region(frame)

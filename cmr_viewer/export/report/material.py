@@ -20,7 +20,7 @@ from cmr_viewer.domain.result_notes import not_segmented
 from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.reading.measure_choices import MeasureChoices, choices_of
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.reads import read_name
@@ -164,8 +164,8 @@ class AsRead:
 
 def as_read(reading: Reading) -> AsRead:
     """A study as it is read now; call it on the thread that the reader works on."""
-    frames = {frame: _facts(reading.state(frame)) for frame in reading.records}
-    notes = (*not_segmented(reading.stack, reading.segmented()), *reading.notes())
+    frames = {frame: _facts(reading.frames.state(frame)) for frame in reading.records}
+    notes = (*not_segmented(reading.stack, reading.frames.segmented()), *reading.notes())
     return AsRead(reading.study, frames, choices_of(reading.facts), reading.ed_es_choice(), notes)
 
 

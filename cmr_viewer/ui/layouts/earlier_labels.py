@@ -81,7 +81,7 @@ class EarlierLabels(QObject):
         reading = self._session.reading
         if reading is None:
             return None
-        record, choice = reading.records[frame], reading.route_of(frame)
+        record, choice = reading.records[frame], reading.frames.route_of(frame)
         if choice is not None and choice.empty:
             return empty_label_map(reading.stack.geometry.rows, reading.stack.geometry.cols)
         made = record.base if choice is None else record.predictions.get(choice.model_id, record.base)

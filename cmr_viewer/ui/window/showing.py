@@ -10,7 +10,7 @@ from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.ui.features.measures.panel import MeasuresPanel
 from cmr_viewer.ui.features.region.panel import RegionPanel
 from cmr_viewer.ui.features.tools.panel import ToolsPanel

@@ -3,7 +3,7 @@
 from cmr_viewer.domain.anatomy import STRUCTURES
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.reading.frame_states import FrameState
+from cmr_viewer.reading.frames import FrameState
 
 
 def spoken_frame(stack: Stack, frame: FrameIndex, state: FrameState, ed: int | None, es: int | None) -> str:

@@ -36,7 +36,7 @@ def reading_of(heart: Phantom, patient: Patient | None = None) -> Reading:
         chances = tuple(0.85 if each is region else 0.05 for each in type(region))
         record.region_prediction = RegionPrediction(chances, "classifier-1", region, chances)  # type: ignore[arg-type]
         record.base, record.labels, record.origin = made, made.labels, made.model_id
-        reading.counts.set_frame(frame, labels)
+        reading.frames.counts.set_frame(frame, labels)
     return reading
 
 

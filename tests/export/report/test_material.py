@@ -13,10 +13,10 @@ from tests.export.report.made import phantom, reading_of, true_ml
 def test_what_the_reader_does_while_a_report_is_made_is_not_in_it() -> None:
     heart = phantom(phases=4, slices=5)
     reading = reading_of(heart)
-    reading.set_fact(PATIENT_FACT, patient_fact(Patient(height_cm=180.0, weight_kg=80.0)))
+    reading.set_fact_value(PATIENT_FACT, patient_fact(Patient(height_cm=180.0, weight_kg=80.0)))
     read = as_read(reading)
     reading.mark_phases(3, 0)
-    reading.set_fact(PATIENT_FACT, None)
+    reading.set_fact_value(PATIENT_FACT, None)
     reading.change_labels({FrameIndex(0, 2): np.zeros(heart.labels.shape[2:], np.uint8)}, "clear")
     made = material_of(read, WorkDone(), made_by="R. Eader")
     assert (made.measures.ed_phase, made.measures.es_phase) == (0, heart.es_phase)

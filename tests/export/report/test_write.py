@@ -280,7 +280,7 @@ def test_frames_without_a_label_map_are_told_among_the_checks_and_in_the_notes()
     for frame, record in reading.records.items():
         if frame.phase > 2:
             record.labels = None
-            reading.counts.set_frame(frame, None)
+            reading.frames.counts.set_frame(frame, None)
     report = build_report(material(reading=reading))
     assert any("20 of 32 frames have no label map" in check.text for check in report.checks)
     assert any(note.code is Code.FRAMES_NOT_SEGMENTED for note in report.notes)

@@ -232,7 +232,7 @@ def test_the_label_map_is_copied_to_the_next_slice(open_window, qtbot):
 def test_the_panel_and_the_strip_say_where_the_stack_overrules_the_frame_alone(open_window, qtbot):
     frame = open_window.desk.frame
     alone = RegionPrediction((0.1, 0.2, 0.61, 0.09), "classifier-1", Region.MIDDLE, (0.05, 0.9, 0.05, 0.0))
-    open_window.session._reading.receive_region(frame, alone)
+    open_window.session._reading.frames.receive_region(frame, alone)
     open_window.session._carry_out()
     settle(qtbot, open_window)
     assert open_window.parts.region._decided.text() == (

@@ -12,7 +12,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.frames import FrameRecord
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.review.queue import FrameReview, Next, Stake, next_frame, queue
 from cmr_viewer.review.what_if import amount_text

@@ -18,7 +18,7 @@ from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
-from cmr_viewer.reading.frame_states import FrameRecord
+from cmr_viewer.reading.frames import FrameRecord
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.review.what_if import Candidate, Counts, FrameCounts, measure_changes, phase_change_ml
 from cmr_viewer.route.router import Route, route
@@ -260,7 +260,7 @@ def _counts(reading: Reading, phases: set[int | None]) -> Counts:
     counts = np.full((reading.stack.phases, reading.stack.slices, 4), -1, dtype=np.int64)
     for phase in (p for p in phases if p is not None):
         for s in range(reading.stack.slices):
-            found = reading.counts.of_frame(FrameIndex(phase, s))
+            found = reading.frames.counts.of_frame(FrameIndex(phase, s))
             if found is not None:
                 counts[phase, s] = found
     return counts

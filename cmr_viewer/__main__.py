@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before torch is imported: threads that wait for one another sleep instead of spinning. Beside another busy program
     # networks take more than twice as long otherwise; on a quiet machine it makes no difference.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Before NumPy is imported, likewise: one thread brings a frame to a network's grid in 0.3 ms; two take 60 ms
+    # where another program keeps a core busy (docs/decisions/0021-libraries.md).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         # Letters that a console's code page lacks are escaped; a name must not end the program.
         if isinstance(stream, io.TextIOWrapper):

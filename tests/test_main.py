@@ -39,13 +39,18 @@ def test_the_help_names_the_commands_and_states_that_it_is_no_medical_device(
     assert " | ".join(DOORS) in text
 
 
-def test_threads_that_wait_sleep_unless_the_environment_sets_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+@pytest.mark.parametrize(
+    ("name", "value", "other"), [("OMP_WAIT_POLICY", "PASSIVE", "ACTIVE"), ("OPENBLAS_NUM_THREADS", "1", "2")]
+)
+def test_threads_do_not_spin_unless_the_environment_sets_otherwise(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, other: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
     ends_with(["--version"])
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert os.environ[name] == value
+    monkeypatch.setenv(name, other)
     ends_with(["--version"])
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert os.environ[name] == other
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

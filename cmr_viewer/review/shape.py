@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap, Mask, mask_of
@@ -427,20 +426,13 @@ def include_papillaries(labels: LabelMap) -> LabelMap:
 
 def convex_hull(mask: Mask) -> Mask:
     """Pixels whose centres lie in the convex hull of the centres of a mask's pixels, (row, col)."""
-    points = np.argwhere(mask & ~inner(mask))
-    if len(points) < 3:
-        return mask.copy()
-    try:
-        sides = ConvexHull(points).equations
-    except QhullError:  # all on one line
-        return mask.copy()
-    (row0, col0), (row1, col1) = points.min(axis=0), points.max(axis=0) + 1
-    rows, cols = np.mgrid[row0:row1, col0:col1]
-    inside = np.ones(rows.shape, dtype=np.bool_)
-    for along_row, along_col, offset in sides:
-        inside &= along_row * rows + along_col * cols + offset <= 1e-9
+    from skimage.morphology import convex_hull_image  # noqa: PLC0415 - slow to import, and few corrections need it
+
     result = mask.copy()
-    result[row0:row1, col0:col1] |= inside
+    points = np.argwhere(mask)
+    if len(points) and np.linalg.matrix_rank(points - points[0]) == 2:  # else a line is its own hull
+        box = box_around(mask, 0)
+        result[box] |= convex_hull_image(mask[box], offset_coordinates=False)
     return result
 
 

@@ -83,7 +83,7 @@ def contour_along(points: Line, *, hole: bool = False) -> Contour:
     knots = knots if len(knots) >= FEWEST_KNOTS else np.arange(FEWEST_KNOTS)
     close, limit = min(_CLOSE_PX, length / 12), max(_FIT_PX, length / 200)
     while len(knots) < MOST_KNOTS:
-        away = np.hypot(*(line - _weights(along, knots) @ line[knots]).T)
+        away = np.hypot(*(line - _cubic(along, knots, line[knots])).T)
         apart = np.abs(along[:-1, None] - along[knots][None, :])
         away[np.minimum(apart, length - apart).min(axis=1) < close] = 0.0
         if away.max() <= limit:
@@ -118,10 +118,11 @@ def knot_moved(contour: Contour, knot: int, to: Point) -> Contour:
         knot: Place in `Contour.knots`.
         to: (row, col) where the knot goes.
     """
-    line, knots = contour.points, contour.knots
-    weights = _weights(_along(line), knots)
-    moved = np.outer(weights[:, knot], np.asarray(to) - line[knots[knot]])
-    left_over = line - weights @ line[knots]
+    line, knots, along = contour.points, contour.knots, _along(contour.points)
+    by = np.zeros((len(knots), 2))
+    by[knot] = np.asarray(to) - line[knots[knot]]
+    moved = _cubic(along, knots, by)
+    left_over = line - _cubic(along, knots, line[knots])
     kept = np.clip(1.0 - np.hypot(*moved.T) / FADE_PX, 0.0, 1.0)[:, None]
     points = line + moved - (1.0 - kept) * left_over
     # Where nothing moved, the very same numbers stay.
@@ -205,7 +206,7 @@ def knot_removed(contour: Contour, knot: int) -> Contour:
     if len(knots) < FEWEST_KNOTS:
         raise LabelMapError("A contour needs at least three knots. Redraw it, or delete the label instead.")
     line = contour.points
-    cubic = _weights(_along(line), knots) @ line[knots]
+    cubic = _cubic(_along(line), knots, line[knots])
     before, after = int(knots[knot - 1]), int(knots[knot % len(knots)])
     places = np.arange(before, after if after > before else after + len(line))[1:] % len(line)
     points = line.copy()
@@ -216,13 +217,6 @@ def knot_removed(contour: Contour, knot: int) -> Contour:
 def spaced(contour: Contour) -> Contour:
     """The same line with points close enough together to be edited again; for the end of a drag."""
     return _spaced(contour.points, contour.knots, contour.hole)
-
-
-def nearest_knot(contour: Contour, point: Point) -> tuple[int, float]:
-    """Place in `Contour.knots` of the knot nearest to a (row, col), and how far it is in pixels."""
-    away = np.hypot(*(contour.knot_points - point).T)
-    nearest = int(away.argmin())
-    return nearest, float(away[nearest])
 
 
 def nearest_point(contour: Contour, point: Point) -> tuple[int, float]:
@@ -313,9 +307,8 @@ def _part(line: Line, first: int, last: int) -> Line:
 
 def _turns(line: Line, centre: Line) -> NDArray[np.float64]:
     """(point,) angle by which an open line has turned about a point, in radians."""
-    row, col = (line - centre).T
-    steps = (np.diff(np.arctan2(row, col)) + np.pi) % (2 * np.pi) - np.pi
-    return np.concatenate([[0.0], np.cumsum(steps)])
+    angle = np.unwrap(np.arctan2(*(line - centre).T))
+    return np.asarray(angle - angle[0])
 
 
 def _deep_inside(line: Line) -> Line:
@@ -339,38 +332,24 @@ def _deep_inside(line: Line) -> Line:
 # Cubics
 
 
-def _weights(along: NDArray[np.float64], knots: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(point, knot) share of each knot in each point of the cubic through them.
+def _cubic(along: NDArray[np.float64], knots: NDArray[np.int64], values: Line) -> Line:
+    """(point, 2) of the periodic cubic through values at the knots, on the length of the line.
 
-    Catmull and Rom's cubic in Hermite form, the slope at a knot that from its one neighbour to the other (Catmull and
-    Rom, A class of local interpolating splines, 1974), on the length of the line.
+    The slope at a knot is that from its one neighbour to the other: Catmull and Rom, A class of local interpolating
+    splines, 1974.
 
     Args:
         along: (point + 1,) as `_along`.
         knots: (knot,) which of the points are knots, rising.
+        values: (knot, 2).
     """
-    length, count = float(along[-1]), len(knots)
-    at = along[:-1]
-    ends = along[knots]
-    segment = (np.searchsorted(ends, at, side="right") - 1) % count
-    widths = (np.roll(ends, -1) - ends) % length
-    width = widths[segment]
-    t = ((at - ends[segment]) % length) / width
-    slope = widths + np.roll(widths, 1)  # at knot k: from knot k - 1 to knot k + 1
-    h00, h10 = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2
-    h01, h11 = t * t * (3 - 2 * t), t * t * (t - 1)
-    following = (segment + 1) % count
-    first, last = h10 * width / slope[segment], h11 * width / slope[following]
-    weights = np.zeros((len(at), count))
-    every = np.arange(len(at))
-    for places, values in (
-        (segment, h00 - last),
-        (following, h01 + first),
-        ((segment - 1) % count, -first),
-        ((segment + 2) % count, last),
-    ):
-        np.add.at(weights, (every, places), values)
-    return weights
+    from scipy.interpolate import CubicHermiteSpline  # noqa: PLC0415 - scipy would keep the window waiting
+
+    length, ends = float(along[-1]), along[knots]
+    where = np.concatenate([ends[-2:] - length, ends, ends[:2] + length])
+    around = np.concatenate([values[-2:], values, values[:2]])
+    slopes = (around[2:] - around[:-2]) / (where[2:] - where[:-2])[:, None]
+    return np.asarray(CubicHermiteSpline(where[1:-1], around[1:-1], slopes)(along[:-1]))
 
 
 def _through(corners: Line) -> tuple[Line, NDArray[np.int64]]:
@@ -378,23 +357,10 @@ def _through(corners: Line) -> tuple[Line, NDArray[np.int64]]:
 
     Slope and curvature are continuous at the corners (de Boor, A practical guide to splines, 1978, chapter IV).
     """
-    count = len(corners)
-    after = _steps(corners)
-    before = np.roll(after, 1)
-    following, previous = np.roll(corners, -1, axis=0), np.roll(corners, 1, axis=0)
-    rows = np.arange(count)
-    system = np.zeros((count, count))
-    np.add.at(system, (rows, (rows - 1) % count), after)
-    np.add.at(system, (rows, rows), 2 * (before + after))
-    np.add.at(system, (rows, (rows + 1) % count), before)
-    to_here, from_here = (corners - previous) / before[:, None], (following - corners) / after[:, None]
-    slopes = np.linalg.solve(system, 3 * (after[:, None] * to_here + before[:, None] * from_here))
+    from scipy.interpolate import CubicSpline  # noqa: PLC0415 - scipy would keep the window waiting
+
+    after, along = _steps(corners), _along(corners)
     pieces = np.maximum(2, np.ceil(1.5 * after / STEP_PX)).astype(np.int64)
-    parts = []
-    for k, number in enumerate(pieces):
-        t = (np.arange(number) / number)[:, None]
-        to = (k + 1) % count
-        ends = (1 + 2 * t) * (1 - t) ** 2 * corners[k] + t * t * (3 - 2 * t) * corners[to]
-        parts.append(ends + after[k] * (t * (1 - t) ** 2 * slopes[k] + t * t * (t - 1) * slopes[to]))
-    starts = np.concatenate([[0], np.cumsum(pieces)[:-1]])
-    return np.concatenate(parts), starts.astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(pieces)]).astype(np.int64)
+    at = np.interp(np.arange(starts[-1]), starts, along)
+    return CubicSpline(along, np.concatenate([corners, corners[:1]]), bc_type="periodic")(at), starts[:-1]

@@ -231,13 +231,10 @@ def _axis_by_itself(spacing_mm: Triple, target_mm: Triple, how: Resampling) -> i
 
 
 def _zoom(array: NDArray[np.float64], shape: tuple[int, ...], order: int) -> NDArray[np.float64]:
-    """Splines of an order, the borders continued, never beyond the array's own range; scikit-image's `resize`."""
-    if array.shape == shape:
-        return array
-    # the reciprocal of the reciprocal, as scikit-image rounds it
-    factors = [1 / (old / new) for old, new in zip(array.shape, shape, strict=True)]
-    made = ndimage.zoom(array, factors, order=order, mode="nearest", grid_mode=True)
-    return np.asarray(np.clip(made, array.min(), array.max()), dtype=np.float64)
+    """Splines of an order, the borders continued, never beyond the array's own range; by nnU-Net's own function."""
+    from skimage.transform import resize  # noqa: PLC0415 - slow to import, and only imported models need it
+
+    return np.asarray(resize(array, shape, order, mode="edge", clip=True, anti_aliasing=False))
 
 
 def _along(array: NDArray[np.float64], shape: tuple[int, int, int], order: int) -> NDArray[np.float64]:

@@ -14,7 +14,6 @@ from cmr_viewer.review.spline import (
     knot_added,
     knot_moved,
     knot_removed,
-    nearest_knot,
     nearest_point,
     pulled,
     redrawn,
@@ -70,7 +69,7 @@ def test_a_line_with_corners_gets_knots_at_them():
     contour = contour_along(corners)
     assert len(contour.knots) <= MOST_KNOTS
     for corner in corners:
-        assert nearest_knot(contour, (corner[0], corner[1]))[1] < 2.0
+        assert np.hypot(*(contour.knot_points - corner).T).min() < 2.0
 
 
 def test_the_contour_through_clicks_on_a_circle_is_nearly_the_circle():

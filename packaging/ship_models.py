@@ -20,15 +20,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-from cmr_viewer.commands import compare, evaluate
-from cmr_viewer.domain.role import SPECIALISTS, Role
-from cmr_viewer.evaluate.runs import read_run
-from cmr_viewer.paths import shipped_models_dir
-from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan
-from cmr_viewer.train.card import card_text
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from benchmarks.paper import published  # noqa: E402
+from cmr_viewer.commands import compare, evaluate  # noqa: E402
+from cmr_viewer.domain.role import SPECIALISTS, Role  # noqa: E402
+from cmr_viewer.evaluate.runs import read_run  # noqa: E402
+from cmr_viewer.paths import shipped_models_dir  # noqa: E402
+from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan  # noqa: E402
+from cmr_viewer.train.card import card_text  # noqa: E402
 
 LARGEST_WEIGHTS_MB = 16
 
@@ -76,6 +80,9 @@ def write_results(arguments: Namespace) -> None:
         (work / "comparison" / "tables.md").read_text(encoding="utf-8"),
         "# The baseline on every frame",
         (work / "test-baseline" / "tables.md").read_text(encoding="utf-8"),
+        "# The paper's baseline (its table 1), and what its approaches gained over it (table 3)",
+        published.table_1(),
+        published.table_3(),
     ]
     text = "\n\n".join(part.strip() for part in parts) + "\n"
     (results / "shipped-models.md").write_text(text, encoding="utf-8")
@@ -126,13 +133,13 @@ def in_service(roles: Sequence[Role], arguments: Namespace) -> dict[Role, str]:
             continue
         found = gains(arguments, role.value)
         gain, error = float(found.mean()), float(found.std(ddof=1) / np.sqrt(len(found)))
-        told = (
+        gained = (
             f"a gain of {gain:.2f} points of Dice over the baseline on {len(found)} validation patients, "
             f"standard error {error:.2f}"
         )
-        print(f"{role.value}: {told}: {'in use' if gain > error else 'not in use'}", flush=True)
+        print(f"{role.value}: {gained}: {'in use' if gain > error else 'not in use'}", flush=True)
         if gain > error:
-            reasons[role] = told
+            reasons[role] = gained
     return reasons
 
 

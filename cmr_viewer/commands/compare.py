@@ -7,8 +7,7 @@ from pathlib import Path
 
 from cmr_viewer.commands.service import make_output_folder
 from cmr_viewer.errors import LoadError
-from cmr_viewer.evaluate.comparison import NamedRun, comparison_of
-from cmr_viewer.evaluate.comparison_tables import comparison_markdown
+from cmr_viewer.evaluate.comparison import NamedRun, comparison_markdown, comparison_of
 from cmr_viewer.evaluate.runs import read_run
 
 COMPARE_FILE = "compare.json"
@@ -35,7 +34,7 @@ def run(arguments: Namespace) -> int:
     )
     (arguments.output / TABLES_FILE).write_text(text, encoding="utf-8")
 
-    from cmr_viewer.evaluate.comparison_figures import draw_comparison  # noqa: PLC0415 - matplotlib is slow to import
+    from cmr_viewer.evaluate.figures import draw_comparison  # noqa: PLC0415 - matplotlib is slow to import
 
     draw_comparison(arguments.output, runs, figures)
     print(text)

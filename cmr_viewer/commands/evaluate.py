@@ -12,17 +12,13 @@ import numpy as np
 from cmr_viewer.analyse import Models, analyse, classify_frames, segment_frames
 from cmr_viewer.commands.notes import notes_json, tell_notes
 from cmr_viewer.commands.service import make_output_folder, models_in
-from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, in_one_line
-from cmr_viewer.evaluate.classification import FrameRegions
-from cmr_viewer.evaluate.report import report_of
-from cmr_viewer.evaluate.runs import Run, write_run
-from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore, known_spacing_mm, score_frame, score_stack
-from cmr_viewer.evaluate.tables import markdown
-from cmr_viewer.evaluate.volumes import volume_pairs
+from cmr_viewer.evaluate.report import markdown, report_of
+from cmr_viewer.evaluate.runs import Run, measured, places_of, write_run
+from cmr_viewer.evaluate.scores import FramePlace
 from cmr_viewer.export.nifti import write_nifti_labels
 from cmr_viewer.load.datasets import LabelledSource, LabelledStack, find_labelled
 from cmr_viewer.train.split import Split, read_split
@@ -134,37 +130,15 @@ def evaluate_stack(
             bound), or "baseline" on all frames; "none" to measure the regions alone.
 
     Returns:
-        The results, and the predicted label maps, (phase, slice, row, col), background where nothing was
-        segmented.
+        The results, and the predicted label maps, (phase, slice, row, col), background where nothing was segmented.
     """
-    stack: Stack = labelled.study.stack
     places = places_of(labelled, source)
-    found, made = predict(stack, places, models, routing)
+    found, made = predict(labelled.study.stack, places, models, routing)
     predicted = np.zeros(labelled.labels.shape, dtype=np.uint8)
     for frame, prediction in made.items():
-        predicted[frame.phase, frame.slice_index] = prediction.labels
-    regions = tuple(
-        FrameRegions(
-            place,
-            {"predicted": found[f].region, "argmax": found[f].argmax},
-            made[f].model_id if f in made else "",
-        )
-        for f, place in places.items()
-    )
-    if not made:
-        return Run(regions=regions), predicted
-    scores, stacks = _scores(labelled, places, predicted)
-    volumes = volume_pairs(
-        source.group,
-        source.name,
-        reference=labelled.labels,
-        predicted=predicted,
-        structures=labelled.phase_structures,
-        geometry=stack.geometry,
-        ed_phase=stack.ed_phase,
-        es_phase=stack.es_phase,
-    )
-    return Run(tuple(scores), regions, tuple(stacks), tuple(volumes)), predicted
+        predicted[frame] = prediction.labels
+    model_ids = {frame: prediction.model_id for frame, prediction in made.items()}
+    return measured(labelled, places, found, predicted, model_ids), predicted
 
 
 def predict(
@@ -185,45 +159,3 @@ def predict(
         return found, {}
     routed = {frame: place.region if routing == "reference" else found[frame].argmax for frame, place in places.items()}
     return found, dict(segment_frames(stack, routed, models, baseline_only=routing == "baseline"))
-
-
-def places_of(labelled: LabelledStack, source: LabelledSource) -> dict[FrameIndex, FramePlace]:
-    """The frames of the labelled phases, with their reference regions."""
-    stack = labelled.study.stack
-    names = {stack.es_phase: "ES", stack.ed_phase: "ED"}
-    places: dict[FrameIndex, FramePlace] = {}
-    for phase in labelled.phases:
-        regions = reference_regions([bool(labelled.labels[phase, s].any()) for s in range(stack.slices)])
-        for s, region in enumerate(regions):
-            number = source.first_phase + phase
-            place = FramePlace(source.group, source.name, number, names.get(phase, ""), s, region)
-            places[FrameIndex(phase, s)] = place
-    return places
-
-
-def _scores(
-    labelled: LabelledStack, places: Mapping[FrameIndex, FramePlace], predicted: LabelMap
-) -> tuple[list[FrameScore], list[StackScore]]:
-    slice_mm, pixel_mm = known_spacing_mm(labelled.study.stack.geometry)
-    space_mm = None if slice_mm is None or pixel_mm is None else (slice_mm, *pixel_mm)
-    frames: list[FrameScore] = []
-    stacks: list[StackScore] = []
-    for frame, place in places.items():
-        phase, s = frame
-        structures = labelled.phase_structures[phase]
-        frames += score_frame(
-            place,
-            reference=labelled.labels[phase, s],
-            predicted=predicted[phase, s],
-            pixel_spacing_mm=pixel_mm,
-            structures=structures,
-        )
-        if s == 0:
-            stacks += score_stack(
-                place,
-                reference=labelled.labels[phase],
-                predicted=predicted[phase],
-                spacing_mm=space_mm,
-                structures=structures,
-            )
-    return frames, stacks

@@ -1,4 +1,4 @@
-"""Runs beside a baseline, on the same frames."""
+"""Runs beside a baseline, on the same frames: all figures as JSON values, and as Markdown tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,16 +6,21 @@ from typing import Any
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.errors import LoadError
-from cmr_viewer.evaluate.by_region import counted, select
-from cmr_viewer.evaluate.classification import classification, ways_of
-from cmr_viewer.evaluate.curve import curve_of
-from cmr_viewer.evaluate.detection import detection
-from cmr_viewer.evaluate.report import ALL, PHASE_NAMES, stack_summaries
+from cmr_viewer.evaluate.regions import classification, detection, ways_of
+from cmr_viewer.evaluate.report import (
+    ALL,
+    GROUP_NAMES,
+    HEART,
+    MEASURE_TEXTS,
+    PHASE_NAMES,
+    grid,
+    p_text,
+    stack_summaries,
+)
 from cmr_viewer.evaluate.runs import Run
 from cmr_viewer.evaluate.scores import FramePlace, FrameScore
 from cmr_viewer.evaluate.significance import dice_by_patient, paired
-from cmr_viewer.evaluate.summary import Summary, summarise
-from cmr_viewer.evaluate.tables import HEART
+from cmr_viewer.evaluate.summaries import Summary, counted, curve_of, select, summarise
 from cmr_viewer.evaluate.volumes import VolumePair, agreement_of, agreements
 
 ScoreKey = tuple[str, str, int, int, Label]
@@ -194,3 +199,180 @@ def _volume_gains(baseline: Run, run: Run) -> dict[str, Any]:
 
 def _errors(pairs: Sequence[VolumePair]) -> list[float]:
     return [abs(pair.error) for pair in pairs if pair.error is not None]
+
+
+Figures = Mapping[str, Any]
+
+GAINS_TEXT = (
+    "Change of the mean Dice of frames (and of its SD) against the baseline, points; positive is better: a higher "
+    "mean, a lower SD. * the means differ, p < 0.01 (paired t-test over frames, as in the paper); ° p < 0.01 over the "
+    "means of patients, which, unlike the frames of one patient, are independent. The largest gain of a column is bold."
+)
+
+
+def comparison_markdown(figures: Figures) -> str:
+    """All tables of a comparison.
+
+    Args:
+        figures: What `comparison_of` gives.
+    """
+    patients = ", ".join(f"{GROUP_NAMES.get(g, g)} {n}" for g, n in figures["patients"].items())
+    names = ", ".join(figures["runs"])
+    parts = [
+        f"Baseline: {figures['baseline']}. Compared with it: {names}. "
+        f"{sum(figures['patients'].values())} patients ({patients}), {figures['frames']} frames.",
+        f"## Dice by region\n\nDice of frames, % mean (SD).\n\n{dice_table(figures)}",
+        f"Dice of whole stacks (3D), % mean (SD), n:\n\n{stacks_table(figures)}",
+        f"## Gains over the baseline\n\n{GAINS_TEXT}\n\n{gains_table(figures)}",
+        f"Tests of the differences:\n\n{tests_table(figures)}",
+        "## Regions\n\nWeighted averages over the regions, %.\n\n" + regions_table(figures["regions"]),
+        "## Frames wrongly marked, and missed\n\n" + detection_table(figures),
+        "## Volumes, ejection fraction and mass\n\nPredicted minus reference. Change: by how much the mean "
+        "absolute error is smaller than that of the baseline, over the patients with a value from both; positive is "
+        "better; * p < 0.01 (paired t-test over patients).\n\n" + volumes_table(figures),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def dice_table(figures: Figures) -> str:
+    """Mean and SD of all runs."""
+    rows = []
+    for of, runs in _sets(figures["dice"]).items():
+        for name, labels in runs.items():
+            cells = [_percent(labels[label.name][r.value]) for label in STRUCTURES for r in HEART]
+            rows.append((_set_name(of), name, *cells))
+    return grid(("data set", "run", *_columns(HEART)), rows)
+
+
+def stacks_table(figures: Figures) -> str:
+    """Dice of whole stacks of all runs, at ED and ES."""
+    rows = []
+    for of, runs in _sets(figures["stacks"]).items():
+        for name, phases in runs.items():
+            cells = [_percent(phases[p][label.name], n=True) for label in STRUCTURES for p in PHASE_NAMES]
+            rows.append((_set_name(of), name, *cells))
+    columns = [f"{label.name} {phase}" for label in STRUCTURES for phase in PHASE_NAMES]
+    return grid(("data set", "run", *columns), rows)
+
+
+def gains_table(figures: Figures) -> str:
+    """Gains of mean and SD over the baseline, as in table 3 of the paper, with the middle beside base and apex."""
+    rows = []
+    for of, runs in _sets(figures["gains"]).items():
+        best = {
+            (label, region): max((labels[label.name][region.value]["mean_gain"] or 0.0) for labels in runs.values())
+            for label in STRUCTURES
+            for region in HEART
+        }
+        for name, labels in runs.items():
+            cells = []
+            for label in STRUCTURES:
+                for region in HEART:
+                    gain = labels[label.name][region.value]
+                    bold = len(runs) > 1 and gain["mean_gain"] == best[label, region] > 0
+                    cells.append(_gain_cell(gain, bold=bold))
+            rows.append((_set_name(of), name, *cells))
+    return grid(("data set", "run", *_columns(HEART)), rows)
+
+
+def tests_table(figures: Figures) -> str:
+    """Both paired tests of every difference of all patients."""
+    rows = []
+    for name, labels in figures["gains"]["all"].items():
+        for label in STRUCTURES:
+            for region in HEART:
+                gain = labels[label.name][region.value]
+                frames, patients = gain["frames_paired"], gain["patients_paired"]
+                rows.append((name, label.name, region.value, *_test(frames), *_test(patients)))
+    head = ("run", "label", "region", "frames", "difference", "p", "patients", "difference (95 % CI)", "p")
+    return grid(head, rows)
+
+
+def regions_table(regions: Mapping[str, Figures]) -> str:
+    """Precision and recall of the region classifiers of several runs, as in table 2 of the paper."""
+    rows = []
+    for name, ways in regions.items():
+        for way, found in ways.items():
+            if way != "predicted" and found == ways["predicted"]:
+                continue
+            of = found["weighted"]
+            shares = (of["precision"], of["recall"], of["f1"], found["accuracy"], found["accuracy_within_one_slice"])
+            rows.append((name, way, *(_share(share) for share in shares)))
+    return grid(("run", "regions", "precision", "recall", "F1", "accuracy", "within one slice"), rows)
+
+
+def detection_table(figures: Figures) -> str:
+    """Frames wrongly marked and cardiac frames missed, of all runs."""
+    keys = ("above_base", "below_apex", "wrongly_marked", "missed")
+    rows = []
+    for of, runs in _sets(figures["detection"]).items():
+        for name, found in runs.items():
+            rows.append((_set_name(of), name, *(_count(found[key]) for key in keys)))
+    return grid(("data set", "run", "marked above the base", "below the apex", "both", "cardiac frames missed"), rows)
+
+
+def volumes_table(figures: Figures) -> str:
+    """Errors of volumes, ejection fractions and mass of all runs."""
+    rows = []
+    for of, runs in _sets(figures["volumes"]).items():
+        for measure in runs[figures["baseline"]]:
+            for name, measures in runs.items():
+                found = measures[measure]
+                gain = figures["volume_gains"][of].get(name, {}).get(measure)
+                change = "-"
+                if gain is not None and gain["error_gain"] is not None:
+                    change = f"{gain['error_gain']:+.2f}{'*' if gain['patients_paired']['significant'] else ''}"
+                numbers = (
+                    "-" if found[k] is None else f"{found[k]:.1f}" for k in ("mean_absolute_error", "bias", "sd")
+                )
+                failed = f" ({found['failed']} failed)" if found["failed"] else ""
+                rows.append((_set_name(of), MEASURE_TEXTS[measure], name, *numbers, change, f"{found['n']}{failed}"))
+    return grid(("data set", "measure", "run", "mean abs. error", "bias", "SD", "change", "n"), rows)
+
+
+def _sets(by_set: Mapping[str, Figures]) -> Mapping[str, Figures]:
+    """Figures by data set; those of all together only where there are several."""
+    return {of: found for of, found in by_set.items() if of != "all"} if len(by_set) == 2 else by_set
+
+
+def _set_name(of: str) -> str:
+    return GROUP_NAMES.get(of, of)
+
+
+def _columns(regions: tuple[Region, ...]) -> list[str]:
+    return [f"{label.name} {region.value}" for label in STRUCTURES for region in regions]
+
+
+def _percent(summary: Figures, *, n: bool = False) -> str:
+    if summary["mean"] is None:
+        return "-"
+    sd = "-" if summary["sd"] is None else f"{100 * summary['sd']:.1f}"
+    return f"{100 * summary['mean']:.1f} ({sd})" + (f", {summary['n']}" if n else "")
+
+
+def _gain_cell(gain: Figures, *, bold: bool) -> str:
+    if gain["mean_gain"] is None:
+        return "-"
+    marks = "*" if gain["frames_paired"]["significant"] else ""
+    marks += "°" if gain["patients_paired"]["significant"] else ""
+    mean = f"{100 * gain['mean_gain']:+.2f}"
+    sd = "-" if gain["sd_gain"] is None else f"{100 * gain['sd_gain']:+.2f}"
+    mean = f"**{mean}**" if bold else mean
+    # A star would otherwise begin emphasis in Markdown.
+    return f"{mean}{marks.replace('*', chr(92) + '*')} ({sd})"
+
+
+def _test(test: Figures) -> tuple[str, str, str]:
+    difference = "-" if test["difference"] is None else f"{100 * test['difference']:+.2f}"
+    if test["p"] is None:
+        return str(test["n_first"]), difference, "-"
+    interval = f" ({100 * test['low']:+.2f} to {100 * test['high']:+.2f})"
+    return str(test["n_first"]), difference + interval, p_text(test["p"])
+
+
+def _count(share: Figures) -> str:
+    return "-" if share["share"] is None else f"{100 * share['share']:.1f} % ({share['count']}/{share['of']})"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

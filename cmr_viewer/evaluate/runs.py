@@ -1,6 +1,6 @@
-"""One run of an evaluation, and the tables that store it: frames.csv, regions.csv, stacks.csv and volumes.csv.
+"""One run of an evaluation: what is measured of each patient, and the four tables that store it.
 
-Phases and slices are numbered from 1 in them.
+The tables are frames.csv, regions.csv, stacks.csv and volumes.csv; phases and slices are numbered from 1 in them.
 """
 
 import csv
@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.anatomy import Label, Region, reference_regions
+from cmr_viewer.domain.annotation import RegionPrediction
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LoadError
-from cmr_viewer.evaluate.classification import FrameRegions, ways_of
-from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore
-from cmr_viewer.evaluate.volumes import VolumePair
+from cmr_viewer.evaluate.regions import FrameRegions, ways_of
+from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore, known_spacing_mm, score_frame, score_stack
+from cmr_viewer.evaluate.volumes import VolumePair, volume_pairs
+from cmr_viewer.load.datasets import LabelledSource, LabelledStack
 
 FRAMES_FILE = "frames.csv"
 REGIONS_FILE = "regions.csv"
@@ -70,6 +74,78 @@ class Run:
         """Number of patients by data set, in order of the data sets' names."""
         pairs = sorted({(r.place.group, r.place.patient) for r in self.regions})
         return {group: sum(1 for g, _ in pairs if g == group) for group in dict.fromkeys(g for g, _ in pairs)}
+
+
+def places_of(labelled: LabelledStack, source: LabelledSource) -> dict[FrameIndex, FramePlace]:
+    """The frames of the labelled phases, with their reference regions."""
+    stack = labelled.study.stack
+    names = {stack.es_phase: "ES", stack.ed_phase: "ED"}
+    places: dict[FrameIndex, FramePlace] = {}
+    for phase in labelled.phases:
+        regions = reference_regions([bool(labelled.labels[phase, s].any()) for s in range(stack.slices)])
+        for s, region in enumerate(regions):
+            number = source.first_phase + phase
+            place = FramePlace(source.group, source.name, number, names.get(phase, ""), s, region)
+            places[FrameIndex(phase, s)] = place
+    return places
+
+
+def measured(
+    labelled: LabelledStack,
+    places: Mapping[FrameIndex, FramePlace],
+    found: Mapping[FrameIndex, RegionPrediction],
+    predicted: LabelMap,
+    model_ids: Mapping[FrameIndex, str],
+) -> Run:
+    """Everything that is measured of one stack.
+
+    Args:
+        labelled: The stack with its reference label maps.
+        places: The frames that are measured, as `places_of`.
+        found: Their predicted regions.
+        predicted: (phase, slice, row, col) predicted label maps, background where nothing was segmented.
+        model_ids: Segmentation model of each frame; empty to measure the regions alone.
+    """
+    stack = labelled.study.stack
+    regions = tuple(
+        FrameRegions(place, {"predicted": found[f].region, "argmax": found[f].argmax}, model_ids.get(f, ""))
+        for f, place in places.items()
+    )
+    if not model_ids or not places:
+        return Run(regions=regions)
+    slice_mm, pixel_mm = known_spacing_mm(stack.geometry)
+    space_mm = None if slice_mm is None or pixel_mm is None else (slice_mm, *pixel_mm)
+    frames: list[FrameScore] = []
+    stacks: list[StackScore] = []
+    for (phase, s), place in places.items():
+        structures = labelled.phase_structures[phase]
+        frames += score_frame(
+            place,
+            reference=labelled.labels[phase, s],
+            predicted=predicted[phase, s],
+            pixel_spacing_mm=pixel_mm,
+            structures=structures,
+        )
+        if s == 0:
+            stacks += score_stack(
+                place,
+                reference=labelled.labels[phase],
+                predicted=predicted[phase],
+                spacing_mm=space_mm,
+                structures=structures,
+            )
+    place = next(iter(places.values()))
+    volumes = volume_pairs(
+        place.group,
+        place.patient,
+        reference=labelled.labels,
+        predicted=predicted,
+        structures=labelled.phase_structures,
+        geometry=stack.geometry,
+        ed_phase=stack.ed_phase,
+        es_phase=stack.es_phase,
+    )
+    return Run(tuple(frames), regions, tuple(stacks), tuple(volumes))
 
 
 def write_run(folder: Path, run: Run) -> None:

@@ -7,7 +7,7 @@ import pytest
 from cmr_viewer.__main__ import main
 from cmr_viewer.commands.compare import names_of
 from cmr_viewer.errors import LoadError
-from cmr_viewer.evaluate import comparison_figures as pictures
+from cmr_viewer.evaluate import figures as pictures
 from cmr_viewer.evaluate.runs import write_run
 from tests.evaluate.made_runs import made_run
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.agreement import dice, hausdorff_mm
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import GeometryError, LabelMapError
-from cmr_viewer.evaluate.surface import surface_distances
+from cmr_viewer.evaluate.scores import surface_distances
 
 FIRST = np.array([[1, 1, 1, 0], [2, 2, 0, 0]], np.uint8)
 SECOND = np.array([[0, 1, 1, 1], [2, 2, 0, 0]], np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.evaluate.classification import FrameRegions
+from cmr_viewer.evaluate.regions import FrameRegions
 from cmr_viewer.evaluate.runs import Run
 from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore
 from cmr_viewer.evaluate.volumes import VolumePair

@@ -6,18 +6,25 @@ import numpy as np
 import pytest
 
 from cmr_viewer.evaluate import figures as figures_module
-from cmr_viewer.evaluate.curve import POINTS
+from cmr_viewer.evaluate.comparison import NamedRun, comparison_of
 from cmr_viewer.evaluate.figures import (
+    RUN_COLOURS,
     bland_altman_figure,
     confusion_figure,
     curves_figure,
+    curves_of_runs_figure,
     dice_figure,
+    draw_comparison,
     draw_run,
+    errors_figure,
+    gains_figure,
     lowest_of,
+    run_colour,
     save,
 )
 from cmr_viewer.evaluate.report import report_of
 from cmr_viewer.evaluate.runs import Run
+from cmr_viewer.evaluate.summaries import POINTS
 from tests.evaluate.made_runs import made_run
 
 
@@ -115,8 +122,50 @@ def imports_of(path: Path) -> set[str]:
 
 def test_matplotlib_is_loaded_only_by_what_draws_and_that_only_when_it_draws() -> None:
     root = Path(figures_module.__file__).parents[1]
-    drawing = {"figures.py", "comparison_figures.py"}
     imports = {path: imports_of(path) for path in root.rglob("*.py")}
-    assert {path.name for path, found in imports.items() if any(m.startswith("matplotlib") for m in found)} == drawing
-    modules = {f"cmr_viewer.evaluate.{name.removesuffix('.py')}" for name in drawing}
-    assert {path.name for path, found in imports.items() if found & modules} == {"comparison_figures.py"}
+    drawing = {path.name for path, found in imports.items() if any(m.startswith("matplotlib") for m in found)}
+    assert drawing == {"figures.py"}
+    assert not [path for path, found in imports.items() if "cmr_viewer.evaluate.figures" in found]
+
+
+RUNS = [NamedRun("Baseline", made_run()), NamedRun("Better", made_run(0.02))]
+FIGURES = comparison_of(RUNS[0], RUNS[1:])
+
+
+def test_every_picture_of_a_comparison_is_there_as_svg_and_png(tmp_path: Path) -> None:
+    drawn = draw_comparison(tmp_path, RUNS, FIGURES)
+    assert sorted(path.name for path in drawn) == sorted(
+        f"{stem}.{kind}" for stem in ("curves", "gains", "volume-errors") for kind in ("svg", "png")
+    )
+    assert all(path.stat().st_size > 1000 for path in drawn)
+
+
+def test_all_runs_are_in_one_picture_a_label() -> None:
+    figure = curves_of_runs_figure(FIGURES["curves"])
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["Baseline (band: SD)", "Better"]
+    first, second = (np.asarray(line.get_ydata())[0] for line in figure.axes[1].get_lines()[:2])
+    assert (first, second) == (pytest.approx(80.0), pytest.approx(84.0))
+
+
+def test_gains_are_in_points_with_an_interval_over_patients() -> None:
+    axes = gains_figure(FIGURES["gains"]["all"]).axes[0]
+    assert axes.get_ylabel() == "Gain of the mean Dice (points)"
+    means = [float(np.asarray(bars.lines[0].get_ydata())[0]) for bars in axes.containers]
+    assert means == pytest.approx([4.0, 4.0, 4.0])
+
+
+def test_a_run_that_changes_nothing_has_no_interval() -> None:
+    same = comparison_of(RUNS[0], [NamedRun("Same", RUNS[0].run)])
+    axes = gains_figure(same["gains"]["all"]).axes[0]
+    assert [float(np.asarray(bars.lines[0].get_ydata())[0]) for bars in axes.containers] == [0.0, 0.0, 0.0]
+
+
+def test_each_measure_has_its_panel_of_errors() -> None:
+    titles = [axes.get_title() for axes in errors_figure(RUNS).axes]
+    assert titles[:4] == ["LV EDV, ml", "LV ESV, ml", "LV EF, points", "LV mass, g"]
+
+
+def test_the_baseline_is_blue_and_colours_begin_again() -> None:
+    assert run_colour(0) == "#0072b2"
+    assert run_colour(len(RUN_COLOURS)) == run_colour(0)

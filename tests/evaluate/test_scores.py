@@ -1,8 +1,21 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.evaluate.scores import FrameScore, StackScore, known_spacing_mm, score_frame, score_stack
+from cmr_viewer.errors import GeometryError, LabelMapError
+from cmr_viewer.evaluate.scores import (
+    FrameScore,
+    StackScore,
+    border,
+    known_spacing_mm,
+    score_frame,
+    score_stack,
+    surface_distances,
+)
 from tests.evaluate.made_runs import B, place, row
 from tests.phantom import sax_cine
 
@@ -79,3 +92,117 @@ def test_slices_that_lie_unevenly_have_no_one_spacing() -> None:
     whole = sax_cine(phases=1, slices=4, rows=32, cols=32).stack.geometry
     gap = replace(whole, positions_mm=(*whole.positions_mm[:2], whole.positions_mm[3]))
     assert known_spacing_mm(gap) == (None, (1.8, 1.8))
+
+
+def mask(shape: tuple[int, ...], *points: tuple[int, ...]) -> Any:
+    values = np.zeros(shape, bool)
+    for point in points:
+        values[point] = True
+    return values
+
+
+def test_two_pixels_lie_as_far_apart_as_pythagoras_says() -> None:
+    a, b = mask((6, 6), (0, 0)), mask((6, 6), (3, 4))
+    apart = surface_distances(a, b, (1.0, 1.0))
+    assert apart is not None
+    assert apart.hd95_mm == pytest.approx(5.0)
+    assert apart.assd_mm == pytest.approx(5.0)
+
+
+def test_the_pixel_spacing_is_row_then_column() -> None:
+    apart = surface_distances(mask((6, 6), (0, 0)), mask((6, 6), (3, 4)), (2.0, 0.5))
+    assert apart is not None
+    assert apart.assd_mm == pytest.approx(np.hypot(3 * 2.0, 4 * 0.5))
+
+
+def test_a_line_shifted_by_a_pixel() -> None:
+    a, b = np.zeros((1, 6), bool), np.zeros((1, 6), bool)
+    a[0, :5] = b[0, 1:] = True
+    apart = surface_distances(a, b, (1.0, 2.0))
+    assert apart is not None
+    # Both ways one end is 2 mm from the other line and four pixels lie on it.
+    assert sorted(apart.first_to_second_mm) == [0, 0, 0, 0, 2]
+    assert apart.assd_mm == pytest.approx(4 / 10)
+    # 95 % of the way through five values: between the fourth (0) and the fifth (2), at 0.8.
+    assert apart.hd95_mm == pytest.approx(1.6)
+
+
+def test_hd95_is_the_larger_of_the_two_ways_and_assd_the_mean_of_all() -> None:
+    a, b = mask((1, 11), (0, 0)), mask((1, 11), (0, 0), (0, 10))
+    for one, other in ((a, b), (b, a)):
+        apart = surface_distances(one, other, (1.0, 1.0))
+        assert apart is not None
+        assert apart.hd95_mm == pytest.approx(9.5)
+        assert apart.assd_mm == pytest.approx(10 / 3)
+
+
+def test_concentric_squares() -> None:
+    outer, inner = np.zeros((9, 9), bool), np.zeros((9, 9), bool)
+    outer[2:7, 2:7] = inner[3:6, 3:6] = True
+    apart = surface_distances(outer, inner, (1.0, 1.0))
+    assert apart is not None
+    # 16 border pixels outside: 4 corners at the square root of 2, 12 at 1; 8 inside, all at 1.
+    assert apart.assd_mm == pytest.approx((12 + 4 * np.sqrt(2) + 8) / 24)
+    assert apart.hd95_mm == pytest.approx(np.sqrt(2))
+
+
+def test_only_pixels_with_a_neighbour_outside_are_border() -> None:
+    square = np.zeros((5, 5), bool)
+    square[1:4, 1:4] = True
+    expected = square.copy()
+    expected[2, 2] = False
+    assert np.array_equal(border(square), expected)
+
+
+def test_the_edge_of_the_array_is_outside() -> None:
+    full = np.ones((3, 3), bool)
+    expected = full.copy()
+    expected[1, 1] = False
+    assert np.array_equal(border(full), expected)
+
+
+def test_in_a_stack_the_slice_spacing_counts() -> None:
+    a, b = mask((3, 4, 4), (0, 1, 1)), mask((3, 4, 4), (2, 1, 1))
+    apart = surface_distances(a, b, (8.0, 1.0, 1.0))
+    assert apart is not None
+    assert apart.hd95_mm == pytest.approx(16.0)
+
+
+def test_equal_masks_are_not_apart() -> None:
+    square = np.zeros((6, 6), bool)
+    square[1:5, 2:5] = True
+    apart = surface_distances(square, square, (1.3, 1.3))
+    assert apart is not None
+    assert (apart.hd95_mm, apart.assd_mm) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("a", "b"), [([], []), ([(0, 0)], []), ([], [(1, 1)])])
+def test_nothing_is_measured_to_an_empty_mask(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> None:
+    assert surface_distances(mask((2, 2), *a), mask((2, 2), *b), (1.0, 1.0)) is None
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(LabelMapError, match="cannot be compared"):
+        surface_distances(mask((2, 2)), mask((3, 2)), (1.0, 1.0))
+    for spacing in ((1.0,), (1.0, 1.0, 1.0), (1.0, 0.0)):
+        with pytest.raises(GeometryError, match="2 axes"):
+            surface_distances(mask((2, 2)), mask((2, 2)), spacing)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), row_mm=st.floats(0.5, 3.0), col_mm=st.floats(0.5, 3.0))
+def test_distances_are_those_of_every_pair_of_border_pixels(seed: int, row_mm: float, col_mm: float) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((2, 7, 6)) < 0.4
+    a[3, 3] = b[2, 4] = True
+
+    def points(values: Any) -> Any:
+        padded = np.pad(values, 1)
+        inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+        return np.argwhere(values & ~inner) * (row_mm, col_mm)
+
+    every = np.linalg.norm(points(a)[:, None] - points(b)[None], axis=2)
+    apart = surface_distances(a, b, (row_mm, col_mm))
+    assert apart is not None
+    np.testing.assert_allclose(np.sort(apart.first_to_second_mm), np.sort(every.min(axis=1)))
+    np.testing.assert_allclose(np.sort(apart.second_to_first_mm), np.sort(every.min(axis=0)))

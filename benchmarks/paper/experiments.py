@@ -1,6 +1,6 @@
 """The experiments of the paper on public data: every model trained, every run measured, every table written.
 
-    python benchmarks/experiments.py --data ACDC_FOLDER MNMS_A_FOLDER SCD_FOLDER --work WORK_FOLDER \
+    python benchmarks/paper/experiments.py --data ACDC_FOLDER MNMS_A_FOLDER SCD_FOLDER --work WORK_FOLDER \
         --baseline models/BASELINE --results docs/results STEP...
 
 Steps, in this order:
@@ -29,19 +29,23 @@ from typing import Any
 
 import torch
 
-from cmr_viewer.classify.region_classifier import load_classifier
-from cmr_viewer.commands import compare, evaluate
-from cmr_viewer.domain.role import SPECIALISTS, Role
-from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.evaluate.classification import FrameRegions, classification
-from cmr_viewer.evaluate.paper_tables import TABLE_2
-from cmr_viewer.load.datasets import find_labelled
-from cmr_viewer.networks.catalogue import CLASSIFIERS
-from cmr_viewer.prepare.plan import read_plan
-from cmr_viewer.segment.segmenter import heart_centre, load_segmenter
-from cmr_viewer.train.derive import as_toml
-from cmr_viewer.train.spec import TrainingSpec, default_spec
-from cmr_viewer.train.split import Split
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.paper import published  # noqa: E402
+from cmr_viewer.classify.region_classifier import load_classifier  # noqa: E402
+from cmr_viewer.commands import compare, evaluate  # noqa: E402
+from cmr_viewer.domain.role import SPECIALISTS, Role  # noqa: E402
+from cmr_viewer.domain.study import FrameIndex  # noqa: E402
+from cmr_viewer.evaluate.regions import FrameRegions, classification  # noqa: E402
+from cmr_viewer.evaluate.runs import places_of  # noqa: E402
+from cmr_viewer.load.datasets import find_labelled  # noqa: E402
+from cmr_viewer.networks.catalogue import CLASSIFIERS  # noqa: E402
+from cmr_viewer.prepare.plan import read_plan  # noqa: E402
+from cmr_viewer.segment.segmenter import heart_centre, load_segmenter  # noqa: E402
+from cmr_viewer.train.derive import as_toml  # noqa: E402
+from cmr_viewer.train.spec import TrainingSpec, default_spec  # noqa: E402
+from cmr_viewer.train.split import Split  # noqa: E402
 
 PAPERS_BEST = "densenet121"
 WEIGHTED = f"{PAPERS_BEST}-weighted"
@@ -145,7 +149,7 @@ def measure_classifiers(options: Namespace) -> None:
         labelled = source.read()
         stack = labelled.study.stack
         centre = heart_centre(stack, finder)
-        places = evaluate.places_of(labelled, source)
+        places = places_of(labelled, source)
         wanted: list[FrameIndex] = list(places)
         for name, classifier in classifiers.items():
             predictions = classifier.predict_frames(stack, wanted, centre)
@@ -212,19 +216,19 @@ def table_2(options: Namespace) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for name, scores in found.items():
-        paper = TABLE_2.get(IN_THE_PAPER.get(name, ""))
+        paper = published.TABLE_2.get(IN_THE_PAPER.get(name, ""))
         theirs = f"{paper[0]:.2f} | {paper[1]:.2f}" if paper else "- | -"
         weighted = scores["weighted"]
         ours = f"{100 * weighted['precision']:.1f} | {100 * weighted['recall']:.1f} | {100 * scores['accuracy']:.1f}"
         lines.append(f"| {name} | {ours} | {theirs} |")
     counts = {(scores["frames"], scores["batches"]) for scores in found.values()}
-    told = "; ".join(f"{frames} frames, {batches} batches of 24" for frames, batches in sorted(counts))
+    sizes = "; ".join(f"{frames} frames, {batches} batches of 24" for frames, batches in sorted(counts))
     return [
         "Precision and recall, weighted by the frames of each region. Each frame is classified alone.",
         "",
         *lines,
         "",
-        told,
+        sizes,
     ]
 
 
@@ -232,7 +236,7 @@ def tables(options: Namespace) -> None:
     """Write the results: what was measured, beside the paper, with its command."""
     results: Path = options.results
     results.mkdir(parents=True, exist_ok=True)
-    command = "python benchmarks/experiments.py --data ACDC_FOLDER MNMS_A_FOLDER SCD_FOLDER --work WORK_FOLDER"
+    command = "python benchmarks/paper/experiments.py --data ACDC_FOLDER MNMS_A_FOLDER SCD_FOLDER --work WORK_FOLDER"
     about = [
         f"Made with `{command} ...` (see its docstring), seed {SEED}; {machine()}.",
         "[split.json](split.json) lists the patients of each part. All figures here are from the test part.",
@@ -251,14 +255,36 @@ def tables(options: Namespace) -> None:
     comparison = options.work / "comparison"
     text = (comparison / "tables.md").read_text(encoding="utf-8")
     (results / "approaches.md").write_text(
-        "\n".join(["# Table 3 and figure 2: the approaches", "", *about, budget, "", text]), encoding="utf-8"
+        "\n".join(
+            [
+                "# Table 3 and figure 2: the approaches",
+                "",
+                *about,
+                budget,
+                "",
+                text,
+                "## Table 3 of the paper",
+                "",
+                published.table_3(),
+                "",
+            ]
+        ),
+        encoding="utf-8",
     )
     for picture in comparison.glob("*.svg"):
         shutil.copy(picture, results / f"approaches-{picture.name}")
     baseline = options.work / "runs" / "control"
     (results / "baseline.md").write_text(
         "\n".join(
-            ["# Table 1: the baseline by region", "", *about, (baseline / "tables.md").read_text(encoding="utf-8")]
+            [
+                *(
+                    "# Table 1: the baseline by region",
+                    "",
+                    *about,
+                    (baseline / "tables.md").read_text(encoding="utf-8"),
+                ),
+                *("## Table 1 of the paper", "", published.table_1(), ""),
+            ]
         ),
         encoding="utf-8",
     )
@@ -281,8 +307,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, spec in classifier_specs(options.classifier_batches).items():
             train(name, spec, options)
     if "approaches" in options.steps:
-        kept = dict(read_plan(options.baseline).training["spec"])
-        baseline = default_spec(Role(kept.pop("role")), **kept)
+        values = dict(read_plan(options.baseline).training["spec"])
+        baseline = default_spec(Role(values.pop("role")), **values)
         for name, spec in approach_specs(baseline, options.batches).items():
             train(name, spec, options, options.baseline)
     if "measure" in options.steps:

@@ -19,7 +19,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cmr_viewer import NOTICE, PROGRAM
@@ -27,8 +27,6 @@ from cmr_viewer.errors import in_one_line
 from cmr_viewer.paths import default_workspace_dir, demo_study_dir, shipped_models_dir
 
 ROLES = ("classifier", "baseline", "base", "middle", "apex")
-DOORS = ("segment", "measure", "export", "report", "compare-reads", "train", "plan", "evaluate", "compare", "models")
-EXPORT_FORMATS = ("nifti", "seg", "contours", "measures", "regions", "effort", "images")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,14 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if argv is None else argv)
-    door = given[0] if given and given[0] in DOORS else "window"
-    arguments = (_door_parser() if door != "window" else _window_parser()).parse_args(given)
+    command = given[0] if given and given[0] in COMMANDS else "window"
+    if command == "window":
+        arguments = _window_parser().parse_args(given)
+    else:
+        parser = argparse.ArgumentParser(prog=f"cmr-viewer {command}")
+        COMMANDS[command](parser)
+        arguments = parser.parse_args(given[1:])
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("pydicom").setLevel(logging.ERROR)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # with --debug it logs every font
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its errors are raised as well; they are shown once
     try:
-        return _go(door, arguments)
+        return _run(command, arguments)
     except (Exception, KeyboardInterrupt) as error:  # the outermost boundary: one line for people, all with --debug
         if arguments.debug:
             raise
@@ -66,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _go(door: str, arguments: argparse.Namespace) -> int:
-    if door == "window":
+def _run(command: str, arguments: argparse.Namespace) -> int:
+    if command == "window":
         from cmr_viewer.ui.window.run import run as window
 
         return window(
@@ -78,23 +81,23 @@ def _go(door: str, arguments: argparse.Namespace) -> int:
             screenshot=arguments.screenshot,
             quit_after_s=arguments.quit_after,
         )
-    if door == "segment":
+    if command == "segment":
         from cmr_viewer.commands.segment import run
-    elif door == "measure":
+    elif command == "measure":
         from cmr_viewer.commands.measure import run
-    elif door == "export":
+    elif command == "export":
         from cmr_viewer.commands.export import run
-    elif door == "report":
+    elif command == "report":
         from cmr_viewer.commands.report import run
-    elif door == "compare-reads":
+    elif command == "compare-reads":
         from cmr_viewer.commands.compare_reads import run
-    elif door == "train":
+    elif command == "train":
         from cmr_viewer.commands.train import run
-    elif door == "plan":
+    elif command == "plan":
         from cmr_viewer.commands.plan import run
-    elif door == "evaluate":
+    elif command == "evaluate":
         from cmr_viewer.commands.evaluate import run
-    elif door == "compare":
+    elif command == "compare":
         from cmr_viewer.commands.compare import run
     elif arguments.action == "import-nnunet":
         from cmr_viewer.commands.import_nnunet import run
@@ -107,7 +110,7 @@ def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cmr-viewer",
         description=f"Annotate and review short-axis cine cardiac MR, region by region. {NOTICE}",
-        epilog=f"Commands without a window: cmr-viewer {' | '.join(DOORS)}. Each has its own --help.",
+        epilog=f"Commands without a window: cmr-viewer {' | '.join(COMMANDS)}. Each has its own --help.",
     )
     parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="DICOM folder or image file to open")
     parser.add_argument("--demo", action="store_true", help="open the demo study")
@@ -115,12 +118,12 @@ def _window_parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window, then quit")
     parser.add_argument("--quit-after", type=float, metavar="SECONDS", help="quit after this time")
-    _common(parser)
+    _debug_option(parser)
     parser.add_argument("--version", action="version", version=PROGRAM)
     return parser
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def _debug_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
 
 
@@ -146,28 +149,12 @@ def _codes(text: str) -> object:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _door_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cmr-viewer")
-    commands = parser.add_subparsers(dest="command", required=True)
-    _segment_parser(commands.add_parser("segment", help="segment studies: label maps, regions and measures"))
-    _measure_parser(commands.add_parser("measure", help="measure label maps: volumes, mass, curves, wall"))
-    _export_parser(commands.add_parser("export", help="export a corrected study for other programs"))
-    _report_parser(commands.add_parser("report", help="write a report on a study as PDF, HTML or CSV"))
-    _compare_reads_parser(commands.add_parser("compare-reads", help="compare two reads of a study, frame by frame"))
-    _train_parser(commands.add_parser("train", help="train a model"))
-    _plan_parser(commands.add_parser("plan", help="derive a training spec from labelled data"))
-    _evaluate_parser(commands.add_parser("evaluate", help="evaluate the models against reference label maps"))
-    _compare_parser(commands.add_parser("compare", help="compare runs of evaluate with a baseline"))
-    _models_parser(commands.add_parser("models", help="list, promote, roll back or import models"))
-    return parser
-
-
-def _service_options(parser: argparse.ArgumentParser) -> None:
+def _network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device that runs the networks"
     )
-    _common(parser)
+    _debug_option(parser)
 
 
 def _opening_options(parser: argparse._ActionsContainer) -> None:
@@ -190,7 +177,25 @@ def _opening_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def _segment_parser(parser: argparse.ArgumentParser) -> None:
+def _split_file_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
+    )
+
+
+def _convention_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--papillary",
+        choices=("in_blood_pool", "in_mass"),
+        default="in_blood_pool",
+        help="papillary muscles: as drawn, in the blood pool (default), or detected by threshold and counted as mass",
+    )
+    parser.add_argument(
+        "--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="formula for body surface area"
+    )
+
+
+def _segment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="DICOM folder or image file")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="write results to DIR/<name>/")
     parser.add_argument(
@@ -200,16 +205,14 @@ def _segment_parser(parser: argparse.ArgumentParser) -> None:
         help="segment each frame with the specialist of its region (default), or all frames with the baseline",
     )
     _opening_options(parser)
-    _service_options(parser)
+    _network_options(parser)
 
 
-def _train_parser(parser: argparse.ArgumentParser) -> None:
+def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", choices=ROLES, help="role of the model to train")
     parser.add_argument("--spec", type=Path, metavar="FILE", help="training spec, TOML or JSON")
     parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="DIR", help="labelled data sets")
-    parser.add_argument(
-        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
-    )
+    _split_file_option(parser)
     parser.add_argument(
         "--workspace", type=Path, metavar="DIR", help="retrain on the accepted frames of this workspace"
     )
@@ -230,10 +233,10 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--end-with-input", action="store_true", help="stop training when standard input ends")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; fewer leave the window responsive")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
-    _service_options(parser)
+    _network_options(parser)
 
 
-def _measure_parser(parser: argparse.ArgumentParser) -> None:
+def _measure_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE", help="image, DICOM folder, or folder of patients"
     )
@@ -252,15 +255,7 @@ def _measure_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--es", type=int, metavar="N", help="ES phase, counted from 1; default: stated, or the smallest"
     )
-    parser.add_argument(
-        "--papillary",
-        choices=("in_blood_pool", "in_mass"),
-        default="in_blood_pool",
-        help="papillary muscles: as drawn, in the blood pool (default), or detected by threshold and counted as mass",
-    )
-    parser.add_argument(
-        "--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="formula for body surface area"
-    )
+    _convention_options(parser)
     parser.add_argument("--sex", choices=("female", "male"), help="for normal ranges; default: from the header")
     parser.add_argument("--age", type=float, metavar="YEARS", help="for normal ranges; default: from the header")
     parser.add_argument("--height", type=float, metavar="CM", help="for indexed measures; default: from the header")
@@ -269,10 +264,13 @@ def _measure_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="FILE.json, or FILE.csv, which also writes FILE.json"
     )
-    _common(parser)
+    _debug_option(parser)
 
 
-def _export_parser(parser: argparse.ArgumentParser) -> None:
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    from cmr_viewer.export import formats
+
+    names = ", ".join(one.name for one in formats.FORMATS)
     parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -290,7 +288,7 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
         type=_export_formats,
         default=(),
         metavar="A,B,...",
-        help=f"{', '.join(EXPORT_FORMATS)}; default: all except images, which are de-identified DICOM files",
+        help=f"{names}; default: all except images, which are de-identified DICOM files",
     )
     parser.add_argument("--deidentify", action="store_true", help="de-identify the export, by DICOM PS3.15")
     parser.add_argument(
@@ -298,10 +296,10 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--replace", action="store_true", help="replace files of an earlier export in DIR")
     _incomplete(parser)
-    _common(parser)
+    _debug_option(parser)
 
 
-def _report_parser(parser: argparse.ArgumentParser) -> None:
+def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
     parser.add_argument(
         "--workspace", type=Path, metavar="DIR", help="workspace with the corrections; default: the usual one"
@@ -311,24 +309,16 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patient", default="", metavar="TEXT", help="name of the patient on the report; default: not named"
     )
-    parser.add_argument(
-        "--papillary",
-        choices=("in_blood_pool", "in_mass"),
-        default="in_blood_pool",
-        help="papillary muscles: as drawn, in the blood pool (default), or detected by threshold and counted as mass",
-    )
-    parser.add_argument(
-        "--bsa", choices=("mosteller", "du_bois"), default="mosteller", help="formula for body surface area"
-    )
+    _convention_options(parser)
     _incomplete(parser)
-    _common(parser)
+    _debug_option(parser)
 
 
 def _incomplete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--incomplete", action="store_true", help="write it even if some frames are not analysed yet")
 
 
-def _compare_reads_parser(parser: argparse.ArgumentParser) -> None:
+def _compare_reads_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
     parser.add_argument(
         "--workspace", type=Path, metavar="DIR", help="workspace with the reads; default: the usual one"
@@ -337,24 +327,23 @@ def _compare_reads_parser(parser: argparse.ArgumentParser) -> None:
         "--second", type=int, metavar="ID", help="ID of the second read; default: the last finished one"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.csv or FILE.json")
-    _common(parser)
+    _debug_option(parser)
 
 
 def _export_formats(text: str) -> tuple[str, ...]:
-    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if unknown := [one for one in formats if one not in EXPORT_FORMATS]:
-        raise argparse.ArgumentTypeError(
-            f"{', '.join(unknown)} is not a known format; choose from {', '.join(EXPORT_FORMATS)}"
-        )
-    return formats
+    from cmr_viewer.export import formats
+
+    known = [one.name for one in formats.FORMATS]
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if unknown := [one for one in names if one not in known]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not a known format; choose from {', '.join(known)}")
+    return names
 
 
-def _plan_parser(parser: argparse.ArgumentParser) -> None:
+def _plan_options(parser: argparse.ArgumentParser) -> None:
     roles = [role for role in ROLES if role != "classifier"]
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="labelled data sets")
-    parser.add_argument(
-        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
-    )
+    _split_file_option(parser)
     parser.add_argument("--role", choices=roles, default="baseline", help="role of the model to train")
     parser.add_argument(
         "--recipe",
@@ -363,10 +352,10 @@ def _plan_parser(parser: argparse.ArgumentParser) -> None:
         help="training as in the paper, or light enough for CPUs",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="TOML file for the spec")
-    _common(parser)
+    _debug_option(parser)
 
 
-def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
+def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA", help="labelled data sets or patients")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for tables, figures and pictures"
@@ -377,9 +366,7 @@ def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="part of the patients to evaluate: test (default; also called held-out), validation, train or all",
     )
-    parser.add_argument(
-        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
-    )
+    _split_file_option(parser)
     parser.add_argument(
         "--routing",
         choices=("predicted", "argmax", "baseline", "reference", "none"),
@@ -388,20 +375,20 @@ def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
         "all frames; reference: by the reference regions (upper bound); none: evaluate only the regions",
     )
     parser.add_argument("--save-labels", action="store_true", help="also save the label maps, in DIR/labels")
-    _service_options(parser)
+    _network_options(parser)
 
 
-def _compare_parser(parser: argparse.ArgumentParser) -> None:
+def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="output of evaluate on the same frames")
     parser.add_argument("--baseline", type=Path, required=True, metavar="RUN_DIR", help="run to compare with")
     parser.add_argument(
         "--names", metavar="A,B,...", help="names of the baseline and the runs, in order; default: folder names"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="compare.json, tables.md, pictures")
-    _common(parser)
+    _debug_option(parser)
 
 
-def _models_parser(parser: argparse.ArgumentParser) -> None:
+def _models_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     for action, text in (
         ("list", "list the models"),
@@ -416,11 +403,11 @@ def _models_parser(parser: argparse.ArgumentParser) -> None:
             one.add_argument("model_id", help="ID of the model")
         one.add_argument("--workspace", type=Path, default=default_workspace_dir(), metavar="DIR", help="workspace")
         one.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
-        _common(one)
-    _import_parser(actions.add_parser("import-nnunet", help="make a model folder from a trained nnU-Net v2 model"))
+        _debug_option(one)
+    _import_options(actions.add_parser("import-nnunet", help="make a model folder from a trained nnU-Net v2 model"))
 
 
-def _import_parser(parser: argparse.ArgumentParser) -> None:
+def _import_options(parser: argparse.ArgumentParser) -> None:
     roles = [role for role in ROLES if role != "classifier"]
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with plans.json, dataset.json and fold_*")
     parser.add_argument("--role", choices=roles, required=True, help="role of the model")
@@ -438,7 +425,22 @@ def _import_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", default="checkpoint_final.pth", metavar="NAME", help="checkpoint file in each fold"
     )
-    _common(parser)
+    _debug_option(parser)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
+    "segment": _segment_options,
+    "measure": _measure_options,
+    "export": _export_options,
+    "report": _report_options,
+    "compare-reads": _compare_reads_options,
+    "train": _train_options,
+    "plan": _plan_options,
+    "evaluate": _evaluate_options,
+    "compare": _compare_options,
+    "models": _models_options,
+}
+"""What the program does without a window, each with the options of its command line."""
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 from cmr_viewer import __main__ as program
 from cmr_viewer import __version__
-from cmr_viewer.__main__ import DOORS, main
+from cmr_viewer.__main__ import COMMANDS, main
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import LoadError
 
@@ -20,13 +20,13 @@ def ends_with(argv: list[str]) -> int:
 
 @pytest.mark.parametrize(
     "argv",
-    [["--help"], ["models", "list", "--help"], *([door, "--help"] for door in DOORS)],
+    [["--help"], ["models", "list", "--help"], *([command, "--help"] for command in COMMANDS)],
 )
 def test_every_command_has_a_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(argv) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith("usage: cmr-viewer")
-    assert told.err == ""
+    shown = capsys.readouterr()
+    assert shown.out.startswith("usage: cmr-viewer")
+    assert shown.err == ""
 
 
 def test_the_help_names_the_commands_and_states_that_it_is_no_medical_device(
@@ -35,8 +35,8 @@ def test_the_help_names_the_commands_and_states_that_it_is_no_medical_device(
     ends_with(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "not a medical device" in text
-    assert {"segment", "measure", "export", "train", "plan", "evaluate", "compare", "models"} <= set(DOORS)
-    assert " | ".join(DOORS) in text
+    assert {"segment", "measure", "export", "train", "plan", "evaluate", "compare", "models"} <= set(COMMANDS)
+    assert " | ".join(COMMANDS) in text
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_the_roles_of_the_command_line_are_those_of_the_program() -> None:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def fail(door: str, arguments: object) -> int:
+    def fail(command: str, arguments: object) -> int:
         raise error
 
-    monkeypatch.setattr(program, "_go", fail)
+    monkeypatch.setattr(program, "_run", fail)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_with_debug_an_error_shows_where_it_comes_from(monkeypatch: pytest.Monke
 
 def test_the_exit_code_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for code in (0, 1):
-        monkeypatch.setattr(program, "_go", lambda door, arguments, code=code: code)
+        monkeypatch.setattr(program, "_run", lambda command, arguments, code=code: code)
         assert main(["models", "list"]) == code
 
 
 @pytest.mark.parametrize(
-    ("argv", "door"),
+    ("argv", "command"),
     [
         ([], "window"),
         (["study"], "window"),
@@ -146,16 +146,16 @@ def test_the_exit_code_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -
         (["models", "list"], "models"),
     ],
 )
-def test_the_first_argument_names_the_command(monkeypatch: pytest.MonkeyPatch, argv: list[str], door: str) -> None:
-    gone: list[str] = []
+def test_the_first_argument_names_the_command(monkeypatch: pytest.MonkeyPatch, argv: list[str], command: str) -> None:
+    run_commands: list[str] = []
 
-    def go(name: str, arguments: object) -> int:
-        gone.append(name)
+    def run(name: str, arguments: object) -> int:
+        run_commands.append(name)
         return 0
 
-    monkeypatch.setattr(program, "_go", go)
+    monkeypatch.setattr(program, "_run", run)
     assert main(argv) == 0
-    assert gone == [door]
+    assert run_commands == [command]
 
 
 def test_help_in_a_process_of_its_own_imports_neither_torch_nor_qt() -> None:
@@ -183,7 +183,7 @@ def test_the_program_runs_as_a_module_and_tells_errors_without_a_traceback(tmp_p
 def test_a_name_that_the_console_cannot_show_does_not_end_the_program(tmp_path: Path, encoding: str) -> None:
     """As a console of Windows with a Western code page does with the name of a Chinese folder."""
     code = (
-        "import sys; from cmr_viewer import __main__ as program; program._go = lambda *_: print(sys.argv[1]) or 0;"
+        "import sys; from cmr_viewer import __main__ as program; program._run = lambda *_: print(sys.argv[1]) or 0;"
         "sys.exit(program.main(['models', 'list']))"
     )
     name = os.fsdecode(b"\xe5\xbf\x83 \xe9")  # a Chinese letter, and a byte that is no text

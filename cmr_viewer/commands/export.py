@@ -19,8 +19,8 @@ from cmr_viewer.domain.opening import AS_FOUND
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import StoreError
-from cmr_viewer.export.study import Anonymity, Format, Results, export_study, formats_of
-from cmr_viewer.export.tables import RegionRow
+from cmr_viewer.export.formats import Anonymity, RegionRow, Results, formats_of
+from cmr_viewer.export.study import export_study
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study
@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> int:
         with open_workspace_readonly(_workspace(arguments)) as workspace:
             study = study_as_decided(arguments.study, workspace)
             results = results_of_workspace(workspace, study, incomplete=arguments.incomplete)
-    formats = frozenset(map(Format, arguments.formats)) if arguments.formats else formats_of(study)
+    formats = arguments.formats or formats_of(study)
     exported = export_study(arguments.output, study, results, formats, anonymity=anonymity, replace=arguments.replace)
     tell_notes("export", study.name, (*study.warnings, *exported.notes))
     print(exported.folder, flush=True)
@@ -81,9 +81,9 @@ def _anonymity(arguments: Namespace) -> Anonymity | None:
     """How to de-identify: with the secret of the workspace, or a fresh one without a workspace."""
     if not arguments.deidentify:
         return None
-    from cmr_viewer.export.deidentify import fresh_secret, kept_secret  # noqa: PLC0415 - pydicom, when used
+    from cmr_viewer.export.deidentify import fresh_secret, saved_secret  # noqa: PLC0415 - pydicom, when used
 
-    secret = kept_secret(_workspace(arguments)) if arguments.labels is None else fresh_secret()
+    secret = saved_secret(_workspace(arguments)) if arguments.labels is None else fresh_secret()
     return Anonymity(secret, shift_dates=arguments.dates == "shifted")
 
 

@@ -4,7 +4,6 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
-from cmr_viewer.export.nifti import nifti_files, nifti_notes, write_nifti_labels
-from cmr_viewer.export.tables import RegionRow, write_measures_json, write_regions_csv
+from cmr_viewer.export.formats import RegionRow
+from cmr_viewer.export.nifti import nifti_notes, write_label_files
+from cmr_viewer.export.tables import UNITS, write_measures_json, write_regions_csv
 from cmr_viewer.load.study import open_study, study_name
-from cmr_viewer.store.atomic import write_file_atomically
 
 LABELS_FILE = "labels.nii.gz"
 REGIONS_FILE = "regions.csv"
@@ -86,9 +85,7 @@ def segment_one(
     study = open_study(path, opening=opening)
     analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, grid in nifti_files(LABELS_FILE, study).items():
-        write = partial(write_nifti_labels, labels=analysis.labels, study=study, grid=grid)
-        write_file_atomically(folder / name, write)
+    write_label_files(folder, LABELS_FILE, analysis.labels, study)
     write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
     notes = (*study.warnings, *analysis.notes, *nifti_notes((LABELS_FILE,), study))
     about = {**_about(study, models, baseline_only), "notes": notes_json(notes)}
@@ -114,7 +111,7 @@ def region_rows(study: Study, analysis: Analysis) -> list[RegionRow]:
 
 def _about(study: Study, models: Models, baseline_only: bool) -> Mapping[str, Any]:
     return {
-        "units": {"_ml": "millilitres", "_g": "grams", "_percent": "percent"},
+        "units": UNITS,
         "phases": study.stack.phases,
         "slices": study.stack.slices,
         "routing": "baseline" if baseline_only else "predicted",

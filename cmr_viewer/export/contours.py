@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, Mask, as_label_map
 from cmr_viewer.domain.study import COUNTING, FrameIndex, Stack
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.export.deidentify import deidentifier_of
+from cmr_viewer.export.formats import Job
+from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically
 
 STRUCTURE_NAMES = ("lv_endocardium", "lv_epicardium", "rv_endocardium")
@@ -279,3 +281,13 @@ def _rows(one: FrameContours, stack: Stack) -> Iterator[list[Any]]:
             places = [["", "", ""]] * len(polygon.points) if mm is None else mm.tolist()
             for point, (pixel, place) in enumerate(zip(polygon.points.tolist(), places, strict=True)):
                 yield [*where, name, number, int(polygon.hole), point, *pixel, *place]
+
+
+def write_contours(job: Job, progress: Progress) -> None:
+    """The contours of an export."""
+    stack, remover = job.study.stack, deidentifier_of(job.anonymity)
+    uid_of = str if remover is None else remover.uid
+    contours = contours_of(job.results.labels, stack, part(progress, 0.0, 0.5), uid_of=uid_of)
+    write_contours_json(job.folder / "contours.json", contours, stack, job.head)
+    progress(0.8, "Writing contours")
+    write_contours_csv(job.folder / "contours.csv", contours, stack)

@@ -30,9 +30,10 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from cmr_viewer import PROGRAM
 from cmr_viewer.domain.dicom_uid import uid_of_bytes
-from cmr_viewer.domain.notes import counted
+from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import StoreError
+from cmr_viewer.export.formats import Anonymity, Job
 from cmr_viewer.export.sources import (
     READ_ERRORS,
     SourceReader,
@@ -123,7 +124,7 @@ def fresh_secret() -> bytes:
     return secrets.token_bytes(_SECRET_BYTES)
 
 
-def kept_secret(folder: Path) -> bytes:
+def saved_secret(folder: Path) -> bytes:
     """The secret of a workspace, created there the first time.
 
     Raises:
@@ -263,6 +264,13 @@ class Deidentifier:
             element.value = b"" if vr in ("OB", "OW", "UN") else None
         else:
             _replace(data, element)
+
+
+def deidentifier_of(anonymity: Anonymity | None) -> Deidentifier | None:
+    """What de-identifies the headers of an export; None where they stay as they are."""
+    if anonymity is None:
+        return None
+    return Deidentifier(anonymity.secret, Dates.SHIFTED if anonymity.shift_dates else Dates.REMOVED)
 
 
 @dataclass(frozen=True)
@@ -416,3 +424,11 @@ def _is_capture(data: FileDataset) -> bool:
     kinds = data.get("ImageType")
     values = [] if kinds is None else [kinds] if isinstance(kinds, str) else list(kinds)
     return "SECONDARY" in values or str(data.get("SOPClassUID", "")).startswith("1.2.840.10008.5.1.4.1.1.7")
+
+
+def write_images(job: Job, progress: Progress) -> None:
+    """The source images of an export, in a folder of their own."""
+    remover = deidentifier_of(job.anonymity)
+    if remover is not None:
+        notes = write_deidentified_images(job.folder / "dicom", job.study.stack, remover, progress).notes
+        job.notes.extend(Note(text, Code.EXPORT_CHANGED) for text in notes)

@@ -31,8 +31,10 @@ from cmr_viewer import NOTICE, __version__
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
+from cmr_viewer.domain.notes import Code as NoteCode
+from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.export.deidentify import Deidentifier
+from cmr_viewer.export.deidentify import Deidentifier, deidentifier_of
 from cmr_viewer.export.dicom_seg_frames import (
     Places,
     decimal_texts,
@@ -42,8 +44,9 @@ from cmr_viewer.export.dicom_seg_frames import (
     pixel_spacing_mm,
     slice_spacing_mm,
 )
-from cmr_viewer.export.sources import MR_IMAGE_STORAGE, SourceStudy
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.export.formats import Job
+from cmr_viewer.export.sources import MR_IMAGE_STORAGE, SourceStudy, read_source_study
+from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_file_atomically
 
 PROGRAM = "CMR Viewer"
@@ -308,3 +311,14 @@ def _add_references(dataset: Segmentation, source: SourceStudy) -> None:
         one.ReferencedInstanceSequence = list(items.values())
         references.append(one)
     dataset.ReferencedSeriesSequence = references
+
+
+def write_seg(job: Job, progress: Progress) -> None:
+    """The segmentation of an export."""
+    results, stack, remover = job.results, job.study.stack, deidentifier_of(job.anonymity)
+    source = read_source_study(stack, part(progress, 0.0, 0.4), change=None if remover is None else remover.apply)
+    job.notes.extend(Note(text, NoteCode.EXPORT_CHANGED) for text in source.notes)
+    reader = "" if remover is not None else results.reader
+    origin = origin_of(results.provenances, results.model_ids, reader=reader, drawn_by=results.drawn_by)
+    path = job.folder / "segmentation.dcm"
+    write_segmentation(path, results.labels, stack, source, origin, part(progress, 0.4, 1.0), deidentifier=remover)

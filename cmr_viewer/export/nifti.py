@@ -4,6 +4,7 @@ import contextlib
 import gzip
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from io import UnsupportedOperation
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,10 +18,12 @@ from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.notes import Code, Note, numbered
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError, LoadError
+from cmr_viewer.export.formats import Job
 from cmr_viewer.load.images.even_grids import EvenGrid, even_grids
 from cmr_viewer.load.images.nifti import LABELS_WRITTEN, READ_ERRORS, open_checked, quiet, usable_matrix
 from cmr_viewer.load.images.volume import IMAGES_WITH_EMPTY_WRITTEN
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.store.atomic import write_file_atomically
 
 IMAGES_WRITTEN = "CMR Viewer images; research software, not a medical device"
 """Description in the header of image files that this program writes."""
@@ -238,3 +241,28 @@ def write_image(path: Path, image: Any, progress: Progress) -> None:
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
             file = cast(BinaryIO, stack.enter_context(zipped))
         image.to_stream(_Told(file, max(1, image.dataobj.nbytes), progress))
+
+
+def names_of_files(names: Sequence[str], study: Study) -> tuple[str, ...]:
+    """Names of all files that a study is written to: several for each of `names` where its slices lie unevenly."""
+    return tuple(file for name in names for file in nifti_files(name, study))
+
+
+def write_label_files(folder: Path, name: str, labels: LabelMap, study: Study, progress: Progress = silent) -> None:
+    """Write label maps as all the files of `nifti_files`, each completely or not at all."""
+    files = nifti_files(name, study)
+    for number, (file, grid) in enumerate(files.items()):
+        step = part(progress, number / len(files), (number + 1) / len(files))
+        write = partial(write_nifti_labels, labels=labels, study=study, progress=step, grid=grid)
+        write_file_atomically(folder / file, write)
+
+
+def write_nifti(job: Job, progress: Progress) -> None:
+    """Label maps and frames of an export."""
+    study, (labels, images) = job.study, ("labels.nii.gz", "images.nii.gz")
+    write_label_files(job.folder, labels, job.results.labels, study, part(progress, 0.0, 0.2))
+    files, second = nifti_files(images, study), part(progress, 0.2, 1.0)
+    for number, (name, grid) in enumerate(files.items()):
+        step = part(second, number / len(files), (number + 1) / len(files))
+        write_file_atomically(job.folder / name, partial(write_nifti_images, study=study, progress=step, grid=grid))
+    job.notes.extend(nifti_notes((labels, images), study))

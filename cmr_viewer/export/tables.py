@@ -5,15 +5,15 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cmr_viewer import NOTICE, PROGRAM
-from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.errors import StoreError
+from cmr_viewer.export.formats import Job, RegionRow
+from cmr_viewer.progress import Progress
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, COLUMNS, Comparison, frame_rows
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.effort import EffortRow
@@ -31,27 +31,6 @@ EFFORT_COLUMNS = (
     "undos",
 )
 REGION_COLUMNS = ("phase_number", "slice_number", "source_slice_index", "region", "probability", "model_id")
-
-
-@dataclass(frozen=True)
-class RegionRow:
-    """A line of regions.csv.
-
-    Attributes:
-        phase: Phase.
-        slice_index: Slice, 0 = most basal.
-        source_slice: The slice's index in the input's own order.
-        region: Region of the frame.
-        probability: The classifier's probability of that region, 0 to 1; None where it gave none.
-        model_id: The segmentation model that the frame was routed to; None where it was routed to none.
-    """
-
-    phase: int
-    slice_index: int
-    source_slice: int
-    region: Region
-    probability: float | None
-    model_id: str | None
 
 
 def number_of(phase: int | None) -> int | None:
@@ -244,3 +223,26 @@ def _cell(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.4f}"
     return "" if value is None else value
+
+
+UNITS = {"_ml": "millilitres", "_g": "grams", "_percent": "percent"}
+
+
+def write_measures(job: Job, progress: Progress) -> None:
+    """The measures of an export."""
+    progress(0.0, "Writing measures")
+    about = {"units": UNITS, **job.head, "notes": job.all_notes(), **job.results.about}
+    write_measures_json(job.folder / "measures.json", job.results.measures, about=about)
+    write_measures_csv(job.folder / "measures.csv", job.results.measures, program=PROGRAM)
+
+
+def write_regions(job: Job, progress: Progress) -> None:
+    """The regions of an export."""
+    progress(0.0, "Writing regions")
+    write_regions_csv(job.folder / "regions.csv", job.results.regions)
+
+
+def write_effort(job: Job, progress: Progress) -> None:
+    """The readers' effort of an export."""
+    progress(0.0, "Writing reading times")
+    write_effort_csv(job.folder / "effort.csv", job.results.effort, name_readers=job.anonymity is None)

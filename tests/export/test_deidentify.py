@@ -14,7 +14,7 @@ from cmr_viewer.export.deidentify import (
     Dates,
     Deidentifier,
     fresh_secret,
-    kept_secret,
+    saved_secret,
     write_deidentified_images,
 )
 from cmr_viewer.export.sources import tolerant
@@ -199,10 +199,10 @@ def test_an_object_of_our_own_keeps_its_uids_and_pseudonym() -> None:
 
 
 def test_a_workspace_keeps_its_secret(tmp_path: Path) -> None:
-    first = kept_secret(tmp_path)
+    first = saved_secret(tmp_path)
     assert len(first) == 32
-    assert kept_secret(tmp_path) == first
-    assert kept_secret(tmp_path / "other") != first
+    assert saved_secret(tmp_path) == first
+    assert saved_secret(tmp_path / "other") != first
     assert first.hex() == (tmp_path / SECRET_FILE).read_text()
 
 
@@ -210,7 +210,7 @@ def test_a_workspace_keeps_its_secret(tmp_path: Path) -> None:
 def test_a_damaged_secret_is_told_and_not_written_over(tmp_path: Path, content: str) -> None:
     (tmp_path / SECRET_FILE).write_text(content)
     with pytest.raises(StoreError, match="secret"):
-        kept_secret(tmp_path)
+        saved_secret(tmp_path)
     assert (tmp_path / SECRET_FILE).read_text() == content
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cmr_viewer.errors import StoreError
-from cmr_viewer.export.folder import new_files_in
+from cmr_viewer.export.study import new_files_in
 from cmr_viewer.store.atomic import write_atomically
 
 NAMES = ("a.txt", "b")

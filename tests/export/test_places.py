@@ -19,7 +19,8 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import Stack, Study
-from cmr_viewer.export.study import Exported, Format, Results, export_study, formats_of
+from cmr_viewer.export.formats import Results, formats_of
+from cmr_viewer.export.study import Exported, export_study
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study
 from tests.phantom_export import all_automatic
@@ -242,7 +243,7 @@ def test_nifti_alone_is_written_of_an_uneven_stack_that_is_no_longer_dicom(tmp_p
     bare = replace(study, stacks=(replace(study.stack, frame_sources=()),))
     made = exported(tmp_path / "out", bare, labels, measures)
     assert {"labels_1.nii.gz", "labels_2.nii.gz", "images_1.nii.gz", "images_2.nii.gz"} <= set(made.files)
-    assert Format.SEG not in formats_of(bare)
+    assert "seg" not in formats_of(bare)
 
 
 def test_labels_of_a_grid_that_spreads_slices_evenly_are_taken_and_noted(tmp_path: Path) -> None:

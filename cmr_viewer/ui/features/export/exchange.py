@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.study import Study
-from cmr_viewer.export.study import Exported, formats_of
+from cmr_viewer.export.formats import formats_of
+from cmr_viewer.export.study import Exported
 from cmr_viewer.ui.features.export.export_dialog import ExportDialog
 from cmr_viewer.ui.features.export.exporting import EXPORT_KEY, ExportChoice, export_chosen, export_label_maps
 from cmr_viewer.ui.features.export.import_dialog import ImportDialog
@@ -143,7 +144,7 @@ class Exchange(QObject):
         if study is None:
             return
         folder = self._folder / f"{study.name}-export"
-        self._dialog = ExportDialog(study.name, formats_of(study), folder, self._window)
+        self._dialog = ExportDialog(study.name, formats_of(study, deidentified=True), folder, self._window)
         self._dialog.wanted.connect(self._start)
         self._dialog.cancel_wanted.connect(self._stop)
         self._dialog.finished.connect(self._forget)

@@ -12,9 +12,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.export.study import Format
+from cmr_viewer.export import formats
+from cmr_viewer.export.formats import Format
 from cmr_viewer.ui.dialogs.writing_dialog import WritingDialog
-from cmr_viewer.ui.features.export.exporting import FORMAT_TEXTS, ExportChoice
+from cmr_viewer.ui.features.export.exporting import ExportChoice
 from cmr_viewer.ui.window.theme import icon
 from cmr_viewer.ui.window.widgets import column, label, row, rule
 
@@ -24,7 +25,7 @@ class ExportDialog(WritingDialog):
 
     Args:
         name: The study's name.
-        possible: The formats that go with the study.
+        possible: The formats that the study can be written in.
         folder: The folder to propose.
         parent: The window.
 
@@ -32,10 +33,10 @@ class ExportDialog(WritingDialog):
         wanted(object): `ExportChoice`.
     """
 
-    def __init__(self, name: str, possible: Collection[Format], folder: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, possible: Collection[str], folder: Path, parent: QWidget | None = None) -> None:
         super().__init__("Export", "export", "Export", "Write the chosen files", parent)
         self._possible = frozenset(possible)
-        self._formats = {each: self._format_box(each) for each in Format}
+        self._formats = {each.name: self._format_box(each) for each in formats.FORMATS}
         self._deidentify = QCheckBox("De-identify")
         self._deidentify.setToolTip("Remove or replace names, numbers and dates (basic profile of DICOM PS3.15)")
         self._shift = QCheckBox("Shift dates instead of removing them")
@@ -57,19 +58,18 @@ class ExportDialog(WritingDialog):
         self._show_running(False)
 
     def _format_box(self, each: Format) -> QCheckBox:
-        name, tip = FORMAT_TEXTS[each]
-        box = QCheckBox(name)
-        box.setToolTip(tip)
-        box.setAccessibleDescription(tip)
-        box.setChecked(each in (Format.NIFTI, Format.MEASURES, Format.REGIONS))
+        box = QCheckBox(each.title)
+        box.setToolTip(each.about)
+        box.setAccessibleDescription(each.about)
+        box.setChecked(each.is_ticked)
         return box
 
     def _column(self, name: str) -> QVBoxLayout:
         lines = []
-        for each, box in self._formats.items():
+        for each in formats.FORMATS:
+            box = self._formats[each.name]
             box.setFixedWidth(130)
-            said = label(FORMAT_TEXTS[each][1], "small")
-            lines.append(row(box, said, None, spacing=8))
+            lines.append(row(box, label(each.about, "small"), None, spacing=8))
         return column(
             label(f"Export {name}", "title"),
             label("WHAT", "heading"),
@@ -92,22 +92,22 @@ class ExportDialog(WritingDialog):
     @property
     def choice(self) -> ExportChoice:
         """What is chosen."""
-        chosen = frozenset(each for each, box in self._formats.items() if box.isChecked() and box.isEnabled())
+        always = {each.name for each in formats.FORMATS if each.is_always_written}
+        chosen = {name for name, box in self._formats.items() if box.isChecked() and box.isEnabled()}
         deidentify = self._deidentify.isChecked()
         return ExportChoice(
             Path(self._folder.text().strip()).expanduser(),
-            chosen | {Format.REGIONS},
+            frozenset(chosen | always),
             deidentify,
             deidentify and self._shift.isChecked(),
             self._replace.isChecked(),
         )
 
     def _show_possible(self) -> None:
-        for each, box in self._formats.items():
-            possible = each in self._possible
-            if each is Format.IMAGES:  # copies go out only without the patient
-                possible = Format.SEG in self._possible and self._deidentify.isChecked()
-            box.setEnabled(possible and each is not Format.REGIONS and not self._running)
+        for each in formats.FORMATS:
+            allowed = self._deidentify.isChecked() or not each.only_deidentified
+            possible = allowed and each.name in self._possible
+            self._formats[each.name].setEnabled(possible and not each.is_always_written and not self._running)
         for other in (self._deidentify, self._replace, self._folder, self._browse):
             other.setEnabled(not self._running)
         self._shift.setEnabled(self._deidentify.isChecked() and not self._running)

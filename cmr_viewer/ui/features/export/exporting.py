@@ -1,6 +1,6 @@
 """Writes what is shown of the open study beside the window."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.export.study import Anonymity, Exported, Format, Results, export_study
-from cmr_viewer.export.tables import RegionRow
+from cmr_viewer.export.formats import Anonymity, RegionRow, Results
+from cmr_viewer.export.study import Exported, export_study
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.reads import read_in_words
 
@@ -25,14 +25,14 @@ class ExportChoice:
 
     Attributes:
         folder: Where to.
-        formats: What.
+        formats: Names of the formats.
         deidentify: Whether the patient is taken out.
         shift_dates: Whether dates are shifted then, instead of removed.
         replace: Whether files of an earlier export in the folder may be replaced.
     """
 
     folder: Path
-    formats: frozenset[Format]
+    formats: frozenset[str]
     deidentify: bool = False
     shift_dates: bool = False
     replace: bool = False
@@ -150,21 +150,9 @@ def export_chosen(
 def _export(study: Study, results: Results, choice: ExportChoice, workspace: Path, progress: Progress) -> Exported:
     anonymity = None
     if choice.deidentify:
-        from cmr_viewer.export.deidentify import kept_secret  # noqa: PLC0415 - pydicom would keep the window waiting
+        from cmr_viewer.export.deidentify import saved_secret  # noqa: PLC0415 - pydicom would keep the window waiting
 
-        anonymity = Anonymity(kept_secret(workspace), choice.shift_dates)
+        anonymity = Anonymity(saved_secret(workspace), choice.shift_dates)
     return export_study(
         choice.folder, study, results, choice.formats, progress, anonymity=anonymity, replace=choice.replace
     )
-
-
-FORMAT_TEXTS: Mapping[Format, tuple[str, str]] = {
-    Format.NIFTI: ("NIfTI", "Label maps and images, 4D, on the grid of the input"),
-    Format.SEG: ("DICOM SEG", "Segmentation linked to the source images, for a PACS"),
-    Format.CONTOURS: ("Contours", "Polygons in pixels and mm, as JSON and CSV"),
-    Format.MEASURES: ("Measures", "Volumes, ejection fractions and mass, as JSON and CSV"),
-    Format.REGIONS: ("Regions", "Region and model of every frame, as CSV; always included"),
-    Format.EFFORT: ("Effort", "Reading time and changes per frame, as CSV"),
-    Format.IMAGES: ("DICOM images", "De-identified source images"),
-}
-"""What each format is called, and what it is."""

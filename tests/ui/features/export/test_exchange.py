@@ -13,8 +13,9 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import UnknownCodesError, UnknownPhaseError
-from cmr_viewer.export.deidentify import kept_secret
-from cmr_viewer.export.study import Anonymity, Exported, Format
+from cmr_viewer.export.deidentify import saved_secret
+from cmr_viewer.export.formats import FORMATS, Anonymity
+from cmr_viewer.export.study import Exported
 from cmr_viewer.ui.features.export import exporting
 from cmr_viewer.ui.features.export.export_dialog import ExportDialog
 from cmr_viewer.ui.features.export.exporting import results_of
@@ -180,9 +181,9 @@ def export_dialog(window: MainWindow, folder: Path) -> ExportDialog:
 
 def test_what_is_chosen_is_written_and_told(open_window, study_path, tmp_path, qtbot):
     dialog = export_dialog(open_window, tmp_path / "out")
-    assert not dialog._formats[Format.SEG].isEnabled(), "the study is no DICOM"
-    assert not dialog._formats[Format.IMAGES].isEnabled()
-    dialog._formats[Format.CONTOURS].setChecked(True)
+    assert not dialog._formats["seg"].isEnabled(), "the study is no DICOM"
+    assert not dialog._formats["images"].isEnabled()
+    dialog._formats["contours"].setChecked(True)
     with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE_MS):
         dialog._go.click()
     settle(qtbot, open_window)
@@ -242,19 +243,19 @@ def test_what_is_exported_is_what_is_known_of_each_frame(open_window, qtbot):
 
 
 def test_copies_of_dicom_images_are_offered_only_without_the_patient(app, qtbot, tmp_path):
-    dialog = ExportDialog("study", frozenset(Format) - {Format.IMAGES}, tmp_path)
+    dialog = ExportDialog("study", [one.name for one in FORMATS], tmp_path)
     qtbot.addWidget(dialog)
-    assert dialog._formats[Format.SEG].isEnabled()
-    assert not dialog._formats[Format.IMAGES].isEnabled()
+    assert dialog._formats["seg"].isEnabled()
+    assert not dialog._formats["images"].isEnabled()
     dialog._deidentify.setChecked(True)
-    dialog._formats[Format.IMAGES].setChecked(True)
+    dialog._formats["images"].setChecked(True)
     dialog._shift.setChecked(True)
-    assert Format.IMAGES in dialog.choice.formats
+    assert "images" in dialog.choice.formats
     assert (dialog.choice.deidentify, dialog.choice.shift_dates) == (True, True)
     dialog._deidentify.setChecked(False)
-    assert Format.IMAGES not in dialog.choice.formats
+    assert "images" not in dialog.choice.formats
     assert not dialog.choice.shift_dates
-    assert Format.REGIONS in dialog.choice.formats, "always written"
+    assert "regions" in dialog.choice.formats, "always written"
 
 
 def test_exports_without_the_patient_belong_together_by_the_secret_of_the_workspace(
@@ -273,4 +274,4 @@ def test_exports_without_the_patient_belong_together_by_the_secret_of_the_worksp
         with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE_MS):
             dialog._go.click()
         settle(qtbot, open_window)
-    assert taken == [Anonymity(kept_secret(open_window.session.workspace.folder))] * 2
+    assert taken == [Anonymity(saved_secret(open_window.session.workspace.folder))] * 2

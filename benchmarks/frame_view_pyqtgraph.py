@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from cmr_viewer.domain.anatomy import STRUCTURES
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.ui.frame_view import Box, FrameView
+from cmr_viewer.ui.frame.frame_view import Box, FrameView
 
 pg.setConfigOptions(imageAxisOrder="row-major", antialias=True)
 

@@ -5,9 +5,9 @@
 
 It needs an X server with a screen as large as the largest window, such as `Xvfb :91 -screen 0 3840x2160x24`, and
 DISPLAY set to it. Each view has a window of its own, with the study of `painting.py` open (512 x 512 pixels, 12 slices,
-30 phases, all segmented). While strokes are painted, everything is drawn that a view can draw: fills, outlines, a dashed
-proposal, two other reads, insertion points, the mark of a pointer elsewhere, region border, notes and scale. A cine
-draws fills, outlines, border, notes and scale.
+30 phases, all segmented). While strokes are painted, a view draws all that it can: fills, outlines, a dashed proposal,
+two other reads, insertion points, the mark of a pointer elsewhere, region border, notes and scale. A cine draws fills,
+outlines, border, notes and scale.
 
 Strokes are real: the pointer of the X server is moved and its button pressed (xdotool), 8 ms from event to event; the
 clock runs from when an event was due until the window has drawn it. A cine asks for phase after phase and waits until
@@ -78,8 +78,8 @@ def opened(folder: Path, size: str) -> dict[str, "Desk"]:
     """A window for each kind of view."""
     from benchmarks.desk import Desk
     from benchmarks.frame_view_pyqtgraph import PlainView, TunedView
-    from cmr_viewer.ui import layout
-    from cmr_viewer.ui.frame_view import FrameView
+    from cmr_viewer.ui.frame.frame_view import FrameView
+    from cmr_viewer.ui.window import layout
 
     desks = {}
     for name, kind in (("today's", FrameView), ("pyqtgraph", PlainView), ("pyqtgraph, tuned", TunedView)):
@@ -100,8 +100,8 @@ class Extras:
         import numpy as np
 
         from cmr_viewer.domain.insertion_points import InsertionPoints
-        from cmr_viewer.ui.insertion_overlay import InsertionOverlay
-        from cmr_viewer.ui.read_overlay import ReadOverlay
+        from cmr_viewer.ui.features.measures.insertion_overlay import InsertionOverlay
+        from cmr_viewer.ui.features.second_read.read_overlay import ReadOverlay
 
         self._view = desk.window.parts.view
         labels = desk.program.session.frame_state(desk.window.desk.frame).labels

@@ -90,7 +90,7 @@ class Periscope(QObject):
         self._asked = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read, self)
         self._asked.activated.connect(self._answer)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's own name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Count what the X server sent."""
         if event.type() in (QEvent.Type.MouseButtonRelease, QEvent.Type.KeyRelease):
             self.released += 1

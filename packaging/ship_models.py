@@ -32,7 +32,7 @@ from cmr_viewer.domain.role import SPECIALISTS, Role  # noqa: E402
 from cmr_viewer.evaluate.runs import read_run  # noqa: E402
 from cmr_viewer.paths import shipped_models_dir  # noqa: E402
 from cmr_viewer.prepare.plan import CARD_FILE, WEIGHTS_FILE, Plan, read_plan  # noqa: E402
-from cmr_viewer.train.card import card_text  # noqa: E402
+from cmr_viewer.train.train_model import card_text  # noqa: E402
 
 LARGEST_WEIGHTS_MB = 16
 

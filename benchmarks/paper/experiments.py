@@ -43,8 +43,11 @@ from cmr_viewer.load.datasets import find_labelled  # noqa: E402
 from cmr_viewer.networks.catalogue import CLASSIFIERS  # noqa: E402
 from cmr_viewer.prepare.plan import read_plan  # noqa: E402
 from cmr_viewer.segment.segmenter import heart_centre, load_segmenter  # noqa: E402
-from cmr_viewer.train.derive import as_toml  # noqa: E402
-from cmr_viewer.train.spec import TrainingSpec, default_spec  # noqa: E402
+from cmr_viewer.train.spec import (  # noqa: E402
+    TrainingSpec,
+    as_toml,
+    default_spec,
+)
 from cmr_viewer.train.split import Split  # noqa: E402
 
 PAPERS_BEST = "densenet121"

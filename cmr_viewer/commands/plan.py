@@ -5,7 +5,7 @@ from argparse import Namespace
 from cmr_viewer.commands.train import text_progress
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
-from cmr_viewer.train.derive import as_toml, derive_spec, read_fingerprint
+from cmr_viewer.train.spec import as_toml, derive_spec, read_fingerprint
 from cmr_viewer.train.split import Split, read_split
 
 

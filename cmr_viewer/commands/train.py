@@ -22,11 +22,10 @@ from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.pipeline import retrain
 from cmr_viewer.progress import Progress, part
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
-from cmr_viewer.train.fit import best_so_far
-from cmr_viewer.train.samples import Sample, count_by_region, read_samples
+from cmr_viewer.train.samples import read_training_data
 from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
-from cmr_viewer.train.split import Part, Split, read_split
-from cmr_viewer.train.train_model import save_fitted, train_model
+from cmr_viewer.train.split import Split, read_split
+from cmr_viewer.train.train_model import train_model
 
 JSON_EVERY_S = 0.2
 
@@ -40,26 +39,26 @@ def json_progress() -> Progress:
     """Progress as JSON lines, a few a second."""
     last = [0.0]
 
-    def tell(fraction: float, text: str) -> None:
+    def report(fraction: float, text: str) -> None:
         now = time.monotonic()
         if fraction >= 1.0 or now - last[0] >= JSON_EVERY_S:
             last[0] = now
             json_line({"event": "progress", "fraction": round(fraction, 4), "text": text})
 
-    return tell
+    return report
 
 
 def text_progress() -> Progress:
     """Progress as lines on standard error, one for each percent."""
     last = [-1]
 
-    def tell(fraction: float, text: str) -> None:
+    def report(fraction: float, text: str) -> None:
         percent = int(100 * fraction)
         if percent != last[0]:
             last[0] = percent
             print(f"{percent:3d} %  {text}", file=sys.stderr, flush=True)
 
-    return tell
+    return report
 
 
 def new_model_id(role: Role) -> str:
@@ -144,58 +143,25 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
     device = choose_device(arguments.device)
     folder = _new_folder(arguments)
     split = read_split(arguments.split_file) if arguments.split_file else Split()
-    # Labels of some structures only cannot teach a classifier where the heart begins.
-    partial = spec.role is not Role.CLASSIFIER
-
-    def read(part_: Part, share: Progress) -> tuple[list[Sample], list[str]]:
-        return read_samples(
-            arguments.data,
-            spec.grid,
-            part=part_,
-            split=split,
-            context=spec.context,
-            partial=partial,
-            progress=share,
-        )
-
-    samples, patients = read("train", part(progress, 0.0, 0.04))
-    looked_at, validation = read("validation", part(progress, 0.04, 0.05))
-    origin = {
-        "data": [path.name for path in arguments.data],
-        "patients": patients,
-        "validation_patients": validation,
+    data = read_training_data(arguments.data, spec, split, part(progress, 0.0, 0.05))
+    about = {
         "split": arguments.split_file.name if arguments.split_file else "by a hash of the name",
-        "regions": count_by_region(samples),
         "program": __version__,
         "revision": git_revision(),
         **({"note": arguments.note} if arguments.note else {}),
     }
-    if arguments.snapshot:
-        written = _empty_folder(arguments.snapshot.resolve(), "--snapshot")
-        plan = save_fitted(
-            spec,
-            samples,
-            written,
-            best_so_far(spec, samples, folder),
-            model_id=written.name,
-            device=device,
-            start_from=arguments.start_from,
-            validation=looked_at,
-            origin=origin,
-        )
-        return {"model_id": plan.model_id, "folder": str(written)}
+    written = _empty_folder(arguments.snapshot.resolve(), "--snapshot") if arguments.snapshot else folder
     plan = train_model(
         spec,
-        samples,
-        folder,
-        model_id=folder.name,
+        replace(data, origin={**data.origin, **about}),
+        written,
+        model_id=written.name,
         device=device,
         start_from=arguments.start_from,
-        validation=looked_at,
-        origin=origin,
+        snapshot_of=folder if arguments.snapshot else None,
         progress=part(progress, 0.05, 1.0),
     )
-    return {"model_id": plan.model_id, "folder": str(folder)}
+    return {"model_id": plan.model_id, "folder": str(written)}
 
 
 def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:

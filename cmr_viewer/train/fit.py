@@ -1,7 +1,5 @@
-"""Fit a network to samples."""
+"""Fit a network to samples: the loop over batches, and the loss."""
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -25,10 +23,8 @@ from cmr_viewer.networks.weights import load_weights
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, read_plan
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.train.augment import Augmentation, augment_batch
-from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
-from cmr_viewer.train.losses import deep_supervision
-from cmr_viewer.train.samples import Sample
-from cmr_viewer.train.sampling import end_weights, specialist_weights, with_non_cardiac, with_shares
+from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, TrainingState, copy_of, identity_of, read_checkpoint
+from cmr_viewer.train.samples import Sample, end_weights, specialist_weights, with_non_cardiac, with_shares
 from cmr_viewer.train.spec import TrainingSpec
 from cmr_viewer.train.validate import batch_tensors, look_at
 
@@ -46,45 +42,15 @@ class Fitted:
         network: In evaluation mode, on the CPU.
         losses: (iteration,) the loss of each batch.
         validation: (batches done, score) of each validation.
-        kept_at: Number of batches after which these weights were saved.
+        best_at: Number of batches after which these weights were the best.
         by_set: Scores of these weights on each set of the validation part, see `validate.Look`.
     """
 
     network: nn.Module
     losses: NDArray[np.float32]
     validation: Sequence[tuple[int, float]] = ()
-    kept_at: int = 0
-    by_set: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class _State:
-    """A training between two batches."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    average: dict[str, Tensor]
-    generator: torch.Generator
-    chance: np.random.Generator
-    losses: list[float] = field(default_factory=list)
-    validation: list[tuple[int, float]] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
     best_at: int = 0
-    best_by_set: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def done(self) -> int:
-        return len(self.losses)
-
-    def follow(self, largest_decay: float) -> None:
-        """Move the running average of the weights towards the current ones; faster at the start."""
-        decay = min(largest_decay, (1 + self.done) / (10 + self.done))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                if value.is_floating_point():
-                    self.average[name].lerp_(value, 1 - decay)
-                else:
-                    self.average[name].copy_(value)
+    by_set: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +64,7 @@ class _Learning:
     class_weights: Tensor | None
     device: torch.device
 
-    def step(self, state: _State) -> float:
+    def step(self, state: TrainingState) -> float:
         """Learn from one batch; its loss."""
         spec = self.spec
         for group in state.optimizer.param_groups:
@@ -114,15 +80,15 @@ class _Learning:
             state.follow(spec.average)
         return state.losses[-1]
 
-    def _loss(self, state: _State, drawn: Sequence[Sample]) -> Tensor:
+    def _loss(self, state: TrainingState, drawn: Sequence[Sample]) -> Tensor:
         spec, network = self.spec, state.network
         images, labels = (tensor.to(self.device) for tensor in batch_tensors(drawn, spec.context))
         images, labels = augment_batch(images, labels, (spec.rows, spec.cols), self.how, state.generator)
         with fast_arithmetic(self.device):
             outputs = network.forward_deep(images) if isinstance(network, UNet2d) else [network(images)]
         if isinstance(network, UNet2d):
-            told = [[label in s.structures or not label for label in Label] for s in drawn]
-            known = torch.tensor(told, device=self.device)
+            labelled = [[label in s.structures or not label for label in Label] for s in drawn]
+            known = torch.tensor(labelled, device=self.device)
             return deep_supervision(outputs, labels, None if bool(known.all()) else known)
         target = torch.tensor([REGIONS.index(s.region) for s in drawn], device=self.device)
         weight = None if self.class_weights is None else self.class_weights.to(self.device)
@@ -158,9 +124,9 @@ def fit(
     """
     torch.manual_seed(spec.seed)
     state = _begin(spec, start_from, device)
-    identity = "" if checkpoints is None else _identity(spec, samples)
+    identity = "" if checkpoints is None else identity_of(spec, samples)
     if checkpoints is not None and (found := read_checkpoint(checkpoints)) is not None:
-        _go_on(state, found, identity, checkpoints)
+        state.restore(found, identity, checkpoints)
     learn = _Learning(
         spec, samples, _chances(spec, samples), _augmentation(spec), _class_weights(spec, samples), device
     )
@@ -174,7 +140,7 @@ def fit(
             if state.done % spec.validate_every == 0 or state.done == spec.iterations:
                 _look(state, spec, validation, device)
                 if checkpoints is not None and state.done < spec.iterations:
-                    _checkpoint(state, identity).write(checkpoints)
+                    state.checkpoint(identity).write(checkpoints)
             done = state.done / spec.iterations
             if int(100 * done) > int(100 * (state.done - 1) / spec.iterations):
                 recent = float(np.mean(state.losses[-20:]))
@@ -200,7 +166,7 @@ def best_so_far(spec: TrainingSpec, samples: Sequence[Sample], checkpoints: Path
     """
     state = _begin(spec, None, torch.device("cpu"))
     if (found := read_checkpoint(checkpoints)) is not None:
-        _go_on(state, found, _identity(spec, samples), checkpoints)
+        state.restore(found, identity_of(spec, samples), checkpoints)
     if not state.best:
         raise TrainingError(
             f"{checkpoints} has no checkpoint with a validation score. Train on, or without --snapshot."
@@ -225,13 +191,12 @@ class _Clock:
         return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
 
 
-def _begin(spec: TrainingSpec, start_from: Path | None, device: torch.device) -> _State:
+def _begin(spec: TrainingSpec, start_from: Path | None, device: torch.device) -> TrainingState:
     network = _starting_network(spec, start_from).to(device)
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()} if spec.average else {}
-    return _State(
+    return TrainingState(
         network,
         _optimizer(spec, network),
-        average,
+        copy_of(network) if spec.average else {},
         torch.Generator().manual_seed(spec.seed),
         np.random.default_rng(spec.seed),
     )
@@ -264,83 +229,30 @@ def _chances(spec: TrainingSpec, samples: Sequence[Sample]) -> NDArray[np.float6
     return chances
 
 
-def _look(state: _State, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
+def _look(state: TrainingState, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
     """Validate the present weights, and store them if they are the best so far."""
     if not validation:
         return
     weights = state.average or state.network.state_dict()
-    kept = {name: value.detach().clone() for name, value in state.network.state_dict().items()}
+    present = copy_of(state.network)
     state.network.load_state_dict(weights)
     look = look_at(state.network, spec, validation, device)
     if look is not None:
         _log.info("Batch %d: validation %s", state.done, look.text())
         if look.score >= max((s for _, s in state.validation), default=0.0):
-            state.best = {name: value.detach().clone() for name, value in state.network.state_dict().items()}
+            state.best = copy_of(state.network)
             state.best_at, state.best_by_set = state.done, look.by_set
         state.validation.append((state.done, look.score))
-    state.network.load_state_dict(kept)
+    state.network.load_state_dict(present)
 
 
-def _ended(state: _State, spec: TrainingSpec, checkpoints: Path | None) -> Fitted:
+def _ended(state: TrainingState, spec: TrainingSpec, checkpoints: Path | None) -> Fitted:
     state.network.load_state_dict(state.best or state.average or state.network.state_dict())
     if checkpoints is not None:
         (checkpoints / CHECKPOINT_FILE).unlink(missing_ok=True)
     losses = np.asarray(state.losses, dtype=np.float32)
-    kept_at = state.best_at if state.best else state.done
-    return Fitted(state.network.eval().cpu(), losses, tuple(state.validation), kept_at, state.best_by_set)
-
-
-def _identity(spec: TrainingSpec, samples: Sequence[Sample]) -> str:
-    """The identity of a training; a checkpoint with another one is refused.
-
-    It names frames and regions but not pixels, whose last bit depends on the number of threads.
-    """
-    frames = hashlib.blake2b(repr([(s.name, s.region.value) for s in samples]).encode(), digest_size=8).hexdigest()
-    return f"{json.dumps(spec.as_dict(), sort_keys=True, default=str)} {frames}"
-
-
-def _checkpoint(state: _State, identity: str) -> Checkpoint:
-    tensors: dict[str, Tensor] = {}
-    for prefix, group in (("network", state.network.state_dict()), ("average", state.average), ("best", state.best)):
-        tensors.update({f"{prefix}.{name}": value for name, value in group.items()})
-    for index, of_parameter in state.optimizer.state_dict()["state"].items():
-        tensors.update({f"optimizer.{index}.{n}": v for n, v in of_parameter.items() if isinstance(v, Tensor)})
-    tensors["chance.torch"] = torch.get_rng_state()
-    tensors["chance.augment"] = state.generator.get_state()
-    values = {
-        "identity": identity,
-        "losses": state.losses,
-        "validation": state.validation,
-        "best_at": state.best_at,
-        "best_by_set": state.best_by_set,
-        "chance": state.chance.bit_generator.state,
-    }
-    return Checkpoint(tensors, values)
-
-
-def _go_on(state: _State, found: Checkpoint, identity: str, folder: Path) -> None:
-    if found.values.get("identity") != identity:
-        raise TrainingError(
-            f"The checkpoint in {folder} belongs to a training with another spec or other data. Remove it, or name a "
-            "new --output folder."
-        )
-    state.network.load_state_dict(found.under("network"))
-    for name, value in found.under("average").items():
-        state.average[name].copy_(value)
-    state.best = found.under("best")
-    optimizer = state.optimizer.state_dict()
-    of_parameters: dict[int, dict[str, Tensor]] = {}
-    for name, value in found.under("optimizer").items():
-        index, key = name.split(".", 1)
-        of_parameters.setdefault(int(index), {})[key] = value
-    state.optimizer.load_state_dict({**optimizer, "state": of_parameters})
-    torch.set_rng_state(found.tensors["chance.torch"])
-    state.generator.set_state(found.tensors["chance.augment"])
-    state.chance.bit_generator.state = found.values["chance"]
-    state.losses = [float(x) for x in found.values["losses"]]
-    state.validation = [(int(at), float(score)) for at, score in found.values["validation"]]
-    state.best_at = int(found.values["best_at"])
-    state.best_by_set = found.values["best_by_set"]
+    best_at = state.best_at if state.best else state.done
+    return Fitted(state.network.eval().cpu(), losses, tuple(state.validation), best_at, state.best_by_set)
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -376,3 +288,57 @@ def _class_weights(spec: TrainingSpec, samples: Sequence[Sample]) -> Tensor | No
         return None
     counts = torch.tensor([max(1, sum(s.region is region for s in samples)) for region in REGIONS]).float()
     return len(samples) / (len(REGIONS) * counts)
+
+
+def dice_and_cross_entropy(logits: Tensor, labels: Tensor, known: Tensor | None = None) -> Tensor:
+    """Soft Dice loss over the batch plus cross-entropy, as nnU-Net adds them.
+
+    Args:
+        logits: (batch, label, row, col).
+        labels: (batch, row, col) int64.
+        known: (batch, label) bool: the labels that the reference of each sample includes, background among them; None
+            for all. Another label may lie in its background: its probability counts as background's in the
+            cross-entropy, and the sample is left out of that label's Dice.
+
+    Returns:
+        Scalar: cross-entropy minus the mean soft Dice of the labels other than background; the smaller the better.
+    """
+    logits = logits.float()
+    if known is not None:
+        logits = _unknown_as_background(logits, known)
+    cross_entropy = functional.cross_entropy(logits, labels)
+    probabilities = torch.softmax(logits, dim=1)[:, 1:]
+    target = functional.one_hot(labels, logits.shape[1]).movedim(-1, 1)[:, 1:].to(probabilities.dtype)
+    scored = torch.ones(probabilities.shape[1], dtype=torch.bool, device=logits.device)
+    if known is not None:
+        scored = known[:, 1:].any(dim=0)
+    both = (probabilities * target).sum(dim=(0, 2, 3))
+    total = probabilities.sum(dim=(0, 2, 3)) + target.sum(dim=(0, 2, 3))
+    dice = (2 * both + 1e-5) / (total + 1e-5)
+    return cross_entropy - dice[scored].sum() / scored.sum().clamp_min(1)
+
+
+def _unknown_as_background(logits: Tensor, known: Tensor) -> Tensor:
+    """Logits whose softmax gives background the probability of what is not known, and that nothing."""
+    unknown = ~known[:, :, None, None].expand_as(logits)
+    background = torch.where(unknown, logits, torch.full_like(logits, -torch.inf))
+    background = torch.cat([logits[:, :1], background[:, 1:]], dim=1).logsumexp(dim=1, keepdim=True)
+    rest = logits[:, 1:].masked_fill(unknown[:, 1:], -1e4)
+    return torch.cat([background, rest], dim=1)
+
+
+def deep_supervision(outputs: Sequence[Tensor], labels: Tensor, known: Tensor | None = None) -> Tensor:
+    """The loss at each resolution, each weighing half of the finer one; the weights add up to 1.
+
+    Args:
+        outputs: Logits, full resolution first, each following halved.
+        labels: (batch, row, col) int64 at full resolution; coarser ones take every second pixel.
+        known: See `dice_and_cross_entropy`.
+    """
+    total = torch.zeros((), device=labels.device)
+    weights = [0.5**level for level in range(len(outputs))]
+    for level, logits in enumerate(outputs):
+        step = 2**level
+        loss = dice_and_cross_entropy(logits, labels[:, ::step, ::step], known)
+        total = total + weights[level] / sum(weights) * loss
+    return total

@@ -15,7 +15,7 @@ from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.annotations import AcceptedSample, AnnotationStore
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry
-from cmr_viewer.train.samples import Sample, make_sample
+from cmr_viewer.train.samples import Sample, TrainingData, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
 from cmr_viewer.train.split import is_held_out
 from cmr_viewer.train.train_model import train_model
@@ -110,18 +110,18 @@ def train_candidate(
     spec = retraining_spec(plan, len(frames.train), iterations)
     progress(0.0, f"Preparing {len(frames.train)} accepted frames")
     held_out = len({s.patient_key for s in frames.held_out})
+    origin = {
+        "data": ["accepted frames of a workspace"],
+        "patients": len({s.patient_key for s in frames.train}),
+        "held_out": f"patients with blake2b-64(key) % {WORKSPACE_FOLD} == 0: {held_out}",
+    }
     return train_model(
         spec,
-        [_sample(s, spec) for s in frames.train],
+        TrainingData([_sample(s, spec) for s in frames.train], origin=origin),
         folder,
         model_id=model_id,
         device=choose_device(device),
         start_from=frames.active,
-        origin={
-            "data": ["accepted frames of a workspace"],
-            "patients": len({s.patient_key for s in frames.train}),
-            "held_out": f"patients with blake2b-64(key) % {WORKSPACE_FOLD} == 0: {held_out}",
-        },
         progress=part(progress, 0.02, 1.0),
     )
 

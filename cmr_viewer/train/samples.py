@@ -1,4 +1,4 @@
-"""Frames to learn from: labelled frames on the training grid."""
+"""Frames to learn from, on the training grid, and how often each is drawn."""
 
 import hashlib
 import logging
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region, reference_regions
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingError
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.prepare.grid import Grid, Placement, centre_of_labels, frame_centre, working_spacing_mm
 from cmr_viewer.prepare.network_input import channels, normalise, offsets
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.train.spec import TrainingSpec
 from cmr_viewer.train.split import Part, Split
 
 SAMPLE_MARGIN = 1.4
@@ -56,6 +58,21 @@ class Sample:
     def channels(self, context: int) -> NDArray[np.float32]:
         """Input of a network with that many neighbours to either side: (channel, row, col)."""
         return channels(self.image, self.neighbours, context)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a network learns from.
+
+    Attributes:
+        samples: To train on.
+        validation: To choose between states of the network by; may be none.
+        origin: Facts for the model's plan: data sets, patients and the like, as JSON values.
+    """
+
+    samples: Sequence[Sample]
+    validation: Sequence[Sample] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def sample_grid(grid: Grid) -> Grid:
@@ -158,7 +175,7 @@ def read_samples(
     folders: Iterable[Path],
     grid: Grid,
     *,
-    part: Part,
+    of_part: Part,
     split: Split,
     context: int = 0,
     partial: bool = False,
@@ -169,7 +186,7 @@ def read_samples(
     Args:
         folders: Data sets in the layouts that `load.datasets` knows.
         grid: The network's grid.
-        part: Which patients.
+        of_part: Which patients.
         split: The part of each patient.
         context: Number of neighbouring slices to either side that the network sees.
         partial: Whether to include phases whose reference lacks a structure.
@@ -187,7 +204,7 @@ def read_samples(
     samples: list[Sample] = []
     patients: list[str] = []
     for count, source in enumerate(sources):
-        if split.part_of(source.name) != part:
+        if split.part_of(source.name) != of_part:
             continue
         progress(count / len(sources), f"Reading {source.name}")
         try:
@@ -199,6 +216,34 @@ def read_samples(
         if source.name not in patients:
             patients.append(source.name)
     return samples, patients
+
+
+def read_training_data(
+    folders: Sequence[Path], spec: TrainingSpec, split: Split, progress: Progress = silent
+) -> TrainingData:
+    """The training and the validation part of data sets.
+
+    Args:
+        folders: Data sets in the layouts that `load.datasets` knows.
+        spec: What is trained.
+        split: The part of each patient.
+        progress: 0 to 1; called for each patient.
+
+    Raises:
+        TrainingError: The folders have no labelled data.
+    """
+    # Labels of some structures only cannot teach a classifier where the heart begins.
+    how: dict[str, Any] = {"split": split, "context": spec.context, "partial": spec.role is not Role.CLASSIFIER}
+    train, validation = part(progress, 0.0, 0.8), part(progress, 0.8, 1.0)
+    samples, patients = read_samples(folders, spec.grid, of_part="train", progress=train, **how)
+    looked_at, others = read_samples(folders, spec.grid, of_part="validation", progress=validation, **how)
+    origin = {
+        "data": [path.name for path in folders],
+        "patients": patients,
+        "validation_patients": others,
+        "regions": count_by_region(samples),
+    }
+    return TrainingData(samples, looked_at, origin)
 
 
 def count_by_region(samples: Sequence[Sample]) -> dict[str, int]:
@@ -221,3 +266,116 @@ def fingerprint(samples: Sequence[Sample]) -> str:
         structures = sorted(int(label) for label in sample.structures)
         digest.update(f"{sample.region.value} {structures} {sample.position}".encode())
     return digest.hexdigest()
+
+
+def specialist_weights(
+    regions: Sequence[Region], focus: Region | None, focus_share: float = 1.0
+) -> NDArray[np.float64]:
+    """Chance of each sample to be drawn.
+
+    Args:
+        regions: Region of each sample.
+        focus: The specialist's region, or None for all samples alike.
+        focus_share: Share of draws from that region, above 0 to 1; the rest comes from all other samples, so that the
+            model has also seen frames like those that are routed to it wrongly at a border.
+
+    Returns:
+        (sample,) adding up to 1.
+
+    Raises:
+        TrainingError: No sample of that region.
+    """
+    if not regions:
+        raise TrainingError("There are no samples to train on.")
+    if focus is None:
+        return np.full(len(regions), 1.0 / len(regions))
+    inside = np.array([region is focus for region in regions])
+    outside = ~inside
+    if not inside.any():
+        raise TrainingError(f"There are no samples of the region {focus.text.lower()} to train a specialist on.")
+    share = focus_share if outside.any() else 1.0
+    weights = inside * (share / inside.sum()) + outside * ((1 - share) / max(1, int(outside.sum())))
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def end_weights(positions: Sequence[float | None], ratio: float) -> NDArray[np.float64]:
+    """Chance of each sample to be drawn where the ends of the heart are drawn more often than its middle.
+
+    Args:
+        positions: Of each sample: 0.0 at the most basal slice of the heart to 1.0 at the most apical one; None for a
+            non-cardiac frame.
+        ratio: Largest chance of a cardiac frame over the smallest, from 1 up. The paper's levels: 4 low, 20 high.
+
+    Returns:
+        (sample,) adding up to 1: quadratic in the position, smallest in the middle of the heart; non-cardiac frames
+        keep the chance that they have without it.
+
+    Raises:
+        TrainingError: No samples, or a ratio below 1.
+
+    Source:
+        Mariscal-Harana et al. 2021, approach 1: non-uniform batch sampling.
+    """
+    if not positions:
+        raise TrainingError("There are no samples to train on.")
+    if ratio < 1:
+        raise TrainingError(f"The sampling ratio must be 1 or more, not {ratio}.")
+    cardiac = np.array([p is not None for p in positions])
+    at = np.array([0.5 if p is None else p for p in positions])
+    weights = np.where(cardiac, 1.0 + (ratio - 1.0) * (2.0 * at - 1.0) ** 2, 0.0)
+    if cardiac.any():
+        weights *= cardiac.sum() / weights.sum()
+    weights[~cardiac] = 1.0
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def with_shares(
+    weights: NDArray[np.float64], groups: Sequence[str], shares: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """The chances of samples, changed so that some groups of them have a stated share of the draws.
+
+    Args:
+        weights: (sample,) chance of each, adding up to 1.
+        groups: The group of each sample.
+        shares: Of the draws, by group, 1 together at most; the groups that are not named share the rest.
+
+    Returns:
+        (sample,) adding up to 1; within a named group, and within the rest, the chances are to one another as before.
+
+    Raises:
+        TrainingError: A named group has no sample, or there is no sample to have the rest.
+    """
+    named = {group: np.array([one == group for one in groups]) for group in shares}
+    rest = ~np.any([*named.values(), np.zeros(len(groups), dtype=bool)], axis=0)
+    changed = np.zeros(len(groups))
+    left = max(0.0, 1.0 - sum(shares.values()))
+    for name, inside, share in [*((g, named[g], shares[g]) for g in shares), ("the rest", rest, left)]:
+        total = float(weights[inside].sum())
+        if share > 1e-9 and total <= 0:
+            raise TrainingError(f"There are no samples of {name}, but its share of the batches is {100 * share:.0f} %.")
+        if total > 0:
+            changed[inside] = weights[inside] * (share / total)
+    return changed
+
+
+def with_non_cardiac(
+    weights: NDArray[np.float64], regions: Sequence[Region], groups: Sequence[str], share: float
+) -> NDArray[np.float64]:
+    """The chances of samples, changed so that non-cardiac frames have a stated share of the draws from each set.
+
+    A set without such frames, or of nothing else, stays as it is; so does each set's own share.
+
+    Args:
+        weights: (sample,) chance of each, adding up to 1.
+        regions: Region of each sample.
+        groups: Set of each sample.
+        share: From 0 to 1.
+    """
+    changed = weights.copy()
+    kinds = np.array([str(region is Region.NON_CARDIAC) for region in regions])
+    for group in set(groups):
+        inside = np.array([one == group for one in groups])
+        total = float(weights[inside].sum())
+        if total > 0 and len(set(kinds[inside & (weights > 0)])) == 2:
+            changed[inside] = total * with_shares(weights[inside] / total, kinds[inside].tolist(), {"True": share})
+    return changed

@@ -46,8 +46,8 @@ class Look:
         for name, found in self.by_set.items():
             parts = [f"{name or 'frames'} {found['score']:.4f}"]
             for region, by_label in found.get("dice", {}).items():
-                told = " ".join(f"{label} {value:.3f}" for label, (value, _) in by_label.items())
-                parts.append(f"{region} {told}, empty {100 * found['empty'][region]:.1f} %")
+                scores = " ".join(f"{label} {value:.3f}" for label, (value, _) in by_label.items())
+                parts.append(f"{region} {scores}, empty {100 * found['empty'][region]:.1f} %")
             if found.get("marked") is not None:
                 parts.append(f"non-cardiac marked {100 * found['marked']:.1f} %")
             sets.append("; ".join(parts))

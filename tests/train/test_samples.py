@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.errors import LoadError, TrainingError
@@ -15,11 +15,15 @@ from cmr_viewer.progress import Cancelled
 from cmr_viewer.train.samples import (
     Sample,
     count_by_region,
+    end_weights,
     fingerprint,
     make_sample,
     read_samples,
     sample_grid,
     samples_of_stack,
+    specialist_weights,
+    with_non_cardiac,
+    with_shares,
 )
 from cmr_viewer.train.split import Split
 from tests.phantom import sax_cine, write_acdc_patient
@@ -140,9 +144,9 @@ def test_phases_that_lack_a_structure_are_taken_only_where_that_is_asked_for(dat
 
 
 def test_reading_splits_by_patient_and_never_overlaps(data: Path) -> None:
-    train, trained_on = read_samples([data], GRID, part="train", split=SPLIT)
-    chosen_by, validation = read_samples([data], GRID, part="validation", split=SPLIT)
-    held, held_out = read_samples([data], GRID, part="test", split=SPLIT)
+    train, trained_on = read_samples([data], GRID, of_part="train", split=SPLIT)
+    chosen_by, validation = read_samples([data], GRID, of_part="validation", split=SPLIT)
+    held, held_out = read_samples([data], GRID, of_part="test", split=SPLIT)
     assert (held_out, validation) == (HELD_OUT, ["patient003"])
     assert sorted(trained_on + validation + held_out) == PATIENTS
     keys = [{s.patient_key for s in samples} for samples in (train, chosen_by, held)]
@@ -152,12 +156,12 @@ def test_reading_splits_by_patient_and_never_overlaps(data: Path) -> None:
 
 
 def test_a_split_that_names_patients_is_followed(data: Path) -> None:
-    _, patients = read_samples([data], GRID, part="test", split=Split({"patient001": "train", "patient002": "test"}))
+    _, patients = read_samples([data], GRID, of_part="test", split=Split({"patient001": "train", "patient002": "test"}))
     assert patients == ["patient002", "patient007"]
 
 
 def test_samples_are_counted_by_region(data: Path) -> None:
-    samples, _ = read_samples([data], GRID, part="test", split=SPLIT)
+    samples, _ = read_samples([data], GRID, of_part="test", split=SPLIT)
     counts = count_by_region(samples)
     assert set(counts) == {"base", "middle", "apex", "non_cardiac"}
     assert sum(counts.values()) == len(samples)
@@ -169,7 +173,7 @@ def test_a_patient_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, capl
     broken = tmp_path / "patient002" / "patient002_frame01.nii.gz"
     broken.write_bytes(broken.read_bytes()[:300])
     with caplog.at_level(logging.WARNING):
-        _, patients = read_samples([tmp_path], GRID, part="train", split=SPLIT)
+        _, patients = read_samples([tmp_path], GRID, of_part="train", split=SPLIT)
     assert patients == ["patient004"]
     assert "left out of training" in caplog.text
 
@@ -184,18 +188,18 @@ def test_labels_that_do_not_fit_their_images_leave_the_patient_out(
     gt = "patient002/patient002_frame01_gt.nii.gz"
     (tmp_path / gt).write_bytes((tmp_path / "other" / gt).read_bytes())
     with caplog.at_level(logging.WARNING):
-        _, patients = read_samples([tmp_path], GRID, part="train", split=SPLIT)
+        _, patients = read_samples([tmp_path], GRID, of_part="train", split=SPLIT)
     assert patients == ["patient004"]
 
 
 def test_nothing_named_is_told() -> None:
     with pytest.raises(TrainingError, match="--data"):
-        read_samples([], GRID, part="train", split=SPLIT)
+        read_samples([], GRID, of_part="train", split=SPLIT)
 
 
 def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
     with pytest.raises(LoadError):
-        read_samples([tmp_path], GRID, part="train", split=SPLIT)
+        read_samples([tmp_path], GRID, of_part="train", split=SPLIT)
 
 
 def test_reading_can_be_cancelled(data: Path) -> None:
@@ -203,11 +207,11 @@ def test_reading_can_be_cancelled(data: Path) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        read_samples([data], GRID, part="train", split=SPLIT, progress=stop)
+        read_samples([data], GRID, of_part="train", split=SPLIT, progress=stop)
 
 
 def test_a_fingerprint_changes_with_everything_that_is_learnt_from(data: Path) -> None:
-    samples = read_samples([data], GRID, part="train", split=SPLIT, context=1)[0][:4]
+    samples = read_samples([data], GRID, of_part="train", split=SPLIT, context=1)[0][:4]
     first = next(s for s in samples if s.neighbours)
     rest = [s for s in samples if s is not first]
     one_less = dict(list(first.neighbours.items())[1:])
@@ -226,3 +230,90 @@ def test_a_fingerprint_changes_with_everything_that_is_learnt_from(data: Path) -
     found = {fingerprint(one) for one in [[first, *rest], *others]}
     assert len(found) == len(others) + 1
     assert {len(one) for one in found} == {16}
+
+
+B, M, A, N = Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC
+
+
+def test_without_a_focus_all_samples_are_alike() -> None:
+    assert_allclose(specialist_weights([B, M, M, N], None), [0.25] * 4)
+
+
+def test_the_focus_has_its_share_and_all_others_the_rest() -> None:
+    # 0.8 over two of the base; 0.2 over four others
+    weights = specialist_weights([B, M, A, N, B, M], B, 0.8)
+    assert_allclose(weights, [0.4, 0.05, 0.05, 0.05, 0.4, 0.05])
+
+
+def test_a_full_share_draws_the_focus_alone() -> None:
+    assert_allclose(specialist_weights([B, M, B, N], B, 1.0), [0.5, 0.0, 0.5, 0.0])
+
+
+def test_where_there_is_nothing_else_the_focus_has_all() -> None:
+    assert_allclose(specialist_weights([A, A], A, 0.8), [0.5, 0.5])
+
+
+def test_no_samples_of_the_region_are_told() -> None:
+    with pytest.raises(TrainingError, match="apex"):
+        specialist_weights([B, M], A)
+
+
+def test_no_samples_at_all_are_told() -> None:
+    with pytest.raises(TrainingError, match="no samples"):
+        specialist_weights([], None)
+
+
+def test_the_ends_of_the_heart_are_drawn_oftener_by_the_ratio() -> None:
+    # 1 + 3 (2x - 1)^2 at 0, 1/4, 1/2, 1: 4, 1.75, 1, 4
+    weights = end_weights([0.0, 0.25, 0.5, 1.0], 4.0)
+    assert_allclose(weights, [4 / 10.75, 1.75 / 10.75, 1 / 10.75, 4 / 10.75])
+    high = end_weights([0.0, 0.5, 1.0], 20.0)
+    assert_allclose(high / high[1], [20.0, 1.0, 20.0])
+
+
+def test_non_cardiac_frames_keep_their_chance() -> None:
+    weights = end_weights([None, 0.0, 0.5, 1.0, None], 20.0)
+    assert_allclose(weights[[0, 4]], [0.2, 0.2])
+    assert_allclose(weights[1:4].sum(), 0.6)
+
+
+def test_a_ratio_of_one_draws_all_alike() -> None:
+    assert_allclose(end_weights([None, 0.0, 0.3, 1.0], 1.0), [0.25] * 4)
+
+
+def test_only_non_cardiac_frames_are_drawn_alike() -> None:
+    assert_allclose(end_weights([None, None], 4.0), [0.5, 0.5])
+
+
+def test_a_ratio_below_one_and_no_samples_are_told() -> None:
+    with pytest.raises(TrainingError, match="ratio"):
+        end_weights([0.5], 0.5)
+    with pytest.raises(TrainingError, match="no samples"):
+        end_weights([], 4.0)
+
+
+def test_a_named_set_has_its_share_and_the_others_the_rest_as_before() -> None:
+    weights = np.array([0.1, 0.3, 0.4, 0.2])
+    assert_allclose(with_shares(weights, ["a", "a", "b", "c"], {"a": 0.1}), [0.025, 0.075, 0.6, 0.3])
+    assert_allclose(with_shares(weights, ["a", "a", "b", "c"], {"a": 0.5, "c": 0.5}), [0.125, 0.375, 0.0, 0.5])
+
+
+def test_a_share_for_a_set_without_samples_is_told() -> None:
+    with pytest.raises(TrainingError, match="no samples of dsb2"):
+        with_shares(np.array([0.5, 0.5]), ["acdc", "acdc"], {"dsb2": 0.2})
+
+
+def test_a_rest_that_nothing_is_there_for_is_told() -> None:
+    with pytest.raises(TrainingError, match="the rest"):
+        with_shares(np.array([0.5, 0.5]), ["acdc", "acdc"], {"acdc": 0.9})
+
+
+def test_non_cardiac_frames_have_their_share_within_each_set() -> None:
+    weights = np.array([0.1, 0.3, 0.1, 0.1, 0.4])
+    made = with_non_cardiac(weights, [N, B, N, N, M], ["a", "a", "b", "b", "b"], 0.1)
+    assert_allclose(made, [0.04, 0.36, 0.03, 0.03, 0.54])
+
+
+def test_a_set_without_non_cardiac_frames_or_of_nothing_else_stays_as_it_is() -> None:
+    weights = np.array([0.2, 0.2, 0.6])
+    assert_allclose(with_non_cardiac(weights, [B, M, N], ["a", "a", "b"], 0.1), weights)

@@ -1,6 +1,13 @@
 """How long work reports its progress, and how it is asked to stop."""
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import ParamSpec, Protocol
+
+REPORT_EVERY_S = 0.05
+"""How often `paced` reports."""
+
+_Report = ParamSpec("_Report")
 
 
 class Cancelled(Exception):  # noqa: N818 - a request that was met, not an error
@@ -8,7 +15,7 @@ class Cancelled(Exception):  # noqa: N818 - a request that was met, not an error
 
 
 class Progress(Protocol):
-    """Called by long work at least every 100 ms or so, from the thread that does the work."""
+    """Called by long work at least every 100 ms or so, from the thread that does the work; may raise `Cancelled`."""
 
     def __call__(self, fraction: float, text: str) -> None:
         """Report how far the work is.
@@ -24,6 +31,20 @@ class Progress(Protocol):
 
 def silent(fraction: float, text: str) -> None:
     """Progress that no one watches."""
+
+
+def paced(report: Callable[_Report, object]) -> Callable[_Report, None]:
+    """The same report at most every `REPORT_EVERY_S`, so that work may call it as often as it likes."""
+    last = time.monotonic()
+
+    def paced_report(*args: _Report.args, **kwargs: _Report.kwargs) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_EVERY_S:
+            last = now
+            report(*args, **kwargs)
+
+    return paced_report
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:

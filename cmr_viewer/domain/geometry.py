@@ -14,8 +14,17 @@ from cmr_viewer.errors import GeometryError
 
 Vector = tuple[float, float, float]
 
+LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""(4, 4) from DICOM's patient coordinates (LPS) to those of NIfTI (RAS), and back."""
+
 EVEN_SHARE = 2e-3
 """Distances of slices that differ from the usual one by a smaller share are even: files round positions."""
+
+
+def vector(values: NDArray[np.float64]) -> Vector:
+    """An array (3,) as a tuple."""
+    x, y, z = values.tolist()
+    return x, y, z
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Notes on a study: a sentence for readers, with a code and slices for programs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from cmr_viewer.file_names import readable
@@ -97,6 +97,12 @@ def numbered(noun: str, indices: Iterable[int]) -> str:
     """Slices or phases as a reader counts them, from 1: "slice 3", "slices 3, 5"."""
     numbers = [str(index + 1) for index in indices]
     return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+
+
+def listed(names: Sequence[str], most: int = 3, separator: str = ", ") -> str:
+    """The first few names, and how many more there are: "a, b, c and 2 more"."""
+    more = len(names) - most
+    return separator.join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 class Note(str):

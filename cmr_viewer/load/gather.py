@@ -5,22 +5,19 @@ A DICOMDIR is the index of a disc: DICOM PS3.10, chapter 8, and PS3.3, annex F.
 
 import os
 import stat
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
-from cmr_viewer.domain.notes import Code, Note, counted
+from cmr_viewer.domain.notes import Code, Note, counted, listed
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.elements import READ_ERRORS
-from cmr_viewer.load.file_work import TELL_EVERY_S
 from cmr_viewer.load.unzip import is_archive, unpack
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.progress import Progress, paced, silent
 
 _NOT_WALKED = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
-_MOST_NAMES = 3
 _MOST_OTHERS = 20
 
 
@@ -65,7 +62,7 @@ class Gathered:
             return path
         if path in self.names:
             return self.archive / self.names[path]
-        # A folder that was unpacked: names of files below it tell what it is called inside.
+        # A folder that was unpacked: its name inside follows from those of the files below it.
         inside = next((file for file in self.files if path in file.parents), None)
         if inside is None:
             return self.archive / path.name
@@ -80,15 +77,10 @@ class Gathered:
             others: Those of the others.
         """
         base = self.archive or self.root
-        names = [_below(base, self.source_of(path)) for path in (opened, *others)]
-        more = len(others) - _MOST_OTHERS
-        rest = ", ".join(names[1 : _MOST_OTHERS + 1]) + (f" and {more} more" if more > 0 else "")
-        text = f"{base.name} contains {len(names)} {what}. Opened: {names[0]}. Open the others separately: {rest}."
-        return Note(text, Code.MANY_PATIENTS)
-
-
-def _below(base: Path, path: Path) -> str:
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+        sources = [self.source_of(path) for path in (opened, *others)]
+        names = [path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name for path in sources]
+        text = f"{base.name} contains {len(names)} {what}. Opened: {names[0]}. Open the others separately: "
+        return Note(f"{text}{listed(names[1:], _MOST_OTHERS)}.", Code.MANY_PATIENTS)
 
 
 def gather(path: Path, progress: Progress = silent) -> Gathered:
@@ -162,7 +154,7 @@ def _folder(path: Path, progress: Progress) -> Gathered:
 
 
 def _archive(path: Path, progress: Progress) -> Gathered:
-    # Read by nobody else: a mode of 0700 is what the standard library makes temporary folders with.
+    # No one else can read it: the standard library makes temporary folders with a mode of 0700.
     folder = TemporaryDirectory(prefix="cmr-viewer-", ignore_cleanup_errors=True)
     try:
         unpacked = unpack(path, Path(folder.name), progress)
@@ -175,21 +167,19 @@ def _archive(path: Path, progress: Progress) -> Gathered:
 
 def _dicomdir(path: Path, progress: Progress) -> Gathered:
     """The files that a DICOMDIR lists; where it is damaged, all files in its folder and below."""
-    found = referenced_files(path)
-    if isinstance(found, str):
-        whole = _folder(path.parent, progress)
-        text = f"{path.name} {found}. All files in its folder were searched instead."
-        note = Note(text, Code.FILES_MISSING)
-        return Gathered(whole.files, path.parent, (note, *whole.notes))
-    return Gathered(tuple(found.files), path.parent, tuple(found.notes))
+    found = _listed_in(path)
+    if not isinstance(found, str):
+        return found
+    whole = _folder(path.parent, progress)
+    note = Note(f"{path.name} {found}. All files in its folder were searched instead.", Code.FILES_MISSING)
+    return replace(whole, notes=(note, *whole.notes))
 
 
 class _Walk:
-    """A way through folders that neither follows links nor opens what is no file."""
+    """Goes through folders, neither following links nor opening what is no file."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._told = time.monotonic()
+        self._progress = paced(progress)
         self._found = 0
         self.denied: list[Path] = []
         self.links: list[Path] = []
@@ -201,7 +191,7 @@ class _Walk:
             here = waiting.pop()
             inside = []
             for entry in self._entries(here):
-                self._tell()
+                self._report()
                 if entry.name.startswith(".") or entry.name in _NOT_WALKED:
                     continue
                 kind = self._kind(entry)
@@ -217,17 +207,17 @@ class _Walk:
         try:
             with os.scandir(folder) as found:
                 for entry in found:
-                    self._tell()
+                    self._report()
                     entries.append(entry)
         except OSError:
             self.denied.append(folder)
         return sorted(entries, key=lambda entry: entry.name)
 
     def _kind(self, entry: "os.DirEntry[str]") -> str:
-        """Folder, file, or nothing to look at: links to folders, pipes, devices, what may not be looked at."""
+        """Folder, file, or nothing to read: links to folders, pipes, devices, what may not be read."""
         try:
             if entry.is_dir(follow_symlinks=False):
-                # Windows' junctions say that they are folders.
+                # Windows' junctions count as folders.
                 if not getattr(entry, "is_junction", bool)():
                     return "folder"
             elif entry.is_file():
@@ -239,45 +229,18 @@ class _Walk:
         self.links.append(Path(entry.path))
         return ""
 
-    def _tell(self) -> None:
-        now = time.monotonic()
-        if now - self._told >= TELL_EVERY_S:
-            self._told = now
-            self._progress(0.0, f"Looking for files: {self._found} found")
+    def _report(self) -> None:
+        self._progress(0.0, f"Looking for files: {self._found} found")
 
     def notes(self) -> tuple[Note, ...]:
         """What a reader should know."""
-        notes = []
-        if self.links:
-            text = f"Not searched: links to folders ({listed(self.links)})."
-            notes.append(Note(text, Code.FOLDERS_NOT_SEARCHED))
-        if self.denied:
-            text = f"Not searched: folders that could not be read ({listed(self.denied)})."
-            notes.append(Note(text, Code.FOLDERS_NOT_SEARCHED))
-        return tuple(notes)
-
-
-def listed(paths: Sequence[Path]) -> str:
-    """The names of the first few files, and how many more there are."""
-    more = len(paths) - _MOST_NAMES
-    return ", ".join(path.name for path in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        kinds = (("links to folders", self.links), ("folders that could not be read", self.denied))
+        texts = (f"Not searched: {kind} ({listed([path.name for path in paths])})." for kind, paths in kinds if paths)
+        return tuple(Note(text, Code.FOLDERS_NOT_SEARCHED) for text in texts)
 
 
 _MEDIA_STORAGE_DIRECTORY = b"1.2.840.10008.1.3.10"
 _LARGEST = 256 << 20
-
-
-@dataclass
-class Referenced:
-    """What a DICOMDIR lists.
-
-    Attributes:
-        files: Those of its files that exist, in its order.
-        notes: What a reader should know.
-    """
-
-    files: list[Path] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
 
 
 def is_dicomdir(path: Path) -> bool:
@@ -292,13 +255,10 @@ def is_dicomdir(path: Path) -> bool:
     return start[128:132] == b"DICM" and _MEDIA_STORAGE_DIRECTORY in start
 
 
-def referenced_files(path: Path) -> Referenced | str:
-    """Look up the files that a DICOMDIR lists.
+def _listed_in(path: Path) -> Gathered | str:
+    """The files that a DICOMDIR lists, in its order, or what is wrong where none is found.
 
     Names are looked up without regard to case, with or without the version (;1) that old discs add.
-
-    Returns:
-        The files, or what is wrong where none is found.
     """
     from cmr_viewer.load.dicom.with_pydicom import referenced_file_ids  # noqa: PLC0415 - slow to import, rarely needed
 
@@ -310,7 +270,8 @@ def referenced_files(path: Path) -> Referenced | str:
         return "could not be read"
     if not names:
         return "lists no files"
-    found, missing, unsafe = Referenced(), 0, 0
+    files: list[Path] = []
+    missing = unsafe = 0
     folders: dict[Path, dict[str, Path]] = {}
     for parts in names:
         if not all(_is_plain(part) for part in parts):
@@ -319,17 +280,16 @@ def referenced_files(path: Path) -> Referenced | str:
         file = _look_up(path.parent, parts, folders)
         if file is None:
             missing += 1
-        elif file not in found.files[-1:]:
-            found.files.append(file)
-    if not found.files:
+        elif file not in files[-1:]:
+            files.append(file)
+    if not files:
         return "lists only files that are missing"
+    texts = []
     if missing:
-        text = f"Missing: {missing} of {counted(len(names), 'file')} listed in {path.name}."
-        found.notes.append(Note(text, Code.FILES_MISSING))
+        texts.append(f"Missing: {missing} of {counted(len(names), 'file')} listed in {path.name}.")
     if unsafe:
-        text = f"Left out {counted(unsafe, 'file')} that {path.name} lists outside its folder."
-        found.notes.append(Note(text, Code.FILES_MISSING))
-    return found
+        texts.append(f"Left out {counted(unsafe, 'file')} that {path.name} lists outside its folder.")
+    return Gathered(tuple(files), path.parent, tuple(Note(text, Code.FILES_MISSING) for text in texts))
 
 
 def _is_plain(part: str) -> bool:

@@ -8,7 +8,6 @@ import re
 import shutil
 import stat
 import struct
-import time
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -18,8 +17,7 @@ from typing import IO
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.dicom.elements import is_dicom
-from cmr_viewer.load.file_work import TELL_EVERY_S
-from cmr_viewer.progress import Progress
+from cmr_viewer.progress import Progress, paced
 
 MOST_BYTES = 64 << 30
 """Unpacked bytes that are accepted at all."""
@@ -117,10 +115,9 @@ def _check(path: Path, entries: list[zipfile.ZipInfo], folder: Path) -> None:
 
 class _Unpacking:
     def __init__(self, archive: zipfile.ZipFile, folder: Path, progress: Progress) -> None:
-        self._archive, self._folder, self._progress = archive, folder, progress
-        self._told = time.monotonic()
+        self._archive, self._folder, self._progress = archive, folder, paced(progress)
         self._fraction = 0.0
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
 
     def unpack(self, path: Path, entries: list[zipfile.ZipInfo]) -> Unpacked:
         """Unpack the entries that may belong to a study."""
@@ -128,7 +125,7 @@ class _Unpacking:
         left_out: dict[str, list[str]] = {}
         for number, entry in enumerate(entries):
             self._fraction = number / len(entries)
-            self._tell()
+            self._report()
             reason = self._entry(entry, result)
             if reason:
                 left_out.setdefault(reason, []).append(entry.filename)
@@ -165,10 +162,10 @@ class _Unpacking:
     def _place(self, parts: list[str]) -> Path:
         """A path below the folder that no other file has, where names differ in their case only too."""
         name, number = "/".join(parts), 1
-        while name.lower() in self._taken:
+        while name.lower() in self._used:
             number += 1
             name = "/".join([*parts[:-1], f"{number}-{parts[-1]}"])
-        self._taken.add(name.lower())
+        self._used.add(name.lower())
         target = self._folder.joinpath(*name.split("/"))
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
@@ -183,18 +180,15 @@ class _Unpacking:
                     if written > size:
                         raise zipfile.BadZipFile("more bytes than the archive states")
                     file.write(chunk)
-                    self._tell()
+                    self._report()
             if written != size:
                 raise zipfile.BadZipFile("fewer bytes than the archive states")
         except BaseException:
             target.unlink(missing_ok=True)
             raise
 
-    def _tell(self) -> None:
-        now = time.monotonic()
-        if now - self._told >= TELL_EVERY_S:
-            self._told = now
-            self._progress(self._fraction, "Unpacking the archive")
+    def _report(self) -> None:
+        self._progress(self._fraction, "Unpacking the archive")
 
 
 def _refusal(entry: zipfile.ZipInfo, parts: list[str] | None) -> str:

@@ -323,7 +323,7 @@ def test_nothing_is_left_behind_where_unpacking_is_stopped(folder, tmp_path, mon
         original(self, *args, **options)
 
     monkeypatch.setattr(Path, "mkdir", note)
-    monkeypatch.setattr("cmr_viewer.load.unzip.TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("cmr_viewer.progress.REPORT_EVERY_S", 0.0)
     path = zipped(tmp_path / "s.zip", images(folder))
 
     def stop(fraction, text):

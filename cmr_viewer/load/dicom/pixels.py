@@ -84,12 +84,10 @@ def read_into(
             return str(error) or "its image is damaged"
         return ""
 
-    def tell(done: int) -> None:
-        progress(done / max(1, len(places)), f"Reading images: {done} of {len(places)} frames")
-
     # Decoders work outside the interpreter's lock, so that threads make all but the smallest frames quicker.
     slow_s = _SLOW_DECODER_S if any(place.header.layout.encapsulated for place in places) else SLOW_S
-    for place, reason in zip(places, in_order(read, places, tell, slow_s=slow_s), strict=True):
+    reasons = in_order(read, places, progress, "Reading images: {} of {} frames", slow_s=slow_s)
+    for place, reason in zip(places, reasons, strict=True):
         if reason:
             damaged.append(Damaged(place.header, reason))
         elif preview is not None:

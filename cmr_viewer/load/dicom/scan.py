@@ -56,10 +56,8 @@ def scan(files: Iterable[Path], progress: Progress) -> Scan:
     found, paths = Scan([], {}, []), list(files)
     seen: set[object] = set()
 
-    def tell(done: int) -> None:
-        progress(done / max(1, len(paths)), f"Reading DICOM headers: {done} of {len(paths)} files")
-
-    for path, headers in zip(paths, in_order(read_headers, paths, tell), strict=True):
+    found_in = in_order(read_headers, paths, progress, "Reading DICOM headers: {} of {} files")
+    for path, headers in zip(paths, found_in, strict=True):
         if headers is None:
             continue
         if isinstance(headers, str):

@@ -20,7 +20,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import Mask
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, listed
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.load.dicom.elements import READ_ERRORS
@@ -130,9 +130,7 @@ def _require_known(path: Path, meaning: dict[int, Label], unknown: list[str]) ->
 def _notes(unknown: list[str]) -> list[Note]:
     if not unknown:
         return []
-    more = len(unknown) - 5
-    text = f"Segments left out: {', '.join(unknown[:5])}" + (f" and {more} more." if more > 0 else ".")
-    return [Note(text, Code.STRUCTURES_LEFT_OUT)]
+    return [Note(f"Segments left out: {listed(unknown, 5)}.", Code.STRUCTURES_LEFT_OUT)]
 
 
 def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progress) -> tuple[list[_Part], list[Note]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.notes import Code, Note, counted, numbered
+from cmr_viewer.domain.notes import Code, Note, counted, listed, numbered
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
@@ -38,7 +38,6 @@ from cmr_viewer.load.stacks.stack import ReadStack, plan_stack, read_stack
 from cmr_viewer.load.stacks.views import PlannedView, find_views, read_views
 from cmr_viewer.progress import Progress, part, silent
 
-_MOST_NAMES = 3
 _MOST_LEFT_OUT = 6
 _FAR_APART = 1.8
 """Distance of slice centres, in slice thicknesses, from which on it is told. Protocols go up to 6 mm with gaps of 4 mm
@@ -201,8 +200,7 @@ def _scan_notes(found: Scan) -> list[Note]:
 
 
 def _names(paths: Sequence[Path]) -> str:
-    more = len(paths) - _MOST_NAMES
-    return ", ".join(p.name for p in paths[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return listed([path.name for path in paths])
 
 
 def _chosen(keyed: Sequence[tuple[str, Group]], opening: Opening, file: Path | None) -> tuple[Group, list[Note]]:
@@ -246,9 +244,8 @@ def _other_notes(groups: Sequence[Group], opened: Group, views: Sequence[Planned
     if others and not decided:
         whys = [f", whose images {g.why_no_phases}" if opened.is_cine and g.why_no_phases else "" for g in others]
         texts = [f"{group.text}{why}" for group, why in zip(others, whys, strict=True)]
-        more = len(texts) - _MOST_LEFT_OUT
-        listed = ("; " if any(whys) else ", ").join(texts[:_MOST_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
-        text = f"Opened (slices x phases): {opened.text}. Not opened: {listed}."
+        left_out = listed(texts, _MOST_LEFT_OUT, "; " if any(whys) else ", ")
+        text = f"Opened (slices x phases): {opened.text}. Not opened: {left_out}."
         notes.append(Note(text, Code.OTHER_STACKS))
     return notes
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.geometry import Geometry, Vector
+from cmr_viewer.domain.geometry import Geometry, Vector, vector
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameSource
 from cmr_viewer.load.base_end import points_to_apex, tells_the_apex
@@ -49,7 +49,7 @@ class Fit:
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class StackGrid:
     """The grid of a stack.
 
     Attributes:
@@ -66,7 +66,7 @@ class Grid:
     notes: tuple[SliceNote, ...]
 
 
-def grid_of(slices: Sequence[Header]) -> Grid:
+def grid_of(slices: Sequence[Header]) -> StackGrid:
     """The grid that most slices have, and how the others are brought onto it.
 
     A slice that is offset in-plane is shifted by whole pixels; the rest, at most half a pixel, stays in its position.
@@ -88,7 +88,7 @@ def grid_of(slices: Sequence[Header]) -> Grid:
         beside.append(float(np.hypot(*(offset * header.spacing))) if any(_whole(-offset)) else 0.0)
         if text:
             notes.append(SliceNote(place, f"Slice {{}} {text}.", Code.SLICE_FITTED))
-    return Grid(header, tuple(fits), tuple(beside), tuple(notes))
+    return StackGrid(header, tuple(fits), tuple(beside), tuple(notes))
 
 
 def _in_the_middle(slices: Sequence[Header]) -> Header:
@@ -107,24 +107,33 @@ def _offset(plane: Plane, reference: Header) -> NDArray[np.float64]:
 def _fit(header: Header, reference: Header) -> tuple[Fit, str]:
     """How a slice is brought onto the grid of the stack, and the text of a note."""
     plane, grid = plane_of(header), plane_of(reference)
-    turned, tilt = signs(plane, grid), tilt_deg(plane, grid)
+    direction, tilt = signs(plane, grid), tilt_deg(plane, grid)
     ratios = tuple(a / b for a, b in zip(reference.spacing, header.spacing, strict=True))
     same_scale = all(abs(ratio - 1) <= SAME_SCALE for ratio in ratios)
     same_matrix = (header.rows, header.cols) == (reference.rows, reference.cols)
     tilted = tilt > SAME_TILT_DEG
-    if same_scale and same_matrix and turned == (1, 1) and not tilted:
+    if same_scale and same_matrix and direction == (1, 1) and not tilted:
         down, right = _whole(-_offset(plane, reference))
         if (down, right) == (0.0, 0.0):
             return Fit((0.0, 0.0), (1.0, 1.0), header.position), ""
-        return Fit((down, right), (1.0, 1.0), _vector(_in_patient(header, plane, (down, right)))), ""
-    step = (turned[0] * (1.0 if same_scale else ratios[0]), turned[1] * (1.0 if same_scale else ratios[1]))
+        return Fit((down, right), (1.0, 1.0), vector(_in_patient(header, plane, (down, right)))), ""
+    step = (direction[0] * (1.0 if same_scale else ratios[0]), direction[1] * (1.0 if same_scale else ratios[1]))
     origin = _origin(header, reference, step, snapped=same_scale)
     middle = ((reference.rows - 1) / 2, (reference.cols - 1) / 2)
     centre = _in_patient(header, plane, (origin[0] + step[0] * middle[0], origin[1] + step[1] * middle[1]))
     corner = centre - grid.col * (middle[0] * reference.spacing[0]) - grid.row * (middle[1] * reference.spacing[1])
-    return Fit(origin, step, _vector(corner)), _told(
-        header, reference, turned, tilt if tilted else 0.0, same_scale, same_matrix
-    )
+    differences = []
+    if direction != (1, 1):
+        differences.append("is stored flipped and was flipped back")
+    if tilted:
+        differences.append(f"is tilted by {tilt:.1f} degrees relative to the others but shown as parallel")
+    if not same_scale:
+        spacing = " x ".join(f"{v:.3g}" for v in header.spacing)
+        differences.append(f"has a different pixel spacing ({spacing} mm) and was resampled to that of the others")
+    elif not same_matrix:
+        matrix = f"{header.rows} x {header.cols}"
+        differences.append(f"has a different matrix ({matrix}) and was cropped or padded at the edges")
+    return Fit(origin, step, vector(corner)), ", ".join(differences)
 
 
 def _origin(header: Header, reference: Header, step: tuple[float, float], *, snapped: bool) -> tuple[float, float]:
@@ -141,31 +150,10 @@ def _whole(point: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
     return float(np.floor(point[0] + 0.5)) + 0.0, float(np.floor(point[1] + 0.5)) + 0.0
 
 
-def _vector(values: NDArray[np.float64]) -> Vector:
-    return float(values[0]), float(values[1]), float(values[2])
-
-
 def _in_patient(header: Header, plane: Plane, point: tuple[float, float]) -> NDArray[np.float64]:
     down = (point[0] - (header.rows - 1) / 2) * header.spacing[0]
     right = (point[1] - (header.cols - 1) / 2) * header.spacing[1]
     return np.asarray(plane.centre + plane.col * down + plane.row * right)
-
-
-def _told(
-    header: Header, reference: Header, turned: tuple[int, int], tilt: float, same_scale: bool, same_matrix: bool
-) -> str:
-    told = []
-    if turned != (1, 1):
-        told.append("is stored flipped and was flipped back")
-    if tilt:
-        told.append(f"is tilted by {tilt:.1f} degrees relative to the others but shown as parallel")
-    if not same_scale:
-        spacing = " x ".join(f"{v:.3g}" for v in header.spacing)
-        told.append(f"has a different pixel spacing ({spacing} mm) and was resampled to that of the others")
-    elif not same_matrix:
-        matrix = f"{header.rows} x {header.cols}"
-        told.append(f"has a different matrix ({matrix}) and was cropped or padded at the edges")
-    return ", ".join(told)
 
 
 def fitted(image: NDArray[Any], fit: Fit, shape: tuple[int, int]) -> NDArray[Any]:
@@ -196,7 +184,7 @@ Axis = Literal["rows", "columns"]
 TYPICAL_ROW: Vector = (0.77, 0.62, 0.15)
 TYPICAL_COL: Vector = (-0.15, 0.41, -0.90)
 """Row and column directions of short-axis frames as scanners write them: the right ventricle on the left, the front
-of the patient up. Those of a patient of the Sunnybrook set, near enough to tell them from their mirror image."""
+of the patient up. Those of a patient of the Sunnybrook set, near enough to distinguish them from their mirror image."""
 
 
 def mirrored_axis(header: Header) -> Axis | None:
@@ -214,15 +202,15 @@ def mirrored_axis(header: Header) -> Axis | None:
     if not tells_the_apex(normal) or not points_to_apex(normal):
         return None
     usual_row, usual_col = np.asarray(TYPICAL_ROW), np.asarray(TYPICAL_COL)
-    cols_turned = float(-row @ usual_row + col @ usual_col)
-    rows_turned = float(row @ usual_row - col @ usual_col)
-    return "columns" if cols_turned >= rows_turned else "rows"
+    with_columns_reversed = float(-row @ usual_row + col @ usual_col)
+    with_rows_reversed = float(row @ usual_row - col @ usual_col)
+    return "columns" if with_columns_reversed >= with_rows_reversed else "rows"
 
 
-def turned_round(
+def reverse_axis(
     axis: Axis, pixels: NDArray[Any], geometry: Geometry, sources: list[list[FrameSource]]
 ) -> tuple[NDArray[Any], Geometry, list[list[FrameSource]]]:
-    """Rows or columns reversed, in the pixels, in the geometry and in the sources."""
+    """Reverse rows or columns: in the pixels themselves, in the geometry and in the sources."""
     at = 0 if axis == "rows" else 1
     for phase in pixels:
         for frame in phase:
@@ -231,16 +219,12 @@ def turned_round(
     direction = geometry.col_direction if at == 0 else geometry.row_direction
     step = np.asarray(direction) * (count * geometry.pixel_spacing_mm[at])
     against = (-direction[0], -direction[1], -direction[2])
-    turned = replace(geometry, positions_mm=tuple(_moved(position, step) for position in geometry.positions_mm))
-    turned = replace(turned, col_direction=against) if at == 0 else replace(turned, row_direction=against)
-    return pixels, turned, [[_turned_source(source, at, count) for source in row] for row in sources]
+    moved = replace(geometry, positions_mm=tuple(vector(place + step) for place in np.asarray(geometry.positions_mm)))
+    moved = replace(moved, col_direction=against) if at == 0 else replace(moved, row_direction=against)
 
+    def reversed_source(source: FrameSource) -> FrameSource:
+        origin, step = list(source.origin), list(source.step)
+        origin[at], step[at] = origin[at] + step[at] * count, -step[at]
+        return source._replace(origin=(origin[0], origin[1]), step=(step[0], step[1]))
 
-def _moved(position: Vector, step: NDArray[np.float64]) -> Vector:
-    return position[0] + float(step[0]), position[1] + float(step[1]), position[2] + float(step[2])
-
-
-def _turned_source(source: FrameSource, at: int, count: int) -> FrameSource:
-    origin, step = list(source.origin), list(source.step)
-    origin[at], step[at] = origin[at] + step[at] * count, -step[at]
-    return source._replace(origin=(origin[0], origin[1]), step=(step[0], step[1]))
+    return pixels, moved, [[reversed_source(source) for source in row] for row in sources]

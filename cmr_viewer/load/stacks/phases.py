@@ -22,11 +22,11 @@ _SHORTEST_STEP_IN_US = 10000.0
 _UNLIKE_RATES = 1.2
 _LEAST_AGREEMENT = 0.9
 _LEAST_KNOWN = 0.75
-_MOST_TOLD_ONE_BY_ONE = 3
+_MOST_NOTED_ONE_BY_ONE = 3
 _EVEN = 0.25
 _SHARE_DIGITS = 4
-"""Shares of the cycle are compared to a tenth of a millisecond, as files round times: of two frames that are as near as
-one another the earlier is taken."""
+"""Shares of the cycle are compared to a tenth of a millisecond, as files round times: of two frames that are equally
+near the earlier is shown."""
 
 _GUESSES: dict[str, str] = {
     "made": "the phases are in the order in which the images were created, because nothing else orders them. Check it.",
@@ -43,7 +43,7 @@ class SliceNote(NamedTuple):
         place: Index of the slice in the order in which they were given.
         text: With `{0}` for the number of the slice, and `{1}` for how many the files have.
         code: What it is about.
-        phases: Phases at which another frame of the slice stands for its own.
+        phases: Phases at which another frame of the slice is shown in place of its own.
     """
 
     place: int
@@ -61,8 +61,8 @@ class Timed:
         clock: What they were ordered by, ascending; in ms for trigger times, seconds for acquisition times.
         measure: What the clock is.
         unit_changed: Trigger times were in another unit than the ms of the standard.
-        ties: Frames that the clock does not tell apart are in the order of their numbers.
-        filled: Frames without a time stand where a phase is missing.
+        ties: Frames with the same time are in the order of their numbers.
+        filled: Frames without a time fill the missing phases.
     """
 
     headers: tuple[Header, ...]
@@ -81,8 +81,8 @@ class Timed:
 def in_time(headers: Sequence[Header]) -> Timed:
     """Order frames of one slice.
 
-    By the first of the time after the R wave, the share of the cycle, the number of the phase and the time of
-    acquisition that tells all frames apart; else by times after the R wave of which most differ; else by the time at
+    By the first of these that differs between all frames: the time after the R wave, the share of the cycle, the number
+    of the phase, the time of acquisition. Else by times after the R wave of which most differ; else by the time at
     which the images were made, or by InstanceNumber.
     """
     clocks: dict[Measure, list[float | None]] = {
@@ -177,14 +177,14 @@ class PhasePlan:
 
     Attributes:
         frames: (slice)(phase), slices in the order in which they were given, without those left out.
-        kept: Per slice of `frames`: its index among those given.
-        times_ms: Time of each phase after the R wave, or None where the files do not tell.
+        slices: Per slice of `frames`: its index among those given.
+        times_ms: Time of each phase after the R wave, or None where the files do not state them.
         slice_notes: Notes on a slice.
         notes: Notes on the stack.
     """
 
     frames: list[list[Header]]
-    kept: list[int]
+    slices: list[int]
     times_ms: tuple[float, ...] | None
     slice_notes: list[SliceNote]
     notes: list[Note]
@@ -213,8 +213,8 @@ def match_phases(slices: Sequence[Timed]) -> PhasePlan:
                 SliceNote(place, _unequal(lacking, count, usual), Code.PHASES_UNEQUAL, tuple(lacking))
             )
         plan.frames.append([timed.headers[i] for i in chosen])
-        plan.kept.append(place)
-    return PhasePlan(plan.frames, plan.kept, _times_ms(complete), plan.slice_notes, plan.notes)
+        plan.slices.append(place)
+    return replace(plan, times_ms=_times_ms(complete))
 
 
 def _usual(slices: Sequence[Timed]) -> int:
@@ -255,7 +255,7 @@ def shares_of_cycle(timed: Timed, complete: Sequence[Timed], usual: int) -> NDAr
 
     Returns:
         (frame,) shares. Gaps in the clock are frames that are missing; a cycle that is short of frames at its end is
-        told from a faster heart by the heart rate, or else by the distance of the phases.
+        distinguished from a faster heart by the heart rate, or else by the distance of the phases.
     """
     count, step = len(timed.headers), timed.step
     if step <= 0:
@@ -329,7 +329,7 @@ def _stack_notes(slices: Sequence[Timed]) -> list[Note]:
 def _order_notes(slices: Sequence[Timed]) -> list[SliceNote]:
     """Notes on slices whose order of phases is a guess, if these are only some of the slices."""
     guessed = _guessed(slices)
-    if len(guessed) == len(slices) or len(guessed) > _MOST_TOLD_ONE_BY_ONE:
+    if len(guessed) == len(slices) or len(guessed) > _MOST_NOTED_ONE_BY_ONE:
         return []
     return [SliceNote(place, f"In slice {{0}} {_GUESSES[what]}", Code.PHASE_ORDER_GUESSED) for place, what in guessed]
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.load.dicom.headers import Header
 
 SAME_TILT_DEG = 1.0
@@ -69,6 +70,25 @@ def line_angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> floa
     """Angle between two lines along unit vectors, 0 to 90."""
     # The cross product is exact for small angles, where the arc cosine is not.
     return float(np.rad2deg(np.arctan2(np.linalg.norm(np.cross(one, other)), abs(float(one @ other)))))
+
+
+def geometry_of(header: Header, positions_mm: Sequence[Vector]) -> Geometry:
+    """Geometry of slices that lie as a frame does.
+
+    Args:
+        header: The frame.
+        positions_mm: Per slice: centre of the first pixel.
+    """
+    o = header.orientation
+    return Geometry(
+        rows=header.rows,
+        cols=header.cols,
+        pixel_spacing_mm=header.spacing,
+        row_direction=(o[0], o[1], o[2]),
+        col_direction=(o[3], o[4], o[5]),
+        positions_mm=tuple(positions_mm),
+        single_slice_spacing_mm=positive(header.slice_spacing_mm),
+    )
 
 
 def positive(length: float | None) -> float | None:

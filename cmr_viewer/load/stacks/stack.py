@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.notes import Code, Note, numbered
+from cmr_viewer.domain.notes import Code, Note, listed, numbered
 from cmr_viewer.domain.study import FrameSource, Stack
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import LoadError
@@ -18,13 +18,15 @@ from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Damaged, Place, Preview, pixel_dtype, read_into
 from cmr_viewer.load.spacing import gap_notes
 from cmr_viewer.load.stacks.acquisitions import Acquisition
-from cmr_viewer.load.stacks.grid import Axis, Fit, Grid, fitted, grid_of, mirrored_axis, turned_round
+from cmr_viewer.load.stacks.grid import Axis, Fit, StackGrid, fitted, grid_of, mirrored_axis, reverse_axis
 from cmr_viewer.load.stacks.phases import PhasePlan, SliceNote, match_phases
-from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM, plane_of, positive
+from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM, geometry_of, plane_of, positive
 from cmr_viewer.progress import Progress, part
 
 _LEAST_VIEW_MOTION = 0.1
 _SHORTEST_BEAT = 0.8
+"""Share of the time from the first phase to the last that a beat must last for its rate to be believed."""
+
 _SAME_RATE = 1.15
 """Rates that differ by less are of one heart, whose beats vary."""
 
@@ -43,7 +45,7 @@ class PlannedStack:
 
     acquisitions: tuple[Acquisition, ...]
     phases: PhasePlan
-    grid: Grid
+    grid: StackGrid
     base_known: bool
     mirrored: Axis | None
 
@@ -99,67 +101,70 @@ def read_stack(
         LoadError: No frame can be decoded.
         Cancelled: `progress` asked to stop.
     """
-    pixels, damaged = decode(planned.phases.frames, planned.grid, planned.mirrored, progress, preview)
-    frames, kept, notes = repaired(planned.phases.frames, pixels, damaged)
-    if len(kept) < len(planned.grid.fits):
-        pixels = pixels[:, kept]
-    fits = [planned.grid.fits[s] for s in kept]
-    geometry = _geometry(planned.grid.header, fits, frames)
+    phases, grid = planned.phases, planned.grid
+    pixels, damaged = _decode(phases.frames, grid, planned.mirrored, progress, preview)
+    frames, whole, slice_notes = _repaired(phases.frames, pixels, damaged)
+    if len(whole) < len(grid.fits):
+        pixels = pixels[:, whole]
+    fits = [grid.fits[s] for s in whole]
+    geometry = replace(
+        geometry_of(grid.header, [fit.position for fit in fits]),
+        single_slice_spacing_mm=positive(frames[0][0].slice_spacing_mm),
+    )
     sources = _sources(frames, fits, source_of)
-    told = list(planned.phases.notes)
+    notes = list(phases.notes)
     if planned.mirrored is not None:
-        pixels, geometry, sources = turned_round(planned.mirrored, pixels, geometry, sources)
+        pixels, geometry, sources = reverse_axis(planned.mirrored, pixels, geometry, sources)
         text = (
             f"The frames are stored as seen from the base. Their {planned.mirrored} were reversed to give the view "
             "from the apex."
         )
-        told.append(Note(text, Code.FRAMES_MIRRORED))
-    stack = _stack(pixels, geometry, frames, planned.phases.times_ms, sources)
-    if by_interval := _other_rate(stack.heart_rate_bpm, frames):
-        text = (
-            f"The files state a heart rate of {stack.heart_rate_bpm:.0f}/min, but an RR interval of "
-            f"{by_interval:.0f}/min. No heart rate is used. Enter it."
-        )
-        told.append(Note(text, Code.HEART_RATE_CONTRADICTED))
-        stack = replace(stack, heart_rate_bpm=None)
-    if _shorter_than_its_phases(stack.heart_rate_bpm, stack.phase_times_ms):
-        text = (
-            f"The files state a heart rate of {stack.heart_rate_bpm:.0f}/min, but the phases span more than one beat."
-        )
-        told.append(Note(f"{text} The heart rate is not used.", Code.HEART_RATE_CONTRADICTED))
-        stack = replace(stack, heart_rate_bpm=None)
-    slices = [planned.phases.kept[s] for s in kept]
-    reverse = False
-    if not planned.base_known and stack.slices > 1:
-        reverse = not _starts_at_base(stack, views())
-        told.append(BASE_END_GUESSED)
-    if reverse:
-        stack, frames, slices = reversed_stack(stack), frames[::-1], slices[::-1]
-    of_grid = [n._replace(place=planned.phases.kept[n.place]) for n in (*planned.grid.notes, *notes)]
-    found = len(planned.acquisitions)
-    told += [_numbered(note, slices, found, reverse) for note in (*planned.phases.slice_notes, *of_grid)]
-    beside = [planned.grid.beside_mm[s] for s in kept][:: -1 if reverse else 1]
-    told += [*_shift_notes(beside), *gap_notes(stack.geometry), *_motion_notes(stack.geometry, frames)]
-    told += damage_notes(damaged)
-    return ReadStack(stack, frames, tuple(planned.acquisitions[s] for s in slices), told)
-
-
-def _stack(
-    pixels: NDArray[Any],
-    geometry: Geometry,
-    frames: Sequence[Sequence[Header]],
-    times: tuple[float, ...] | None,
-    sources: Sequence[Sequence[FrameSource]],
-) -> Stack:
-    return Stack(
+        notes.append(Note(text, Code.FRAMES_MIRRORED))
+    rate, rate_notes = _heart_rate(frames, phases.times_ms)
+    notes += rate_notes
+    stack = Stack(
         pixels,
         geometry,
-        phase_times_ms=times,
+        phase_times_ms=phases.times_ms,
         source_slices=_source_slices(frames),
-        heart_rate_bpm=_heart_rate(frames),
+        heart_rate_bpm=rate,
         description=frames[0][0].description,
         frame_sources=tuple(zip(*sources, strict=True)),
     )
+    slices = [phases.slices[s] for s in whole]
+    reverse = False
+    if not planned.base_known and stack.slices > 1:
+        reverse = not _starts_at_base(stack, views())
+        notes.append(BASE_END_GUESSED)
+    if reverse:
+        stack, frames, slices = reversed_stack(stack), frames[::-1], slices[::-1]
+    of_grid = [n._replace(place=phases.slices[n.place]) for n in (*grid.notes, *slice_notes)]
+    found = len(planned.acquisitions)
+    notes += [_numbered(note, slices, found, reverse) for note in (*phases.slice_notes, *of_grid)]
+    beside = [grid.beside_mm[s] for s in whole][:: -1 if reverse else 1]
+    notes += [*_shift_notes(beside), *gap_notes(stack.geometry), *_motion_notes(stack.geometry, frames)]
+    if damaged:
+        notes.append(Note(f"Left out files with a damaged image: {_files(damaged)}.", Code.FRAMES_DAMAGED))
+    return ReadStack(stack, frames, tuple(planned.acquisitions[s] for s in slices), notes)
+
+
+def _heart_rate(
+    frames: Sequence[Sequence[Header]], times_ms: tuple[float, ...] | None
+) -> tuple[float | None, list[Note]]:
+    """Median of the rates that the headers state; None with a note where intervals or phases contradict it."""
+    rates = [h.heart_rate_bpm for row in frames for h in row if h.heart_rate_bpm is not None]
+    if not rates:
+        return None, []
+    rate, why_not = float(np.median(rates)), ""
+    intervals = [h.interval_bpm for row in frames for h in row if h.interval_bpm is not None]
+    by_interval = float(np.median(intervals)) if intervals else rate
+    if max(by_interval, rate) / min(by_interval, rate) > _SAME_RATE:
+        why_not = f"an RR interval of {by_interval:.0f}/min. No heart rate is used. Enter it."
+    elif times_ms is not None and 60000.0 / rate < _SHORTEST_BEAT * (times_ms[-1] - times_ms[0]):
+        why_not = "the phases span more than one beat. The heart rate is not used."
+    if not why_not:
+        return rate, []
+    return None, [Note(f"The files state a heart rate of {rate:.0f}/min, but {why_not}", Code.HEART_RATE_CONTRADICTED)]
 
 
 def _shift_notes(beside_mm: Sequence[float]) -> list[Note]:
@@ -167,12 +172,11 @@ def _shift_notes(beside_mm: Sequence[float]) -> list[Note]:
     shifted = [s for s, mm in enumerate(beside_mm) if mm > 0]
     if not shifted:
         return []
-    which = numbered("Slice", shifted)
-    far = f"{max(beside_mm):.1f} mm"
-    if len(shifted) == 1:
-        text = f"{which} is offset in-plane by {far} from the others; its image was shifted to its true position."
-    else:
-        text = f"{which} are offset in-plane by up to {far} from the others; each was shifted to its true position."
+    one = len(shifted) == 1
+    text = (
+        f"{numbered('Slice', shifted)} {'is' if one else 'are'} offset in-plane by {'' if one else 'up to '}"
+        f"{max(beside_mm):.1f} mm from the others; {'its image' if one else 'each'} was shifted to its true position."
+    )
     return [Note(text, Code.SLICES_SHIFTED, shifted)]
 
 
@@ -192,7 +196,7 @@ def _motion_notes(geometry: Geometry, frames: Sequence[Sequence[Header]]) -> lis
 
 
 def _numbered(note: SliceNote, slices: Sequence[int], found: int, reverse: bool) -> Note:
-    """A note with the number of its slice, from 1 at the base; that among all found for a slice that was left out."""
+    """A note with the number of its slice, from 1 at the base; for one that was left out, its number among all."""
     if note.place in slices:
         shown = slices.index(note.place)
         return Note(note.text.format(shown + 1, found), note.code, (shown,), note.phases)
@@ -211,28 +215,11 @@ def reversed_stack(stack: Stack) -> Stack:
     )
 
 
-def _geometry(header: Header, fits: Sequence[Fit], frames: Sequence[Sequence[Header]]) -> Geometry:
-    o = header.orientation
-    return Geometry(
-        rows=header.rows,
-        cols=header.cols,
-        pixel_spacing_mm=header.spacing,
-        row_direction=(o[0], o[1], o[2]),
-        col_direction=(o[3], o[4], o[5]),
-        positions_mm=tuple(fit.position for fit in fits),
-        single_slice_spacing_mm=positive(frames[0][0].slice_spacing_mm),
-    )
-
-
 def _sources(
     frames: Sequence[Sequence[Header]], fits: Sequence[Fit], source_of: Callable[[Path], Path]
 ) -> list[list[FrameSource]]:
     """(slice)(phase) where each frame was read from."""
-    found: dict[Path, Path] = {}
-    for row in frames:
-        for h in row:
-            if h.path not in found:
-                found[h.path] = source_of(h.path)
+    found = {path: source_of(path) for path in {h.path for row in frames for h in row}}
     return [
         [FrameSource(found[h.path], h.frame_number, h.instance_uid, h.class_uid, fit.origin, fit.step) for h in row]
         for row, fit in zip(frames, fits, strict=True)
@@ -242,9 +229,7 @@ def _sources(
 def _starts_at_base(stack: Stack, views: Sequence[LongAxisView]) -> bool:
     """Whether the first slice is at the base: by the motion that long-axis views show, or else by the slices' own."""
     motion = views_motion(views, stack.geometry)
-    if abs(motion) >= _LEAST_VIEW_MOTION:
-        return motion > 0
-    return starts_at_base(stack.pixels)
+    return motion > 0 if abs(motion) >= _LEAST_VIEW_MOTION else starts_at_base(stack.pixels)
 
 
 def _source_slices(frames: Sequence[Sequence[Header]]) -> tuple[int, ...]:
@@ -254,64 +239,32 @@ def _source_slices(frames: Sequence[Sequence[Header]]) -> tuple[int, ...]:
     return tuple(range(count)) if numbers[0] <= numbers[-1] else tuple(reversed(range(count)))
 
 
-def _heart_rate(frames: Sequence[Sequence[Header]]) -> float | None:
-    """Median of what the headers state."""
-    rates = [h.heart_rate_bpm for row in frames for h in row if h.heart_rate_bpm is not None]
-    return float(np.median(rates)) if rates else None
-
-
-def _other_rate(rate_bpm: float | None, frames: Sequence[Sequence[Header]]) -> float | None:
-    """The heart rate by the stated intervals where it clearly is another than the stated one; else None."""
-    rates = [h.interval_bpm for row in frames for h in row if h.interval_bpm is not None]
-    if rate_bpm is None or not rates:
-        return None
-    by_interval = float(np.median(rates))
-    apart = max(by_interval, rate_bpm) / min(by_interval, rate_bpm)
-    return by_interval if apart > _SAME_RATE else None
-
-
-def _shorter_than_its_phases(rate_bpm: float | None, times_ms: tuple[float, ...] | None) -> bool:
-    """Whether a beat at a heart rate is clearly over before the last phase, so that the rate is of something else."""
-    if rate_bpm is None or times_ms is None:
-        return False
-    return 60000.0 / rate_bpm < _SHORTEST_BEAT * (times_ms[-1] - times_ms[0])
-
-
-_MOST_NAMES = 3
-
 Frames = Sequence[Sequence[Header]]
 """(slice)(phase)."""
 
 
-def decode(
-    frames: Frames, grid: Grid, mirrored: Axis | None, progress: Progress, preview: Preview | None
+def _decode(
+    frames: Frames, grid: StackGrid, mirrored: Axis | None, progress: Progress, preview: Preview | None
 ) -> tuple[NDArray[Any], list[Damaged]]:
-    """Decode the frames of a stack, a middle slice first.
+    """(phase, slice, row, col) pixels on the grid, a middle slice first, and the frames that cannot be decoded.
 
-    Args:
-        frames: (slice)(phase), as many phases for each slice.
-        grid: How slices are brought onto one grid.
-        mirrored: Rows or columns that will be reversed for display; for the preview alone.
-        progress: Told how far the work is.
-        preview: Called once, with the first frame that is decoded, as it will be shown.
-
-    Returns:
-        (phase, slice, row, col) pixels on the grid, and the frames that cannot be decoded.
-
-    Raises:
-        Cancelled: `progress` asked to stop.
+    The preview gets a copy of the first frame, with the rows or columns reversed that are to be mirrored.
     """
+
+    def show(frame: NDArray[Any]) -> None:
+        if preview is not None:
+            preview((frame[::-1] if mirrored == "rows" else frame[:, ::-1] if mirrored == "columns" else frame).copy())
+
     fits, header = grid.fits, grid.header
     every = [h for row in frames for h in row]
     shape = (len(frames[0]), len(frames), header.rows, header.cols)
     # Zeros and not empty: places that cannot be read hold nothing of other programs' memory.
     pixels = np.zeros(shape, pixel_dtype(every))
-    show = None if preview is None else _shown(preview, mirrored)
     middle_first = sorted(range(len(frames)), key=lambda s: abs(s - len(frames) // 2))
     direct = [s for s in middle_first if fits[s].is_plain and (frames[s][0].rows, frames[s][0].cols) == shape[2:]]
     places = [Place(h, (p, s)) for s in direct for p, h in enumerate(frames[s])]
     share = len(direct) / len(frames)
-    damaged = read_into(pixels, places, part(progress, 0.0, share), show)
+    damaged = read_into(pixels, places, part(progress, 0.0, share), None if preview is None else show)
     for number, s in enumerate(s for s in range(len(frames)) if s not in direct):
         step = part(progress, share + number / len(frames), share + (number + 1) / len(frames))
         damaged += _decode_fitted(pixels[:, s], frames[s], fits[s], step)
@@ -328,25 +281,10 @@ def _decode_fitted(target: NDArray[Any], frames: Sequence[Header], fit: Fit, pro
     return damaged
 
 
-def _shown(preview: Preview, mirrored: Axis | None) -> Preview:
-    """Shows a copy of a frame, reversed as the stack will be."""
-
-    def show(frame: NDArray[Any]) -> None:
-        turned = frame[::-1] if mirrored == "rows" else frame[:, ::-1] if mirrored == "columns" else frame
-        preview(turned.copy())
-
-    return show
-
-
-def repaired(
+def _repaired(
     planned: Frames, pixels: NDArray[Any], damaged: Sequence[Damaged]
 ) -> tuple[list[list[Header]], list[int], list[SliceNote]]:
-    """Put the nearest whole frame of the same slice in the place of each that cannot be decoded.
-
-    Args:
-        planned: (slice)(phase) frames.
-        pixels: (phase, slice, row, col), changed in place.
-        damaged: The frames that cannot be decoded.
+    """Put the nearest whole frame of the same slice in the place of each that cannot be decoded; in `pixels` too.
 
     Returns:
         Frames (slice)(phase) of the slices that remain, these slices, and notes. A slice is left out if half of its
@@ -356,18 +294,13 @@ def repaired(
         LoadError: None is left.
     """
     broken = {d.header.key for d in damaged}
-    frames, kept, notes = [], [], []
+    frames, whole, notes = [], [], []
     for s, planned_row in enumerate(planned):
         row = list(planned_row)
         bad = [p for p, h in enumerate(row) if h.key in broken]
         if 2 * len(bad) >= len(row) and bad:
-            notes.append(
-                SliceNote(
-                    s,
-                    f"Left out slice {{0}} of {{1}}: {len(bad)} of {len(row)} images are damaged.",
-                    Code.SLICE_LEFT_OUT,
-                )
-            )
+            text = f"Left out slice {{0}} of {{1}}: {len(bad)} of {len(row)} images are damaged."
+            notes.append(SliceNote(s, text, Code.SLICE_LEFT_OUT))
             continue
         good = [p for p in range(len(row)) if p not in bad]
         for p in bad:
@@ -377,19 +310,11 @@ def repaired(
             text = f"Slice {{0}}, {numbered('phase', bad)}: image damaged; the frame nearest in time is shown instead."
             notes.append(SliceNote(s, text, Code.FRAME_SUBSTITUTED, tuple(bad)))
         frames.append(row)
-        kept.append(s)
+        whole.append(s)
     if not frames:
         raise LoadError(f"Could not decode the images, for example {_files(damaged)}.")
-    return frames, kept, notes
+    return frames, whole, notes
 
 
 def _files(damaged: Sequence[Damaged]) -> str:
-    names = list(dict.fromkeys(d.header.path.name for d in damaged))
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def damage_notes(damaged: Sequence[Damaged]) -> list[Note]:
-    """Notes on files whose image cannot be decoded."""
-    text = f"Left out files with a damaged image: {_files(damaged)}."
-    return [Note(text, Code.FRAMES_DAMAGED)] if damaged else []
+    return listed(list(dict.fromkeys(d.header.path.name for d in damaged)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.load.dicom.headers import Header
@@ -17,14 +16,14 @@ from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.groups import Group
 from cmr_viewer.load.stacks.identity import patient_in
 from cmr_viewer.load.stacks.kinds import could_be_cine, is_dynamic, is_magnitude, names_long_axis
-from cmr_viewer.load.stacks.places import line_angle_deg, plane_of, positive
+from cmr_viewer.load.stacks.places import geometry_of, line_angle_deg, plane_of
 from cmr_viewer.progress import Progress, part
 
 LEAST_ANGLE_DEG = 60.0
-"""Planes of the long axis stand on those of the short axis; a prescription is off by less than this allows."""
+"""Least angle of a long-axis plane to the short axis; a prescription is off by less than this allows."""
 
 LEAST_NAMED_ANGLE_DEG = 30.0
-"""A plane whose name is that of a long-axis view may stand less steeply, as that of the RV outflow tract does."""
+"""A plane with the name of a long-axis view may be less steep, as that of the RV outflow tract is."""
 
 FARTHEST_MM = 60.0
 """A view goes through the heart: its plane is no further from the middle of the stack."""
@@ -33,7 +32,7 @@ MOST_PARALLEL = 5
 """More parallel slices than this are a stack of their own (axial, coronal), and no view."""
 
 MOST_VIEWS = 24
-"""Views that are kept: a radial series has up to 18 planes."""
+"""A study has no more views than this: a radial series has up to 18 planes."""
 
 _LEAST_PHASES = 5
 _NAMED_WITHIN_DEG = 25.0
@@ -86,11 +85,11 @@ def find_views(groups: Sequence[Group], opened: Group) -> list[PlannedView]:
             and (a.first.position, a.first.orientation) not in flow
         ]
     found.sort(key=lambda a: a.start)
-    return _told_apart([PlannedView(a, describe(a.first, normal)) for a in found[-MOST_VIEWS:]])
+    return _with_different_names([PlannedView(a, describe(a.first, normal)) for a in found[-MOST_VIEWS:]])
 
 
-def _told_apart(views: list[PlannedView]) -> list[PlannedView]:
-    """The views with names that are different: by their series, and by their order within one."""
+def _with_different_names(views: list[PlannedView]) -> list[PlannedView]:
+    """The views with names that differ: by their series, and by their order within one."""
     same: dict[str, list[PlannedView]] = defaultdict(list)
     for view in views:
         same[view.description].append(view)
@@ -115,7 +114,7 @@ def _is_cine(acquisition: Acquisition) -> bool:
 
 
 def describe(header: Header, short_axis: NDArray[np.float64]) -> str:
-    """The view in words: what its description says it is, or else its plane, and the description.
+    """The view in words: what its description states, or else its plane, and the description.
 
     Args:
         header: A frame of the view.
@@ -129,7 +128,7 @@ def describe(header: Header, short_axis: NDArray[np.float64]) -> str:
 
 
 def _name_by_plane(normal: NDArray[np.float64], short_axis: NDArray[np.float64]) -> str:
-    """4-chamber for a plane that lies rather than stands in the patient, 2-chamber for one that stands.
+    """4-chamber for a plane that is rather horizontal in the patient, 2-chamber for one that is vertical.
 
     Turned about the long axis, the horizontal long axis is the 4-chamber view and the vertical long axis the 2-chamber
     view (Schulz-Menger et al. 2020, J Cardiovasc Magn Reson 22:19); between them the plane gives no name.
@@ -155,7 +154,8 @@ def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tupl
     views, notes = [], []
     for number, plan in enumerate(planned):
         step = part(progress, number / len(planned), (number + 1) / len(planned))
-        headers = [h for h in plan.acquisition.headers if _same_grid(h, plan.acquisition.first)]
+        size = plan.acquisition.first.rows, plan.acquisition.first.cols
+        headers = [h for h in plan.acquisition.headers if (h.rows, h.cols) == size]
         pixels = np.zeros((len(headers), headers[0].rows, headers[0].cols), pixel_dtype(headers))
         damaged = {d.header.key for d in read_into(pixels, [Place(h, (p,)) for p, h in enumerate(headers)], step)}
         whole = [p for p, h in enumerate(headers) if h.key not in damaged]
@@ -164,29 +164,10 @@ def read_views(planned: Sequence[PlannedView], progress: Progress) -> tuple[tupl
             notes.append(Note(text, Code.FRAMES_DAMAGED))
         if not whole:
             continue
-        kept = pixels if len(whole) == len(headers) else pixels[whole]
+        pixels = pixels if len(whole) == len(headers) else pixels[whole]
         times = plan.acquisition.timed.clock if len(headers) == len(plan.acquisition.headers) else ()
         by_trigger = plan.acquisition.timed.measure == "trigger" and not plan.acquisition.timed.ties and bool(times)
-        views.append(
-            LongAxisView(
-                kept, _geometry(headers[0]), plan.description, tuple(times[p] for p in whole) if by_trigger else None
-            )
-        )
+        geometry = geometry_of(headers[0], [headers[0].position])
+        of_phases = tuple(times[p] for p in whole) if by_trigger else None
+        views.append(LongAxisView(pixels, geometry, plan.description, of_phases))
     return tuple(views), notes
-
-
-def _same_grid(header: Header, first: Header) -> bool:
-    return (header.rows, header.cols) == (first.rows, first.cols)
-
-
-def _geometry(header: Header) -> Geometry:
-    o = header.orientation
-    return Geometry(
-        rows=header.rows,
-        cols=header.cols,
-        pixel_spacing_mm=header.spacing,
-        row_direction=(o[0], o[1], o[2]),
-        col_direction=(o[3], o[4], o[5]),
-        positions_mm=(header.position,),
-        single_slice_spacing_mm=positive(header.slice_spacing_mm),
-    )

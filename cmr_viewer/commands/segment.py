@@ -19,7 +19,8 @@ from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.export.formats import RegionRow
 from cmr_viewer.export.nifti import nifti_notes, write_label_files
 from cmr_viewer.export.tables import UNITS, write_measures_json, write_regions_csv
-from cmr_viewer.load.study import open_study, study_name
+from cmr_viewer.load.names import name_of
+from cmr_viewer.load.study import open_study
 
 LABELS_FILE = "labels.nii.gz"
 REGIONS_FILE = "regions.csv"
@@ -44,7 +45,7 @@ def run(arguments: Namespace) -> int:
     taken: dict[str, Path] = {}
     for path in arguments.input:
         try:
-            name = study_name(path)
+            name = name_of(path)
             if name in taken:
                 raise LoadError(
                     f"{path} has the same name as {taken[name]}. Segment it to another folder with --output."

@@ -27,9 +27,9 @@ from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.images.layouts import read_patient
-from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
+from cmr_viewer.load.labels.sunnybrook import drawn_by_phase, find_contours, read_sunnybrook, with_contours
 from cmr_viewer.load.names import recognise_patient
-from cmr_viewer.load.stacks.dicom_study import read_dicom_files
+from cmr_viewer.load.stacks.dicom_study import read_dicom
 from cmr_viewer.load.study import reversed_slices
 
 TABLE = "slices.csv"
@@ -209,9 +209,9 @@ class LabelledSource:
             else:
                 study = read_prepared(self.path, self.name, self.keys)
             return study, structures_drawn(study.reference, study.reference_phases)
-        opened = read_dicom_files(self.path)
-        drawn = read_sunnybrook_contours(self.contours, opened.study, opened.files)
-        return with_contours(opened.study, drawn), drawn.structures
+        study = read_dicom(self.path)
+        contours = read_sunnybrook(self.contours, study)
+        return with_contours(study, contours), drawn_by_phase(contours)
 
 
 def find_labelled(path: Path) -> list[LabelledSource]:

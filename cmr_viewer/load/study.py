@@ -1,37 +1,29 @@
 """Open a folder or a file as a study."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.notes import Code, Note, listed
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import CmrViewerError, GeometryError, LabelMapError, LoadError, NotAStudyError
+from cmr_viewer.load.dicom.pixels import Preview
 from cmr_viewer.load.dicom.scan import looks_like_dicom
 from cmr_viewer.load.gather import Gathered, archive_of, gather
 from cmr_viewer.load.images.folder import IMAGE_ENDINGS, image_studies
-from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_contours, with_contours
+from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook, with_contours
 from cmr_viewer.load.names import ITK_ENDINGS, name_of, recognise_file, recognise_patient
+from cmr_viewer.load.spacing import with_spacing
 from cmr_viewer.load.stacks.dicom_study import read_gathered
 from cmr_viewer.load.stacks.stack import reversed_stack
 from cmr_viewer.progress import Progress, part, silent
 
-Preview = Callable[[NDArray[Any]], None]
-"""Called with a first frame (row, col) of the stack that is being opened."""
-
 _DIRECTORY = "dicomdir"
 _ANY_SIZE = Note("Volumes outside the human range are shown too, as a reader chose.", Code.HEART_ANY_SIZE)
-
-
-def study_name(path: Path) -> str:
-    """What a study at a path is called: the folder or file name without image extensions."""
-    return name_of(path)
 
 
 def open_study(
@@ -46,11 +38,11 @@ def open_study(
     Args:
         path: A folder, a `.zip`, a DICOMDIR, a DICOM file, or an image file of NIfTI, MetaImage or NRRD. A DICOM file
             opens its stack in its folder.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         opening: What the reader decided about how this study is opened.
         preview: Called once, as soon as a first frame is decoded, from the thread that calls this.
-        index: Folder where the headers of DICOM files are remembered, so that a folder seen before opens at once; None
-            remembers nothing.
+        index: Folder where the headers of DICOM files are saved, so that a folder seen before opens at once; None
+            saves nothing.
 
     Returns:
         The study, its short-axis cine stack first, slices base to apex.
@@ -62,10 +54,15 @@ def open_study(
     """
     if not path.exists() and archive_of(path) is None:
         raise NotAStudyError(f"Could not find {path}: it was moved, renamed or deleted, or its drive is not connected.")
-    study = _opened(path, progress, opening, preview, index)
+    if path.is_file() and path.name.lower().endswith(IMAGE_ENDINGS):
+        study = _previewed(_read_image(path, progress, opening.slice_axis), preview)
+    else:
+        below, source, file = _gathered_for(path)
+        with gather(below, part(progress, 0.0, 0.1)) as gathered:
+            if gathered.wanted not in (None, gathered.root):
+                file = gathered.wanted
+            study = _Folder(gathered, source, opening, preview, index, file).open(part(progress, 0.1, 1.0))
     if opening.spacing_mm is not None:
-        from cmr_viewer.load.spacing import with_spacing  # noqa: PLC0415 - with the readers of images, rarely needed
-
         study = with_spacing(study, opening.spacing_mm)
     if opening.any_size:
         stacks = tuple(replace(stack, any_size=True) for stack in study.stacks)
@@ -73,29 +70,21 @@ def open_study(
     return reversed_slices(study) if opening.base_reversed else study
 
 
-def _opened(path: Path, progress: Progress, opening: Opening, preview: Preview | None, index: Path | None) -> Study:
-    name = path.name.lower()
-    if archive_of(path) is not None:
-        with gather(path, part(progress, 0.0, 0.1)) as gathered:
-            file = None if gathered.wanted == gathered.root else gathered.wanted
-            return _Folder(gathered, path, opening, preview, index, file).open(part(progress, 0.1, 1.0))
-    if path.is_dir() or name.endswith(".zip") or name == _DIRECTORY:
-        # A DICOMDIR stands for the folder that it lies in.
-        source = path.resolve().parent if name == _DIRECTORY and path.is_file() else path
-        with gather(path, part(progress, 0.0, 0.1)) as gathered:
-            return _Folder(gathered, source, opening, preview, index).open(part(progress, 0.1, 1.0))
-    if name.endswith(IMAGE_ENDINGS):
-        return _previewed(_open_image(path, progress, opening.slice_axis), preview)
+def _gathered_for(path: Path) -> tuple[Path, Path, Path | None]:
+    """What is gathered for a path, where its study counts as coming from, and the file whose stack is wanted."""
+    if archive_of(path) is not None or path.is_dir() or path.name.lower().endswith(".zip"):
+        return path, path, None
+    folder = path.resolve().parent
+    if path.name.lower() == _DIRECTORY:
+        return path, folder, None
     if looks_like_dicom(path):
-        file = path.resolve()
-        with gather(file.parent, part(progress, 0.0, 0.1)) as gathered:
-            return _Folder(gathered, file.parent, opening, preview, index, file).open_dicom(part(progress, 0.1, 1.0))
+        return folder, folder, path.resolve()
     raise NotAStudyError(
         f"{path.name} is not a DICOM, NIfTI, MHA or NRRD file. Open an image file or a folder of DICOM files."
     )
 
 
-def _open_image(path: Path, progress: Progress, slice_axis: int | None) -> Study:
+def _read_image(path: Path, progress: Progress, slice_axis: int | None) -> Study:
     # The readers' libraries take longer to import than a DICOM study to open.
     from cmr_viewer.load.images.itk import read_itk  # noqa: PLC0415
     from cmr_viewer.load.images.layouts import read_marked_file  # noqa: PLC0415
@@ -123,7 +112,7 @@ class _Folder:
         source: What the reader opened.
         opening: What the reader decided.
         preview: Given a first frame.
-        index: Where headers are remembered, or None.
+        index: Where headers are saved, or None.
         file: The file whose stack is wanted, or None.
     """
 
@@ -134,10 +123,10 @@ class _Folder:
         opening: Opening,
         preview: Preview | None,
         index: Path | None,
-        file: Path | None = None,
+        file: Path | None,
     ) -> None:
-        self._gathered, self._source, self._file = gathered, source, file
-        self._opening, self._preview, self._index = opening, preview, index
+        self._gathered, self._source, self._opening = gathered, source, opening
+        self._preview, self._index, self._file = preview, index, file
         self._images = [p for p in gathered.files if p.name.lower().endswith(IMAGE_ENDINGS)]
 
     def open(self, progress: Progress) -> Study:
@@ -192,29 +181,27 @@ class _Folder:
 
     def _read(self, path: Path, progress: Progress) -> Study:
         if not path.is_dir():
-            return _open_image(path, progress, self._opening.slice_axis)
+            return _read_image(path, progress, self._opening.slice_axis)
         from cmr_viewer.load.images.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
 
         return read_patient(path, recognise_patient(path), progress, self._opening.slice_axis)
 
     def open_dicom(self, progress: Progress) -> Study:
         """The DICOM study, with the contours next to it."""
-        opened = read_gathered(
+        study = read_gathered(
             self._gathered, self._source, progress, self._opening, self._preview, self._file, self._index
         )
-        study = opened.study
         if self._images and self._file is None:
-            names = f"{self._images[0].name}" + (f" and {len(self._images) - 1} more" if len(self._images) > 1 else "")
+            names = listed([image.name for image in self._images], 1)
             text = f"Not opened: image files next to the DICOM images ({names})."
-            note = Note(text, Code.IMAGES_BESIDE)
-            study = replace(study, warnings=(*study.warnings, note))
+            study = replace(study, warnings=(*study.warnings, Note(text, Code.IMAGES_BESIDE)))
         # Of several patients each has its contours beside its own images.
         apart = bool(study.others) and self._gathered.archive is None and study.source.is_dir()
         contours = find_contours(study.source if apart else self._gathered.root)
         if contours is None:
             return study
         try:
-            return with_contours(study, read_sunnybrook_contours(contours, study, opened.files))
+            return with_contours(study, read_sunnybrook(contours, study))
         except (LoadError, LabelMapError) as error:
             note = Note(f"The contours next to the images are not used. {error}", Code.LABELS_LEFT_OUT)
             return replace(study, warnings=(*study.warnings, note))
@@ -224,10 +211,10 @@ def reversed_slices(study: Study) -> Study:
     """The study with the slice order of its first stack reversed; pixels are a reversed view, not a copy."""
     stack = study.stack
     last = stack.slices - 1
-    turned = [repeat._replace(slice_index=last - repeat.slice_index) for repeat in reversed(study.repeats)]
+    repeats = [repeat._replace(slice_index=last - repeat.slice_index) for repeat in reversed(study.repeats)]
     return replace(
         study,
         stacks=(reversed_stack(stack), *study.stacks[1:]),
         reference=None if study.reference is None else np.asarray(study.reference[:, ::-1]),
-        repeats=tuple(turned),
+        repeats=tuple(repeats),
     )

@@ -12,7 +12,8 @@ from cmr_viewer import paths
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.errors import LoadError, NotAStudyError
-from cmr_viewer.load.study import open_study, reversed_slices, study_name
+from cmr_viewer.load.names import name_of
+from cmr_viewer.load.study import open_study, reversed_slices
 from cmr_viewer.progress import Cancelled
 from tests.phantom import (
     ras_affine,
@@ -187,7 +188,7 @@ def test_a_stop_goes_through(tmp_path, phantom):
 
 
 def test_a_study_is_named_without_extensions(tmp_path):
-    assert study_name(tmp_path / "patient001_frame01.nii.gz") == "patient001_frame01"
+    assert name_of(tmp_path / "patient001_frame01.nii.gz") == "patient001_frame01"
 
 
 def test_reversing_slices_turns_everything_that_has_slices(tmp_path, phantom):

@@ -25,7 +25,7 @@ from cmr_viewer.load.labels.grid import slice_in_plane
 from cmr_viewer.load.labels.imported import ImportedLabels, without_empty
 from cmr_viewer.load.labels.rtstruct import STRUCTURE_SET_CLASS, read_rtstruct
 from cmr_viewer.load.labels.seg import SEGMENTATION_CLASSES, read_dicom_seg
-from cmr_viewer.load.labels.sunnybrook import contour_folder, read_sunnybrook_labels
+from cmr_viewer.load.labels.sunnybrook import contour_folder, read_sunnybrook
 from cmr_viewer.load.labels.volumes import VOLUME_ENDINGS, read_label_volume
 from cmr_viewer.load.unzip import is_archive
 from cmr_viewer.progress import Progress, part, silent
@@ -106,7 +106,7 @@ def _read_file(
             return read_rtstruct(path, study, phase, progress)
         raise LoadError(f"{path.name} is a DICOM file without supported segments or contours. {_KINDS}")
     if name.endswith(".txt") and contour_folder(path.parent) is not None:
-        return read_sunnybrook_labels(path.parent, study, progress)
+        return read_sunnybrook(path.parent, study, progress)
     raise LoadError(f"The format of {path.name} is not supported. {_KINDS}")
 
 

@@ -13,9 +13,7 @@ on the edges of the images, which they do not with the first centre at (0, 0). W
 """
 
 import re
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError
@@ -47,23 +44,6 @@ _IMAGE = re.compile(r"(?:IM-\d+-)?(?P<number>\d+)", re.IGNORECASE)
 _INSIDE = ("", "contours", "contours-manual/IRCCI-expert", "IRCCI-expert", "contours-manual")
 """Where below a patient's folder the contours of the published set lie, in the order in which they are looked for."""
 _LARGEST_BYTES = 64 * MOST_POINTS
-
-
-@dataclass(frozen=True, eq=False)
-class ContourLabels:
-    """Label maps made of contours.
-
-    Attributes:
-        labels: (phase, slice, row, col) uint8 of `Label`; background where nothing is drawn.
-        structures: Per phase with contours: the structures drawn there.
-        frames: Per frame with contours: the structures drawn there.
-        warnings: What a reader should know.
-    """
-
-    labels: LabelMap
-    structures: Mapping[int, frozenset[Label]]
-    frames: Mapping[FrameIndex, frozenset[Label]] = field(default_factory=dict)
-    warnings: tuple[Note, ...] = ()
 
 
 def find_contours(folder: Path) -> Path | None:
@@ -93,37 +73,13 @@ def _contour_files(folder: Path) -> list[tuple[int, str, Path]]:
     return [(int(match["number"]), match["kind"].lower(), path) for path, match in found if match]
 
 
-def read_sunnybrook_labels(folder: Path, study: Study, progress: Progress = silent) -> ImportedLabels:
-    """Label maps of the contours in a folder, on a study whose frames state their files.
-
-    Raises:
-        LoadError: No contour can be read.
-        LabelMapError: None belongs to an image of the study.
-    """
-    files = {
-        source.path: FrameIndex(phase, index)
-        for phase, row in enumerate(study.stack.frame_sources)
-        for index, source in enumerate(row)
-    }
-    if not files:
-        raise LabelMapError(
-            f"{folder.name} identifies images by file number, but {study.name} was not opened from single files. Open "
-            "the folder of DICOM files instead."
-        )
-    drawn = read_sunnybrook_contours(folder, study, files, progress)
-    return ImportedLabels(drawn.labels, drawn.frames, PROVENANCE, drawn.warnings)
-
-
-def read_sunnybrook_contours(
-    folder: Path, study: Study, files: Mapping[Path, FrameIndex], progress: Progress = silent
-) -> ContourLabels:
+def read_sunnybrook(folder: Path, study: Study, progress: Progress = silent) -> ImportedLabels:
     """Make label maps of the contours of a study.
 
     Args:
         folder: The contours, such as `contours/SCD0000101`.
-        study: Its study.
-        files: Which file each frame of the first stack came from.
-        progress: Told how far the work is.
+        study: Its study, whose frames state their files.
+        progress: Called with how far the work is.
 
     Returns:
         Label maps on the frames' own grid. Inside i: LVBP. Inside o and not i: LVM. What cannot be read, or belongs to
@@ -133,16 +89,24 @@ def read_sunnybrook_contours(
         LoadError: No contour is there, or none can be read.
         LabelMapError: None belongs to an image of the study.
     """
+    if not study.stack.frame_sources:
+        raise LabelMapError(
+            f"{folder.name} identifies images by file number, but {study.name} was not opened from single files. Open "
+            "the folder of DICOM files instead."
+        )
+    files: dict[Path, FrameIndex] = {}
+    for frame in sorted(study.stack.frame_indices, key=lambda frame: (frame.slice_index, frame.phase)):
+        files.setdefault(source_of(study.stack, frame).path, frame)
+    by_number = {int(match["number"]): frame for path, frame in files.items() if (match := _IMAGE.fullmatch(path.stem))}
     found = [item for item in _contour_files(folder) if item[1] != "p"]
     if not found:
         raise LoadError(f"{folder} contains no Sunnybrook contours.")
-    by_number = {int(match["number"]): frame for path, frame in files.items() if (match := _IMAGE.fullmatch(path.stem))}
     outlines = Outlines(study.stack)
     elsewhere, damaged = [], []
     for done, (number, kind, path) in enumerate(found):
         progress(0.5 * done / len(found), f"Reading contours: {done} of {len(found)} files")
-        frame = by_number.get(number)
-        if frame is None:
+        drawn_on = by_number.get(number)
+        if drawn_on is None:
             elsewhere.append((number, path))
             continue
         try:
@@ -150,16 +114,19 @@ def read_sunnybrook_contours(
         except LoadError as error:
             damaged.append(error)
             continue
-        in_frame = points_in_frame(points, source_of(study.stack, frame))
-        outlines.add(frame, Label.LVBP if kind == "i" else Label.LVM, in_frame)
+        in_frame = points_in_frame(points, source_of(study.stack, drawn_on))
+        outlines.add(drawn_on, Label.LVBP if kind == "i" else Label.LVM, in_frame)
     if not outlines:
         _refuse(folder, study, elsewhere, damaged, outlines)
-    painted = outlines.painted(PROVENANCE, _notes(elsewhere, damaged, len(found)), part(progress, 0.5, 1.0))
-    phases: dict[int, set[Label]] = {}
-    for frame, drawn in painted.structures.items():
-        phases.setdefault(frame.phase, set()).update(drawn)
-    by_phase = {phase: frozenset(drawn) for phase, drawn in sorted(phases.items())}
-    return ContourLabels(painted.labels, by_phase, painted.structures, painted.warnings)
+    return outlines.painted(PROVENANCE, _notes(elsewhere, damaged, len(found)), part(progress, 0.5, 1.0))
+
+
+def drawn_by_phase(contours: ImportedLabels) -> dict[int, frozenset[Label]]:
+    """Per phase with contours, ascending: the structures drawn there."""
+    phases: dict[int, frozenset[Label]] = {}
+    for frame, drawn in sorted(contours.structures.items()):
+        phases[frame.phase] = phases.get(frame.phase, frozenset()) | drawn
+    return phases
 
 
 def _refuse(
@@ -188,13 +155,12 @@ def _notes(elsewhere: list[tuple[int, Path]], damaged: list[LoadError], count: i
     return notes
 
 
-def with_contours(study: Study, contours: ContourLabels) -> Study:
+def with_contours(study: Study, contours: ImportedLabels) -> Study:
     """The study with the contours as its reference, and the phases they state: ED has an epicardium, ES has none."""
-    drawn = Counter(
-        {phase: int(contours.labels[phase].any(axis=(1, 2)).sum()) for phase in contours.structures}
-    ).most_common()
-    ed = next((phase for phase, _ in drawn if Label.LVM in contours.structures[phase]), None)
-    es = next((phase for phase, _ in drawn if Label.LVM not in contours.structures[phase]), None)
+    drawn = drawn_by_phase(contours)
+    most_first = sorted(drawn, key=lambda phase: -int(contours.labels[phase].any(axis=(1, 2)).sum()))
+    ed = next((phase for phase in most_first if Label.LVM in drawn[phase]), None)
+    es = next((phase for phase in most_first if Label.LVM not in drawn[phase]), None)
     stack = study.stack
     if ed is not None:
         stack = replace(stack, ed_phase=ed, es_phase=es, ed_es_by="the contour files next to the images")
@@ -202,7 +168,7 @@ def with_contours(study: Study, contours: ContourLabels) -> Study:
         study,
         stacks=(stack, *study.stacks[1:]),
         reference=contours.labels,
-        reference_phases=tuple(contours.structures),
+        reference_phases=tuple(drawn),
         warnings=(*study.warnings, *contours.warnings),
     )
 

@@ -12,6 +12,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note, counted, listed, numbered
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient_key_of
-from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.index import scan_remembered
@@ -40,24 +40,20 @@ from cmr_viewer.progress import Progress, part, silent
 
 _MOST_LEFT_OUT = 6
 _FAR_APART = 1.8
-"""Distance of slice centres, in slice thicknesses, from which on it is told. Protocols go up to 6 mm with gaps of 4 mm
+"""Distance of slice centres, in slice thicknesses, from which on it is noted. Protocols go up to 6 mm with gaps of 4 mm
 (Kramer et al. 2020, J Cardiovasc Magn Reson 22:17)."""
 
 
-@dataclass(frozen=True, eq=False)
-class DicomStudy:
-    """A study, and the file of each of its frames."""
-
-    study: Study
-    files: dict[Path, FrameIndex]
-
-
-def read_dicom(folder: Path, progress: Progress = silent) -> Study:
+def read_dicom(
+    path: Path, progress: Progress = silent, opening: Opening = AS_FOUND, preview: Preview | None = None
+) -> Study:
     """Open a folder of DICOM files, folders inside it included.
 
     Args:
-        folder: The folder; its name becomes the study's.
-        progress: Told how far the work is.
+        path: A folder, an archive or a DICOMDIR; its name becomes the study's.
+        progress: Called with how far the work is.
+        opening: Which stack and which repeats of slices are wanted; the rest of it is for the caller.
+        preview: Called once, with the first frame that is decoded.
 
     Returns:
         A study of the short-axis cine, slices base to apex, phases in time order.
@@ -66,20 +62,6 @@ def read_dicom(folder: Path, progress: Progress = silent) -> Study:
         NotAStudyError: There is no DICOM image.
         LoadError: There are, and none can be read or placed.
         Cancelled: `progress` asked to stop.
-    """
-    return read_dicom_files(folder, progress).study
-
-
-def read_dicom_files(
-    path: Path, progress: Progress = silent, opening: Opening = AS_FOUND, preview: Preview | None = None
-) -> DicomStudy:
-    """As `read_dicom`, and which file each frame came from.
-
-    Args:
-        path: A folder, an archive or a DICOMDIR.
-        progress: Told how far the work is.
-        opening: Which stack and which repeats of slices are wanted; the rest of it is for the caller.
-        preview: Called once, with the first frame that is decoded.
     """
     with gather(path, part(progress, 0.0, 0.1)) as gathered:
         return read_gathered(gathered, path, part(progress, 0.1, 1.0), opening, preview)
@@ -93,21 +75,21 @@ def read_gathered(
     preview: Preview | None = None,
     file: Path | None = None,
     index: Path | None = None,
-) -> DicomStudy:
-    """As `read_dicom_files`, of files that are already gathered.
+) -> Study:
+    """As `read_dicom`, of files that are already gathered.
 
     Args:
         gathered: The files.
-        source: What the reader pointed at; its name becomes the study's.
-        progress: Told how far the work is.
-        opening: Which stack and which repeats of slices are wanted.
-        preview: Called once, with the first frame that is decoded.
+        source: What the reader opened; its name becomes the study's.
+        progress: As in `read_dicom`.
+        opening: As in `read_dicom`.
+        preview: As in `read_dicom`.
         file: The file whose stack is wanted where `opening` names none, or None.
-        index: Where headers are remembered for the next time, or None.
+        index: Where headers are saved for the next time, or None.
     """
-    # What was unpacked from an archive lies elsewhere each time.
-    remembered = index if gathered.archive is None else None
-    found = scan_remembered(gathered.files, gathered.root, remembered, part(progress, 0.0, 0.4))
+    # What was unpacked from an archive has another path each time.
+    index = index if gathered.archive is None else None
+    found = scan_remembered(gathered.files, gathered.root, index, part(progress, 0.0, 0.4))
     _require_images(source, found)
     headers, notes = without_copies(found.headers)
     groups = group_headers(headers)
@@ -129,8 +111,8 @@ def read_gathered(
     if others:
         notes.insert(0, gathered.others_note("patients", patients[patient], others))
     opened = _Opened(gathered, source, name, keyed, group, views, opening)
-    read = opened.read(notes, part(progress, 0.4, 1.0), preview)
-    return replace(read, study=replace(read.study, others=tuple(map(gathered.source_of, others))))
+    study = opened.read(notes, part(progress, 0.4, 1.0), preview)
+    return replace(study, others=tuple(map(gathered.source_of, others)))
 
 
 def _patients(groups: Sequence[Group], files: Sequence[Path]) -> dict[str, Path]:
@@ -262,53 +244,37 @@ class _Opened:
     views: Sequence[PlannedView]
     opening: Opening
 
-    def read(self, notes: list[Note], progress: Progress, preview: Preview | None) -> DicomStudy:
+    def read(self, notes: list[Note], progress: Progress, preview: Preview | None) -> Study:
         """Decode the stack and the views."""
         acquisitions = [self._acquisition(s) for s in self.group.slices]
         planned = plan_stack(acquisitions, self.group.reference.normal)
         frames = sum(len(row) for row in planned.phases.frames)
         beside = sum(len(v.acquisition.headers) for v in self.views)
         share = frames / max(1, frames + beside)
-        views: list[LongAxisView] = []
-        view_notes: list[Note] = []
-        asked: list[bool] = []
-
-        def read_the_views() -> Sequence[LongAxisView]:
-            if not asked:
-                asked.append(True)
-                found, told = read_views(self.views, part(progress, share, 1.0))
-                views.extend(found)
-                view_notes.extend(told)
-            return views
-
-        read = read_stack(planned, read_the_views, part(progress, 0.0, share), preview, self.gathered.source_of)
-        read_the_views()
-        told = read.notes
+        views = cache(lambda: read_views(self.views, part(progress, share, 1.0)))
+        read = read_stack(planned, lambda: views()[0], part(progress, 0.0, share), preview, self.gathered.source_of)
+        long_axis, view_notes = views()
+        stack_notes = read.notes
         if self.group.why_no_phases:
             # Images that are no phases have no order in the cycle that could be wrong.
-            told = [note for note in told if note.code is not Code.PHASE_ORDER_GUESSED]
-        notes = [*notes, *self._repeat_notes(read), *told, *view_notes]
+            stack_notes = [note for note in stack_notes if note.code is not Code.PHASE_ORDER_GUESSED]
+        notes = [*notes, *self._repeat_notes(read), *stack_notes, *view_notes]
         notes += self._kind_notes(read.stack)
         stack = replace(read.stack, shows_cycle=not self.group.why_no_phases)
         if stack.shows_cycle:
             notes += _gap_notes(stack.geometry, [row[0].thickness_mm for row in read.frames])
-        study = Study(
+        return Study(
             name=self.name,
             source=self.source,
             stacks=(stack,),
             patient_key=self._patient_key(patient_in(read.frames[0][0]), self.name),
             warnings=tuple(dict.fromkeys(notes)),
             format_name="DICOM",
-            long_axis=tuple(views),
+            long_axis=long_axis,
             choices=self._choices(),
             repeats=tuple(self._repeats(read)),
             patient=replace(facts_in([h for row in read.frames for h in row]), heart_rate_bpm=stack.heart_rate_bpm),
         )
-        files: dict[Path, FrameIndex] = {}
-        for s, row in enumerate(read.frames):
-            for p, h in enumerate(row):
-                files.setdefault(h.path, FrameIndex(p, s))
-        return DicomStudy(study, files)
 
     def _kind_notes(self, stack: Stack) -> list[Note]:
         """Notes on images that are not a plain cine."""
@@ -369,20 +335,24 @@ class _Opened:
         repeats = []
         for index, of_slice in self._slices_of(read):
             used = self._acquisition(of_slice)
-            texts = (StackChoice(a.key, _told(a, len(a.headers)), a is used) for a in of_slice.acquisitions)
-            repeats.append(RepeatedSlice(index, of_slice.key, tuple(texts)))
+            texts = [
+                f"series {a.first.series_number}, {len(a.headers)} phases{_time_and_matrix(a.first)}"
+                for a in of_slice.acquisitions
+            ]
+            choices = [StackChoice(a.key, t, a is used) for a, t in zip(of_slice.acquisitions, texts, strict=True)]
+            repeats.append(RepeatedSlice(index, of_slice.key, tuple(choices)))
         return repeats
 
     def _choices(self) -> tuple[StackChoice, ...]:
         """Stacks with several slices and phases, and the opened one; all, where none is a cine."""
-        listed = [(key, g) for key, g in self.keyed if g is self.group or _is_stack(g)]
+        listed = [(key, g) for key, g in self.keyed if g is self.group or min(len(g.slices), g.phases) >= 2]
         if not any(g.is_cine for _, g in listed):
             listed = list(self.keyed)
         if len(listed) < 2:
             return ()
         choices = []
         for key, group in listed:
-            text = f"{group.title}, {len(group.slices)} x {group.phases}{_told_of(group.first)}"
+            text = f"{group.title}, {len(group.slices)} x {group.phases}{_time_and_matrix(group.first)}"
             choices.append(StackChoice(key, text, group is self.group, group.is_sax_cine))
         return tuple(choices)
 
@@ -409,16 +379,7 @@ def _looks_like_a_cine(group: Group, opened: Group) -> bool:
     return not group.why_no_phases or (group.is_across and covers_as_well(group, len(opened.slices)))
 
 
-def _is_stack(group: Group) -> bool:
-    return len(group.slices) >= 2 and group.phases >= 2
-
-
-def _told(acquisition: Acquisition, phases: int) -> str:
-    return f"series {acquisition.first.series_number}, {phases} phases{_told_of(acquisition.first)}"
-
-
-def _told_of(header: Header) -> str:
-    """Time of day and matrix of a frame."""
+def _time_and_matrix(header: Header) -> str:
     at = header.acquired_at
     time = "" if at is None else f", {int(at // 3600) % 24:02d}:{int(at // 60) % 60:02d}:{int(at % 60):02d}"
     return f"{time}, {header.rows} x {header.cols}"

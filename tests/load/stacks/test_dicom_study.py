@@ -10,7 +10,7 @@ from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import LoadError, NotAStudyError
-from cmr_viewer.load.stacks.dicom_study import read_dicom, read_dicom_files
+from cmr_viewer.load.stacks.dicom_study import read_dicom
 from cmr_viewer.load.study import open_study
 from cmr_viewer.progress import Cancelled
 from tests.phantom import UID_ROOT, sax_cine, write_dicom_folder
@@ -253,8 +253,8 @@ def test_sex_age_and_body_size_come_from_the_headers_and_the_heart_rate_from_the
 
 def test_every_frame_is_traced_to_its_file(tmp_path, phantom):
     files = write_dicom_folder(tmp_path, phantom.stack)
-    opened = read_dicom_files(tmp_path)
-    assert opened.files == {path: (n % PHASES, n // PHASES) for n, path in enumerate(files)}
+    sources = read_dicom(tmp_path).stack.frame_sources
+    assert [sources[n % PHASES][n // PHASES].path for n in range(len(files))] == files
 
 
 def test_progress_rises_to_the_end_and_a_stop_goes_through(tmp_path, phantom):
@@ -330,7 +330,7 @@ def test_the_reader_chooses_the_acquisition_of_a_repeated_slice(tmp_path, visit)
     assert repeat.acquisitions[1].text == "series 301, 10 phases, 10:10:00, 32 x 28"
     np.testing.assert_array_equal(study.stack.pixels[:, 2], visit.pixels[:, 2] + 2)
     for number, choice in enumerate(repeat.acquisitions):
-        opened = read_dicom_files(tmp_path, opening=Opening(repeats={repeat.key: choice.key})).study
+        opened = read_dicom(tmp_path, opening=Opening(repeats={repeat.key: choice.key}))
         np.testing.assert_array_equal(opened.stack.pixels[:, 2], visit.pixels[:, 2] + number)
         np.testing.assert_array_equal(opened.stack.pixels[:, 3], visit.pixels[:, 3])
         assert opened.warnings == ()
@@ -356,7 +356,7 @@ def test_two_stacks_before_and_after_contrast_are_choices_and_the_later_is_sugge
     assert study.repeats == ()
     assert [choice.opened for choice in study.choices] == [True, False]
     assert study.choices[1].text == "SAX cine, 7 x 10, 10:06:00, 32 x 28"
-    opened = read_dicom_files(tmp_path, opening=Opening(stack=study.choices[1].key)).study
+    opened = read_dicom(tmp_path, opening=Opening(stack=study.choices[1].key))
     np.testing.assert_array_equal(opened.stack.pixels, visit.pixels)
     assert [choice.opened for choice in opened.choices] == [False, True]
     assert [choice.key for choice in opened.choices] == [choice.key for choice in study.choices]
@@ -374,7 +374,7 @@ def test_keys_are_the_same_elsewhere_and_hold_no_identifier(tmp_path, visit):
 
 def test_a_choice_that_is_gone_is_told(tmp_path, visit):
     write_frames(tmp_path, visit, series="1")
-    study = read_dicom_files(tmp_path, opening=Opening(stack="gone")).study
+    study = read_dicom(tmp_path, opening=Opening(stack="gone"))
     assert "not among the files" in study.warnings[0]
     np.testing.assert_array_equal(study.stack.pixels, visit.pixels)
 

@@ -149,7 +149,7 @@ def test_of_equally_common_numbers_of_phases_the_smaller_is_used():
 
 def test_a_slice_of_less_than_half_of_the_phases_is_left_out():
     plan = match_phases([timed(EVEN), timed(EVEN[:9]), timed(EVEN)])
-    assert plan.kept == [0, 2]
+    assert plan.slices == [0, 2]
     assert plan.slice_notes[0].place == 1
 
 

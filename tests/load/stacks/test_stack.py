@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.base_end import BASE_END_GUESSED
-from cmr_viewer.load.stacks.dicom_study import read_dicom, read_dicom_files
+from cmr_viewer.load.stacks.dicom_study import read_dicom
 from cmr_viewer.load.stacks.groups import group_headers
 from cmr_viewer.load.stacks.identity import patient_in
 from cmr_viewer.load.stacks.stack import plan_stack
@@ -292,9 +292,9 @@ def damage(path):
 def test_the_preview_is_a_middle_slice_as_it_will_be_shown(tmp_path, sax):
     write_frames(tmp_path, mirrored(sax, "cols"), series="1")
     seen = []
-    opened = read_dicom_files(tmp_path, preview=seen.append)
+    study = read_dicom(tmp_path, preview=seen.append)
     assert len(seen) == 1
-    np.testing.assert_array_equal(seen[0], opened.study.stack.pixels[0, SLICES // 2])
+    np.testing.assert_array_equal(seen[0], study.stack.pixels[0, SLICES // 2])
 
 
 @pytest.mark.parametrize("axis", ["rows", "cols"])

@@ -3,8 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from cmr_viewer.commands.export import study_as_decided
-from cmr_viewer.commands.report import stores_of
+from cmr_viewer.commands.workspace import stores_of, study_as_decided
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.tables import write_comparison

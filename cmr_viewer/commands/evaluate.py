@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from cmr_viewer.analyse import Models, analyse, classify_frames, segment_frames
-from cmr_viewer.commands.notes import notes_json, tell_notes
-from cmr_viewer.commands.service import make_output_folder, models_in
+from cmr_viewer.commands.service import make_output_folder, models_in, notes_json, print_notes
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
@@ -50,7 +49,7 @@ def run(arguments: Namespace) -> int:
             failed += 1
             print(f"cmr-viewer evaluate: {in_one_line(error)}", file=sys.stderr)
             continue
-        tell_notes("evaluate", source.name, labelled.study.warnings)
+        print_notes("evaluate", source.name, labelled.study.warnings)
         notes[source.name] = notes_json(labelled.study.warnings)
         one, labels = evaluate_stack(labelled, source, models, arguments.routing)
         found += one

@@ -13,7 +13,7 @@ from typing import Any
 from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.commands.measure_inputs import Labelled, asked_for, join_phases, read_asked
 from cmr_viewer.commands.measured import Choices, measured
-from cmr_viewer.commands.notes import tell_notes
+from cmr_viewer.commands.service import print_notes
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML
 from cmr_viewer.domain.papillary import PapillaryConvention
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
         )
     results = [measured(one, choices) for one in studies]
     for result in results:
-        tell_notes("measure", result["name"], [note["text"] for note in result["notes"]])
+        print_notes("measure", result["name"], [note["text"] for note in result["notes"]])
     if not results:
         raise LoadError("No study could be measured.")
     write_results(arguments.output, results, choices)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmr_viewer.commands.opening import opening_of
+from cmr_viewer.commands.service import opening_of
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Code, Note

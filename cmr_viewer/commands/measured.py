@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.commands.measure_inputs import Labelled
-from cmr_viewer.commands.notes import notes_json
+from cmr_viewer.commands.service import notes_json
 from cmr_viewer.domain.anatomy import Label, reference_regions
 from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es, ed_es_by_volume

@@ -7,14 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cmr_viewer import NOTICE, PROGRAM
-from cmr_viewer.analyse import Models
-from cmr_viewer.commands.notes import notes_json, tell_notes
-from cmr_viewer.commands.opening import opening_of
-from cmr_viewer.commands.service import Analysis, analyse_stack, make_output_folder, models_in
+from cmr_viewer.analyse import Models, analyse
+from cmr_viewer.commands.service import (
+    make_output_folder,
+    measured,
+    models_in,
+    notes_json,
+    opening_of,
+    print_notes,
+)
+from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.opening import AS_FOUND, Opening
-from cmr_viewer.domain.study import Study
+from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.export.formats import RegionRow
 from cmr_viewer.export.nifti import nifti_notes, write_label_files
@@ -59,7 +67,7 @@ def run(arguments: Namespace) -> int:
             print(f"cmr-viewer segment: {where}{in_one_line(error)}", file=sys.stderr, flush=True)
             _log.debug("segment failed", exc_info=True)
         else:
-            tell_notes("segment", name, notes)
+            print_notes("segment", name, notes)
             print(folder, flush=True)
     return 1 if failed else 0
 
@@ -84,30 +92,27 @@ def segment_one(
         CmrViewerError: The study cannot be opened, or the result cannot be written.
     """
     study = open_study(path, opening=opening)
-    analysis = analyse_stack(study.stack, models, baseline_only=baseline_only)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_label_files(folder, LABELS_FILE, analysis.labels, study)
-    write_regions_csv(folder / REGIONS_FILE, region_rows(study, analysis))
-    notes = (*study.warnings, *analysis.notes, *nifti_notes((LABELS_FILE,), study))
-    about = {**_about(study, models, baseline_only), "notes": notes_json(notes)}
-    write_measures_json(folder / MEASURES_FILE, analysis.measures, about=about)
-    return notes
-
-
-def region_rows(study: Study, analysis: Analysis) -> list[RegionRow]:
-    """Lines of regions.csv, one for each frame."""
-    source = study.stack.source_slices
-    return [
-        RegionRow(
-            frame.phase,
-            frame.slice_index,
-            source[frame.slice_index],
-            prediction.region,
-            prediction.probability,
-            analysis.model_ids[frame],
-        )
-        for frame, prediction in analysis.regions.items()
+    stack = study.stack
+    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    regions: dict[FrameIndex, RegionPrediction] = {}
+    model_ids: dict[FrameIndex, str] = {}
+    for result in analyse(stack, models, baseline_only=baseline_only):
+        if result.region_prediction is not None:
+            regions[result.frame] = result.region_prediction
+        if result.prediction is not None:
+            labels[result.frame], model_ids[result.frame] = result.prediction.labels, result.prediction.model_id
+    rows = [
+        RegionRow(*frame, stack.source_slices[frame.slice_index], one.region, one.probability, model_ids[frame])
+        for frame, one in regions.items()
     ]
+    measures, notes = measured(stack, labels)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_label_files(folder, LABELS_FILE, labels, study)
+    write_regions_csv(folder / REGIONS_FILE, rows)
+    notes = (*study.warnings, *notes, *nifti_notes((LABELS_FILE,), study))
+    about = {**_about(study, models, baseline_only), "notes": notes_json(notes)}
+    write_measures_json(folder / MEASURES_FILE, measures, about=about)
+    return notes
 
 
 def _about(study: Study, models: Models, baseline_only: bool) -> Mapping[str, Any]:

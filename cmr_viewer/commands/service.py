@@ -1,46 +1,25 @@
-"""The models in use and the analysis of one study, for the commands."""
+"""What several commands share: options of the command line as values, models in use, notes, measures of label maps."""
 
 import logging
-from dataclasses import dataclass
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from cmr_viewer.analyse import Models, analyse, load_models
-from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.annotation import RegionPrediction
-from cmr_viewer.domain.ed_es import choose_ed_es, ed_es_by_volume
+from cmr_viewer.analyse import Models, load_models
+from cmr_viewer.domain.ed_es import choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures, label_counts, measure, phase_counts, voxel_volume_ml
+from cmr_viewer.domain.measures import Measures
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.plausible import believed
-from cmr_viewer.domain.result_notes import result_notes
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError, StoreError
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.reading.volumes import VoxelCounts, measures_at, notes_at
 from cmr_viewer.store.model_registry import ModelRegistry
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """The models' results for a stack.
-
-    Attributes:
-        labels: (phase, slice, row, col) label map.
-        regions: Region prediction of each frame.
-        model_ids: Segmentation model of each frame.
-        measures: Volumes, fractions and mass.
-        notes: What a reader should know about them.
-    """
-
-    labels: LabelMap
-    regions: dict[FrameIndex, RegionPrediction]
-    model_ids: dict[FrameIndex, str]
-    measures: Measures
-    notes: tuple[Note, ...]
 
 
 def models_in(folder: Path, device: str) -> Models:
@@ -77,30 +56,46 @@ def make_output_folder(folder: Path) -> None:
         ) from error
 
 
-def analyse_stack(
-    stack: Stack, models: Models, *, baseline_only: bool = False, progress: Progress = silent
-) -> Analysis:
-    """Classify, route, segment and measure a whole stack."""
-    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
-    regions: dict[FrameIndex, RegionPrediction] = {}
-    model_ids: dict[FrameIndex, str] = {}
-    for result in analyse(stack, models, progress, baseline_only=baseline_only):
-        if result.region_prediction is not None:
-            regions[result.frame] = result.region_prediction
-        if result.prediction is not None:
-            labels[result.frame.phase, result.frame.slice_index] = result.prediction.labels
-            model_ids[result.frame] = result.prediction.model_id
-    return Analysis(labels, regions, model_ids, *results_of(stack, labels))
+def measured(
+    stack: Stack, labels: LabelMap, frames: Iterable[FrameIndex] | None = None
+) -> tuple[Measures, tuple[Note, ...]]:
+    """Measures of a stack's label maps, and notes on them; ED and ES are those of the source, else found by volume.
+
+    Args:
+        stack: The stack.
+        labels: (phase, slice, row, col).
+        frames: Those that have a label map; None for all.
+    """
+    counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
+    for frame in stack.frame_indices if frames is None else frames:
+        counts.set_frame(frame, labels[frame])
+    choice = choose_ed_es(stack, counts.ed_es())
+    measures = measures_at(counts, stack.geometry, *choice.phases, any_size=stack.any_size)
+    return measures, notes_at(counts, stack, choice)
 
 
-def results_of(stack: Stack, labels: LabelMap) -> tuple[Measures, tuple[Note, ...]]:
-    """Measures of a whole stack's label maps, (phase, slice, row, col), and what a reader should know about them."""
-    frames = np.asarray([[label_counts(frame) for frame in phase] for phase in labels])
-    counts = phase_counts(frames, stack.geometry.slice_weights)
-    voxel_ml, reason = voxel_volume_ml(stack.geometry)
-    lv = counts[:, Label.LVBP]
-    choice = choose_ed_es(stack, ed_es_by_volume(lv))
-    ed, es = choice.phases
-    measures = measure(counts, voxel_ml=voxel_ml, ed_phase=ed, es_phase=es, no_volume_reason=reason)
-    notes = result_notes(stack, choice, lv * (voxel_ml or 1.0), "pixels" if voxel_ml is None else "ml")
-    return believed(measures, any_size=stack.any_size), notes
+def print_notes(command: str, study: str, notes: Iterable[str]) -> None:
+    """Print notes on standard error, each on a line of its own: "cmr-viewer segment: demo: The base end ...".
+
+    Args:
+        command: The command's name.
+        study: The study's name.
+        notes: What to print; equal ones once.
+    """
+    for note in dict.fromkeys(notes):
+        print(f"cmr-viewer {command}: {study}: {' '.join(note.split())}", file=sys.stderr, flush=True)
+
+
+def notes_json(notes: Iterable[Note]) -> list[dict[str, Any]]:
+    """Notes as files hold them, `Note.as_json`; equal ones once."""
+    return [note.as_json for note in dict.fromkeys(notes)]
+
+
+def opening_of(arguments: Namespace) -> Opening:
+    """What `--slice-axis`, `--spacing` and `--any-size` decide; axes count from 1 there."""
+    spacing, axis = arguments.spacing, arguments.slice_axis
+    return Opening(
+        spacing_mm=None if spacing is None else (spacing[0], spacing[1], spacing[2]),
+        slice_axis=None if axis is None else axis - 1,
+        any_size=arguments.any_size,
+    )

@@ -8,20 +8,26 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import as_label_map
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.result_notes import not_segmented
-from cmr_viewer.domain.study import COUNTING, Study
+from cmr_viewer.domain.study import COUNTING, FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export import formats as table
-from cmr_viewer.export.formats import Anonymity, Job, Results
+from cmr_viewer.export.formats import Anonymity, Job, RegionRow, Results
 from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.store.atomic import sync_folder, write_atomically
+from cmr_viewer.store.effort import EffortRow
 
 ABOUT_FILE = "about.json"
 
@@ -40,6 +46,46 @@ class Exported:
     folder: Path
     files: tuple[str, ...]
     notes: tuple[Note, ...]
+
+
+def results_of(
+    reading: Reading, *, reader: str, effort: tuple[EffortRow, ...] = (), about: Mapping[str, Any] | None = None
+) -> Results:
+    """Everything that is known of a study as it is read now.
+
+    Args:
+        reading: The study.
+        reader: Who corrected it.
+        effort: Readers' time and changes.
+        about: Further keys for the JSON files, as of `Results`.
+    """
+    stack = reading.stack
+    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
+    provenances: dict[FrameIndex, Provenance] = {}
+    models: dict[FrameIndex, str] = {}
+    regions: list[RegionRow] = []
+    for frame in stack.frame_indices:
+        state, origin = reading.frames.state(frame), reading.frames[frame].origin
+        if state.labels is not None and state.provenance is not None:
+            labels[frame], provenances[frame] = state.labels, state.provenance
+            if origin:
+                models[frame] = origin
+        if state.region is not None:
+            predicted = state.region_prediction
+            probability = None if predicted is None else predicted.of(state.region)
+            source_slice = stack.source_slices[frame.slice_index]
+            regions.append(RegionRow(*frame, source_slice, state.region, probability, state.model_id))
+    return Results(
+        labels,
+        provenances,
+        tuple(regions),
+        reading.measures(),
+        models,
+        reader,
+        about=about or {},
+        effort=effort,
+        notes=reading.notes(),
+    )
 
 
 def export_study(

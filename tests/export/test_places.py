@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cmr_viewer.commands.service import results_of
+from cmr_viewer.commands.service import measured
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import Measures
@@ -45,7 +45,7 @@ def opened(folder: Path) -> tuple[Study, LabelMap, Measures]:
 
 def measures_of(stack: Stack, labels: LabelMap) -> Measures:
     """Of a heart that is smaller than a human one."""
-    return results_of(replace(stack, any_size=True), labels)[0]
+    return measured(replace(stack, any_size=True), labels)[0]
 
 
 def exported(folder: Path, study: Study, labels: LabelMap, measures: Measures) -> Exported:

@@ -1,18 +1,15 @@
 """Writes what is shown of the open study beside the window."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import Provenance
-from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.export.formats import Anonymity, RegionRow, Results
-from cmr_viewer.export.study import Exported, export_study
+from cmr_viewer.domain.study import Study
+from cmr_viewer.export.formats import Anonymity, Results
+from cmr_viewer.export.study import Exported, export_study, results_of
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.reads import read_in_words
 
@@ -38,56 +35,13 @@ class ExportChoice:
     replace: bool = False
 
 
-def shown_labels(session: Session, study: Study) -> tuple[LabelMap, int]:
-    """The label maps on show, (phase, slice, row, col), and how many frames have none."""
-    stack = study.stack
-    labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
-    missing = 0
-    for frame in stack.frame_indices:
-        shown = session.frame_state(frame).labels
-        if shown is None:
-            missing += 1
-        else:
-            labels[frame.phase, frame.slice_index] = shown
-    return labels, missing
-
-
-def results_of(session: Session, study: Study) -> Results:
+def results_now(session: Session) -> Results:
     """Everything that is known of the open study now, for an export."""
-    labels, _ = shown_labels(session, study)
-    provenances: dict[FrameIndex, Provenance] = {}
-    models: dict[FrameIndex, str] = {}
-    rows: list[RegionRow] = []
-    for frame in study.stack.frame_indices:
-        state = session.frame_state(frame)
-        if state.provenance is not None:
-            provenances[frame] = state.provenance
-        if state.prediction is not None and state.provenance is not Provenance.MANUAL:
-            models[frame] = state.prediction.model_id
-        if state.region is not None:
-            said = state.region_prediction
-            rows.append(
-                RegionRow(
-                    frame.phase,
-                    frame.slice_index,
-                    study.stack.source_slices[frame.slice_index],
-                    state.region,
-                    None if said is None else said.of(state.region),
-                    state.model_id,
-                )
-            )
-    reader = session.reader if any(one is not Provenance.AUTOMATIC for one in provenances.values()) else ""
-    return Results(
-        labels,
-        provenances,
-        tuple(rows),
-        session.measures,
-        models,
-        reader,
-        about={"read": read_in_words(session.read)},
-        effort=session.effort().rows,
-        notes=() if session.reading is None else session.reading.notes(),
-    )
+    assert session.reading is not None
+    about = {"read": read_in_words(session.read)}
+    results = results_of(session.reading, reader=session.reader, effort=session.effort().rows, about=about)
+    by_hand = any(one is not Provenance.AUTOMATIC for one in results.provenances.values())
+    return results if by_hand else replace(results, reader="")
 
 
 def export_label_maps(session: Session, study: Study, path: Path, say: Callable[[str, str], None]) -> None:
@@ -99,13 +53,14 @@ def export_label_maps(session: Session, study: Study, path: Path, say: Callable[
         path: Where to write; replaced whole if it exists.
         say: Told severity and text when it is done.
     """
-    labels, missing = shown_labels(session, study)
+    results = results_now(session)
+    missing = len(study.stack.frame_indices) - len(results.provenances)
 
     def work(progress: Progress) -> None:
         from cmr_viewer.export.nifti import write_nifti_labels  # noqa: PLC0415 - nibabel is slow to import
 
         progress(0.0, f"Writing {path.name}")
-        write_nifti_labels(path, labels, study)
+        write_nifti_labels(path, results.labels, study)
 
     def done(_result: object) -> None:
         note = f" {missing} frames without a label map are empty." if missing else ""
@@ -140,7 +95,7 @@ def export_chosen(
     session.jobs.submit(
         EXPORT_KEY,
         "Exporting the study",
-        partial(_export, study, results_of(session, study), choice, session.workspace.folder),
+        partial(_export, study, results_now(session), choice, session.workspace.folder),
         on_finished=on_done,
         on_failed=on_failed,
         outlives_study=True,

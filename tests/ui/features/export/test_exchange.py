@@ -18,7 +18,7 @@ from cmr_viewer.export.formats import FORMATS, Anonymity
 from cmr_viewer.export.study import Exported
 from cmr_viewer.ui.features.export import exporting
 from cmr_viewer.ui.features.export.export_dialog import ExportDialog
-from cmr_viewer.ui.features.export.exporting import results_of
+from cmr_viewer.ui.features.export.exporting import results_now
 from cmr_viewer.ui.features.export.import_dialog import ImportDialog
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
@@ -231,7 +231,7 @@ def test_what_is_exported_is_what_is_known_of_each_frame(open_window, qtbot):
     frame = FRAMES[0]
     session.begin_stroke(frame, Label.RVBP, 1.0, (3.0, 3.0))
     session.end_stroke()
-    results = results_of(session, session.study)
+    results = results_now(session)
     assert len(results.regions) == len(results.provenances) == 42
     assert results.provenances[frame].name == "SEMIAUTOMATIC"
     assert results.reader == "R. Eader"

@@ -11,8 +11,7 @@ from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.view import LongAxisView
 
 TO_APEX: Vector = (0.6, -0.55, -0.55)
-"""Direction from the base to the apex of the left ventricle in the patient (LPS), near enough to tell
-one end from the other.
+"""Direction from the base to the apex of the left ventricle in the patient (LPS), exact enough to distinguish the ends.
 
 The long axis of the heart points to the left, to the front and down; in adults it varies by some tens of degrees,
 while the other end is 180 degrees away (Foster et al. 2005, Clin Physiol Funct Imaging 25:286).
@@ -22,17 +21,17 @@ SURE_LIKENESS = 0.35
 """Least likeness of a direction to the axis of the heart for its sign to be trusted: within 70 degrees of it."""
 
 BASE_END_GUESSED = Note("Base end detected from the images; check it.", Code.BASE_END_GUESSED)
-"""Warning of a study whose files do not tell which end of the stack is the base."""
+"""Warning of a study whose files do not state which end of the stack is the base."""
 
-TURNED = Note(
+ROTATED = Note(
     "With the orientation in the file, the apex would point to the patient's right and back. The file probably mixes "
     "up two axis conventions (LPS and RAS), so the stack is rotated by 180 degrees about the head-foot axis. Check "
     "left and right.",
     Code.ORIENTATION_TURNED,
 )
-"""Note on a study that `lies_turned`."""
+"""Note on a study that `is_rotated`."""
 
-_TURNED_LIKENESS, _TURNED_CLEARLY, _TURNED_SURELY = 0.7, 0.25, 0.4
+_ROTATED_LIKENESS, _ROTATED_CLEARLY, _ROTATED_SURELY = 0.7, 0.25, 0.4
 _BEYOND_MM = 30.0
 _PHASES_LOOKED_AT = 10
 _LEAST_PIXELS = 16
@@ -61,7 +60,7 @@ def axis_likeness(direction: NDArray[np.float64]) -> float:
     return abs(float(direction @ np.asarray(TO_APEX))) / length if length > 0 else 0.0
 
 
-def tells_the_apex(direction: NDArray[np.float64]) -> bool:
+def shows_the_apex(direction: NDArray[np.float64]) -> bool:
     """Whether `points_to_apex` can be trusted for a normal of slices.
 
     It is not where the normal lies along an axis of the body, as in files that lost their orientation, nor where it
@@ -71,25 +70,25 @@ def tells_the_apex(direction: NDArray[np.float64]) -> bool:
     return length > 0 and is_oblique(direction / length) and axis_likeness(direction) >= SURE_LIKENESS
 
 
-def lies_turned(step: NDArray[np.float64], frames: NDArray[Any]) -> bool:
-    """Whether a stack lies as no heart does, and as hearts do once it is turned by half about the axis of the body.
+def is_rotated(step: NDArray[np.float64], frames: NDArray[Any]) -> bool:
+    """Whether no heart has the direction of a stack, but hearts do once it is rotated by half about the head-foot axis.
 
     That is what becomes of a place in LPS that is read as RAS: the apex points to the right and back. The line of
-    the slices alone tells it as long as the heart does not lie level; where it nearly does, the end at which the
-    images show the base must agree. A heart on the right side points to the front, which is not taken for this.
+    the slices alone shows it unless the heart is nearly level; then the end at which the images show the base must
+    agree. A heart on the right side points to the front, which does not count.
 
     Args:
         step: From a slice to the next in the patient, LPS, (3,).
-        frames: (phase, slice, row, col) in that order of slices; rows and columns may be turned.
+        frames: (phase, slice, row, col) in that order of slices; rows and columns may be in any direction.
     """
     direction = step / np.linalg.norm(step)
     if not is_oblique(direction) or frames.shape[1] < 2:
         return False
-    turned = axis_likeness(direction * (-1.0, -1.0, 1.0))
-    clearer = turned - axis_likeness(direction)
-    if turned < _TURNED_LIKENESS or clearer < _TURNED_CLEARLY:
+    rotated = axis_likeness(direction * (-1.0, -1.0, 1.0))
+    clearer = rotated - axis_likeness(direction)
+    if rotated < _ROTATED_LIKENESS or clearer < _ROTATED_CLEARLY:
         return False
-    return clearer >= _TURNED_SURELY or points_to_apex(direction) != starts_at_base(frames)
+    return clearer >= _ROTATED_SURELY or points_to_apex(direction) != starts_at_base(frames)
 
 
 def starts_at_base(pixels: NDArray[Any]) -> bool:
@@ -122,8 +121,8 @@ def starts_at_base(pixels: NDArray[Any]) -> bool:
 def views_motion(views: Sequence[LongAxisView], stack: Geometry) -> float:
     """At which end of a stack long-axis cines move more.
 
-    Beyond the base lie the atria, the valves and the great vessels, which move; beyond the apex the wall of the chest.
-    The places of the slices in the views say which is which, so that nothing depends on how a view is turned.
+    Beyond the base are the atria, the valves and the great vessels, which move; beyond the apex the wall of the chest.
+    The places of the slices in the views show which is which, so that nothing depends on the direction of a view.
 
     Args:
         views: Cines of planes along the heart.
@@ -131,7 +130,7 @@ def views_motion(views: Sequence[LongAxisView], stack: Geometry) -> float:
 
     Returns:
         -1 to 1: motion in the 30 mm beyond the first slice against that beyond the last; positive where the first
-        moves more and is the base, 0 where the views tell nothing.
+        moves more and is the base, 0 where the views show nothing.
     """
     ends = np.zeros(2)
     for view in views:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.geometry import Geometry, vector
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
@@ -65,10 +65,10 @@ def with_spacing(study: Study, spacing_mm: tuple[float, float, float]) -> Study:
     stacks = tuple(replace(stack, geometry=_respaced(stack.geometry, spacing_mm)) for stack in study.stacks)
     row, col, between = spacing_mm
     outdated = (Code.SPACING_UNKNOWN, Code.SLICE_GAP, Code.SLICES_UNEVEN)
-    kept = tuple(warning for warning in study.warnings if warning.code not in outdated)
+    current = tuple(warning for warning in study.warnings if warning.code not in outdated)
     text = f"A reader set the pixel spacing to {row:g} x {col:g} mm and the slice spacing to {between:g} mm."
     note = Note(text, Code.SPACING_BY_READER)
-    return replace(study, stacks=stacks, warnings=(*kept, note, *gap_notes(stacks[0].geometry)))
+    return replace(study, stacks=stacks, warnings=(*current, note, *gap_notes(stacks[0].geometry)))
 
 
 def _respaced(geometry: Geometry, spacing_mm: tuple[float, float, float]) -> Geometry:
@@ -78,7 +78,7 @@ def _respaced(geometry: Geometry, spacing_mm: tuple[float, float, float]) -> Geo
     if geometry.slices > 1:
         whole = places[-1] - places[0]
         along = float(whole @ geometry.normal)
-        # A stack that leans is not straightened: slices keep the line that they lay on, at the new distance of planes.
+        # A stack that leans is not straightened: slices stay on their line, at the new distance of planes.
         step = whole / abs(along) if abs(along) > 1e-6 * float(np.linalg.norm(whole)) else geometry.normal
         if (usual := float(np.median(geometry.slice_gaps_mm))) > 0:
             numbers = np.concatenate([[0.0], np.cumsum(geometry.slice_gaps_mm / usual)])
@@ -86,7 +86,7 @@ def _respaced(geometry: Geometry, spacing_mm: tuple[float, float, float]) -> Geo
     return replace(
         geometry,
         pixel_spacing_mm=(row, col),
-        positions_mm=tuple((float(p[0]), float(p[1]), float(p[2])) for p in positions),
+        positions_mm=tuple(map(vector, positions)),
         single_slice_spacing_mm=between,
         spacing_known=True,
     )

@@ -9,8 +9,8 @@ from cmr_viewer.load.base_end import (
     axis_likeness,
     is_oblique,
     points_to_apex,
+    shows_the_apex,
     starts_at_base,
-    tells_the_apex,
     views_motion,
 )
 from cmr_viewer.load.stacks.stack import reversed_stack
@@ -56,13 +56,13 @@ def test_images_that_tell_nothing_stay_in_order(shape):
 
 @pytest.mark.parametrize("normal", REAL_NORMALS)
 def test_real_short_axis_normals_are_trusted(normal):
-    assert tells_the_apex(np.asarray(normal))
+    assert shows_the_apex(np.asarray(normal))
     assert axis_likeness(np.asarray(normal)) > 0.9
 
 
 @pytest.mark.parametrize("direction", [(0, 0, 1), (-0.6, -0.5, -0.3), (0, 0, 0)])
 def test_a_lost_orientation_and_a_heart_on_the_right_side_are_not_trusted(direction):
-    assert not tells_the_apex(np.asarray(direction, float))
+    assert not shows_the_apex(np.asarray(direction, float))
 
 
 def test_the_end_beyond_which_more_moves_in_a_view_is_told_whichever_way_the_view_is_turned():

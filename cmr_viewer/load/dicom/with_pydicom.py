@@ -89,15 +89,24 @@ def class_of(path: Path) -> str:
         return ""
 
 
-def read_object(path: Path) -> FileDataset:
-    """Read an object whole.
+@contextmanager
+def read_object(path: Path, what: str) -> Iterator[FileDataset]:
+    """An object, read whole, for as long as its elements are read: pydicom converts them one by one.
+
+    Args:
+        path: The file.
+        what: What it should be, for messages: "an RT Structure Set".
 
     Raises:
-        LoadError: It is compressed and decompresses to more than any such object contains.
-        READ_ERRORS: It cannot be read.
+        LoadError: It, or an element that is read within, cannot be read; or it is compressed and decompresses to more
+            than any such object contains.
     """
-    _require_small(path)
-    return pydicom.dcmread(path, force=True)
+    try:
+        with tolerant():
+            _require_small(path)
+            yield pydicom.dcmread(path, force=True)
+    except (RecursionError, *READ_ERRORS) as error:
+        raise LoadError(f"Could not read {path.name} as {what} ({type(error).__name__}). Check the file.") from error
 
 
 def _require_small(path: Path) -> None:

@@ -25,6 +25,18 @@ Vectors = NDArray[np.float64]
 """(3, 3), a column for each axis of the file: the step of a voxel in the patient, LPS, mm."""
 
 
+def axis_lengths(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) size of a voxel along each axis of space, by a (4, 4) voxel-to-world matrix."""
+    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def corners_apart(one: NDArray[np.float64], other: NDArray[np.float64], shape: tuple[int, ...]) -> float:
+    """How far apart two (4, 4) matrices put the corners of an image (i, j, k, ...), at most, in their unit."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray((*shape, 1, 1, 1)[:3]) - 1)
+    difference = one - other
+    return float(np.linalg.norm(corners @ difference[:3, :3].T + difference[:3, 3], axis=1).max())
+
+
 def find_slice_axis(shape: tuple[int, ...], steps: Vectors, *, sized: bool, placed: bool) -> tuple[int, bool]:
     """The axis along which the slices of a volume lie.
 

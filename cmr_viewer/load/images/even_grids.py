@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.geometry import Geometry, Vector
+from cmr_viewer.domain.geometry import LPS_RAS, Geometry, Vector, vector
 from cmr_viewer.domain.study import Stack
 
 _BESIDE = 0.5 + 1e-3
@@ -58,8 +58,7 @@ class EvenGrid:
 
     def position_mm(self, place: int) -> Vector:
         """Centre of the first pixel of a slice of the grid, LPS."""
-        x, y, z = self.origin_mm + place * self.step_mm
-        return float(x), float(y), float(z)
+        return vector(self.origin_mm + place * self.step_mm)
 
     def affine(self, geometry: Geometry) -> NDArray[np.float64]:
         """(4, 4) voxel (i = col, j = row, k = slice of the grid) to RAS matrix, mm."""
@@ -67,7 +66,7 @@ class EvenGrid:
         lps[:3, 0] = np.asarray(geometry.row_direction) * geometry.pixel_spacing_mm[1]
         lps[:3, 1] = np.asarray(geometry.col_direction) * geometry.pixel_spacing_mm[0]
         lps[:3, 2], lps[:3, 3] = self.step_mm, self.origin_mm
-        return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps, dtype=np.float64)
+        return np.asarray(LPS_RAS @ lps, dtype=np.float64)
 
 
 def even_grids(stack: Stack) -> tuple[EvenGrid, ...]:

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.geometry import LPS_RAS
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError
+from cmr_viewer.load.images.axes import axis_lengths
 from cmr_viewer.load.images.volume import DEFLATE_RATIO, MOST_VOXELS, Volume, checked_volume, study_of_volume
 from cmr_viewer.load.images.voxel_size import in_mm
 from cmr_viewer.load.names import NRRD_ENDINGS
@@ -295,7 +297,6 @@ def _file_beside(path: Path, name: str) -> Path:
 
 
 _COLOUR_CHANNELS = 4
-_RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_itk(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
@@ -364,7 +365,7 @@ def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
         phases_at = header.kinds.index("time")
         voxels = np.moveaxis(voxels, phases_at, 3)
     volume = checked_volume(voxels, _ras_affine(image, dimensions, phases_at, placed), path)
-    lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    lengths = axis_lengths(volume.affine)
     found = in_mm(volume.affine, lengths if sized else None, volume.voxels.shape, header.unit)
     volume = replace(
         volume,
@@ -425,9 +426,9 @@ def _ras_affine(image: Any, dimensions: int, phases_at: int, placed: bool) -> ND
     """(4, 4) voxel-to-world matrix, RAS, of the spatial axes of an ITK image (LPS), in the unit of the file."""
     spatial = [axis for axis in range(dimensions) if axis != phases_at]
     direction = np.asarray(image.GetDirection(), dtype=np.float64).reshape(dimensions, dimensions)
-    # A place is told of three axes of the world, which come first; where none is told, axes are their own.
+    # A header states the place of three axes of the world, which come first; where it states none, axes are their own.
     world = range(len(spatial)) if placed else spatial
     lps, axes = np.eye(4), len(spatial)
     lps[:axes, :axes] = direction[np.ix_(world, spatial)] * np.asarray(image.GetSpacing())[spatial]
     lps[:axes, 3] = np.asarray(image.GetOrigin())[list(world)]
-    return np.asarray(_RAS_FROM_LPS @ lps, dtype=np.float64)
+    return np.asarray(LPS_RAS @ lps, dtype=np.float64)

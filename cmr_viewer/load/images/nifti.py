@@ -20,9 +20,11 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.geometry import LPS_RAS
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
+from cmr_viewer.load.images.axes import axis_lengths, corners_apart
 from cmr_viewer.load.images.volume import (
     DEFLATE_RATIO,
     MOST_VOXELS,
@@ -191,25 +193,23 @@ def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> Placem
             if matrix is not None:
                 forms.append((name, matrix))
     notes = []
-    if len(forms) == 2 and not _same(forms[0][1], forms[1][1], shape):
-        if is_default(_lengths(forms[0][1])) and not is_default(_lengths(forms[1][1])):
+    if len(forms) == 2 and corners_apart(forms[0][1], forms[1][1], shape) > (
+        _SAME_PLACE_VOXELS * axis_lengths(forms[0][1]).min()
+    ):
+        if is_default(axis_lengths(forms[0][1])) and not is_default(axis_lengths(forms[1][1])):
             forms.reverse()
         notes.append(DISAGREE if forms[0][0] == "sform" else DEFAULT_SFORM)
     by_sform = bool(forms) and forms[0][0] == "sform"
     affine = forms[0][1] if forms else usable_matrix(header.get_base_affine, unit)
     if affine is None:
         return Placement(None, None, False, tuple(notes))
-    directions = affine[:3, :3] / _lengths(affine)
+    directions = affine[:3, :3] / axis_lengths(affine)
     if np.abs(directions.T @ directions - np.eye(3)).max() > _SKEWED_COSINE:
         notes.append(SKEWED)
-    sizes, note = settled_sizes(_lengths(affine), header_sizes if by_sform else None, shape)
+    sizes, note = settled_sizes(axis_lengths(affine), header_sizes if by_sform else None, shape)
     found = in_mm(affine, sizes, shape, unit)
     sized = found.sized and (header_sizes is not None or (by_sform and len(shape) > 2))
     return Placement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
-
-
-def _lengths(affine: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
 
 
 def _unit_name(header: Any) -> str:
@@ -232,21 +232,13 @@ def usable_matrix(read: Callable[[], Any], unit: str = "mm") -> NDArray[np.float
         return None
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
         return None
-    lengths, farthest = _lengths(matrix), np.abs(matrix[:3, 3]).max()
+    lengths, farthest = axis_lengths(matrix), np.abs(matrix[:3, 3]).max()
     if not any(
         lengths.min() * mm >= _SHORTEST_MM and lengths.max() * mm <= _LONGEST_MM and farthest * mm <= _FARTHEST_MM
         for mm in possible_mm(unit)
     ):
         return None
     return matrix if abs(np.linalg.det(matrix[:3, :3] / lengths)) > _FLAT else None
-
-
-def _same(one: NDArray[np.float64], other: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
-    """Whether two matrices put the corners of an image within half a voxel of one another."""
-    size = [*shape[:3], 1, 1, 1][:3]
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(size) - 1)
-    apart = np.linalg.norm((corners @ (one - other)[:3, :3].T) + (one - other)[:3, 3], axis=1)
-    return bool(apart.max() <= _SAME_PLACE_VOXELS * np.linalg.norm(one[:3, :3], axis=0).min())
 
 
 LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
@@ -289,13 +281,13 @@ def read_volume(path: Path) -> Volume:
             voxels = np.asanyarray(image.dataobj)
             step, description = _phase_step_ms(image.header), _description(image.header)
     except READ_ERRORS as error:
-        # Folders are named after patients: of a path only the file's name is said.
+        # Folders are named after patients: of a path the message gives only the file's name.
         reason = " ".join(str(error).replace(str(path), path.name).split())
         raise LoadError(
             f"Could not read {path.name} as NIfTI: it is incomplete, damaged or of another format ({reason}). "
             "Check that the file is complete."
         ) from error
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) if placement.in_mm is None else placement.in_mm
+    affine = LPS_RAS if placement.in_mm is None else placement.in_mm
     volume = checked_volume(voxels, affine, path)
     return replace(
         volume,

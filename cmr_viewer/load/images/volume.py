@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.file_axes import FileAxes
-from cmr_viewer.domain.geometry import Geometry, Vector
+from cmr_viewer.domain.geometry import LPS_RAS, Geometry, vector
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import Stack, Study
@@ -21,9 +21,9 @@ from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
 from cmr_viewer.file_names import readable
 from cmr_viewer.load.base_end import (
     BASE_END_GUESSED,
-    TURNED,
+    ROTATED,
     is_oblique,
-    lies_turned,
+    is_rotated,
     points_to_apex,
     starts_at_base,
 )
@@ -41,11 +41,6 @@ MOST_VOXELS = 1 << 30
 DEFLATE_RATIO = 1032
 """No deflated byte gives more bytes than this (zlib's documentation); a gzip file cannot hold more than that."""
 
-_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
-
-_HALF_TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""About the axis from feet to head: what numbers of LPS become when they are read as RAS, and back."""
-
 _LARGEST_CODE = 1e6
 
 _ROUNDING = 1e-3
@@ -61,7 +56,7 @@ class Volume:
         voxels: (i, j, k, t), i fastest in space; t may be 1.
         affine: (4, 4) voxel-to-world matrix, RAS, mm, with the voxel size that counts.
         warnings: What a reader should know.
-        phase_step_ms: Time from phase to phase, or None where the file does not tell.
+        phase_step_ms: Time from phase to phase, or None where the file does not state it.
         spacing_known: False where the file gives no believable voxel size; that of the affine is then arbitrary.
         placed: False where the file states no orientation in the patient; that of the affine is then arbitrary.
         description: The file's own description; empty where it has none.
@@ -80,7 +75,12 @@ class Volume:
     @property
     def steps(self) -> NDArray[np.float64]:
         """(3, 3), a column for each of i, j, k: the step of a voxel in the patient, LPS, mm."""
-        return np.asarray(_LPS_FROM_RAS @ self.affine[:3, :3], dtype=np.float64)
+        return np.asarray((LPS_RAS @ self.affine)[:3, :3], dtype=np.float64)
+
+    @property
+    def source_affine(self) -> NDArray[np.float64]:
+        """(4, 4) voxel-to-world matrix as the file gives it."""
+        return self.affine if self.file_affine is None else self.file_affine
 
 
 def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path) -> Volume:
@@ -105,7 +105,7 @@ def checked_volume(voxels: NDArray[Any], affine: NDArray[np.float64], path: Path
         raise LoadError(f"{path.name} has {voxels.ndim} axes ({text}). Open an image with 3 axes, or with 4 (cine).")
     voxels = np.array(voxels.reshape(shape + (1,) * (4 - voxels.ndim)), order="K")
     if voxels.dtype.kind == "f" and voxels.dtype.itemsize > 4:
-        # What is too large for single precision becomes infinite and is told as no number below.
+        # What is too large for single precision becomes infinite and is noted as no number below.
         with np.errstate(over="ignore", invalid="ignore"):
             voxels = voxels.astype(np.float32)
     elif not voxels.dtype.isnative:
@@ -133,7 +133,7 @@ def study_of_volume(
         path: The file; its name becomes the study's.
         format_name: For a reader.
         judged_by: (i, j, k, t) voxels on the same grid, of more phases, to find the base by where the affine does not
-            tell; None for the volume's own.
+            show it; None for the volume's own.
         slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Raises:
@@ -147,9 +147,10 @@ def study_of_volume(
         across, is_known = slice_axis, True
     in_frame = [axis for axis in (1, 0, 2) if axis != across]
     judged = (volume.voxels if judged_by is None else judged_by).transpose(3, across, *in_frame)
-    turned = volume.placed and lies_turned(volume.steps[:, across], judged)
-    if turned:
-        volume = replace(volume, affine=_HALF_TURN @ volume.affine, file_affine=_file_affine(volume))
+    rotated = volume.placed and is_rotated(volume.steps[:, across], judged)
+    if rotated:
+        # Numbers of LPS that are read as RAS are rotated by half about the axis from feet to head.
+        volume = replace(volume, affine=LPS_RAS @ volume.affine, file_affine=volume.source_affine)
     axes = axes_across(across, volume.steps, placed=volume.placed)
     axes = replace(axes, empty=_empty_slices(volume, across))
     judged = np.delete(judged, axes.empty, axis=1)
@@ -165,7 +166,7 @@ def study_of_volume(
     if volume.spacing_known and flat:
         notes.append(flat)
     geometry = replace(geometry, spacing_known=spacing_known)
-    notes += [TURNED] if turned else []
+    notes += [ROTATED] if rotated else []
     pixels = axes.frames_of(volume.voxels)
     of_axis = slice_axis_note(axes, known=is_known, chosen=slice_axis is not None)
     notes += [note for note in (of_axis, exchanged_note(pixels)) if note]
@@ -182,7 +183,7 @@ def study_of_volume(
     stack = Stack(
         pixels,
         replace(geometry, positions_mm=tuple(geometry.positions_mm[k] for k in order)),
-        phase_times_ms=_phase_times_ms(volume, pixels.shape[0]),
+        phase_times_ms=None if (step := volume.phase_step_ms) is None else tuple(step * n for n in range(len(pixels))),
         source_slices=tuple(order),
         description=readable(path.name),
     )
@@ -194,7 +195,7 @@ def study_of_volume(
         patient_key=patient_key_at(path.resolve().parent, name),
         warnings=(*notes, *gap_notes(stack.geometry)),
         format_name=format_name,
-        source_affine=_file_affine(volume),
+        source_affine=volume.source_affine,
         source_axes=axes,
     )
 
@@ -205,10 +206,6 @@ def _empty_slices(volume: Volume, across: int) -> tuple[int, ...]:
         return ()
     drawn = volume.voxels.any(axis=tuple(axis for axis in range(4) if axis != across))
     return tuple(np.flatnonzero(~drawn).tolist())
-
-
-def _file_affine(volume: Volume) -> NDArray[np.float64]:
-    return volume.affine if volume.file_affine is None else volume.file_affine
 
 
 def _flat_pixels(geometry: Geometry) -> Note | None:
@@ -234,28 +231,19 @@ def _geometry_in_file_order(grid: NDArray[np.float64], axes: FileAxes, shape: tu
     Raises:
         GeometryError: The rows and columns are parallel.
     """
-    steps, origin = _LPS_FROM_RAS @ grid[:3, :3], _LPS_FROM_RAS @ grid[:3, 3]
+    lps = LPS_RAS @ grid
+    steps, origin = lps[:3, :3], lps[:3, 3]
     spacing = np.linalg.norm(steps, axis=0)
     directions = steps / spacing
     return Geometry(
         rows=shape[axes.row],
         cols=shape[axes.col],
         pixel_spacing_mm=(float(spacing[1]), float(spacing[0])),
-        row_direction=_vector(directions[:, 0]),
-        col_direction=_vector(directions[:, 1]),
-        positions_mm=tuple(_vector(origin + steps[:, 2] * k) for k in axes.held(shape[axes.across])),
+        row_direction=vector(directions[:, 0]),
+        col_direction=vector(directions[:, 1]),
+        positions_mm=tuple(vector(origin + steps[:, 2] * k) for k in axes.held(shape[axes.across])),
         single_slice_spacing_mm=float(spacing[2]),
     )
-
-
-def _phase_times_ms(volume: Volume, phases: int) -> tuple[float, ...] | None:
-    if volume.phase_step_ms is None:
-        return None
-    return tuple(volume.phase_step_ms * phase for phase in range(phases))
-
-
-def _vector(values: NDArray[np.float64]) -> Vector:
-    return (float(values[0]), float(values[1]), float(values[2]))
 
 
 def whole_codes(values: NDArray[Any], path: Path) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.notes import Code, Note
-from cmr_viewer.load.images.axes import coarsest_axis, shortest_axis
+from cmr_viewer.load.images.axes import axis_lengths, coarsest_axis, shortest_axis
 
 SAME_SIZE = 0.01
 """Share by which two statements of one size may differ."""
@@ -85,7 +85,7 @@ def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ..
             f'The file gives its voxel size in an unknown unit, "{unit[:20]}", so results in ml, g and mm are withheld.'
         )
         return InMm(affine, False, (Note(f"{text} Correct the spacing.", Code.SPACING_UNKNOWN),))
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    lengths = axis_lengths(affine)
     counted = lengths if sizes is None else sizes
     resized = affine @ np.diag([*(counted / lengths), 1.0])
     if sizes is not None and is_default(sizes):

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.polygons import fill_polygons
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
@@ -21,7 +19,7 @@ from cmr_viewer.load.gather import gather
 from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.cvi42 import ENDING as CVI42_ENDING
 from cmr_viewer.load.labels.cvi42 import is_workspace, read_cvi42
-from cmr_viewer.load.labels.grid import slice_in_plane
+from cmr_viewer.load.labels.grid import in_pixels, slice_in_plane
 from cmr_viewer.load.labels.imported import ImportedLabels, without_empty
 from cmr_viewer.load.labels.rtstruct import STRUCTURE_SET_CLASS, read_rtstruct
 from cmr_viewer.load.labels.seg import SEGMENTATION_CLASSES, read_dicom_seg
@@ -209,7 +207,10 @@ def _frame(one: Mapping[str, Any], stack: Stack, name: str) -> tuple[FrameIndex,
         raise LabelMapError(
             f"{name} has contours where this study has no frame. Open the study that it was exported from."
         )
-    points = [_pixels(polygon, geometry, index, by_place=by_place) for polygon in every]
+    if by_place:
+        points = [in_pixels(np.asarray(one["patient_mm"], np.float64), geometry, index)[:, ::-1] for one in every]
+    else:
+        points = [np.asarray(polygon["pixels"], dtype=np.float64) for polygon in every]
     # All corners lie half-way between pixel centres; a slice as a whole may lie a part of a pixel off its place.
     off = points[0][0] - np.floor(points[0][0]) - 0.5
     corners = [np.rint(one - off - 0.5) + 0.5 for one in points]
@@ -221,15 +222,6 @@ def _frame(one: Mapping[str, Any], stack: Stack, name: str) -> tuple[FrameIndex,
     for key, polygons in structures.items():
         masks[key] = fill_polygons([next(left)[:, ::-1] for _ in polygons], (geometry.rows, geometry.cols))
     return FrameIndex(phase, index), masks
-
-
-def _pixels(polygon: Mapping[str, Any], geometry: Geometry, index: int, *, by_place: bool) -> NDArray[np.float64]:
-    """(point, 2) row and col of a polygon's corners in a slice."""
-    if not by_place:
-        return np.asarray(polygon["pixels"], dtype=np.float64)
-    away = np.asarray(polygon["patient_mm"], dtype=np.float64) - np.asarray(geometry.positions_mm[index])
-    axes = np.asarray([geometry.col_direction, geometry.row_direction])
-    return np.asarray(away @ axes.T / geometry.pixel_spacing_mm)
 
 
 def _painted(masks: Mapping[str, Mask]) -> Any:

@@ -129,3 +129,18 @@ def slice_in_plane(points_mm: NDArray[np.float64], geometry: Geometry) -> int | 
     if geometry.slices > 1:
         room = min(room, float(np.sort(np.abs(places - places[index]))[1]) / 2)
     return index if float(np.abs(along - places[index]).max()) <= room else None
+
+
+def in_pixels(points_mm: NDArray[np.float64], geometry: Geometry, slice_index: int) -> NDArray[np.float64]:
+    """Points in the patient as x (column) and y (row) of a slice; pixel centres are whole numbers from 0.
+
+    Args:
+        points_mm: (point, 3).
+        geometry: The stack's.
+        slice_index: The slice; points are put into its plane along the normal.
+    """
+    away = points_mm - np.asarray(geometry.positions_mm[slice_index])
+    directions = np.stack([np.asarray(geometry.row_direction), np.asarray(geometry.col_direction)], axis=1)
+    # Least squares, for directions that are not quite perpendicular.
+    along = away @ directions @ np.linalg.inv(directions.T @ directions)
+    return np.asarray(along / np.array(geometry.pixel_spacing_mm[::-1]), dtype=np.float64)

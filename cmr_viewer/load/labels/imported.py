@@ -30,7 +30,8 @@ FARTHEST = 1e6
 MOST_POINTS = 4_000_000
 """A contour of more points than this is refused."""
 
-_PAINTED = (Label.RVBP, Label.LVM, Label.LVBP)
+PAINTING_ORDER = (Label.RVBP, Label.LVM, Label.LVBP)
+"""What is painted later covers what was painted before."""
 
 
 def checked_points(values: NDArray[np.float64], what: str) -> Points:
@@ -65,7 +66,7 @@ def paint(contours: Mapping[Label, Sequence[Points]], shape: tuple[int, int]) ->
         (row, col) label map.
     """
     labels = np.zeros(shape, dtype=np.uint8)
-    for label in _PAINTED:
+    for label in PAINTING_ORDER:
         if label in contours:
             labels[fill_polygons(contours[label], shape)] = int(label)
     return labels

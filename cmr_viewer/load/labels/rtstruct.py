@@ -14,13 +14,11 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
-from cmr_viewer.load.dicom.elements import READ_ERRORS
-from cmr_viewer.load.dicom.with_pydicom import read_object, tolerant
-from cmr_viewer.load.labels.grid import slice_in_plane
+from cmr_viewer.errors import LabelMapError, UnknownPhaseError
+from cmr_viewer.load.dicom.with_pydicom import read_object
+from cmr_viewer.load.labels.grid import in_pixels, slice_in_plane
 from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, Outlines, require_match
 from cmr_viewer.load.labels.structure_names import concepts_of, label_of_segment
 from cmr_viewer.progress import Progress, part, silent
@@ -47,15 +45,8 @@ def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: 
         UnknownPhaseError: Contours name no image, and their phase is unknown.
         LabelMapError: It contains no structure of the program, or was drawn on another study.
     """
-    try:
-        with tolerant():
-            data = read_object(path)
-            return _drawn(path, data, _structures(data), study, phase, progress)
-    except (LabelMapError, LoadError):
-        raise
-    except (*READ_ERRORS, MemoryError, RecursionError) as error:
-        kind = type(error).__name__
-        raise LoadError(f"Could not read {path.name} as an RT Structure Set ({kind}). Check the file.") from error
+    with read_object(path, "an RT Structure Set") as data:
+        return _drawn(path, data, _structures(data), study, phase, progress)
 
 
 def _structures(data: Dataset) -> dict[int, tuple[str, Label | None]]:
@@ -156,18 +147,3 @@ def _frame_of(
     if phase is not None and not 0 <= phase < stack.phases:
         raise LabelMapError(f"The study has no phase {phase + 1}; it has {counted(stack.phases, 'phase')}.")
     return FrameIndex(phase or 0, index)
-
-
-def in_pixels(points_mm: NDArray[np.float64], geometry: Geometry, slice_index: int) -> NDArray[np.float64]:
-    """Points in the patient as x (column) and y (row) of a slice; pixel centres are whole numbers from 0.
-
-    Args:
-        points_mm: (point, 3).
-        geometry: The stack's.
-        slice_index: The slice; points are put into its plane along the normal.
-    """
-    away = points_mm - np.asarray(geometry.positions_mm[slice_index])
-    directions = np.stack([np.asarray(geometry.row_direction), np.asarray(geometry.col_direction)], axis=1)
-    # Least squares, for directions that are not quite perpendicular.
-    along = away @ directions @ np.linalg.inv(directions.T @ directions)
-    return np.asarray(along / np.array(geometry.pixel_spacing_mm[::-1]), dtype=np.float64)

@@ -22,11 +22,10 @@ from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.notes import Code, Note, listed
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
-from cmr_viewer.load.dicom.elements import READ_ERRORS
-from cmr_viewer.load.dicom.with_pydicom import read_object, tolerant
+from cmr_viewer.errors import LabelMapError, UnknownPhaseError
+from cmr_viewer.load.dicom.with_pydicom import read_object
 from cmr_viewer.load.labels.grid import IN_PLANE_MM, place, slice_in_plane
-from cmr_viewer.load.labels.imported import FrameLookup, ImportedLabels, require_match, source_of
+from cmr_viewer.load.labels.imported import PAINTING_ORDER, FrameLookup, ImportedLabels, require_match, source_of
 from cmr_viewer.load.labels.structure_names import concepts_of, label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
@@ -38,8 +37,6 @@ _MOST_MOTION_MM = 25.0
 
 _MOST_PIXELS, _MOST_DECODED = 1 << 31, 1 << 29
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
-_PAINTED = (Label.RVBP, Label.LVM, Label.LVBP)
-_RANK = {label: rank for rank, label in enumerate(_PAINTED)}
 _TYPES = ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence")
 
 
@@ -72,21 +69,19 @@ def read_dicom_seg(path: Path, study: Study, phase: int | None = None, progress:
         UnknownPhaseError: It contains one phase, and which one is unknown.
         LabelMapError: It contains no structure of the program, or belongs to another study or grid.
     """
-    try:
-        with tolerant():
-            data = read_object(path)
-            meaning, unknown = _segments(data)
-            _require_known(path, meaning, unknown)
-            parts, notes = _parts(data, meaning, path, part(progress, 0.1, 0.5))
-            notes = [*_notes(unknown), *notes]
-            known = frozenset(meaning.values())
-            placed = _placed(path, data, parts, study, phase, notes, known, part(progress, 0.5, 1.0))
-            return replace(placed, made=_made(data, meaning))
-    except (LabelMapError, LoadError):
-        raise
-    except (*READ_ERRORS, MemoryError, RecursionError) as error:
-        kind = type(error).__name__
-        raise LoadError(f"Could not read {path.name} as a DICOM Segmentation ({kind}). Check the file.") from error
+    with read_object(path, "a DICOM Segmentation") as data:
+        meaning, unknown = _segments(data)
+        if not meaning:
+            raise LabelMapError(
+                f"{path.name} has no segment of the left or right ventricle (its segments: "
+                f"{', '.join(unknown[:5]) or 'none'}). Name them LV blood pool, LV myocardium, RV blood pool."
+            )
+        parts, notes = _parts(data, meaning, path, part(progress, 0.1, 0.5))
+        if unknown:
+            notes = [Note(f"Segments left out: {listed(unknown, 5)}.", Code.STRUCTURES_LEFT_OUT), *notes]
+        known = frozenset(meaning.values())
+        placed = _placed(path, data, parts, study, phase, notes, known, part(progress, 0.5, 1.0))
+        return replace(placed, made=_made(data, meaning))
 
 
 def _segments(data: Dataset) -> tuple[dict[int, Label], list[str]]:
@@ -116,21 +111,6 @@ def _made(data: Dataset, meaning: dict[int, Label]) -> Provenance | None:
     if not found or not found <= set(Provenance):
         return None
     return Provenance(found.pop()) if len(found) == 1 else Provenance.SEMIAUTOMATIC
-
-
-def _require_known(path: Path, meaning: dict[int, Label], unknown: list[str]) -> None:
-    if not meaning:
-        names = ", ".join(unknown[:5]) or "none"
-        raise LabelMapError(
-            f"{path.name} has no segment of the left or right ventricle (its segments: {names}). Name them LV blood "
-            "pool, LV myocardium, RV blood pool."
-        )
-
-
-def _notes(unknown: list[str]) -> list[Note]:
-    if not unknown:
-        return []
-    return [Note(f"Segments left out: {listed(unknown, 5)}.", Code.STRUCTURES_LEFT_OUT)]
 
 
 def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progress) -> tuple[list[_Part], list[Note]]:
@@ -163,7 +143,7 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progr
         label = meaning.get(_segment_of(data, group))
         if label is not None:
             parts.append(_Part(label, values >= least, number))
-    return sorted(parts, key=lambda part: _RANK[part.label]), notes
+    return sorted(parts, key=lambda part: PAINTING_ORDER.index(part.label)), notes
 
 
 def _threshold(data: Dataset, largest: int, path: Path) -> tuple[int, Note]:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.geometry import LPS_RAS
 from cmr_viewer.domain.label_map import LabelMap, translate_codes
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
+from cmr_viewer.load.images.axes import axis_lengths, corners_apart
 from cmr_viewer.load.images.even_grids import even_grids
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
 from cmr_viewer.load.images.nifti import LABELS_WRITTEN, read_volume
@@ -21,7 +23,7 @@ from cmr_viewer.load.images.volume import Volume, whole_codes
 from cmr_viewer.load.images.voxel_size import SAME_SIZE, is_default
 from cmr_viewer.load.labels.codes import OWN_CODES, Codes, CodeScheme, codes_of
 from cmr_viewer.load.labels.grid import Placed, place
-from cmr_viewer.load.labels.imported import ImportedLabels
+from cmr_viewer.load.labels.imported import PAINTING_ORDER, ImportedLabels
 from cmr_viewer.load.labels.structure_names import label_of_name
 from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS
 from cmr_viewer.progress import Progress, silent
@@ -115,8 +117,7 @@ def _flattened(volume: Volume, fields: Mapping[str, str], path: Path) -> tuple[V
             )
         return volume, None
     flat: NDArray[np.uint8] = np.zeros((*volume.voxels.shape[:3], 1), dtype=np.uint8)
-    order = (Label.RVBP, Label.LVM, Label.LVBP)
-    for label, number, layer_index in sorted(parts, key=lambda part: order.index(part[0])):
+    for label, number, layer_index in sorted(parts, key=lambda part: PAINTING_ORDER.index(part[0])):
         if layer_index < volume.voxels.shape[3]:
             flat[volume.voxels[..., layer_index] == number, 0] = int(label)
     stated = {int(label): label for label, _, _ in parts}
@@ -143,7 +144,7 @@ def _on_stack(whole: NDArray[np.int64], volume: Volume, study: Study, path: Path
             f"{path.name} has {' x '.join(map(str, whole.shape[:3]))} voxels, the images have "
             f"{' x '.join(map(str, shape))}, and one of the two lacks its position. Export it on the images' grid."
         )
-    lps = np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine, dtype=np.float64)
+    lps = np.asarray(LPS_RAS @ volume.affine, dtype=np.float64)
     placed = _where_exported(whole, lps, study, path) or place(whole, lps, stack.geometry, path.name)
     if placed.off_mm > _OFF_NOTED_MM:
         text = (
@@ -192,21 +193,14 @@ def _fit(volume: Volume, study: Study, shape: tuple[int, int, int]) -> _Fit:
     source, known = study.source_affine, volume.spacing_known and study.stack.geometry.spacing_known
     if not volume.placed:
         return _Fit.PLACE
-    if source is not None and _agree(
-        volume.affine if volume.file_affine is None else volume.file_affine, source, shape
-    ):
-        return _Fit.PLACE
+    if source is not None:
+        # To a quarter of a pixel.
+        apart = corners_apart(volume.source_affine, source, shape)
+        if apart <= max(_SAME_AFFINE_MM, 0.25 * float(axis_lengths(source).min())):
+            return _Fit.PLACE
     if _is_default_place(volume, study, shape) or (source is not None and not known):
         return _Fit.SHAPE
     return _Fit.NONE
-
-
-def _agree(affine: NDArray[np.float64], source: NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
-    """Whether two affines put the corners of a volume at the same place, to a quarter of a pixel."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape) - 1)
-    difference = affine - source
-    apart = np.linalg.norm(corners @ difference[:3, :3].T + difference[:3, 3], axis=1)
-    return bool(apart.max() <= max(_SAME_AFFINE_MM, 0.25 * float(np.linalg.norm(source[:3, :3], axis=0).min())))
 
 
 def _is_default_place(volume: Volume, study: Study, shape: tuple[int, int, int]) -> bool:
@@ -215,7 +209,7 @@ def _is_default_place(volume: Volume, study: Study, shape: tuple[int, int, int])
     That is axes along those of the body, the origin at the first voxel or the middle one, and voxels of 1 mm or of the
     images' own size.
     """
-    lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    lengths = axis_lengths(volume.affine)
     if np.abs(np.abs(volume.affine[:3, :3] / lengths) - np.eye(3)).max() > _DEFAULT_COSINE:
         return False
     middle = volume.affine @ np.array([*(np.asarray(shape) - 1) / 2, 1.0])
@@ -284,8 +278,3 @@ def _stated(
         if labels[t].any()
         for index in np.flatnonzero(covered)
     }
-
-
-def any_volume(name: str) -> bool:
-    """Whether a file of this name may hold a label volume."""
-    return name.lower().endswith(VOLUME_ENDINGS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.geometry import Geometry, Vector, vector
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameSource
-from cmr_viewer.load.base_end import points_to_apex, tells_the_apex
+from cmr_viewer.load.base_end import points_to_apex, shows_the_apex
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.stacks.phases import SliceNote
 from cmr_viewer.load.stacks.places import SAME_TILT_DEG, Plane, plane_of, signs, tilt_deg
@@ -199,7 +199,7 @@ def mirrored_axis(header: Header) -> Axis | None:
     """
     row, col = np.asarray(header.orientation[:3]), np.asarray(header.orientation[3:])
     normal = np.cross(row, col)
-    if not tells_the_apex(normal) or not points_to_apex(normal):
+    if not shows_the_apex(normal) or not points_to_apex(normal):
         return None
     usual_row, usual_col = np.asarray(TYPICAL_ROW), np.asarray(TYPICAL_COL)
     with_columns_reversed = float(-row @ usual_row + col @ usual_col)

@@ -13,7 +13,7 @@ from cmr_viewer.domain.notes import Code, Note, listed, numbered
 from cmr_viewer.domain.study import FrameSource, Stack
 from cmr_viewer.domain.view import LongAxisView
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, starts_at_base, tells_the_apex, views_motion
+from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, shows_the_apex, starts_at_base, views_motion
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Damaged, Place, Preview, pixel_dtype, read_into
 from cmr_viewer.load.spacing import gap_notes
@@ -74,7 +74,7 @@ def plan_stack(acquisitions: Sequence[Acquisition], normal: NDArray[np.float64])
         acquisitions: One for each slice, ascending along the normal.
         normal: Normal of the slices, (3,).
     """
-    known = tells_the_apex(normal)
+    known = shows_the_apex(normal)
     ordered = tuple(acquisitions if not known or points_to_apex(normal) else reversed(acquisitions))
     phases = match_phases([a.timed for a in ordered])
     grid = grid_of([frames[0] for frames in phases.frames])

@@ -8,7 +8,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.export.nifti import write_nifti_labels
-from cmr_viewer.load.base_end import TURNED
+from cmr_viewer.load.base_end import ROTATED
 from cmr_viewer.load.images.axes import find_slice_axis
 from cmr_viewer.load.images.itk import read_itk
 from cmr_viewer.load.images.nifti import read_nifti
@@ -160,7 +160,7 @@ def test_a_place_in_the_axes_of_another_format_is_recognised_and_told(tmp_path, 
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras_affine(phantom.stack, apex_first=apex_first)
     path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels[:phases], apex_first=apex_first), lps)
     study = read_nifti(path)
-    assert study.warnings == (TURNED,)
+    assert study.warnings == (ROTATED,)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:phases])
     np.testing.assert_allclose(places_of(study.stack.geometry), places_of(phantom.stack.geometry), atol=1e-3)
     write_nifti_labels(tmp_path / "labels.nii.gz", phantom.labels[:phases], study)
@@ -193,4 +193,4 @@ def test_a_heart_on_the_right_side_and_a_file_without_orientation_are_not_taken_
     right = np.diag([-1.0, 1.0, 1.0, 1.0]) @ ras_affine(phantom.stack)
     for affine in (right, default_affine(phantom.stack)):
         study = read_nifti(write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), affine))
-        assert TURNED not in study.warnings
+        assert ROTATED not in study.warnings

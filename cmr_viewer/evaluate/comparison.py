@@ -6,7 +6,7 @@ from typing import Any
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.errors import LoadError
-from cmr_viewer.evaluate.regions import classification, detection, ways_of
+from cmr_viewer.evaluate.regions import classification, detection, methods_of
 from cmr_viewer.evaluate.report import (
     ALL,
     GROUP_NAMES,
@@ -47,7 +47,7 @@ def comparison_of(baseline: NamedRun, others: Sequence[NamedRun]) -> dict[str, A
         stacks: "all" or data set -> name -> "ED", "ES" -> label -> mean, sd, n of the 3D Dice.
         gains: "all" or data set -> name of a run -> label -> region -> mean_gain, sd_gain and the tests.
         curves: name -> label -> `Curve`.
-        regions: name -> way -> `Classification`.
+        regions: name -> method -> `Classification`.
         detection: "all" or data set -> name -> `Detection`.
         volumes: "all" or data set -> name -> measure -> `VolumeAgreement`.
         volume_gains: "all" or data set -> name of a run -> measure -> error_gain, sd_gain and the test.
@@ -73,7 +73,8 @@ def comparison_of(baseline: NamedRun, others: Sequence[NamedRun]) -> dict[str, A
         "gains": {of: {r.name: _gains(taken[0].run, r.run) for r in taken[1:]} for of, taken in sets.items()},
         "curves": {r.name: {label.name: curve_of(r.run.scores, label).as_json() for label in STRUCTURES} for r in runs},
         "regions": {
-            r.name: {way: classification(r.run.regions, way).as_json() for way in ways_of(r.run.regions)} for r in runs
+            r.name: {method: classification(r.run.regions, method).as_json() for method in methods_of(r.run.regions)}
+            for r in runs
         },
         "detection": {of: {r.name: detection(r.run.scores).as_json() for r in taken} for of, taken in sets.items()},
         "volumes": {
@@ -291,13 +292,13 @@ def tests_table(figures: Figures) -> str:
 def regions_table(regions: Mapping[str, Figures]) -> str:
     """Precision and recall of the region classifiers of several runs, as in table 2 of the paper."""
     rows = []
-    for name, ways in regions.items():
-        for way, found in ways.items():
-            if way != "predicted" and found == ways["predicted"]:
+    for name, methods in regions.items():
+        for method, found in methods.items():
+            if method != "predicted" and found == methods["predicted"]:
                 continue
             of = found["weighted"]
             shares = (of["precision"], of["recall"], of["f1"], found["accuracy"], found["accuracy_within_one_slice"])
-            rows.append((name, way, *(_share(share) for share in shares)))
+            rows.append((name, method, *(_share(share) for share in shares)))
     return grid(("run", "regions", "precision", "recall", "F1", "accuracy", "within one slice"), rows)
 
 

@@ -201,16 +201,16 @@ def draw_box(axes: Axes, values: Sequence[float], at: float, colour: str, width:
 
 
 def confusion_figure(regions: Mapping[str, Any]) -> Figure:
-    """Reference against predicted regions, one panel for each way of finding them that differs from the others."""
+    """Reference against predicted regions, one panel for each method of finding them that differs from the others."""
     shown: dict[str, Any] = {}
-    for way, found in regions.items():
+    for method, found in regions.items():
         if found not in shown.values():
-            shown[way] = found
+            shown[method] = found
     count = max(1, len(shown))
     figure = Figure(figsize=(4.6 * count, 4.2))
     axes = figure.subplots(1, count, squeeze=False)[0]
     names = [region.text for region in REGIONS]
-    for one, (way, found) in zip(axes, shown.items(), strict=False):
+    for one, (method, found) in zip(axes, shown.items(), strict=False):
         table = np.array([[found["confusion"][r.value][p.value] for p in REGIONS] for r in REGIONS], dtype=float)
         rows = table.sum(axis=1, keepdims=True)
         shares = np.divide(table, rows, out=np.zeros_like(table), where=rows > 0)
@@ -221,7 +221,7 @@ def confusion_figure(regions: Mapping[str, Any]) -> Figure:
             one.text(p, r, text, ha="center", va="center", color=ink, fontsize=10)
         one.set_xticks(range(len(names)), names)
         one.set_yticks(range(len(names)), names)
-        one.set_xlabel("Predicted region" if way == "predicted" else f"Predicted region ({way})")
+        one.set_xlabel("Predicted region" if method == "predicted" else f"Predicted region ({method})")
         one.set_ylabel("Reference region")
         right = "-" if found["accuracy"] is None else f"{100 * found['accuracy']:.1f} %"
         one.set_title(f"{right} of {table.sum():.0f} frames correct")

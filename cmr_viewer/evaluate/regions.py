@@ -17,7 +17,7 @@ class FrameRegions:
 
     Attributes:
         place: The frame, with its reference region.
-        found: Region by the name of the way it was found ("predicted" is the one that routes).
+        found: Region by the name of the method that found it ("predicted" is the one that routes).
         model_id: The segmentation model that the frame was routed to, or "" if it was not segmented.
     """
 
@@ -73,25 +73,25 @@ class Classification:
         }
 
 
-def ways_of(frames: Iterable[FrameRegions]) -> list[str]:
-    """Names of the ways in which regions were found, "predicted" first."""
+def methods_of(frames: Iterable[FrameRegions]) -> list[str]:
+    """Names of the methods that found regions, "predicted" first."""
     names = {name for frame in frames for name in frame.found}
     return sorted(names, key=lambda name: (name != "predicted", name))
 
 
-def classification(frames: Sequence[FrameRegions], way: str = "predicted") -> Classification:
+def classification(frames: Sequence[FrameRegions], method: str = "predicted") -> Classification:
     """Precision, recall and F1 by region, and over all frames.
 
     Args:
         frames: The frames that were classified.
-        way: The name of the way in `FrameRegions.found`.
+        method: The name of the method in `FrameRegions.found`.
 
     Source:
         Mariscal-Harana et al. 2021, section 2 and table 2: precision and recall of each slice, weighted average.
     """
-    table = confusion([f.place.region for f in frames], [f.found[way] for f in frames])
+    table = confusion([f.place.region for f in frames], [f.found[method] for f in frames])
     classes = {region: _class_scores(table, region) for region in REGIONS}
-    return Classification(table, accuracy(table), _within_one_slice(frames, way), classes, _weighted(classes))
+    return Classification(table, accuracy(table), _within_one_slice(frames, method), classes, _weighted(classes))
 
 
 def confusion(reference: Sequence[Region], predicted: Sequence[Region]) -> dict[Region, dict[Region, int]]:
@@ -135,7 +135,7 @@ def _weighted(classes: Mapping[Region, ClassScores]) -> ClassScores:
     )
 
 
-def _within_one_slice(frames: Sequence[FrameRegions], way: str) -> float | None:
+def _within_one_slice(frames: Sequence[FrameRegions], method: str) -> float | None:
     if not frames:
         return None
     reference = {(*f.place.stack, f.place.slice_index): f.place.region for f in frames}
@@ -143,7 +143,7 @@ def _within_one_slice(frames: Sequence[FrameRegions], way: str) -> float | None:
     for frame in frames:
         at = frame.place.slice_index
         near = {reference.get((*frame.place.stack, index)) for index in (at - 1, at, at + 1)}
-        right += frame.found[way] in near
+        right += frame.found[method] in near
     return right / len(frames)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
-from cmr_viewer.evaluate.regions import classification, detection, ways_of
+from cmr_viewer.evaluate.regions import classification, detection, methods_of
 from cmr_viewer.evaluate.runs import Run
 from cmr_viewer.evaluate.scores import FrameScore, StackScore
 from cmr_viewer.evaluate.significance import LEVEL, dice_by_patient, paired, welch
@@ -28,7 +28,7 @@ def report_of(run: Run) -> dict[str, Any]:
         stacks: "all", "ED", "ES" -> label -> dice, hd95_mm, assd_mm.
         curves: "all", "ED", "ES" -> label -> `Curve`.
         significance: label -> "base", "apex" -> tests against the middle.
-        regions: way -> `Classification`.
+        regions: method -> `Classification`.
         detection: Frames wrongly marked and missed.
         volumes: measure -> `VolumeAgreement`.
     """
@@ -47,7 +47,7 @@ def report_of(run: Run) -> dict[str, Any]:
 
 def _report(run: Run) -> dict[str, Any]:
     by_region = dice_by_region(run.scores)
-    regions = {way: classification(run.regions, way).as_json() for way in ways_of(run.regions)}
+    regions = {method: classification(run.regions, method).as_json() for method in methods_of(run.regions)}
     predicted = regions.get("predicted") or classification([]).as_json()
     return {
         "patients": sum(run.patients.values()),
@@ -92,7 +92,7 @@ def _by_region(scores: Sequence[FrameScore], name: str) -> dict[str, Any]:
 
 def stack_summaries(stacks: Sequence[StackScore], label: Label, name: str) -> dict[str, Any]:
     """Dice and distances of one label over stacks of a phase, "all", "ED" or "ES"."""
-    taken = [s for s in stacks if s.label is label and name in (ALL, s.phase_name)]
+    taken = [s for s in stacks if s.label is label and name in (ALL, s.place.phase_name)]
     return {
         "dice": asdict(summarise(s.dice for s in taken)),
         "hd95_mm": asdict(summarise(s.hd95_mm for s in taken)),
@@ -135,7 +135,7 @@ MEASURE_TEXTS: Mapping[str, str] = {
     "rv_sv_ml": "RV SV, ml",
     "rv_ef_percent": "RV EF, points",
 }
-WAY_TEXTS: Mapping[str, str] = {
+METHOD_TEXTS: Mapping[str, str] = {
     "predicted": "As the program classifies them",
     "argmax": "Each frame by itself (argmax)",
 }
@@ -236,10 +236,10 @@ def group_table(groups: Mapping[str, Figures]) -> str:
 
 
 def region_tables(regions: Mapping[str, Figures]) -> list[str]:
-    """Scores of the classifier; ways to classify regions that agree in all frames appear once."""
+    """Scores of the classifier; methods to classify regions that agree in all frames appear once."""
     texts: list[str] = []
     shown: list[Figures] = []
-    for way, found in regions.items():
+    for method, found in regions.items():
         if found in shown:
             continue
         shown.append(found)
@@ -247,7 +247,7 @@ def region_tables(regions: Mapping[str, Figures]) -> list[str]:
             texts.append("No frame was classified.")
             continue
         texts.append(
-            f"{WAY_TEXTS.get(way, way)}: {100 * found['accuracy']:.1f} % of frames correct, "
+            f"{METHOD_TEXTS.get(method, method)}: {100 * found['accuracy']:.1f} % of frames correct, "
             f"{100 * found['accuracy_within_one_slice']:.1f} % within one slice."
         )
         rows = [(name, found["classes"][name]) for name in (r.value for r in REGIONS)]
@@ -262,7 +262,7 @@ def region_tables(regions: Mapping[str, Figures]) -> list[str]:
         )
         texts.append(
             grid(
-                (f"reference \\ {way}", *(r.value for r in REGIONS)),
+                (f"reference \\ {method}", *(r.value for r in REGIONS)),
                 ((r.value, *(str(found["confusion"][r.value][p.value]) for p in REGIONS)) for r in REGIONS),
             )
         )

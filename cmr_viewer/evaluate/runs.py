@@ -14,8 +14,17 @@ from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LoadError
-from cmr_viewer.evaluate.regions import FrameRegions, ways_of
-from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore, known_spacing_mm, score_frame, score_stack
+from cmr_viewer.evaluate.regions import FrameRegions, methods_of
+from cmr_viewer.evaluate.scores import (
+    FramePlace,
+    FrameScore,
+    Place,
+    Score,
+    StackPlace,
+    StackScore,
+    known_spacing_mm,
+    score_labels,
+)
 from cmr_viewer.evaluate.volumes import VolumePair, volume_pairs
 from cmr_viewer.load.datasets import LabelledSource, LabelledStack
 
@@ -65,7 +74,7 @@ class Run:
         return Run(
             tuple(s for s in self.scores if s.place.group == group),
             tuple(r for r in self.regions if r.place.group == group),
-            tuple(s for s in self.stacks if s.group == group),
+            tuple(s for s in self.stacks if s.place.group == group),
             tuple(v for v in self.volumes if v.group == group),
         )
 
@@ -118,22 +127,11 @@ def measured(
     frames: list[FrameScore] = []
     stacks: list[StackScore] = []
     for (phase, s), place in places.items():
-        structures = labelled.phase_structures[phase]
-        frames += score_frame(
-            place,
-            reference=labelled.labels[phase, s],
-            predicted=predicted[phase, s],
-            pixel_spacing_mm=pixel_mm,
-            structures=structures,
-        )
+        reference, made, labels = labelled.labels[phase], predicted[phase], labelled.phase_structures[phase]
+        frames += score_labels(place, reference[s], made[s], spacing_mm=pixel_mm, structures=labels)
         if s == 0:
-            stacks += score_stack(
-                place,
-                reference=labelled.labels[phase],
-                predicted=predicted[phase],
-                spacing_mm=space_mm,
-                structures=structures,
-            )
+            whole = StackPlace(place.group, place.patient, place.phase, place.phase_name)
+            stacks += score_labels(whole, reference, made, spacing_mm=space_mm, structures=labels)
     place = next(iter(places.values()))
     volumes = volume_pairs(
         place.group,
@@ -150,14 +148,14 @@ def measured(
 
 def write_run(folder: Path, run: Run) -> None:
     """Write the four tables; a value that is not known is left empty."""
-    ways = ways_of(run.regions)
-    _write(folder / FRAMES_FILE, _FRAMES, (_frame_row(score) for score in run.scores))
-    _write(folder / STACKS_FILE, _STACKS, (_stack_row(score) for score in run.stacks))
+    methods = methods_of(run.regions)
+    _write(folder / FRAMES_FILE, _FRAMES, ((*_place_row(s.place), *_score_row(s)) for s in run.scores))
+    _write(folder / STACKS_FILE, _STACKS, ((*_stack_place_row(s.place), *_score_row(s)) for s in run.stacks))
     _write(folder / VOLUMES_FILE, _VOLUMES, (_volume_row(pair) for pair in run.volumes))
     _write(
         folder / REGIONS_FILE,
-        (*_PLACE, *(f"{_FOUND}{way}" for way in ways), "model"),
-        ((*_place_row(r.place), *(r.found[way] for way in ways), r.model_id) for r in run.regions),
+        (*_PLACE, *(f"{_FOUND}{method}" for method in methods), "model"),
+        ((*_place_row(r.place), *(r.found[method] for method in methods), r.model_id) for r in run.regions),
     )
 
 
@@ -168,9 +166,9 @@ def read_run(folder: Path) -> Run:
         LoadError: A table is missing or cannot be read.
     """
     return Run(
-        scores=_read(folder / FRAMES_FILE, _frame_of),
+        scores=_read(folder / FRAMES_FILE, lambda row: _score_of(_place_of(row), row, "px")),
         regions=_read(folder / REGIONS_FILE, _regions_of),
-        stacks=_read(folder / STACKS_FILE, _stack_of),
+        stacks=_read(folder / STACKS_FILE, lambda row: _score_of(_stack_place_of(row), row, "voxels")),
         volumes=_read(folder / VOLUMES_FILE, _volume_of),
     )
 
@@ -208,45 +206,32 @@ def _or_none(text: str) -> float | None:
     return float(text) if text else None
 
 
+def _stack_place_row(place: StackPlace) -> tuple[object, ...]:
+    return place.group, place.patient, place.phase + 1, place.phase_name
+
+
+def _stack_place_of(row: Row) -> StackPlace:
+    return StackPlace(row["group"], row["patient"], int(row["phase_number"]) - 1, row["phase_name"])
+
+
 def _place_row(place: FramePlace) -> tuple[object, ...]:
-    return place.group, place.patient, place.phase + 1, place.phase_name, place.slice_index + 1, place.region
+    return *_stack_place_row(place), place.slice_index + 1, place.region
 
 
 def _place_of(row: Row) -> FramePlace:
-    return FramePlace(
-        row["group"],
-        row["patient"],
-        int(row["phase_number"]) - 1,
-        row["phase_name"],
-        int(row["slice_number"]) - 1,
-        Region(row["region"]),
-    )
+    at, region = int(row["slice_number"]) - 1, Region(row["region"])
+    return FramePlace(**vars(_stack_place_of(row)), slice_index=at, region=region)
 
 
-def _agreement_row(score: FrameScore | StackScore) -> tuple[str, str, str, str]:
-    return score.label.name, _number(score.dice, 6), _number(score.hd95_mm, 4), _number(score.assd_mm, 4)
+def _score_row(s: FrameScore | StackScore) -> tuple[object, ...]:
+    numbers = _number(s.dice, 6), _number(s.hd95_mm, 4), _number(s.assd_mm, 4)
+    return s.label.name, *numbers, s.reference_pixels, s.predicted_pixels
 
 
-def _agreement_of(row: Row) -> tuple[Label, float | None, float | None, float | None]:
-    return Label[row["label"]], _or_none(row["dice"]), _or_none(row["hd95_mm"]), _or_none(row["assd_mm"])
-
-
-def _frame_row(score: FrameScore) -> tuple[object, ...]:
-    return *_place_row(score.place), *_agreement_row(score), score.reference_pixels, score.predicted_pixels
-
-
-def _frame_of(row: Row) -> FrameScore:
-    return FrameScore(_place_of(row), *_agreement_of(row), int(row["reference_px"]), int(row["predicted_px"]))
-
-
-def _stack_row(s: StackScore) -> tuple[object, ...]:
-    place = (s.group, s.patient, s.phase + 1, s.phase_name)
-    return *place, *_agreement_row(s), s.reference_voxels, s.predicted_voxels
-
-
-def _stack_of(row: Row) -> StackScore:
-    place = (row["group"], row["patient"], int(row["phase_number"]) - 1, row["phase_name"])
-    return StackScore(*place, *_agreement_of(row), int(row["reference_voxels"]), int(row["predicted_voxels"]))
+def _score_of(place: Place, row: Row, unit: str) -> Score[Place]:
+    overlap, hd95_mm, assd_mm = (_or_none(row[name]) for name in ("dice", "hd95_mm", "assd_mm"))
+    sizes = int(row[f"reference_{unit}"]), int(row[f"predicted_{unit}"])
+    return Score(place, Label[row["label"]], overlap, hd95_mm, assd_mm, *sizes)
 
 
 def _volume_row(pair: VolumePair) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.evaluate.regions import FrameRegions
 from cmr_viewer.evaluate.runs import Run
-from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackScore
+from cmr_viewer.evaluate.scores import FramePlace, FrameScore, StackPlace, StackScore
 from cmr_viewer.evaluate.volumes import VolumePair
 
 B, M, A, N = Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC
@@ -84,7 +84,9 @@ def made_run(gain: float = 0.0, *, groups: Sequence[str] = ("acdc", "mnms"), pat
                         group=group,
                         phase=phase,
                     )
-                    stacks.append(StackScore(group, patient, phase, name, label, 0.9 + gain, 6.0, 1.5, 1000, 990))
+                    stacks.append(
+                        StackScore(StackPlace(group, patient, phase, name), label, 0.9 + gain, 6.0, 1.5, 1000, 990)
+                    )
                 for index, region in enumerate(HEART_OF_SIX):
                     at = place(index, region, patient=patient, group=group, phase=phase, phase_name=name)
                     found = {"predicted": region, "argmax": M if region is B else region}

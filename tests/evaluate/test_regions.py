@@ -11,7 +11,7 @@ from cmr_viewer.evaluate.regions import (
     classification,
     confusion,
     detection,
-    ways_of,
+    methods_of,
 )
 from tests.evaluate.made_runs import A, B, M, N, place, score
 
@@ -71,7 +71,7 @@ def test_slices_of_another_phase_are_no_neighbours() -> None:
 
 def test_several_ways_of_finding_regions_are_scored_by_name() -> None:
     both = [FrameRegions(place(0, B), {"argmax": M, "predicted": B}, "m")]
-    assert ways_of(both) == ["predicted", "argmax"]
+    assert methods_of(both) == ["predicted", "argmax"]
     assert classification(both).accuracy == 1.0
     assert classification(both, "argmax").accuracy == 0.0
 

@@ -9,11 +9,11 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.errors import GeometryError, LabelMapError
 from cmr_viewer.evaluate.scores import (
     FrameScore,
+    StackPlace,
     StackScore,
     border,
     known_spacing_mm,
-    score_frame,
-    score_stack,
+    score_labels,
     surface_distances,
 )
 from tests.evaluate.made_runs import B, place, row
@@ -22,7 +22,7 @@ from tests.phantom import sax_cine
 
 def test_a_frame_is_scored_for_each_structure() -> None:
     at = place(2, B)
-    scores = score_frame(at, reference=row("1122000"), predicted=row("1222000"), pixel_spacing_mm=(1.0, 2.0))
+    scores = score_labels(at, reference=row("1122000"), predicted=row("1222000"), spacing_mm=(1.0, 2.0))
     assert scores == [
         # LVBP: columns 0, 1 and column 0: distances 0, 2 and 0.
         FrameScore(at, Label.LVBP, pytest.approx(2 / 3), pytest.approx(1.9), pytest.approx(2 / 3), 2, 1),
@@ -33,21 +33,21 @@ def test_a_frame_is_scored_for_each_structure() -> None:
 
 
 def test_without_a_known_spacing_there_are_no_distances() -> None:
-    scores = score_frame(place(), reference=row("1122"), predicted=row("1122"), pixel_spacing_mm=None)
+    scores = score_labels(place(), reference=row("1122"), predicted=row("1122"), spacing_mm=None)
     assert [(s.dice, s.hd95_mm, s.assd_mm) for s in scores[:2]] == [(1.0, None, None)] * 2
 
 
 def test_a_label_that_is_missed_has_dice_zero_and_no_distance() -> None:
-    (score, *_) = score_frame(place(), reference=row("11"), predicted=row("00"), pixel_spacing_mm=(1.0, 1.0))
+    (score, *_) = score_labels(place(), reference=row("11"), predicted=row("00"), spacing_mm=(1.0, 1.0))
     assert (score.dice, score.hd95_mm, score.assd_mm) == (0.0, None, None)
 
 
-def test_only_structures_that_the_reference_tells_about_are_scored() -> None:
-    scores = score_frame(
+def test_only_structures_that_the_reference_includes_are_scored() -> None:
+    scores = score_labels(
         place(),
         reference=row("1000"),
         predicted=row("1300"),
-        pixel_spacing_mm=None,
+        spacing_mm=None,
         structures=frozenset({Label.LVBP}),
     )
     assert [s.label for s in scores] == [Label.LVBP]
@@ -56,17 +56,15 @@ def test_only_structures_that_the_reference_tells_about_are_scored() -> None:
 def test_a_stack_is_scored_over_all_its_slices() -> None:
     reference = np.stack([row("110"), row("100"), row("000")])
     predicted = np.stack([row("110"), row("110"), row("100")])
-    (score, *_) = score_stack(
-        place(patient="q", phase=1, phase_name="ES"),
+    (score, *_) = score_labels(
+        StackPlace("acdc", "q", 1, "ES"),
         reference=reference,
         predicted=predicted,
         spacing_mm=(8.0, 1.0, 1.0),
     )
     # 3 and 5 voxels, 3 in common. Two predicted voxels are not in the reference: 1 mm and 8 mm from it.
-    assert score == StackScore(
-        "acdc", "q", 1, "ES", Label.LVBP, pytest.approx(6 / 8), pytest.approx(np.percentile([0, 0, 0, 1, 8], 95)),
-        pytest.approx(9 / 8), 3, 5,
-    )  # fmt: skip
+    distances = pytest.approx(np.percentile([0, 0, 0, 1, 8], 95)), pytest.approx(9 / 8)
+    assert score == StackScore(StackPlace("acdc", "q", 1, "ES"), Label.LVBP, pytest.approx(6 / 8), *distances, 3, 5)
 
 
 def test_the_spacing_is_known_only_where_the_file_tells_the_truth() -> None:

@@ -107,7 +107,7 @@ def contour_through(clicked: Line) -> Contour:
 
 def contour_drawn(stroke: Stroke) -> Contour:
     """The contour of a freehand line, closed from its end to its start; the tremor of the hand is taken out."""
-    return contour_along(_calm(_resampled(_distinct(stroke), closed=True), closed=True))
+    return contour_along(_calm(resampled(_distinct(stroke), closed=True), closed=True))
 
 
 def knot_moved(contour: Contour, knot: int, to: Point) -> Contour:
@@ -161,7 +161,7 @@ def redrawn(contour: Contour, stroke: Stroke) -> Contour:
         LabelMapError: Fewer than two different points, or values that are no numbers.
     """
     line = contour.points
-    drawn = _calm(_resampled(_distinct(stroke, fewest=2), closed=False), closed=False)
+    drawn = _calm(resampled(_distinct(stroke, fewest=2), closed=False), closed=False)
     centre = _deep_inside(line)
     turns = np.abs(_turns(drawn, centre))
     if turns[-1] >= 2 * np.pi:  # all of it is drawn anew
@@ -279,11 +279,11 @@ def _spaced(line: Line, knots: NDArray[np.int64], hole: bool) -> Contour:
     return Contour(_frozen(points), np.sort(starts[knots]).astype(np.int64), hole)
 
 
-def _resampled(line: Line, *, closed: bool) -> Line:
-    """A line with points at even distances of about `STEP_PX`."""
+def resampled(line: Line, *, closed: bool, step_px: float = STEP_PX) -> Line:
+    """A line with points at even distances of about `step_px`."""
     whole = np.concatenate([line, line[:1]]) if closed else line
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(whole, axis=0).T))])
-    count = max(int(np.ceil(along[-1] / STEP_PX)), 3)
+    count = max(int(np.ceil(along[-1] / step_px)), 3)
     at = np.linspace(0.0, along[-1], count + 1)
     even = np.stack([np.interp(at, along, whole[:, axis]) for axis in (0, 1)], axis=1)
     return np.asarray(even[:-1] if closed else even)

@@ -19,6 +19,7 @@ class Tool(Enum):
 
     FILL_HOLES = "fill holes of"
     SMOOTH = "smooth"
+    SNAP = "snap to the edge"
     GROW = "grow"
     SHRINK = "shrink"
     NUDGE = "nudge"
@@ -34,6 +35,7 @@ _OF_THE_LV = frozenset({Tool.RING, Tool.CLOSE_RING, Tool.PAPILLARIES})
 _NOTHING = {
     Tool.FILL_HOLES: "has no holes",
     Tool.SMOOTH: "cannot be smoother, or is not drawn yet",
+    Tool.SNAP: "lies on the edge already, or is not drawn yet",
     Tool.GROW: "has no room to grow, or is not drawn yet",
     Tool.SHRINK: "cannot shrink, or is not drawn yet",
     Tool.NUDGE: "is not drawn yet",
@@ -75,7 +77,8 @@ class Correction:
             return f"{self.tool.value} of {self.by_mm:g} mm"
         if self.tool in _OF_THE_LV:
             return str(self.tool.value)
-        return f"{self.tool.value} {'all labels' if self.label is None else self.label.text}"
+        what = "all labels" if self.label is None else self.label.text
+        return f"snap {what} to the edge" if self.tool is Tool.SNAP else f"{self.tool.value} {what}"
 
     @property
     def nothing(self) -> str:

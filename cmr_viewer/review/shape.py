@@ -5,6 +5,8 @@ outline, see `outlines`; None means all three. Lengths are in mm. `corrected` ap
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from cmr_viewer.review.outlines import (
     outline_mask,
     with_outline,
 )
+from cmr_viewer.review.snap import snap_to_edge
 
 ORDER = (Label.LVM, Label.RVBP, Label.LVBP)
 """In which outlines are corrected where all are: from the outside to the inside, and the other way to shrink."""
@@ -445,21 +448,32 @@ def _from_cavity_mm(cavity: Mask, spacing_mm: Spacing) -> NDArray[np.float64]:
 # -- all corrections ---------------------------------------------------------------------------------------------------
 
 
-def corrected(labels: LabelMap, wanted: Correction, spacing_mm: Spacing) -> LabelMap:
+def corrected(
+    labels: LabelMap, wanted: Correction, spacing_mm: Spacing, pixels: NDArray[Any] | None = None
+) -> LabelMap:
     """A label map with a correction made.
 
     Args:
         labels: (row, col) label map; not changed.
         wanted: What is to be done.
         spacing_mm: (row, col) pixel spacing.
+        pixels: (row, col) of the frame, any real dtype; `Tool.SNAP` alone needs them.
 
     Returns:
         A new label map; the same as before where there is nothing to do.
 
     Raises:
-        LabelMapError: A length is out of bounds.
+        LabelMapError: A length is out of bounds, or the pixels are missing or of another shape.
     """
+    if wanted.tool is Tool.SNAP:
+        if pixels is None:
+            raise LabelMapError("A contour snaps to the edges of an image. There is no image of this frame.")
+        return _each(labels, wanted.label, partial(_snap, pixels, spacing_mm))
     return _DOES[wanted.tool](labels, wanted, spacing_mm)
+
+
+def _snap(pixels: NDArray[Any], spacing_mm: Spacing, labels: LabelMap, label: Label) -> LabelMap:
+    return snap_to_edge(labels, label, pixels, spacing_mm)
 
 
 _DOES: dict[Tool, Callable[[LabelMap, Correction, Spacing], LabelMap]] = {

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
@@ -444,7 +445,8 @@ def test_each_tool_does_what_it_is_called(wanted, expected):
 @given(st.one_of(SCRIBBLES, HEARTS), st.sampled_from(Tool), st.sampled_from([None, *STRUCTURES]))
 def test_any_tool_gives_a_label_map_of_its_own_from_any_label_map(labels, tool, label):
     before = labels.copy()
-    after = corrected(labels, Correction(tool, label, by_mm=3.0, rows=1, cols=-1), SPACING)
+    grey = np.random.default_rng(1).normal(size=labels.shape)
+    after = corrected(labels, Correction(tool, label, by_mm=3.0, rows=1, cols=-1), SPACING, grey)
     np.testing.assert_array_equal(labels, before)
     assert after.shape == labels.shape
     assert after.dtype == np.uint8
@@ -456,6 +458,7 @@ def test_any_tool_gives_a_label_map_of_its_own_from_any_label_map(labels, tool, 
     ("wanted", "text"),
     [
         (Correction(Tool.SMOOTH, Label.LVM), "smooth LV myocardium"),
+        (Correction(Tool.SNAP, Label.LVM), "snap LV myocardium to the edge"),
         (Correction(Tool.FILL_HOLES), "fill holes of all labels"),
         (Correction(Tool.RING, by_mm=7.5), "draw a ring of LV myocardium of 7.5 mm"),
         (Correction(Tool.PAPILLARIES, Label.LVBP), "include papillary muscles"),
@@ -471,3 +474,14 @@ def test_where_there_is_nothing_to_do_a_sentence_says_why(tool, label):
     said = Correction(tool, label).nothing
     assert said.endswith(".")
     assert len(said) > 20
+
+
+def test_a_correction_snaps_all_outlines_and_needs_the_image():
+    labels = heart()
+    grey = ndimage.gaussian_filter(np.choose(labels, [70.0, 200.0, 40.0, 180.0]), 1.0)
+    large = grow(labels, None, 1.5, SPACING)
+    after = corrected(large, Correction(Tool.SNAP), SPACING, grey)
+    for label in STRUCTURES:
+        assert dice(after, labels, label) > dice(large, labels, label)
+    with pytest.raises(LabelMapError, match="no image"):
+        corrected(large, Correction(Tool.SNAP), SPACING)

@@ -124,6 +124,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _A("tool_fill_holes", "&Fill holes", ("Shift+H",), "Fill holes inside the outline", Menu.TOOLS, icon="fill_holes", section=2),
     _A("tool_fill_here", "Fill &here", ("Shift+F",), "Fill the closed region under the pointer with the chosen label", Menu.TOOLS, icon="fill_here", section=2),
     _A("tool_smooth", "&Smooth", ("Shift+S",), "Smooth the outline; its area stays the same", Menu.TOOLS, icon="smooth", section=2),
+    _A("tool_snap", "Snap contour to edge", ("Shift+E",), "Move the outline to the nearest edge of the image, by 4 mm at most", Menu.TOOLS, icon="snap", section=2),
     _A("tool_grow", "&Grow", (".",), "Move the outline outwards by one step", Menu.TOOLS, icon="grow", section=2),
     _A("tool_shrink", "Shrin&k", (",",), "Move the outline inwards by one step", Menu.TOOLS, icon="shrink", section=2),
     _A("tool_keep_largest", "Keep larg&est piece", ("Shift+K",), "Delete all pieces of the label except the largest", Menu.TOOLS, icon="largest", section=2),

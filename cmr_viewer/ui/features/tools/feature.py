@@ -26,6 +26,7 @@ REACH = {
 _OUTLINES = {
     "tool_fill_holes": Tool.FILL_HOLES,
     "tool_smooth": Tool.SMOOTH,
+    "tool_snap": Tool.SNAP,
     "tool_grow": Tool.GROW,
     "tool_shrink": Tool.SHRINK,
     "tool_keep_largest": Tool.KEEP_LARGEST,

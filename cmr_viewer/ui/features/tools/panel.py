@@ -121,7 +121,7 @@ class ToolsPanel(QWidget):
             ("Step", row(self._step, None, _choice(actions["all_labels"]))),
             ("Shape", _icons(actions, _SHAPE)),
             ("Ring", self._ring(actions)),
-            ("Move", _icons(actions, _NUDGE)),
+            ("Move", _icons(actions, _NUDGE, ("tool_snap",))),
             ("Copy", _icons(actions, _COPY, _BETWEEN)),
         )
         for line, (name, layout) in enumerate(lines, start=1):

@@ -94,7 +94,7 @@ class Tools(QObject):
         if stack is None or (scope is not Scope.FRAME and self._waits(partial(self.correct, frame, wanted, scope))):
             return
         before = self._label_maps(scope.frames(stack, frame))
-        work = partial(_correct_all, before, wanted, stack.geometry.pixel_spacing_mm)
+        work = partial(_correct_all, stack, before, wanted)
         if len(before) > 1:
             self._in_background(wanted.text, work, partial(self._show, stack, before, wanted.text, wanted.nothing))
             return
@@ -273,23 +273,25 @@ class Tools(QObject):
 
 
 def _import_tools() -> None:
-    """Import what corrects before it is first used: scipy would keep the window waiting."""
+    """Import what corrects before it is first used: scipy and scikit-image would keep the window waiting."""
+    import scipy.interpolate  # noqa: F401, PLC0415
+    import skimage.graph  # noqa: F401, PLC0415
+
+    from cmr_viewer.review import interpolate, shape  # noqa: F401, PLC0415
 
 
 def _mark(labels: LabelMap) -> int:
     return zlib.crc32(np.ascontiguousarray(labels).data)
 
 
-def _correct_all(
-    before: LabelMaps, wanted: Correction, spacing_mm: tuple[float, float], progress: Progress
-) -> LabelMaps:
+def _correct_all(stack: Stack, before: LabelMaps, wanted: Correction, progress: Progress) -> LabelMaps:
     """Correct each frame by itself; those that changed. Runs on the job thread."""
     from cmr_viewer.review.shape import corrected  # noqa: PLC0415 - scipy; imported beside the window by now
 
     changed = {}
     for number, (frame, labels) in enumerate(before.items()):
         progress(number / len(before), f"Slice {frame.slice_index + 1}, phase {frame.phase + 1}")
-        after = corrected(labels, wanted, spacing_mm)
+        after = corrected(labels, wanted, stack.geometry.pixel_spacing_mm, stack.frame(frame))
         if not np.array_equal(after, labels):
             after.setflags(write=False)  # so that it is shown as it is, without a copy
             changed[frame] = after

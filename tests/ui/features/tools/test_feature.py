@@ -108,6 +108,22 @@ def test_a_smoothed_outline_keeps_its_area_and_says_so_in_undo(desk_window):
     assert desk_window.session.undo_text == "smooth LV blood pool"
 
 
+def test_an_outline_snaps_to_the_edge_of_the_image_and_undo_takes_it_back_in_one_step(desk_window):
+    desk_window.desk.label_lvbp()
+    do(desk_window, "tool_grow")
+    drawn = labels(desk_window)
+    do(desk_window, "tool_snap")
+    snapped = labels(desk_window)
+    pixels = desk_window.session.stack.frame(desk_window.desk.frame)
+    given_up = (drawn == Label.LVBP) & (snapped != Label.LVBP)
+    taken = (snapped == Label.LVBP) & (drawn != Label.LVBP)
+    assert given_up.any() or taken.any()
+    assert pixels[given_up].mean() < pixels[snapped == Label.LVBP].mean()
+    assert desk_window.session.undo_text == "snap LV blood pool to the edge"
+    do(desk_window, "undo")
+    np.testing.assert_array_equal(labels(desk_window), drawn)
+
+
 def test_holes_are_filled_and_pieces_dropped(desk_window):
     whole = labels(desk_window)
     row, col = np.argwhere(whole == Label.LVBP).mean(axis=0).round()

@@ -133,9 +133,9 @@ def segment_frames(
     regions: Mapping[FrameIndex, Region],
     models: Models,
     progress: Progress = silent,
-    *,
     by: Mapping[FrameIndex, DecidedBy] | None = None,
     certainty: Mapping[FrameIndex, float] | None = None,
+    *,
     baseline_maps: Mapping[FrameIndex, LabelMap] | None = None,
     baseline_only: bool = False,
 ) -> Iterator[tuple[FrameIndex, Prediction]]:
@@ -217,9 +217,9 @@ def analyse(
     stack: Stack,
     models: Models,
     progress: Progress = silent,
-    *,
     regions: Mapping[FrameIndex, Region] | None = None,
     order: Sequence[FrameIndex] | None = None,
+    *,
     baseline_only: bool = False,
 ) -> Iterator[FrameResult]:
     """Classify and segment a stack: first all region predictions, then all label maps, as they are computed.
@@ -271,14 +271,14 @@ def _in_stack(
 ) -> tuple[dict[FrameIndex, RegionPrediction], dict[FrameIndex, LabelMap]]:
     """Predictions in the order of the stack, and what the baseline drew to help with them."""
     frames = frames_of_stack(alone, phases=stack.phases, slices=stack.slices, readers=readers)
-    asked = frames.to_ask()
+    wanted = frames.to_ask()
     row_mm, col_mm = working_spacing_mm(stack.geometry)
     drawn: dict[FrameIndex, LabelMap] = {}
-    for start in range(0, len(asked), SEGMENT_BATCH):
-        batch = asked[start : start + SEGMENT_BATCH]
+    for start in range(0, len(wanted), SEGMENT_BATCH):
+        batch = wanted[start : start + SEGMENT_BATCH]
         label_maps = models.segmenters[Role.BASELINE].predict_frames(stack, batch, models.heart_centre(stack))
         drawn.update(zip(batch, label_maps, strict=True))
-        progress(len(drawn) / len(asked), "Finding the ends of the heart")
+        progress(len(drawn) / len(wanted), "Finding the ends of the heart")
     return frames.in_stack({f: np.count_nonzero(labels) * row_mm * col_mm for f, labels in drawn.items()}), drawn
 
 
@@ -314,7 +314,7 @@ class Flow:
         segment_frames: (stack, {frame: region}, models, progress, {frame: who decided the region}, {frame: how probable
             it is in the whole stack}) -> (frame, prediction), as computed.
         probabilities: (stack, frame, role, models) -> (label, row, col) how probable each label is to the role's model;
-            None where that cannot be asked.
+            None where they give none.
     """
 
     load_models: Callable[[Mapping[Role, Path], str], LoadedModels]
@@ -328,13 +328,4 @@ class Flow:
 
 def own_flow() -> Flow:
     """The program's own models; torch is imported when they are loaded and not before."""
-    return Flow(
-        load_models=load_models,
-        analyse=lambda stack, models, progress, regions, order: analyse(
-            stack, models, progress, regions=regions, order=order
-        ),
-        segment_frames=lambda stack, regions, models, progress, by, certainty: segment_frames(
-            stack, regions, models, progress, by=by, certainty=certainty
-        ),
-        probabilities=frame_probabilities,
-    )
+    return Flow(load_models, analyse, segment_frames, frame_probabilities)

@@ -16,7 +16,7 @@ from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS,
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import log_dir, program_command
-from cmr_viewer.promote.records import End, Outcome, Records, Run, Trained
+from cmr_viewer.promote.records import End, Outcome, Records, RetrainingRun, Trained
 from cmr_viewer.store.training_runs import TrainingRuns
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Retraining(QObject):
         self._child_log = child_log or log_dir() / CHILD_LOG_NAME
         self._stage = _Stage.IDLE
         self._role: Role | None = None
-        self._run: Run | None = None
+        self._run: RetrainingRun | None = None
         self._child: TrainingChild | None = None
         self._thread: threading.Thread | None = None
         self._result: Trained | None = None
@@ -185,7 +185,7 @@ class Retraining(QObject):
             quiet=True,
         )
 
-    def _on_begun(self, run: Run) -> None:
+    def _on_begun(self, run: RetrainingRun) -> None:
         self._run, self._stage = run, _Stage.TRAINING
         if self._cancel_wanted or self._closing:
             self._result = Trained(cancelled=True)

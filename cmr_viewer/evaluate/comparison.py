@@ -46,7 +46,7 @@ def comparison_of(baseline: NamedRun, others: Sequence[NamedRun]) -> dict[str, A
         dice: "all" or data set -> name -> label -> "base", "middle", "apex" -> mean, sd, n.
         stacks: "all" or data set -> name -> "ED", "ES" -> label -> mean, sd, n of the 3D Dice.
         gains: "all" or data set -> name of a run -> label -> region -> mean_gain, sd_gain and the tests.
-        curves: name -> label -> `Curve`.
+        curves: name -> label -> `DiceCurve`.
         regions: name -> method -> `Classification`.
         detection: "all" or data set -> name -> `Detection`.
         volumes: "all" or data set -> name -> measure -> `VolumeAgreement`.

@@ -26,7 +26,7 @@ def report_of(run: Run) -> dict[str, Any]:
         region_accuracy, confusion: Of the regions that route.
         by_phase: "all", "ED", "ES" -> label -> "all" or region -> `RegionSummary`.
         stacks: "all", "ED", "ES" -> label -> dice, hd95_mm, assd_mm.
-        curves: "all", "ED", "ES" -> label -> `Curve`.
+        curves: "all", "ED", "ES" -> label -> `DiceCurve`.
         significance: label -> "base", "apex" -> tests against the middle.
         regions: method -> `Classification`.
         detection: Frames wrongly marked and missed.

@@ -126,7 +126,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Curve:
+class DiceCurve:
     """Dice of one label at `POINTS` points along the heart.
 
     Attributes:
@@ -170,7 +170,7 @@ def stack_curve(dice_by_slice: Mapping[int, float], first: int, last: int) -> ND
     return np.asarray(np.interp(at, slices, values, left=np.nan, right=np.nan))
 
 
-def curve_of(scores: Iterable[FrameScore], label: Label) -> Curve:
+def curve_of(scores: Iterable[FrameScore], label: Label) -> DiceCurve:
     """Mean and SD over the stacks, a stack being one phase of one patient.
 
     Args:
@@ -186,9 +186,9 @@ def curve_of(scores: Iterable[FrameScore], label: Label) -> Curve:
     curves = [stack_curve(found, min(hearts[key]), max(hearts[key])) for key, found in of_label.items()]
     if not curves:
         nothing = (None,) * POINTS
-        return Curve(nothing, nothing, (0,) * POINTS, 0)
+        return DiceCurve(nothing, nothing, (0,) * POINTS, 0)
     columns = [column[np.isfinite(column)] for column in np.stack(curves).T]
-    return Curve(
+    return DiceCurve(
         mean=tuple(round(float(c.mean()), DIGITS) if c.size else None for c in columns),
         sd=tuple(round(float(c.std(ddof=1)), DIGITS) if c.size > 1 else None for c in columns),
         n=tuple(int(c.size) for c in columns),

@@ -66,7 +66,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Run:
+class RetrainingRun:
     """A retraining that was begun.
 
     Attributes:
@@ -94,7 +94,7 @@ class Records:
     registry: ModelRegistry
     runs: TrainingRuns
 
-    def begin(self, role: Role, minimum: int) -> Run:
+    def begin(self, role: Role, minimum: int) -> RetrainingRun:
         """Check that there is something to learn from, and begin a run.
 
         Args:
@@ -114,12 +114,12 @@ class Records:
             )
         staging = self.registry.staging_folder()
         try:
-            return Run(role, self.runs.start(role), staging)
+            return RetrainingRun(role, self.runs.start(role), staging)
         except CmrViewerError:
             shutil.rmtree(staging, ignore_errors=True)
             raise
 
-    def conclude(self, run: Run, trained: Trained) -> Outcome:
+    def conclude(self, run: RetrainingRun, trained: Trained) -> Outcome:
         """Put the candidate in service if the gate lets it, and record the end of the run; it is finished in any case.
 
         Raises:
@@ -135,7 +135,7 @@ class Records:
         self.runs.finish(run.run_id, outcome.end, {"reason": outcome.reason, "model_id": outcome.model_id})
         return outcome
 
-    def _outcome(self, run: Run, trained: Trained) -> Outcome:
+    def _outcome(self, run: RetrainingRun, trained: Trained) -> Outcome:
         if trained.cancelled:
             return Outcome(run.role, End.CANCELLED, f"Training was cancelled. {NO_CHANGE}")
         if trained.assessment is None:

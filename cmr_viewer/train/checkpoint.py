@@ -40,7 +40,7 @@ class TrainingState:
         validation: (batches done, score) of each validation.
         best: The best weights so far; empty before the first validation.
         best_at: Batches after which they were the best.
-        best_by_set: Their scores, see `validate.Look`.
+        best_by_set: Their scores, see `validate.ValidationScores`.
     """
 
     network: nn.Module
@@ -69,7 +69,7 @@ class TrainingState:
                 else:
                     self.average[name].copy_(value)
 
-    def checkpoint(self, identity: str) -> "Checkpoint":
+    def checkpoint(self, identity: str) -> "TrainingCheckpoint":
         """Everything that the training needs to continue; `identity` as of `identity_of`."""
         tensors: dict[str, Tensor] = {}
         for prefix, group in (("network", self.network.state_dict()), ("average", self.average), ("best", self.best)):
@@ -86,9 +86,9 @@ class TrainingState:
             "best_by_set": self.best_by_set,
             "chance": self.chance.bit_generator.state,
         }
-        return Checkpoint(tensors, values)
+        return TrainingCheckpoint(tensors, values)
 
-    def restore(self, found: "Checkpoint", identity: str, folder: Path) -> None:
+    def restore(self, found: "TrainingCheckpoint", identity: str, folder: Path) -> None:
         """Continue from a checkpoint.
 
         Raises:
@@ -133,7 +133,7 @@ def identity_of(spec: TrainingSpec, samples: Sequence[Sample]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
+class TrainingCheckpoint:
     """All that a training needs to continue as if it had not stopped.
 
     Attributes:
@@ -169,7 +169,7 @@ class Checkpoint:
             ) from error
 
 
-def read_checkpoint(folder: Path) -> Checkpoint | None:
+def read_checkpoint(folder: Path) -> TrainingCheckpoint | None:
     """The checkpoint in a folder, or None where there is none.
 
     Raises:
@@ -186,4 +186,4 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         raise TrainingError(
             f"Could not read the checkpoint {path}: {error}. Remove it to train from the start."
         ) from error
-    return Checkpoint(tensors, values)
+    return TrainingCheckpoint(tensors, values)

@@ -26,7 +26,7 @@ from cmr_viewer.train.augment import Augmentation, augment_batch
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, TrainingState, copy_of, identity_of, read_checkpoint
 from cmr_viewer.train.samples import Sample, end_weights, specialist_weights, with_non_cardiac, with_shares
 from cmr_viewer.train.spec import TrainingSpec
-from cmr_viewer.train.validate import batch_tensors, look_at
+from cmr_viewer.train.validate import batch_tensors, validate
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Fitted:
         losses: (iteration,) the loss of each batch.
         validation: (batches done, score) of each validation.
         best_at: Number of batches after which these weights were the best.
-        by_set: Scores of these weights on each set of the validation part, see `validate.Look`.
+        by_set: Scores of these weights on each set of the validation part, see `validate.ValidationScores`.
     """
 
     network: nn.Module
@@ -138,7 +138,7 @@ def fit(
             if not np.isfinite(loss):
                 raise TrainingError(f"The loss of batch {state.done} is not a number. Try a lower learning rate.")
             if state.done % spec.validate_every == 0 or state.done == spec.iterations:
-                _look(state, spec, validation, device)
+                _validate(state, spec, validation, device)
                 if checkpoints is not None and state.done < spec.iterations:
                     state.checkpoint(identity).write(checkpoints)
             done = state.done / spec.iterations
@@ -229,20 +229,20 @@ def _chances(spec: TrainingSpec, samples: Sequence[Sample]) -> NDArray[np.float6
     return chances
 
 
-def _look(state: TrainingState, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
+def _validate(state: TrainingState, spec: TrainingSpec, validation: Sequence[Sample], device: torch.device) -> None:
     """Validate the present weights, and store them if they are the best so far."""
     if not validation:
         return
     weights = state.average or state.network.state_dict()
     present = copy_of(state.network)
     state.network.load_state_dict(weights)
-    look = look_at(state.network, spec, validation, device)
-    if look is not None:
-        _log.info("Batch %d: validation %s", state.done, look.text())
-        if look.score >= max((s for _, s in state.validation), default=0.0):
+    found = validate(state.network, spec, validation, device)
+    if found is not None:
+        _log.info("Batch %d: validation %s", state.done, found.text())
+        if found.score >= max((s for _, s in state.validation), default=0.0):
             state.best = copy_of(state.network)
-            state.best_at, state.best_by_set = state.done, look.by_set
-        state.validation.append((state.done, look.score))
+            state.best_at, state.best_by_set = state.done, found.by_set
+        state.validation.append((state.done, found.score))
     state.network.load_state_dict(present)
 
 

@@ -27,7 +27,7 @@ def batch_tensors(samples: Sequence[Sample], context: int) -> tuple[Tensor, Tens
 
 
 @dataclass(frozen=True)
-class Look:
+class ValidationScores:
     """Scores of a network on the validation part.
 
     Attributes:
@@ -54,7 +54,9 @@ class Look:
         return f"{self.score:.4f} | " + " | ".join(sets)
 
 
-def look_at(network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], device: torch.device) -> Look | None:
+def validate(
+    network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], device: torch.device
+) -> ValidationScores | None:
     """Validate a network.
 
     The score is the mean over the sets, so that a small set of another scanner weighs as much as a large one. That of a
@@ -71,12 +73,12 @@ def look_at(network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], d
     Returns:
         The scores, or None without frames.
     """
-    looked_at = [s for s in samples if spec.focus in (None, s.region)]
+    chosen = [s for s in samples if spec.focus in (None, s.region)]
     network.eval()
     found: dict[str, _OfSet] = {}
     generator = torch.Generator().manual_seed(0)
-    for start in range(0, len(looked_at), VALIDATION_BATCH):
-        batch = looked_at[start : start + VALIDATION_BATCH]
+    for start in range(0, len(chosen), VALIDATION_BATCH):
+        batch = chosen[start : start + VALIDATION_BATCH]
         images, labels = batch_tensors(batch, spec.context)
         images, labels = augment_batch(images, labels, (spec.rows, spec.cols), NO_AUGMENTATION, generator)
         with torch.inference_mode(), fast_arithmetic(device):
@@ -89,7 +91,7 @@ def look_at(network: nn.Module, spec: TrainingSpec, samples: Sequence[Sample], d
                 of_set.add(sample, answer.astype(np.uint8), reference.astype(np.uint8))
     by_set = {name: of_set.as_json() for name, of_set in sorted(found.items())}
     scores = [of_set["score"] for of_set in by_set.values() if of_set["score"] is not None]
-    return Look(float(np.mean(scores)), by_set) if scores else None
+    return ValidationScores(float(np.mean(scores)), by_set) if scores else None
 
 
 @dataclass

@@ -4,7 +4,7 @@ import pytest
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label
 from cmr_viewer.evaluate.summaries import (
     POINTS,
-    Curve,
+    DiceCurve,
     RegionSummary,
     Summary,
     counted,
@@ -123,4 +123,4 @@ def test_the_axis_runs_over_the_slices_with_any_label() -> None:
 
 def test_without_a_label_there_is_no_curve() -> None:
     nothing = (None,) * POINTS
-    assert curve_of([], Label.LVM) == Curve(nothing, nothing, (0,) * POINTS, 0)
+    assert curve_of([], Label.LVM) == DiceCurve(nothing, nothing, (0,) * POINTS, 0)

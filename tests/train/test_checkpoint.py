@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from cmr_viewer.errors import TrainingError
-from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
+from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, TrainingCheckpoint, read_checkpoint
 
 
-def made(number: float) -> Checkpoint:
+def made(number: float) -> TrainingCheckpoint:
     tensors = {
         "network.a.weight": torch.full((2, 2), number),
         "network.b": torch.ones(3),
         "best.a.weight": torch.zeros(1),
     }
-    return Checkpoint(tensors, {"losses": [1.5, number], "identity": "x"})
+    return TrainingCheckpoint(tensors, {"losses": [1.5, number], "identity": "x"})
 
 
 def test_a_checkpoint_is_read_back(tmp_path: Path) -> None:

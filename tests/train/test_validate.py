@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.train.samples import Sample
-from cmr_viewer.train.validate import Look, batch_tensors, look_at
+from cmr_viewer.train.validate import ValidationScores, batch_tensors, validate
 from tests.tiny_models import tiny_spec
 
 CPU = torch.device("cpu")
 
 
-def look(network: nn.Module, role: Role, samples: list[Sample]) -> Look:
-    found = look_at(network, tiny_spec(role), samples, CPU)
+def look(network: nn.Module, role: Role, samples: list[Sample]) -> ValidationScores:
+    found = validate(network, tiny_spec(role), samples, CPU)
     assert found is not None
     return found
 
@@ -60,7 +60,7 @@ def test_a_specialist_is_looked_at_on_its_own_region() -> None:
     wrong = sample(np.zeros_like(REFERENCE), REFERENCE, Region.BASE)
     samples = [sample(REFERENCE, REFERENCE, Region.APEX), replace(wrong, image=wrong.image + 0)]
     assert look(Labels(), Role.APEX, samples).score == 1.0
-    assert look_at(Labels(), tiny_spec(Role.MIDDLE), samples, CPU) is None
+    assert validate(Labels(), tiny_spec(Role.MIDDLE), samples, CPU) is None
 
 
 def test_a_structure_that_is_not_told_about_does_not_count() -> None:
@@ -76,7 +76,7 @@ def test_a_classifier_is_looked_at_by_the_share_of_regions_that_it_finds() -> No
 
 
 def test_nothing_to_look_at_gives_no_score() -> None:
-    assert look_at(Labels(), tiny_spec(Role.BASELINE), [], CPU) is None
+    assert validate(Labels(), tiny_spec(Role.BASELINE), [], CPU) is None
 
 
 def test_every_set_weighs_alike_however_many_frames_it_has() -> None:

@@ -99,8 +99,6 @@ def _run(command: str, arguments: argparse.Namespace) -> int:
         from cmr_viewer.commands.evaluate import run
     elif command == "compare":
         from cmr_viewer.commands.compare import run
-    elif arguments.action == "import-nnunet":
-        from cmr_viewer.commands.import_nnunet import run
     else:
         from cmr_viewer.commands.models import run
     return run(arguments)

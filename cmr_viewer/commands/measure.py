@@ -1,7 +1,5 @@
 """`cmr-viewer measure`: measure volumes, mass, curves and wall thickness of label maps, without window or models."""
 
-import csv
-import io
 import json
 import logging
 import sys
@@ -22,6 +20,7 @@ from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, unit_of
 from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
 from cmr_viewer.errors import CmrViewerError, LoadError, StoreError, in_one_line
+from cmr_viewer.export.tables import csv_text
 from cmr_viewer.store.atomic import write_atomically
 
 COLUMNS = ("study", "name", "value", "unit", "reason", "normal_low", "normal_high", "papillary_convention")
@@ -143,19 +142,14 @@ def table_of(results: Sequence[Mapping[str, Any]], choices: Choices) -> str:
 
     Columns: `COLUMNS`; empty where unknown. The last two lines are the program and the notice. UTF-8, line feed.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     convention = choices.papillary.value
+    rows: list[Sequence[object]] = [COLUMNS]
     for result in results:
         for name, value, unit, reason in _lines(result):
             normal = result["normal_ranges"].get(name, {})
-            shown = "" if value is None else value
-            limits = (normal.get("low", ""), normal.get("high", ""))
-            writer.writerow([result["name"], name, shown, unit, reason, *limits, convention])
-    writer.writerow(["", "program", PROGRAM, "", "", "", "", ""])
-    writer.writerow(["", "notice", NOTICE, "", "", "", "", ""])
-    return text.getvalue()
+            rows.append((result["name"], name, value, unit, reason, normal.get("low"), normal.get("high"), convention))
+    rows += [("", name, text, "", "", "", "", "") for name, text in (("program", PROGRAM), ("notice", NOTICE))]
+    return csv_text(rows)
 
 
 def _lines(result: Mapping[str, Any]) -> list[tuple[str, Any, str, str]]:

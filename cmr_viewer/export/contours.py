@@ -10,8 +10,6 @@ where there is LVM), the endocardium of the right ventricle RVBP. A structure is
 touch in corners at most; a polygon that cuts a hole into another is marked.
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +21,11 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, Mask, as_label_map
+from cmr_viewer.domain.polygons import trace
 from cmr_viewer.domain.study import COUNTING, FrameIndex, Stack
 from cmr_viewer.export.deidentify import deidentifier_of
 from cmr_viewer.export.formats import Job
+from cmr_viewer.export.tables import csv_text
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically
 
@@ -49,8 +49,6 @@ RULE = (
     "structure if its centre lies inside an odd number of the structure's polygons. LVBP is inside lv_endocardium; "
     "LVM inside lv_epicardium and outside lv_endocardium; RVBP inside rv_endocardium."
 )
-_STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""(row, col) of the four directions, clockwise on the screen: right, down, left, up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,51 +73,18 @@ def outlines(mask: Mask) -> list[Outline]:
     Args:
         mask: (row, col).
     """
-    edges = _edges(mask)
-    found = []
-    while edges:
-        start = next(iter(edges))
-        corners, (row, col), way = [], start, edges[start][0]
-        while (row, col) in edges and way in edges[row, col]:
-            edges[row, col].remove(way)
-            if not edges[row, col]:
-                del edges[row, col]
-            row, col = row + _STEPS[way][0], col + _STEPS[way][1]
-            ahead = edges.get((row, col), [])
-            turned = next((turn for turn in ((way + 1) % 4, way, (way - 1) % 4) if turn in ahead), None)
-            if turned != way:
-                corners.append((row, col))
-            if turned is None:
-                break
-            way = turned
-        points = _without_flat_start(np.asarray(corners, dtype=np.float64))
-        row_after, col_after = np.roll(points, -1, axis=0).T
-        hole = bool((points[:, 1] * row_after - col_after * points[:, 0]).sum() < 0)
-        found.append(Outline(points - 0.5, hole))
-    return found
-
-
-def _edges(mask: Mask) -> dict[tuple[int, int], list[int]]:
-    """Directed edges between a mask and what is around it, the mask on their right: ways that leave each corner."""
-    inside = np.pad(np.asarray(mask, dtype=bool), 1)
-    edges: dict[tuple[int, int], list[int]] = {}
-    for way, (beside, from_row, from_col) in enumerate(
-        (
-            (np.roll(inside, 1, axis=0), 0, 0),
-            (np.roll(inside, -1, axis=1), 0, 1),
-            (np.roll(inside, -1, axis=0), 1, 1),
-            (np.roll(inside, 1, axis=1), 1, 0),
-        )
-    ):
-        for row, col in np.argwhere(inside & ~beside) - 1:
-            edges.setdefault((int(row) + from_row, int(col) + from_col), []).append(way)
-    return edges
-
-
-def _without_flat_start(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leave the last corner out where the polygon goes straight on through it to the first."""
-    before, after = points[-1] - points[-2], points[0] - points[-1]
-    return points[:-1] if before[0] * after[1] == before[1] * after[0] else points
+    found: dict[tuple[float, float], Outline] = {}
+    for walked in trace(mask):
+        line = walked[::-1]  # with the mask on the right
+        is_corner = (np.roll(line, -1, axis=0) - line != line - np.roll(line, 1, axis=0)).any(axis=1)
+        points = line[is_corner]
+        after = np.roll(points, -1, axis=0)
+        hole = bool((points[:, 1] * after[:, 0] - after[:, 1] * points[:, 0]).sum() < 0)
+        # From the end of the first upper edge: an order that does not depend on where the walk began.
+        upper = np.flatnonzero((after[:, 0] == points[:, 0]) & (after[:, 1] > points[:, 1]))
+        first = min(upper, key=lambda index: tuple(points[index]))
+        found[tuple(points[first])] = Outline(np.roll(points, -first - 1, axis=0), hole)
+    return [found[start] for start in sorted(found)]
 
 
 def frame_outlines(labels: LabelMap) -> dict[str, list[Outline]]:
@@ -265,12 +230,8 @@ def write_contours_csv(path: Path, contours: list[FrameContours], stack: Stack) 
     Raises:
         StoreError: The file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CONTOUR_COLUMNS)
-    for one in contours:
-        writer.writerows(_rows(one, stack))
-    write_atomically(path, text.getvalue().encode())
+    rows = (row for one in contours for row in _rows(one, stack))
+    write_atomically(path, csv_text([CONTOUR_COLUMNS, *rows]).encode())
 
 
 def _rows(one: FrameContours, stack: Stack) -> Iterator[list[Any]]:

@@ -1,10 +1,10 @@
-"""Exports to other programs: regions, effort and measures as CSV and JSON, each file complete or not at all."""
+"""Tables for other programs, as CSV and JSON: measures, regions, effort, compared reads; each file whole or absent."""
 
 import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from cmr_viewer.review.compare_reads import AGREEMENT_DICE, COLUMNS, Comparison,
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.effort import EffortRow
 
+UNITS = {"_ml": "millilitres", "_g": "grams", "_percent": "percent"}
 MEASURE_COLUMNS = ("name", "value", "unit", "reason")
 EFFORT_COLUMNS = (
     "phase_number",
@@ -31,6 +32,13 @@ EFFORT_COLUMNS = (
     "undos",
 )
 REGION_COLUMNS = ("phase_number", "slice_number", "source_slice_index", "region", "probability", "model_id")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as comma separated values with line feeds; None is empty."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def number_of(phase: int | None) -> int | None:
@@ -47,15 +55,15 @@ def write_regions_csv(path: Path, rows: Iterable[RegionRow]) -> None:
     Raises:
         StoreError: The file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(REGION_COLUMNS)
-    for row in sorted(rows, key=lambda one: (one.phase, one.slice_index)):
-        probability = "" if row.probability is None else f"{row.probability:.6f}"
-        writer.writerow(
-            [row.phase + 1, row.slice_index + 1, row.source_slice, str(row.region), probability, row.model_id or ""]
+    ordered = sorted(rows, key=lambda one: (one.phase, one.slice_index))
+    lines = (
+        (
+            *(row.phase + 1, row.slice_index + 1, row.source_slice, str(row.region)),
+            *("" if row.probability is None else f"{row.probability:.6f}", row.model_id),
         )
-    write_atomically(path, text.getvalue().encode("utf-8"))
+        for row in ordered
+    )
+    write_atomically(path, csv_text([REGION_COLUMNS, *lines]).encode())
 
 
 def write_effort_csv(path: Path, rows: Iterable[EffortRow], *, name_readers: bool = True) -> None:
@@ -74,14 +82,12 @@ def write_effort_csv(path: Path, rows: Iterable[EffortRow], *, name_readers: boo
     """
     ordered = sorted(rows, key=lambda one: (one.frame, one.reader, one.session))
     numbers = {reader: f"reader {number}" for number, reader in enumerate(sorted({r.reader for r in ordered}), 1)}
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(EFFORT_COLUMNS)
+    lines: list[Sequence[object]] = [EFFORT_COLUMNS]
     for row in ordered:
         who = (row.reader, row.session, row.begun_at) if name_readers else (numbers[row.reader], row.session, "")
         spent = row.effort
-        writer.writerow([*row.frame.numbers, *who, f"{spent.active_s:.1f}", spent.strokes, spent.edits, spent.undos])
-    write_atomically(path, text.getvalue().encode("utf-8"))
+        lines.append((*row.frame.numbers, *who, f"{spent.active_s:.1f}", spent.strokes, spent.edits, spent.undos))
+    write_atomically(path, csv_text(lines).encode())
 
 
 def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, Any] | None = None) -> None:
@@ -121,7 +127,7 @@ def write_measures_json(path: Path, measures: Measures, *, about: Mapping[str, A
     write_atomically(path, f"{text}\n".encode())
 
 
-def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
+def write_measures_csv(path: Path, measures: Measures) -> None:
     """Write what `write_measures_json` writes as a table: a line for ED, ES and each of `MEASURE_NAMES`.
 
     Columns: name, value (empty where it is not known), unit (ml, g, percent, or "phase, from 1"), reason (why it is not
@@ -131,24 +137,21 @@ def write_measures_csv(path: Path, measures: Measures, *, program: str) -> None:
     Args:
         path: The file.
         measures: What to write.
-        program: What wrote it.
 
     Raises:
         StoreError: The file cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(MEASURE_COLUMNS)
+    lines: list[Sequence[object]] = [MEASURE_COLUMNS]
     for name, phase in (("ed_phase_number", measures.ed_phase), ("es_phase_number", measures.es_phase)):
-        writer.writerow([name, "" if phase is None else number_of(phase), "phase, from 1", ""])
+        lines.append((name, number_of(phase), "phase, from 1", ""))
     for name in MEASURE_NAMES:
         value = measures.values.get(name)
         known = value is not None and math.isfinite(value)
         reason = "" if known else measures.reasons.get(name, "It was not measured.")
-        writer.writerow([name, value if known else "", name.rpartition("_")[2], reason])
-    last = (("papillary", measures.papillary.text), ("program", program), ("notice", NOTICE))
-    writer.writerows([[name, value, "", ""] for name, value in last])
-    write_atomically(path, text.getvalue().encode("utf-8"))
+        lines.append((name, value if known else None, name.rpartition("_")[2], reason))
+    last = (("papillary", measures.papillary.text), ("program", PROGRAM), ("notice", NOTICE))
+    lines += [(name, value, "", "") for name, value in last]
+    write_atomically(path, csv_text(lines).encode())
 
 
 def write_comparison(path: Path, comparison: Comparison) -> Path:
@@ -202,30 +205,24 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _as_csv(comparison: Comparison) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    lines: list[Sequence[object]] = []
     for which, name, (ed, es) in zip(("first", "second"), comparison.names, comparison.phases, strict=True):
-        marks = ("ed_phase_number", _cell(number_of(ed)), "es_phase_number", _cell(number_of(es)))
-        writer.writerow(["#", which, name, *marks])
-    writer.writerow(["#", "agreement_dice", AGREEMENT_DICE])
-    writer.writerow(["#", "at_stake_unit", "ml" if comparison.ml_known else "thousand pixels"])
-    writer.writerow(["#", "program", PROGRAM, NOTICE])
-    writer.writerow(["#", "measure", "first", "second", "difference", "difference_by_phase"])
+        lines.append(("#", which, name, "ed_phase_number", number_of(ed), "es_phase_number", number_of(es)))
+    lines += [
+        ("#", "agreement_dice", AGREEMENT_DICE),
+        ("#", "at_stake_unit", "ml" if comparison.ml_known else "thousand pixels"),
+        ("#", "program", PROGRAM, NOTICE),
+        ("#", "measure", "first", "second", "difference", "difference_by_phase"),
+    ]
     for name, one in comparison.measures.items():
-        writer.writerow(["#", name, *map(_cell, (one.first, one.second, one.difference, one.by_phase))])
-    writer.writerow(COLUMNS)
-    for row in frame_rows(comparison.frames):
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
-    return text.getvalue()
+        lines.append(("#", name, *map(_cell, (one.first, one.second, one.difference, one.by_phase))))
+    lines.append(COLUMNS)
+    lines += [[_cell(row[name]) for name in COLUMNS] for row in frame_rows(comparison.frames)]
+    return csv_text(lines)
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else value
-
-
-UNITS = {"_ml": "millilitres", "_g": "grams", "_percent": "percent"}
+    return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def write_measures(job: Job, progress: Progress) -> None:
@@ -233,7 +230,7 @@ def write_measures(job: Job, progress: Progress) -> None:
     progress(0.0, "Writing measures")
     about = {"units": UNITS, **job.head, "notes": job.all_notes(), **job.results.about}
     write_measures_json(job.folder / "measures.json", job.results.measures, about=about)
-    write_measures_csv(job.folder / "measures.csv", job.results.measures, program=PROGRAM)
+    write_measures_csv(job.folder / "measures.csv", job.results.measures)
 
 
 def write_regions(job: Job, progress: Progress) -> None:

@@ -98,7 +98,7 @@ def test_more_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path
 def test_the_table_of_measures_has_units_and_reasons_and_says_what_it_is(tmp_path: Path) -> None:
     counts = np.array([[900, 100, 50, 0], [900, 40, 60, 0]])
     measures = measure(counts, voxel_ml=2.0, ed_phase=0, es_phase=1)
-    write_measures_csv(tmp_path / "measures.csv", measures, program="CMR Viewer 1")
+    write_measures_csv(tmp_path / "measures.csv", measures)
     with (tmp_path / "measures.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["ed_phase_number", "es_phase_number", *MEASURE_NAMES, "papillary", "program", "notice"]

@@ -1,15 +1,14 @@
 """Writes a report as PDF, HTML or CSV; the file is always complete, either the old one or the new one."""
 
-import csv
-import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from cmr_viewer import NOTICE
 from cmr_viewer.export.report.contents import Report
 from cmr_viewer.export.report.material import Material
+from cmr_viewer.export.tables import csv_text
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.atomic import write_atomically
 
@@ -78,13 +77,11 @@ def as_csv(report: Report) -> bytes:
     read; or a place in words), note. UTF-8, comma, line feed. Numbers are not rounded; what is not known is empty, with
     the reason as note.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[object]] = [COLUMNS]
 
     def line(section: str, name: str, value: object = "", unit: str = "", *rest: object) -> None:
-        cells = [section, name, "" if value is None else value, unit, *rest]
-        writer.writerow([*cells, *[""] * (len(COLUMNS) - len(cells))])
+        cells = [section, name, value, unit, *rest]
+        rows.append(cells + [""] * (len(COLUMNS) - len(cells)))
 
     _head(report, line)
     for model, frames in report.models:
@@ -104,7 +101,7 @@ def as_csv(report: Report) -> bytes:
         line("method", name, value)
     for source in report.sources:
         line("source", "", source)
-    return text.getvalue().encode("utf-8")
+    return csv_text(rows).encode()
 
 
 def _head(report: Report, write: Callable[..., None]) -> None:

@@ -17,8 +17,9 @@ import numpy as np
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.versions import Version
 
 SIZE = 256
 REPEATS = 9
@@ -39,9 +40,9 @@ def label_map() -> np.ndarray:
     return np.select([distance < 25, distance < 34, np.hypot(rows - 128, cols - 95) < 30], [1, 2, 3]).astype(np.uint8)
 
 
-def kept(frame: FrameIndex, status: ReviewStatus, rng: np.random.Generator) -> Kept:
+def kept(frame: FrameIndex, status: ReviewStatus, rng: np.random.Generator) -> Version:
     pixels = rng.integers(0, 1000, (SIZE, SIZE)).astype(np.int16)
-    return Kept(
+    return Version(
         frame,
         label_map(),
         Region.MIDDLE,
@@ -62,12 +63,12 @@ def main() -> None:
         with open_workspace(place, reader="benchmark") as workspace:
             store = AnnotationStore(workspace)
             about = {"name": "s", "source": "-", "patient_key": "p", "geometry_json": "{}"}
-            store.keep_study("stack", **about, phases=count, slices=1)
+            store.save_study("stack", **about, phases=count, slices=1)
             frames = [FrameIndex(phase, 0) for phase in range(count)]
             draft = kept(frames[0], ReviewStatus.DRAFT, rng)
-            print(f"one draft            {median_ms(lambda: store.save_all('stack', [draft])):8.1f} ms")
+            print(f"one draft            {median_ms(lambda: store.save('stack', Work([draft]))):8.1f} ms")
             whole = [kept(frame, ReviewStatus.ACCEPTED, rng) for frame in frames]
-            print(f"accept {count:4d} frames   {median_ms(lambda: store.save_all('stack', whole), 1):8.1f} ms")
+            print(f"accept {count:4d} frames   {median_ms(lambda: store.save('stack', Work(whole)), 1):8.1f} ms")
             print(f"read   {count:4d} frames   {median_ms(lambda: store.latest('stack')):8.1f} ms")
         opening = median_ms(lambda: open_workspace(place, reader="benchmark").close())
         print(f"open and close       {opening:8.1f} ms")

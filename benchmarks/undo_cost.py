@@ -20,10 +20,9 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.reading.saved_frames import put_back, read_kept, work_of
+from cmr_viewer.reading.saving import SavedStudies, put_back, work_of
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import DATABASE_NAME, Workspace, open_workspace
-from tests.app.working import stores_of
 
 PHASES, SLICES, SIZE = 30, 10, 256
 
@@ -46,7 +45,7 @@ def paint(workspace: Workspace, reading: Reading, strokes: int) -> tuple[list[fl
         reading.end_stroke()
         work = work_of(reading, reading.take_effects(), {})
         ended = time.perf_counter()
-        store.save_work(reading.stack.stack_id, work)
+        store.save(reading.stack.stack_id, work)
         ends.append(ended - begun)
         writes.append(time.perf_counter() - ended)
     return ends, writes
@@ -60,7 +59,7 @@ def main() -> int:
         folder, made = Path(place) / "workspace", study()
         with open_workspace(folder, reader="reader") as workspace:
             known = dict.fromkeys(("name", "source", "patient_key"), "study")
-            AnnotationStore(workspace).keep_study(
+            AnnotationStore(workspace).save_study(
                 made.stack.stack_id, **known, geometry_json="{}", phases=PHASES, slices=SLICES
             )
             ends, writes = paint(workspace, Reading(made), strokes)
@@ -70,7 +69,7 @@ def main() -> int:
                 pages = connection.exec_driver_sql("SELECT name, pgsize FROM dbstat").all()
             undo = sum(bytes_ for name, bytes_ in pages if "undo" in name)
             begun, reading = time.perf_counter(), Reading(made)
-            restored = read_kept(stores_of(workspace), reading)
+            restored = SavedStudies(workspace).read(reading)
             read = time.perf_counter()
             put_back(reading, restored)
             back = time.perf_counter()

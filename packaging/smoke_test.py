@@ -30,8 +30,9 @@ from cmr_viewer import __version__  # noqa: E402 - found through the line above
 from cmr_viewer.domain.anatomy import STRUCTURES, Region  # noqa: E402
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus  # noqa: E402
 from cmr_viewer.domain.study import FrameIndex  # noqa: E402
-from cmr_viewer.store.annotations import AnnotationStore  # noqa: E402
+from cmr_viewer.store.annotations import AnnotationStore, Work  # noqa: E402
 from cmr_viewer.store.database import open_workspace  # noqa: E402
+from cmr_viewer.store.versions import Version  # noqa: E402
 
 LIMIT_S = 900
 WINDOW_S = 300
@@ -140,18 +141,17 @@ def make_workspace(folder: Path) -> None:
             pixels = (np.array([40, 220, 90, 210])[labels] + rng.normal(0, 8, labels.shape)).astype(np.float32)
             stack_id = f"{patient:032x}"
             about = {"name": f"smoke-{patient}", "source": "smoke test", "patient_key": f"patient-{patient}"}
-            store.keep_study(stack_id, **about, geometry_json="{}", phases=1, slices=1)
-            store.save(
-                stack_id,
+            store.save_study(stack_id, **about, geometry_json="{}", phases=1, slices=1)
+            version = Version(
                 FrameIndex(0, 0),
                 labels,
                 region=Region.BASE,
                 provenance=Provenance.MANUAL,
                 status=ReviewStatus.ACCEPTED,
-                model_id=None,
                 frame_pixels=pixels,
                 pixel_spacing_mm=(1.4, 1.4),
             )
+            store.save(stack_id, Work([version]))
 
 
 def try_training(program: Path, home: Path) -> float:

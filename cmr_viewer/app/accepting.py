@@ -6,14 +6,11 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.keeping import Keeper
-from cmr_viewer.domain.change import Change, Move
+from cmr_viewer.domain.change import Change
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.reading.saved_frames import acceptances_of
-from cmr_viewer.store.annotations import AnnotationStore, Kept
-
-FRAMES_AT_ONCE = 16
-"""Frames of one transaction; compressing their pixels takes some 20 ms each, and other writes wait for it."""
+from cmr_viewer.reading.saving import SavedStudies, acceptances_of, works_of_acceptance
+from cmr_viewer.store.annotations import Work
 
 
 class Accepting(QObject):
@@ -30,15 +27,15 @@ class Accepting(QObject):
     accepted = Signal(object, object)
     not_accepted = Signal(object)
 
-    def __init__(self, keeper: Keeper, store: AnnotationStore, parent: QObject | None = None) -> None:
+    def __init__(self, keeper: Keeper, saved: SavedStudies, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._keeper = keeper
-        self._store = store
+        self._saved = saved
 
     def accept(self, reading: Reading, frames: Iterable[FrameIndex], text: str) -> bool:
-        """Accept those frames that can be and are not yet, as one step that can be undone.
+        """Accept those frames that can be and are not yet, as one change that can be undone.
 
-        The step is kept with the first frames of it: undoing it takes back what of it came to the disk.
+        The change is saved with the first frames of it: undoing it takes back what of it came to the disk.
 
         Args:
             reading: The open study.
@@ -48,28 +45,25 @@ class Accepting(QObject):
         Returns:
             Whether there are any.
         """
-        kept = acceptances_of(reading, frames)
-        step = reading.note_acceptance([one.frame for one in kept], text)
-        self._write_all(reading, kept, reading.history.take_moves(), step)
-        return step is not None
+        versions = acceptances_of(reading, frames)
+        change = reading.note_acceptance([one.frame for one in versions], text)
+        works = works_of_acceptance(versions, reading.history.take_moves())
+        for work in works:
+            self._write(reading, work, change if work is works[0] else None)
+        return change is not None
 
     def accept_again(self, reading: Reading, frames: Iterable[FrameIndex]) -> None:
         """Accept those frames whose acceptance was undone and is made again."""
-        self._write_all(reading, acceptances_of(reading, frames), (), None)
+        for work in works_of_acceptance(acceptances_of(reading, frames)):
+            self._write(reading, work, None)
 
-    def _write_all(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
-        for start in range(0, len(kept), FRAMES_AT_ONCE):
-            first = start == 0
-            some = kept[start : start + FRAMES_AT_ONCE]
-            self._write(reading, some, moves if first else (), step if first else None)
-
-    def _write(self, reading: Reading, kept: list[Kept], moves: tuple[Move, ...], step: Change | None) -> None:
-        held = reading.hold(one.frame for one in kept)
+    def _write(self, reading: Reading, work: Work, change: Change | None) -> None:
+        held = reading.hold(one.frame for one in work.versions)
         self._keeper.do(
             "Saving accepted frames",
-            partial(self._store.save_all, reading.stack.stack_id, kept, moves=moves, read_id=reading.read_id),
+            partial(self._saved.save, reading, work),
             on_done=partial(self._on_written, reading, held),
-            on_failed=partial(self._on_not_written, reading, held, step),
+            on_failed=partial(self._on_not_written, reading, held, change),
         )
 
     def _on_written(self, reading: Reading, held: dict[FrameIndex, int], _annotations: object) -> None:

@@ -87,7 +87,7 @@ class Retraining(QObject):
         self._session = session
         self._keeper: Keeper = session.keeper
         self._settings = settings
-        self._records = Records(session.store, session.registry, TrainingRuns(session.workspace))
+        self._records = Records(session.saved.annotations, session.registry, TrainingRuns(session.workspace))
         self._shipped_models = shipped_models
         self._command_for = command_for or self._train_command
         self._child_log = child_log or log_dir() / CHILD_LOG_NAME

@@ -8,28 +8,25 @@ from PySide6.QtCore import QObject
 from cmr_viewer.analyse import Flow
 from cmr_viewer.app.session_edits import SessionEdits, changes
 from cmr_viewer.domain.annotation import Prediction, ReviewStatus
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.reads import (
     BOTH_READS,
     SECOND_KEY,
     BothReads,
-    KeptRead,
+    SavedRead,
     agreed,
     both_reads,
-    kept_read,
+    first_read,
     patient_facts,
-    read_name,
-    reading_of,
     taken,
 )
-from cmr_viewer.reading.saved_frames import Restored, Stores, read_kept
+from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.review.compare_reads import FrameDifference
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import Work
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.reads import Read, ReadKind, ReadStore, ReadSummary
-from cmr_viewer.store.work import Work
+from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
 
 FIRST, SECOND = 0, 1
 """Which of two reads an adjudicator takes a frame from."""
@@ -48,14 +45,9 @@ class SessionReads(SessionEdits):
         super().__init__(workspace, registry, flow, device, parent)
         self._own_name = self._name = workspace.reader
         self._both: BothReads | None = None
-        self._beside: tuple[KeptRead, ...] = ()
+        self._beside: tuple[SavedRead, ...] = ()
 
     # -- what the session below does -----------------------------------------------------------------------------------
-
-    @property
-    def kept_in(self) -> Stores:
-        """Where the workspace keeps what belongs to a study."""
-        return Stores(self.store, self.openings, self.stack_changes, self.undo_log, self.study_facts, self.efforts)
 
     def _enter(self, read: Read | None) -> None:
         """Put the read on show away, and show another."""
@@ -142,9 +134,9 @@ class SessionReads(SessionEdits):
         def work() -> Read:
             before, self.workspace.reader = self.workspace.reader, name
             try:
-                read = self.reads.begin(reading.stack.stack_id, kind, blinded=blinded)
+                read = self.saved.reads.begin(reading.stack.stack_id, kind, blinded=blinded)
                 if second_id is not None:
-                    self.study_facts.set(reading.stack.stack_id, SECOND_KEY, second_id, read.id)
+                    self.saved.facts.set(reading.stack.stack_id, SECOND_KEY, second_id, read.id)
             finally:
                 self.workspace.reader = before
             return read
@@ -180,7 +172,7 @@ class SessionReads(SessionEdits):
         self._carry_out()
         self._effort.keep()
         shown = {f: one.base for f, one in reading.records.items() if one.base is not None and not one.edited}
-        work = partial(_finish, self.store, self.reads, read, shown)
+        work = partial(_finish, self.saved, read, shown)
         self.keeper.do("Finishing the read", work, on_done=partial(self._on_finished, reading))
 
     def _on_finished(self, reading: Reading, read: Read) -> None:
@@ -191,7 +183,7 @@ class SessionReads(SessionEdits):
         """Read what reads there are of the open study."""
         reading = self._reading
         if reading is not None:
-            work = partial(self.reads.summaries, reading.stack.stack_id)
+            work = partial(self.saved.reads.summaries, reading.stack.stack_id)
             self.keeper.do("Loading the list of reads", work, on_done=partial(self._on_summaries, reading))
 
     def refresh_reads(self) -> None:
@@ -212,7 +204,7 @@ class SessionReads(SessionEdits):
         return self._both
 
     @property
-    def beside(self) -> tuple[KeptRead, ...]:
+    def beside(self) -> tuple[SavedRead, ...]:
         """Reads whose label maps may be shown beside the one on show: those adjudicated, or the first, unblinded."""
         return self._beside
 
@@ -238,7 +230,7 @@ class SessionReads(SessionEdits):
         both = self._both
         if both is None:
             return False
-        kept = both.kept[which]
+        kept = (both.first, both.second)[which]
         name = f"the {kept.name[:1].lower()}{kept.name[1:]}"
         labels, source = taken({frame: kept.frames[frame]}, name, f"use {name}")
         if not labels:
@@ -256,13 +248,13 @@ class SessionReads(SessionEdits):
             return
         second_id = reading.facts.get(SECOND_KEY)
         if read.kind is ReadKind.ADJUDICATION and isinstance(second_id, int):
-            both = partial(_read_both, self.reads, self.kept_in, reading.study, second_id)
+            both = partial(both_reads, self.saved, reading.study, second_id)
             self.keeper.do("Loading both reads", both, on_done=partial(self._on_both, reading))
         elif not read.blinded and self.can_change:
-            first = partial(_read_first, self.reads, self.kept_in, reading.study)
+            first = partial(first_read, self.saved, reading.study)
             self.keeper.do("Loading the first read", first, on_done=partial(self._on_first, reading))
 
-    def _on_first(self, reading: Reading, first: KeptRead) -> None:
+    def _on_first(self, reading: Reading, first: SavedRead) -> None:
         if reading is self._reading:
             self._beside = (first,)
             self.reads_changed.emit()
@@ -270,7 +262,7 @@ class SessionReads(SessionEdits):
     def _on_both(self, reading: Reading, both: BothReads) -> None:
         if reading is not self._reading:
             return
-        self._both, self._beside = both, both.kept
+        self._both, self._beside = both, (both.first, both.second)
         untouched = not reading.history.can_undo and not reading.history.can_redo
         if self.can_change and untouched and not any(one.kept for one in reading.records.values()):
             self._take_over(reading, both)
@@ -289,26 +281,7 @@ class SessionReads(SessionEdits):
             self._accept(list(frames), "accept frames that both reads agree on")
 
 
-def note_and_read(reads: ReadStore, stores: Stores, reading: Reading) -> Restored:
-    """Note which read of a study is on show, and read what is kept of it. For the store thread.
-
-    Raises:
-        StoreError: The workspace cannot be read or written.
-    """
-    reads.note_shown(reading.stack.stack_id, reading.read_id)
-    return read_kept(stores, reading)
-
-
-def _finish(store: AnnotationStore, reads: ReadStore, read: Read, shown: dict[FrameIndex, Prediction]) -> Read:
-    """Keep what is shown as it is, whatever models come later, and finish. For the store thread."""
-    store.save_work(read.stack_id, Work(shown=shown), read_id=read.id)
-    return reads.finish(read.id)
-
-
-def _read_both(reads: ReadStore, stores: Stores, study: Study, second_id: int) -> BothReads:
-    return both_reads(stores, study, reads.summaries(study.stack.stack_id), second_id)
-
-
-def _read_first(reads: ReadStore, stores: Stores, study: Study) -> KeptRead:
-    name = read_name(None, reads.first_readers(study.stack.stack_id))
-    return kept_read(reading_of(stores, study, None), name)
+def _finish(saved: SavedStudies, read: Read, shown: dict[FrameIndex, Prediction]) -> Read:
+    """Save what is shown as it is, whatever models come later, and finish. For the store thread."""
+    saved.annotations.save(read.stack_id, Work(shown=shown), read_id=read.id)
+    return saved.reads.finish(read.id)

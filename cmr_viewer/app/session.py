@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from cmr_viewer.analyse import Flow, FrameResult, own_flow
 from cmr_viewer.app.computing import MODELS_KEY
 from cmr_viewer.app.private_log import hide_from_log
-from cmr_viewer.app.second_read import SessionReads, note_and_read
+from cmr_viewer.app.second_read import SessionReads
 from cmr_viewer.app.session_edits import changes
 from cmr_viewer.app.study_opening import OPEN_KEY, StudyOpening
 from cmr_viewer.domain.opening import Opening
@@ -21,7 +21,7 @@ from cmr_viewer.file_names import text_of_path
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, with_repeats, with_stack
-from cmr_viewer.reading.saved_frames import Restored, keep_and_read, put_back, why_not_acceptable
+from cmr_viewer.reading.saving import Saved, put_back, why_not_acceptable
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
@@ -75,7 +75,7 @@ class Session(SessionReads):
         """
         super().__init__(workspace, registry, flow or own_flow(), device, parent)
         reads = opener or partial(open_with_readers, index=index)
-        self._loading = StudyOpening(self.jobs, reads, self.openings, self.stack_changes, self.reads, self.places, self)
+        self._loading = StudyOpening(self.jobs, reads, self.saved, self)
         self._start_timer = QTimer(self, singleShot=True, interval=0)
         self._start_timer.timeout.connect(self.reload_models)
         self._loading.previewed.connect(self.study_previewed)
@@ -243,7 +243,7 @@ class Session(SessionReads):
         self.jobs.leave_study()
         self._carry_out(last=True)
         if self._shown is not None:
-            keep = partial(self.places.keep, reading.stack.stack_id, self._shown)
+            keep = partial(self.saved.save_place, reading.stack.stack_id, self._shown)
             self.keeper.do("Saving your place in the study", keep, quiet=True)
         self._effort.end()
         self._take_name(None)
@@ -259,7 +259,7 @@ class Session(SessionReads):
         study = loaded.study
         hide_from_log(study.name)
         log.info("Stack %s: %d phases, %d slices.", study.stack.stack_id, study.stack.phases, study.stack.slices)
-        self._begin(loaded, partial(keep_and_read, self.kept_in, loaded))
+        self._begin(loaded, partial(self.saved.open, loaded))
         if self._waiting:
             self.let_wait_no_longer([loaded.asked.path, study.source])
         if study.others:
@@ -271,7 +271,7 @@ class Session(SessionReads):
             hide_from_log(source)
 
         def wait() -> None:
-            known = {Path(row.source).absolute() for row in self.store.studies()}
+            known = {Path(row.source).absolute() for row in self.saved.annotations.studies()}
             self.waiting_studies.add([source for source in sources if source.absolute() not in known])
 
         self.keeper.do("Saving the worklist", wait)
@@ -285,20 +285,19 @@ class Session(SessionReads):
         # Another study, to all that still works for the read that is left: nothing of it may arrive in this one.
         study = replace(loaded.study, stacks=tuple(map(copy, loaded.study.stacks)))
         loaded = replace(loaded, study=study, read=read, stay_at=shown)
-        self._begin(loaded, partial(note_and_read, self.reads, self.kept_in))
+        self._begin(loaded, self.saved.enter)
 
-    def _begin(self, loaded: Loaded, read_kept: Callable[[Reading], Restored]) -> None:
+    def _begin(self, loaded: Loaded, read: Callable[[Reading], Saved]) -> None:
         """Show a study in one of its reads; what is kept of it is read on the store thread."""
-        read = loaded.read
-        reading = Reading(loaded.study, None if read is None else read.id)
+        reading = Reading(loaded.study, None if loaded.read is None else loaded.read.id)
         self._reading, self._loaded, self._ed_es = reading, loaded, reading.ed_es()
-        self._read = read
-        self._take_name(read)
+        self._read = loaded.read
+        self._take_name(loaded.read)
         self._effort.begin(reading.stack.stack_id, reading.read_id, counts=self.can_change)
         self.save_again()  # before what is kept is read, which may be of a study whose work is not saved yet
         self.keeper.do(
             "Loading your saved work",
-            partial(read_kept, reading),
+            partial(read, reading),
             on_done=partial(self._on_restored, reading),
             on_failed=partial(self._on_not_restored, reading),
         )
@@ -309,15 +308,15 @@ class Session(SessionReads):
         self.phase_marks_changed.emit()
         self.measures_changed.emit()
 
-    def _on_restored(self, reading: Reading, restored: Restored) -> None:
+    def _on_restored(self, reading: Reading, saved: Saved) -> None:
         if reading is self._reading:
-            put_back(reading, restored)
-            self._effort.add_earlier(restored.effort)
+            put_back(reading, saved)
+            self._effort.add_earlier(saved.effort)
             self._begin_work(reading)
             self.facts_changed.emit()
-            if restored.carried:
-                one = restored.carried == 1
-                moved = "1 saved frame was" if one else f"{restored.carried} saved frames were"
+            if saved.carried:
+                one = saved.carried == 1
+                moved = "1 saved frame was" if one else f"{saved.carried} saved frames were"
                 self.message.emit("info", f"The stack was opened in a different way; {moved} carried over to it.")
 
     def _on_not_restored(self, reading: Reading, _message: str) -> None:
@@ -433,7 +432,7 @@ class Session(SessionReads):
     def _refresh_worklist(self) -> None:
         self.keeper.do(
             "Reading the worklist",
-            lambda: (self.store.studies(), self.waiting_studies.all()),
+            lambda: (self.saved.annotations.studies(), self.waiting_studies.all()),
             on_done=self._on_worklist,
         )
 

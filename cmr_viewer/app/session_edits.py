@@ -18,12 +18,12 @@ from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.frames import Changed
 from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Imported, Reading
-from cmr_viewer.reading.saved_frames import joined_work, work_of
+from cmr_viewer.reading.saving import joined_work, work_of
 from cmr_viewer.review.edit import Point
+from cmr_viewer.store.annotations import Work
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.rescue import Unsaved, save_elsewhere
-from cmr_viewer.store.work import Work
 
 MEASURES_INTERVAL_MS = 50
 
@@ -343,7 +343,7 @@ class SessionEdits(SessionState):
         parts = {**self._unsaved.pop(reading, {}), self._works: work}
         work = joined_work(reading, [part for _, part in sorted(parts.items())])
         what = "Saving a draft" if work.versions else "Saving changes"
-        save = partial(self.store.save_work, reading.stack.stack_id, work, read_id=reading.read_id)
+        save = partial(self.saved.save, reading, work)
         again = [one.frame for one in parts[self._works].versions if one.status is ReviewStatus.ACCEPTED]
         held = reading.hold(again)
         on_done = partial(self._on_kept, reading, held) if held else None

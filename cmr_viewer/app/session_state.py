@@ -25,18 +25,13 @@ from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Loaded
-from cmr_viewer.reading.places import Places
+from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.review.queue import Next
-from cmr_viewer.store.annotations import AnnotationStore, StudyRow
+from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.effort import EffortStore
 from cmr_viewer.store.events import Event, EventLog
 from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.openings import OpeningStore
-from cmr_viewer.store.reads import Read, ReadKind, ReadStore, ReadSummary
-from cmr_viewer.store.stack_changes import StackChangeStore
-from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
-from cmr_viewer.store.undo_log import UndoLog
+from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
 from cmr_viewer.store.waiting import WaitingStore
 
 if TYPE_CHECKING:
@@ -128,23 +123,15 @@ class SessionState(QObject):
         super().__init__(parent)
         self.workspace = workspace
         self.registry = registry
-        self.store = AnnotationStore(workspace)
-        self.openings = OpeningStore(workspace)
-        self.stack_changes = StackChangeStore(workspace)
+        self.saved = SavedStudies(workspace)
         self.waiting_studies = WaitingStore(workspace)
-        self.undo_log = UndoLog(workspace)
-        self.study_facts = StudyFacts(workspace)
-        self.reader_settings = ReaderSettings(workspace)
-        self.places = Places(self.reader_settings)
-        self.efforts = EffortStore(workspace)
-        self.reads = ReadStore(workspace)
         self.jobs = Jobs("jobs", self)
         self.flow = flow
         self.review_order: ReviewOrder | None = None
         self.ring_fraction: float | None = None
         self.keeper = Keeper(self)
-        self._accepting = Accepting(self.keeper, self.store, self)
-        self._effort = EffortKeeping(self.keeper, self.efforts, workspace, self)
+        self._accepting = Accepting(self.keeper, self.saved, self)
+        self._effort = EffortKeeping(self.keeper, self.saved.effort, workspace, self)
         self._computing = Computing(self.jobs, registry, flow, device, self)
         self._reading: Reading | None = None
         self._loaded: Loaded | None = None

@@ -1,7 +1,6 @@
 """Opening studies beside the window: one at a time, with a first frame as soon as there is one."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,12 +8,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from cmr_viewer.app.jobs import Jobs, Priority
-from cmr_viewer.progress import Progress
-from cmr_viewer.reading.opening import Asked, Loaded, Opener, load
-from cmr_viewer.reading.places import Places
-from cmr_viewer.store.openings import OpeningStore
-from cmr_viewer.store.reads import ReadStore
-from cmr_viewer.store.stack_changes import StackChangeStore
+from cmr_viewer.reading.opening import Asked, Loaded, Opener
+from cmr_viewer.reading.saving import SavedStudies
 
 OPEN_KEY = "open"
 
@@ -33,15 +28,11 @@ class StudyOpening(QObject):
         self,
         jobs: Jobs,
         opener: Opener,
-        openings: OpeningStore,
-        changes: StackChangeStore,
-        reads: ReadStore,
-        places: Places,
+        saved: SavedStudies,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._jobs, self._opener, self._openings, self._changes = jobs, opener, openings, changes
-        self._reads, self._places = reads, places
+        self._jobs, self._opener, self._saved = jobs, opener, saved
         self._serial = 0
         self._preview_came.connect(self._on_preview, Qt.ConnectionType.QueuedConnection)
 
@@ -54,11 +45,11 @@ class StudyOpening(QObject):
             on_failed: Called on this thread with the reason, for a reader.
         """
         self._serial += 1
-        tell = partial(self._preview_came.emit, self._serial)
+        preview = partial(self._preview_came.emit, self._serial)
         self._jobs.submit(
             OPEN_KEY,
             "Opening the study",
-            partial(_work, self._opener, asked, self._openings, self._changes, self._reads, self._places, tell),
+            partial(self._saved.load, self._opener, asked, preview),
             priority=Priority.OPEN,
             outlives_study=True,
             on_finished=on_loaded,
@@ -78,19 +69,3 @@ class StudyOpening(QObject):
     def _on_preview(self, serial: int, pixels: NDArray[Any]) -> None:
         if serial == self._serial and self.is_busy:
             self.previewed.emit(pixels)
-
-
-def _work(
-    opener: Opener,
-    asked: Asked,
-    openings: OpeningStore,
-    changes: StackChangeStore,
-    reads: ReadStore,
-    places: Places,
-    tell: Callable[[NDArray[Any]], None],
-    progress: Progress,
-) -> Loaded:
-    loaded = load(opener, asked, openings, changes, tell, progress)
-    stack = loaded.study.stack
-    stack_id = stack.stack_id  # computed here, off the GUI thread, and kept by the stack
-    return replace(loaded, read=reads.to_open(stack_id), left_at=places.last(stack))

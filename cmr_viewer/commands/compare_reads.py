@@ -3,12 +3,13 @@
 from argparse import Namespace
 from pathlib import Path
 
-from cmr_viewer.commands.workspace import stores_of, study_as_decided
+from cmr_viewer.commands.workspace import study_as_decided
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.tables import write_comparison
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.reading.reads import both_reads
+from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.store.database import Workspace, open_workspace_readonly
 from cmr_viewer.store.reads import ReadKind, ReadStore
 
@@ -26,8 +27,7 @@ def run(arguments: Namespace) -> int:
     with open_workspace_readonly(Path(arguments.workspace or default_workspace_dir())) as workspace:
         study = study_as_decided(arguments.study, workspace)
         second = second_read_of(workspace, study, arguments.second)
-        summaries = ReadStore(workspace).summaries(study.stack.stack_id)
-        both = both_reads(stores_of(workspace), study, summaries, second)
+        both = both_reads(SavedStudies(workspace), study, second)
     print(write_comparison(arguments.output, both.comparison), flush=True)
     return 0
 

@@ -9,16 +9,11 @@ from cmr_viewer.errors import StoreError
 from cmr_viewer.load.study import open_study
 from cmr_viewer.progress import silent
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.reading.opening import Asked, load
-from cmr_viewer.reading.saved_frames import Stores, put_back, read_kept
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.reading.opening import Asked
+from cmr_viewer.reading.saving import SavedStudies, put_back
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.effort import EffortRow, EffortStore
-from cmr_viewer.store.openings import OpeningStore
-from cmr_viewer.store.reads import Read, ReadStore
-from cmr_viewer.store.stack_changes import StackChangeStore
-from cmr_viewer.store.study_facts import StudyFacts
-from cmr_viewer.store.undo_log import UndoLog
+from cmr_viewer.store.effort import EffortRow
+from cmr_viewer.store.reads import Read
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,22 +39,7 @@ def study_as_decided(path: Path, workspace: Workspace) -> Study:
     Raises:
         LoadError: It cannot be read.
     """
-    loaded = load(
-        open_study, Asked(path), OpeningStore(workspace), StackChangeStore(workspace), lambda _frame: None, silent
-    )
-    return loaded.study
-
-
-def stores_of(workspace: Workspace) -> Stores:
-    """The stores of a workspace with the data of a study."""
-    return Stores(
-        AnnotationStore(workspace),
-        OpeningStore(workspace),
-        StackChangeStore(workspace),
-        UndoLog(workspace),
-        StudyFacts(workspace),
-        EffortStore(workspace),
-    )
+    return SavedStudies(workspace).load(open_study, Asked(path), lambda _frame: None, silent).study
 
 
 def saved_study(workspace: Workspace, study: Study, *, incomplete: bool, or_labels: bool = False) -> SavedStudy:
@@ -74,9 +54,10 @@ def saved_study(workspace: Workspace, study: Study, *, incomplete: bool, or_labe
     Raises:
         StoreError: The workspace has nothing of the study, or cannot be read; or the analysis is not finished.
     """
-    read = ReadStore(workspace).result(study.stack.stack_id)
+    studies = SavedStudies(workspace)
+    read = studies.reads.result(study.stack.stack_id)
     reading = Reading(study, None if read is None else read.id)
-    saved = read_kept(stores_of(workspace), reading)
+    saved = studies.read(reading)
     if not saved.annotations and not saved.predictions:
         named = "name the workspace with the corrections with --workspace"
         ways = f"{named}, or name label maps with --labels" if or_labels else f"or {named}"

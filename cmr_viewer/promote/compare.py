@@ -16,7 +16,7 @@ from cmr_viewer.prepare.network_input import Slices, offsets
 from cmr_viewer.prepare.plan import Plan, read_plan
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.segment.segmenter import load_segmenter
-from cmr_viewer.store.samples import AcceptedSample
+from cmr_viewer.store.versions import AcceptedSample
 
 FrameScores = Mapping[str, float]
 """Scores of one frame by label, 0.0 to 1.0; one score under "all" for a classifier."""

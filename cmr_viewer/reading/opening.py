@@ -1,7 +1,6 @@
-"""Loading a study as its reader decided, and finding the frames of the open one in it. Without Qt."""
+"""What a reader asks to be opened, what was loaded, and where the frames of the open study are in it."""
 
 import hashlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,12 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.opening import AS_FOUND, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.errors import StoreError
 from cmr_viewer.progress import Progress
-from cmr_viewer.store.openings import OpeningStore
 from cmr_viewer.store.reads import Read
-from cmr_viewer.store.stack_changes import SliceMap, StackChange, StackChangeStore
-
-log = logging.getLogger(__name__)
+from cmr_viewer.store.stack_changes import SliceMap, StackChange
 
 Preview = Callable[[NDArray[Any]], None]
-"""Told a first frame (row, col) of the stack that is being loaded."""
+"""Takes a first frame (row, col) of the stack that is being loaded."""
 
 
 class Opener(Protocol):
@@ -40,7 +35,7 @@ class Asked:
         opening: How; None for as it was decided last.
         stack_id: The stack of the worklist that is meant, or None for the one that was opened last.
         before: The stack that is open, where it is opened differently; else None.
-        shown: The frame of it that is on show.
+        shown: The frame of it that is shown.
         before_opening: How that was opened.
         follow: Whether a later decision about the stack that is found goes before `opening`.
     """
@@ -78,12 +73,12 @@ class Loaded:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the reader decided about the opening now, so that it is to be kept."""
+        """Whether the reader decided about the opening now, so that it is to be saved."""
         return self.asked.opening is not None or self.asked.stack_id is not None
 
     @property
     def begin_at(self) -> FrameIndex | None:
-        """Where the frame that was on show, or was when the stack was left, is in this stack; None where it is not."""
+        """Where the frame that was shown, or was when the stack was left, is in this stack; None where it is not."""
         if self.stay_at is not None:
             return self.stay_at
         if self.asked.before is None:
@@ -105,57 +100,8 @@ def source_key(path: Path) -> str:
     return str(path.absolute())
 
 
-def load(
-    opener: Opener,
-    asked: Asked,
-    openings: OpeningStore,
-    changes: StackChangeStore,
-    preview: Preview,
-    progress: Progress,
-) -> Loaded:
-    """Load a study; a job.
-
-    Where nothing was decided about the path, but about the stack that is found in it (its folder was moved), that is
-    obeyed too.
-
-    Raises:
-        NotAStudyError: There is nothing that could be a study.
-        LoadError: There is, and it cannot be read.
-        Cancelled: `progress` asked to stop.
-    """
-    known = _known(openings, asked)
-    opening = AS_FOUND if known is None else known
-    study = opener(asked.path, progress, opening, preview)
-    if asked.follow and (known is None or asked.opening is not None):
-        later = _later(openings, changes, study.stack.stack_id)
-        if later is not None and later != opening:
-            opening = later
-            study = opener(asked.path, progress, opening, None)
-    return Loaded(study, asked, opening, _change(asked.before, study.stack))
-
-
-def _known(openings: OpeningStore, asked: Asked) -> Opening | None:
-    if asked.opening is not None:
-        return asked.opening
-    key = source_key(asked.path)
-    try:
-        meant = openings.last(key, asked.stack_id) if asked.stack_id is not None else None
-        return meant or openings.last(key)
-    except StoreError as error:  # the study can be read all the same
-        log.warning("Could not read how the study was opened last: %s", error)
-        return None
-
-
-def _later(openings: OpeningStore, changes: StackChangeStore, stack_id: str) -> Opening | None:
-    try:
-        change = changes.successor(stack_id)
-        return None if change is None else openings.of_stack(change.to_stack_id)
-    except StoreError as error:
-        log.warning("Could not read how the stack was opened last: %s", error)
-        return None
-
-
-def _change(before: Stack | None, now: Stack) -> StackChange | None:
+def change_between(before: Stack | None, now: Stack) -> StackChange | None:
+    """Which slices of the stack that was open are which of this one; None where most of them are not in it."""
     if before is None or before.stack_id == now.stack_id:
         return None
     slices = same_slices(before, now)

@@ -1,19 +1,18 @@
-"""Reads of a study as they are kept: put back without models, compared, and taken over. Without Qt."""
+"""Reads of a study as they are saved: named, compared, and taken over."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Provenance
+from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.reading.frames import FrameRecord
 from cmr_viewer.reading.open_study import Imported, Reading
-from cmr_viewer.reading.saved_frames import Stores, put_back, read_kept
+from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison, FrameRead, ReadResult, compare_reads
-from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
+from cmr_viewer.store.reads import Read, ReadKind
 from cmr_viewer.store.study_facts import PATIENT_PREFIX
 
 SECOND_KEY = "adjudication.second"
@@ -46,37 +45,25 @@ def read_in_words(read: Read | None) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class KeptFrame:
-    """A frame as a read left it, for another read to take.
-
-    Attributes:
-        labels: (row, col), or None.
-        region: Its region, or None.
-        made: How the label map came to be; None where there is none.
-    """
-
-    labels: LabelMap | None
-    region: Region | None
-    made: Provenance | None
-
-
-@dataclass(frozen=True, eq=False)
-class KeptRead:
-    """A read as it is kept.
+class SavedRead:
+    """A read as it is saved.
 
     Attributes:
         name: In words.
-        result: What it came to.
-        frames: All frames.
-        facts: What was said of the study.
+        result: What it came to, frame by frame.
+        facts: What the reader entered about the study.
         marks: ED and ES as the reader set them.
     """
 
     name: str
     result: ReadResult
-    frames: Mapping[FrameIndex, KeptFrame]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    marks: tuple[int | None, int | None] = (None, None)
+    marks: PhasePair = (None, None)
+
+    @property
+    def frames(self) -> Mapping[FrameIndex, FrameRead]:
+        """All frames."""
+        return self.result.frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,64 +77,58 @@ class BothReads:
         comparison: How they differ.
     """
 
-    first: KeptRead
-    second: KeptRead
+    first: SavedRead
+    second: SavedRead
     second_id: int
     comparison: Comparison
 
-    @property
-    def kept(self) -> tuple[KeptRead, KeptRead]:
-        """Both."""
-        return self.first, self.second
 
-
-def reading_of(stores: Stores, study: Study, read_id: int | None) -> Reading:
-    """A study as a read left it: what readers and models made of it; no model is asked anything.
-
-    Raises:
-        StoreError: The workspace cannot be read.
-    """
-    reading = Reading(study, read_id)
-    put_back(reading, read_kept(stores, reading))
-    return reading
-
-
-def kept_read(reading: Reading, name: str) -> KeptRead:
+def saved_read(study: Reading, name: str) -> SavedRead:
     """A read that was put back, for comparing and taking over."""
-    ed, es = reading.ed_es()
-    frames = {frame: KeptFrame(one.labels, one.region, one.provenance) for frame, one in reading.records.items()}
-    reads = {frame: FrameRead(one.labels, one.region, _by_hand(one)) for frame, one in reading.records.items()}
-    marks = reading.reader_ed, reading.reader_es
-    return KeptRead(name, ReadResult(name, reads, ed, es), frames, dict(reading.facts), marks)
+    frames = {
+        frame: FrameRead(one.labels, one.region, _by_hand(one), one.provenance) for frame, one in study.frames.items()
+    }
+    result = ReadResult(name, frames, *study.ed_es())
+    return SavedRead(name, result, dict(study.facts), (study.reader_ed, study.reader_es))
 
 
 def _by_hand(record: FrameRecord) -> bool:
     return record.edited or record.status is not None or record.reader_region is not None
 
 
-def both_reads(stores: Stores, study: Study, summaries: Iterable[ReadSummary], second_id: int) -> BothReads:
-    """The first read and another, as they are kept, and how they differ.
+def first_read(saved: SavedStudies, study: Study) -> SavedRead:
+    """The first read of a study, named by who worked in it.
+
+    Raises:
+        StoreError: The workspace cannot be read.
+    """
+    name = read_name(None, saved.reads.first_readers(study.stack.stack_id))
+    return saved_read(saved.study(study, None), name)
+
+
+def both_reads(saved: SavedStudies, study: Study, second_id: int) -> BothReads:
+    """The first read and another, as they are saved, and how they differ.
 
     Args:
-        stores: Where they are kept.
+        saved: The studies of the workspace.
         study: The study.
-        summaries: Its reads.
         second_id: Id of the other.
 
     Raises:
         StoreError: The workspace cannot be read, or there is no such read of the study.
     """
+    summaries = saved.reads.summaries(study.stack.stack_id)
     names = {None if one.read is None else one.read.id: read_name(one.read, one.readers) for one in summaries}
     if second_id not in names:
         raise StoreError(f"{study.name} has no read {second_id} to compare with the first read.")
-    first = kept_read(reading_of(stores, study, None), names.get(None, "First read"))
-    second = kept_read(reading_of(stores, study, second_id), names[second_id])
+    first = saved_read(saved.study(study, None), names.get(None, "First read"))
+    second = saved_read(saved.study(study, second_id), names[second_id])
     comparison = compare_reads(first.result, second.result, study.stack.geometry, any_size=study.stack.any_size)
     return BothReads(first, second, second_id, comparison)
 
 
 def taken(
-    frames: Mapping[FrameIndex, KeptFrame], source: str, text: str
+    frames: Mapping[FrameIndex, FrameRead], source: str, text: str
 ) -> tuple[dict[FrameIndex, LabelMap], Imported]:
     """Frames of another read, as `Session.put_labels` takes them.
 
@@ -162,17 +143,16 @@ def taken(
     return there, Imported(source, text, frozenset(there), None, regions, made)
 
 
-def agreed(both: BothReads, least_dice: float = AGREEMENT_DICE) -> dict[FrameIndex, KeptFrame]:
+def agreed(both: BothReads, least_dice: float = AGREEMENT_DICE) -> dict[FrameIndex, FrameRead]:
     """Frames that a reader did something to and both agree on, as the first read has them."""
     return {
         one.frame: both.first.frames[one.frame]
         for one in both.comparison.frames
-        if one.agrees(least_dice)
-        and (both.first.result.frames[one.frame].by_hand or both.second.result.frames[one.frame].by_hand)
+        if one.agrees(least_dice) and (both.first.frames[one.frame].by_hand or both.second.frames[one.frame].by_hand)
     }
 
 
 def patient_facts(both: BothReads) -> dict[str, Any]:
-    """What the reads say of the patient; the first goes before the second."""
-    said = {**both.second.facts, **both.first.facts}
-    return {key: value for key, value in said.items() if key.startswith(PATIENT_PREFIX)}
+    """What both reads have on the patient; the first goes before the second."""
+    facts = {**both.second.facts, **both.first.facts}
+    return {key: value for key, value in facts.items() if key.startswith(PATIENT_PREFIX)}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.agreement import dice, hausdorff_mm
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
+from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.measures import (
@@ -41,11 +42,13 @@ class FrameRead:
         labels: (row, col), or None where it has no label map.
         region: Its region, or None.
         by_hand: Whether the reader edited it, set its region or accepted it.
+        made: How the label map came to be; None where there is none.
     """
 
     labels: LabelMap | None
     region: Region | None
     by_hand: bool = False
+    made: Provenance | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,44 +5,52 @@ Predictions are what the models made; the same model on the same frame and regio
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, select
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import (
     Annotation,
     Prediction,
-    Probabilities,
     Provenance,
     RegionPrediction,
     ReviewStatus,
 )
 from cmr_viewer.domain.change import Move
 from cmr_viewer.domain.ed_es import PhasePair
-from cmr_viewer.domain.label_codec import encode_label_map
+from cmr_viewer.domain.label_codec import decode_label_map
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.effort import write_effort
+from cmr_viewer.store.effort import Effort, write_effort
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import check_frames, frame_of, in_read, is_frame, is_unfinished, latest_rows
-from cmr_viewer.store.kept import Kept, add_version, annotation_of, encoded
-from cmr_viewer.store.read_predictions import ReadPredictions, keep_shown_in_read, prediction_of
+from cmr_viewer.store.predictions import (
+    last_predictions,
+    last_region_predictions,
+    prediction_rows,
+    predictions_in_read,
+    region_prediction_rows,
+    replace_rows,
+    save_shown_in_read,
+)
 from cmr_viewer.store.reads import check_read
-from cmr_viewer.store.samples import AcceptedSample, read_accepted_samples
 from cmr_viewer.store.stack_changes import moved_slices
 from cmr_viewer.store.study_facts import write_fact
-from cmr_viewer.store.tables import now_text
+from cmr_viewer.store.tables import check_frames, frame_of, in_read, is_frame, is_unfinished, latest_rows, now_text
 from cmr_viewer.store.undo_log import write_moves
-from cmr_viewer.store.work import RegionSet, Work
-
-__all__ = ["AcceptedSample", "AnnotationStore", "Kept", "StudyRow"]
+from cmr_viewer.store.versions import (
+    AcceptedSample,
+    Version,
+    add_version,
+    annotation_of,
+    encoded,
+    read_accepted_samples,
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,55 @@ class StudyRow:
     slices: int
 
 
+@dataclass(frozen=True)
+class RegionSet:
+    """A region that a reader gave a frame.
+
+    Attributes:
+        region: The region; None removes the reader's choice, so that the predicted region holds again.
+        predicted: The classifier's region, for the log.
+    """
+
+    region: Region | None
+    predicted: Region | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What is saved together, so that a kill leaves all of it or nothing.
+
+    Attributes:
+        versions: New versions of frames.
+        regions: The reader's regions.
+        shown: Predictions that are shown from now on.
+        phase_marks: ED and ES as the reader set them, where that changed; None where one is not set by the reader.
+        facts: Facts about the study, by key.
+        region_predictions: Region predictions of the classifier; of the first read alone.
+        predictions: Predictions of models that are not shown; of the first read alone.
+        moves: What the reader did with changes, in their order.
+        effort: What the reader spent since the last time, by frame.
+    """
+
+    versions: Sequence[Version] = ()
+    regions: Mapping[FrameIndex, RegionSet] = field(default_factory=dict)
+    shown: Mapping[FrameIndex, Prediction] = field(default_factory=dict)
+    phase_marks: PhasePair | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    region_predictions: Mapping[FrameIndex, RegionPrediction] = field(default_factory=dict)
+    predictions: Mapping[FrameIndex, Prediction] = field(default_factory=dict)
+    moves: Sequence[Move] = ()
+    effort: Mapping[FrameIndex, Effort] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, each.name) for each in fields(self))
+
+    @property
+    def frames(self) -> list[FrameIndex]:
+        """Frames of which something is saved, but for changes and effort."""
+        by_frame = (self.regions, self.region_predictions, self.predictions, self.shown)
+        return [one.frame for one in self.versions] + [frame for each in by_frame for frame in each]
+
+
 class AnnotationStore:
     """Saved work on the studies of a workspace. Every call is a transaction of its own; use from any thread.
 
@@ -83,7 +140,7 @@ class AnnotationStore:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def keep_study(
+    def save_study(
         self,
         stack_id: str,
         *,
@@ -155,66 +212,11 @@ class AnnotationStore:
             if row["stack_id"] not in moved
         ]
 
-    def geometry_json(self, stack_id: str) -> str | None:
-        """The geometry that `keep_study` was given; None where the study is not known."""
-        statement = select(tables.studies.c.geometry_json).where(tables.studies.c.stack_id == stack_id)
-        with self._workspace.read() as connection:
-            return connection.execute(statement).scalar_one_or_none()
-
-    def save(
-        self,
-        stack_id: str,
-        frame: FrameIndex,
-        labels: LabelMap,
-        *,
-        region: Region,
-        provenance: Provenance,
-        status: ReviewStatus,
-        model_id: str | None = None,
-        frame_pixels: NDArray[Any] | None = None,
-        pixel_spacing_mm: tuple[float, float] | None = None,
-    ) -> Annotation:
-        """Save a new version of a frame's annotation in the first read; on disk when this returns.
-
-        Args:
-            stack_id: The stack, known by `keep_study`.
-            frame: The frame.
-            labels: (row, col) label map; copied.
-            region: Region of the frame now.
-            provenance: How the label map was made.
-            status: Draft or accepted.
-            model_id: Model whose prediction it started from, or None.
-            frame_pixels: (row, col) pixels of the frame; needed the first time that a frame is accepted, ignored in
-                drafts and later.
-            pixel_spacing_mm: (row, col); needed with `frame_pixels`.
-
-        Returns:
-            The annotation with its version, reader and time.
-
-        Raises:
-            LabelMapError: `labels` is no label map.
-            StoreError: The study or frame is not known, an accepted frame comes without pixels, or it cannot be
-                written; then nothing is saved.
-        """
-        kept = Kept(frame, labels, region, provenance, status, model_id, frame_pixels, pixel_spacing_mm)
-        return self.save_all(stack_id, [kept])[0]
-
-    def save_all(
-        self, stack_id: str, kept: Sequence[Kept], *, moves: Sequence[Move] = (), read_id: int | None = None
-    ) -> list[Annotation]:
-        """Save new versions of several frames of a stack, and the steps that led to them, all or none of them.
-
-        Raises:
-            LabelMapError: As `save`.
-            StoreError: As `save`.
-        """
-        return self.save_work(stack_id, Work(versions=kept, moves=moves), read_id=read_id)
-
-    def save_work(self, stack_id: str, work: Work, *, read_id: int | None = None) -> list[Annotation]:
+    def save(self, stack_id: str, work: Work, *, read_id: int | None = None) -> list[Annotation]:
         """Save all that an action of a reader changed, or nothing; on disk when this returns.
 
         Args:
-            stack_id: The stack, known by `keep_study`.
+            stack_id: The stack, known by `save_study`.
             work: What changed.
             read_id: The read it belongs to.
 
@@ -222,35 +224,34 @@ class AnnotationStore:
             The annotations of `work.versions` with their versions, reader and time.
 
         Raises:
-            LabelMapError: As `save`.
-            StoreError: As `save`; the read is not known or finished.
+            LabelMapError: A label map has codes outside `Label`.
+            StoreError: The study or a frame is not known, the read is not known or finished, an accepted frame comes
+                without pixels, or it cannot be written.
         """
         workspace = self._workspace
         blobs = [encoded(one) for one in work.versions]
-        regions = _region_prediction_rows(stack_id, work.region_predictions)
-        made, shown = (_prediction_rows(stack_id, one) for one in (work.predictions, work.shown))
+        regions = region_prediction_rows(stack_id, work.region_predictions)
+        made, shown = prediction_rows(stack_id, work.predictions), prediction_rows(stack_id, work.shown)
         with workspace.write() as connection:
             check_read(connection, stack_id, read_id)
-            versions = [one.frame for one in work.versions]
-            predicted = [*work.region_predictions, *work.predictions, *work.shown]
-            check_frames(connection, stack_id, [*versions, *work.regions, *predicted])
-            for frame, said in work.regions.items():
-                _add_region(connection, workspace, stack_id, frame, said, read_id)
-            kept = [
+            check_frames(connection, stack_id, work.frames)
+            for frame, region in work.regions.items():
+                _add_region(connection, workspace, stack_id, frame, region, read_id)
+            saved = [
                 add_version(connection, workspace, stack_id, one, data, read_id)
                 for one, data in zip(work.versions, blobs, strict=True)
             ]
-            _replace(connection, tables.region_predictions, regions)
-            _replace(connection, tables.predictions, made if read_id is not None else made + shown)
-            if shown and read_id is not None:  # not the first read's to be shown
-                keep_shown_in_read(connection, read_id, shown)
+            replace_rows(connection, tables.region_predictions, regions)
+            replace_rows(connection, tables.predictions, made if read_id is not None else made + shown)
+            if read_id is not None:  # not the first read's to be shown
+                save_shown_in_read(connection, read_id, shown)
             if work.phase_marks is not None:
                 _add_phase_marks(connection, workspace, stack_id, work.phase_marks, read_id)
             for key, value in work.facts.items():
                 write_fact(connection, workspace, stack_id, key, value, read_id)
             write_moves(connection, workspace, stack_id, work.moves, read_id)
             write_effort(connection, workspace, stack_id, work.effort, read_id)
-        return kept
+        return saved
 
     def latest(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, Annotation]:
         """The latest version of each frame of a stack that has one.
@@ -274,32 +275,7 @@ class AnnotationStore:
         )
 
     def _annotations(self, statement: Select[Any]) -> list[Annotation]:
-        with self._workspace.read() as connection:
-            rows = connection.execute(statement).mappings().all()
-        return [annotation_of(row) for row in rows]
-
-    def save_region(
-        self,
-        stack_id: str,
-        frame: FrameIndex,
-        region: Region | None,
-        *,
-        predicted: Region | None = None,
-        read_id: int | None = None,
-    ) -> None:
-        """Save the region that a reader gives a frame.
-
-        Args:
-            stack_id: The stack, known by `keep_study`.
-            frame: The frame.
-            region: The reader's region; None removes the reader's choice, so that the predicted region holds again.
-            predicted: The classifier's region, for the log.
-            read_id: The read it belongs to.
-
-        Raises:
-            StoreError: The study or frame is not known, or it cannot be written.
-        """
-        self.save_work(stack_id, Work(regions={frame: RegionSet(region, predicted)}), read_id=read_id)
+        return [annotation_of(row) for row in self._rows(statement)]
 
     def regions(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, Region]:
         """The reader's region of each frame that has one."""
@@ -307,37 +283,10 @@ class AnnotationStore:
         rows = self._rows(latest_rows(r, "id", read_id).where(r.c.stack_id == stack_id))
         return {frame_of(row): Region(row["region"]) for row in rows if row["region"] is not None}
 
-    def save_region_predictions(self, stack_id: str, predictions: Mapping[FrameIndex, RegionPrediction]) -> None:
-        """Save the classifier's predictions for frames of a stack, all or none of them.
-
-        Raises:
-            StoreError: The study or a frame is not known, or it cannot be written.
-        """
-        self.save_work(stack_id, Work(region_predictions=predictions))
-
     def region_predictions(self, stack_id: str) -> dict[FrameIndex, RegionPrediction]:
         """The classifier's last prediction for each frame."""
-        t = tables.region_predictions
-        rows = self._rows(latest_rows(t, "id").where(t.c.stack_id == stack_id))
-        return {
-            frame_of(row): RegionPrediction(
-                _four(row, _PROBABILITIES),
-                row["model_id"],
-                None if row[tables.DECODED_COLUMN] is None else Region(row[tables.DECODED_COLUMN]),
-                None if row[tables.DECODED_COLUMN] is None else _four(row, tables.IN_STACK_COLUMNS),
-                row[tables.HEART_COLUMN],
-            )
-            for row in rows
-        }
-
-    def save_predictions(self, stack_id: str, predictions: Mapping[FrameIndex, Prediction]) -> None:
-        """Save predictions of segmentation models for frames of a stack, all or none of them.
-
-        Raises:
-            LabelMapError: A label map has codes outside `Label`.
-            StoreError: The study or a frame is not known, or it cannot be written.
-        """
-        self.save_work(stack_id, Work(predictions=predictions))
+        with self._workspace.read() as connection:
+            return last_region_predictions(connection, stack_id)
 
     def predictions(self, stack_id: str) -> dict[FrameIndex, Prediction]:
         """The last prediction of each frame.
@@ -345,33 +294,15 @@ class AnnotationStore:
         Raises:
             StoreError: The database, or a label map in it, is damaged.
         """
-        t = tables.predictions
-        rows = self._rows(latest_rows(t, "id").where(t.c.stack_id == stack_id))
-        return {frame_of(row): prediction_of(row) for row in rows}
+        with self._workspace.read() as connection:
+            return last_predictions(connection, stack_id)
 
     def predictions_in_read(
         self, stack_id: str, read_id: int, regions: Mapping[FrameIndex, Region]
     ) -> dict[FrameIndex, Prediction]:
-        """What a read other than the first is shown of frames that its reader has not changed.
-
-        Args:
-            stack_id: The stack.
-            read_id: The read.
-            regions: As the models alone, led by this read's reader, have them; others' regions show in nothing.
-
-        Raises:
-            StoreError: The database, or a label map in it, is damaged.
-        """
-        kept = ReadPredictions(self._workspace)
-        return {**kept.made_as(stack_id, regions), **kept.shown(read_id)}
-
-    def save_phase_mark(self, stack_id: str, *, ed: int | None, es: int | None, read_id: int | None = None) -> None:
-        """Save the ED and ES phases that a reader set, both at once; None where a phase is not set by the reader.
-
-        Raises:
-            StoreError: The study or a phase is not known, or it cannot be written.
-        """
-        self.save_work(stack_id, Work(phase_marks=(ed, es)), read_id=read_id)
+        """What a read other than the first is shown; see `predictions.predictions_in_read`."""
+        with self._workspace.read() as connection:
+            return predictions_in_read(connection, stack_id, read_id, regions)
 
     def phase_marks(self, stack_id: str, read_id: int | None = None) -> PhasePair:
         """(ED, ES) as the reader set them last; None where not set."""
@@ -413,109 +344,40 @@ class AnnotationStore:
             for row in rows
         )
 
+    def last_accepted(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, LabelMap]:
+        """The label maps (row, col) that were accepted last, by frame, also where a later draft exists.
+
+        Raises:
+            StoreError: The database, or a label map in it, is damaged.
+        """
+        a = tables.annotations
+        mine = (a.c.stack_id == stack_id) & (a.c.status == str(ReviewStatus.ACCEPTED)) & in_read(a, read_id)
+        rows = self._rows(select(a.c.phase, a.c.slice_index, a.c.labels).where(mine).order_by(a.c.version))
+        packed = {frame_of(row): row["labels"] for row in rows}
+        return {frame: decode_label_map(data) for frame, data in packed.items()}
+
     def _rows(self, statement: Select[Any]) -> Sequence[RowMapping]:
         with self._workspace.read() as connection:
             return connection.execute(statement).mappings().all()
 
 
-_PROBABILITIES = ("base", "middle", "apex", "non_cardiac")
-
-
-def _real(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _four(row: RowMapping, names: Sequence[str]) -> Probabilities:
-    base, middle, apex, none = (float(row[name]) for name in names)
-    return base, middle, apex, none
-
-
-def _replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Add rows in the place of those of the same model and frame."""
-    if rows:
-        connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
-
-
-def _region_prediction_rows(stack_id: str, predictions: Mapping[FrameIndex, RegionPrediction]) -> list[dict[str, Any]]:
-    return [
-        {
-            "stack_id": stack_id,
-            "phase": frame.phase,
-            "slice_index": frame.slice_index,
-            "model_id": one.model_id,
-            **dict(zip(_PROBABILITIES, map(float, one.probabilities), strict=True)),
-            tables.DECODED_COLUMN: None if one.decoded is None else str(one.decoded),
-            **dict(zip(tables.IN_STACK_COLUMNS, map(_real, one.posterior or (None,) * 4), strict=True)),
-            tables.HEART_COLUMN: _real(one.heart_mm2),
-            "created_at": now_text(),
-        }
-        for frame, one in predictions.items()
-    ]
-
-
-def _prediction_rows(stack_id: str, predictions: Mapping[FrameIndex, Prediction]) -> list[dict[str, Any]]:
-    return [
-        {
-            "stack_id": stack_id,
-            "phase": frame.phase,
-            "slice_index": frame.slice_index,
-            "model_id": one.model_id,
-            "region": str(one.region),
-            "reason": one.reason,
-            "labels": encode_label_map(one.labels),
-            "created_at": now_text(),
-        }
-        for frame, one in predictions.items()
-    ]
-
-
 def _add_region(
-    connection: Connection, workspace: Workspace, stack_id: str, frame: FrameIndex, said: RegionSet, read_id: int | None
+    connection: Connection, workspace: Workspace, stack_id: str, frame: FrameIndex, new: RegionSet, read_id: int | None
 ) -> None:
-    region, predicted = said.region, said.predicted
-    connection.execute(
-        insert(tables.regions).values(
-            {
-                "stack_id": stack_id,
-                "phase": frame.phase,
-                "slice_index": frame.slice_index,
-                "region": None if region is None else str(region),
-                "predicted": None if predicted is None else str(predicted),
-                "reader": workspace.reader,
-                "created_at": now_text(),
-                "session_id": workspace.session(),
-                tables.READ_COLUMN: read_id,
-            }
-        )
-    )
-    write_event(
-        connection,
-        workspace,
-        What.REGION_WITHDRAWN if region is None else What.REGION_SET,
-        stack_id=stack_id,
-        frame=frame,
-        detail={"region": region, "predicted": predicted},
-        read_id=read_id,
-    )
+    region, predicted = (None if one is None else str(one) for one in (new.region, new.predicted))
+    of = {"stack_id": stack_id, "read_id": read_id}
+    values = {**of, **frame._asdict(), "region": region, "predicted": predicted, **workspace.stamp()}
+    connection.execute(insert(tables.regions).values(values))
+    what = What.REGION_WITHDRAWN if region is None else What.REGION_SET
+    detail = {"region": region, "predicted": predicted}
+    write_event(connection, workspace, what, stack_id=stack_id, frame=frame, detail=detail, read_id=read_id)
 
 
 def _add_phase_marks(
     connection: Connection, workspace: Workspace, stack_id: str, marks: PhasePair, read_id: int | None
 ) -> None:
-    ed, es = marks
     check_frames(connection, stack_id, [FrameIndex(phase, 0) for phase in marks if phase is not None])
-    connection.execute(
-        insert(tables.phase_marks).values(
-            {
-                "stack_id": stack_id,
-                "ed": ed,
-                "es": es,
-                "reader": workspace.reader,
-                "created_at": now_text(),
-                "session_id": workspace.session(),
-                tables.READ_COLUMN: read_id,
-            }
-        )
-    )
-    detail = {"ed": ed, "es": es}
+    detail = dict(zip(("ed", "es"), marks, strict=True))
+    values = {"stack_id": stack_id, tables.READ_COLUMN: read_id, **detail, **workspace.stamp()}
+    connection.execute(insert(tables.phase_marks).values(values))
     write_event(connection, workspace, What.PHASE_MARKS_SET, stack_id=stack_id, detail=detail, read_id=read_id)

@@ -28,8 +28,7 @@ from sqlalchemy.pool import QueuePool
 from cmr_viewer.domain.patient_key import is_everybodys, is_of_generic_name, patient_key_at
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import tables
-from cmr_viewer.store.frames import is_unfinished
-from cmr_viewer.store.tables import now_text
+from cmr_viewer.store.tables import is_unfinished, now_text
 
 DATABASE_NAME = "workspace.db"
 LOCK_NAME = "workspace.lock"
@@ -140,6 +139,14 @@ class Workspace:
         if self.session_id is None:
             raise StoreError(f"The workspace {self.folder} is open for reading only. Nothing was saved.")
         return self.session_id
+
+    def stamp(self) -> dict[str, Any]:
+        """Who saves something, when, and in which session: columns of all tables of readers' work.
+
+        Raises:
+            StoreError: The workspace is read-only.
+        """
+        return {"reader": self.reader, "created_at": now_text(), "session_id": self.session()}
 
     def close(self) -> None:
         """End the session and let other programs in. Closing twice does nothing.
@@ -277,7 +284,7 @@ def upgrade_schema(connection: Connection, version: int) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
     if version < 5:
         tables.metadata.create_all(connection, tables=tables.ADDED_IN_5)
-        for statement in tables.append_only_triggers(tables.KEPT_IN_5):
+        for statement in tables.append_only_triggers(tables.APPENDED_IN_5):
             connection.exec_driver_sql(statement)
         for table in tables.OF_A_READ:
             connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {tables.READ_COLUMN} INTEGER")

@@ -7,8 +7,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.frames import check_frames, in_read
-from cmr_viewer.store.tables import READ_COLUMN, effort, now_text
+from cmr_viewer.store.tables import READ_COLUMN, check_frames, effort, in_read
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def write_effort(
             "strokes": one.strokes,
             "edits": one.edits,
             "undos": one.undos,
-            "reader": workspace.reader,
-            "created_at": now_text(),
-            "session_id": workspace.session(),
+            **workspace.stamp(),
         }
         for frame, one in spent.items()
         if one

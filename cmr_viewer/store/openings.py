@@ -13,7 +13,6 @@ from cmr_viewer.domain.opening import Opening, opening_from_json
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.tables import now_text
 
 
 class OpeningStore:
@@ -22,12 +21,12 @@ class OpeningStore:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def keep(self, source: str, stack_id: str, opening: Opening) -> None:
-        """Keep how a source was opened; nothing is added where it is what holds already.
+    def save(self, source: str, stack_id: str, opening: Opening) -> None:
+        """Save how a source was opened; nothing is added where it is what holds already.
 
         Args:
             source: File or folder, as an absolute path.
-            stack_id: The stack that this led to, known by `AnnotationStore.keep_study`.
+            stack_id: The stack that this led to, known by `AnnotationStore.save_study`.
             opening: What was decided.
 
         Raises:
@@ -45,9 +44,7 @@ class OpeningStore:
                     source=source,
                     stack_id=stack_id,
                     decided=json.dumps(values, sort_keys=True),
-                    reader=workspace.reader,
-                    created_at=now_text(),
-                    session_id=workspace.session(),
+                    **workspace.stamp(),
                 )
             )
             write_event(connection, workspace, What.OPENING_DECIDED, stack_id=stack_id, detail=values)

@@ -16,8 +16,19 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import check_frames, in_read, latest_rows
-from cmr_viewer.store.tables import READ_COLUMN, annotations, effort, events, now_text, reads, regions, undo_moves
+from cmr_viewer.store.tables import (
+    READ_COLUMN,
+    annotations,
+    check_frames,
+    effort,
+    events,
+    in_read,
+    latest_rows,
+    now_text,
+    reads,
+    regions,
+    undo_moves,
+)
 
 
 class ReadKind(StrEnum):
@@ -101,7 +112,7 @@ class ReadStore:
         """Begin a read of a study by the workspace's reader.
 
         Args:
-            stack_id: The stack, known by `AnnotationStore.keep_study`.
+            stack_id: The stack, known by `AnnotationStore.save_study`.
             kind: What it is for.
             blinded: Whether the reader is to see nothing of the other reads.
 

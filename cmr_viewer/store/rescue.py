@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import DATABASE_NAME, MODELS_NAME, STAGING_PREFIX, Workspace, open_workspace
-from cmr_viewer.store.work import Work
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ def save_elsewhere(workspace: Workspace, folder: Path, unsaved: Sequence[Unsaved
         with open_workspace(folder, reader=workspace.reader) as copy:
             store = AnnotationStore(copy)
             for one in unsaved:
-                store.save_work(one.stack_id, one.work, read_id=one.read_id)
+                store.save(one.stack_id, one.work, read_id=one.read_id)
     except (OSError, shutil.Error, sqlite3.Error) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise StoreError(f"The workspace could not be copied to {folder}: {error}. Choose another folder.") from error

@@ -16,10 +16,9 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import in_read, is_frame, latest_rows
 from cmr_viewer.store.reads import carry_reads_over
 from cmr_viewer.store.study_facts import carry_facts_over
-from cmr_viewer.store.tables import now_text
+from cmr_viewer.store.tables import in_read, is_frame, latest_rows
 from cmr_viewer.store.undo_log import Way, carry_undo_over
 
 SliceMap = tuple[int | None, ...]
@@ -58,7 +57,7 @@ class StackChangeStore:
         anew. Effort stays where it was spent.
 
         Args:
-            change: Both stacks, known by `AnnotationStore.keep_study`.
+            change: Both stacks, known by `AnnotationStore.save_study`.
             pixel_spacing_mm: (row, col) of the new stack, that its accepted frames are prepared with.
 
         Returns:
@@ -94,9 +93,7 @@ class StackChangeStore:
                     from_stack_id=change.from_stack_id,
                     to_stack_id=change.to_stack_id,
                     slices=json.dumps(change.slices),
-                    reader=workspace.reader,
-                    created_at=now_text(),
-                    session_id=workspace.session(),
+                    **workspace.stamp(),
                 )
             )
             detail = {"from": change.from_stack_id, "slices": change.slices, "annotations": annotations}

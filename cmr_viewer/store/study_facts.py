@@ -15,8 +15,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import check_frames, in_read
-from cmr_viewer.store.tables import READ_COLUMN, now_text, reader_settings, study_facts
+from cmr_viewer.store.tables import READ_COLUMN, check_frames, in_read, reader_settings, study_facts
 
 PATIENT_PREFIX = "patient."
 """How keys of facts about the patient begin, such as "patient.height_cm"."""
@@ -45,7 +44,7 @@ def write_fact(
     """
     check_frames(connection, stack_id, [FrameIndex(0, 0)])
     said = {"stack_id": stack_id, READ_COLUMN: read_id, "key": key, "value": _json(key, value)}
-    connection.execute(insert(study_facts).values(said | _kept_by(workspace)))
+    connection.execute(insert(study_facts).values(said | workspace.stamp()))
     write_event(connection, workspace, What.FACT_SET, stack_id=stack_id, detail={"key": key}, read_id=read_id)
 
 
@@ -59,7 +58,7 @@ class StudyFacts:
         """Set a fact.
 
         Args:
-            stack_id: The stack, known by `AnnotationStore.keep_study`.
+            stack_id: The stack, known by `AnnotationStore.save_study`.
             key: Which fact, such as "patient.height_cm" or "insertion_points".
             value: As JSON can hold it; None removes it.
             read_id: The read it belongs to; None for the first.
@@ -105,7 +104,7 @@ class ReaderSettings:
         workspace = self._workspace
         with workspace.write() as connection:
             connection.execute(
-                insert(reader_settings).values({"key": key, "value": _json(key, value), **_kept_by(workspace)})
+                insert(reader_settings).values({"key": key, "value": _json(key, value), **workspace.stamp()})
             )
 
     def get(self, key: str, otherwise: Any = None) -> Any:
@@ -166,7 +165,3 @@ def _json(key: str, value: Any) -> str:
         return json.dumps(value, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise StoreError(f"The value of {key} could not be saved as JSON: {error}.") from error
-
-
-def _kept_by(workspace: Workspace) -> dict[str, Any]:
-    return {"reader": workspace.reader, "created_at": now_text(), "session_id": workspace.session()}

@@ -1,25 +1,36 @@
-"""The tables of a workspace's database, and the triggers that make saved work append-only.
+"""The tables of a workspace's database, the triggers that make saved work append-only, and queries that tables share.
 
 Frames are (phase, slice_index). Times are ISO 8601 text with the time zone, always UTC. Blobs are written by
 `domain.label_codec`.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
+    Connection,
     Float,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    RowMapping,
+    Select,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.schema import SchemaItem
@@ -27,6 +38,8 @@ from sqlalchemy.sql.schema import SchemaItem
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import StoreError
 from cmr_viewer.file_names import path_of_text, text_of_path
 
 SCHEMA_VERSION = 6
@@ -48,7 +61,7 @@ def _one_of(column: str, values: type[Region] | type[Provenance] | type[ReviewSt
 
 
 class PathText(TypeDecorator[str]):
-    """A file or folder, as `str` in the program; names that are no text are kept as `file_names.text_of_path` does."""
+    """A file or folder, as `str` in the program; names that are no text are saved as `file_names.text_of_path` does."""
 
     impl = Text
     cache_ok = True
@@ -91,8 +104,17 @@ def _read() -> Column[int]:
     return Column(READ_COLUMN, Integer)
 
 
-def _kept_by() -> tuple[SchemaItem, ...]:
+def _saved_by() -> tuple[SchemaItem, ...]:
     return Column("reader", Text, nullable=False), Column("created_at", Text, nullable=False), _session()
+
+
+def _prediction() -> tuple[SchemaItem, ...]:
+    return (
+        Column("model_id", Text, nullable=False),
+        Column("region", Text, _one_of("region", Region), nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("labels", LargeBinary, nullable=False),
+    )
 
 
 sessions = Table(
@@ -162,9 +184,7 @@ regions = Table(
     *_frame(),
     Column("region", Text, _one_of("region", Region)),
     Column("predicted", Text, _one_of("predicted", Region)),
-    Column("reader", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
-    _session(),
+    *_saved_by(),
     _read(),
     Index("regions_by_stack", "stack_id", "phase", "slice_index"),
 )
@@ -202,10 +222,7 @@ predictions = Table(
     _id(),
     _stack(),
     *_frame(),
-    Column("model_id", Text, nullable=False),
-    Column("region", Text, _one_of("region", Region), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("labels", LargeBinary, nullable=False),
+    *_prediction(),
     Column("created_at", Text, nullable=False),
     UniqueConstraint("stack_id", "phase", "slice_index", "model_id", "region"),
 )
@@ -217,9 +234,7 @@ phase_marks = Table(
     _stack(),
     Column("ed", Integer),
     Column("es", Integer),
-    Column("reader", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
-    _session(),
+    *_saved_by(),
     _read(),
     Index("phase_marks_by_stack", "stack_id"),
 )
@@ -274,9 +289,7 @@ openings = Table(
     Column("source", PathText, nullable=False),
     _stack(),
     Column("decided", Text, nullable=False),
-    Column("reader", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
-    _session(),
+    *_saved_by(),
     Index("openings_by_source", "source"),
 )
 
@@ -320,10 +333,7 @@ read_predictions = Table(
     _id(),
     Column(READ_COLUMN, Integer, ForeignKey("reads.id"), nullable=False),
     *_frame(),
-    Column("model_id", Text, nullable=False),
-    Column("region", Text, _one_of("region", Region), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("labels", LargeBinary, nullable=False),
+    *_prediction(),
     Column("created_at", Text, nullable=False),
     UniqueConstraint(READ_COLUMN, "phase", "slice_index"),
 )
@@ -336,10 +346,7 @@ undo_predictions = Table(
     _stack(),
     *_frame(),
     Column("digest", Text, nullable=False),
-    Column("model_id", Text, nullable=False),
-    Column("region", Text, _one_of("region", Region), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("labels", LargeBinary, nullable=False),
+    *_prediction(),
     UniqueConstraint("stack_id", "phase", "slice_index", "digest"),
 )
 
@@ -352,7 +359,7 @@ undo_steps = Table(
     _read(),
     Column("kind", Text, nullable=False),
     Column("text", Text, nullable=False),
-    *_kept_by(),
+    *_saved_by(),
     UniqueConstraint("stack_id", "key"),
 )
 
@@ -382,7 +389,7 @@ undo_moves = Table(
     Column("verb", Text, CheckConstraint("verb IN ('do', 'undo', 'redo', 'leave', 'set')"), nullable=False),
     Column("step_id", Integer, ForeignKey("undo_steps.id")),
     Column("detail", Text, nullable=False),
-    *_kept_by(),
+    *_saved_by(),
     Index("undo_moves_by_stack", "stack_id"),
 )
 
@@ -397,7 +404,7 @@ effort = Table(
     Column("strokes", Integer, CheckConstraint("strokes >= 0"), nullable=False),
     Column("edits", Integer, CheckConstraint("edits >= 0"), nullable=False),
     Column("undos", Integer, CheckConstraint("undos >= 0"), nullable=False),
-    *_kept_by(),
+    *_saved_by(),
     Index("effort_by_stack", "stack_id"),
 )
 
@@ -409,7 +416,7 @@ study_facts = Table(
     _read(),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
-    *_kept_by(),
+    *_saved_by(),
     Index("study_facts_by_stack", "stack_id", "key"),
 )
 
@@ -419,7 +426,7 @@ reader_settings = Table(
     _id(),
     Column("key", Text, nullable=False),
     Column("value", Text, nullable=False),
-    *_kept_by(),
+    *_saved_by(),
     Index("reader_settings_by_reader", "reader", "key"),
 )
 
@@ -429,7 +436,7 @@ ADDED_IN_3: tuple[Table, ...] = (openings, stack_changes)
 ADDED_IN_4: tuple[Table, ...] = (waiting,)
 """Tables that workspaces of versions 1 to 3 have not."""
 
-KEPT_IN_5: tuple[Table, ...] = (
+APPENDED_IN_5: tuple[Table, ...] = (
     undo_predictions,
     undo_steps,
     undo_changes,
@@ -440,7 +447,7 @@ KEPT_IN_5: tuple[Table, ...] = (
 )
 """Tables that workspaces of versions 1 to 4 have not, and whose rows are added only."""
 
-ADDED_IN_5: tuple[Table, ...] = (reads, read_predictions, *KEPT_IN_5)
+ADDED_IN_5: tuple[Table, ...] = (reads, read_predictions, *APPENDED_IN_5)
 """Tables that workspaces of versions 1 to 4 have not."""
 
 OF_A_READ: tuple[Table, ...] = (annotations, regions, phase_marks, events)
@@ -454,12 +461,12 @@ APPEND_ONLY: tuple[Table, ...] = (
     events,
     promotions,
     *ADDED_IN_3,
-    *KEPT_IN_5,
+    *APPENDED_IN_5,
 )
 """Tables whose rows are added and never changed or deleted."""
 
 
-def append_only_triggers(kept: tuple[Table, ...] = APPEND_ONLY) -> list[str]:
+def append_only_triggers(of: tuple[Table, ...] = APPEND_ONLY) -> list[str]:
     """SQL statements that make SQLite itself refuse UPDATE and DELETE on append-only tables.
 
     `INSERT OR REPLACE` is refused too, since connections set `recursive_triggers` (SQLite, "REPLACE: delete triggers
@@ -468,6 +475,70 @@ def append_only_triggers(kept: tuple[Table, ...] = APPEND_ONLY) -> list[str]:
     return [
         f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
         f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-        for table in kept
+        for table in of
         for verb in ("UPDATE", "DELETE")
     ]
+
+
+# -- queries that tables of frames share -------------------------------------------------------------------------------
+
+
+def check_frames(connection: Connection, stack_id: str, frames: Sequence[FrameIndex]) -> None:
+    """Raise unless the study is known and has the frames.
+
+    Raises:
+        StoreError: It is unknown, or lacks one.
+    """
+    s = studies
+    row = connection.execute(select(s.c.phases, s.c.slices).where(s.c.stack_id == stack_id)).first()
+    if row is None:
+        raise StoreError(f"The study with stack {stack_id} is not in this workspace. Open it first.")
+    for phase, slice_index in frames:
+        if not (0 <= phase < row.phases and 0 <= slice_index < row.slices):
+            raise StoreError(
+                f"Phase {phase}, slice {slice_index} is not in the study, which has {row.phases} phases and "
+                f"{row.slices} slices."
+            )
+
+
+def is_frame(table: Table, stack_id: str, frame: FrameIndex) -> ColumnElement[bool]:
+    """Condition: the row is of this frame."""
+    return and_(table.c.stack_id == stack_id, table.c.phase == frame.phase, table.c.slice_index == frame.slice_index)
+
+
+def latest_rows(table: Table, by: str, read_id: int | None = None) -> Select[Any]:
+    """Rows of a table that are the last of their frame, by a column that counts up.
+
+    Args:
+        table: The table.
+        by: The column.
+        read_id: Of this read only, where the table tells reads apart; None for the first read.
+    """
+    other = table.alias()
+    last = select(func.max(other.c[by])).where(
+        other.c.stack_id == table.c.stack_id,
+        other.c.phase == table.c.phase,
+        other.c.slice_index == table.c.slice_index,
+    )
+    if READ_COLUMN not in table.c:
+        return select(table).where(table.c[by] == last.correlate(table).scalar_subquery())
+    last = last.where(in_read(other, read_id))
+    return select(table).where(in_read(table, read_id), table.c[by] == last.correlate(table).scalar_subquery())
+
+
+def in_read(table: FromClause, read_id: int | None) -> ColumnElement[bool]:
+    """Condition: the row belongs to a read; None for the first read."""
+    column = table.c[READ_COLUMN]
+    return column.is_(None) if read_id is None else column == read_id
+
+
+def is_unfinished(annotations: FromClause) -> ColumnElement[bool]:
+    """Condition: the row of `annotations` is a draft that says more than that the prediction was left as it is."""
+    c = annotations.c
+    said = or_(c.provenance != str(Provenance.AUTOMATIC), c[IMPORTED_COLUMN].is_not(None))
+    return and_(c.status == str(ReviewStatus.DRAFT), said)
+
+
+def frame_of(row: RowMapping) -> FrameIndex:
+    """The frame that a row is of."""
+    return FrameIndex(row["phase"], row["slice_index"])

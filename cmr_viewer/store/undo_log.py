@@ -19,10 +19,18 @@ from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.frames import check_frames, frame_of, in_read
-from cmr_viewer.store.read_predictions import prediction_of
+from cmr_viewer.store.predictions import prediction_of
 from cmr_viewer.store.study_facts import follows
-from cmr_viewer.store.tables import READ_COLUMN, now_text, undo_changes, undo_moves, undo_predictions, undo_steps
+from cmr_viewer.store.tables import (
+    READ_COLUMN,
+    check_frames,
+    frame_of,
+    in_read,
+    undo_changes,
+    undo_moves,
+    undo_predictions,
+    undo_steps,
+)
 
 _AT_ONCE = 500
 """Ids in one statement; SQLite takes 999 at least."""
@@ -72,7 +80,7 @@ def _add_change(
     connection: Connection, workspace: Workspace, stack_id: str, change: Change, read_id: int | None
 ) -> int:
     values = {"key": change.key, "stack_id": stack_id, READ_COLUMN: read_id, "kind": str(change.kind)}
-    values |= {"text": change.text, **_saved_by(workspace)}
+    values |= {"text": change.text, **workspace.stamp()}
     step_id = int(connection.execute(insert(undo_steps).values(values).returning(undo_steps.c.id)).scalar_one())
     p = undo_predictions
     for (frame, digest), base in change.bases.items():  # those of the models are replaced when a model predicts again
@@ -96,11 +104,7 @@ def _add_move(
 ) -> None:
     values = {"stack_id": stack_id, READ_COLUMN: read_id, "verb": str(verb), "step_id": step_id}
     text = json.dumps(dict(detail or {}))
-    connection.execute(insert(undo_moves).values({**values, "detail": text, **_saved_by(workspace)}))
-
-
-def _saved_by(workspace: Workspace) -> dict[str, Any]:
-    return {"reader": workspace.reader, "created_at": now_text(), "session_id": workspace.session()}
+    connection.execute(insert(undo_moves).values({**values, "detail": text, **workspace.stamp()}))
 
 
 def _ids(connection: Connection, stack_id: str, read_id: int | None) -> tuple[list[int], list[int]]:
@@ -135,7 +139,7 @@ class UndoLog:
         self._workspace = workspace
 
     def write(self, stack_id: str, moves: Sequence[Move], read_id: int | None = None) -> None:
-        """Save changes and moves by themselves; `AnnotationStore.save_work` saves them with what they changed.
+        """Save changes and moves by themselves; `AnnotationStore.save` saves them with what they changed.
 
         Raises:
             StoreError: As `write_moves`, or they cannot be written; then none of them is.

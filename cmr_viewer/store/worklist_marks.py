@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.frames import in_read
-from cmr_viewer.store.tables import IMPORTED_COLUMN, READ_COLUMN, annotations, study_facts
+from cmr_viewer.store.tables import IMPORTED_COLUMN, READ_COLUMN, annotations, in_read, study_facts
 
 FLAG_KEY = "worklist.flag"
 """Fact of a study: a reader's word beside it in the worklist, a text."""

@@ -12,9 +12,10 @@ from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.plan import Plan, read_plan
 from cmr_viewer.progress import Progress, part, silent
-from cmr_viewer.store.annotations import AcceptedSample, AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry
+from cmr_viewer.store.versions import AcceptedSample
 from cmr_viewer.train.samples import Sample, TrainingData, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
 from cmr_viewer.train.split import is_held_out

@@ -26,7 +26,7 @@ def test_asking_for_the_effort_again_and_again_writes_nothing_and_what_was_told_
     stack_id = session.stack.stack_id
     session.close_study()
     kept(qtbot, session)
-    (row,) = [one for one in session.efforts.rows(stack_id) if one.frame == MIDDLE]
+    (row,) = [one for one in session.saved.effort.rows(stack_id) if one.frame == MIDDLE]
     assert rows(session) == 1 and row.effort.active_s >= told
 
 
@@ -37,7 +37,7 @@ def test_a_change_takes_the_time_before_it_along(qtbot: Any, session: Session) -
     told = session.effort().of_frame(MIDDLE).active_s
     session.set_ed(1)
     kept(qtbot, session)
-    (row,) = session.efforts.rows(session.stack.stack_id)
+    (row,) = session.saved.effort.rows(session.stack.stack_id)
     assert row.frame == MIDDLE and row.effort.edits == 1 and row.effort.active_s >= told
 
 

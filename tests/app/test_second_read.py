@@ -207,8 +207,8 @@ def test_each_read_has_its_reader_beside_everything_that_is_kept(
     paint(session, MIDDLE)
     kept(qtbot, session)
     stack_id = session.stack.stack_id
-    assert {one.reader for one in session.store.latest(stack_id).values()} == {"R. Eader"}
-    assert {one.reader for one in session.store.latest(stack_id, 1).values()} == {SECOND_READER}
+    assert {one.reader for one in session.saved.annotations.latest(stack_id).values()} == {"R. Eader"}
+    assert {one.reader for one in session.saved.annotations.latest(stack_id, 1).values()} == {SECOND_READER}
     who = {(one.read_id, one.who) for one in EventLog(workspace).events(stack_id=stack_id) if one.what == "changed"}
     assert who == {(None, "R. Eader"), (1, SECOND_READER)}
     session.refresh_reads()
@@ -312,7 +312,7 @@ def adjudicate(qtbot: Any, session: Session) -> None:
 
 def test_an_adjudication_starts_from_what_both_reads_agree_on_and_says_so(qtbot: Any, session: Session) -> None:
     two_reads(qtbot, session)
-    first = session.store.latest(session.stack.stack_id)
+    first = session.saved.annotations.latest(session.stack.stack_id)
     adjudicate(qtbot, session)
     assert session.both is not None
     differ = {one.frame for one in session.both.comparison.disagreements()}
@@ -324,13 +324,13 @@ def test_an_adjudication_starts_from_what_both_reads_agree_on_and_says_so(qtbot:
     for frame in differ:
         assert session.frame_state(frame).imported == "" and session.frame_state(frame).status is None
     assert (session.ed_phase, session.es_phase) == (0, 2)
-    stored = session.store.latest(session.stack.stack_id, session.read.id)
+    stored = session.saved.annotations.latest(session.stack.stack_id, session.read.id)
     assert stored[BASAL].imported_from == BOTH_READS and stored[BASAL].reader == "C. Hief"
 
 
 def test_each_disagreement_is_taken_from_either_read_or_drawn_and_undone(qtbot: Any, session: Session) -> None:
     two_reads(qtbot, session)
-    first = session.store.latest(session.stack.stack_id)
+    first = session.saved.annotations.latest(session.stack.stack_id)
     adjudicate(qtbot, session)
     assert session.take_from(SECOND, APICAL)
     kept(qtbot, session)
@@ -350,7 +350,7 @@ def test_each_disagreement_is_taken_from_either_read_or_drawn_and_undone(qtbot: 
     session.accept_phase(2)
     kept(qtbot, session)
     finish(qtbot, session)
-    assert session.reads.result(session.stack.stack_id) == session.read
+    assert session.saved.reads.result(session.stack.stack_id) == session.read
     session.close_study()
     open_whole(qtbot, session)
     assert session.read is not None and session.read.kind is ReadKind.ADJUDICATION, "the result is shown first"

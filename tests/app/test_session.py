@@ -116,7 +116,7 @@ def test_setting_a_region_routes_and_segments_the_frame_anew(qtbot: Any, session
     assert np.array_equal(state.labels, model_labels("base-1", BASAL)), "shown until the new one is there"
     kept(qtbot, session)
     assert np.array_equal(session.frame_state(BASAL).labels, model_labels("middle-1", BASAL))
-    assert session.store.regions(session.stack.stack_id) == {BASAL: Region.MIDDLE}
+    assert session.saved.annotations.regions(session.stack.stack_id) == {BASAL: Region.MIDDLE}
 
 
 def test_a_region_goes_before_the_running_analysis(qtbot: Any, session: Session, formula: FormulaFlow) -> None:
@@ -146,7 +146,7 @@ def test_undo_of_a_region_brings_the_former_prediction_back(qtbot: Any, session:
     assert np.array_equal(session.frame_state(BASAL).labels, model_labels("middle-1", BASAL))
     session.undo()
     kept(qtbot, session)
-    assert session.store.regions(session.stack.stack_id) == {}
+    assert session.saved.annotations.regions(session.stack.stack_id) == {}
 
 
 def test_a_region_set_on_an_edited_frame_offers_the_new_prediction(qtbot: Any, session: Session) -> None:
@@ -227,7 +227,7 @@ def test_a_stroke_paints_at_once_and_is_one_undo_step_and_one_draft(qtbot: Any, 
     assert np.array_equal(state.labels, expected)
     assert (state.status, state.provenance) == (ReviewStatus.DRAFT, Provenance.SEMIAUTOMATIC)
     kept(qtbot, session)
-    (draft,) = session.store.versions(session.stack.stack_id, BASAL)
+    (draft,) = session.saved.annotations.versions(session.stack.stack_id, BASAL)
     assert np.array_equal(draft.labels, expected) and draft.model_id == "base-1"
     assert (draft.status, draft.region) == (ReviewStatus.DRAFT, Region.BASE)
 
@@ -239,7 +239,7 @@ def test_a_stroke_that_changes_nothing_leaves_no_trace(qtbot: Any, session: Sess
     state = session.frame_state(BASAL)
     assert not state.edited and state.status is None and not session.can_undo
     kept(qtbot, session)
-    assert session.store.latest(session.stack.stack_id) == {}
+    assert session.saved.annotations.latest(session.stack.stack_id) == {}
 
 
 def test_an_eraser_limited_to_a_label_spares_the_others(qtbot: Any, session: Session) -> None:
@@ -304,7 +304,7 @@ def test_frames_of_unknown_spacing_are_kept_with_the_one_they_are_prepared_with(
     open_whole(qtbot, session)
     with qtbot.waitSignal(session.frames_accepted):
         session.accept(BASAL)
-    (sample,) = session.store.accepted_samples(Region.BASE)
+    (sample,) = session.saved.annotations.accepted_samples(Region.BASE)
     assert sample.pixel_spacing_mm == (1.3, 1.3)
     kept(qtbot, session)
 
@@ -316,7 +316,7 @@ def test_accepted_is_told_only_after_it_is_on_disk(qtbot: Any, session: Session)
     with qtbot.waitSignal(session.frames_accepted) as told:
         pass
     assert told.args[0] == (BASAL,) and session.frame_state(BASAL).status is ReviewStatus.ACCEPTED
-    (sample,) = session.store.accepted_samples(Region.BASE)
+    (sample,) = session.saved.annotations.accepted_samples(Region.BASE)
     assert np.array_equal(sample.pixels, session.stack.frame(BASAL)) and sample.pixel_spacing_mm == (2.0, 2.0)
     assert sample.provenance is Provenance.AUTOMATIC
     kept(qtbot, session)
@@ -330,7 +330,7 @@ def test_a_failed_write_does_not_show_as_accepted(
     def full(*_args: Any, **_options: Any) -> None:
         raise ModelError("The disk is full.")
 
-    monkeypatch.setattr(AnnotationStore, "save_all", full)
+    monkeypatch.setattr(AnnotationStore, "save", full)
     with qtbot.waitSignal(session.message) as told:
         session.accept(BASAL)
     assert told.args == ["error", "The disk is full."] and session.frame_state(BASAL).status is None
@@ -344,7 +344,7 @@ def test_a_stroke_after_accepting_makes_a_draft_again(qtbot: Any, session: Sessi
     paint(session, BASAL)
     kept(qtbot, session)
     assert session.frame_state(BASAL).status is ReviewStatus.DRAFT
-    versions = session.store.versions(session.stack.stack_id, BASAL)
+    versions = session.saved.annotations.versions(session.stack.stack_id, BASAL)
     assert [v.status for v in versions] == [ReviewStatus.ACCEPTED, ReviewStatus.DRAFT]
 
 
@@ -356,8 +356,10 @@ def test_a_slice_and_the_study_are_accepted_at_once(qtbot: Any, session: Session
     assert accepted == [FrameIndex(p, 1) for p in range(PHASES)]
     session.accept_all()
     kept(qtbot, session)
-    assert len(session.store.accepted_samples()) == PHASES * SLICES
-    assert all(len(session.store.versions(session.stack.stack_id, f)) == 1 for f in session.stack.frame_indices)
+    assert len(session.saved.annotations.accepted_samples()) == PHASES * SLICES
+    assert all(
+        len(session.saved.annotations.versions(session.stack.stack_id, f)) == 1 for f in session.stack.frame_indices
+    )
     assert session.next_frame(BASAL) is None
 
 
@@ -413,7 +415,7 @@ def test_an_analysis_that_was_cut_short_goes_on_where_it_was(
     session.start()
     session.open_path(Path("/nowhere/alpha"))
     qtbot.waitUntil(lambda: len(formula.segmented) == 3)
-    qtbot.waitUntil(lambda: len(session.store.predictions(session.stack.stack_id)) == 3)
+    qtbot.waitUntil(lambda: len(session.saved.annotations.predictions(session.stack.stack_id)) == 3)
     formula.gate.release(1)
     session.close_study()
     session.shutdown()
@@ -453,7 +455,9 @@ def test_marked_phases_are_kept_and_told(qtbot: Any, session: Session) -> None:
         session.set_ed(1)
     session.set_es(0)
     kept(qtbot, session)
-    assert (session.ed_phase, session.es_phase) == (1, 0) == session.store.phase_marks(session.stack.stack_id)
+    assert (
+        (session.ed_phase, session.es_phase) == (1, 0) == session.saved.annotations.phase_marks(session.stack.stack_id)
+    )
     with qtbot.waitSignal(session.message) as told:
         session.set_es(7)
     assert told.args == ["error", "There is no phase 8: this study has 3 phases."]
@@ -536,7 +540,7 @@ def test_a_stroke_that_was_not_ended_is_kept_when_the_study_closes(qtbot: Any, s
     session.begin_stroke(BASAL, Label.LVM, 1.0, (20.0, 15.0))
     session.close_study()
     kept(qtbot, session)
-    assert session.store.latest(stack_id)[BASAL].status is ReviewStatus.DRAFT
+    assert session.saved.annotations.latest(stack_id)[BASAL].status is ReviewStatus.DRAFT
 
 
 def test_the_next_frame_is_the_least_certain_of_ed_and_es(qtbot: Any, session: Session) -> None:
@@ -582,7 +586,7 @@ def test_other_frames_follow_a_region_at_once_by_what_the_classifier_said_before
     assert len(formula.analysed) == 1, "no frame was classified again"
     again = {f for f in session.stack.frame_indices if formula.segmented.count(f) > 1}
     assert again and set(formula.segmented[segmented:]) == again, "only frames that moved were segmented again"
-    stored = session.store.region_predictions(session.stack.stack_id)
+    stored = session.saved.annotations.region_predictions(session.stack.stack_id)
     assert stored[FrameIndex(0, 2)] == session.frame_state(FrameIndex(0, 2)).region_prediction
     assert stored[FrameIndex(0, 2)].decoded is Region.APEX
     session.undo()
@@ -590,7 +594,7 @@ def test_other_frames_follow_a_region_at_once_by_what_the_classifier_said_before
     kept(qtbot, session)
     assert [session.frame_state(f).region for f in apical] == [Region.APEX] * PHASES
     assert session.frame_state(FrameIndex(0, 2)).region is Region.MIDDLE
-    last = session.store.predictions(session.stack.stack_id)
+    last = session.saved.annotations.predictions(session.stack.stack_id)
     shown = {f: session.frame_state(f) for f in session.stack.frame_indices}
     assert {f: last[f].model_id for f in shown} == {f: state.prediction.model_id for f, state in shown.items()}
     assert all(np.array_equal(last[f].labels, state.labels) for f, state in shown.items()), "what is put back is shown"

@@ -131,7 +131,7 @@ def test_a_stack_of_the_worklist_is_opened_as_it_was_though_another_was_opened_s
     assert opened(qtbot, session, stack_id=first).stack_id == first
     assert opened(qtbot, session, stack_id=second).stack_id == second
     written(qtbot, session)
-    assert {row.stack_id for row in session.store.studies()} == {first, second}
+    assert {row.stack_id for row in session.saved.annotations.studies()} == {first, second}
 
 
 def test_what_was_made_of_a_frame_stays_with_it_when_base_and_apex_are_turned_round(qtbot, session):
@@ -157,7 +157,7 @@ def test_what_was_made_of_a_frame_stays_with_it_when_base_and_apex_are_turned_ro
     assert session.frame_state(frame).labels is None
     assert session.es_phase == 2
     written(qtbot, session)
-    assert [row.accepted for row in session.store.studies()] == [1]
+    assert [row.accepted for row in session.saved.annotations.studies()] == [1]
 
 
 def test_turning_back_brings_what_was_made_meanwhile(qtbot, session):

@@ -14,9 +14,9 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.work import Work
+from cmr_viewer.store.versions import Version
 from cmr_viewer.ui.frame.ball_stroke import BallStroke
 from tests.app.conftest import FormulaFlow, make_session, write_model
 from tests.app.test_session import BASAL, MIDDLE, kept, open_whole, paint
@@ -100,10 +100,10 @@ def test_each_end_of_a_stroke_is_one_transaction_of_draft_and_step(
 ) -> None:
     open_whole(qtbot, session)
     written: list[Work] = []
-    save = AnnotationStore.save_work
+    save = AnnotationStore.save
     monkeypatch.setattr(
         AnnotationStore,
-        "save_work",
+        "save",
         lambda self, stack, what, **more: written.append(what) or save(self, stack, what, **more),
     )
     session.begin_stroke(BASAL, Label.LVM, 1.5, (20, 15))
@@ -152,7 +152,9 @@ def test_a_step_that_does_not_fit_is_said_and_left_and_those_before_it_can_be_un
     other = np.full_like(session.frame_state(BASAL).labels, Label.RVBP)
     session.shutdown()
     store, (last,) = AnnotationStore(workspace), AnnotationStore(workspace).versions(stack_id, BASAL)
-    store.save(stack_id, BASAL, other, region=last.region, provenance=last.provenance, status=last.status)
+    store.save(
+        stack_id, Work([Version(BASAL, other, region=last.region, provenance=last.provenance, status=last.status)])
+    )[0]
     again = make_session(workspace, shipped, formula)
     open_whole(qtbot, again)
     with qtbot.waitSignal(again.message) as told:
@@ -179,13 +181,13 @@ def test_an_acceptance_is_taken_back_and_made_again(qtbot: Any, session: Session
     frames = [FrameIndex(phase, 0) for phase in range(PHASES)]
     assert session.undo_text == "accept slice 1" and session.undo() == frames[0]
     statuses = [session.frame_state(frame).status for frame in frames]
-    assert statuses == [ReviewStatus.DRAFT, None, None] and session.store.accepted_samples() != []
+    assert statuses == [ReviewStatus.DRAFT, None, None] and session.saved.annotations.accepted_samples() != []
     kept(qtbot, session)
-    assert session.store.accepted_samples() == []
+    assert session.saved.annotations.accepted_samples() == []
     session.redo()
     kept(qtbot, session)
     assert [session.frame_state(frame).status for frame in frames] == [ReviewStatus.ACCEPTED] * PHASES
-    assert {sample.frame for sample in session.store.accepted_samples()} == set(frames)
+    assert {sample.frame for sample in session.saved.annotations.accepted_samples()} == set(frames)
 
 
 def test_an_acceptance_that_is_undone_before_it_is_on_disk_does_not_hold(qtbot: Any, session: Session) -> None:
@@ -193,7 +195,7 @@ def test_an_acceptance_that_is_undone_before_it_is_on_disk_does_not_hold(qtbot: 
     session.accept(BASAL)
     session.undo()
     kept(qtbot, session)
-    assert session.frame_state(BASAL).status is None and session.store.accepted_samples() == []
+    assert session.frame_state(BASAL).status is None and session.saved.annotations.accepted_samples() == []
 
 
 def test_nothing_is_changed_before_what_is_kept_has_been_put_back(qtbot: Any, session: Session) -> None:
@@ -252,14 +254,14 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full = False
-        save = AnnotationStore.save_work
+        save = AnnotationStore.save
 
         def save_work(store: AnnotationStore, stack_id: str, work: Work, **more: Any) -> Any:
             if self.full:
                 raise StoreError("The disk is full.")
             return save(store, stack_id, work, **more)
 
-        monkeypatch.setattr(AnnotationStore, "save_work", save_work)
+        monkeypatch.setattr(AnnotationStore, "save", save_work)
 
 
 @pytest.mark.parametrize("then", ["next change", "closed"])
@@ -311,9 +313,9 @@ def test_what_was_accepted_meanwhile_is_not_made_a_draft_of_what_could_not_be_ke
     kept(qtbot, session)
     paint(session, MIDDLE)
     kept(qtbot, session)
-    latest = session.store.latest(stack_of(session))
+    latest = session.saved.annotations.latest(stack_of(session))
     assert (latest[BASAL].status, latest[MIDDLE].status) == (ReviewStatus.ACCEPTED, ReviewStatus.DRAFT)
-    done = session.undo_log.lines(stack_of(session)).done
+    done = session.saved.undo.lines(stack_of(session)).done
     assert [step.text for step in done] == ["paint LV myocardium", "accept", "paint LV myocardium"]
 
 
@@ -378,7 +380,7 @@ def test_effort_is_counted_kept_and_told_over_a_restart(
     open_whole(qtbot, again)
     again.look_at(MIDDLE)
     session_two = again.effort()
-    assert session_two.of_frame(BASAL) == StudyEffort(again.efforts.rows(again.stack.stack_id)).of_frame(BASAL)
+    assert session_two.of_frame(BASAL) == StudyEffort(again.saved.effort.rows(again.stack.stack_id)).of_frame(BASAL)
     assert (session_two.total.strokes, session_two.total.undos) == (2, 1)
     assert {row.reader for row in session_two.rows} == {"R. Eader"}
     again.shutdown()

@@ -22,15 +22,11 @@ from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.reading.open_study import Imported, Reading
-from cmr_viewer.reading.saved_frames import Stores, acceptances_of, put_back, read_kept, work_of
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.reading.saving import SavedStudies, acceptances_of, work_of
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.effort import Effort, EffortStore
-from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.effort import Effort
 from cmr_viewer.store.reads import ReadKind, ReadStore
-from cmr_viewer.store.stack_changes import StackChangeStore
-from cmr_viewer.store.study_facts import StudyFacts
-from cmr_viewer.store.undo_log import UndoLog
 
 PHASES, SLICES, ROWS, COLS = 2, 3, 24, 20
 REGION_OF_SLICE = (Region.BASE, Region.MIDDLE, Region.APEX)
@@ -65,21 +61,9 @@ def said(region: Region) -> RegionPrediction:
     return RegionPrediction(chances, ACTIVE[Role.CLASSIFIER], region, chances)
 
 
-def stores_of(workspace: Workspace) -> Stores:
-    return Stores(
-        AnnotationStore(workspace),
-        OpeningStore(workspace),
-        StackChangeStore(workspace),
-        UndoLog(workspace),
-        StudyFacts(workspace),
-        EffortStore(workspace),
-    )
-
-
 def opened(workspace: Workspace, read_id: int | None = None) -> Reading:
     """The study as it is put back, with all that the models say of it."""
-    stores, reading = stores_of(workspace), Reading(study(), read_id)
-    put_back(reading, read_kept(stores, reading))
+    reading = SavedStudies(workspace).study(study(), read_id)
     reading.frames.set_active(ACTIVE)
     for frame in reading.records:
         if reading.frames.lacks_region(frame):
@@ -97,12 +81,12 @@ def begin(workspace: Workspace) -> None:
     stack_id = made.stack.stack_id
     known = dict.fromkeys(("name", "source", "patient_key"), "pseudonym")
     if not store.studies():
-        store.keep_study(stack_id, **known, geometry_json="{}", phases=PHASES, slices=SLICES)
+        store.save_study(stack_id, **known, geometry_json="{}", phases=PHASES, slices=SLICES)
     frames = made.stack.frame_indices
     if len(store.region_predictions(stack_id)) < len(frames):
-        store.save_region_predictions(stack_id, {f: said(REGION_OF_SLICE[f.slice_index]) for f in frames})
+        store.save(stack_id, Work(region_predictions={f: said(REGION_OF_SLICE[f.slice_index]) for f in frames}))
     if len(store.predictions(stack_id)) < len(frames):
-        store.save_predictions(stack_id, {frame: original(frame) for frame in frames})
+        store.save(stack_id, Work(predictions={frame: original(frame) for frame in frames}))
     if not ReadStore(workspace).list(stack_id):
         ReadStore(workspace).begin(stack_id, ReadKind.SECOND, blinded=True)
 
@@ -158,7 +142,7 @@ class Reader:
         for one in effects.held:
             self.reading.records[one].status = ReviewStatus.ACCEPTED
             self.reading.records[one].kept = True
-        self._keep(lambda: self.store.save_work(self.stack_id, work, read_id=self.read_id))
+        self._keep(lambda: self.store.save(self.stack_id, work, read_id=self.read_id))
         if effects.accepting:
             self._write_accepted(effects.accepting, ())
 
@@ -179,7 +163,7 @@ class Reader:
         for one in kept:
             self.reading.records[one.frame].status = ReviewStatus.ACCEPTED
             self.reading.records[one.frame].kept = True
-        self._keep(lambda: self.store.save_all(self.stack_id, kept, moves=moves, read_id=self.read_id))
+        self._keep(lambda: self.store.save(self.stack_id, Work(kept, moves=moves), read_id=self.read_id))
 
     def _stroke(self, frame: FrameIndex) -> None:
         row, col = self.chance.randrange(ROWS), self.chance.randrange(COLS)

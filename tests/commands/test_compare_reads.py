@@ -12,9 +12,10 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import Study
 from cmr_viewer.load.study import open_study
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.reads import ReadKind, ReadStore
+from cmr_viewer.store.versions import Version
 from tests.phantom import Phantom, ras_affine, sax_cine, voxels_of, write_nifti
 
 
@@ -32,7 +33,7 @@ def path(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keep(store: AnnotationStore, study: Study, labels: np.ndarray, read_id: int | None) -> None:
     stack = study.stack
     kept = [
-        Kept(
+        Version(
             frame,
             labels[frame],
             Region.MIDDLE,
@@ -44,7 +45,7 @@ def keep(store: AnnotationStore, study: Study, labels: np.ndarray, read_id: int 
         )
         for frame in stack.frame_indices
     ]
-    store.save_all(stack.stack_id, kept, read_id=read_id)
+    store.save(stack.stack_id, Work(kept), read_id=read_id)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def workspace(tmp_path: Path, phantom: Phantom, path: Path) -> Path:
     with open_workspace(tmp_path / "workspace", reader="A. First") as opened:
         store, stack = AnnotationStore(opened), study.stack
         known = {"name": "phantom", "source": str(path), "patient_key": ""}
-        store.keep_study(stack.stack_id, **known, geometry_json="{}", phases=stack.phases, slices=stack.slices)
+        store.save_study(stack.stack_id, **known, geometry_json="{}", phases=stack.phases, slices=stack.slices)
         keep(store, study, phantom.labels, None)
         opened.reader = "B. Second"
         read = ReadStore(opened).begin(stack.stack_id, ReadKind.SECOND, blinded=True)

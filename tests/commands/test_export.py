@@ -15,9 +15,10 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.load.study import open_study
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.versions import Version
 from tests.phantom import Phantom, sax_cine, voxels_of, write_dicom_folder, write_nifti
 from tests.phantom_export import PATIENT, segmentation_labels
 
@@ -46,7 +47,7 @@ def keep_work(folder: Path, study: Study, labels: LabelMap) -> LabelMap:
     stack = study.stack
     with open_workspace(folder, reader="Anna Reader") as workspace:
         store = AnnotationStore(workspace)
-        store.keep_study(
+        store.save_study(
             stack.stack_id,
             name=study.name,
             source=str(study.source),
@@ -55,12 +56,13 @@ def keep_work(folder: Path, study: Study, labels: LabelMap) -> LabelMap:
             phases=stack.phases,
             slices=stack.slices,
         )
-        store.save_predictions(
-            stack.stack_id, {f: Prediction(labels[f], "model-1", Region.MIDDLE, "") for f in stack.frame_indices}
+        store.save(
+            stack.stack_id,
+            Work(predictions={f: Prediction(labels[f], "model-1", Region.MIDDLE, "") for f in stack.frame_indices}),
         )
         found = RegionPrediction((0.2, 0.7, 0.1, 0.0), "classifier-1")
-        store.save_region_predictions(stack.stack_id, dict.fromkeys(stack.frame_indices, found))
-        store.save_region(stack.stack_id, CORRECTED, Region.BASE)
+        store.save(stack.stack_id, Work(region_predictions=dict.fromkeys(stack.frame_indices, found)))
+        store.save(stack.stack_id, Work(regions={CORRECTED: RegionSet(Region.BASE)}))
         for frame, made, provenance, model_id in (
             (CORRECTED, square(Label.RVBP), Provenance.SEMIAUTOMATIC, "model-1"),
             (WITHDRAWN, square(Label.LVM), Provenance.AUTOMATIC, "model-1"),
@@ -68,14 +70,20 @@ def keep_work(folder: Path, study: Study, labels: LabelMap) -> LabelMap:
         ):
             store.save(
                 stack.stack_id,
-                frame,
-                made,
-                region=Region.BASE,
-                provenance=provenance,
-                status=ReviewStatus.DRAFT,
-                model_id=model_id,
-            )
-        store.save_phase_mark(stack.stack_id, ed=1, es=None)
+                Work(
+                    [
+                        Version(
+                            frame,
+                            made,
+                            region=Region.BASE,
+                            provenance=provenance,
+                            status=ReviewStatus.DRAFT,
+                            model_id=model_id,
+                        )
+                    ]
+                ),
+            )[0]
+        store.save(stack.stack_id, Work(phase_marks=(1, None)))
     expected = labels.copy()
     expected[CORRECTED], expected[DRAWN] = square(Label.RVBP), square(Label.LVM)
     return expected
@@ -127,7 +135,7 @@ def test_a_study_that_is_opened_differently_is_exported_so(tmp_path: Path, image
     turned = open_study(images, opening=Opening(base_reversed=True))
     keep_work(tmp_path / "ws", turned, heart.labels[:, ::-1])
     with open_workspace(tmp_path / "ws", reader="r") as workspace:
-        OpeningStore(workspace).keep(str(images), turned.stack.stack_id, Opening(base_reversed=True))
+        OpeningStore(workspace).save(str(images), turned.stack.stack_id, Opening(base_reversed=True))
     given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "regions")
     assert export(images, *given) == 0
     assert rows_of(tmp_path / "out" / "regions.csv")[0]["source_slice_index"] == "5"
@@ -233,7 +241,7 @@ def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_kept(
 ) -> None:
     study = open_study(images)
     expected = keep_work(tmp_path / "ws", study, heart.labels)
-    imported = Kept(
+    imported = Version(
         WITHDRAWN,
         square(Label.LVBP),
         Region.BASE,
@@ -242,7 +250,7 @@ def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_kept(
         imported_from="DICOM SEG: Net 7",
     )
     with open_workspace(tmp_path / "ws", reader="r") as workspace:
-        AnnotationStore(workspace).save_all(study.stack.stack_id, [imported])
+        AnnotationStore(workspace).save(study.stack.stack_id, Work([imported]))
     given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "nifti")
     assert export(images, *given) == 0
     expected[WITHDRAWN] = square(Label.LVBP)
@@ -268,7 +276,7 @@ def test_an_analysis_that_has_not_come_to_all_frames_is_exported_only_where_that
     study = open_study(images)
     with open_workspace(tmp_path / "ws", reader="Anna Reader") as workspace:
         store = AnnotationStore(workspace)
-        store.keep_study(
+        store.save_study(
             study.stack.stack_id,
             name=study.name,
             source="in",
@@ -281,7 +289,7 @@ def test_an_analysis_that_has_not_come_to_all_frames_is_exported_only_where_that
             frame: Prediction(heart.labels[frame], "model-1", Region.MIDDLE, "It knows.")
             for frame in study.stack.frame_indices[:10]
         }
-        store.save_predictions(study.stack.stack_id, made)
+        store.save(study.stack.stack_id, Work(predictions=made))
     given = (images, "--workspace", tmp_path / "ws", "--output")
     assert export(*given, tmp_path / "out") == 1
     told = capsys.readouterr().err

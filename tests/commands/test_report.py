@@ -9,9 +9,10 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.study import open_study
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.study_facts import StudyFacts
+from cmr_viewer.store.versions import Version
 from tests.phantom import Phantom
 
 DRAWN = FrameIndex(0, 2)
@@ -24,7 +25,7 @@ def workspace(tmp_path: Path, cine: Path, phantom: Phantom) -> Path:
     stack = study.stack
     with open_workspace(tmp_path / "workspace", reader="A. Reader") as opened:
         store = AnnotationStore(opened)
-        store.keep_study(
+        store.save_study(
             stack.stack_id,
             name=study.name,
             source=str(cine),
@@ -33,13 +34,17 @@ def workspace(tmp_path: Path, cine: Path, phantom: Phantom) -> Path:
             phases=stack.phases,
             slices=stack.slices,
         )
-        store.save_predictions(
+        store.save(
             stack.stack_id,
-            {f: Prediction(phantom.labels[f], "model-1", Region.MIDDLE, "") for f in stack.frame_indices},
+            Work(
+                predictions={
+                    f: Prediction(phantom.labels[f], "model-1", Region.MIDDLE, "") for f in stack.frame_indices
+                }
+            ),
         )
         square = np.zeros((stack.geometry.rows, stack.geometry.cols), np.uint8)
         square[20:30, 20:30] = int(Label.LVBP)
-        store.save_all(stack.stack_id, [Kept(DRAWN, square, Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)])
+        store.save(stack.stack_id, Work([Version(DRAWN, square, Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)]))
         StudyFacts(opened).set(stack.stack_id, "patient.facts", {"height_cm": 180.0, "weight_kg": 80.0})
     return tmp_path / "workspace"
 

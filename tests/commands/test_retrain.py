@@ -18,7 +18,7 @@ from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace, open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.samples import AcceptedSample
+from cmr_viewer.store.versions import AcceptedSample
 from cmr_viewer.train.retrain import accepted_frames
 from tests.commands.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 

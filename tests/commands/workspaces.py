@@ -6,8 +6,9 @@ from pathlib import Path
 from cmr_viewer.domain.anatomy import Region, reference_regions
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.versions import Version
 from tests.phantom import sax_cine
 
 TRAINED_ON = ("patient001", "patient002")
@@ -22,7 +23,7 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
         for number, patient in enumerate(patients):
             phantom = sax_cine(phases=2, slices=6, rows=64, cols=60, seed=100 + number)
             stack = phantom.stack
-            store.keep_study(
+            store.save_study(
                 stack.stack_id,
                 name=patient,
                 source="phantom",
@@ -35,7 +36,7 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
             for phase in range(2):
                 regions: list[Region] = reference_regions([bool(one.any()) for one in phantom.labels[phase]])
                 kept += [
-                    Kept(
+                    Version(
                         FrameIndex(phase, s),
                         phantom.labels[phase, s],
                         regions[s],
@@ -46,5 +47,5 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
                     )
                     for s in range(stack.slices)
                 ]
-            store.save_all(stack.stack_id, kept)
+            store.save(stack.stack_id, Work(kept))
     return folder

@@ -7,7 +7,7 @@ import pytest
 
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
-from tests.store.saving import STACK_ID, keep_study
+from tests.store.saving import STACK_ID, save_study
 
 
 @pytest.fixture
@@ -19,6 +19,6 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 @pytest.fixture
 def store(workspace: Workspace) -> AnnotationStore:
     made = AnnotationStore(workspace)
-    keep_study(made)
+    save_study(made)
     assert made.studies()[0].stack_id == STACK_ID
     return made

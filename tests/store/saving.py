@@ -21,19 +21,20 @@ from cmr_viewer.domain.change import Marks
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.training_runs import TrainingRuns
+from cmr_viewer.store.versions import Version
 
 STACK_ID = "a" * 32
 PHASES, SLICES = 3, 4
 SPACING_MM = (1.25, 1.5)
 
 
-def keep_study(store: AnnotationStore, stack_id: str = STACK_ID, patient_key: str = "patient") -> None:
-    store.keep_study(
+def save_study(store: AnnotationStore, stack_id: str = STACK_ID, patient_key: str = "patient") -> None:
+    store.save_study(
         stack_id,
         name="Study 1",
         source="study",
@@ -64,15 +65,21 @@ def save(
 ) -> Annotation:
     return store.save(
         stack_id,
-        frame,
-        labels_of(number),
-        region=region,
-        provenance=provenance,
-        status=status,
-        model_id="model-1",
-        frame_pixels=pixels_of(frame),
-        pixel_spacing_mm=SPACING_MM,
-    )
+        Work(
+            [
+                Version(
+                    frame,
+                    labels_of(number),
+                    region=region,
+                    provenance=provenance,
+                    status=status,
+                    model_id="model-1",
+                    frame_pixels=pixels_of(frame),
+                    pixel_spacing_mm=SPACING_MM,
+                )
+            ]
+        ),
+    )[0]
 
 
 def marks(number: int, *, edited: bool = True, region: Region | None = None) -> Marks:
@@ -106,7 +113,7 @@ def _tell(line: str) -> None:
 
 def _save_until_killed(folder: Path, number: int) -> None:
     store = AnnotationStore(open_workspace(folder, reader="child"))
-    keep_study(store)
+    save_study(store)
     _tell("ready")
     while True:
         kept = save(store, frame_of(number), number, status=status_of(number))
@@ -125,7 +132,7 @@ def _write_file_until_killed(path: Path, number: int) -> None:
 def _leave_things_behind(folder: Path) -> None:
     workspace = open_workspace(folder, reader="child")
     store = AnnotationStore(workspace)
-    keep_study(store)
+    save_study(store)
     save(store, FrameIndex(0, 0), 1, status=ReviewStatus.ACCEPTED)
     save(store, FrameIndex(0, 1), 2, status=ReviewStatus.DRAFT)
     TrainingRuns(workspace).start(Role.BASE)

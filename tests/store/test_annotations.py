@@ -12,10 +12,11 @@ from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, StoreError
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.events import EventLog, What
-from tests.store.saving import PHASES, SLICES, SPACING_MM, STACK_ID, keep_study, labels_of, pixels_of, save
+from cmr_viewer.store.versions import Version
+from tests.store.saving import PHASES, SLICES, SPACING_MM, STACK_ID, labels_of, pixels_of, save, save_study
 
 DRAFT, ACCEPTED = ReviewStatus.DRAFT, ReviewStatus.ACCEPTED
 FRAME, OTHER = FrameIndex(0, 1), FrameIndex(2, 3)
@@ -31,7 +32,7 @@ def test_latest_and_versions_agree_with_what_was_saved(steps: list) -> None:
         workspace = open_workspace(Path(folder), reader="reader")
         try:
             store = AnnotationStore(workspace)
-            keep_study(store)
+            save_study(store)
             for step in steps:
                 if step == "reopen":
                     workspace.close()
@@ -87,7 +88,9 @@ def test_a_version_keeps_all_that_it_was_saved_with(store: AnnotationStore) -> N
 
 def test_a_label_map_that_changes_after_saving_does_not_change_what_is_kept(store: AnnotationStore) -> None:
     labels = labels_of(1).copy()
-    kept = store.save(STACK_ID, FRAME, labels, region=Region.BASE, provenance=Provenance.MANUAL, status=DRAFT)
+    kept = store.save(
+        STACK_ID, Work([Version(FRAME, labels, region=Region.BASE, provenance=Provenance.MANUAL, status=DRAFT)])
+    )[0]
     labels[:] = 0
     assert np.array_equal(kept.labels, labels_of(1))
     assert np.array_equal(store.latest(STACK_ID)[FRAME].labels, labels_of(1))
@@ -104,23 +107,25 @@ def test_each_save_is_in_the_event_log(store: AnnotationStore) -> None:
 
 
 def test_several_frames_are_saved_all_or_none(store: AnnotationStore) -> None:
-    def kept(frame: FrameIndex, pixels: np.ndarray | None) -> Kept:
+    def kept(frame: FrameIndex, pixels: np.ndarray | None) -> Version:
         labels = labels_of(1)
-        return Kept(frame, labels, Region.BASE, Provenance.AUTOMATIC, ACCEPTED, "m", pixels, SPACING_MM, {"by": "all"})
+        return Version(frame, labels, Region.BASE, Provenance.AUTOMATIC, ACCEPTED, "m", pixels, SPACING_MM)
 
     with pytest.raises(StoreError, match="cannot be accepted without its pixels"):
-        store.save_all(STACK_ID, [kept(FRAME, pixels_of(FRAME)), kept(OTHER, None)])
+        store.save(STACK_ID, Work([kept(FRAME, pixels_of(FRAME)), kept(OTHER, None)]))
     assert store.latest(STACK_ID) == {}
     assert store.accepted_samples() == []
-    both = store.save_all(STACK_ID, [kept(FRAME, pixels_of(FRAME)), kept(OTHER, pixels_of(OTHER))])
+    both = store.save(STACK_ID, Work([kept(FRAME, pixels_of(FRAME)), kept(OTHER, pixels_of(OTHER))]))
     assert [one.version for one in both] == [1, 1]
     assert store.latest(STACK_ID).keys() == {FRAME, OTHER}
-    assert EventLog(store._workspace).events()[-1].detail["by"] == "all"
 
 
 def test_pixels_are_needed_once_and_kept_as_they_were(store: AnnotationStore) -> None:
     save(store, FRAME, 1, status=ACCEPTED)
-    again = store.save(STACK_ID, FRAME, labels_of(2), region=Region.BASE, provenance=Provenance.MANUAL, status=ACCEPTED)
+    again = store.save(
+        STACK_ID,
+        Work([Version(FRAME, labels_of(2), region=Region.BASE, provenance=Provenance.MANUAL, status=ACCEPTED)]),
+    )[0]
     assert again.version == 2
     (sample,) = store.accepted_samples()
     assert np.array_equal(sample.labels, labels_of(2))
@@ -133,7 +138,7 @@ def test_pixels_are_needed_once_and_kept_as_they_were(store: AnnotationStore) ->
 def test_the_slices_beside_an_accepted_frame_are_kept_with_it(store: AnnotationStore) -> None:
     at = FrameIndex(1, 2)
     above, below = FrameIndex(1, 1), FrameIndex(1, 3)
-    kept = Kept(
+    kept = Version(
         at,
         labels_of(1),
         Region.BASE,
@@ -144,7 +149,7 @@ def test_the_slices_beside_an_accepted_frame_are_kept_with_it(store: AnnotationS
         SPACING_MM,
         neighbours={-1: pixels_of(above), 1: pixels_of(below)},
     )
-    store.save_all(STACK_ID, [kept])
+    store.save(STACK_ID, Work([kept]))
     (sample,) = store.accepted_samples()
     assert sorted(sample.neighbours) == [-1, 1]
     assert np.array_equal(sample.neighbours[-1], pixels_of(above))
@@ -158,7 +163,7 @@ def test_the_slices_beside_an_accepted_frame_are_kept_with_it(store: AnnotationS
 
 def test_neighbours_of_another_shape_are_refused(store: AnnotationStore) -> None:
     odd = {1: np.ones((2, 2), np.int16)}
-    kept = Kept(
+    kept = Version(
         FRAME,
         labels_of(1),
         Region.BASE,
@@ -170,11 +175,11 @@ def test_neighbours_of_another_shape_are_refused(store: AnnotationStore) -> None
         neighbours=odd,
     )
     with pytest.raises(StoreError, match="do not fit"):
-        store.save_all(STACK_ID, [kept])
+        store.save(STACK_ID, Work([kept]))
 
 
 def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) -> None:
-    keep_study(store, "b" * 32, patient_key="")
+    save_study(store, "b" * 32, patient_key="")
     save(store, FRAME, status=ACCEPTED, stack_id="b" * 32)
     assert [one.patient_key for one in store.accepted_samples()] == ["b" * 32]
 
@@ -182,26 +187,35 @@ def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) ->
 def test_what_does_not_fit_is_refused_and_nothing_is_kept(store: AnnotationStore) -> None:
     good = {"region": Region.BASE, "provenance": Provenance.MANUAL, "status": ACCEPTED}
     with pytest.raises(StoreError, match="not in this workspace"):
-        store.save("c" * 32, FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=SPACING_MM, **good)
+        store.save(
+            "c" * 32,
+            Work([Version(FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=SPACING_MM, **good)]),
+        )[0]
     with pytest.raises(StoreError, match="3 phases and 4 slices"):
         save(store, FrameIndex(0, SLICES))
     with pytest.raises(LabelMapError):
-        store.save(STACK_ID, FRAME, np.full((2, 2), 9, np.uint8), **good)
+        store.save(STACK_ID, Work([Version(FRAME, np.full((2, 2), 9, np.uint8), **good)]))
     with pytest.raises(StoreError, match="one frame"):
-        store.save(STACK_ID, FRAME, np.zeros((1, 2, 2), np.uint8), **good)
+        store.save(STACK_ID, Work([Version(FRAME, np.zeros((1, 2, 2), np.uint8), **good)]))
     with pytest.raises(StoreError, match="do not fit"):
-        store.save(STACK_ID, FRAME, labels_of(1), frame_pixels=np.ones((2, 2)), pixel_spacing_mm=(1, 1), **good)
+        store.save(
+            STACK_ID,
+            Work([Version(FRAME, labels_of(1), frame_pixels=np.ones((2, 2)), pixel_spacing_mm=(1, 1), **good)]),
+        )[0]
     with pytest.raises(StoreError, match="needs its pixel spacing"):
-        store.save(STACK_ID, FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=(0, 1), **good)
+        store.save(
+            STACK_ID,
+            Work([Version(FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=(0, 1), **good)]),
+        )[0]
     assert store.latest(STACK_ID) == {}
 
 
 def test_the_last_region_of_a_reader_holds_until_it_is_withdrawn(store: AnnotationStore) -> None:
-    store.save_region(STACK_ID, FRAME, Region.BASE, predicted=Region.MIDDLE)
-    store.save_region(STACK_ID, FRAME, Region.APEX, predicted=Region.MIDDLE)
-    store.save_region(STACK_ID, OTHER, Region.NON_CARDIAC)
+    store.save(STACK_ID, Work(regions={FRAME: RegionSet(Region.BASE, Region.MIDDLE)}))
+    store.save(STACK_ID, Work(regions={FRAME: RegionSet(Region.APEX, Region.MIDDLE)}))
+    store.save(STACK_ID, Work(regions={OTHER: RegionSet(Region.NON_CARDIAC)}))
     assert store.regions(STACK_ID) == {FRAME: Region.APEX, OTHER: Region.NON_CARDIAC}
-    store.save_region(STACK_ID, FRAME, None, predicted=Region.MIDDLE)
+    store.save(STACK_ID, Work(regions={FRAME: RegionSet(None, Region.MIDDLE)}))
     assert store.regions(STACK_ID) == {OTHER: Region.NON_CARDIAC}
     last = EventLog(store._workspace).events()[-1]
     assert (last.what, last.frame, last.detail) == (
@@ -214,26 +228,26 @@ def test_the_last_region_of_a_reader_holds_until_it_is_withdrawn(store: Annotati
 def test_the_last_region_prediction_of_each_frame_is_given_back(store: AnnotationStore) -> None:
     first = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
     second = RegionPrediction((0.1, 0.2, 0.3, 0.4), "classifier-2")
-    store.save_region_predictions(STACK_ID, {FRAME: first, OTHER: first})
-    store.save_region_predictions(STACK_ID, {FRAME: second})
+    store.save(STACK_ID, Work(region_predictions={FRAME: first, OTHER: first}))
+    store.save(STACK_ID, Work(region_predictions={FRAME: second}))
     assert store.region_predictions(STACK_ID) == {FRAME: second, OTHER: first}
-    store.save_region_predictions(STACK_ID, {FRAME: first})  # rolled back: the first model speaks again
+    store.save(STACK_ID, Work(region_predictions={FRAME: first}))  # rolled back: the first model speaks again
     assert store.region_predictions(STACK_ID) == {FRAME: first, OTHER: first}
-    store.save_region_predictions(STACK_ID, {})
+    store.save(STACK_ID, Work(region_predictions={}))
 
 
 def test_a_region_prediction_in_its_stack_is_given_back_whole(store: AnnotationStore) -> None:
     alone = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
     in_stack = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1", Region.MIDDLE, (0.25, 0.5, 0.125, 0.125))
-    store.save_region_predictions(STACK_ID, {FRAME: alone, OTHER: alone})
-    store.save_region_predictions(STACK_ID, {FRAME: in_stack})
+    store.save(STACK_ID, Work(region_predictions={FRAME: alone, OTHER: alone}))
+    store.save(STACK_ID, Work(region_predictions={FRAME: in_stack}))
     assert store.region_predictions(STACK_ID) == {FRAME: in_stack, OTHER: alone}
 
 
 def test_the_last_prediction_of_each_frame_is_given_back(store: AnnotationStore) -> None:
     for number, model in ((1, "model-1"), (2, "model-2"), (3, "model-1")):
         made = Prediction(labels_of(number), model, Region.BASE, f"reason {number}")
-        store.save_predictions(STACK_ID, {FRAME: made})
+        store.save(STACK_ID, Work(predictions={FRAME: made}))
         found = store.predictions(STACK_ID)
         assert found.keys() == {FRAME}
         assert np.array_equal(found[FRAME].labels, labels_of(number))
@@ -242,22 +256,20 @@ def test_the_last_prediction_of_each_frame_is_given_back(store: AnnotationStore)
 
 def test_phase_marks_are_given_back_as_set_last(store: AnnotationStore) -> None:
     assert store.phase_marks(STACK_ID) == (None, None)
-    store.save_phase_mark(STACK_ID, ed=0, es=None)
-    store.save_phase_mark(STACK_ID, ed=2, es=1)
+    store.save(STACK_ID, Work(phase_marks=(0, None)))
+    store.save(STACK_ID, Work(phase_marks=(2, 1)))
     assert store.phase_marks(STACK_ID) == (2, 1)
     with pytest.raises(StoreError, match="not in the study"):
-        store.save_phase_mark(STACK_ID, ed=PHASES, es=1)
+        store.save(STACK_ID, Work(phase_marks=(PHASES, 1)))
     assert store.phase_marks(STACK_ID) == (2, 1)
 
 
 def test_a_study_opened_again_keeps_its_work_and_comes_first(store: AnnotationStore) -> None:
-    keep_study(store, "b" * 32)
+    save_study(store, "b" * 32)
     save(store, FRAME)
     assert [one.stack_id for one in store.studies()] == ["b" * 32, STACK_ID]
-    keep_study(store)
+    save_study(store)
     assert [(one.stack_id, one.drafts) for one in store.studies()] == [(STACK_ID, 1), ("b" * 32, 0)]
-    assert store.geometry_json(STACK_ID) == "{}"
-    assert store.geometry_json("c" * 32) is None
 
 
 def test_corrections_are_counted_by_region_and_time(store: AnnotationStore) -> None:
@@ -277,6 +289,25 @@ def test_a_frame_that_came_back_to_its_prediction_is_no_unfinished_draft(store: 
     save(store, FrameIndex(0, 0), 1)
     save(store, FrameIndex(0, 1), 2)
     save(store, FrameIndex(0, 1), 3, provenance=Provenance.AUTOMATIC)
-    kept = Kept(FrameIndex(0, 2), labels_of(4), Region.BASE, Provenance.AUTOMATIC, ReviewStatus.DRAFT)
-    store.save_all(STACK_ID, [replace(kept, imported_from="a file")])
+    kept = Version(FrameIndex(0, 2), labels_of(4), Region.BASE, Provenance.AUTOMATIC, ReviewStatus.DRAFT)
+    store.save(STACK_ID, Work([replace(kept, imported_from="a file")]))
     assert store.studies()[0].drafts == 2
+
+
+def test_the_last_accepted_version_of_each_frame_is_found_under_drafts(store: AnnotationStore) -> None:
+    never, another = FrameIndex(1, 0), "b" * 32
+    save_study(store, another)
+    for frame, number, status in (
+        (FRAME, 1, ACCEPTED),
+        (FRAME, 2, ACCEPTED),
+        (FRAME, 3, DRAFT),
+        (OTHER, 4, DRAFT),
+        (OTHER, 5, ACCEPTED),
+        (never, 6, DRAFT),
+    ):
+        save(store, frame, number, status=status)
+    save(store, never, 7, status=ACCEPTED, stack_id=another)
+    found = store.last_accepted(STACK_ID)
+    assert found.keys() == {FRAME, OTHER}
+    assert np.array_equal(found[FRAME], labels_of(2)) and np.array_equal(found[OTHER], labels_of(5))
+    assert store.last_accepted("c" * 32) == {}

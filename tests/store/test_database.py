@@ -16,7 +16,7 @@ from cmr_viewer.domain.patient_key import patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import DATABASE_NAME, Recovery, Workspace, open_workspace, open_workspace_readonly
 from cmr_viewer.store.effort import Effort, EffortStore
 from cmr_viewer.store.events import EventLog
@@ -25,7 +25,8 @@ from cmr_viewer.store.reads import ReadKind, ReadStore
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
 from cmr_viewer.store.undo_log import UndoLog
-from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, marks, save
+from cmr_viewer.store.versions import Version
+from tests.store.saving import STACK_ID, abandon, labels_of, marks, save, save_study
 
 FRAME = FrameIndex(0, 0)
 
@@ -69,15 +70,15 @@ def test_closing_twice_does_nothing_and_a_closed_workspace_says_so(tmp_path: Pat
 def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, table: str, verb: str) -> None:
     workspace = store._workspace
     save(store, FRAME, status=ReviewStatus.ACCEPTED)
-    store.save_region(STACK_ID, FRAME, Region.BASE)
-    store.save_phase_mark(STACK_ID, ed=0, es=1)
+    store.save(STACK_ID, Work(regions={FRAME: RegionSet(Region.BASE)}))
+    store.save(STACK_ID, Work(phase_marks=(0, 1)))
     with workspace.write() as connection:
         connection.execute(
             insert(tables.promotions).values(
                 role="base", kind="keep", model_id="m", reason="", who="", at="", session_id=workspace.session()
             )
         )
-    OpeningStore(workspace).keep("/studies/a", STACK_ID, Opening(base_reversed=True))
+    OpeningStore(workspace).save("/studies/a", STACK_ID, Opening(base_reversed=True))
     itself = StackChange(STACK_ID, STACK_ID, (0, 1, 2, 3))
     StackChangeStore(workspace).carry_over(itself, pixel_spacing_mm=(1.0, 1.0))
     step = Change(ChangeKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
@@ -123,7 +124,7 @@ def test_a_damaged_database_is_kept_as_it_is(tmp_path: Path, damage: str) -> Non
 def test_a_database_whose_pages_are_damaged_is_refused_after_a_kill(tmp_path: Path) -> None:
     workspace = open_workspace(tmp_path, reader="reader")
     store = AnnotationStore(workspace)
-    keep_study(store)
+    save_study(store)
     for number in range(40):
         save(store, FRAME, number, status=ReviewStatus.ACCEPTED)
     abandon(workspace)
@@ -191,7 +192,7 @@ def take_out_version_4(connection: sqlite3.Connection) -> None:
 
 def test_a_workspace_of_version_3_is_brought_up_to_date_and_keeps_origins_and_drawn_areas(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
         save(AnnotationStore(workspace), FRAME, 1)
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
     take_out_version_4(connection)
@@ -205,9 +206,11 @@ def test_a_workspace_of_version_3_is_brought_up_to_date_and_keeps_origins_and_dr
         store = AnnotationStore(workspace)
         before = store.latest(STACK_ID)[FRAME]
         assert before.imported_from == ""
-        imported = Kept(FRAME, before.labels, before.region, before.provenance, before.status, imported_from="a file")
-        assert store.save_all(STACK_ID, [replace(imported, status=ReviewStatus.DRAFT)])[0].imported_from == "a file"
-        store.save_region_predictions(STACK_ID, {FRAME: drawn})
+        imported = Version(
+            FRAME, before.labels, before.region, before.provenance, before.status, imported_from="a file"
+        )
+        assert store.save(STACK_ID, Work([replace(imported, status=ReviewStatus.DRAFT)]))[0].imported_from == "a file"
+        store.save(STACK_ID, Work(region_predictions={FRAME: drawn}))
     with open_workspace_readonly(tmp_path) as workspace:
         assert AnnotationStore(workspace).latest(STACK_ID)[FRAME].imported_from == "a file"
         assert AnnotationStore(workspace).region_predictions(STACK_ID) == {FRAME: drawn}
@@ -215,9 +218,9 @@ def test_a_workspace_of_version_3_is_brought_up_to_date_and_keeps_origins_and_dr
 
 def test_a_workspace_of_version_1_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
         old = RegionPrediction((0.7, 0.1, 0.1, 0.1), "classifier-1")
-        AnnotationStore(workspace).save_region_predictions(STACK_ID, {FRAME: old})
+        AnnotationStore(workspace).save(STACK_ID, Work(region_predictions={FRAME: old}))
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
     take_out_version_4(connection)
     connection.execute("DROP TABLE openings")
@@ -233,12 +236,12 @@ def test_a_workspace_of_version_1_is_brought_up_to_date_and_keeps_what_it_holds(
         with open_workspace(tmp_path, reader="reader") as workspace:
             assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION
             assert AnnotationStore(workspace).region_predictions(STACK_ID) == expected
-            AnnotationStore(workspace).save_region_predictions(STACK_ID, {other: new})
+            AnnotationStore(workspace).save(STACK_ID, Work(region_predictions={other: new}))
 
 
 def test_a_workspace_of_version_2_is_brought_up_to_date_and_takes_decisions(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
         kept = save(AnnotationStore(workspace), FRAME, 1)
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
     take_out_version_4(connection)
@@ -251,7 +254,7 @@ def test_a_workspace_of_version_2_is_brought_up_to_date_and_takes_decisions(tmp_
     with open_workspace(tmp_path, reader="reader") as workspace:
         assert pragma(workspace, "user_version") == tables.SCHEMA_VERSION
         assert (AnnotationStore(workspace).latest(STACK_ID)[FRAME].labels == kept.labels).all()
-        OpeningStore(workspace).keep("/studies/a", STACK_ID, turned)
+        OpeningStore(workspace).save("/studies/a", STACK_ID, turned)
         with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as writing:
             writing.exec_driver_sql("DELETE FROM openings")
     with open_workspace(tmp_path, reader="reader") as workspace:
@@ -260,10 +263,10 @@ def test_a_workspace_of_version_2_is_brought_up_to_date_and_takes_decisions(tmp_
 
 def test_a_workspace_of_version_4_is_brought_up_to_date_and_takes_undo_reads_effort_and_facts(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
         kept = save(AnnotationStore(workspace), FRAME, 1)
-        AnnotationStore(workspace).save_region(STACK_ID, FRAME, Region.APEX)
-        AnnotationStore(workspace).save_phase_mark(STACK_ID, ed=1, es=2)
+        AnnotationStore(workspace).save(STACK_ID, Work(regions={FRAME: RegionSet(Region.APEX)}))
+        AnnotationStore(workspace).save(STACK_ID, Work(phase_marks=(1, 2)))
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
     take_out_version_5(connection)
     connection.execute("PRAGMA user_version = 4")
@@ -303,7 +306,7 @@ def test_a_workspace_of_an_earlier_version_parts_patients_whose_files_have_one_n
     }
     with open_workspace(tmp_path, reader="reader") as workspace:
         for stack_id, (name, source, key) in studies.items():
-            AnnotationStore(workspace).keep_study(
+            AnnotationStore(workspace).save_study(
                 stack_id, name=name, source=source, patient_key=key, geometry_json="{}", phases=1, slices=1
             )
     connection = sqlite3.connect(tmp_path / DATABASE_NAME)
@@ -364,7 +367,7 @@ def test_what_could_not_be_written_does_not_stand_in_the_error_that_goes_to_the_
         connection.exec_driver_sql(f"CREATE TRIGGER refuse {refuse}")
     name = "Doe^Jane"
     with pytest.raises(StoreError) as caught:
-        keep_study(store, patient_key=name)
+        save_study(store, patient_key=name)
     told = "".join(traceback.format_exception(caught.value))
     assert "is full" in told and name not in told
 
@@ -375,10 +378,10 @@ def test_a_database_that_another_program_holds_is_said(tmp_path: Path, monkeypat
         theirs = sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)
         theirs.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="in use by another program"):
-            keep_study(AnnotationStore(workspace))
+            save_study(AnnotationStore(workspace))
         theirs.execute("ROLLBACK")
         theirs.close()
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
@@ -404,7 +407,7 @@ def test_a_workspace_opens_for_reading_while_another_program_writes(store: Annot
 
 def test_a_closed_workspace_opens_for_reading(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
     with open_workspace_readonly(tmp_path) as reading:
         assert len(AnnotationStore(reading).studies()) == 1
     with open_workspace(tmp_path, reader="reader") as workspace:
@@ -415,7 +418,7 @@ def test_a_closed_workspace_opens_for_reading_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
     monkeypatch.setattr(database.os, "access", lambda *_: False)
     with open_workspace_readonly(tmp_path) as reading:
         assert len(AnnotationStore(reading).studies()) == 1
@@ -431,7 +434,7 @@ def test_a_folder_without_a_workspace_cannot_be_read(tmp_path: Path) -> None:
 def test_only_drafts_newer_than_any_acceptance_are_recovered(tmp_path: Path) -> None:
     with open_workspace(tmp_path, reader="reader") as workspace:
         store = AnnotationStore(workspace)
-        keep_study(store)
+        save_study(store)
         save(store, FrameIndex(2, 3))  # a draft of a session that closed
     workspace = open_workspace(tmp_path, reader="reader")
     store = AnnotationStore(workspace)
@@ -487,7 +490,7 @@ def test_the_recovery_is_told_in_words(recovery: Recovery, text: str) -> None:
 def test_a_workspace_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "ä ?mode=ro#%20'x"
     with open_workspace(folder, reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
     assert (folder / DATABASE_NAME).stat().st_size > 0
     with open_workspace_readonly(folder) as reading:
         assert len(AnnotationStore(reading).studies()) == 1

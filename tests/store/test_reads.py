@@ -4,13 +4,13 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.effort import Effort, EffortStore
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.reads import Read, ReadKind, ReadStore
 from cmr_viewer.store.study_facts import StudyFacts
-from cmr_viewer.store.work import RegionSet, Work
-from tests.store.saving import SPACING_MM, STACK_ID, keep_study, labels_of, pixels_of, save
+from cmr_viewer.store.versions import Version
+from tests.store.saving import SPACING_MM, STACK_ID, labels_of, pixels_of, save, save_study
 
 FRAME = FrameIndex(0, 0)
 
@@ -26,8 +26,8 @@ def second(reads: ReadStore) -> Read:
 
 
 def keep(store: AnnotationStore, number: int, read: Read | None, status: ReviewStatus = ReviewStatus.DRAFT) -> None:
-    kept = Kept(FRAME, labels_of(number), Region.BASE, Provenance.MANUAL, status, None, pixels_of(FRAME), SPACING_MM)
-    store.save_all(STACK_ID, [kept], read_id=None if read is None else read.id)
+    kept = Version(FRAME, labels_of(number), Region.BASE, Provenance.MANUAL, status, None, pixels_of(FRAME), SPACING_MM)
+    store.save(STACK_ID, Work([kept]), read_id=None if read is None else read.id)
 
 
 def test_a_read_is_begun_and_finished_by_its_reader(reads: ReadStore, store: AnnotationStore) -> None:
@@ -43,10 +43,10 @@ def test_a_read_is_begun_and_finished_by_its_reader(reads: ReadStore, store: Ann
 def test_each_read_sees_its_own_label_maps_regions_marks_and_facts(store: AnnotationStore, second: Read) -> None:
     keep(store, 1, None)
     keep(store, 2, second)
-    store.save_region(STACK_ID, FRAME, Region.BASE)
-    store.save_region(STACK_ID, FRAME, Region.APEX, read_id=second.id)
-    store.save_phase_mark(STACK_ID, ed=0, es=None)
-    store.save_phase_mark(STACK_ID, ed=None, es=2, read_id=second.id)
+    store.save(STACK_ID, Work(regions={FRAME: RegionSet(Region.BASE)}))
+    store.save(STACK_ID, Work(regions={FRAME: RegionSet(Region.APEX)}), read_id=second.id)
+    store.save(STACK_ID, Work(phase_marks=(0, None)))
+    store.save(STACK_ID, Work(phase_marks=(None, 2)), read_id=second.id)
     facts, efforts = StudyFacts(store._workspace), EffortStore(store._workspace)
     facts.set(STACK_ID, "key", "first")
     facts.set(STACK_ID, "key", "second", second.id)
@@ -78,17 +78,17 @@ def test_what_a_second_read_is_shown_does_not_become_what_the_first_is_shown(
     store: AnnotationStore, second: Read
 ) -> None:
     base, apex = (Prediction(labels_of(n), f"m{n}", region, "") for n, region in ((1, Region.BASE), (2, Region.APEX)))
-    store.save_predictions(STACK_ID, {FRAME: apex})
-    store.save_predictions(STACK_ID, {FRAME: base})
+    store.save(STACK_ID, Work(predictions={FRAME: apex}))
+    store.save(STACK_ID, Work(predictions={FRAME: base}))
     work = Work(regions={FRAME: RegionSet(Region.APEX)}, shown={FRAME: apex})
-    store.save_work(STACK_ID, work, read_id=second.id)
+    store.save(STACK_ID, work, read_id=second.id)
     assert store.predictions(STACK_ID)[FRAME].model_id == "m1"
 
 
 def test_nothing_is_added_to_a_finished_read_or_to_one_of_another_stack(
     store: AnnotationStore, reads: ReadStore, second: Read
 ) -> None:
-    keep_study(store, "c" * 32)
+    save_study(store, "c" * 32)
     other = reads.begin("c" * 32, ReadKind.SECOND, blinded=True)
     with pytest.raises(StoreError, match="There is no read"):
         keep(store, 1, other)

@@ -4,11 +4,11 @@ import pytest
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore, inverse, joined
 from cmr_viewer.store.study_facts import StudyFacts
-from tests.store.saving import STACK_ID, keep_study, labels_of, pixels_of, save
+from tests.store.saving import STACK_ID, labels_of, pixels_of, save, save_study
 
 TURNED_ID = "b" * 32
 TURN = StackChange(STACK_ID, TURNED_ID, (3, 2, 1, 0))
@@ -18,7 +18,7 @@ SPACING_MM = (2.0, 3.0)
 
 @pytest.fixture
 def changes(store: AnnotationStore) -> StackChangeStore:
-    keep_study(store, TURNED_ID)
+    save_study(store, TURNED_ID)
     return StackChangeStore(store._workspace)
 
 
@@ -55,22 +55,20 @@ def test_what_was_written_later_is_newer_though_the_clock_went_back(
     store: AnnotationStore, changes: StackChangeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = StudyFacts(store._workspace)
-    modules = ("kept", "annotations", "study_facts")
     hours = iter(range(23, 0, -1))
 
     def earlier_each_time() -> str:
         return f"2026-01-01T{next(hours):02}:00:00.000000+00:00"
 
-    for module in modules:
-        monkeypatch.setattr(f"cmr_viewer.store.{module}.now_text", earlier_each_time)
+    monkeypatch.setattr("cmr_viewer.store.database.now_text", earlier_each_time)
     save(store, FrameIndex(0, 0), 1)
-    store.save_region(STACK_ID, FrameIndex(0, 0), Region.BASE)
-    store.save_phase_mark(STACK_ID, ed=0, es=1)
+    store.save(STACK_ID, Work(regions={FrameIndex(0, 0): RegionSet(Region.BASE)}))
+    store.save(STACK_ID, Work(phase_marks=(0, 1)))
     facts.set(STACK_ID, "patient.height_cm", 170)
     changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
     save(store, FrameIndex(0, 3), 2, stack_id=TURNED_ID)
-    store.save_region(TURNED_ID, FrameIndex(0, 3), Region.APEX)
-    store.save_phase_mark(TURNED_ID, ed=2, es=1)
+    store.save(TURNED_ID, Work(regions={FrameIndex(0, 3): RegionSet(Region.APEX)}))
+    store.save(TURNED_ID, Work(phase_marks=(2, 1)))
     facts.set(TURNED_ID, "patient.height_cm", 180)
     changes.carry_over(BACK, pixel_spacing_mm=SPACING_MM)
     assert np.array_equal(store.latest(STACK_ID)[FrameIndex(0, 0)].labels, labels_of(2))
@@ -90,10 +88,10 @@ def test_what_was_written_later_is_newer_though_the_clock_went_back(
 def test_regions_and_phase_marks_follow_and_a_word_taken_back_stays_so(
     store: AnnotationStore, changes: StackChangeStore
 ) -> None:
-    store.save_region(STACK_ID, FrameIndex(0, 0), Region.BASE)
-    store.save_region(STACK_ID, FrameIndex(0, 1), Region.APEX)
-    store.save_region(STACK_ID, FrameIndex(0, 1), None)
-    store.save_phase_mark(STACK_ID, ed=0, es=2)
+    store.save(STACK_ID, Work(regions={FrameIndex(0, 0): RegionSet(Region.BASE)}))
+    store.save(STACK_ID, Work(regions={FrameIndex(0, 1): RegionSet(Region.APEX)}))
+    store.save(STACK_ID, Work(regions={FrameIndex(0, 1): RegionSet(None)}))
+    store.save(STACK_ID, Work(phase_marks=(0, 2)))
     changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
     assert store.regions(TURNED_ID) == {FrameIndex(0, 3): Region.BASE}
     assert store.phase_marks(TURNED_ID) == (0, 2)
@@ -129,7 +127,7 @@ def test_the_worklist_names_the_stack_that_is_in_use(store: AnnotationStore, cha
 
 def test_the_stack_in_use_is_found_over_several_steps(store: AnnotationStore, changes: StackChangeStore) -> None:
     third = "c" * 32
-    keep_study(store, third)
+    save_study(store, third)
     assert changes.successor(STACK_ID) is None
     changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
     changes.carry_over(StackChange(TURNED_ID, third, (0, None, 1, 2)), pixel_spacing_mm=SPACING_MM)

@@ -8,7 +8,7 @@ from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
-from tests.store.saving import STACK_ID, keep_study
+from tests.store.saving import STACK_ID, save_study
 
 OTHER_ID = "b" * 32
 
@@ -51,7 +51,7 @@ def test_what_json_cannot_hold_and_studies_that_are_not_known_are_refused(store:
 def test_facts_follow_where_they_hold_in_the_new_stack(
     store: AnnotationStore, slices: tuple[int | None, ...], kept: set[str]
 ) -> None:
-    keep_study(store, OTHER_ID)
+    save_study(store, OTHER_ID)
     facts = StudyFacts(store._workspace)
     facts.set(STACK_ID, "patient.sex", "F")
     facts.set(STACK_ID, "worklist.flag", "ask the chief")

@@ -23,14 +23,14 @@ from cmr_viewer.domain.change import (
 )
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
-from cmr_viewer.store.annotations import AnnotationStore, Kept
+from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.events import EventLog, What
 from cmr_viewer.store.reads import ReadKind, ReadStore
 from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from cmr_viewer.store.undo_log import UndoLog
-from cmr_viewer.store.work import RegionSet, Work
-from tests.store.saving import STACK_ID, abandon, keep_study, labels_of, marks, save
+from cmr_viewer.store.versions import Version
+from tests.store.saving import STACK_ID, abandon, labels_of, marks, save, save_study
 
 FRAME = FrameIndex(0, 0)
 TURNED_ID = "b" * 32
@@ -109,10 +109,10 @@ def test_a_prediction_that_a_step_starts_from_stays_when_its_model_predicts_agai
 ) -> None:
     base = marks(1).base
     assert base is not None
-    store.save_predictions(STACK_ID, {FRAME: base})
+    store.save(STACK_ID, Work(predictions={FRAME: base}))
     undo.write(STACK_ID, [do("a")])
     other = type(base)(labels_of(9), base.model_id, base.region, base.reason)
-    store.save_predictions(STACK_ID, {FRAME: other})
+    store.save(STACK_ID, Work(predictions={FRAME: other}))
     (part,) = undo.lines(STACK_ID).done[0].parts
     assert isinstance(part, FramePart) and part.before.base is not None
     np.testing.assert_array_equal(part.before.base.labels, labels_of(1))
@@ -158,7 +158,7 @@ def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFact
                 moves.append(move(Verb(verb), here[-1]))
                 there.append(here.pop())
     with open_workspace(tmp_path_factory.mktemp("w"), reader="reader") as workspace:
-        keep_study(AnnotationStore(workspace))
+        save_study(AnnotationStore(workspace))
         chance = random.Random(len(verbs))
         while moves:
             some = chance.randint(1, 4)
@@ -168,13 +168,13 @@ def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_step_is_kept_with_what_it_changed_or_not_at_all(store: AnnotationStore, undo: UndoLog) -> None:
-    kept = Kept(FRAME, labels_of(1), Region.BASE, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
+    kept = Version(FRAME, labels_of(1), Region.BASE, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
     outside = step("b", FrameIndex(0, 9))
     work = Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a"), Move(Verb.DO, outside)])
     with pytest.raises(StoreError, match="slice 9 is not in the study"):
-        store.save_work(STACK_ID, work)
+        store.save(STACK_ID, work)
     assert store.latest(STACK_ID) == {} and store.regions(STACK_ID) == {} and undo.lines(STACK_ID).done == ()
-    store.save_work(STACK_ID, Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a")]))
+    store.save(STACK_ID, Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a")]))
     assert set(store.latest(STACK_ID)) == {FRAME} and store.regions(STACK_ID) == {FRAME: Region.APEX}
     assert keys(undo.lines(STACK_ID)) == (["a"], [])
 
@@ -182,7 +182,7 @@ def test_a_step_is_kept_with_what_it_changed_or_not_at_all(store: AnnotationStor
 def test_a_program_that_did_not_close_left_its_steps(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("w")
     workspace = open_workspace(folder, reader="reader")
-    keep_study(AnnotationStore(workspace))
+    save_study(AnnotationStore(workspace))
     UndoLog(workspace).write(STACK_ID, [do("a"), do("b"), move(Verb.UNDO, "b")])
     abandon(workspace)
     with open_workspace(folder, reader="reader") as again:
@@ -224,7 +224,7 @@ def test_label_maps_are_told_apart_by_codes_and_shape() -> None:
 
 @pytest.fixture
 def changes(store: AnnotationStore) -> StackChangeStore:
-    keep_study(store, TURNED_ID)
+    save_study(store, TURNED_ID)
     return StackChangeStore(store._workspace)
 
 
@@ -281,8 +281,8 @@ def test_a_second_read_and_what_can_be_undone_in_it_follow_too(
     undo.write(STACK_ID, [do("a")])
     undo.write(STACK_ID, [do("z", FrameIndex(0, 1))], read.id)
     save(store, FRAME, 5)
-    kept = Kept(FrameIndex(0, 1), labels_of(6), Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)
-    store.save_all(STACK_ID, [kept], read_id=read.id)
+    kept = Version(FrameIndex(0, 1), labels_of(6), Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)
+    store.save(STACK_ID, Work([kept]), read_id=read.id)
     carry(changes, TURN)
     (there,) = reads.list(TURNED_ID)
     assert (there.reader, there.kind, there.started_at) == (read.reader, read.kind, read.started_at)

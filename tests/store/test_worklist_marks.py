@@ -6,19 +6,19 @@ import pytest
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.annotations import AnnotationStore
+from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.kept import Kept
 from cmr_viewer.store.study_facts import StudyFacts
+from cmr_viewer.store.versions import Version
 from cmr_viewer.store.worklist_marks import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
-from tests.store.saving import STACK_ID, keep_study, labels_of, save
+from tests.store.saving import STACK_ID, labels_of, save, save_study
 
 OTHER = "b" * 32
 
 
 @pytest.fixture
 def marks(workspace: Workspace, store: AnnotationStore) -> WorklistMarks:
-    keep_study(store, OTHER)
+    save_study(store, OTHER)
     return WorklistMarks(workspace)
 
 
@@ -30,7 +30,7 @@ def test_everybody_who_kept_something_is_a_reader_once(tmp_path: Path) -> None:
     for reader in ("zoe", "adam", "zoe"):
         with open_workspace(tmp_path / "workspace", reader=reader) as workspace:
             store = AnnotationStore(workspace)
-            keep_study(store)
+            save_study(store)
             save(store, FrameIndex(0, 0))
     with open_workspace(tmp_path / "workspace", reader="nobody") as workspace:
         assert WorklistMarks(workspace).all()[STACK_ID].readers == ("adam", "zoe")
@@ -51,7 +51,7 @@ def test_a_frame_is_reopened_while_it_was_accepted_and_is_not_any_more(
 
 
 def test_imported_frames_are_counted_once(marks: WorklistMarks, store: AnnotationStore) -> None:
-    kept = Kept(
+    kept = Version(
         FrameIndex(0, 0),
         labels_of(1),
         Region.BASE,
@@ -59,8 +59,8 @@ def test_imported_frames_are_counted_once(marks: WorklistMarks, store: Annotatio
         ReviewStatus.DRAFT,
         imported_from="cvi42 workspace",
     )
-    store.save_all(STACK_ID, [kept, replace(kept, frame=FrameIndex(0, 1))])
-    store.save_all(STACK_ID, [kept])
+    store.save(STACK_ID, Work([kept, replace(kept, frame=FrameIndex(0, 1))]))
+    store.save(STACK_ID, Work([kept]))
     save(store, FrameIndex(0, 2))
     assert marks.all()[STACK_ID].imported == 2
 

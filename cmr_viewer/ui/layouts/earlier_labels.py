@@ -10,7 +10,6 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.store.last_accepted import last_accepted
 
 
 class Earlier(StrEnum):
@@ -92,7 +91,7 @@ class EarlierLabels(QObject):
         if self._asked or reading is None:
             return
         self._asked = True
-        work = partial(last_accepted, self._session.workspace, reading.stack.stack_id, reading.read_id)
+        work = partial(self._session.saved.annotations.last_accepted, reading.stack.stack_id, reading.read_id)
         self._session.keeper.do("Reading accepted versions", work, on_done=partial(self._take_accepted, reading))
 
     def _take_accepted(self, reading: Reading, accepted: dict[FrameIndex, LabelMap]) -> None:

@@ -27,14 +27,14 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
         self.full = False
-        save = AnnotationStore.save_work
+        save = AnnotationStore.save
 
         def save_work(store: AnnotationStore, stack_id: str, work: Any, **more: Any) -> Any:
             if self.full and store._workspace is program.workspace:
                 raise StoreError("The disk is full.")
             return save(store, stack_id, work, **more)
 
-        monkeypatch.setattr(AnnotationStore, "save_work", save_work)
+        monkeypatch.setattr(AnnotationStore, "save", save_work)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def stack_id(window: MainWindow) -> str:
 def test_the_window_closes_at_once_where_all_is_saved(open_window: MainWindow, disk: Disk) -> None:
     paint(open_window, FRAMES[0])
     assert open_window.close()
-    assert set(open_window.session.store.latest(stack_id(open_window))) == {FRAMES[0]}
+    assert set(open_window.session.saved.annotations.latest(stack_id(open_window))) == {FRAMES[0]}
 
 
 def test_what_is_not_saved_stands_in_the_status_bar_until_it_is(unsaved: MainWindow, disk: Disk, qtbot: QtBot) -> None:
@@ -93,7 +93,7 @@ def test_what_is_not_saved_stands_in_the_status_bar_until_it_is(unsaved: MainWin
     button.click()
     settle(qtbot, unsaved)
     assert not button.isVisible()
-    assert set(unsaved.session.store.latest(stack_id(unsaved))) == set(FRAMES)
+    assert set(unsaved.session.saved.annotations.latest(stack_id(unsaved))) == set(FRAMES)
 
 
 def test_closing_asks_and_try_again_saves_all_once_there_is_room(unsaved: MainWindow, disk: Disk, qtbot: QtBot) -> None:
@@ -104,7 +104,7 @@ def test_closing_asks_and_try_again_saves_all_once_there_is_room(unsaved: MainWi
     disk.full = False
     press(unsaved, "try_again")
     assert not unsaved.isVisible()
-    assert set(unsaved.session.store.latest(stack_id(unsaved))) == set(FRAMES)
+    assert set(unsaved.session.saved.annotations.latest(stack_id(unsaved))) == set(FRAMES)
 
 
 def test_saving_elsewhere_makes_a_whole_workspace_that_has_everything(
@@ -148,7 +148,7 @@ def test_it_can_be_lost_by_will_alone(unsaved: MainWindow) -> None:
     unsaved.close()
     press(unsaved, "lose")
     assert not unsaved.isVisible()
-    assert unsaved.session.store.latest(stack_id(unsaved)) == {}
+    assert unsaved.session.saved.annotations.latest(stack_id(unsaved)) == {}
 
 
 def test_what_could_not_be_saved_outlives_the_closing_of_its_study(
@@ -165,7 +165,7 @@ def test_what_could_not_be_saved_outlives_the_closing_of_its_study(
     with qtbot.waitSignal(program.session.study_restored, timeout=PATIENCE_MS):
         program.session.open_path(study_path)
     settle(qtbot, unsaved)
-    assert set(unsaved.session.store.latest(stack)) == set(FRAMES)
+    assert set(unsaved.session.saved.annotations.latest(stack)) == set(FRAMES)
     for frame, labels in shown.items():
         now = unsaved.session.frame_state(frame).labels
         assert now is not None and labels is not None and (now == labels).all()

@@ -47,11 +47,7 @@ class Comparing(QObject):
         session, reading = self._session, self._session.reading
         if reading is None or session.is_blinded:
             return
-        stack_id = reading.stack.stack_id
-
-        def work() -> BothReads:
-            return both_reads(session.kept_in, reading.study, session.reads.summaries(stack_id), second_id)
-
+        work = partial(both_reads, session.saved, reading.study, second_id)
         session.keeper.do("Comparing the reads", work, on_done=partial(self._take, reading))
 
     def _take(self, reading: Reading, both: BothReads) -> None:

@@ -169,7 +169,7 @@ def test_the_comparison_lists_frames_by_millilitres_sorts_and_goes_there(
     frames = feature.panel.frames
     assert frames[0] == PAINTED and len(frames) == 14
     counts = [
-        session.store.latest(session.stack.stack_id, read_id)[PAINTED].labels
+        session.saved.annotations.latest(session.stack.stack_id, read_id)[PAINTED].labels
         for read_id in (None, 1)  # type: ignore[union-attr]
     ]
     geometry = session.stack.geometry  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.worklist_marks import StudyMarks
 from cmr_viewer.ui.features.worklist.worklist import NO_MARKS, Progress, Worklist, WorklistEntry, waiting_names
-from tests.store.saving import STACK_ID, keep_study, save
+from tests.store.saving import STACK_ID, save, save_study
 
 
 class Keeper:
@@ -52,7 +52,7 @@ class Session:
 def session(tmp_path):
     with open_workspace(tmp_path / "workspace", reader="R. Eader") as workspace:
         made = Session(workspace)
-        keep_study(made.store)
+        save_study(made.store)
         save(made.store, FrameIndex(0, 0), status=ReviewStatus.ACCEPTED)
         made.learn()
         yield made

@@ -3,10 +3,9 @@ import numpy as np
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.annotations import AnnotationStore
-from cmr_viewer.store.read_predictions import REASON, ReadPredictions
+from cmr_viewer.store.annotations import AnnotationStore, Work
+from cmr_viewer.store.predictions import REASON
 from cmr_viewer.store.reads import ReadKind, ReadStore
-from cmr_viewer.store.work import Work
 from tests.store.saving import STACK_ID, labels_of
 
 FRAME, OTHER = FrameIndex(0, 0), FrameIndex(0, 1)
@@ -16,13 +15,19 @@ def made(number: int, region: Region, model_id: str = "") -> Prediction:
     return Prediction(labels_of(number), model_id or f"{region}-1", region, "The reader says so.")
 
 
+def made_as(store: AnnotationStore, regions: dict[FrameIndex, Region]) -> dict[FrameIndex, Prediction]:
+    """What a read that has shown nothing yet is shown."""
+    read = ReadStore(store._workspace).begin(STACK_ID, ReadKind.SECOND, blinded=True)
+    return store.predictions_in_read(STACK_ID, read.id, regions)
+
+
 def test_a_frame_is_shown_as_models_made_it_as_their_own_region_and_no_reader_stands_in_the_words(
     store: AnnotationStore,
 ) -> None:
-    store.save_predictions(STACK_ID, {FRAME: made(1, Region.MIDDLE), OTHER: made(2, Region.BASE)})
-    store.save_predictions(STACK_ID, {FRAME: made(3, Region.APEX)})  # the first reader set another region
+    store.save(STACK_ID, Work(predictions={FRAME: made(1, Region.MIDDLE), OTHER: made(2, Region.BASE)}))
+    store.save(STACK_ID, Work(predictions={FRAME: made(3, Region.APEX)}))  # the first reader set another region
     assert store.predictions(STACK_ID)[FRAME].region is Region.APEX
-    alone = ReadPredictions(store._workspace).made_as(STACK_ID, {FRAME: Region.MIDDLE, OTHER: Region.MIDDLE})
+    alone = made_as(store, {FRAME: Region.MIDDLE, OTHER: Region.MIDDLE})
     assert set(alone) == {FRAME}, "nobody was asked about the other as middle"
     assert (alone[FRAME].model_id, alone[FRAME].region, alone[FRAME].reason) == ("middle-1", Region.MIDDLE, REASON)
     assert np.array_equal(alone[FRAME].labels, labels_of(1))
@@ -30,18 +35,18 @@ def test_a_frame_is_shown_as_models_made_it_as_their_own_region_and_no_reader_st
 
 def test_the_newest_model_that_made_it_as_that_region_counts(store: AnnotationStore) -> None:
     for number in (1, 2):
-        store.save_predictions(STACK_ID, {FRAME: made(number, Region.BASE, f"base-{number}")})
-    assert ReadPredictions(store._workspace).made_as(STACK_ID, {FRAME: Region.BASE})[FRAME].model_id == "base-2"
+        store.save(STACK_ID, Work(predictions={FRAME: made(number, Region.BASE, f"base-{number}")}))
+    assert made_as(store, {FRAME: Region.BASE})[FRAME].model_id == "base-2"
 
 
-def test_what_a_read_is_shown_is_kept_for_it_alone_and_the_last_of_a_frame_holds(store: AnnotationStore) -> None:
-    store.save_predictions(STACK_ID, {FRAME: made(1, Region.MIDDLE)})
-    reads, kept = ReadStore(store._workspace), ReadPredictions(store._workspace)
+def test_what_a_read_is_shown_is_saved_for_it_alone_and_the_last_of_a_frame_holds(store: AnnotationStore) -> None:
+    store.save(STACK_ID, Work(predictions={FRAME: made(1, Region.MIDDLE)}))
+    reads = ReadStore(store._workspace)
     one, other = (reads.begin(STACK_ID, ReadKind.SECOND, blinded=True).id for _ in range(2))
     for number, region in ((2, Region.APEX), (3, Region.BASE)):
-        store.save_work(STACK_ID, Work(shown={FRAME: made(number, region)}), read_id=one)
-    assert kept.shown(one)[FRAME].region is Region.BASE and kept.shown(one)[FRAME].reason == "The reader says so."
-    assert kept.shown(other) == {}
+        store.save(STACK_ID, Work(shown={FRAME: made(number, region)}), read_id=one)
+    assert store.predictions_in_read(STACK_ID, one, {})[FRAME].reason == "The reader says so."
+    assert store.predictions_in_read(STACK_ID, other, {}) == {}
     assert store.predictions(STACK_ID)[FRAME].region is Region.MIDDLE
     regions = {FRAME: Region.MIDDLE}
     assert store.predictions_in_read(STACK_ID, one, regions)[FRAME].region is Region.BASE

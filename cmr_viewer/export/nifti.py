@@ -100,7 +100,7 @@ def write_nifti_labels(
         path: The file to write, `.nii.gz` or `.nii`.
         labels: (phase, slice, row, col) of the study's stack, in its order.
         study: Where they belong.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         grid: The grid of `nifti_files` that is written; None for the only one.
 
     Raises:
@@ -118,7 +118,7 @@ def write_nifti_images(path: Path, study: Study, progress: Progress = silent, *,
     Args:
         path: The file to write, `.nii.gz` or `.nii`.
         study: The study.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         grid: As of `write_nifti_labels`.
 
     Raises:

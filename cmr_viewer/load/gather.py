@@ -89,7 +89,7 @@ def gather(path: Path, progress: Progress = silent) -> Gathered:
     Args:
         path: A folder, a zip archive, a folder or file inside one, a DICOMDIR, or another file, which stands for
             itself.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Returns:
         The files; to be closed.

@@ -74,7 +74,7 @@ def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
     Args:
         path: The archive.
         folder: An empty folder of the caller's.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         LoadError: The archive is damaged, locked with a password, or would become too large.

@@ -203,7 +203,7 @@ def material_of(
         formula: Of body surface area.
         convention: Where papillary muscles are counted.
         patient_name: What is to be named as the patient; empty for nobody.
-        progress: Told how far the work is; raises `Cancelled` to stop.
+        progress: Called with how far the work is; raises `Cancelled` to stop.
     """
     study, stack, frames = read.study, read.study.stack, read.frames
     progress(0.0, "Measuring volumes")

@@ -1,4 +1,4 @@
-"""Compressed frames: where the fragments of each lie in a file, and its stored values.
+"""Compressed frames: where the fragments of each are in a file, and its stored values.
 
 The first bytes of a frame show how it is compressed; some files have a wrong Transfer Syntax UID.
 The size that a compressed image states is compared with the header's before it is decoded.
@@ -147,14 +147,14 @@ def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray
 
     Args:
         data: Its fragments, joined.
-        syntax: The file's Transfer Syntax UID; needed for RLE only, which cannot be told by its first bytes.
+        syntax: The file's Transfer Syntax UID; needed for RLE only, whose first bytes do not show it.
         rows: As the header states.
         cols: As the header states.
         bits: Bits Allocated.
 
     Returns:
-        (row, col) of uint8 or uint16, or of int8, int16 where the compressed image says that it is signed; uint32 of
-        RLE with 32 bits.
+        (row, col) of uint8 or uint16, or of int8, int16 where the compressed image states a sign; uint32 of RLE with
+        32 bits.
 
     Raises:
         UnusualError: Its format is unknown, or its size is not the header's.

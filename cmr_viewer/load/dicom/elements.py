@@ -22,8 +22,6 @@ from cmr_viewer.load.dicom.tags import WANTED
 UNDEFINED = 0xFFFFFFFF
 """Length of a value that ends at a delimiter. PS3.5, 7.1.1."""
 
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
@@ -31,7 +29,7 @@ PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float Pixel Data, Double Float Pixel Data, Pixel Data."""
 
 MOST_INFLATED = 512 << 20
-"""Bytes that a deflated data set may have; more is taken for a decompression bomb."""
+"""Bytes that a deflated data set may have; more counts as a decompression bomb."""
 
 _LONG = frozenset(b"OB OW OF OD OL OV SQ UC UN UR UT SV UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -80,15 +78,15 @@ class Elements:
     Attributes:
         values: Bytes of the wanted elements, by tag.
         encoding: How they are encoded.
-        syntax: Transfer Syntax UID (0002,0010) as the file says; empty where it does not.
+        syntax: Transfer Syntax UID (0002,0010) as the file states it; empty where it does not.
         pixel_tag: Which of `PIXEL_TAGS` the file has; 0 for none.
         pixel_kind: Its value representation; empty where the file does not name it.
         pixels_at: Where the value of the pixel data begins; counted in the inflated data set where `deflated`.
-        pixels_length: Its length as the file says; `UNDEFINED` for encapsulated pixels.
+        pixels_length: Its length as the file states it; `UNDEFINED` for encapsulated pixels.
         end: Length of the file, or of the inflated data set.
         start: Where the data set begins.
         deflated: Whether the data set is deflated as a whole.
-        unusual: Whether they could only be read by pydicom, which passes over what is damaged.
+        unusual: Whether only pydicom could read them, which skips what is damaged.
     """
 
     values: Mapping[int, bytes]
@@ -105,7 +103,7 @@ class Elements:
 
 
 class Window:
-    """A part of a file in memory that moves on with the reading."""
+    """A part of a file in memory that moves with what is read."""
 
     def __init__(self, file: BinaryIO, start: bytes, size: int) -> None:
         self.file, self.buffer, self.base, self.size = file, start, 0, size

@@ -15,13 +15,13 @@ from cmr_viewer.load.dicom.values import Values, seconds_of
 NO_PLACE = "without position, orientation or pixel spacing"
 
 _WIDEST_RR_LIMITS = 1.3
-"""Limits of the accepted RR intervals that are further apart say what was allowed, and not what the heart did."""
+"""Limits of the accepted RR intervals that are further apart state what was allowed, not what the heart did."""
 
 _COMPONENTS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I"}
 """Complex Image Component as the third value of a classic Image Type is written."""
 
 _GE_COMPONENTS = {1.0: "P", 2.0: "R", 3.0: "I"}
-"""GE's private element likewise; of a magnitude image Image Type says enough."""
+"""GE's private element likewise; for a magnitude image, Image Type is enough."""
 
 _B_VALUES = (tags.DIFFUSION_B_VALUE, tags.SIEMENS_B_VALUE, tags.GE_B_VALUE, tags.PHILIPS_B_VALUE)
 
@@ -53,7 +53,7 @@ class Header:
             only.
         heart_rate_bpm: Heart Rate (0018,1088), or from `rr_intervals_ms`.
         patient_id: DICOM (0010,0020); empty where the header comes from an index.
-        patient_key: As `patient_key_of` makes it of the identifier; empty where there is none.
+        patient_key: `patient_key_of` the identifier; empty where there is none.
         frame_number: Frame of a file that holds several, from 1.
         class_uid: DICOM (0008,0016).
         image_type: DICOM (0008,0008).
@@ -73,10 +73,10 @@ class Header:
         agent: Contrast/Bolus Agent (0018,0010); of Enhanced MR (0018,9342) and (0018,9344).
         thickness_mm: Slice Thickness (0018,0050).
         temporal_step_ms: Temporal Resolution (0020,0110).
-        interval_bpm: Heart rate by Nominal Interval (0018,1062) or R-R Interval Time Nominal (0020,9251), beside which
-        `heart_rate_bpm` may be another.
-    cycle_images: Cardiac Number of Images (0018,1090): how many phases the file states for a heart beat.
-    times_ms: All that the file states about the time after the R wave, the best first: Trigger Time (0018,1060),
+        interval_bpm: Heart rate by Nominal Interval (0018,1062) or R-R Interval Time Nominal (0020,9251); it may differ
+            from `heart_rate_bpm`.
+        cycle_images: Cardiac Number of Images (0018,1090): how many phases the file states for a heart beat.
+        times_ms: All that the file states about the time after the R wave, the best first: Trigger Time (0018,1060),
         Nominal Cardiac Trigger Delay Time (0020,9153), Temporal Position Time Offset (0020,930D), and the share of
         the cycle where the file states its length.
         actual_ms: Actual Cardiac Trigger Delay Time (0020,9252), which repeats of a phase need not have in common.
@@ -152,6 +152,7 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
     if spacing is None or orientation is None or position is None or min(spacing) <= 0 or not is_plane(orientation):
         return NO_PLACE
     image_type = values.texts(tags.IMAGE_TYPE)
+    agent = (tags.CONTRAST_BOLUS_AGENT_ADMINISTERED, tags.CONTRAST_BOLUS_AGENT_PHASE)
     times_ms, actual_ms = _times_ms(values), values.number(tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME)
     numbers = (values.number(tags.TEMPORAL_POSITION_IDENTIFIER), values.number(tags.TEMPORAL_POSITION_INDEX))
     moments = _moments_s(values)
@@ -192,7 +193,7 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         inversion_ms=_first(values, tags.INVERSION_TIME, tags.INVERSION_TIMES),
         flip_deg=_first(values, tags.FLIP_ANGLE),
         b_value=_first(values, *_B_VALUES),
-        agent=values.text(tags.CONTRAST_BOLUS_AGENT) or _agent_given(values),
+        agent=values.text(tags.CONTRAST_BOLUS_AGENT) or " ".join(map(values.text, agent)).strip(),
         thickness_mm=values.number(tags.SLICE_THICKNESS),
         temporal_step_ms=values.number(tags.TEMPORAL_RESOLUTION),
         interval_bpm=heart_rate(
@@ -220,17 +221,12 @@ def _kind(values: Values, image_type: tuple[str, ...]) -> str:
 
 
 def _first(values: Values, *named: int) -> float | None:
-    """The first number of the first element that holds any."""
+    """The first number of the first element that has any."""
     return next((found[0] for tag in named if (found := values.numbers(tag))), None)
 
 
-def _agent_given(values: Values) -> str:
-    given = (values.text(tags.CONTRAST_BOLUS_AGENT_ADMINISTERED), values.text(tags.CONTRAST_BOLUS_AGENT_PHASE))
-    return " ".join(given).strip()
-
-
 def first_known(numbers: Iterable[float | None]) -> float | None:
-    """The first number that is there, or None."""
+    """The first number that is known, or None."""
     return next((number for number in numbers if number is not None), None)
 
 
@@ -253,7 +249,7 @@ def rr_intervals_ms(values: Values) -> tuple[float | None, ...]:
 
     These are Nominal Interval (0018,1062), R-R Interval Time Nominal (0020,9251) and Cardiac R-R Interval Specified
     (0018,9070). Low and High R-R Value (0018,1081 and 1082), between which beats were accepted, count with their mean
-    where they lie near to one another.
+    where they are near one another.
     """
     low, high = values.number(tags.LOW_RR_VALUE), values.number(tags.HIGH_RR_VALUE)
     near = low is not None and high is not None and 0 < low <= high <= _WIDEST_RR_LIMITS * low
@@ -298,7 +294,7 @@ _CM_FROM = 3.0
 
 
 def patient_of(values: Values, acquired_date: str) -> Patient:
-    """What a header states about its patient.
+    """What a header states about its patient; nothing that identifies the patient.
 
     The birth date gives the age where the file does not state it, and is not stored. Values that no person can have
     count as unknown; de-identified files are full of zeros.
@@ -335,7 +331,7 @@ def age_in_years(text: str) -> float | None:
 
 
 def _years_between(born: str, acquired: str) -> float | None:
-    """Whole years between two dates, or None where one of them is none."""
+    """Whole years between two dates, or None where one of them is not a date."""
     first, last = _date(born), _date(acquired)
     if first is None or last is None or last < first:
         return None

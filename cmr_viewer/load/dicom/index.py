@@ -1,9 +1,9 @@
-"""Headers of folders seen before, so that they open at once.
+"""Saved headers of folders seen before, so that they open at once.
 
 An index is one file for each folder, named by a hash of where the folder is: two lines of JSON, what it is valid for
-and the headers that a scan found. It is valid while the names, sizes and times of all files are the same. Names of
-files and folders, and identifiers of patients, are not in it: files are told by their number in the order in which they
-were gathered, patients by `patient_key_of`. What is broken is ignored and written anew.
+and the headers that a scan found. It is valid while the names, sizes and times of all files are the same. It contains
+no names of files and folders and no identifiers of patients: a number identifies a file, in the order in which files
+were gathered, and `patient_key_of` a patient. A damaged index is ignored and written again.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from cmr_viewer.load.dicom.layout import PixelLayout
 from cmr_viewer.load.dicom.scan import Scan, scan
 from cmr_viewer.progress import Progress
 
-_KEPT = 200
+_MOST_INDEXES = 200
 _LARGEST = 64 << 20
 _LARGEST_ALL = 256 << 20
 """Bytes of all indexes together; the one of a folder of 10,000 files has about 4 MB."""
@@ -34,14 +34,14 @@ _FORM = [3, *_HEADER, *_LAYOUT]
 _TUPLES = ("spacing", "orientation", "position", "image_type", "times_ms", "numbers", "moments_s")
 
 
-def scan_remembered(files: Sequence[Path], root: Path, folder: Path | None, progress: Progress) -> Scan:
-    """As `scan`, but from the index where the files are those of the last time.
+def scan_indexed(files: Sequence[Path], root: Path, folder: Path | None, progress: Progress) -> Scan:
+    """As `scan`, but from the saved index where the files have not changed.
 
     Args:
         files: The files that were gathered.
         root: What they were gathered from; the index is saved for it.
         folder: Where indexes are saved; None saves none. It is created if needed.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         Cancelled: `progress` asked to stop.
@@ -64,7 +64,7 @@ def _place(root: Path, folder: Path) -> Path:
 
 
 def _digest(files: Sequence[Path]) -> str:
-    """What tells whether any file was added, taken away or changed."""
+    """A hash that changes where any file is added, removed or changed."""
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
         try:
@@ -77,7 +77,7 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _read(place: Path, digest: str, files: Sequence[Path]) -> Scan | None:
-    """The scan that an index remembers, or None where it is absent, damaged, or of other files."""
+    """The scan in an index, or None where it is absent, damaged, or of other files."""
     try:
         if place.stat().st_size > _LARGEST:
             return None
@@ -146,5 +146,5 @@ def _forget_oldest(folder: Path) -> None:
     size = 0
     for number, (path, about) in enumerate(indexes):
         size += about.st_size
-        if number >= _KEPT or size > _LARGEST_ALL:
+        if number >= _MOST_INDEXES or size > _LARGEST_ALL:
             path.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ class PixelLayout:
     """How a file stores the values of a frame.
 
     Attributes:
-        syntax: Transfer Syntax UID (0002,0010) as the file says; empty where it does not.
+        syntax: Transfer Syntax UID (0002,0010) as the file states it; empty where it does not.
         bits: Bits Allocated (0028,0100).
         stored: Bits Stored (0028,0101).
         high: High Bit (0028,0102).
@@ -47,13 +47,13 @@ class PixelLayout:
         floating: Whether the values are Float or Double Float Pixel Data.
         inverted: MONOCHROME1: low values are bright.
         big_endian: Byte order of native values.
-        swapped: Whether 8 bit values lie in big endian words, two in each the wrong way round (PS3.5, 8.1.1).
+        swapped: Whether 8 bit values are in big endian words, so that each two are swapped (PS3.5, 8.1.1).
         slope: Rescale Slope (0028,1053), 1 where absent.
         intercept: Rescale Intercept (0028,1052), 0 where absent.
         at: Where the value of the pixel data begins in the file, in its inflated data set where `deflated`; -1 where
-            only pydicom can tell.
+            only pydicom can find it.
         length: Bytes of the pixel data; `UNDEFINED` where they are encapsulated.
-        frames: Frames that the file holds.
+        frames: Number of frames in the file.
         deflated: Whether the data set is deflated as a whole.
         padding_from: Lowest stored value that marks places outside of the image, or None where the file names none.
         padding_to: Highest such value. Pixel Padding Value (0028,0120) and Pixel Padding Range Limit (0028,0121), or
@@ -111,10 +111,12 @@ def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
         length = UNDEFINED  # encapsulated, by a writer that gave the length of all fragments
     if wrong := _too_small(wanted, length, elements):
         return wrong
+    stored, high = _stored_bits(values, bits)
     signed = values.number(tags.PIXEL_REPRESENTATION) == 1
     padding = _padding(values, bits, signed=signed, floating=floating)
     return PixelLayout(
-        **_stored_bits(values, bits),
+        stored=stored,
+        high=high,
         padding_from=min(padding, default=None),
         padding_to=max(padding, default=None),
         syntax=elements.syntax,
@@ -134,29 +136,23 @@ def layout_of(values: Values, elements: Elements) -> PixelLayout | str:
 
 
 def _too_small(wanted: int, length: int, elements: Elements) -> str:
-    """Why a file cannot hold the image that its header claims; empty where it can."""
+    """Why a file cannot contain the image that its header states; empty where it can."""
     if elements.pixels_at < 0:
         return ""
     there = elements.end - elements.pixels_at
-    if length == UNDEFINED:
-        return (
-            ""
-            if wanted <= max(_PLAUSIBLE_BYTES, there * _LEAST_COMPRESSED)
-            else "with an impossible image size in the header"
-        )
-    if length < wanted:
+    most = max(_PLAUSIBLE_BYTES, there * _LEAST_COMPRESSED) if length == UNDEFINED else length
+    if wanted > most:
         return "with an impossible image size in the header"
-    return "with an incomplete image" if there < wanted else ""
+    return "with an incomplete image" if length != UNDEFINED and there < wanted else ""
 
 
-def _stored_bits(values: Values, bits: int) -> dict[str, int]:
-    """Bits Stored and High Bit, as allocated where they are absent or cannot be."""
+def _stored_bits(values: Values, bits: int) -> tuple[int, int]:
+    """Bits Stored and High Bit; as allocated where they are absent or impossible."""
     stored = int(values.number(tags.BITS_STORED) or bits)
     if not 0 < stored <= bits:
         stored = bits
     high = values.number(tags.HIGH_BIT)
-    high = stored - 1 if high is None or not stored - 1 <= high < bits else high
-    return {"stored": stored, "high": int(high)}
+    return stored, stored - 1 if high is None or not stored - 1 <= high < bits else int(high)
 
 
 def _padding(values: Values, bits: int, *, signed: bool, floating: bool) -> list[float]:

@@ -1,4 +1,4 @@
-"""Files that hold many frames: Enhanced MR and its kin, and files of many frames with one header.
+"""Files of many frames: Enhanced MR and similar ones, and files with one header for all frames.
 
 Enhanced MR (PS3.3, A.36) states what differs between frames in functional groups (PS3.3, C.7.6.16), one item for each
 frame, and what they share in a shared one. Older files have one header only; their frames can be placed where the
@@ -53,7 +53,7 @@ _GROUPS = (
     tags.MR_DIFFUSION_SEQUENCE,
     tags.CONTRAST_BOLUS_USAGE_SEQUENCE,
 )
-"""Functional groups whose elements are read. Each holds one item."""
+"""Functional groups whose elements are read; each has one item."""
 
 _TIMES = (
     tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME,
@@ -88,7 +88,8 @@ def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements:
         return _one_header(path, values, layout, root)
     if len(per_frame) < layout.frames:
         return WITHOUT_ALL_PLACES
-    shared = _merged(root.get(tags.SHARED_FUNCTIONAL_GROUPS_SEQUENCE))
+    in_shared = root.get(tags.SHARED_FUNCTIONAL_GROUPS_SEQUENCE)
+    shared = _flat(in_shared[0]) if isinstance(in_shared, list) and in_shared else {}
     in_time = _dimensions_in_time(root, values.order)
     headers = []
     for number, item in enumerate(per_frame[: layout.frames], start=1):
@@ -98,10 +99,6 @@ def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements:
             return header if number == 1 else WITHOUT_ALL_PLACES
         headers.append(replace(header, frame_number=number, instance_number=number))
     return headers
-
-
-def _merged(items: Any) -> dict[int, Any]:
-    return _flat(items[0]) if isinstance(items, list) and items else {}
 
 
 def _flat(item: Item) -> dict[int, Any]:
@@ -232,7 +229,7 @@ def _item(window: Window, at: int, end: int | None, encoding: Encoding, depth: i
         if tag == ITEM_END:
             return item, at
         if kind == b"SQ" or (not encoding.explicit and tag in SEQUENCES) or length == UNDEFINED:
-            # An element of unknown kind and undefined length holds a sequence in implicit little endian (PS3.5, 6.2.2).
+            # An element of unknown kind and undefined length is a sequence in implicit little endian (PS3.5, 6.2.2).
             inner = Encoding(False, "<") if kind == b"UN" else encoding
             item[tag], at = _items(window, at, None if length == UNDEFINED else at + length, inner, depth)
             continue

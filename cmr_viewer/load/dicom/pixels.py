@@ -47,7 +47,7 @@ class Damaged(NamedTuple):
 
 
 def pixel_dtype(headers: Iterable[Header]) -> np.dtype[Any]:
-    """The dtype of an array that holds all these frames: whole numbers where none is rescaled, or float32."""
+    """The dtype of an array for all these frames: whole numbers where none is rescaled, or float32."""
     forms = {(x.floating or not x.is_plain, x.signed, x.bits) for x in (header.layout for header in headers)}
     if any(scaled for scaled, _, _ in forms):
         return np.dtype(np.float32)
@@ -63,11 +63,11 @@ def read_into(
     Args:
         pixels: (..., row, col) of `pixel_dtype`; the frames of `places` are written, all else is left alone.
         places: Frames; they are decoded in this order. A frame may be in several places.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         preview: Called once, with the first frame that is decoded, from the thread that called.
 
     Returns:
-        The frames that cannot be decoded; their places hold zeros.
+        The frames that cannot be decoded; there are zeros at their places.
 
     Raises:
         Cancelled: `progress` asked to stop.
@@ -115,7 +115,7 @@ _LITTLE_DARKER = 0.25
 
 
 class FrameFiles:
-    """Reads frames; remembers the layout of the multi-frame file that it read last."""
+    """Reads frames; has the fragments of the multi-frame file that it read last at hand."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -221,8 +221,8 @@ def _with_pydicom(header: Header) -> NDArray[Any]:
 def _decoded(file: BinaryIO, fragments: Iterable[Fragment], header: Header) -> NDArray[Any]:
     """The stored values of a compressed frame, with the sign that the header gives them.
 
-    JPEG and JPEG-LS know no sign: signed values are in them as their bits. JPEG 2000 states one of its own; where it
-    states none, the header's holds.
+    JPEG and JPEG-LS have no sign: they contain the bits of signed values. JPEG 2000 may state one; else that of the
+    header counts.
 
     Raises:
         UnusualError: Values are negative although the header states unsigned ones.
@@ -243,8 +243,8 @@ def _dtype_of(layout: PixelLayout) -> np.dtype[Any]:
 
 
 def _finish(stored: NDArray[Any], layout: PixelLayout, target: NDArray[Any]) -> None:
-    """Stored values as they are to be shown, into their place; `stored` may be the place itself, and is written to."""
-    # Some files hold in the bits above a value what makes it one of padding.
+    """Write stored values to their place as they are shown; `stored` may be the place itself, and is changed."""
+    # In some files the bits above a value make it one of padding.
     padding = _is_padding(stored, layout) if layout.high == layout.stored - 1 else None
     if stored.dtype.kind == "f":
         np.nan_to_num(stored, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -282,7 +282,7 @@ def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
     Contrast and normalisation then are those of an image whose surroundings are dark, which is what networks were
     trained on. Files name padding values that are also values of the image, such as 0 or the largest value that there
     is. Padding that is dark already is therefore left as it is. Padding among the values of the image is darkened only
-    where it goes on to the edge of the frame.
+    where it extends to the edge of the frame.
 
     Args:
         values: (row, col) of any real dtype, changed in place.
@@ -305,9 +305,9 @@ def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
 
 
 def _outside(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Padding that goes on along its row or column to the edge of the frame; none where no corner is padding.
+    """Padding that extends along its row or column to the edge of the frame; none where no corner is padding.
 
-    This is all that lies outside of a round or straight-edged field of view, however it is turned.
+    That is all outside of a round or straight-edged field of view, whatever its rotation.
     """
     if not padding[[0, 0, -1, -1], [0, -1, 0, -1]].any():
         return np.zeros_like(padding)
@@ -317,10 +317,10 @@ def _outside(padding: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _drop_unused_bits(stored: NDArray[Any], layout: PixelLayout) -> None:
-    """Take away bits above Bits Stored, which may hold overlays, and extend the sign; in place.
+    """Remove bits above Bits Stored, which may be overlays, and extend the sign; in place.
 
-    Values that lie in the upper bits (High Bit) are moved down. A High Bit that the values contradict, since they use
-    the bits below, is taken for a mistake.
+    Values in the upper bits (High Bit) are moved down. A High Bit that the values contradict, since they use the bits
+    below, counts as a mistake.
     """
     bits = stored.dtype.itemsize * 8
     low = layout.high + 1 - layout.stored

@@ -25,7 +25,7 @@ class Scan:
 
     Attributes:
         headers: Frames that can be part of a stack.
-        other: Readable DICOM files that hold none, by reason.
+        other: Readable DICOM files without any, by reason.
         unreadable: Files that are DICOM by name or by their first bytes and cannot be read.
         copies: Files with an image that another file contains too.
         notes: What a reader should know besides.
@@ -44,11 +44,11 @@ class Scan:
 
 
 def scan(files: Iterable[Path], progress: Progress) -> Scan:
-    """Read the headers of the DICOM files among others; other files are passed over.
+    """Read the headers of the DICOM files among others; other files are skipped.
 
     Args:
         files: In the order in which the headers shall be.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         Cancelled: `progress` asked to stop.
@@ -99,8 +99,8 @@ def read_headers(path: Path) -> list[Header] | str | None:
     """The frames of one file.
 
     Returns:
-        Their headers; the reason why it holds none; an empty list where it is DICOM and cannot be read; None where it
-        is no DICOM file.
+        Their headers; the reason why there are none; an empty list where it is DICOM and cannot be read; None where it
+        is not a DICOM file.
     """
     try:
         with path.open("rb", buffering=0) as file:

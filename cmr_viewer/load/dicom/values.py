@@ -14,10 +14,10 @@ from cmr_viewer.load.dicom import tags
 _PADDING = "\0 \t\r\n"
 
 
-# The files of a series have most of their values in common: each is worked out once.
+# The files of a series have most of their values in common: each is converted once.
 @lru_cache(4096)
 def _plain_text(raw: bytes) -> str | None:
-    """A text of ASCII alone, or None where a character set has to be looked at."""
+    """A text of ASCII alone, or None where a character set is needed."""
     return raw.decode("ascii").strip(_PADDING) if raw.isascii() and b"\x1b" not in raw else None
 
 
@@ -41,15 +41,12 @@ class Values:
     """Elements by tag, read as the types that the standard gives them.
 
     Args:
-        raw: The bytes of the elements; what is no bytes, such as items of a sequence, counts as absent.
+        raw: The bytes of the elements; anything else, such as items of a sequence, counts as absent.
         order: "<" for little endian, ">" for big endian.
     """
 
     def __init__(self, raw: Mapping[int, Any], order: str) -> None:
         self._raw, self.order = raw, order
-
-    def __contains__(self, tag: int) -> bool:
-        return tag in self._raw
 
     def text(self, tag: int) -> str:
         """A text without padding; empty where it is absent."""
@@ -65,7 +62,7 @@ class Values:
         return tuple(part.strip() for part in text.split("\\")) if text else ()
 
     def numbers(self, tag: int) -> tuple[float, ...] | None:
-        """Finite numbers, or None where they are absent or one is none."""
+        """Finite numbers, or None where they are absent or one is not a finite number."""
         raw = self._raw.get(tag)
         if not isinstance(raw, bytes) or not raw:
             return None

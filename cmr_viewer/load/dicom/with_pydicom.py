@@ -79,7 +79,7 @@ def tolerant() -> Iterator[None]:
 
 
 def class_of(path: Path) -> str:
-    """SOP Class UID of a DICOM object; empty where the file is none or cannot be read."""
+    """SOP Class UID of a DICOM object; empty where the file is not DICOM or cannot be read."""
     try:
         with tolerant():
             _require_small(path)

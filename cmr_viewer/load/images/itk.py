@@ -307,7 +307,7 @@ def read_itk(path: Path, progress: Progress = silent, slice_axis: int | None = N
 
     Args:
         path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         slice_axis: The axis of space that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Returns:

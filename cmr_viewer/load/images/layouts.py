@@ -45,7 +45,7 @@ def read_patient(
     Args:
         folder: The patient's folder.
         files: From `recognise_patient`.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Raises:

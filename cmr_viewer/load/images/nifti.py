@@ -252,7 +252,7 @@ def read_nifti(path: Path, progress: Progress = silent, slice_axis: int | None =
 
     Args:
         path: A `.nii` file or one of a pair `.hdr` and `.img`, gzipped or not.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
 
     Returns:

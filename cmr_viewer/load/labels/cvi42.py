@@ -72,7 +72,7 @@ def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> Importe
     Args:
         path: The XML file.
         study: The study that the contours were drawn on, from its DICOM files.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         LoadError: The file cannot be read.

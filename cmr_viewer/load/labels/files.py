@@ -54,7 +54,7 @@ def read_labels(
             3 LVBP), a mapping, or "auto" for the names stored with them (nnU-Net's `dataset.json`, 3D Slicer's
             segments), or else by where the structures lie.
         phase: The phase that labels belong to where the file has one phase and does not state which; 0 is the first.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Returns:
         Label maps in the study's order of phases and slices, what is stated where, and where they come from. A
@@ -166,7 +166,7 @@ def read_own_contours(path: Path, study: Study, progress: Progress = silent) -> 
     Args:
         path: `contours.json` of an export.
         study: The study that it was exported from.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         LoadError: The file cannot be read, or is not such an export.

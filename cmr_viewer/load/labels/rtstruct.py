@@ -38,7 +38,7 @@ def read_rtstruct(path: Path, study: Study, phase: int | None = None, progress: 
         path: The object.
         study: The study that it was drawn on.
         phase: The phase of contours that name no image, or None.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         LoadError: The object cannot be read.

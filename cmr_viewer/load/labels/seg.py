@@ -62,7 +62,7 @@ def read_dicom_seg(path: Path, study: Study, phase: int | None = None, progress:
         path: The object.
         study: The study that it was made on.
         phase: The phase that its frames belong to where they do not state it, or None.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         LoadError: The object cannot be read.

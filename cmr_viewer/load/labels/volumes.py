@@ -56,7 +56,7 @@ def read_label_volume(
         codes: What the numbers mean; "auto" for the names that nnU-Net or 3D Slicer store with them, or else by where
             the structures lie.
         phase: The phase that a file of one phase belongs to, or None for the one in its name (ED, ES).
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
 
     Raises:
         LoadError: The file cannot be read.

@@ -22,8 +22,12 @@ Recency = tuple[str, float, int, int]
 """Date, seconds since midnight, series and instance number: later acquisitions compare as larger."""
 
 
+def _recency_of(h: Header) -> Recency:
+    return h.acquired_date, h.acquired_at or 0.0, h.series_number, h.instance_number
+
+
 def hashed(*parts: object) -> str:
-    """A key of 16 hex digits that reveals nothing of its parts and does not depend on where the files are."""
+    """A key of 16 hex digits that reveals nothing of its parts and does not depend on the place of the files."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=8, person=b"cmr-choice").hexdigest()
 
 
@@ -51,18 +55,18 @@ class Acquisition:
 
     @cached_property
     def plane(self) -> Plane:
-        """Where it lies."""
+        """Its plane."""
         return plane_of(self.first)
 
     @cached_property
     def recency(self) -> Recency:
         """How late it was acquired."""
-        return max((h.acquired_date, h.acquired_at or 0.0, h.series_number, h.instance_number) for h in self.headers)
+        return max(map(_recency_of, self.headers))
 
     @cached_property
     def start(self) -> Recency:
         """When its first frame was acquired."""
-        return min((h.acquired_date, h.acquired_at or 0.0, h.series_number, h.instance_number) for h in self.headers)
+        return min(map(_recency_of, self.headers))
 
     @cached_property
     def key(self) -> str:
@@ -73,7 +77,7 @@ class Acquisition:
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class SeriesSlices:
     """The acquisitions of one series in one plane, ascending along the normal.
 
     Attributes:
@@ -110,7 +114,7 @@ class Unit:
         return sum(len(a.headers) for a in self.acquisitions)
 
 
-def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
+def units_of(headers: Sequence[Header], reference: Plane) -> list[SeriesSlices]:
     """Acquisitions of frames of one plane, series by series.
 
     Args:
@@ -119,7 +123,7 @@ def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
     """
     by_series: dict[tuple[str, object], list[Header]] = defaultdict(list)
     keys = series_keys(headers)
-    frames_of_all = with_telling_clocks(headers, keys)
+    frames_of_all = with_best_clocks(headers, keys)
     for header, series in zip(frames_of_all, keys, strict=True):
         direction = tuple(round(v, 2) for v in header.orientation)
         by_series[series, (header.rows, header.cols, header.spacing, direction)].append(header)
@@ -128,7 +132,7 @@ def units_of(headers: Sequence[Header], reference: Plane) -> list[Unit]:
         places = slices_of(files, reference, frames_of_all)
         usual = Counter(len(frames) for _, frames in places).most_common(1)[0][0]
         acquisitions = [Acquisition(t, along) for along, frames in places for t in _split_repeats(frames, usual)]
-        units.append(Unit(tuple(acquisitions), series))
+        units.append(SeriesSlices(tuple(acquisitions), series))
     return units
 
 
@@ -213,7 +217,7 @@ def _ranked(in_order: list[Header], values: list[float]) -> list[list[Header]]:
 _Column = tuple[float | None, ...]
 
 
-def with_telling_clocks(headers: Sequence[Header], series: Sequence[str]) -> list[Header]:
+def with_best_clocks(headers: Sequence[Header], series: Sequence[str]) -> list[Header]:
     """Headers with the times that distinguish the frames of their slice.
 
     Files can contain several times, some of them the same in all frames, such as a trigger time that was never filled
@@ -231,39 +235,26 @@ def with_telling_clocks(headers: Sequence[Header], series: Sequence[str]) -> lis
     of_place: dict[object, list[int]] = defaultdict(list)
     for number, (header, own) in enumerate(zip(headers, series, strict=True)):
         of_place[own, header.position, header.orientation].append(number)
-    # A series whose frames lie all at places of their own tells its clock as a whole.
+    # A series with one frame at each place is judged as a whole.
     together: dict[object, list[int]] = defaultdict(list)
     for place, numbers in of_place.items():
         together[place if len(numbers) > 1 else series[numbers[0]]].extend(numbers)
     found = list(headers)
     for numbers in together.values():
-        for number, header in zip(numbers, _told([headers[n] for n in numbers]), strict=True):
-            found[number] = header
+        here = [headers[n] for n in numbers]
+        times = _best_column(h.times_ms for h in here) or _best_column((h.actual_ms,) for h in here)
+        phases, moments = _best_column(h.numbers for h in here), _best_column(h.moments_s for h in here)
+        for place, (number, header) in enumerate(zip(numbers, here, strict=True)):
+            trigger = header.trigger_ms if times is None else times[place]
+            phase = header.temporal_position if phases is None else phases[place]
+            moment = header.acquired_at if moments is None else moments[place]
+            if (trigger, phase, moment) != (header.trigger_ms, header.temporal_position, header.acquired_at):
+                found[number] = replace(header, trigger_ms=trigger, temporal_position=phase, acquired_at=moment)
     return found
 
 
-def _told(headers: list[Header]) -> list[Header]:
-    times = _telling(h.times_ms for h in headers) or _telling((h.actual_ms,) for h in headers)
-    numbers, moments = _telling(h.numbers for h in headers), _telling(h.moments_s for h in headers)
-    return [
-        _changed(
-            header,
-            header.trigger_ms if times is None else times[n],
-            header.temporal_position if numbers is None else numbers[n],
-            header.acquired_at if moments is None else moments[n],
-        )
-        for n, header in enumerate(headers)
-    ]
-
-
-def _changed(header: Header, trigger_ms: float | None, temporal: float | None, acquired: float | None) -> Header:
-    if (trigger_ms, temporal, acquired) == (header.trigger_ms, header.temporal_position, header.acquired_at):
-        return header
-    return replace(header, trigger_ms=trigger_ms, temporal_position=temporal, acquired_at=acquired)
-
-
-def _telling(stated: Iterable[Sequence[float | None]]) -> _Column | None:
-    """Of what each frame states, one value for each: the column that tells most frames apart, or None."""
+def _best_column(stated: Iterable[Sequence[float | None]]) -> _Column | None:
+    """Of what each frame states, one value for each: the column that differs between most frames, or None."""
     rows = list(stated)
     # Frames of one slice can state their time in different elements.
     columns: list[_Column] = [*zip_longest(*rows), tuple(first_known(row) for row in rows)]

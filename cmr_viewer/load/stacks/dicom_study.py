@@ -24,7 +24,7 @@ from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient
 from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.dicom.index import scan_remembered
+from cmr_viewer.load.dicom.index import scan_indexed
 from cmr_viewer.load.dicom.layout import WITHOUT_IMAGE
 from cmr_viewer.load.dicom.pixels import Preview
 from cmr_viewer.load.dicom.scan import Scan
@@ -89,7 +89,7 @@ def read_gathered(
     """
     # What was unpacked from an archive has another path each time.
     index = index if gathered.archive is None else None
-    found = scan_remembered(gathered.files, gathered.root, index, part(progress, 0.0, 0.4))
+    found = scan_indexed(gathered.files, gathered.root, index, part(progress, 0.0, 0.4))
     _require_images(source, found)
     headers, notes = without_copies(found.headers)
     groups = group_headers(headers)
@@ -256,7 +256,7 @@ class _Opened:
         long_axis, view_notes = views()
         stack_notes = read.notes
         if self.group.why_no_phases:
-            # Images that are no phases have no order in the cycle that could be wrong.
+            # Images that are not phases have no order in the cycle that could be wrong.
             stack_notes = [note for note in stack_notes if note.code is not Code.PHASE_ORDER_GUESSED]
         notes = [*notes, *self._repeat_notes(read), *stack_notes, *view_notes]
         notes += self._kind_notes(read.stack)
@@ -373,7 +373,7 @@ def _gap_notes(geometry: Geometry, thicknesses_mm: Sequence[float | None]) -> li
 
 
 def _looks_like_a_cine(group: Group, opened: Group) -> bool:
-    """Whether a stack could be taken for the cine: by its phases, or by covering the heart as the opened one does."""
+    """Whether a stack could be mistaken for the cine: by its phases, or because it covers the heart as well."""
     if not could_be_cine(group.first):
         return False
     return not group.why_no_phases or (group.is_across and covers_as_well(group, len(opened.slices)))

@@ -53,10 +53,9 @@ class StackGrid:
     """The grid of a stack.
 
     Attributes:
-        header: A frame that lies on it.
+        header: A frame on it.
         fits: Per slice: how its frames are brought onto it.
-        beside_mm: Per slice: how far it lies beside `header` in the plane, middle from middle; 0 where it was
-            not shifted.
+        beside_mm: Per slice: how far its middle is from that of `header` in the plane; 0 where it was not shifted.
         notes: Notes on slices.
     """
 
@@ -92,7 +91,7 @@ def grid_of(slices: Sequence[Header]) -> StackGrid:
 
 
 def _in_the_middle(slices: Sequence[Header]) -> Header:
-    """The slice of one grid that the others lie least beside: of one that was shifted alone, it is one of the rest."""
+    """The slice of one grid that is nearest to the others in the plane: never a single shifted one."""
     offsets = np.asarray([_offset(plane_of(h), slices[0]) for h in slices])
     return slices[int(np.abs(offsets - np.median(offsets, axis=0)).sum(axis=1).argmin())]
 
@@ -137,7 +136,7 @@ def _fit(header: Header, reference: Header) -> tuple[Fit, str]:
 
 
 def _origin(header: Header, reference: Header, step: tuple[float, float], *, snapped: bool) -> tuple[float, float]:
-    """Where in a file's image the first pixel of the stack's grid lies, seen along the normal of the grid."""
+    """Place in a file's image of the first pixel of the stack's grid, seen along the normal of the grid."""
     # The middle of the grid in the image, then half of the grid back.
     down, right = _offset(plane_of(header), reference)
     row = (header.rows - 1) / 2 - step[0] * (down + (reference.rows - 1) / 2)

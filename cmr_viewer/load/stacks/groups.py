@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.load.base_end import axis_likeness
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.stacks.acquisitions import Acquisition, Recency, Unit, hashed, units_of
+from cmr_viewer.load.stacks.acquisitions import Acquisition, Recency, SeriesSlices, hashed, units_of
 from cmr_viewer.load.stacks.identity import Identity, identities, patient_in
 from cmr_viewer.load.stacks.kinds import (
     ImageKind,
@@ -76,7 +76,7 @@ class Group:
 
     Attributes:
         slices: Ascending along the normal of `reference`.
-        reference: The plane that most of its frames lie in, or parallel to.
+        reference: The plane that most of its frames are in, or parallel to.
         patient: Identity of the patient, for comparing alone.
         kind: What kind of images they are.
         weighting: What distinguishes them from other frames of their series; mostly nothing.
@@ -141,7 +141,7 @@ class Group:
 
     @cached_property
     def is_dynamic(self) -> bool:
-        """Whether its frames are of different heart beats, as in perfusion."""
+        """Whether its frames come from different heart beats, as in perfusion."""
         return is_dynamic(self._middle.headers) or has_fixed_delays([s.suggested.headers for s in self.slices])
 
     @cached_property
@@ -170,7 +170,7 @@ class Group:
 
     @property
     def is_known_by_numbers_alone(self) -> bool:
-        """Whether its phases have numbers, but nothing tells that they are of one heart beat; so has perfusion."""
+        """Whether its phases have only numbers, as those of perfusion, and nothing states that they are of one beat."""
         return self._middle.timed.measure == "temporal" and self.first.cycle_images != self.phases
 
     @property
@@ -179,7 +179,7 @@ class Group:
 
     @cached_property
     def is_across(self) -> bool:
-        """Whether its planes lie across the long axis of the heart."""
+        """Whether its planes are across the long axis of the heart."""
         return axis_likeness(self.reference.normal) > ACROSS_THE_HEART
 
     @cached_property
@@ -249,23 +249,23 @@ def _parallel(headers: Sequence[Header]) -> list[tuple[Plane, list[Header]]]:
     return clusters
 
 
-def _stacks(headers: Sequence[Header], reference: Plane) -> list[list[Unit]]:
+def _stacks(headers: Sequence[Header], reference: Plane) -> list[list[SeriesSlices]]:
     """Stacks of parallel frames: passes over the heart, put together from series in order of time."""
     units = sorted(units_of(headers, reference), key=lambda unit: (unit.start, unit.series))
     stacks = []
     while units:
-        # The series with the most slices, or the first of many with one, says how many phases the stack has.
+        # The series with the most slices, or the first of many with one, gives the number of phases of the stack.
         lead = max(units, key=lambda unit: (len(unit.acquisitions), _same_words(unit, units), unit.frames))
         passes, units = _passes(lead, units)
         stacks += passes
     return stacks
 
 
-def _same_words(unit: Unit, units: Sequence[Unit]) -> int:
+def _same_words(unit: SeriesSlices, units: Sequence[SeriesSlices]) -> int:
     return sum(other.words == unit.words and _fits(other, unit) for other in units)
 
 
-def _fits(unit: Unit, lead: Unit) -> bool:
+def _fits(unit: SeriesSlices, lead: SeriesSlices) -> bool:
     """Whether a series can be of the stack of another: by numbers of phases, and grid or words."""
     one, other = unit.phases, lead.phases
     if (one == 1) != (other == 1):
@@ -275,46 +275,46 @@ def _fits(unit: Unit, lead: Unit) -> bool:
     return other <= 2 * one and one <= 2 * other and _scales_fit(unit, lead)
 
 
-def _same_grid(unit: Unit, lead: Unit) -> bool:
+def _same_grid(unit: SeriesSlices, lead: SeriesSlices) -> bool:
     one, other = unit.acquisitions[0].first, lead.acquisitions[0].first
     same_matrix = (one.rows, one.cols) == (other.rows, other.cols)
     return same_matrix and np.allclose(one.spacing, other.spacing, rtol=0.005)
 
 
-def _scales_fit(unit: Unit, lead: Unit) -> bool:
+def _scales_fit(unit: SeriesSlices, lead: SeriesSlices) -> bool:
     pairs = zip(unit.acquisitions[0].first.spacing, lead.acquisitions[0].first.spacing, strict=True)
     return all(2 / 3 <= a / b <= 3 / 2 for a, b in pairs)
 
 
-def _passes(lead: Unit, units: list[Unit]) -> tuple[list[list[Unit]], list[Unit]]:
+def _passes(lead: SeriesSlices, units: list[SeriesSlices]) -> tuple[list[list[SeriesSlices]], list[SeriesSlices]]:
     """Join series to passes over the heart, in order of time; gives the passes and the series that fit none.
 
-    A series whose slices are at new places completes the pass. One that lies where there are slices already repeats
+    A series whose slices are at new places completes the pass. One at the places of slices repeats
     them; but if more than half of the pass is acquired again from there on, and the pass covers at least half of all
-    places, a new pass begins. Where words differ a series that lies on others, or far from them, is something else.
+    places, a new pass begins. Where words differ, a series at or far from the places of others is something else.
     """
     fitting = [unit for unit in units if unit is lead or _fits(unit, lead)]
     left = [unit for unit in units if unit not in fitting]
     room = _room_mm(lead)
     own = _places([unit for unit in fitting if unit.words == lead.words])
     everywhere = _apart(own, room)
-    passes: list[list[Unit]] = [[]]
+    passes: list[list[SeriesSlices]] = [[]]
     for number, unit in enumerate(fitting):
         current = passes[-1]
-        taken = int(_covered(unit.places, _places(current), room).sum())
+        repeated = int(_covered(unit.places, _places(current), room).sum())
         if unit.words != lead.words:
             repeats = 2 * int(_covered(unit.places, own, room).sum()) >= len(unit.acquisitions)
             far = bool(current) and not _covered(unit.places, _places(current), _MOST_ROOMS * room).any()
             if repeats or far:
                 left.append(unit)
                 continue
-        if not taken:
+        if not repeated:
             current.append(unit)
             continue
         there = _apart(_places(current), room)
         again = int(_covered(there, _places(fitting[number:]), room).sum())
         whole = 2 * len(there) >= len(everywhere) and len(there) > 1
-        mostly_new = 2 * taken < len(unit.acquisitions)
+        mostly_new = 2 * repeated < len(unit.acquisitions)
         if whole and 2 * again > len(there) and not mostly_new:
             passes.append([unit])
         elif unit.words == lead.words or mostly_new:
@@ -324,25 +324,25 @@ def _passes(lead: Unit, units: list[Unit]) -> tuple[list[list[Unit]], list[Unit]
     return [p for p in passes if p], left
 
 
-def _room_mm(lead: Unit) -> float:
+def _room_mm(lead: SeriesSlices) -> float:
     """How near two slices of different series are at one place of the stack."""
     places = np.unique(np.round([a.along for a in lead.acquisitions], 3))
     spacing = float(np.median(np.diff(places))) if len(places) > 1 else lead.acquisitions[0].first.slice_spacing_mm
     return ONE_SLICE_OF_SPACING * (spacing if spacing is not None and 0 < spacing < 30 else 5.0)
 
 
-def _places(units: Sequence[Unit]) -> NDArray[np.float64]:
+def _places(units: Sequence[SeriesSlices]) -> NDArray[np.float64]:
     """Places of the slices of several series, ascending, in mm."""
     return np.sort(np.concatenate([unit.places for unit in units])) if units else np.zeros(0)
 
 
 def _apart(places: NDArray[np.float64], room: float) -> NDArray[np.float64]:
-    """Ascending places, those that are one slice taken once."""
+    """Ascending places, once for each slice."""
     return places[np.concatenate([[True], np.diff(places) > room])] if len(places) else places
 
 
 def _covered(places: NDArray[np.float64], by: NDArray[np.float64], room: float) -> NDArray[np.bool_]:
-    """Which places lie near others, which ascend."""
+    """Which places are near others, which ascend."""
     if not len(by):
         return np.zeros(len(places), dtype=np.bool_)
     after = np.searchsorted(by, places)
@@ -350,7 +350,7 @@ def _covered(places: NDArray[np.float64], by: NDArray[np.float64], room: float) 
     return np.asarray(np.minimum(before, np.abs(by[np.minimum(after, len(by) - 1)] - places)) <= room)
 
 
-def _slices(units: Sequence[Unit]) -> tuple[GroupSlice, ...]:
+def _slices(units: Sequence[SeriesSlices]) -> tuple[GroupSlice, ...]:
     """Slices of a pass; acquisitions of different series at one place are repeats of one slice."""
     room = _room_mm(max(units, key=lambda unit: len(unit.acquisitions)))
     places: list[float] = []
@@ -363,7 +363,7 @@ def _slices(units: Sequence[Unit]) -> tuple[GroupSlice, ...]:
                 key=lambda i: abs(places[i] - acquisition.along),
                 default=-1,
             )
-            # Slices of one series are apart, however near they lie to one another.
+            # Slices of one series are apart, however near to one another.
             own = near >= 0 and all(series == unit.series for _, series in slices[near])
             if near >= 0 and abs(places[near] - acquisition.along) <= (min(SAME_PLACE_MM, room) if own else room):
                 slices[near].append((acquisition, unit.series))
@@ -374,7 +374,7 @@ def _slices(units: Sequence[Unit]) -> tuple[GroupSlice, ...]:
 
 
 def covers_as_well(group: Group, most: int) -> bool:
-    """Whether a stack covers the heart as well as one of so many slices, as far as can be told."""
+    """Whether a stack has enough of so many slices to cover the heart as well."""
     return len(group.slices) >= max(2, _SHARE_OF_A_WHOLE * most)
 
 

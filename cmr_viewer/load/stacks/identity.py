@@ -39,9 +39,9 @@ def facts_in(headers: Sequence[Header]) -> Patient:
 def identities(headers: Sequence[Header]) -> dict[Identity, Identity]:
     """Per Patient ID and Study UID: whose frames they are and of which study; patients are never mixed.
 
-    Without a Patient ID, or with one that stands for nobody (ANONYMOUS), the Study UID stands for the patient. Where
+    Without a Patient ID, or with one that names no one (ANONYMOUS), the Study UID identifies the patient. Where
     each file has a Study UID of its own, or where the studies of a patient hold one place each, all of one day, the
-    UIDs were given file by file or slice by slice: they tell nothing, and all is one study.
+    UIDs were given file by file or slice by slice: they mean nothing, and all is one study.
     """
     places: dict[Identity, set[tuple[float, ...]]] = defaultdict(set)
     dates: dict[str, set[str]] = defaultdict(set)
@@ -88,12 +88,12 @@ def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[Note]]
         by_content[frozenset(_signature(h) for h in files)].append(files)
     dropped: set[int] = set()
     for alike in by_content.values():
-        kept: list[list[Header]] = []
+        originals: list[list[Header]] = []
         for files in sorted(alike, key=lambda files: files[0].series_uid):
-            if any(_same_pixels(files, other) for other in kept):
+            if any(_same_pixels(files, other) for other in originals):
                 dropped.update(id(h) for h in files)
             else:
-                kept.append(files)
+                originals.append(files)
     left = [h for h in headers if id(h) not in dropped]
     if not dropped:
         return left, []

@@ -1,7 +1,7 @@
 """What kind of images DICOM frames are, by their headers; names are hints and never decide alone.
 
 Names come in any language, and ordinary words of one are abbreviations in another: `de` and `la` are articles, `Tag` is
-a day, `flow comp` is no flow. Words that mean one thing only are hints; others decide between equals alone.
+a day, `flow comp` is no flow. Words that mean one thing only are hints; others only decide between equals.
 
 Sources:
     Image Type (0008,0008): DICOM PS3.3 C.7.6.1.1.2 and C.8.3.1.1.1; values beyond the standard's as Siemens (ND, DIS2D,
@@ -18,7 +18,7 @@ from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.stacks.phases import over_midnight, trigger_factor
 
 LEAST_DYNAMIC_STEP_S = 0.35
-"""Frames of one slice that are further apart are of different heart beats, as in perfusion and mapping: a beat takes
+"""Frames of one slice that are further apart come from different heart beats, as in perfusion and mapping: a beat takes
 0.35 s at 170 a minute, and the phases of a cine are 15 to 100 ms apart."""
 
 LONGEST_CYCLE_MS = 1700.0
@@ -53,7 +53,7 @@ class ImageKind(NamedTuple):
 
     Attributes:
         value: Third value of Image Type, such as M, P or OTHER.
-        correction: Correction of distortions, where Siemens tells: DIS2D, DIS3D or ND (none); else empty.
+        correction: Correction of distortions, where Siemens states it: DIS2D, DIS3D or ND (none); else empty.
         derived: First value of Image Type is DERIVED.
         sequence: Sequence without its numbers, which change with the heart rate.
         modality: DICOM (0008,0060).
@@ -110,12 +110,12 @@ def _names(header: Header) -> str:
 
 
 def is_dynamic(headers: Sequence[Header]) -> bool:
-    """Whether frames of one slice are of different heart beats rather than of one cycle, as in perfusion.
+    """Whether frames of one slice come from different heart beats rather than one cycle, as in perfusion.
 
-    Trigger times that are counted on from beat to beat tell it, or a temporal resolution of a beat, or times of
-    acquisition that are a beat apart; but a cine that is acquired phase by phase has trigger times that rise through
-    the cycle. Those of perfusion are all about the same. The times at which images were made tell nothing: some
-    scanners make those of a cine a second apart.
+    Trigger times that count on from beat to beat show it, or a temporal resolution of a beat, or times of acquisition
+    that are a beat apart; but a cine that is acquired phase by phase has trigger times that rise through the cycle.
+    Those of perfusion are all about the same. The times at which images were made show nothing: some scanners make
+    those of a cine a second apart.
 
     Args:
         headers: Of one slice.

@@ -108,7 +108,7 @@ def in_time(headers: Sequence[Header]) -> Timed:
 
 
 def _filled(headers: Sequence[Header], triggers: Sequence[float | None]) -> list[float] | None:
-    """Trigger times of frames of which few have none: these take the phases that are missing, in the order of numbers.
+    """Trigger times where few frames have none: these fill the missing phases, in the order of their numbers.
 
     None where most frames have no time, where the times of the others are not all their own and evenly spaced, or where
     not as many phases are missing as frames have no time.
@@ -119,12 +119,12 @@ def _filled(headers: Sequence[Header], triggers: Sequence[float | None]) -> list
         return None
     step = float(np.median(np.diff(known)))
     places = (np.asarray(known) - known[0]) / step
-    taken = np.rint(places).astype(int)
-    if np.abs(places - taken).max() > _EVEN:
+    known_at = np.rint(places).astype(int)
+    if np.abs(places - known_at).max() > _EVEN:
         return None
     first = -int(np.rint(known[0] / step)) if known[0] > 0 else 0
-    free = sorted(set(range(max(first, taken[0] - len(lacking)), taken[-1])) - set(taken.tolist()))
-    free = free or list(range(taken[-1] + 1, taken[-1] + 1 + len(lacking)))
+    free = sorted(set(range(max(first, known_at[0] - len(lacking)), known_at[-1])) - set(known_at.tolist()))
+    free = free or list(range(known_at[-1] + 1, known_at[-1] + 1 + len(lacking)))
     if len(free) != len(lacking):
         return None
     found = dict(zip(lacking, (known[0] + step * place for place in free), strict=True))

@@ -1,6 +1,6 @@
-"""Where frames lie in the patient: their planes, and which frames of a series belong to one slice.
+"""Where frames are in the patient: their planes, and which frames of a series belong to one slice.
 
-Frames of a slice lie at one place, or move together where a slice follows the heart.
+Frames of a slice are at one place, or move together where a slice follows the heart.
 """
 
 from collections import Counter, defaultdict
@@ -73,7 +73,7 @@ def line_angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> floa
 
 
 def geometry_of(header: Header, positions_mm: Sequence[Vector]) -> Geometry:
-    """Geometry of slices that lie as a frame does.
+    """Geometry of slices on the grid of a frame.
 
     Args:
         header: The frame.
@@ -97,11 +97,11 @@ def positive(length: float | None) -> float | None:
 
 
 SAME_PLACE_MM = 0.5
-"""Frames of one series that are nearer to each other than this along the normal are of one slice, if slices are further
-apart than 1.25 mm."""
+"""Frames of one series that are nearer to each other than this along the normal belong to one slice, if slices are
+further apart than 1.25 mm."""
 
 ONE_SLICE_OF_SPACING = 0.4
-"""Share of the slice spacing within which two frames are of one slice."""
+"""Share of the slice spacing within which two frames belong to one slice."""
 
 _LEAST_PHASES = 5
 _MOST_MOTION_MM = 25.0
@@ -116,14 +116,14 @@ Placed = tuple[float, list[Header]]
 def slices_of(headers: Sequence[Header], reference: Plane, around: Sequence[Header]) -> list[Placed]:
     """Frames of one series by slice, ascending along the normal.
 
-    Frames at one place are of one slice. How near is one place follows from the distances of the slices themselves:
-    those of small animals are a tenth of a millimetre apart. Where a slice follows the heart, its frames lie at other
+    Frames at one place belong to one slice. How near counts as one place is derived from the distances of the slices:
+    those of small animals are a tenth of a millimetre apart. Where a slice follows the heart, its frames have other
     places at other phases; the slices then are in the same order at each phase.
 
     Args:
         headers: Frames of one series; at least one.
         reference: The plane along whose normal places are counted.
-        around: Frames of all series of the stack, which tell the distance where this series has too few slices.
+        around: Frames of all series of the stack, which give the distance where this series has too few slices.
     """
     placed = _placed(headers, reference)
     room = _room_mm(placed, around, reference)
@@ -162,7 +162,7 @@ def _placed(headers: Sequence[Header], reference: Plane) -> list[tuple[float, He
 
 
 def _room_mm(placed: Sequence[tuple[float, Header]], around: Sequence[Header], reference: Plane) -> float:
-    """How near frames are at one place."""
+    """How near frames at one place are."""
     places = np.unique([along for along, _ in placed])
     if len(places) < 3:
         places = np.unique([along for along, _ in _placed(around, reference)])
@@ -180,7 +180,7 @@ def _usual(slices: Sequence[Placed]) -> int:
 
 
 def _with_strays(slices: Sequence[Placed], usual: int) -> list[Placed]:
-    """Few frames beside a slice that lacks as many are of this slice."""
+    """Add few frames beside a slice that lacks as many to this slice."""
     whole = [(along, list(frames)) for along, frames in slices if 2 * len(frames) >= usual]
     room = ONE_SLICE_OF_SPACING * usual_spacing(np.array([along for along, _ in whole]))
     for along, frames in slices:
@@ -195,17 +195,17 @@ def _with_strays(slices: Sequence[Placed], usual: int) -> list[Placed]:
 
 
 def _following(placed: Sequence[tuple[float, Header]], room: float) -> list[Placed] | None:
-    """Slices whose places change with the phase, or None where the frames are no such slices."""
+    """Slices whose places change with the phase, or None where the frames are not such slices."""
     headers = [header for _, header in placed]
     times = _times(headers) or [0.0] * len(headers)
     frames = [
         (time, header.instance_number, along, header) for time, (along, header) in zip(times, placed, strict=True)
     ]
     if len(set(times)) > 1:
-        found_ways = [_numbered_one_after_the_other(frames), _ranked_at_each_phase(frames)]
+        divisions = [_numbered_one_after_the_other(frames), _ranked_at_each_phase(frames)]
     else:
-        found_ways = _numbered_evenly(frames)
-    for slices in found_ways:
+        divisions = _numbered_evenly(frames)
+    for slices in divisions:
         if slices and _move_as_a_heart(slices, room):
             found = [(float(np.mean([along for _, _, along, _ in s])), [h for *_, h in s]) for s in slices]
             return sorted(found, key=lambda place: place[0])
@@ -217,7 +217,7 @@ _Frame = tuple[float, int, float, Header]
 
 
 def _times(headers: Sequence[Header]) -> list[float] | None:
-    """What tells the phases of frames apart, or None."""
+    """What distinguishes the phases of frames, or None."""
     for name in ("trigger_ms", "cycle_percent", "temporal_position"):
         values = [getattr(header, name) for header in headers]
         if None not in values and len(set(values)) >= _LEAST_PHASES:
@@ -250,13 +250,13 @@ def _numbered_one_after_the_other(frames: Sequence[_Frame]) -> list[list[_Frame]
 def _numbered_evenly(frames: Sequence[_Frame]) -> list[list[list[_Frame]]]:
     """Slices of equally many frames without times, numbered slice by slice or phase by phase: all that can be.
 
-    The slices are in the same order at each phase, and each moves there and back; so no stack of single images is taken
-    for them. The ways with the fewest phases come first: in others two slices are one.
+    The slices are in the same order at each phase, and each moves there and back, unlike a stack of single images. The
+    divisions with the fewest phases come first: in others two slices are one.
     """
     in_order = sorted(frames, key=lambda frame: frame[1])
     if len({number for _, number, _, _ in frames}) < len(frames):
         return []
-    ways = []
+    found = []
     for phases in (n for n in range(_LEAST_PHASES, len(frames) // 2 + 1) if len(frames) % n == 0):
         count = len(frames) // phases
         by_slice = [in_order[s * phases : (s + 1) * phases] for s in range(count)]
@@ -266,8 +266,8 @@ def _numbered_evenly(frames: Sequence[_Frame]) -> list[list[list[_Frame]]]:
             apart, steps = np.diff(places, axis=0), np.diff(places, axis=1)
             in_one_order = bool((apart > 0).all() or (apart < 0).all())
             if in_one_order and ((steps > 0).any(axis=1) & (steps < 0).any(axis=1)).all():
-                ways.append(slices)
-    return ways
+                found.append(slices)
+    return found
 
 
 def _move_as_a_heart(slices: Sequence[Sequence[_Frame]], room: float) -> bool:

@@ -28,7 +28,7 @@ _SHORTEST_BEAT = 0.8
 """Share of the time from the first phase to the last that a beat must last for its rate to be believed."""
 
 _SAME_RATE = 1.15
-"""Rates that differ by less are of one heart, whose beats vary."""
+"""Rates that differ by less come from one heart, whose beats vary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def read_stack(
     Args:
         planned: From `plan_stack`.
         views: Gives the long-axis cines of the study; called only where the headers do not show the base.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         preview: Called once, with the first frame that is decoded, as it will be shown.
         source_of: Where a file is for a reader.
 

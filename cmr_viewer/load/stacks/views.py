@@ -1,4 +1,4 @@
-"""Long-axis cines of a study: which they are, what they are called, and their pixels."""
+"""Long-axis cines of a study: which they are, their names, and their pixels."""
 
 import re
 from collections import defaultdict
@@ -26,7 +26,7 @@ LEAST_NAMED_ANGLE_DEG = 30.0
 """A plane with the name of a long-axis view may be less steep, as that of the RV outflow tract is."""
 
 FARTHEST_MM = 60.0
-"""A view goes through the heart: its plane is no further from the middle of the stack."""
+"""A view goes through the heart: its plane is not further from the middle of the stack."""
 
 MOST_PARALLEL = 5
 """More parallel slices than this are a stack of their own (axial, coronal), and no view."""
@@ -75,10 +75,10 @@ def find_views(groups: Sequence[Group], opened: Group) -> list[PlannedView]:
         least = LEAST_NAMED_ANGLE_DEG if names_long_axis(group.first) else LEAST_ANGLE_DEG
         if line_angle_deg(group.reference.normal, normal) < least:
             continue
-        takes = [a for s in group.slices for a in s.acquisitions]
         found += [
             a
-            for a in takes
+            for s in group.slices
+            for a in s.acquisitions
             if _is_cine(a)
             and _same_study(a.first, opened.first, study)
             and abs(float((middle - a.plane.centre) @ a.plane.normal)) <= FARTHEST_MM

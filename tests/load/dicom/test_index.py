@@ -4,7 +4,7 @@ import os
 import pytest
 
 from cmr_viewer.load.dicom import index as dicom_index
-from cmr_viewer.load.dicom.index import scan_remembered
+from cmr_viewer.load.dicom.index import scan_indexed
 from cmr_viewer.load.dicom.pixels import read_frame
 from cmr_viewer.load.dicom.scan import scan
 from cmr_viewer.progress import silent
@@ -33,7 +33,7 @@ def without_identifier(found):
 
 
 def remembered(study, index):
-    return scan_remembered(files_of(study), study, index, silent)
+    return scan_indexed(files_of(study), study, index, silent)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_an_index_of_another_form_is_ignored(study, tmp_path):
 
 
 def test_without_a_place_to_keep_it_there_is_no_index(study, tmp_path):
-    assert len(scan_remembered(files_of(study), study, None, silent).headers) == 8
+    assert len(scan_indexed(files_of(study), study, None, silent).headers) == 8
     (tmp_path / "file").touch()
     assert len(remembered(study, tmp_path / "file").headers) == 8
 
@@ -150,7 +150,7 @@ def test_a_folder_without_dicom_is_not_remembered(tmp_path):
 
 
 def test_the_oldest_indexes_are_forgotten(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(dicom_index, "_KEPT", 2)
+    monkeypatch.setattr(dicom_index, "_MOST_INDEXES", 2)
     index = tmp_path / "index"
     index.mkdir()
     for number in range(3):

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingE
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.prepare.grid import Grid, Placement, centre_of_labels, frame_centre, working_spacing_mm
 from cmr_viewer.prepare.network_input import channels, normalise, offsets
-from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.progress import Progress, silent
 from cmr_viewer.train.spec import TrainingSpec
 from cmr_viewer.train.split import Part, Split
 
@@ -171,57 +171,10 @@ def _positions(has_label: Sequence[bool]) -> list[float | None]:
     return [(s - first) / long if first <= s <= last else None for s in range(len(has_label))]
 
 
-def read_samples(
-    folders: Iterable[Path],
-    grid: Grid,
-    *,
-    of_part: Part,
-    split: Split,
-    context: int = 0,
-    partial: bool = False,
-    progress: Progress = silent,
-) -> tuple[list[Sample], list[str]]:
-    """Read the labelled frames of data sets, one part of the split only.
-
-    Args:
-        folders: Data sets in the layouts that `load.datasets` knows.
-        grid: The network's grid.
-        of_part: Which patients.
-        split: The part of each patient.
-        context: Number of neighbouring slices to either side that the network sees.
-        partial: Whether to include phases whose reference lacks a structure.
-        progress: Called for each patient.
-
-    Returns:
-        The samples, and the patients' names in order.
-
-    Raises:
-        TrainingError: The folders have no labelled data.
-    """
-    sources = [source for folder in folders for source in find_labelled(folder)]
-    if not sources:
-        raise TrainingError("The folders named with --data have no labelled patients.")
-    samples: list[Sample] = []
-    patients: list[str] = []
-    for count, source in enumerate(sources):
-        if split.part_of(source.name) != of_part:
-            continue
-        progress(count / len(sources), f"Reading {source.name}")
-        try:
-            found = samples_of_stack(source.read(), grid, context=context, partial=partial)
-        except (LoadError, LabelMapError, GeometryError) as error:
-            _log.warning("Patient left out of training: %s", error)
-            continue
-        samples += found
-        if source.name not in patients:
-            patients.append(source.name)
-    return samples, patients
-
-
 def read_training_data(
     folders: Sequence[Path], spec: TrainingSpec, split: Split, progress: Progress = silent
 ) -> TrainingData:
-    """The training and the validation part of data sets.
+    """Read the labelled frames of data sets, the training and the validation part of the split.
 
     Args:
         folders: Data sets in the layouts that `load.datasets` knows.
@@ -232,18 +185,32 @@ def read_training_data(
     Raises:
         TrainingError: The folders have no labelled data.
     """
+    sources = [source for folder in folders for source in find_labelled(folder)]
+    if not sources:
+        raise TrainingError("The folders named with --data have no labelled patients.")
     # Labels of some structures only cannot teach a classifier where the heart begins.
-    how: dict[str, Any] = {"split": split, "context": spec.context, "partial": spec.role is not Role.CLASSIFIER}
-    train, validation = part(progress, 0.0, 0.8), part(progress, 0.8, 1.0)
-    samples, patients = read_samples(folders, spec.grid, of_part="train", progress=train, **how)
-    looked_at, others = read_samples(folders, spec.grid, of_part="validation", progress=validation, **how)
+    partial = spec.role is not Role.CLASSIFIER
+    samples: dict[Part, list[Sample]] = {"train": [], "validation": []}
+    patients: dict[Part, dict[str, None]] = {"train": {}, "validation": {}}
+    for count, source in enumerate(sources):
+        of_part = split.part_of(source.name)
+        if of_part not in samples:
+            continue
+        progress(count / len(sources), f"Reading {source.name}")
+        try:
+            found = samples_of_stack(source.read(), spec.grid, context=spec.context, partial=partial)
+        except (LoadError, LabelMapError, GeometryError) as error:
+            _log.warning("Patient left out of training: %s", error)
+            continue
+        samples[of_part] += found
+        patients[of_part][source.name] = None
     origin = {
         "data": [path.name for path in folders],
-        "patients": patients,
-        "validation_patients": others,
-        "regions": count_by_region(samples),
+        "patients": list(patients["train"]),
+        "validation_patients": list(patients["validation"]),
+        "regions": count_by_region(samples["train"]),
     }
-    return TrainingData(samples, looked_at, origin)
+    return TrainingData(samples["train"], samples["validation"], origin)
 
 
 def count_by_region(samples: Sequence[Sample]) -> dict[str, int]:

@@ -214,7 +214,7 @@ LIGHT_WIDTHS = (24, 48, 96, 192, 256)
 """Channels of the light network: 3.3 million parameters, a twelfth of a second per frame on two CPU cores at most."""
 
 HEART_MARGIN_MM = 15.0
-"""Kept around the widest heart on each side: what the search for its centre may be off."""
+"""Added to the widest heart on each side: what the search for its centre may be off."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,6 @@ class Fingerprint:
         shape: Median (rows, cols) of the frames.
         heart_mm: 99th percentile over the stacks of twice the largest distance, in rows or columns, from the heart's
             centre to a labelled pixel; None where no spacing is known.
-        mean: Mean intensity of labelled pixels, over stacks brought to mean 0 and deviation 1; tells of the contrast.
     """
 
     stacks: int
@@ -236,7 +235,6 @@ class Fingerprint:
     spacing_mm: float | None
     shape: tuple[int, int]
     heart_mm: float | None
-    mean: float
 
 
 def fingerprint_of(stacks: Iterable[LabelledStack]) -> Fingerprint:
@@ -248,19 +246,15 @@ def fingerprint_of(stacks: Iterable[LabelledStack]) -> Fingerprint:
     spacings: list[float] = []
     shapes: list[tuple[int, int]] = []
     hearts: list[float] = []
-    means: list[float] = []
     frames = 0
     for labelled in stacks:
         geometry = labelled.study.stack.geometry
         shapes.append((geometry.rows, geometry.cols))
         frames += len(labelled.phases) * labelled.study.stack.slices
         labels = labelled.labels[list(labelled.phases)]
-        pixels = labelled.study.stack.pixels[list(labelled.phases)].astype(np.float32)
-        where = np.nonzero(labels)
-        if where[0].size:
-            means.append(float((pixels[where].mean() - pixels.mean()) / max(float(pixels.std()), 1e-6)))
         if not geometry.spacing_known:
             continue
+        where = np.nonzero(labels)
         spacings.append(math.sqrt(geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1]))
         if where[0].size:
             hearts.append(max(_width_mm(w, s) for w, s in zip(where[2:], geometry.pixel_spacing_mm, strict=True)))
@@ -273,7 +267,6 @@ def fingerprint_of(stacks: Iterable[LabelledStack]) -> Fingerprint:
         spacing_mm=float(np.median(spacings)) if spacings else None,
         shape=(int(rows), int(cols)),
         heart_mm=float(np.percentile(hearts, 99)) if hearts else None,
-        mean=float(np.mean(means)) if means else 0.0,
     )
 
 

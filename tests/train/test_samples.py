@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import LoadError, TrainingError
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.prepare.grid import Grid
@@ -18,17 +19,19 @@ from cmr_viewer.train.samples import (
     end_weights,
     fingerprint,
     make_sample,
-    read_samples,
+    read_training_data,
     sample_grid,
     samples_of_stack,
     specialist_weights,
     with_non_cardiac,
     with_shares,
 )
+from cmr_viewer.train.spec import default_spec
 from cmr_viewer.train.split import Split
 from tests.phantom import sax_cine, write_acdc_patient
 
 GRID = Grid(4.0, 32, 32)
+SPEC = default_spec(Role.BASELINE, spacing_mm=4.0, rows=32, cols=32)
 PATIENTS = ["patient001", "patient002", "patient003", "patient004", "patient005", "patient006", "patient007"]
 HELD_OUT = ["patient001", "patient007"]
 SPLIT = Split()
@@ -143,25 +146,23 @@ def test_phases_that_lack_a_structure_are_taken_only_where_that_is_asked_for(dat
     assert [s.structures == left for s in both] == [False] * 6 + [True] * 6
 
 
-def test_reading_splits_by_patient_and_never_overlaps(data: Path) -> None:
-    train, trained_on = read_samples([data], GRID, of_part="train", split=SPLIT)
-    chosen_by, validation = read_samples([data], GRID, of_part="validation", split=SPLIT)
-    held, held_out = read_samples([data], GRID, of_part="test", split=SPLIT)
-    assert (held_out, validation) == (HELD_OUT, ["patient003"])
-    assert sorted(trained_on + validation + held_out) == PATIENTS
-    keys = [{s.patient_key for s in samples} for samples in (train, chosen_by, held)]
-    assert len(set.union(*keys)) == sum(len(one) for one in keys) == len(PATIENTS)
-    assert len(train) == 12 * len(trained_on)
-    assert len(held) == 12 * len(held_out)
+def test_reading_splits_by_patient_and_leaves_the_test_part_alone(data: Path) -> None:
+    read = read_training_data([data], SPEC, SPLIT)
+    trained_on, validation = read.origin["patients"], read.origin["validation_patients"]
+    assert validation == ["patient003"]
+    assert sorted(trained_on + validation + HELD_OUT) == PATIENTS
+    assert {s.patient_key for s in read.samples} == set(trained_on)
+    assert {s.patient_key for s in read.validation} == set(validation)
+    assert (len(read.samples), len(read.validation)) == (12 * len(trained_on), 12)
 
 
 def test_a_split_that_names_patients_is_followed(data: Path) -> None:
-    _, patients = read_samples([data], GRID, of_part="test", split=Split({"patient001": "train", "patient002": "test"}))
-    assert patients == ["patient002", "patient007"]
+    read = read_training_data([data], SPEC, Split({"patient001": "train", "patient002": "test"}))
+    assert "patient001" in read.origin["patients"] and "patient002" not in read.origin["patients"]
 
 
 def test_samples_are_counted_by_region(data: Path) -> None:
-    samples, _ = read_samples([data], GRID, of_part="test", split=SPLIT)
+    samples = read_training_data([data], SPEC, SPLIT).samples
     counts = count_by_region(samples)
     assert set(counts) == {"base", "middle", "apex", "non_cardiac"}
     assert sum(counts.values()) == len(samples)
@@ -173,8 +174,8 @@ def test_a_patient_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, capl
     broken = tmp_path / "patient002" / "patient002_frame01.nii.gz"
     broken.write_bytes(broken.read_bytes()[:300])
     with caplog.at_level(logging.WARNING):
-        _, patients = read_samples([tmp_path], GRID, of_part="train", split=SPLIT)
-    assert patients == ["patient004"]
+        read = read_training_data([tmp_path], SPEC, SPLIT)
+    assert read.origin["patients"] == ["patient004"]
     assert "left out of training" in caplog.text
 
 
@@ -188,18 +189,18 @@ def test_labels_that_do_not_fit_their_images_leave_the_patient_out(
     gt = "patient002/patient002_frame01_gt.nii.gz"
     (tmp_path / gt).write_bytes((tmp_path / "other" / gt).read_bytes())
     with caplog.at_level(logging.WARNING):
-        _, patients = read_samples([tmp_path], GRID, of_part="train", split=SPLIT)
-    assert patients == ["patient004"]
+        read = read_training_data([tmp_path], SPEC, SPLIT)
+    assert read.origin["patients"] == ["patient004"]
 
 
 def test_nothing_named_is_told() -> None:
     with pytest.raises(TrainingError, match="--data"):
-        read_samples([], GRID, of_part="train", split=SPLIT)
+        read_training_data([], SPEC, SPLIT)
 
 
 def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
     with pytest.raises(LoadError):
-        read_samples([tmp_path], GRID, of_part="train", split=SPLIT)
+        read_training_data([tmp_path], SPEC, SPLIT)
 
 
 def test_reading_can_be_cancelled(data: Path) -> None:
@@ -207,11 +208,11 @@ def test_reading_can_be_cancelled(data: Path) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        read_samples([data], GRID, of_part="train", split=SPLIT, progress=stop)
+        read_training_data([data], SPEC, SPLIT, stop)
 
 
 def test_a_fingerprint_changes_with_everything_that_is_learnt_from(data: Path) -> None:
-    samples = read_samples([data], GRID, of_part="train", split=SPLIT, context=1)[0][:4]
+    samples = list(read_training_data([data], replace(SPEC, context=1), SPLIT).samples[:4])
     first = next(s for s in samples if s.neighbours)
     rest = [s for s in samples if s is not first]
     one_less = dict(list(first.neighbours.items())[1:])

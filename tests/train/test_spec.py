@@ -156,7 +156,7 @@ def test_options_that_are_no_mapping_are_told(tmp_path: Path) -> None:
         read_spec(path)
 
 
-FOUND = Fingerprint(stacks=10, frames=200, spacing_mm=1.5, shape=(256, 216), heart_mm=160.0, mean=0.5)
+FOUND = Fingerprint(stacks=10, frames=200, spacing_mm=1.5, shape=(256, 216), heart_mm=160.0)
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ class SetupError(Exception):
         self.offline = offline
 
 
-def say(text: str) -> None:
+def show(text: str) -> None:
     """Write a line for the person at the terminal, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -184,7 +184,7 @@ def one_at_a_time() -> Iterator[None]:
         try:
             try_lock(file)
         except OSError:
-            say("Waiting for another set-up to finish.")
+            show("Waiting for another set-up to finish.")
             wait_for_lock(file)
         yield
 
@@ -208,7 +208,7 @@ def set_up(*, dev: bool) -> None:
         if anew:
             empty_environment()
             check_space(NEEDED_GB if cpu_build or not LINUX else NEEDED_WITH_CUDA_GB)
-        say(f"Setting up CMR Viewer in {VENV}. This happens once and takes a few minutes.")
+        show(f"Setting up CMR Viewer in {VENV}. This happens once and takes a few minutes.")
         LOG.write_text("", encoding="utf-8")
         if anew:
             make_environment()
@@ -223,13 +223,13 @@ def set_up(*, dev: bool) -> None:
     partial.write_text(json.dumps({"key": current_key(), "dev": dev, "root": str(ROOT)}), encoding="utf-8")
     partial.replace(STAMP)
     UNFINISHED.unlink()
-    say(f"Set-up finished in {time.monotonic() - started:.0f} s.")
+    show(f"Set-up finished in {time.monotonic() - started:.0f} s.")
 
 
 def must_be_made_anew() -> bool:
     """Whether .venv must be made again: half made, for another Python, or moved here from elsewhere."""
     if UNFINISHED.exists():
-        say("The last set-up did not finish. Starting again.")
+        show("The last set-up did not finish. Starting again.")
         return True
     if not PYTHON.exists() or environment_python(VENV) != sys.version_info[:2]:
         return True
@@ -281,7 +281,7 @@ def install_cpu_torch() -> None:
     """
     if installed_version("torch"):
         return
-    say("Installing torch for computers without an NVIDIA GPU")
+    show("Installing torch for computers without an NVIDIA GPU")
     quick = ["--extra-index-url", TORCH_CPU_INDEX, "--retries", "2", "--timeout", "15"]
     try:
         pip(["install", "--no-deps", f"torch=={TORCH}+cpu", *quick])
@@ -299,7 +299,7 @@ def install_cpu_torch() -> None:
 
 def install_program(*, dev: bool) -> None:
     """Install the checkout in place, with all that it needs."""
-    say("Installing CMR Viewer and the packages it needs" + (", with the tools for tests and checks" if dev else ""))
+    show("Installing CMR Viewer and the packages it needs" + (", with the tools for tests and checks" if dev else ""))
     constraints = VENV / "constraints.txt"
     torch = installed_version("torch")
     constraints.write_text(f"torch=={torch}\n" if torch else "", encoding="utf-8")
@@ -332,7 +332,7 @@ def pip(arguments: Sequence[str]) -> None:
             log.write(line)
             lines.append(line.rstrip())
             if line.lstrip().startswith(("Downloading", "Installing collected")):
-                say("    " + line.strip()[:110])
+                show("    " + line.strip()[:110])
     if process.returncode:
         raise explain(lines, "pip")
 
@@ -344,24 +344,24 @@ def explain(lines: Sequence[str], tool: str) -> SetupError:
     offline = UNREACHABLE.search(text) is not None
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if re.search(r"No space left on device|Errno 28|not enough space on the disk", text):
-        said = (
+        reason = (
             f"The disk is full. Free {NEEDED_GB:.0f} GB in {ROOT} and some in {tempfile.gettempdir()}, then try again."
         )
     elif re.search(r"SSLError|CERTIFICATE_VERIFY_FAILED", text):
-        said = "The TLS certificate of the package index was not accepted. Check pip's cert and proxy settings."
+        reason = "The TLS certificate of the package index was not accepted. Check pip's cert and proxy settings."
     elif offline:
-        said = "The package index does not answer. Check the network and pip's proxy settings, then try again."
+        reason = "The package index does not answer. Check the network and pip's proxy settings, then try again."
     elif missing:
         version = ".".join(str(part) for part in sys.version_info[:2])
-        said = f"There is no {missing[1]} for Python {version} on this computer. Try another Python, 3.11 or newer."
+        reason = f"There is no {missing[1]} for Python {version} on this computer. Try another Python, 3.11 or newer."
     elif "ensurepip" in text:
-        said = NO_VENV
+        reason = NO_VENV
     else:
         errors = (
             [line for line in lines if line.lower().startswith(("error", "fatal"))] or list(lines) or ["no message"]
         )
-        said = f"{tool} failed: {errors[-1].strip()} (full output in {LOG})"
-    return SetupError(said, harmless=harmless, missing=missing is not None, offline=offline)
+        reason = f"{tool} failed: {errors[-1].strip()} (full output in {LOG})"
+    return SetupError(reason, harmless=harmless, missing=missing is not None, offline=offline)
 
 
 # ----------------------------------------------------------------------------------- system libraries of Qt
@@ -466,7 +466,7 @@ def main(arguments: Sequence[str]) -> int:
     command = arguments[0] if arguments else "--demo"
     try:
         if command in ("-h", "--help"):
-            say((__doc__ or "").strip())
+            show((__doc__ or "").strip())
             return 0
         if command == "check":
             ensure(dev=True)

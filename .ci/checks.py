@@ -6,7 +6,7 @@
     tests with Qt, xcb                                  those marked `xcb`, on an X server (Xvfb), if it is installed
     coverage                                            of the three together
 
-All run, whatever the earlier ones say; the last lines are the summary. Pictures that tests take lie in artefacts/.
+All run, whatever earlier ones find; the last lines are the summary. Pictures that tests take lie in artefacts/.
 """
 
 import os
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
     closing: str = ""
 
 
-def say(text: str) -> None:
+def show(text: str) -> None:
     """Write a line for the person at the terminal, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -105,7 +105,7 @@ def testing_steps(tests: Path, xvfb_run: str | None) -> list[Step]:
 
 def run(step: Step) -> Outcome:
     """Run one check, its output shown as it comes; killed when it takes longer than `STEP_LIMIT_S`."""
-    say(f"\n---- {step.name}")
+    show(f"\n---- {step.name}")
     started = time.monotonic()
     closing = ""
     with subprocess.Popen(
@@ -152,15 +152,15 @@ def main() -> int:
     (ROOT / "artefacts").mkdir(exist_ok=True)
     xvfb_run = shutil.which("xvfb-run")
     outcomes = [run(step) for step in [*reading_steps(), *testing_steps(ROOT / "tests", xvfb_run)]]
-    say("\n---- summary")
+    show("\n---- summary")
     for outcome in outcomes:
         verdict = "ok" if outcome.status == 0 else "FAILED"
-        say(f"{verdict:<7} {outcome.name:<25} {outcome.seconds:6.1f} s  {outcome.closing}".rstrip())
+        show(f"{verdict:<7} {outcome.name:<25} {outcome.seconds:6.1f} s  {outcome.closing}".rstrip())
     if not xvfb_run:
-        say("skipped tests with Qt, xcb: there is no xvfb-run here (Debian, Ubuntu: sudo apt install xvfb xauth)")
+        show("skipped tests with Qt, xcb: there is no xvfb-run here (Debian, Ubuntu: sudo apt install xvfb xauth)")
     failed = [outcome.name for outcome in outcomes if outcome.status]
-    say(f"Failed: {', '.join(failed)}." if failed else "All checks passed.")
-    say(f"===== {total_of(outcomes)} =====")
+    show(f"Failed: {', '.join(failed)}." if failed else "All checks passed.")
+    show(f"===== {total_of(outcomes)} =====")
     return 1 if failed else 0
 
 

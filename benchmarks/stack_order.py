@@ -79,7 +79,7 @@ class Looked:
         drawn_mm2: (phase, slice) area that the baseline draws.
         truth: Per labelled phase: (slice,) index into `REGIONS`.
         pixels: Per labelled phase: (slice, model, 3 structures, [overlap, predicted, reference]).
-        told: Per labelled phase: which structures the reference tells of.
+        printed: Per labelled phase: which structures the reference tells of.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Looked:
     drawn_mm2: NDArray[np.float64]
     truth: dict[int, NDArray[np.int64]]
     pixels: dict[int, NDArray[np.int64]]
-    told: dict[int, list[bool]]
+    printed: dict[int, list[bool]]
 
     def frames(self, weights: OrderWeights = WEIGHTS) -> StackFrames:
         phases, slices = self.drawn_mm2.shape
@@ -136,7 +136,7 @@ def _looked_at(labelled: LabelledStack, models: Models) -> dict[str, Any]:
         "probabilities": probabilities,
         "drawn_mm2": drawn,
         "pixels": pixels,
-        "told": {phase: [k in labelled.phase_structures[phase] for k in STRUCTURES] for phase in labelled.phases},
+        "printed": {phase: [k in labelled.phase_structures[phase] for k in STRUCTURES] for phase in labelled.phases},
     }
 
 
@@ -154,9 +154,9 @@ def read(paths: list[Path]) -> list[Looked]:
         for phase, of in pixels.items():
             regions = reference_regions((of[:, 0, :, 2].sum(axis=1) > 0).tolist())
             truth[phase] = np.array([REGIONS.index(r) for r in regions])
-        told = {int(phase): of for phase, of in one["told"].items()}
+        printed = {int(phase): of for phase, of in one["printed"].items()}
         probabilities, drawn = np.array(one["probabilities"]), np.array(one["drawn_mm2"])
-        stacks.append(Looked(one["name"], one["group"], probabilities, drawn, truth, pixels, told))
+        stacks.append(Looked(one["name"], one["group"], probabilities, drawn, truth, pixels, printed))
     return stacks
 
 
@@ -167,8 +167,8 @@ def surprise(stacks: list[Looked], weights: OrderWeights) -> tuple[float, int]:
     """Sum over frames of minus the log probability of the reference region, and the number of frames."""
     total, count = 0.0, 0
     for stack in stacks:
-        told = log_likelihoods(stack.probabilities, stack.drawn_mm2, weights)
-        posterior = decode(told, closed=len(told) > 1, weights=weights).posterior
+        printed = log_likelihoods(stack.probabilities, stack.drawn_mm2, weights)
+        posterior = decode(printed, closed=len(printed) > 1, weights=weights).posterior
         for phase, regions in stack.truth.items():
             chances = posterior[phase, np.arange(len(regions)), regions]
             total -= float(np.log(np.maximum(chances, LEAST_POSTERIOR)).sum())
@@ -294,8 +294,10 @@ def _scores(stacks: list[Looked], choose: Choose) -> str:
     for stack in stacks:
         for phase, truth in stack.truth.items():
             chosen, of = choose(stack, phase), stack.pixels[phase]
-            slices, told = np.arange(len(truth)), np.array(stack.told[phase])
-            counts = of[slices, np.maximum(chosen, 0)] * told[:, None]  # (slice, structure, [overlap, predicted, true])
+            slices, printed = np.arange(len(truth)), np.array(stack.printed[phase])
+            counts = (
+                of[slices, np.maximum(chosen, 0)] * printed[:, None]
+            )  # (slice, structure, [overlap, predicted, true])
             counts[chosen < 0, :, :2] = 0
             marked, true = counts[:, :, 1].any(axis=1), counts[:, :, 2].any(axis=1)
             wrong, outside = wrong + int((marked & (truth == NONE)).sum()), outside + int((truth == NONE).sum())
@@ -350,23 +352,23 @@ def measure_time(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    doors = parser.add_subparsers(required=True)
-    door = doors.add_parser("look")
-    door.add_argument("folders", type=Path, nargs="+")
-    door.add_argument("--output", type=Path, required=True)
-    door.add_argument("--models", type=Path, default=ROOT / "models")
-    door.add_argument("--part", choices=("train", "validation", "test"), default="validation")
-    door.add_argument("--split", type=Path, default=ROOT / "docs" / "results" / "split.json")
-    door.set_defaults(run=look)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("look")
+    command.add_argument("folders", type=Path, nargs="+")
+    command.add_argument("--output", type=Path, required=True)
+    command.add_argument("--models", type=Path, default=ROOT / "models")
+    command.add_argument("--part", choices=("train", "validation", "test"), default="validation")
+    command.add_argument("--split", type=Path, default=ROOT / "docs" / "results" / "split.json")
+    command.set_defaults(run=look)
     for name, run in (("fit", fit), ("report", report)):
-        door = doors.add_parser(name)
-        door.add_argument("files", type=Path, nargs="+")
-        door.set_defaults(run=run)
-    door = doors.add_parser("time")
-    door.add_argument("folders", type=Path, nargs=1)
-    door.add_argument("--models", type=Path, default=ROOT / "models")
-    door.add_argument("--turns", type=int, default=2)
-    door.set_defaults(run=measure_time)
+        command = commands.add_parser(name)
+        command.add_argument("files", type=Path, nargs="+")
+        command.set_defaults(run=run)
+    command = commands.add_parser("time")
+    command.add_argument("folders", type=Path, nargs=1)
+    command.add_argument("--models", type=Path, default=ROOT / "models")
+    command.add_argument("--turns", type=int, default=2)
+    command.set_defaults(run=measure_time)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

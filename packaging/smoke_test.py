@@ -46,8 +46,8 @@ class SmokeTestError(Exception):
 def clean_environment(home: Path) -> dict[str, str]:
     """An environment without this Python's traces, whose home is an empty folder."""
     names = ("PYTHON", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "QT_", "XDG_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    return {**kept, "HOME": str(home), "LOCALAPPDATA": str(home), "APPDATA": str(home)}
+    passed_on = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    return {**passed_on, "HOME": str(home), "LOCALAPPDATA": str(home), "APPDATA": str(home)}
 
 
 def go(command: list[str], home: Path, **added: str) -> tuple[subprocess.CompletedProcess[str], float]:

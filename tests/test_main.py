@@ -170,7 +170,7 @@ def test_help_in_a_process_of_its_own_imports_neither_torch_nor_qt() -> None:
     assert done.stdout.splitlines()[-1] == "imported: []"
 
 
-def test_the_program_runs_as_a_module_and_tells_errors_without_a_traceback(tmp_path: Path) -> None:
+def test_the_program_runs_as_a_module_and_shows_errors_without_a_traceback(tmp_path: Path) -> None:
     given = [sys.executable, "-m", "cmr_viewer", "models", "list", "--models", str(tmp_path / "nowhere")]
     done = subprocess.run(given, capture_output=True, text=True, check=False)
     assert done.returncode == 1

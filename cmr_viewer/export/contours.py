@@ -123,7 +123,7 @@ def contours_of(
     Args:
         labels: (phase, slice, row, col).
         stack: The stack.
-        progress: Told as frames are done.
+        progress: Called as frames are done.
         uid_of: What is written for a SOP Instance UID.
 
     Raises:

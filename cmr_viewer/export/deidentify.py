@@ -154,7 +154,7 @@ class Deidentifier:
 
     Args:
         secret: At least 16 bytes that cannot be guessed.
-        dates: Removed as the basic profile says, or shifted by a number of days that is the patient's own (the
+        dates: Removed as in the basic profile, or shifted by a number of days that is the patient's own (the
             profile's option to retain longitudinal information with modified dates); times of day stay then.
     """
 
@@ -164,11 +164,11 @@ class Deidentifier:
         self._secret, self.dates = secret, dates
 
     def uid(self, uid: str) -> str:
-        """The UID that stands for another."""
+        """The UID that replaces another."""
         return uid_of_bytes(self._digest("uid", uid.strip()))
 
     def pseudonym(self, patient: str) -> str:
-        """What stands for a patient's identifier or name."""
+        """What replaces a patient's identifier or name."""
         return f"P{base64.b32encode(self._digest('patient', patient.strip()))[:10].decode()}"
 
     def apply(self, data: Dataset) -> None:
@@ -176,7 +176,7 @@ class Deidentifier:
 
         Args:
             data: A data set or what was read of it; changed in place, with its file meta information. Within
-                `sources.tolerant`, since pydicom tells values that are not allowed to the log.
+                `sources.tolerant`, since pydicom writes values that are not allowed to the log.
         """
         patient = _text(data, "PatientID") or _text(data, "PatientName") or _text(data, "StudyInstanceUID")
         classic = _text(data, "SOPClassUID") == MR_IMAGE_STORAGE
@@ -287,7 +287,7 @@ class _Case:
 
 
 def _replace(data: Dataset, element: DataElement) -> None:
-    """Put a dummy in the place of a value; what is empty says nothing."""
+    """Put a dummy in the place of a value; an empty value stays."""
     if element.is_empty:
         return
     if element.VR in _TEXTS:
@@ -378,7 +378,7 @@ def write_deidentified_images(
         folder: Where to; made if missing.
         stack: Its frames come from DICOM files.
         deidentifier: What is taken out.
-        progress: Told after each file.
+        progress: Called after each file.
 
     Raises:
         StoreError: The frames come from elsewhere, or a file cannot be read or written.

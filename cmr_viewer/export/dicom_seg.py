@@ -58,7 +58,7 @@ TYPES: Mapping[Label, Code] = {
     Label.RVBP: codes.SCT.RightVentricle,
 }
 """DICOM PS3.16, CID 7152 and CID 12305. Where the myocardium is a segment of its own, that of the ventricle is its
-cavity; the segment's label says so."""
+cavity; the segment's label names it."""
 
 _LONGEST_PARAMETERS = 10_000
 _LONGEST_TEXT = 64
@@ -123,7 +123,7 @@ def write_segmentation(
         stack: The stack.
         source: From `read_source_study`, of the same stack.
         origin: How the label maps were made.
-        progress: Told as frames are added.
+        progress: Called as frames are added.
         deidentifier: What de-identified `source`; it also removes when the segmentation was made.
 
     Raises:

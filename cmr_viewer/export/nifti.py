@@ -203,7 +203,7 @@ _LEVEL = 1
 """Of gzip, as nibabel has it: pixels are noise to it, and label maps are small at any level."""
 
 
-class _Told:
+class _Watched:
     """A file that reports how much of it is written; nibabel accepts any object with `read` and `write` as a file."""
 
     def __init__(self, file: BinaryIO, size: int, progress: Progress) -> None:
@@ -229,7 +229,7 @@ def write_image(path: Path, image: Any, progress: Progress) -> None:
     Args:
         path: The file; gzipped where it ends in `.gz`. Neither its name nor the time is written into it.
         image: A single-file NIfTI image.
-        progress: Told after each piece of it.
+        progress: Called after each piece of it.
 
     Raises:
         OSError: The file cannot be written.
@@ -240,7 +240,7 @@ def write_image(path: Path, image: Any, progress: Progress) -> None:
         if path.name.lower().endswith(".gz"):
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
             file = cast(BinaryIO, stack.enter_context(zipped))
-        image.to_stream(_Told(file, max(1, image.dataobj.nbytes), progress))
+        image.to_stream(_Watched(file, max(1, image.dataobj.nbytes), progress))
 
 
 def names_of_files(names: Sequence[str], study: Study) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ _FRAME_KEYWORDS = [
     *_ABOUT,
 ]
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
-_MOST_TOLD = 6
+_MOST_NOTES = 6
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def read_source_study(
 
     Args:
         stack: Its frames come from DICOM files.
-        progress: Told after each file.
+        progress: Called after each file.
         change: Called with each header before it is used, to de-identify it.
 
     Raises:
@@ -180,10 +180,10 @@ class _Notes:
     @property
     def texts(self) -> tuple[str, ...]:
         texts = list(self._seen)
-        more = len(texts) - _MOST_TOLD
-        return tuple(texts[:_MOST_TOLD] + ([f"And {more} more values."] if more > 0 else []))
+        more = len(texts) - _MOST_NOTES
+        return tuple(texts[:_MOST_NOTES] + ([f"And {more} more values."] if more > 0 else []))
 
-    def say(self, text: str) -> None:
+    def add(self, text: str) -> None:
         self._seen[text] = None
 
     def uid(self, header: Dataset, keyword: str, stands_for: str, given: str = "") -> str:
@@ -191,7 +191,7 @@ class _Notes:
         uid = _text(header.get(keyword)) or given
         if not is_valid_uid(uid):
             what = "missing" if not uid else "invalid"
-            self.say(f"{keyword} is {what} in the source images. A valid one replaces it.")
+            self.add(f"{keyword} is {what} in the source images. A valid one replaces it.")
         return valid_uid(uid, stands_for)
 
 
@@ -204,7 +204,7 @@ def _frame(source: FrameSource, header: Dataset, stands_for: str, notes: _Notes,
     position = _numbers(own["PlanePositionSequence"].get("ImagePositionPatient"), 3)
     class_uid = _text(header.get("SOPClassUID")) or source.class_uid
     if not is_valid_uid(class_uid):
-        notes.say("SOPClassUID is missing or invalid in the source images. They are treated as MR images.")
+        notes.add("SOPClassUID is missing or invalid in the source images. They are treated as MR images.")
         class_uid = MR_IMAGE_STORAGE
     return SourceFrame(
         class_uid=class_uid,
@@ -238,7 +238,7 @@ def _about(header: Dataset, notes: _Notes) -> Dataset:
         if keyword in header:
             value = _allowed(header, keyword)
             if value is None:
-                notes.say(f"{keyword} of the source images is not a value that DICOM allows. It is left empty.")
+                notes.add(f"{keyword} of the source images is not a value that DICOM allows. It is left empty.")
             setattr(about, keyword, value)
     if "DeidentificationMethodCodeSequence" in header:
         about.DeidentificationMethodCodeSequence = header.DeidentificationMethodCodeSequence

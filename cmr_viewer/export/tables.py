@@ -162,7 +162,7 @@ def write_comparison(path: Path, comparison: Comparison) -> Path:
     difference, and how much of that comes from another choice of ED or ES. UTF-8, comma, line feed.
 
     Args:
-        path: The file; its ending, .csv or .json, says which. One that is there is replaced, whole.
+        path: The file; its ending, .csv or .json, names the type. One that is there is replaced, whole.
         comparison: What to write.
 
     Returns:

@@ -50,9 +50,9 @@ def test_figures_tables_and_pictures_are_written(
     figures = figures_in(tmp_path / "out")
     assert (figures["baseline"], figures["runs"]) == ("baseline", ["better"])
     assert figures["gains"]["all"]["better"]["LVBP"]["base"]["mean_gain"] == pytest.approx(0.04)
-    told = capsys.readouterr()
-    assert told.out.strip() == (tmp_path / "out" / "tables.md").read_text(encoding="utf-8").strip()
-    assert told.err == ""
+    printed = capsys.readouterr()
+    assert printed.out.strip() == (tmp_path / "out" / "tables.md").read_text(encoding="utf-8").strip()
+    assert printed.err == ""
 
 
 @pytest.mark.usefixtures("unpainted")
@@ -71,7 +71,7 @@ def test_runs_on_different_frames_are_refused_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_is_no_run_is_told(
+def test_a_folder_that_is_no_run_is_noted(
     runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(tmp_path / "out", runs["baseline"], tmp_path / "nowhere") == 1

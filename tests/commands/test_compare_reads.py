@@ -1,4 +1,4 @@
-"""The door that compares two reads, on a phantom in a workspace."""
+"""The command that compares two reads, on a phantom in a workspace."""
 
 import csv
 import json
@@ -30,9 +30,9 @@ def path(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_nifti(place, voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
 
 
-def keep(store: AnnotationStore, study: Study, labels: np.ndarray, read_id: int | None) -> None:
+def save(store: AnnotationStore, study: Study, labels: np.ndarray, read_id: int | None) -> None:
     stack = study.stack
-    kept = [
+    saved = [
         Version(
             frame,
             labels[frame],
@@ -45,7 +45,7 @@ def keep(store: AnnotationStore, study: Study, labels: np.ndarray, read_id: int 
         )
         for frame in stack.frame_indices
     ]
-    store.save(stack.stack_id, Work(kept), read_id=read_id)
+    store.save(stack.stack_id, Work(saved), read_id=read_id)
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def workspace(tmp_path: Path, phantom: Phantom, path: Path) -> Path:
         store, stack = AnnotationStore(opened), study.stack
         known = {"name": "phantom", "source": str(path), "patient_key": ""}
         store.save_study(stack.stack_id, **known, geometry_json="{}", phases=stack.phases, slices=stack.slices)
-        keep(store, study, phantom.labels, None)
+        save(store, study, phantom.labels, None)
         opened.reader = "B. Second"
         read = ReadStore(opened).begin(stack.stack_id, ReadKind.SECOND, blinded=True)
-        keep(store, study, second, read.id)
+        save(store, study, second, read.id)
         ReadStore(opened).finish(read.id)
     return tmp_path / "workspace"
 
@@ -76,15 +76,15 @@ def test_the_frame_that_differs_comes_first_with_its_millilitres(
 ) -> None:
     out = tmp_path / "reads.json"
     assert compare(path, workspace, out) == 0 and capsys.readouterr().out.strip() == str(out)
-    said = json.loads(out.read_text())
+    written = json.loads(out.read_text())
     ml = 10 * 2.0 * 1.5 * phantom.stack.geometry.slice_spacing_mm / 1000
-    (first, *others) = said["frames"]
+    (first, *others) = written["frames"]
     assert (first["phase_number"], first["slice_number"], first["marks"]) == (1, 2, "ED")
     assert first["at_stake"] == pytest.approx(ml) and first["lvbp_difference_ml"] == pytest.approx(ml)
     assert first["lvbp_area_difference_mm2"] == pytest.approx(30.0)
-    assert all(one["at_stake"] == 0 and one["agree"] for one in others) and len(said["frames"]) == 8
-    assert said["measures"]["lv_edv_ml"]["difference"] == pytest.approx(ml)
-    assert (said["first"]["name"], said["second"]["name"]) == (
+    assert all(one["at_stake"] == 0 and one["agree"] for one in others) and len(written["frames"]) == 8
+    assert written["measures"]["lv_edv_ml"]["difference"] == pytest.approx(ml)
+    assert (written["first"]["name"], written["second"]["name"]) == (
         "First read by A. First",
         "Second read by B. Second, blinded",
     )
@@ -115,7 +115,7 @@ def test_export_and_report_are_of_the_finished_adjudication_and_say_so(
     decided[:, :, 4:12, 4:12] = Label.LVBP
     with open_workspace(workspace, reader="C. Hief") as opened:
         read = ReadStore(opened).begin(study.stack.stack_id, ReadKind.ADJUDICATION, blinded=False)
-        keep(AnnotationStore(opened), study, decided, read.id)
+        save(AnnotationStore(opened), study, decided, read.id)
         first = export(path, workspace, tmp_path / "before")
         ReadStore(opened).finish(read.id)
     after = export(path, workspace, tmp_path / "after")

@@ -64,10 +64,10 @@ def test_patients_of_the_test_part_are_evaluated_and_everything_is_written(
     right = sum(figures["confusion"][r][r] for r in ("base", "middle", "apex", "non_cardiac"))
     assert figures["region_accuracy"] == pytest.approx(right / 12)
     table = (out / "tables.md").read_text(encoding="utf-8")
-    told = capsys.readouterr()
-    assert told.out.strip() == table.strip()
+    printed = capsys.readouterr()
+    assert printed.out.strip() == table.strip()
     assert table.startswith("1 patients (ACDC 1), 12 frames, part of the split: test, routing: predicted")
-    assert told.err == "patient001 done\n"
+    assert printed.err == "patient001 done\n"
 
 
 @pytest.mark.usefixtures("unpainted")
@@ -135,10 +135,10 @@ def test_regions_can_be_measured_alone(data: Path, models_folder: Path, tmp_path
 def test_label_maps_are_kept_on_the_grid_of_their_images(data: Path, models_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert evaluate(data, models_folder, out, "--save-labels") == 0
-    kept: Any = nibabel.load(out / "labels" / "patient001.nii.gz")
+    saved: Any = nibabel.load(out / "labels" / "patient001.nii.gz")
     image: Any = nibabel.load(data / "patient001" / "patient001_frame01.nii.gz")
-    np.testing.assert_allclose(kept.affine, image.affine, atol=1e-4)
-    labels = np.asarray(kept.dataobj)
+    np.testing.assert_allclose(saved.affine, image.affine, atol=1e-4)
+    labels = np.asarray(saved.dataobj)
     assert labels.shape == (*image.shape, 2)
     rows = rows_of(out / "frames.csv")
     for phase in (0, 1):
@@ -172,7 +172,7 @@ def test_volumes_of_the_reference_are_those_of_the_phantom(data: Path, models_fo
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_a_patient_that_cannot_be_read_is_told_and_the_others_are_evaluated(
+def test_a_patient_that_cannot_be_read_is_noted_and_the_others_are_evaluated(
     models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in (1, 2):
@@ -189,7 +189,7 @@ def test_a_patient_that_cannot_be_read_is_told_and_the_others_are_evaluated(
     assert (figures["patients"], figures["failed"]) == (1, 1)
 
 
-def test_nobody_left_to_evaluate_on_is_told(
+def test_nobody_left_to_evaluate_on_is_noted(
     models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_acdc_patient(tmp_path / "data", sax_cine(phases=2, slices=4, rows=32, cols=32), patient="patient002")
@@ -197,14 +197,14 @@ def test_nobody_left_to_evaluate_on_is_told(
     assert "The test part of the split has no labelled patient of these data. Try" in capsys.readouterr().err
 
 
-def test_a_patient_given_twice_is_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_patient_given_twice_is_noted(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["evaluate", str(data), str(data / "patient001"), "--output", str(tmp_path / "out")]
     assert main(given) == 1
     assert "Two patients have the name patient001" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["data", "models", "output"])
-def test_what_is_not_there_is_told_in_one_line(
+def test_what_is_not_there_is_noted_in_one_line(
     data: Path, models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: str
 ) -> None:
     nowhere = tmp_path / "nowhere"

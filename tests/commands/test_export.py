@@ -42,7 +42,7 @@ def square(label: Label) -> LabelMap:
     return labels
 
 
-def keep_work(folder: Path, study: Study, labels: LabelMap) -> LabelMap:
+def save_work(folder: Path, study: Study, labels: LabelMap) -> LabelMap:
     """Predictions of all frames, a correction, one taken back, and one frame drawn; gives what should be exported."""
     stack = study.stack
     with open_workspace(folder, reader="Anna Reader") as workspace:
@@ -102,12 +102,12 @@ def test_a_study_is_exported_as_its_reader_left_it(
     tmp_path: Path, images: Path, heart: Phantom, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = open_study(images)
-    expected = keep_work(tmp_path / "ws", study, heart.labels)
+    expected = save_work(tmp_path / "ws", study, heart.labels)
     assert export(images, "--workspace", tmp_path / "ws", "--output", tmp_path / "out") == 0
-    told = capsys.readouterr()
-    assert told.out.strip() == str(tmp_path / "out")
+    printed = capsys.readouterr()
+    assert printed.out.strip() == str(tmp_path / "out")
     notes = json.loads((tmp_path / "out" / "about.json").read_text())["notes"]
-    assert told.err.splitlines() == [f"cmr-viewer export: {study.name}: {note['text']}" for note in notes]
+    assert printed.err.splitlines() == [f"cmr-viewer export: {study.name}: {note['text']}" for note in notes]
     codes = [note["code"] for note in notes]
     assert codes == ["one-phase", "ed-es-guessed", "ed-es-disagrees", "frames-not-reviewed"]
     assert notes == json.loads((tmp_path / "out" / "measures.json").read_text())["notes"]
@@ -133,7 +133,7 @@ def test_a_study_is_exported_as_its_reader_left_it(
 
 def test_a_study_that_is_opened_differently_is_exported_so(tmp_path: Path, images: Path, heart: Phantom) -> None:
     turned = open_study(images, opening=Opening(base_reversed=True))
-    keep_work(tmp_path / "ws", turned, heart.labels[:, ::-1])
+    save_work(tmp_path / "ws", turned, heart.labels[:, ::-1])
     with open_workspace(tmp_path / "ws", reader="r") as workspace:
         OpeningStore(workspace).save(str(images), turned.stack.stack_id, Opening(base_reversed=True))
     given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "regions")
@@ -144,7 +144,7 @@ def test_a_study_that_is_opened_differently_is_exported_so(tmp_path: Path, image
 def test_exports_of_a_workspace_without_the_patient_belong_together(
     tmp_path: Path, images: Path, heart: Phantom
 ) -> None:
-    keep_work(tmp_path / "ws", open_study(images), heart.labels)
+    save_work(tmp_path / "ws", open_study(images), heart.labels)
     for name in ("one", "two"):
         given = ("--workspace", tmp_path / "ws", "--output", tmp_path / name, "--deidentify", "--formats", "seg,images")
         assert export(images, *given) == 0
@@ -192,7 +192,7 @@ def test_label_maps_of_a_file_are_exported_with_the_spacing_and_the_size_of_hear
 
 def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
     """The affine that the program itself writes label maps of the study with."""
-    keep_work(tmp_path / "for-affine", open_study(images), labels)
+    save_work(tmp_path / "for-affine", open_study(images), labels)
     given = ("--workspace", tmp_path / "for-affine", "--output", tmp_path / "grid", "--formats", "nifti")
     assert export(images, *given) == 0
     return np.asarray(nibabel.load(tmp_path / "grid" / "images.nii.gz").affine)
@@ -206,7 +206,7 @@ def _affine(tmp_path: Path, images: Path, labels: LabelMap) -> np.ndarray:
         (("--workspace", "ws"), "has no label maps of in"),
     ],
 )
-def test_what_is_missing_is_told_in_one_line(
+def test_what_is_missing_is_noted_in_one_line(
     tmp_path: Path, images: Path, given: tuple[str, str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with open_workspace(tmp_path / "ws", reader="r"):
@@ -221,7 +221,7 @@ def test_what_is_missing_is_told_in_one_line(
 def test_an_earlier_export_is_not_replaced_unasked(
     tmp_path: Path, images: Path, heart: Phantom, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keep_work(tmp_path / "ws", open_study(images), heart.labels)
+    save_work(tmp_path / "ws", open_study(images), heart.labels)
     given = ("--workspace", tmp_path / "ws", "--output", tmp_path / "out", "--formats", "measures")
     assert export(images, *given) == 0
     assert export(images, *given) == 1
@@ -230,9 +230,9 @@ def test_an_earlier_export_is_not_replaced_unasked(
 
 
 def test_a_format_that_is_not_known_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as told:
+    with pytest.raises(SystemExit) as printed:
         export(tmp_path, "--output", tmp_path / "out", "--formats", "nifti,stl")
-    assert told.value.code == 2
+    assert printed.value.code == 2
     assert "stl is not a known format" in capsys.readouterr().err
 
 
@@ -240,7 +240,7 @@ def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_kept(
     tmp_path: Path, images: Path, heart: Phantom
 ) -> None:
     study = open_study(images)
-    expected = keep_work(tmp_path / "ws", study, heart.labels)
+    expected = save_work(tmp_path / "ws", study, heart.labels)
     imported = Version(
         WITHDRAWN,
         square(Label.LVBP),
@@ -292,8 +292,8 @@ def test_an_analysis_that_has_not_come_to_all_frames_is_exported_only_where_that
         store.save(study.stack.stack_id, Work(predictions=made))
     given = (images, "--workspace", tmp_path / "ws", "--output")
     assert export(*given, tmp_path / "out") == 1
-    told = capsys.readouterr().err
-    assert "14 of 24 frames have no label map yet" in told and "--incomplete" in told
+    printed = capsys.readouterr().err
+    assert "14 of 24 frames have no label map yet" in printed and "--incomplete" in printed
     assert not (tmp_path / "out").exists()
     assert main(["report", *map(str, given), str(tmp_path / "report.html")]) == 1
     assert "14 of 24 frames" in capsys.readouterr().err and not (tmp_path / "report.html").exists()

@@ -32,9 +32,9 @@ def test_a_model_folder_is_written_that_describes_itself(tmp_path: Path, capsys:
     labels = {"background": 0, "inner": 1, "MYO": 2, "RV": 3}
     folder = Model(labels=labels, mirror_axes=(0, 1)).write(tmp_path / "nnunet")
     assert bring_in(folder, tmp_path / "mine", "--labels", "LVBP=inner", "--no-mirroring", role="apex") == 0
-    told = capsys.readouterr().out
-    assert "Imported mine to" in told
-    assert "inner is LVBP" in told
+    printed = capsys.readouterr().out
+    assert "Imported mine to" in printed
+    assert "inner is LVBP" in printed
     plan = read_plan(tmp_path / "mine")
     assert (plan.model_id, plan.role) == ("mine", Role.APEX)
     assert plan.training["dataset"] == "Dataset501_Test"
@@ -54,7 +54,7 @@ def test_weights_keep_their_precision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("labels", [{"background": 0, "a": 1, "b": 2, "c": 3}, {"background": 0, "RV": [1, 2]}])
-def test_what_cannot_be_imported_is_told_in_one_line_and_leaves_nothing(
+def test_what_cannot_be_imported_is_noted_in_one_line_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: dict[str, object]
 ) -> None:
     folder = Model(labels=labels).write(tmp_path / "nnunet")
@@ -68,7 +68,7 @@ def test_a_folder_in_use_or_without_a_name_is_not_written_to(
 ) -> None:
     folder = Model().write(tmp_path / "nnunet")
     (tmp_path / "used").mkdir()
-    (tmp_path / "used" / "file").write_text("kept", encoding="utf-8")
+    (tmp_path / "used" / "file").write_text("saved", encoding="utf-8")
     assert bring_in(folder, tmp_path / "used") == 1
     assert "not empty" in capsys.readouterr().err
     assert bring_in(folder, tmp_path / "no name") == 1

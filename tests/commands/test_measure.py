@@ -262,7 +262,7 @@ def test_phases_that_are_set_are_used(folder: Path, tmp_path: Path, heart: Phant
     assert found["values"]["lv_edv_ml"] == pytest.approx(volume_ml(heart, 1, Label.LVBP))
 
 
-def test_label_maps_of_one_phase_of_a_cine_need_to_be_told_which(folder: Path, tmp_path: Path, heart: Phantom) -> None:
+def test_label_maps_of_one_phase_of_a_cine_need_to_know_which(folder: Path, tmp_path: Path, heart: Phantom) -> None:
     given = (folder / "cine.nii.gz", "--labels", folder / "second_labels.nii.gz", "--codes", "own")
     assert measure(*given, "--output", tmp_path / "out.json") == 1
     phase = str(heart.es_phase + 1)
@@ -274,8 +274,8 @@ def test_label_maps_of_one_phase_of_a_cine_need_to_be_told_which(folder: Path, t
 
 def test_a_dicom_folder_brings_its_patient_and_phase_times(tmp_path: Path) -> None:
     heart = sax_cine(phases=2, slices=5, rows=40, cols=40, pixel_spacing_mm=(3.6, 3.6), seed=2)
-    told = {"PatientSex": "F", "PatientAge": "060Y", "PatientSize": "1.8", "PatientWeight": "80"}
-    write_dicom_folder(tmp_path / "in", heart.stack, extra=told)
+    header = {"PatientSex": "F", "PatientAge": "060Y", "PatientSize": "1.8", "PatientWeight": "80"}
+    write_dicom_folder(tmp_path / "in", heart.stack, extra=header)
     labels = write_nifti(tmp_path / "made.nii.gz", voxels_of(heart.labels), dicom_affine(heart))
     assert measure(tmp_path / "in", "--labels", labels, "--codes", "own", "--output", tmp_path / "out.json") == 0
     (found,) = studies_in(tmp_path / "out.json")
@@ -339,7 +339,7 @@ def dicom_affine(heart: Phantom) -> np.ndarray:
         ("cine --phase 1", "Name them with --labels"),
     ],
 )
-def test_what_does_not_fit_is_told_and_nothing_is_written(
+def test_what_does_not_fit_is_noted_and_nothing_is_written(
     folder: Path, tmp_path: Path, given: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ("first", "second", "cine", "none", "first_labels", "second_labels", "cine_labels")
@@ -350,14 +350,14 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(
     assert not (tmp_path / "out.json").exists()
 
 
-def test_a_folder_in_place_of_a_file_is_told_before_anything_is_read(
+def test_a_folder_in_place_of_a_file_is_noted_before_anything_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert measure(tmp_path / "none", "--output", tmp_path) == 1
     assert "is a folder" in capsys.readouterr().err
 
 
-def test_a_bad_study_is_told_and_the_others_are_measured(
+def test_a_bad_study_is_noted_and_the_others_are_measured(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.nii.gz"

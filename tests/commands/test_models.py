@@ -68,7 +68,7 @@ def test_a_model_is_promoted_and_rolled_back(
         (["rollback", "apex"], "nothing to roll back to"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(
+def test_what_cannot_be_done_is_noted_in_one_line(
     models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], action: list[str], says: str
 ) -> None:
     assert models(action, tmp_path / "workspace", models_folder) == 1
@@ -85,17 +85,17 @@ def test_models_cannot_be_changed_while_a_window_holds_the_workspace(
         assert models(["list"], tmp_path / "workspace", with_another) == 0
 
 
-def test_a_broken_model_is_told_below_the_list(
+def test_a_broken_model_is_noted_below_the_list(
     copy_of_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (copy_of_models / "tiny-apex" / "plan.json").write_text("{", encoding="utf-8")
     assert models(["list"], tmp_path / "none", copy_of_models) == 0
-    told = capsys.readouterr().out
-    assert "tiny-apex" in told
-    assert "Note: " in told
+    printed = capsys.readouterr().out
+    assert "tiny-apex" in printed
+    assert "Note: " in printed
 
 
-def test_a_models_folder_that_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_models_folder_that_is_missing_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert models(["list"], tmp_path / "none", tmp_path / "nowhere") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / "nowhere") in line

@@ -22,7 +22,9 @@ def test_a_spec_that_can_be_trained_is_written(data: Path, tmp_path: Path, capsy
     assert capsys.readouterr().out.startswith(str(out))
 
 
-def test_a_place_that_cannot_be_written_is_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_place_that_cannot_be_written_is_noted(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = ["plan", "--data", str(data), "--recipe", "light", "--output", str(tmp_path / "no" / "spec.toml")]
     assert main(given) == 1
     assert "Could not write the spec" in capsys.readouterr().err

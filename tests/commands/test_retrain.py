@@ -126,7 +126,7 @@ def test_nobody_held_out_gives_an_assessment_that_decides_nothing(
 
 
 @pytest.mark.parametrize("status", [None, ReviewStatus.DRAFT])
-def test_nothing_accepted_is_told(
+def test_nothing_accepted_is_noted(
     models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], status: ReviewStatus | None
 ) -> None:
     folder = make_workspace(tmp_path / "workspace", [] if status is None else ["p"], status or ReviewStatus.DRAFT)
@@ -136,7 +136,7 @@ def test_nothing_accepted_is_told(
     assert last["message"] == ("There are no accepted frames of the region base to train on. Accept some frames first.")
 
 
-def test_too_few_iterations_are_told_and_not_replaced(
+def test_too_few_iterations_are_noted_and_not_replaced(
     workspace: Path, models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*child(workspace, models_folder, tmp_path / "m", "base"), "--iterations", "0"]) == 1

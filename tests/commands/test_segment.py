@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from cmr_viewer.__main__ import main
-from cmr_viewer.commands import segment as door
+from cmr_viewer.commands import segment as command
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.measures import MEASURE_NAMES
 from cmr_viewer.domain.opening import Opening
@@ -78,9 +78,9 @@ def test_a_4d_file_gives_labels_on_its_own_grid(
     true = voxels_of(phantom.labels)
     assert dice_3d(labels, true, Label.LVBP) > 0.8
     assert dice_3d(labels, true, Label.LVM) > 0.7
-    told = capsys.readouterr()
-    assert told.out.strip() == str(folder)
-    lines = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert printed.out.strip() == str(folder)
+    lines = printed.err.splitlines()
     assert all(line.startswith("cmr-viewer segment: cine: ") for line in lines)
     notes = read_measures(folder)["notes"]
     assert [line.removeprefix("cmr-viewer segment: cine: ") for line in lines] == [note["text"] for note in notes]
@@ -198,16 +198,16 @@ def test_a_second_run_takes_the_place_of_the_first(models_folder: Path, cine: Pa
 # ------------------------------------------------------------------------------------------ what goes wrong
 
 
-def test_one_bad_input_is_told_and_the_others_are_done(
+def test_one_bad_input_is_noted_and_the_others_are_done(
     models_folder: Path, cine: Path, phantom: Phantom, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = write_nifti(tmp_path / "other.nii", voxels_of(phantom.stack.pixels), default_affine(phantom.stack))
     bad = tmp_path / "bad.nii.gz"
     bad.write_bytes(cine.read_bytes()[:2000])
     assert segment(models_folder, tmp_path / "out", cine, bad, tmp_path / "missing.nii.gz", other) == 1
-    told = capsys.readouterr()
-    assert told.out.split() == [str(tmp_path / "out" / "cine"), str(tmp_path / "out" / "other")]
-    lines = errors_in(told.err)
+    printed = capsys.readouterr()
+    assert printed.out.split() == [str(tmp_path / "out" / "cine"), str(tmp_path / "out" / "other")]
+    lines = errors_in(printed.err)
     assert len(lines) == 2
     assert "bad.nii.gz" in lines[0]
     assert "missing.nii.gz" in lines[1]
@@ -224,14 +224,14 @@ def test_whatever_goes_wrong_with_one_input_the_others_are_done(
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:
-    real = door.open_study
+    real = command.open_study
 
     def fail(path: Path, *, opening: Opening) -> Study:
         if path.name == "strange":
             raise error
         return real(path, opening=opening)
 
-    monkeypatch.setattr(door, "open_study", fail)
+    monkeypatch.setattr(command, "open_study", fail)
     assert segment(models_folder, tmp_path / "out", tmp_path / "strange", cine) == 1
     assert one_line(capsys.readouterr().err).startswith(f"cmr-viewer segment: {tmp_path / 'strange'}: ")
     assert (tmp_path / "out" / "cine" / "labels.nii.gz").is_file()
@@ -270,7 +270,7 @@ def unknown_ending(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", [text_file, empty_file, empty_folder, folder_of_texts, unknown_ending])
-def test_what_is_no_study_is_told_in_one_line(
+def test_what_is_no_study_is_noted_in_one_line(
     models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: Any
 ) -> None:
     path = make(tmp_path)
@@ -291,7 +291,7 @@ def test_two_inputs_of_the_same_name_do_not_write_over_one_another(
     assert (tmp_path / "out" / "cine" / "labels.nii.gz").is_file()
 
 
-def test_an_output_that_is_a_file_is_told_before_anything_is_loaded(
+def test_an_output_that_is_a_file_is_noted_before_anything_is_loaded(
     cine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "out").write_text("in the way", encoding="utf-8")
@@ -301,7 +301,7 @@ def test_an_output_that_is_a_file_is_told_before_anything_is_loaded(
     assert "--output" in line
 
 
-def test_a_place_for_labels_that_is_taken_is_told_and_nothing_half_made_is_left(
+def test_a_place_for_labels_that_is_taken_is_noted_and_nothing_half_made_is_left(
     models_folder: Path, cine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     in_the_way = tmp_path / "out" / "cine" / "labels.nii.gz"
@@ -311,7 +311,7 @@ def test_a_place_for_labels_that_is_taken_is_told_and_nothing_half_made_is_left(
     assert [p.name for p in (tmp_path / "out" / "cine").iterdir()] == ["labels.nii.gz"]
 
 
-def test_a_models_folder_that_is_missing_is_told(
+def test_a_models_folder_that_is_missing_is_noted(
     cine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert segment(tmp_path / "nowhere", tmp_path / "out", cine) == 1
@@ -320,7 +320,7 @@ def test_a_models_folder_that_is_missing_is_told(
     assert "--models" in line
 
 
-def test_a_broken_plan_is_told_with_its_place(
+def test_a_broken_plan_is_noted_with_its_place(
     models_folder: Path, cine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], copy_of_models: Path
 ) -> None:
     (copy_of_models / "tiny-classifier" / "plan.json").write_text("{", encoding="utf-8")
@@ -330,7 +330,7 @@ def test_a_broken_plan_is_told_with_its_place(
     assert "plan.json" in line
 
 
-def test_broken_weights_are_told_with_their_place(
+def test_broken_weights_are_noted_with_their_place(
     cine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], copy_of_models: Path
 ) -> None:
     weights = copy_of_models / "tiny-base" / "weights.safetensors"
@@ -339,7 +339,7 @@ def test_broken_weights_are_told_with_their_place(
     assert str(weights) in one_line(capsys.readouterr().err)
 
 
-def test_a_specialist_that_cannot_be_used_is_told_and_the_baseline_serves(
+def test_a_specialist_that_cannot_be_used_is_noted_and_the_baseline_serves(
     cine: Path, tmp_path: Path, copy_of_models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (copy_of_models / "tiny-middle" / "plan.json").write_text("{", encoding="utf-8")

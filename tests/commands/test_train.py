@@ -56,9 +56,9 @@ def test_training_on_a_data_set_writes_a_model_that_can_be_loaded(
     assert (plan.training["spec"]["iterations"], plan.training["spec"]["seed"]) == (5, 4)
     assert plan.training["spec"]["learning_rate"] == 0.01
     assert sum(plan.training["regions"].values()) == 24
-    told = capsys.readouterr()
-    assert told.out.splitlines() == [f"Model apex-7 saved in {out}."]
-    assert "100 %  Model saved" in told.err
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [f"Model apex-7 saved in {out}."]
+    assert "100 %  Model saved" in printed.err
 
 
 def test_a_split_file_says_who_is_trained_on(data: Path, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_specialist_starts_from_the_baseline(data: Path, tmp_path: Path) -> No
     assert read_plan(tmp_path / "base").training["started_from"] == "baseline"
 
 
-def test_progress_can_be_told_as_json(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_can_be_printed_as_json(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = spec_file(tmp_path, Role.BASELINE)
     given = ["train", "--spec", str(spec), "--data", str(data), "--output", str(tmp_path / "m"), "--device", "cpu"]
     assert main([*given, "--progress", "json"]) == 0
@@ -141,14 +141,14 @@ def test_progress_can_be_told_as_json(data: Path, tmp_path: Path, capsys: pytest
         (["--role", "base", "--data", "DATA", "--start-from", "nowhere"], "not a model folder"),
     ],
 )
-def test_what_cannot_be_trained_is_told_in_one_line(
+def test_what_cannot_be_trained_is_noted_in_one_line(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], says: str
 ) -> None:
     filled = [str(data) if one == "DATA" else one for one in given]
     assert main(["train", *filled, "--output", str(tmp_path / "m"), "--device", "cpu"]) == 1
-    told = [line for line in capsys.readouterr().err.splitlines() if not line.lstrip()[:1].isdigit()]
-    assert len(told) == 1
-    assert says in told[0]
+    printed = [line for line in capsys.readouterr().err.splitlines() if not line.lstrip()[:1].isdigit()]
+    assert len(printed) == 1
+    assert says in printed[0]
     assert not (tmp_path / "m" / "plan.json").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(
     assert (tmp_path / "m" / "plan.json").read_text(encoding="utf-8") == "mine"
 
 
-def test_an_output_that_is_a_file_is_told_before_training(
+def test_an_output_that_is_a_file_is_noted_before_training(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "m").write_text("in the way", encoding="utf-8")
@@ -173,17 +173,17 @@ def test_an_output_that_is_a_file_is_told_before_training(
     assert "--output" in line
 
 
-def test_an_error_is_told_as_json_where_json_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_noted_as_json_where_json_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["train", "--workspace", str(tmp_path / "w"), "--role", "base", "--output", str(tmp_path / "m")]
     assert main([*given, "--progress", "json"]) == 1
-    told = capsys.readouterr()
-    (line,) = told.out.splitlines()
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
     assert json.loads(line)["event"] == "error"
     assert "no workspace" in json.loads(line)["message"]
-    assert told.err == ""
+    assert printed.err == ""
 
 
-def test_what_nobody_thought_of_is_told_as_json_too(
+def test_what_nobody_thought_of_is_noted_as_json_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

@@ -17,7 +17,7 @@ HELD_OUT = ("patient003", "patient007", "patient016")
 
 
 def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus = ReviewStatus.ACCEPTED) -> Path:
-    """A workspace with all frames of ED and ES of one phantom for each patient kept."""
+    """A workspace with all frames of ED and ES of one phantom for each patient saved."""
     with open_workspace(folder, reader="reader") as workspace:
         store = AnnotationStore(workspace)
         for number, patient in enumerate(patients):
@@ -32,10 +32,10 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
                 phases=stack.phases,
                 slices=stack.slices,
             )
-            kept = []
+            saved = []
             for phase in range(2):
                 regions: list[Region] = reference_regions([bool(one.any()) for one in phantom.labels[phase]])
-                kept += [
+                saved += [
                     Version(
                         FrameIndex(phase, s),
                         phantom.labels[phase, s],
@@ -47,5 +47,5 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
                     )
                     for s in range(stack.slices)
                 ]
-            store.save(stack.stack_id, Work(kept))
+            store.save(stack.stack_id, Work(saved))
     return folder

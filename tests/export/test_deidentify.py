@@ -207,7 +207,7 @@ def test_a_workspace_keeps_its_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "no hex", "abcd"])
-def test_a_damaged_secret_is_told_and_not_written_over(tmp_path: Path, content: str) -> None:
+def test_a_damaged_secret_is_noted_and_not_written_over(tmp_path: Path, content: str) -> None:
     (tmp_path / SECRET_FILE).write_text(content)
     with pytest.raises(StoreError, match="secret"):
         saved_secret(tmp_path)
@@ -248,7 +248,7 @@ def test_a_multi_frame_file_is_copied_once(tmp_path: Path, phantom: Phantom) -> 
     assert_array_equal(data.pixel_array, phantom.stack.pixels.reshape(12, 40, 44))
 
 
-def test_images_with_burned_in_text_are_left_out_and_told(tmp_path: Path, phantom: Phantom) -> None:
+def test_images_with_burned_in_text_are_left_out_and_noted(tmp_path: Path, phantom: Phantom) -> None:
     def burn(data: Dataset) -> None:
         data.BurnedInAnnotation = "YES" if data.InstanceNumber <= 2 else "NO"
 
@@ -259,7 +259,7 @@ def test_images_with_burned_in_text_are_left_out_and_told(tmp_path: Path, phanto
     assert len(list((tmp_path / "out").iterdir())) == 10
 
 
-def test_captures_that_do_not_say_are_copied_and_told(tmp_path: Path, phantom: Phantom) -> None:
+def test_captures_that_do_not_say_are_copied_and_noted(tmp_path: Path, phantom: Phantom) -> None:
     def capture(data: Dataset) -> None:
         data.ImageType = ["DERIVED", "SECONDARY", "M"]
 

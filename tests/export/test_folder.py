@@ -37,7 +37,7 @@ def test_other_files_of_a_folder_stay(tmp_path: Path) -> None:
     assert files(tmp_path / "out") == {"mine.txt": "mine", "a.txt": "1", "b/c.txt": "1"}
 
 
-def test_files_that_exist_are_replaced_only_if_that_was_said(tmp_path: Path) -> None:
+def test_files_that_exist_are_replaced_only_if_that_was_asked_for(tmp_path: Path) -> None:
     export(tmp_path / "out", "1")
     (tmp_path / "out" / "b" / "old.txt").write_text("old")
     with pytest.raises(StoreError, match=r"already contains a\.txt, b\. Nothing was written"):
@@ -72,7 +72,7 @@ def test_work_that_fails_leaves_nothing_behind(tmp_path: Path, error: BaseExcept
 
 def test_a_message_names_the_file_where_the_reader_looks_for_it(tmp_path: Path) -> None:
     with (
-        pytest.raises(StoreError) as told,
+        pytest.raises(StoreError) as raised,
         new_files_in(tmp_path / "out", NAMES, replace=False) as place,
     ):
 
@@ -80,10 +80,10 @@ def test_a_message_names_the_file_where_the_reader_looks_for_it(tmp_path: Path) 
             raise OSError(28, "No space left on device")
 
         write_atomically(place / "a.txt", full)
-    assert f"{tmp_path / 'out' / 'a.txt'} could not be written: No space left on device" in str(told.value)
+    assert f"{tmp_path / 'out' / 'a.txt'} could not be written: No space left on device" in str(raised.value)
 
 
-def test_a_file_in_the_place_of_the_folder_or_above_it_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_or_above_it_is_noted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="is a file"):
         export(tmp_path / "file", "1")

@@ -32,11 +32,11 @@ def test_the_same_image_gives_the_same_bytes_whatever_the_file_is_called(tmp_pat
     assert gzip.decompress(one)[352:] == VOXELS.tobytes(order="F")
 
 
-def test_progress_is_told_as_it_is_written_and_stops_it(tmp_path: Path) -> None:
-    told: list[float] = []
-    write_image(tmp_path / "a.nii", image(), lambda fraction, text: told.append(fraction))
-    assert told == sorted(told)
-    assert told[-1] > 0.5
+def test_progress_is_noted_as_it_is_written_and_stops_it(tmp_path: Path) -> None:
+    fractions: list[float] = []
+    write_image(tmp_path / "a.nii", image(), lambda fraction, text: fractions.append(fraction))
+    assert fractions == sorted(fractions)
+    assert fractions[-1] > 0.5
 
     def stop(fraction: float, text: str) -> None:
         if fraction > 0.5:

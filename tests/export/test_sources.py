@@ -68,7 +68,7 @@ def test_frames_of_a_multi_frame_file_are_numbered_and_placed_by_their_own_group
         ("PatientAge", "sixty"),
     ],
 )
-def test_a_value_that_dicom_does_not_allow_is_left_empty_and_told(
+def test_a_value_that_dicom_does_not_allow_is_left_empty_and_noted(
     tmp_path: Path, phantom: Phantom, keyword: str, value: str
 ) -> None:
     study = dicom_study(tmp_path, phantom, change=_set(keyword, value))
@@ -80,7 +80,7 @@ def test_a_value_that_dicom_does_not_allow_is_left_empty_and_told(
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"])
 @pytest.mark.parametrize("value", ["", "2.16.099.012", "no uid"])
-def test_an_invalid_uid_is_replaced_by_a_valid_one_and_told(
+def test_an_invalid_uid_is_replaced_by_a_valid_one_and_noted(
     tmp_path: Path, phantom: Phantom, keyword: str, value: str
 ) -> None:
     found = read_source_study(dicom_study(tmp_path, phantom, change=_set(keyword, value)).stack)
@@ -128,7 +128,7 @@ def test_reading_stops_when_it_is_asked_to(tmp_path: Path, phantom: Phantom) -> 
         read_source_study(dicom_study(tmp_path, phantom).stack, stop)
 
 
-def test_a_missing_file_is_told(tmp_path: Path, phantom: Phantom) -> None:
+def test_a_missing_file_is_noted(tmp_path: Path, phantom: Phantom) -> None:
     study = dicom_study(tmp_path, phantom)
     (tmp_path / "5.dcm").unlink()
     with pytest.raises(StoreError, match=r"5\.dcm is needed"):

@@ -170,7 +170,7 @@ def test_regions_are_in_every_folder(tmp_path: Path, phantom: Phantom) -> None:
     assert names(tmp_path / "out") == ["about.json", "measures.csv", "measures.json", "regions.csv"]
 
 
-def test_frames_without_a_label_map_are_told(tmp_path: Path, phantom: Phantom) -> None:
+def test_frames_without_a_label_map_are_noted(tmp_path: Path, phantom: Phantom) -> None:
     study = dicom_study(tmp_path / "in", phantom)
     results = results_of(phantom, study)
     fewer = replace(results, provenances=dict(list(results.provenances.items())[:10]))
@@ -181,7 +181,7 @@ def test_frames_without_a_label_map_are_told(tmp_path: Path, phantom: Phantom) -
     assert note["slices"] == [3, 4]
 
 
-def test_what_was_replaced_is_told(tmp_path: Path, phantom: Phantom) -> None:
+def test_what_was_replaced_is_noted(tmp_path: Path, phantom: Phantom) -> None:
     def spoil(data: Any) -> None:
         data.StudyDate = "20120000"
 
@@ -190,7 +190,7 @@ def test_what_was_replaced_is_told(tmp_path: Path, phantom: Phantom) -> None:
     assert made.notes == ("StudyDate of the source images is not a value that DICOM allows. It is left empty.",)
 
 
-def test_an_earlier_export_is_replaced_only_if_that_was_said(tmp_path: Path, phantom: Phantom) -> None:
+def test_an_earlier_export_is_replaced_only_if_that_was_asked_for(tmp_path: Path, phantom: Phantom) -> None:
     study = dicom_study(tmp_path / "in", phantom)
     results, wanted = results_of(phantom, study), {"measures"}
     export_study(tmp_path / "out", study, results, wanted)
@@ -212,18 +212,18 @@ def test_an_export_that_is_stopped_leaves_nothing(tmp_path: Path, phantom: Phant
 
 
 def test_progress_only_grows_to_its_end(tmp_path: Path, phantom: Phantom) -> None:
-    told: list[float] = []
+    fractions: list[float] = []
     study = dicom_study(tmp_path / "in", phantom)
     export_study(
         tmp_path / "out",
         study,
         results_of(phantom, study),
         ALL,
-        lambda fraction, text: told.append(fraction),
+        lambda fraction, text: fractions.append(fraction),
         anonymity=Anonymity(SECRET),
     )
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
 
 
 def test_label_maps_of_another_study_are_refused(tmp_path: Path, phantom: Phantom) -> None:

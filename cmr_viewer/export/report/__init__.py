@@ -1,1 +1,1 @@
-"""What is known of a study, as a report to print or to keep: PDF, HTML and CSV."""
+"""What is known of a study, as a report to print or to save: PDF, HTML and CSV."""

@@ -309,15 +309,15 @@ def log_words(line: LogLine, zone: tzinfo | None) -> tuple[str, str, str]:
 
 def curve_words(curve: Curve) -> str:
     """A description of the curve, for those who cannot see it."""
-    said = []
+    parts = []
     for name, volumes in curve.volumes.items():
         known = [float(volume) for volume in volumes if math.isfinite(volume)]
         if known:
-            said.append(f"{name} from {min(known):.0f} to {max(known):.0f} {curve.unit}")
+            parts.append(f"{name} from {min(known):.0f} to {max(known):.0f} {curve.unit}")
     for mark, phase in (("end-diastole", curve.ed_phase), ("end-systole", curve.es_phase)):
         if phase is not None:
-            said.append(f"{mark} at phase {phase + 1}")
-    return f"Volumes through the cardiac cycle: {'; '.join(said)}."
+            parts.append(f"{mark} at phase {phase + 1}")
+    return f"Volumes through the cardiac cycle: {'; '.join(parts)}."
 
 
 def segment_words(segments: Sequence[Segment], name: str, unit: str) -> str:
@@ -328,9 +328,9 @@ def segment_words(segments: Sequence[Segment], name: str, unit: str) -> str:
         name: "thickness_mm" or "thickening_percent".
         unit: "mm" or "%".
     """
-    said = []
+    parts = []
     for one in segments:
         value = getattr(one, name)
         if value is not None:
-            said.append(f"{one.name} {value:.{1 if unit == 'mm' else 0}f}")
-    return f"Bull's-eye, {unit} by segment: {', '.join(said)}." if said else "Bull's-eye without values."
+            parts.append(f"{one.name} {value:.{1 if unit == 'mm' else 0}f}")
+    return f"Bull's-eye, {unit} by segment: {', '.join(parts)}." if parts else "Bull's-eye without values."

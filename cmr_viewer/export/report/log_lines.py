@@ -10,7 +10,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.export.report.contents import LogLine
 from cmr_viewer.store.events import Event, What
 
-_UNTOLD = frozenset({str(What.STUDY_OPENED), str(What.OPENING_DECIDED)})
+_NO_RESULT = frozenset({str(What.STUDY_OPENED), str(What.OPENING_DECIDED)})
 """Events that change no result."""
 
 _STEPS = {
@@ -39,7 +39,7 @@ _TOGETHER_S = 5.0
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Entry:
     """An event in words, with the frames it is about."""
 
     event: Event
@@ -54,21 +54,21 @@ def log_lines(events: Sequence[Event]) -> list[LogLine]:
         events: Of one stack, oldest first.
     """
     lines = []
-    for (who, text), group in groupby(_told(events), key=lambda one: (one.event.who, one.text)):
+    for (who, text), group in groupby(_entries(events), key=lambda one: (one.event.who, one.text)):
         several = list(group)
         frames = [frame for one in several for frame in one.frames]
-        said = f"{text}: {frames_text(frames)}" if frames else text
+        line = f"{text}: {frames_text(frames)}" if frames else text
         if len(several) > 1 and len(set(frames)) <= 1:
-            said += f", {len(several)} times"
-        lines.append(LogLine(several[0].event.at, several[-1].event.at, who, f"{said[:1].upper()}{said[1:]}"))
+            line += f", {len(several)} times"
+        lines.append(LogLine(several[0].event.at, several[-1].event.at, who, f"{line[:1].upper()}{line[1:]}"))
     return lines
 
 
-def _told(events: Sequence[Event]) -> Iterator[_Told]:
+def _entries(events: Sequence[Event]) -> Iterator[_Entry]:
     """Each step with its parts, and each event that belongs to no step."""
     parts: list[Event] = []
     for event in events:
-        if event.what in _UNTOLD:
+        if event.what in _NO_RESULT:
             continue
         if event.what in _PARTS:
             parts.append(event)
@@ -87,17 +87,17 @@ def _belongs(part: Event, step: Event) -> bool:
     return part.who == step.who and (step.at - part.at).total_seconds() <= _TOGETHER_S
 
 
-def _step(event: Event, parts: Sequence[Event]) -> _Told:
+def _step(event: Event, parts: Sequence[Event]) -> _Entry:
     about = dict.fromkeys(one.frame for one in (*parts, event) if one.frame is not None)
     marks = [one for one in parts if one.what == What.PHASE_MARKS_SET]
     words = _phases_marked(marks[-1].detail) if marks else str(event.detail.get("text") or "change")
-    return _Told(event, f"{_STEPS[event.what]}{words}", tuple(about))
+    return _Entry(event, f"{_STEPS[event.what]}{words}", tuple(about))
 
 
-def _by_itself(event: Event) -> _Told:
-    said = _SAID.get(event.what)
-    words = event.what.replace("_", " ") if said is None else said(event.detail)
-    return _Told(event, words, () if event.frame is None else (event.frame,))
+def _by_itself(event: Event) -> _Entry:
+    in_words = _WORDS.get(event.what)
+    words = event.what.replace("_", " ") if in_words is None else in_words(event.detail)
+    return _Entry(event, words, () if event.frame is None else (event.frame,))
 
 
 def _draft_saved(detail: Mapping[str, Any]) -> str:
@@ -132,7 +132,7 @@ def _fact_set(detail: Mapping[str, Any]) -> str:
     return f"entered: {str(detail.get('key', '')).replace('.', ' ').replace('_', ' ')}"
 
 
-_SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     str(What.DRAFT_SAVED): _draft_saved,
     str(What.ACCEPTED): _accepted,
     str(What.REGION_SET): _region_set,

@@ -150,8 +150,8 @@ class AsRead:
     Attributes:
         study: The study.
         frames: What is known of each frame; label maps are copies.
-        choices: What the reader said about the measures.
-        ed_es: End-diastole and end-systole, with what says so.
+        choices: What the reader chose for the measures.
+        ed_es: End-diastole and end-systole, with their source.
         notes: What a reader should know about the results.
     """
 
@@ -170,13 +170,13 @@ def as_read(reading: Reading) -> AsRead:
 
 
 def _facts(state: FrameState) -> FrameFacts:
-    said, region = state.region_prediction, state.region
+    predicted, region = state.region_prediction, state.region
     began_as = state.prediction
     return FrameFacts(
         labels=None if state.labels is None else state.labels.copy(),
         region=region,
         region_by=state.region_by or "",
-        probability=None if said is None or region is None else said.of(region),
+        probability=None if predicted is None or region is None else predicted.of(region),
         model_id=began_as.model_id if began_as is not None and state.labels is not None else "",
         provenance=state.provenance,
         status=state.status,

@@ -317,7 +317,7 @@ class _NumberedCanvas(Canvas):
         self._states: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's own name
-        """Keep the page."""
+        """End the page; it is written when the number of pages is known."""
         self._states.append(dict(self.__dict__))
         self._startPage()  # type: ignore[attr-defined]
 

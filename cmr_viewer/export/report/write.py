@@ -143,8 +143,8 @@ def _frames(report: Report, write: Callable[..., None]) -> None:
     for frame in report.frames:
         where = "phase {} slice {}".format(*frame.frame.numbers)
         region = "" if frame.region is None else frame.region.value
-        said = frame.by if frame.probability is None else f"{frame.by} {frame.probability:.6f}"
-        note = "; ".join(part for part in (said, frame.drawn, frame.model_id, frame.status) if part)
+        by = frame.by if frame.probability is None else f"{frame.by} {frame.probability:.6f}"
+        note = "; ".join(part for part in (by, frame.drawn, frame.model_id, frame.status) if part)
         write("frame", frame.mark, region, "", "", "", where, note)
         for name, area in zip(("LVBP", "LVM", "RVBP"), frame.areas_mm2 or (), strict=False):
             write("area", name, area, "mm2", "", "", where)

@@ -66,7 +66,7 @@ def event(
     seconds: float | None = None,
     **detail: object,
 ) -> Event:
-    """An event, a minute after the one before where nothing else is said."""
+    """An event, a minute after the one before by default."""
     after = 60.0 * number if seconds is None else seconds
     return Event(number, START + timedelta(seconds=after), who, str(what), "0" * 32, frame, None, detail)
 

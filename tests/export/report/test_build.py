@@ -111,7 +111,7 @@ def test_nobody_is_named_unless_asked(heart):
     assert build_report(material(heart, patient_name="Doe")).patient == "Doe"
 
 
-def test_a_label_map_that_fails_a_check_is_told_with_its_place(heart):
+def test_a_label_map_that_fails_a_check_is_noted_with_its_place(heart):
     reading = reading_of(heart)
     middle = FrameIndex(0, 2)
     broken = heart.labels[0, 2].copy()
@@ -138,7 +138,7 @@ def test_readers_are_named_with_what_they_did(heart):
     )
 
 
-def test_of_a_long_log_the_latest_lines_are_told(heart):
+def test_of_a_long_log_the_latest_lines_are_noted(heart):
     events = [event(n, What.CHANGED, FrameIndex(0, 0), text=f"step {n}") for n in range(MOST_LOG_LINES + 5)]
     report = build_report(material(heart, events=events))
     assert len(report.log) == MOST_LOG_LINES

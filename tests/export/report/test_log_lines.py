@@ -9,13 +9,13 @@ from tests.export.report.made import event
 F = FrameIndex
 
 
-def test_frames_are_told_as_ranges_counted_from_one():
+def test_frames_are_noted_as_ranges_counted_from_one():
     assert frames_text([F(0, 2)]) == "slice 3, phase 1"
     assert frames_text([F(0, 2), F(0, 3), F(0, 4), F(0, 7)]) == "slices 3\N{EN DASH}5, 8, phase 1"
     assert frames_text([F(p, 1) for p in range(4)]) == "slice 2, phases 1\N{EN DASH}4"
 
 
-def test_frames_of_unlike_phases_are_told_apart():
+def test_frames_of_unlike_phases_are_noted_apart():
     assert frames_text([F(0, 0), F(1, 1)]) == "slice 1, phase 1; slice 2, phase 2"
 
 
@@ -24,7 +24,7 @@ def test_many_unlike_frames_are_counted():
 
 
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))
-def test_each_number_that_is_told_is_one_of_the_frames(pairs):
+def test_each_number_that_is_noted_is_one_of_the_frames(pairs):
     text = frames_text([F(*pair) for pair in pairs])
     assert text.startswith(("slice", str(len(pairs))))
 
@@ -47,12 +47,12 @@ def test_the_same_done_in_a_row_is_one_line_that_counts():
     assert (line.first, line.last) == (events[0].at, events[2].at)
 
 
-def test_readers_are_told_apart():
+def test_readers_are_noted_apart():
     lines = log_lines([event(1, What.ACCEPTED, F(0, 0)), event(2, What.ACCEPTED, F(0, 0), who="B. Other")])
     assert [line.who for line in lines] == ["R. Eader", "B. Other"]
 
 
-def test_a_workspace_without_steps_tells_what_was_kept():
+def test_a_workspace_without_steps_shows_what_was_kept():
     lines = log_lines(
         [
             event(1, What.DRAFT_SAVED, F(0, 0)),
@@ -74,7 +74,7 @@ def test_an_old_draft_does_not_belong_to_a_later_step():
     assert [line.text for line in lines] == ["Corrected: slice 1, phase 1", "Smooth: slice 6, phase 1"]
 
 
-def test_what_was_undone_says_so_and_opening_is_not_told():
+def test_what_was_undone_says_so_and_opening_is_not_noted():
     lines = log_lines(
         [event(1, What.STUDY_OPENED), event(2, What.UNDONE, F(2, 0), text="smooth"), event(3, "something_new")]
     )

@@ -275,7 +275,7 @@ def test_one_frame_that_is_not_accepted_makes_a_draft_and_one_at_another_phase_d
         assert (draft.unreviewed if draft else None) == left
 
 
-def test_frames_without_a_label_map_are_told_among_the_checks_and_in_the_notes():
+def test_frames_without_a_label_map_are_noted_among_the_checks_and_in_the_notes():
     reading = reading_of(phantom(slices=4))
     for frame, record in reading.records.items():
         if frame.phase > 2:

@@ -94,7 +94,7 @@ def is_rotated(step: NDArray[np.float64], frames: NDArray[Any]) -> bool:
 def starts_at_base(pixels: NDArray[Any]) -> bool:
     """Guess from the images alone whether the first slice is at the base.
 
-    With several phases: what moves takes a larger part of the frame, and lies further apart, at the base. With one
+    With several phases: what moves covers a larger part of the frame, and is further apart, at the base. With one
     phase: the middle of the frame stands out brighter from what is around it at the base, where the blood pools are
     large.
 

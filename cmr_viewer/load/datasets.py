@@ -50,7 +50,7 @@ def is_prepared(folder: Path) -> bool:
 def prepared_patients(folder: Path) -> dict[str, Keys]:
     """The patients of a set by pseudonym, `DSB0001`, in order of their numbers.
 
-    Where a location was acquired more than once its last acquisition in order of the keys is taken, for both phases.
+    Where a location was acquired more than once, its last acquisition in order of the keys is used, for both phases.
 
     Raises:
         LoadError: The table cannot be read.
@@ -136,7 +136,7 @@ class LabelledStack:
         phases: Phases that have labels, ascending.
         structures: Structures that are labelled at every one of `phases`.
         phase_structures: Per labelled phase: structures that are labelled there. Where a structure is not among them,
-            its absence from the label map says nothing.
+            its absence from the label map means nothing.
         patient_key: As the study's.
         group: The set.
     """
@@ -257,7 +257,7 @@ def _patient(folder: Path) -> list[LabelledSource]:
 
 
 def structures_drawn(labels: LabelMap | None, phases: Sequence[int]) -> dict[int, frozenset[Label]]:
-    """Per phase: the structures that the label maps of a stack tell about.
+    """Per phase: the structures that were drawn in the label maps of a stack.
 
     Every heart has all three, so a structure that no slice of a phase holds was not drawn there, as the right ventricle
     in sets of the left one alone.

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 SLOW_S = 0.004
 """From this time a file on, the work waits for a disk or a network, and threads make it quicker. Below, they only take
-turns with one another: reading a header or an uncompressed frame takes a tenth of it, on a busy computer too."""
+turns with one another: reading a header or an uncompressed frame needs a tenth of it, on a busy computer too."""
 
 _TRIED = 8
 _AHEAD = 4

@@ -87,8 +87,8 @@ def gather(path: Path, progress: Progress = silent) -> Gathered:
     """Find the files that may belong to a study.
 
     Args:
-        path: A folder, a zip archive, a folder or file inside one, a DICOMDIR, or another file, which stands for
-            itself.
+        path: A folder, a zip archive, a folder or file inside one, a DICOMDIR, or another file, which is gathered
+            alone.
         progress: Called with how far the work is.
 
     Returns:
@@ -146,7 +146,7 @@ def _inside(archive: Path, path: Path, progress: Progress) -> Gathered:
 
 
 def _folder(path: Path, progress: Progress) -> Gathered:
-    walk = _Walk(progress)
+    walk = _FolderSearch(progress)
     files = tuple(walk.files(path))
     if walk.denied and not files and walk.denied[0] == path:
         raise LoadError(f"Could not read the folder {path}. Check your permission to open it.")
@@ -175,8 +175,8 @@ def _dicomdir(path: Path, progress: Progress) -> Gathered:
     return replace(whole, notes=(note, *whole.notes))
 
 
-class _Walk:
-    """Goes through folders, neither following links nor opening what is no file."""
+class _FolderSearch:
+    """Goes through folders; it neither follows links nor opens anything but files."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = paced(progress)

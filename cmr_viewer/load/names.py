@@ -1,6 +1,6 @@
-"""What names of files and folders say: the name of a study, the format of an image, label maps, ACDC and M&Ms.
+"""What names of files and folders mean: the name of a study, the format of an image, label maps, ACDC and M&Ms.
 
-In the ACDC and M&Ms sets names say which file is the cine, which are ED and ES, and where the label maps are.
+In the ACDC and M&Ms sets names show which file is the cine, which are ED and ES, and where the label maps are.
 """
 
 import re
@@ -59,10 +59,10 @@ class MarkedFile:
     Attributes:
         image: The image.
         labels: The label file beside it, or None.
-        mark: "ED", "ES", "CINE" for all phases, or "" where nothing tells.
+        mark: "ED", "ES", "CINE" for all phases, or "" where it is unknown.
         patient: The patient's pseudonym.
         layout: "acdc" or "mnms".
-        frame: Which frame of the cine it is, from 1, where its name tells.
+        frame: Which frame of the cine it is, from 1, where its name states it.
     """
 
     image: Path
@@ -136,14 +136,14 @@ def acdc_marks(info: Path) -> dict[int, str]:
 
 
 def acdc_patient(info: Path) -> Patient:
-    """Height (cm) and weight (kg) from an `Info.cfg` of ACDC; unknown where it does not tell them.
+    """Height (cm) and weight (kg) from an `Info.cfg` of ACDC; unknown where it does not state them.
 
     Source:
         Bernard et al. 2018, IEEE TMI 37:2514: the patient's weight, height and the phases of ED and ES.
     """
     found = re.findall(r"^\s*(Height|Weight)\s*:\s*(\d+(?:\.\d+)?)\s*$", _text_of(info), re.MULTILINE)
-    told = {name: float(number) for name, number in found}
-    return Patient(height_cm=told.get("Height"), weight_kg=told.get("Weight"))
+    stated = {name: float(number) for name, number in found}
+    return Patient(height_cm=stated.get("Height"), weight_kg=stated.get("Weight"))
 
 
 def _text_of(path: Path) -> str:

@@ -40,8 +40,8 @@ def corners_apart(one: NDArray[np.float64], other: NDArray[np.float64], shape: t
 def find_slice_axis(shape: tuple[int, ...], steps: Vectors, *, sized: bool, placed: bool) -> tuple[int, bool]:
     """The axis along which the slices of a volume lie.
 
-    Slices lie further apart than pixels and are fewer than rows. Where neither tells, an axis along the usual long axis
-    of the heart does.
+    Slices are further apart than pixels and fewer than rows. Where neither shows it, the axis along the usual long axis
+    of the heart is used.
 
     Args:
         shape: (i, j, k, ...).
@@ -91,7 +91,7 @@ def _along_the_heart(steps: Vectors) -> int | None:
 
 
 def axes_across(across: int, steps: Vectors, *, placed: bool) -> FileAxes:
-    """How frames are made of a volume whose slices lie along an axis.
+    """How the slices of a volume along an axis become frames.
 
     Short-axis frames are seen from the apex, with the right ventricle on the left (SCMR), so that a frame must
     not be mirrored. Slices along the third axis give frames as the file stores them, with their rows reversed where

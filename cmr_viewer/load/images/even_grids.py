@@ -25,7 +25,7 @@ _SAME_GAP = 0.1
 """A gap that misses a whole number of slice spacings by a smaller share of one holds that number of slices."""
 
 _MOST_EMPTY = 4
-"""Slices that are missing in a row, at most, that empty ones stand for."""
+"""At most so many missing slices in a row become empty ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def even_grids(stack: Stack) -> tuple[EvenGrid, ...]:
         whole = _Run(positions, tuple(range(len(order))), step)
         return (whole.grid(order),)
     usual, smallest = float(np.median(gaps)), float(gaps.min())
-    # Where every other slice is missing the usual distance is no slice spacing, and the smallest is.
+    # Where every other slice is missing, the slice spacing is the smallest distance and not the usual one.
     for spacing in (usual, smallest):
         run = _run(positions, gaps, spacing, geometry)
         if run is not None:

@@ -1,8 +1,8 @@
 """Which of the image files below a folder are studies, and which are label maps of them.
 
 Sets come in many layouts: a folder for each patient, images and labels in folders of their own (nnU-Net's imagesTr and
-labelsTr), or image and label map side by side. A label map is told by its name, by that of its folder, or by holding a
-few whole numbers alone.
+labelsTr), or image and label map side by side. A label map is recognised by its name, by that of its folder, or by a
+few whole numbers as its only values.
 """
 
 import re
@@ -26,7 +26,7 @@ IMAGE_ENDINGS = (*NIFTI_ENDINGS, *ITK_ENDINGS)
 _LABEL_FOLDER = re.compile(rf"({LABEL_WORDS})(Tr|Ts|Va)?", re.IGNORECASE)
 _MOST_CODES = 16
 _BYTES_OF_A_LABEL = 0.12
-"""A gzipped image takes more bytes a voxel: its noise cannot be packed."""
+"""A gzipped image has more bytes a voxel: its noise cannot be compressed."""
 
 
 def image_studies(files: Sequence[Path]) -> list[Path]:
@@ -52,7 +52,7 @@ def image_studies(files: Sequence[Path]) -> list[Path]:
 
 
 def _one_of_each_patient(files: Sequence[Path]) -> list[Path]:
-    """Files without those that another stands for: the cine for its ED and ES, a header for its voxels."""
+    """Files without those that belong to another: ED and ES to the cine, voxels to their header."""
     marked: dict[str, MarkedFile] = {}
     for path in files:
         known = recognise_file(path)
@@ -75,7 +75,7 @@ def holds_labels(path: Path) -> bool:
         return True
     if not path.name.lower().endswith(NIFTI_ENDINGS):
         return False
-    # The readers' library takes longer to import than most folders to look through.
+    # The library is slower to import than most folders to search.
     import numpy as np  # noqa: PLC0415
 
     from cmr_viewer.load.images.nifti import (  # noqa: PLC0415

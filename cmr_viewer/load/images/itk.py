@@ -1,6 +1,6 @@
 """MHA, MHD, NRRD and NHDR files: their headers, checked, and their voxels through SimpleITK.
 
-ITK takes the memory that a header asks for before it looks at the data, and follows the file names in a header wherever
+ITK allocates the memory that a header states before it reads the data, and follows the file names in a header wherever
 they lead. So a header is compared with its files first.
 """
 
@@ -154,13 +154,9 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
             raise ValueError("compressed data in several files")
         names = start[size:].decode("latin-1").split()
         room = sum(_file_beside(path, name).stat().st_size for name in names)
-    elif "%" in data:
-        raise LoadError(
-            f"{path.name} lists its data by a pattern ({data}), which is not supported. Convert it to one file."
-        )
     else:
-        room = _file_beside(path, data).stat().st_size
-        stored = (_file_beside(path, data), 0)
+        stored = (_one_file_beside(path, data), 0)
+        room = stored[0].stat().st_size
     _require_room(path, needed, room * ratio)
     if compressed and ratio > 1:
         _require_whole(path, *stored, fields.get("compresseddatasize"), needed)
@@ -238,11 +234,7 @@ def _text_of(head: bytes) -> str:
 def _nrrd_data_bytes(path: Path, data: str, listed: list[str]) -> int:
     if data.upper().startswith("LIST"):
         return sum(_file_beside(path, name).stat().st_size for name in listed)
-    if "%" in data:
-        raise LoadError(
-            f"{path.name} lists its data by a pattern ({data}), which is not supported. Convert it to one file."
-        )
-    return _file_beside(path, data).stat().st_size
+    return _one_file_beside(path, data).stat().st_size
 
 
 def _voxels(path: Path, sizes: list[int]) -> int:
@@ -271,6 +263,14 @@ def _require_room(path: Path, needed: int, room: int) -> None:
         raise LoadError(
             f"{path.name} states more voxels than its data contain: the data are incomplete. Copy them again."
         )
+
+
+def _one_file_beside(path: Path, name: str) -> Path:
+    if "%" in name:
+        raise LoadError(
+            f"{path.name} lists its data by a pattern ({name}), which is not supported. Convert it to one file."
+        )
+    return _file_beside(path, name)
 
 
 def _file_beside(path: Path, name: str) -> Path:
@@ -378,7 +378,7 @@ def _volume(path: Path) -> tuple[Volume, ItkHeader, int]:
 
 
 def _is_time_beside_space(header: ItkHeader) -> bool:
-    """Whether an axis of time stands beside those of a space of three, which ITK reads where it is called a list."""
+    """Whether there is an axis of time beside those of a space of three, which ITK reads as an axis of kind list."""
     return "time" in header.kinds and "none" in header.fields.get("space directions", "").lower().split()
 
 
@@ -403,7 +403,7 @@ def _read_as_list(path: Path) -> Any:
 
 
 def _read(path: Path) -> Any:
-    # SimpleITK takes a moment to import and few studies need it.
+    # SimpleITK is slow to import and few studies need it.
     import SimpleITK as sitk  # noqa: N813, PLC0415
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)

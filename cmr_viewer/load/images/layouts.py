@@ -12,6 +12,7 @@ phases.
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
 from cmr_viewer.domain.notes import Code, Note, counted
-from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
+from cmr_viewer.domain.patient import UNKNOWN_PATIENT
 from cmr_viewer.domain.patient_key import is_identifier, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import Study
 from cmr_viewer.domain.view import LongAxisView
@@ -98,7 +99,7 @@ def _read_cine(
         return _read_frames(source, frames, progress, slice_axis)
     progress(0.7, f"Ordering slices of {cine.image.name}")
     study = study_of_volume(volume, source, format_name="NIfTI", slice_axis=slice_axis)
-    study = replace(study, patient_key=_patient_key(cine), patient=_patient_of(cine))
+    study = replace(study, **_patient(cine))
     placed, notes = _phases_in(volume, cine, frames)
     study = _with_labels(study, cine, placed)
     views, more = _long_axis(cine)
@@ -116,21 +117,21 @@ def _phases_in(volume: Volume, cine: MarkedFile, frames: list[MarkedFile]) -> tu
         except LoadError as error:
             notes.append(Note(f"Left out {marked.image.name}. {error}", Code.FILES_UNREADABLE))
             continue
-        told = marked.frame - 1 if marked.frame is not None and 1 <= marked.frame <= phases else None
+        named = marked.frame - 1 if marked.frame is not None and 1 <= marked.frame <= phases else None
         if voxels.shape[:3] != volume.voxels.shape[:3]:
             text = f"Left out {marked.image.name}: its grid differs from that of {cine.image.name}."
             notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
             continue
-        order = range(phases) if told is None else (told, *range(phases))
+        order = range(phases) if named is None else (named, *range(phases))
         same = next((p for p in order if np.array_equal(voxels[..., 0], volume.voxels[..., p])), None)
-        if same is None and told is None:
+        if same is None and named is None:
             text = f"Left out {marked.image.name}: it matches no phase of {cine.image.name}."
             notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
             continue
-        if same is None or (told is not None and same != told):
+        if same is None or (named is not None and same != named):
             text = f"{marked.image.name} differs from the phase of {cine.image.name} that its name gives."
             notes.append(Note(text, Code.FRAMES_OF_OTHER_FILES))
-        placed[told if told is not None else (same or 0)] = marked
+        placed[named if named is not None else (same or 0)] = marked
     return placed, notes
 
 
@@ -140,7 +141,7 @@ def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) 
     reference: NDArray[np.uint8] = np.zeros(stack.pixels.shape, dtype=np.uint8)
     labelled = set()
     if cine.labels is not None:
-        own = _translated(read_nifti_labels(cine.labels, study), cine)
+        own = _read_labels(cine.labels, cine, study)
         if own.shape != reference.shape:
             raise LabelMapError(
                 f"{cine.labels.name} has {counted(own.shape[0], 'phase')}, but {cine.image.name} has {stack.phases}."
@@ -150,14 +151,14 @@ def _with_labels(study: Study, cine: MarkedFile, placed: dict[int, MarkedFile]) 
     marks = {marked.mark: phase for phase, marked in placed.items()}
     for phase, marked in placed.items():
         if marked.labels is not None:
-            reference[phase] = _read_labels(marked, study)
+            reference[phase] = _read_labels(marked.labels, marked, study)[0]
             labelled.add(phase)
     ed, es, by = marks.get("ED"), marks.get("ES"), "the ED and ES files"
     if cine.layout == "acdc":
         info = acdc_marks(cine.image.parent / "Info.cfg").items()
-        told = {mark: frame - 1 for frame, mark in info if 1 <= frame <= stack.phases}
+        stated = {mark: frame - 1 for frame, mark in info if 1 <= frame <= stack.phases}
         by = "Info.cfg" if ed is None and es is None else by
-        ed, es = told.get("ED") if ed is None else ed, told.get("ES") if es is None else es
+        ed, es = stated.get("ED") if ed is None else ed, stated.get("ES") if es is None else es
     elif ed is None and es is None and len(labelled) == 2:
         # Drawn at ED and ES: the LV blood pool is larger at ED.
         es, ed = sorted(labelled, key=lambda phase: int(np.count_nonzero(reference[phase] == Label.LVBP)))
@@ -232,34 +233,27 @@ def _with_marks(study: Study, files: list[MarkedFile]) -> Study:
         es_phase=marks.index("ES") if "ES" in marks else None,
         ed_es_by="the ED and ES files",
     )
-    study = replace(study, stacks=(stack,), patient_key=_patient_key(files[0]), patient=_patient_of(files[0]))
-    labelled = tuple(phase for phase, marked in enumerate(files) if marked.labels is not None)
-    if not labelled:
+    study = replace(study, stacks=(stack,), **_patient(files[0]))
+    labels = {phase: marked.labels for phase, marked in enumerate(files) if marked.labels is not None}
+    if not labels:
         return study
     reference = np.zeros(stack.pixels.shape, dtype=np.uint8)
-    for phase in labelled:
-        reference[phase] = _read_labels(files[phase], study)
-    return replace(study, reference=reference, reference_phases=labelled)
+    for phase, path in labels.items():
+        reference[phase] = _read_labels(path, files[phase], study)[0]
+    return replace(study, reference=reference, reference_phases=tuple(labels))
 
 
-def _patient_key(marked: MarkedFile) -> str:
-    """The patient's key by the pseudonym, or where that is an ordinary word (`cine_sa.nii.gz`), by the place."""
+def _patient(marked: MarkedFile) -> dict[str, Any]:
+    """The patient's key by the pseudonym, or by the place of an ordinary word (`cine_sa.nii.gz`); and ACDC's facts."""
+    key = patient_key_at(marked.image.resolve().parent, marked.patient)
     if is_identifier(marked.patient):
-        return patient_key_of(f"{marked.layout}/{marked.patient}")
-    return patient_key_at(marked.image.resolve().parent, marked.patient)
+        key = patient_key_of(f"{marked.layout}/{marked.patient}")
+    is_acdc = marked.layout == "acdc"
+    patient = acdc_patient(marked.image.parent / "Info.cfg") if is_acdc else UNKNOWN_PATIENT
+    return {"patient_key": key, "patient": patient}
 
 
-def _patient_of(marked: MarkedFile) -> Patient:
-    """Facts about the patient next to an image: body size in ACDC's Info.cfg."""
-    return acdc_patient(marked.image.parent / "Info.cfg") if marked.layout == "acdc" else UNKNOWN_PATIENT
-
-
-def _read_labels(marked: MarkedFile, study: Study) -> LabelMap:
-    """(slice, row, col) label map beside an image, in the program's codes."""
-    if marked.labels is None:
-        raise LoadError(f"{marked.image.name} has no label map next to it.")
-    return _translated(read_nifti_labels(marked.labels, study)[0], marked)
-
-
-def _translated(codes: NDArray[np.int64], marked: MarkedFile) -> LabelMap:
+def _read_labels(labels: Path, marked: MarkedFile, study: Study) -> LabelMap:
+    """(phase, slice, row, col) label map beside an image, in the program's codes."""
+    codes = read_nifti_labels(labels, study)
     return translate_codes(codes, ACDC_CODES) if marked.layout == "acdc" else as_label_map(codes)

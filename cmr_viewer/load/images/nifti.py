@@ -92,7 +92,7 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-class Placement(NamedTuple):
+class VoxelPlacement(NamedTuple):
     """Where the voxels of a file lie.
 
     Attributes:
@@ -119,7 +119,7 @@ def open_checked(path: Path) -> tuple[Any, NDArray[np.float64] | None]:
 
     Raises:
         LoadError: The file contains less than its header states, or more than any cine does, or is Analyze 7.5.
-        READ_ERRORS: It is no NIfTI file, or damaged.
+        READ_ERRORS: It is not a NIfTI file, or damaged.
     """
     start = _start(path)
     if not 0 <= start.offset <= _LARGEST_OFFSET:
@@ -176,7 +176,7 @@ def _beside(path: Path, ending: str, other: str) -> Path:
     raise OSError(f"its header {stem}{other} is not in its folder")
 
 
-def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> Placement:
+def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> VoxelPlacement:
     """Where the voxels lie, by the sform, else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2, 1).
 
     An sform of unit size counts after a qform, whose size is that of the header.
@@ -202,14 +202,14 @@ def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> Placem
     by_sform = bool(forms) and forms[0][0] == "sform"
     affine = forms[0][1] if forms else usable_matrix(header.get_base_affine, unit)
     if affine is None:
-        return Placement(None, None, False, tuple(notes))
+        return VoxelPlacement(None, None, False, tuple(notes))
     directions = affine[:3, :3] / axis_lengths(affine)
     if np.abs(directions.T @ directions - np.eye(3)).max() > _SKEWED_COSINE:
         notes.append(SKEWED)
     sizes, note = settled_sizes(axis_lengths(affine), header_sizes if by_sform else None, shape)
     found = in_mm(affine, sizes, shape, unit)
     sized = found.sized and (header_sizes is not None or (by_sform and len(shape) > 2))
-    return Placement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
+    return VoxelPlacement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
 
 
 def _unit_name(header: Any) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -28,7 +28,7 @@ _FRAMES_LOOKED_AT = 24
 _MOSTLY, _CLEARLY = 0.6, 0.1
 
 MOST_CODES = 12
-"""A file with more numbers than these is no label map of the heart; the program does not ask for their meaning."""
+"""A file with more numbers than these is not a label map of the heart; the program does not ask for their meaning."""
 
 
 def parse_codes(text: str) -> CodeScheme | Codes:
@@ -92,18 +92,27 @@ def codes_of(values: NDArray[np.int64], path: Path, scheme: CodeScheme | Codes =
 
 
 def _whole_mapping(codes: Codes, values: NDArray[np.int64], path: Path) -> Codes:
-    counts = {int(v): int(n) for v, n in zip(*np.unique(values, return_counts=True), strict=True) if v}
+    counts = _counts(values)
     if unnamed := sorted(set(counts) - set(codes)):
-        listed = ", ".join(map(str, unnamed[:6])) + (", ..." if len(unnamed) > 6 else "")
         raise UnknownCodesError(
-            f"{path.name} also contains the label codes {listed}. Set what they mean (LVBP, LVM, RVBP or background).",
+            f"{path.name} also contains the label codes {_some(unnamed)}. Set what they mean (LVBP, LVM, RVBP or "
+            "background).",
             counts,
         )
     return codes
 
 
+def _counts(values: NDArray[np.int64]) -> dict[int, int]:
+    """Each number but 0, and in how many pixels it occurs."""
+    return {int(v): int(n) for v, n in zip(*np.unique(values, return_counts=True), strict=True) if v}
+
+
+def _some(codes: Sequence[int]) -> str:
+    return ", ".join(map(str, codes[:6])) + (", ..." if len(codes) > 6 else "")
+
+
 def _named_codes(path: Path) -> Codes | None:
-    """Codes from the `dataset.json` of nnU-Net beside a file or one folder above; None where there is none of use."""
+    """Codes from the `dataset.json` of nnU-Net beside a file or one folder above; None without any."""
     for folder in (path.parent, path.parent.parent):
         found = folder / "dataset.json"
         try:
@@ -147,28 +156,26 @@ def codes_by_place(values: NDArray[np.int64], name: str) -> Codes:
         Held against all 310 label maps of ACDC and M&Ms vendor A: all are recognised; the smallest share of a blood
         pool's border is 0.94, and it is at least 0.54 above that of any other structure.
     """
-    counts = {int(v): int(n) for v, n in zip(*np.unique(values, return_counts=True), strict=True) if v}
+    counts = _counts(values)
     present = list(counts)
     if not present:
         raise LabelMapError(f"{name} contains no labels.")
     if not 2 <= len(present) <= 3:
-        listed = ", ".join(map(str, present[:6])) + (", ..." if len(present) > 6 else "")
         if len(present) > MOST_CODES:
             raise LabelMapError(
-                f"{name} contains {len(present)} different numbers ({listed}), more than a label map has. Open the "
-                "label map itself, not the image."
+                f"{name} contains {len(present)} different numbers ({_some(present)}), more than a label map has. Open "
+                "the label map itself, not the image."
             )
         raise UnknownCodesError(
-            f"{name} contains the label codes {listed}. Set what they mean (LVBP, LVM, RVBP).", counts
+            f"{name} contains the label codes {_some(present)}. Set what they mean (LVBP, LVM, RVBP).", counts
         )
     shares = _border_shares(values, present)
     (inner, outer), share = max(shares.items(), key=lambda item: item[1])
     others = [value for pair, value in shares.items() if pair[0] != inner]
     if share < _MOSTLY or max(others) > share - _CLEARLY:
-        listed = ", ".join(map(str, present))
         raise UnknownCodesError(
-            f"The positions of the label codes in {name} do not show which is LVBP, LVM or RVBP. Set what {listed} "
-            "mean.",
+            f"The positions of the label codes in {name} do not show which is LVBP, LVM or RVBP. Set what "
+            f"{_some(present)} mean.",
             counts,
         )
     codes = {inner: Label.LVBP, outer: Label.LVM}

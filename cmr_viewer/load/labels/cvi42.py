@@ -22,9 +22,9 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import (
     MOST_POINTS,
+    FrameContours,
     FrameLookup,
     ImportedLabels,
-    Outlines,
     points_in_frame,
     require_match,
     source_of,
@@ -78,7 +78,7 @@ def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> Importe
         LoadError: The file cannot be read.
         LabelMapError: No contour in it belongs to a frame of the study.
     """
-    lookup, outlines = FrameLookup(study.stack), Outlines(study.stack)
+    lookup, outlines = FrameLookup(study.stack), FrameContours(study.stack)
     found = missing = opened = 0
     for contour in contours_of(path, part(progress, 0.0, 0.7)):
         label = LABELS.get(contour.name)
@@ -104,7 +104,7 @@ def contours_of(path: Path, progress: Progress = silent) -> list[Cvi42Contour]:
     """All contours of a workspace, those of other views and sequences included; a later one replaces an earlier.
 
     Raises:
-        LoadError: The file cannot be read, is no workspace, or declares entities or a document type.
+        LoadError: The file cannot be read, is not a workspace, or declares entities or a document type.
     """
     reader = _Reader()
     parser = expat.ParserCreate()
@@ -209,7 +209,7 @@ class _Reader:
                 if key == "SubpixelResolution":
                     self._resolution = self._number()
             elif depth == self._contour_depth:
-                self._keep()
+                self._add()
                 self._contour_depth = 0
         self._keys.pop()
         self._text.clear()
@@ -222,13 +222,13 @@ class _Reader:
                 raise _NotAllowedError(f"contains a contour of more than {MOST_POINTS} points")
 
     def _number(self) -> float:
-        """The text of an element as a number; NaN where it is none, so that the contour is left out."""
+        """The text of an element as a number; NaN where it is not a number, so that the contour is left out."""
         try:
             return float("".join(self._text))
         except ValueError:
             return float("nan")
 
-    def _keep(self) -> None:
+    def _add(self) -> None:
         uid, name = self._keys[-3], self._keys[-1]
         resolution = self._resolution if self._resolution > 0 else float("nan")
         count = min(len(self._x), len(self._y))

@@ -39,10 +39,10 @@ def checked_points(values: NDArray[np.float64], what: str) -> Points:
 
     Args:
         values: (point, 2) x and y in pixels.
-        what: What the contour is called in messages.
+        what: Name of the contour in messages.
 
     Raises:
-        LabelMapError: Fewer than three points, values that are no numbers, or farther off than any frame reaches.
+        LabelMapError: Fewer than three points, values that are not numbers, or far outside any frame.
     """
     if values.ndim != 2 or values.shape[1:] != (2,) or len(values) < 3:
         raise LabelMapError(f"{what} has {counted(len(values), 'point')}; it needs at least three.")
@@ -109,7 +109,7 @@ class FrameLookup:
                 if not source.instance_uid:
                     continue
                 frame = FrameIndex(phase, slice_index)
-                # A file that refers to an image with an invalid UID may name it by the one that stands for it.
+                # A file may refer to an image with an invalid UID by the valid one that replaces it.
                 for uid in {source.instance_uid, valid_uid(source.instance_uid)}:
                     self._frames[uid, source.frame_number] = frame
                     self._of_uid.setdefault(uid, []).append(frame)
@@ -144,7 +144,7 @@ def source_of(stack: Stack, frame: FrameIndex) -> FrameSource:
     return stack.frame_sources[frame.phase][frame.slice_index] if stack.frame_sources else FrameSource(Path())
 
 
-class Outlines:
+class FrameContours:
     """Contours by frame and label, gathered from a file, and what was wrong with some of them."""
 
     def __init__(self, stack: Stack) -> None:

@@ -137,7 +137,7 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progr
         values = read(number)
         if kind == "LABELMAP":
             held = [_Part(label, values == code, number) for code, label in meaning.items()]
-            # A frame without any structure is spoken of all the same.
+            # A frame without any structure states that there is none.
             parts += [one for one in held if one.mask.any()] or held[:1]
             continue
         label = meaning.get(_segment_of(data, group))
@@ -238,7 +238,7 @@ def _placed(
     if unreferenced:
         found += _by_place(path, data, unreferenced, stack, phase, labels, stated, progress)
     notes = [*require_match(path.name, study, found=found, missing=missing, what="frames"), *notes]
-    # What a segment leaves out of a frame that the object speaks of is stated not to be there.
+    # In the frames of the object, every known segment is stated: where it has no pixel, there is none.
     structures = dict.fromkeys(sorted(stated), known)
     return ImportedLabels(labels, structures, _provenance(data), tuple(notes))
 
@@ -258,7 +258,7 @@ def _sources(group: Dataset) -> list[tuple[str, int | None]]:
 
 
 def _plane(data: Dataset, group: Dataset) -> NDArray[np.float64] | None:
-    """(4, 4) pixel (col, row, -) to patient matrix, LPS, of a frame, or None where it does not say."""
+    """(4, 4) pixel (col, row, -) to patient matrix, LPS, of a frame, or None where it does not state it."""
     values = []
     for sequence, keyword, count in (
         ("PlaneOrientationSequence", "ImageOrientationPatient", 6),

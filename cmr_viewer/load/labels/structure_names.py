@@ -108,7 +108,7 @@ def label_of_name(name: str) -> Label | None:
 def label_of_segment(names: Sequence[str], concepts: Sequence[Concept]) -> Label | None:
     """What a structure with names and coded concepts means here.
 
-    The first name decides. Where it means nothing, the concepts do, all taken together: "myocardium" of "right
+    The first name decides. Where it means nothing, all concepts together do: "myocardium" of "right
     ventricle" is nothing here, "blood" in "left ventricle" is LVBP. They also make a name of the ventricle as a whole
     more exact. The other names come last.
 
@@ -150,7 +150,7 @@ def _meaning(name: str) -> tuple[Label | None, bool]:
 
 
 def _side(text: str, *, wall: bool, inside: bool) -> tuple[bool, bool]:
-    """Whether a name is of the left ventricle, and whether of the right; a whole word outranks a letter."""
+    """Whether a name means the left ventricle, and whether the right; a whole word outranks a letter."""
     left, right = bool(_LEFT_VENTRICLE.search(text)), bool(_RIGHT_VENTRICLE.search(text))
     if left or right:
         return left, right

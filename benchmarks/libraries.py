@@ -1,19 +1,26 @@
 """What the program computes itself beside what a library computes: time and agreement, as a table in Markdown.
 
     .venv/bin/python benchmarks/libraries.py [--runs 21] [--only WORD]
+    OPENBLAS_NUM_THREADS=2 .venv/bin/python benchmarks/libraries.py --only grid
 
 Frames are 256 x 256 with a made heart of usual size, the same in each run. Times are medians in ms, after one call that
-is not counted; a ratio above 1 says that the program's own code is faster. DICOM files are the demo study's, warm.
+is not counted; a ratio above 1 says that the program's own code is faster. Where that has been replaced, it stands here
+as it was. DICOM files are the demo study's, warm. NumPy has one thread, as in the program, unless the environment says
+otherwise.
+
 docs/decisions/0021-libraries.md holds the table and what followed from it.
 """
 
 import argparse
+import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from scipy import interpolate, ndimage, spatial
@@ -177,20 +184,11 @@ def splines() -> Iterator[Case]:
     contour = spline.contour_along(exact_line(trace(heart() == int(Label.LVBP))[0]))
     along, knots = spline._along(contour.points), contour.knots
 
-    def hermite() -> np.ndarray:
-        at, ends = along[:-1], along[knots]
-        length = along[-1]
-        where = np.concatenate([ends[-2:] - length, ends, ends[:2] + length])
-        values = np.concatenate([contour.knot_points[-2:], contour.knot_points, contour.knot_points[:2]])
-        slopes = (values[2:] - values[:-2]) / (where[2:] - where[:-2])[:, None]
-        cubic = interpolate.CubicHermiteSpline(where[1:-1], values[1:-1], slopes)
-        return np.asarray(cubic(at))
-
     yield Case(
         f"cubic through {len(knots)} knots while one is dragged",
-        lambda: spline._weights(along, knots) @ contour.knot_points,
+        lambda: weights(along, knots) @ contour.knot_points,
         "scipy.interpolate.CubicHermiteSpline",
-        hermite,
+        lambda: spline._cubic(along, knots, contour.knot_points),
         largest_difference,
     )
     pool = heart() == int(Label.LVBP)
@@ -236,6 +234,27 @@ def solved_spline(corners: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def weights(along: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """(point, knot) share of each knot in the cubic, as the program found it itself."""
+    length, count, at, ends = float(along[-1]), len(knots), along[:-1], along[knots]
+    segment = (np.searchsorted(ends, at, side="right") - 1) % count
+    widths = (np.roll(ends, -1) - ends) % length
+    width, slope = widths[segment], widths + np.roll(widths, 1)
+    t = ((at - ends[segment]) % length) / width
+    following = (segment + 1) % count
+    first = t * (1 - t) ** 2 * width / slope[segment]
+    last = t * t * (t - 1) * width / slope[following]
+    result = np.zeros((len(at), count))
+    for places, values in (
+        (segment, (1 + 2 * t) * (1 - t) ** 2 - last),
+        (following, t * t * (3 - 2 * t) + first),
+        ((segment - 1) % count, -first),
+        ((segment + 2) % count, last),
+    ):
+        np.add.at(result, (np.arange(len(at)), places), values)
+    return result
+
+
 # -- masks -------------------------------------------------------------------------------------------------------------
 
 
@@ -268,8 +287,8 @@ def masks() -> Iterator[Case]:
         "holes of a mask (scipy.ndimage)",
         lambda: ndimage.binary_fill_holes(wall),
         "skimage.morphology.remove_small_holes",
-        lambda: morphology.remove_small_holes(wall, max_size=first.size, connectivity=1),
-        pixels_differ,
+        lambda: morphology.remove_small_holes(wall, max_size=first.size // 4, connectivity=1),
+        lambda a, b: pixels_differ(a, b) + "; it goes by size, not by what surrounds",
     )
     cross = ndimage.generate_binary_structure(2, 1)
     yield Case(
@@ -437,13 +456,42 @@ def images() -> Iterator[Case]:
         found = random_walk(grey[box], marks[box], prior[:, *box], edge=0.12, belief=belief)
         return np.asarray(found.argmax(axis=0))
 
+    seeds = marks[box].astype(int) + 1
     yield Case(
         "random walker on 95 x 115 pixels, without priors",
         lambda: ours(1e-9),
         "skimage.segmentation.random_walker",
-        lambda: segmentation.random_walker(grey[box], marks[box].astype(int) + 1, beta=69, mode="cg_j", tol=1e-3) - 1,
+        lambda: segmentation.random_walker(grey[box], seeds, beta=10 * grey[box].std() / 0.12**2, mode="cg_j") - 1,
         lambda a, b: pixels_differ(a, b) + "; it takes no priors",
     )
+
+
+def snapping() -> Iterator[Case]:
+    from skimage.segmentation import active_contour
+
+    from cmr_viewer.review.snap import snapped
+
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    away = np.hypot(rows - 120.3, cols - 130.7)
+    angle = np.arange(200) / 200 * 2 * np.pi
+    for radius, off, noise in ((20.0, 2.0, 0.0), (20.0, -2.0, 4.0), (40.0, 2.0, 4.0)):
+        image = ndimage.gaussian_filter(60 + 120 * np.clip(radius - away + 0.5, 0, 1), 1.5)
+        image += np.random.default_rng(4).normal(0.0, noise, SHAPE)
+        drawn = np.array([[120.3, 130.7]]) + (radius + off) * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        blurred = ndimage.gaussian_filter(image / 180, 1.0)
+
+        def farthest(line: np.ndarray, radius: float = radius) -> float:
+            return float(np.abs(np.hypot(line[:, 0] - 120.3, line[:, 1] - 130.7) - radius).max())
+
+        yield Case(
+            f"a contour {off:+g} px off snaps to a disc of {radius:g} px, noise {noise:g} of 120",
+            lambda drawn=drawn, image=image: snapped(drawn, image, SPACING, bright_inside=True),
+            "skimage.segmentation.active_contour",
+            lambda drawn=drawn, blurred=blurred: active_contour(
+                blurred, drawn, alpha=0.01, beta=1.0, gamma=0.01, w_edge=1, max_num_iter=500
+            ),
+            lambda a, b, farthest=farthest: f"farthest off {farthest(a):.2f} px, library {farthest(b):.2f} px",
+        )
 
 
 def zoomed(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -527,7 +575,7 @@ def main() -> None:
     given = parser.parse_args()
     print(f"{platform.machine()}, Python {platform.python_version()}, median of {given.runs} runs\n")
     print("| what | library | ours ms | library ms | library / ours | agreement |\n|---|---|---|---|---|---|")
-    for part in (outlines, splines, masks, images, files):
+    for part in (outlines, splines, masks, images, snapping, files):
         for case in part():
             if given.only.lower() not in f"{case.what} {case.library}".lower():
                 continue

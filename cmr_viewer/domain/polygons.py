@@ -4,6 +4,9 @@ Pixel centres are whole numbers, the first is (0, 0); x counts columns and y row
 centre lies inside by the even-odd rule. A centre on the outline itself belongs if the inside is to its right, or, on a
 level stretch, below it: on the left and upper side. So contours that share an outline share no pixel and leave none out
 between them, and no pixel counts in part.
+
+scikit-image's `polygon2mask` gives pixels on an outline to both sides, and its `find_contours` cuts off the corners of
+pixels; both are slower (docs/decisions/0021-libraries.md).
 """
 
 from collections.abc import Sequence

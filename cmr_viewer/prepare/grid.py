@@ -1,7 +1,8 @@
 """From a frame to a network's grid and back.
 
 Both ways are separable: a weight matrix for the rows and one for the columns, so that a frame is brought to the grid by
-two small matrix products, and the two directions share one definition of where each pixel centre is.
+two small matrix products, and the two directions share one definition of where each pixel centre is. scipy's
+`affine_transform` does not average where the grid is coarser, and is slower.
 """
 
 from dataclasses import dataclass

@@ -212,7 +212,11 @@ def random_walk(
     edge: float,
     belief: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Probability of each kind at each pixel.
+    """Probability of each kind at each pixel: a random walker, with priors, which scikit-image's `random_walker` lacks.
+
+    Each pixel gets the probability that a walker which sets out from it, steps rarely across edges and stops at times
+    by what is believed of the pixel beforehand, comes first to a mark of each kind. It is the solution of one sparse
+    system of linear equations, so that the result does not depend on an order of steps.
 
     Args:
         grey: (row, col) image; only differences of neighbours count.

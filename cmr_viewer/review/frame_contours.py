@@ -142,6 +142,7 @@ def exact_line(corners: Corners) -> Line:
 
     The line through the middles of the edges, averaged along itself so that the steps of the pixel grid go; where it
     would then pass on the wrong side of a pixel's centre, it goes back, as far as it must, to the middles of the edges.
+    A smoothing spline of scipy (`splprep`) does not know the pixels that it has to enclose.
 
     Args:
         corners: (corner, 2) row and col, one at each end of each pixel edge; as `domain.polygons.trace`.

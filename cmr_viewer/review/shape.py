@@ -229,7 +229,8 @@ def _offset(mask: Mask, by_mm: float, spacing_mm: Spacing) -> Mask:
 def signed_distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float64]:
     """Distance of each pixel's centre to the edge of a mask, in mm; negative inside.
 
-    The edge lies half a pixel from the centres on both sides of it. The edge of the frame is none.
+    The edge lies half a pixel from the centres on both sides of it, and not in the outer centres, as in SimpleITK's
+    distance maps. The edge of the frame is none.
 
     Args:
         mask: (row, col); with at least one pixel in it.

@@ -1,7 +1,40 @@
 """The whole flow of the program on one page: open, analyse, correct, save, retrain, promote.
 
-Each step is a plain function of the rooms below, without Qt; torch is imported when models are loaded and not before.
-The window calls them on its threads, the commands one after another.
+The window makes these calls on its threads (app/), the commands one after another (commands/), and
+tests/test_pipeline.py makes all of them. None needs Qt; torch is imported when models are loaded and not before.
+
+1. Open: a file or folder becomes a study, with all that the workspace has of it.
+
+    saved = SavedStudies(workspace)                                 what the workspace holds of studies
+    loaded = open_study(saved, Asked(path))                         -> Loaded, as its reader decided
+    reading = begin(loaded)                                         -> Reading, the open study
+    put_back(reading, saved.open(loaded, reading))                  Saved work is as it was left
+
+2. Analyse: every frame is classified, routed to the model of its region and segmented (`analyse.py`).
+
+    models = load_active_models(flow, registry)                     -> LoadedModels, those in service
+    reading.frames.set_active(models.active)
+    results = analyse(flow, reading.stack, models, missing_of(reading, shown))    -> FrameResult, as computed
+    reading.receive(results)                                        shown, or offered beside a reader's work
+
+3. Correct: each is one Change, which can be undone; a region that is set routes its frame anew.
+
+    reading.set_region(frame, region), reading.begin_stroke(...), reading.change_labels(...), reading.undo()
+
+4. Save: all that changed since the last time in one transaction, and accepted frames with the pixels to learn from.
+
+    saved.save(reading, work_of(reading, reading.take_effects(), spent))          Effects -> Work -> disk
+    for work in works_of_acceptance(acceptances_of(reading, frames)):
+        saved.save(reading, work)
+
+5. Retrain: accepted frames refine the model of a role; the window does this in a child process.
+
+    run = records.begin(role, minimum)                              -> RetrainingRun, if there is enough to learn from
+    assessment = retrain(workspace.folder, role, run.staging, ...)  -> Assessment, the candidate beside the active model
+
+6. Promote: the gate (`promote.gate.decide`) puts the candidate in service, or the active model stays.
+
+    outcome = records.conclude(run, Trained(assessment.as_json()))  -> Outcome, recorded with its reason
 """
 
 from collections.abc import Iterator
@@ -12,13 +45,48 @@ from cmr_viewer.analyse import Flow, FrameResult, LoadedModels
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Stack
 from cmr_viewer.errors import ModelError
+from cmr_viewer.load.study import open_study as load_study
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.reading.missing import Missing
+from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview
+from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.store.model_registry import ModelRegistry
 
 
-def load_active_models(flow: Flow, registry: ModelRegistry, device: str, progress: Progress) -> LoadedModels:
+def open_study(
+    saved: SavedStudies,
+    asked: Asked,
+    progress: Progress = silent,
+    *,
+    opener: Opener = load_study,
+    preview: Preview = lambda _frame: None,
+) -> Loaded:
+    """Load a study as its reader decided, and find the read that it is opened in.
+
+    Args:
+        saved: What the workspace holds of studies.
+        asked: What is to be opened.
+        progress: 0 to 1; raises `Cancelled` to stop.
+        opener: What reads the files.
+        preview: Takes a first frame (row, col) as soon as there is one.
+
+    Raises:
+        NotAStudyError: There is nothing that could be a study.
+        LoadError: There is, and it cannot be read.
+    """
+    return saved.load(opener, asked, preview, progress)
+
+
+def begin(loaded: Loaded) -> Reading:
+    """The open study, in the read that it is opened in; what is saved of it is still to be put back."""
+    return Reading(loaded.study, None if loaded.read is None else loaded.read.id)
+
+
+def load_active_models(
+    flow: Flow, registry: ModelRegistry, device: str = "auto", progress: Progress = silent
+) -> LoadedModels:
     """Load the models that are in service; imports torch.
 
     Raises:
@@ -35,7 +103,9 @@ def load_active_models(flow: Flow, registry: ModelRegistry, device: str, progres
     return models
 
 
-def analyse(flow: Flow, stack: Stack, models: Any, missing: Missing, progress: Progress) -> Iterator[FrameResult]:
+def analyse(
+    flow: Flow, stack: Stack, models: Any, missing: Missing, progress: Progress = silent
+) -> Iterator[FrameResult]:
     """Compute what is missing of a study, one frame at a time.
 
     Raises:

@@ -18,6 +18,7 @@ from cmr_viewer.app.study_opening import OPEN_KEY, StudyOpening
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.file_names import text_of_path
+from cmr_viewer.pipeline import begin
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, with_repeats, with_stack
@@ -289,7 +290,7 @@ class Session(SessionReads):
 
     def _begin(self, loaded: Loaded, read: Callable[[Reading], Saved]) -> None:
         """Show a study in one of its reads; what is kept of it is read on the store thread."""
-        reading = Reading(loaded.study, None if loaded.read is None else loaded.read.id)
+        reading = begin(loaded)
         self._reading, self._loaded, self._ed_es = reading, loaded, reading.ed_es()
         self._read = loaded.read
         self._take_name(loaded.read)

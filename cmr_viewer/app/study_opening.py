@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from cmr_viewer.app.jobs import Jobs, Priority
+from cmr_viewer.pipeline import open_study
 from cmr_viewer.reading.opening import Asked, Loaded, Opener
 from cmr_viewer.reading.saving import SavedStudies
 
@@ -49,7 +50,7 @@ class StudyOpening(QObject):
         self._jobs.submit(
             OPEN_KEY,
             "Opening the study",
-            partial(self._saved.load, self._opener, asked, preview),
+            partial(open_study, self._saved, asked, opener=self._opener, preview=preview),
             priority=Priority.OPEN,
             outlives_study=True,
             on_finished=on_loaded,

@@ -6,8 +6,7 @@ from pathlib import Path
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
-from cmr_viewer.load.study import open_study
-from cmr_viewer.progress import silent
+from cmr_viewer.pipeline import open_study
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Asked
 from cmr_viewer.reading.saving import SavedStudies, put_back
@@ -39,7 +38,7 @@ def study_as_decided(path: Path, workspace: Workspace) -> Study:
     Raises:
         LoadError: It cannot be read.
     """
-    return SavedStudies(workspace).load(open_study, Asked(path), lambda _frame: None, silent).study
+    return open_study(SavedStudies(workspace), Asked(path)).study
 
 
 def saved_study(workspace: Workspace, study: Study, *, incomplete: bool, or_labels: bool = False) -> SavedStudy:

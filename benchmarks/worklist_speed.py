@@ -28,7 +28,7 @@ from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.store import tables
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
-from cmr_viewer.store.worklist_marks import FLAG_KEY, WorklistMarks
+from cmr_viewer.store.worklist import FLAG_KEY, WorklistMarks
 from cmr_viewer.ui.features.worklist.worklist_model import Column
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.run import application

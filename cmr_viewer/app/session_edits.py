@@ -23,7 +23,6 @@ from cmr_viewer.review.edit import Point
 from cmr_viewer.store.annotations import Work
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.rescue import Unsaved, save_elsewhere
 
 MEASURES_INTERVAL_MS = 50
 
@@ -398,17 +397,14 @@ class SessionEdits(SessionState):
             on_done: Called with the folder once all is there; nothing counts as unsaved then.
             on_failed: Called with the reason; everything is as it was then.
         """
-        unsaved = [
-            Unsaved(reading.stack.stack_id, reading.read_id, joined_work(reading, [*parts.values(), Work()]))
-            for reading, parts in self._unsaved.items()
-        ]
+        unsaved = {reading: joined_work(reading, [*parts.values(), Work()]) for reading, parts in self._unsaved.items()}
 
         def done(written: Path) -> None:
             self._unsaved.clear()
             self.unsaved_changed.emit()
             on_done(written)
 
-        work = partial(save_elsewhere, self.workspace, folder, unsaved)
+        work = partial(self.saved.save_elsewhere, folder, unsaved)
         self.keeper.do("Saving elsewhere", work, on_done=done, on_failed=on_failed, quiet=True)
 
     def _check_again(self, changed: dict[FrameIndex, Changed]) -> None:

@@ -32,7 +32,7 @@ from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import Event, EventLog
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
-from cmr_viewer.store.waiting import WaitingStore
+from cmr_viewer.store.worklist import WaitingStore
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding

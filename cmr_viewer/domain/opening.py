@@ -1,4 +1,4 @@
-"""A reader's choices on how to open a study; saved, so that the program asks only once."""
+"""A reader's choices on how to open a study, saved so that the program asks only once; and what follows for slices."""
 
 import math
 from collections.abc import Mapping
@@ -68,3 +68,39 @@ def _is_length(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value) and value > 0
+
+
+SliceMap = tuple[int | None, ...]
+"""Per slice of a stack: the same slice of another one, or None where that does not have it."""
+
+
+@dataclass(frozen=True)
+class StackChange:
+    """Which slices of one stack are which of another, because the same files are opened differently.
+
+    Attributes:
+        from_stack_id: The stack that was open.
+        to_stack_id: The one that takes its place.
+        slices: Per slice of the first: the slice of the second with the same pixels, or None.
+    """
+
+    from_stack_id: str
+    to_stack_id: str
+    slices: SliceMap
+
+    @property
+    def same_slices(self) -> bool:
+        """Whether slices keep their numbers."""
+        return all(there in (None, here) for here, there in enumerate(self.slices))
+
+    def target(self, slice_index: int) -> int | None:
+        """Where a slice went; None where the second stack does not have it."""
+        return self.slices[slice_index] if 0 <= slice_index < len(self.slices) else None
+
+    def inverse(self, slices: int) -> "StackChange":
+        """The way back, from a second stack of so many slices."""
+        back: list[int | None] = [None] * slices
+        for here, there in enumerate(self.slices):
+            if there is not None and there < slices:
+                back[there] = here
+        return StackChange(self.to_stack_id, self.from_stack_id, tuple(back))

@@ -9,11 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import AS_FOUND, Opening, SliceMap, StackChange
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.reads import Read
-from cmr_viewer.store.stack_changes import SliceMap, StackChange
 
 Preview = Callable[[NDArray[Any]], None]
 """Takes a first frame (row, col) of the stack that is being loaded."""

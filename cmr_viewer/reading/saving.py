@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from cmr_viewer.classify.in_stack import led_by_readers
@@ -20,11 +21,10 @@ from cmr_viewer.reading.frames import Changed, Effects, FrameRecord
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, change_between, source_key
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
-from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.database import Workspace, copied_workspace
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
-from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.openings import OpeningStore, StackChangeStore
 from cmr_viewer.store.reads import ReadStore
-from cmr_viewer.store.stack_changes import StackChangeStore, inverse
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
 from cmr_viewer.store.undo_log import UndoLog
 from cmr_viewer.store.versions import Version
@@ -73,6 +73,7 @@ class SavedStudies:
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self.annotations = AnnotationStore(workspace)
         self.openings = OpeningStore(workspace)
         self.stack_changes = StackChangeStore(workspace)
@@ -156,7 +157,7 @@ class SavedStudies:
         if left_for is not None:  # opened again other than by turning back: what was made since comes with it
             rows = self.annotations.studies()
             slices = next(row.slices for row in rows if row.stack_id == left_for.to_stack_id)
-            change = inverse(left_for, slices)
+            change = left_for.inverse(slices)
         carried = 0
         if change is not None:
             carried = self.stack_changes.carry_over(change, pixel_spacing_mm=working_spacing_mm(stack.geometry))
@@ -256,6 +257,24 @@ class SavedStudies:
             StoreError: It cannot be written; the read is not known or finished.
         """
         self.annotations.save(study.stack.stack_id, work, read_id=study.read_id)
+
+    def save_elsewhere(self, folder: Path, unsaved: Mapping[Reading, Work]) -> Path:
+        """Copy the workspace to another folder, and save there what could not be saved here.
+
+        Args:
+            folder: It must not exist.
+            unsaved: The work by study.
+
+        Returns:
+            The folder.
+
+        Raises:
+            StoreError: As `copied_workspace`.
+        """
+        with copied_workspace(self._workspace, folder) as copy:
+            for study, work in unsaved.items():
+                SavedStudies(copy).save(study, work)
+        return folder
 
     def save_place(self, stack_id: str, frame: FrameIndex) -> None:
         """Save where the reader is in a stack.

@@ -1,12 +1,14 @@
-"""Everything that is measured of a study: volumes, curves, wall. Without Qt; for the window and the report."""
+"""Everything that is measured of a study, for window and report: the reader's choices, volumes, curves, wall."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.anatomy import Label, Region, reference_regions
+from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region, reference_regions
 from cmr_viewer.domain.insertion_points import (
     InsertionOrigin,
     InsertionPoints,
@@ -17,13 +19,125 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.lv_outline import lv_outline
 from cmr_viewer.domain.measures import Measures, label_counts, voxel_volume_ml
 from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
-from cmr_viewer.domain.patient import Patient
+from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient, patient_from_json
 from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.segments_aha import PhaseSegments, SegmentThickness, segment_thicknesses
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
-from cmr_viewer.reading.measure_choices import Insertions
+from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.volumes import VoxelCounts, measures_at
+from cmr_viewer.store.study_facts import PATIENT_PREFIX
+
+PATIENT_FACT = f"{PATIENT_PREFIX}facts"
+"""Key of the facts of the patient that were typed."""
+
+INSERTIONS_FACT = "insertion_points"
+"""Key of the RV insertion points that were set."""
+
+
+@dataclass(frozen=True)
+class Insertions:
+    """Where a reader put the RV insertion points.
+
+    Attributes:
+        turn_degrees: By how much all are turned from where they were found, against the clock as seen from the apex.
+        points: Of single frames; they go before what is found, and are not turned.
+    """
+
+    turn_degrees: float = 0.0
+    points: Mapping[FrameIndex, InsertionPoints] = field(default_factory=dict)
+
+    @property
+    def is_found(self) -> bool:
+        """Whether all are where they were found."""
+        return self.turn_degrees == 0.0 and not self.points
+
+    def at_phase(self, phase: int) -> dict[int, InsertionPoints]:
+        """By slice: points that were set at a phase."""
+        return {frame.slice_index: points for frame, points in self.points.items() if frame.phase == phase}
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values; `insertions_from_json` is the way back."""
+        return {
+            "turn_degrees": self.turn_degrees,
+            "points": [
+                {
+                    "phase": frame.phase,
+                    "slice_index": frame.slice_index,
+                    "anterior": list(points.anterior),
+                    "inferior": list(points.inferior),
+                    "from_apex": points.from_apex,
+                }
+                for frame, points in sorted(self.points.items())
+            ],
+        }
+
+
+_WHOLE_TURN_DEG = 360.0
+
+AS_FOUND = Insertions()
+"""Nothing was set."""
+
+
+def insertions_from_json(values: Mapping[str, Any]) -> Insertions:
+    """Read what `Insertions.as_json` wrote; what is absent or of another form counts as not set."""
+    turn = values.get("turn_degrees")
+    points = {}
+    given = values.get("points")
+    for one in given if isinstance(given, list) else ():
+        try:
+            frame = FrameIndex(int(one["phase"]), int(one["slice_index"]))
+            anterior, inferior = (_point(one[name]) for name in ("anterior", "inferior"))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        points[frame] = InsertionPoints(anterior, inferior, one.get("from_apex") is not False, InsertionOrigin.READER)
+    known = isinstance(turn, int | float) and not isinstance(turn, bool) and abs(turn) <= _WHOLE_TURN_DEG
+    return Insertions(float(turn) if known and turn is not None else 0.0, points)
+
+
+def _point(value: Any) -> tuple[float, float]:
+    row, col = value
+    point = float(row), float(col)
+    if not all(map(math.isfinite, point)):
+        raise ValueError(f"{point} is not a point of a frame.")
+    return point
+
+
+@dataclass(frozen=True)
+class MeasureChoices:
+    """What a reader chose for the measures of one study.
+
+    Attributes:
+        typed: Facts of the patient, where they are not in the files or are wrong there.
+        insertions: RV insertion points.
+    """
+
+    typed: Patient = UNKNOWN_PATIENT
+    insertions: Insertions = AS_FOUND
+
+
+def choices_of(facts: Mapping[str, Any]) -> MeasureChoices:
+    """What a reader chose for the measures of a study.
+
+    Args:
+        facts: Of the study, by key, as `OpenStudy.facts` holds them; what is of another form counts as not chosen.
+    """
+    typed, points = facts.get(PATIENT_FACT), facts.get(INSERTIONS_FACT)
+    return MeasureChoices(
+        patient_from_json(typed) if isinstance(typed, dict) else UNKNOWN_PATIENT,
+        insertions_from_json(points) if isinstance(points, dict) else AS_FOUND,
+    )
+
+
+def patient_fact(typed: Patient) -> dict[str, Any] | None:
+    """What is saved of facts that a reader typed; None for nothing."""
+    values = {name: value for name, value in typed.as_json().items() if value is not None}
+    return values or None
+
+
+def insertions_fact(insertions: Insertions) -> dict[str, Any] | None:
+    """What is saved of RV insertion points; None where all are as found."""
+    return None if insertions.is_found else insertions.as_json()
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +156,7 @@ class Curves:
 
     @property
     def rates(self) -> tuple[tuple[str, str], ...]:
-        """What is said of ejection and filling, as (text, value with unit); empty where it is not known."""
+        """Rates of ejection and filling, as (text, value with unit); empty where it is not known."""
         if self.unit != "ml":
             return ()
         found = []
@@ -252,8 +366,91 @@ def point_set(
 
 
 def patient_in_files(study: Study) -> Patient:
-    """What the files say of the patient, the heart rate of the cine included."""
+    """What the files contain on the patient, the heart rate of the cine included."""
     found = study.patient
     if found.heart_rate_bpm is None and study.stack.heart_rate_bpm is not None:
         return found.with_typed(Patient(heart_rate_bpm=study.stack.heart_rate_bpm))
     return found
+
+
+Before = Callable[[FrameIndex], LabelMap | None]
+"""The label map (row, col) of a frame as it was; None where there was none."""
+
+
+@dataclass(frozen=True)
+class VolumeChanges:
+    """By how much volumes grew; None where that is not known.
+
+    Attributes:
+        frame_ml: Of each label in one frame.
+        edv_ml: Of the LV and the RV blood pool in all slices at end-diastole, by label.
+        esv_ml: The same at end-systole.
+        why_not: Why something is not known, for a reader; empty if all is.
+    """
+
+    frame_ml: dict[Label, float | None]
+    edv_ml: dict[Label, float | None]
+    esv_ml: dict[Label, float | None]
+    why_not: str = ""
+
+
+class VolumesBefore:
+    """Compares a study with label maps as they were; what was counted is remembered as long as it is the same array."""
+
+    def __init__(self) -> None:
+        self._counted: dict[FrameIndex, tuple[LabelMap, NDArray[np.int64]]] = {}
+
+    def forget(self) -> None:
+        """Another study is open, or none."""
+        self._counted.clear()
+
+    def changes(self, reading: Reading, frame: FrameIndex, before: Before) -> VolumeChanges:
+        """What the label maps of now have more than those of before.
+
+        A frame that had no label map before counts as it is now, so that only corrections are counted.
+
+        Args:
+            reading: The open study.
+            frame: The frame that is shown.
+            before: Label maps as they were.
+        """
+        ml, why_not = reading.voxel_ml()
+        ed, es = reading.ed_es()
+        pools = (Label.LVBP, Label.RVBP)
+        unknown: dict[Label, float | None] = dict.fromkeys(STRUCTURES)
+        if ml is None:
+            return VolumeChanges(unknown, dict.fromkeys(pools), dict.fromkeys(pools), why_not)
+        here = self._grown(reading, frame, before)
+        share = reading.stack.geometry.slice_weights[frame.slice_index]
+        frame_ml = unknown if here is None else {**unknown, **_ml(here * share, STRUCTURES, ml)}
+        at_ed, at_es = (self._of_phase(reading, phase, before, ml) for phase in (ed, es))
+        if ed is None or es is None:
+            why_not = (
+                "End-diastole and end-systole are not known until all phases are segmented, or until you mark them."
+            )
+        return VolumeChanges(frame_ml, at_ed, at_es, why_not)
+
+    def _of_phase(
+        self, reading: Reading, phase: int | None, before: Before, voxel_ml: float
+    ) -> dict[Label, float | None]:
+        if phase is None:
+            return {Label.LVBP: None, Label.RVBP: None}
+        total = np.zeros(len(Label))
+        for index, share in enumerate(reading.stack.geometry.slice_weights):
+            grown = self._grown(reading, FrameIndex(phase, index), before)
+            total += 0 if grown is None else grown * share
+        return {**_ml(total, (Label.LVBP, Label.RVBP), voxel_ml)}
+
+    def _grown(self, reading: Reading, frame: FrameIndex, before: Before) -> NDArray[np.int64] | None:
+        """Voxels that each label has more than before, (4,); None where there is nothing to compare."""
+        was, now = before(frame), reading.frames.counts.of_frame(frame)
+        if was is None or now is None:
+            return None
+        known = self._counted.get(frame)
+        if known is None or known[0] is not was:
+            known = self._counted[frame] = (was, label_counts(was))
+        return now - known[1]
+
+
+def _ml(voxels: NDArray[np.float64], labels: tuple[Label, ...], voxel_ml: float) -> dict[Label, float]:
+    return {label: float(voxels[label]) * voxel_ml for label in labels}

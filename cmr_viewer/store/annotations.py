@@ -29,6 +29,7 @@ from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import Effort, write_effort
 from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.openings import moved_slices
 from cmr_viewer.store.predictions import (
     last_predictions,
     last_region_predictions,
@@ -39,7 +40,6 @@ from cmr_viewer.store.predictions import (
     save_shown_in_read,
 )
 from cmr_viewer.store.reads import check_read
-from cmr_viewer.store.stack_changes import moved_slices
 from cmr_viewer.store.study_facts import write_fact
 from cmr_viewer.store.tables import check_frames, frame_of, in_read, is_frame, is_unfinished, latest_rows, now_text
 from cmr_viewer.store.undo_log import write_moves

@@ -1,6 +1,6 @@
 """The workspace: one folder, one SQLite database, one program at a time.
 
-    <workspace>/workspace.db      everything that is kept (tables in `store.tables`)
+    <workspace>/workspace.db      everything that is saved (tables in `store.tables`)
     <workspace>/workspace.lock    held while a program may write
     <workspace>/models/<id>/      retrained models; `.staging-*` are models in the making
 
@@ -13,11 +13,11 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import filelock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, select, tuple_, update
@@ -113,7 +113,7 @@ class Workspace:
             StoreError: The workspace is closed, or the database cannot be read.
         """
         self._check_open()
-        with _told_as_store_error(self.folder), self.engine.begin() as connection:
+        with _as_store_error(self.folder), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -127,7 +127,7 @@ class Workspace:
             raise StoreError(f"The workspace {self.folder} is open for reading only. Nothing was saved.")
         with self._write_lock:
             self._check_open()
-            with _told_as_store_error(self.folder), self._immediate.begin() as connection:
+            with _as_store_error(self.folder), self._immediate.begin() as connection:
                 yield connection
 
     def session(self) -> int:
@@ -201,7 +201,7 @@ def open_workspace(folder: Path, *, reader: str) -> Workspace:
     try:
         engine = _engine(folder, mode="rwc")
         try:
-            with _told_as_store_error(folder):
+            with _as_store_error(folder):
                 return _start_session(folder, reader, engine, lock)
         except BaseException:
             engine.dispose()
@@ -230,7 +230,7 @@ def open_workspace_readonly(folder: Path) -> Workspace:
     sealed = not os.access(folder, os.W_OK) and not (folder / f"{DATABASE_NAME}-wal").exists()
     engine = _engine(folder, mode="ro&immutable=1" if sealed else "ro")
     try:
-        with _told_as_store_error(folder), engine.begin() as connection:
+        with _as_store_error(folder), engine.begin() as connection:
             version = _known_version(connection, folder)
         if version == 0:
             raise StoreError(f"The workspace {folder} is empty. Open it in the window first.")
@@ -245,6 +245,41 @@ def open_workspace_readonly(folder: Path) -> Workspace:
     return Workspace(folder, reader="", engine=engine, lock=None, recovery=Recovery())
 
 
+@contextmanager
+def copied_workspace(workspace: Workspace, folder: Path) -> Iterator[Workspace]:
+    """Copy a workspace with its database and models; the block may add to the copy, which is closed after it.
+
+    The copy is a workspace like any other: the program opens it by its folder. What is at its own place is only read.
+
+    Args:
+        workspace: The workspace, whose own folder may be full.
+        folder: Where to; must not exist. Nothing of it is left where it cannot be written whole, or the block raises.
+
+    Raises:
+        StoreError: The folder exists, or cannot be written; or the workspace cannot be read.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StoreError(f"Could not create {folder}: {error}. Choose another folder.") from error
+    try:
+        with workspace.read() as connection:
+            source = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+            with closing(sqlite3.connect(folder / DATABASE_NAME)) as target:
+                source.backup(target)
+        if workspace.models_folder.is_dir():
+            left_out = shutil.ignore_patterns(f"{STAGING_PREFIX}*")
+            shutil.copytree(workspace.models_folder, folder / MODELS_NAME, ignore=left_out)
+        with open_workspace(folder, reader=workspace.reader) as copy:
+            yield copy
+    except (OSError, shutil.Error, sqlite3.Error) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise StoreError(f"The workspace could not be copied to {folder}: {error}. Choose another folder.") from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def create_schema(connection: Connection) -> None:
     """Make all tables and triggers in an empty database, within the connection's transaction."""
     tables.metadata.create_all(connection)
@@ -257,11 +292,11 @@ def create_schema(connection: Connection) -> None:
 def upgrade_schema(connection: Connection, version: int) -> None:
     """Bring a database of an earlier version to this one's; nothing that a reader made changes.
 
-    Version 1 kept of a region prediction only what the classifier said of the frame alone. Versions 1 and 2 kept no
-    decisions about how a study is opened. Versions 1 to 3 kept of an annotation not where it was imported from, of a
-    region prediction not how large a heart was drawn, and no studies that wait. Versions 1 to 4 kept neither what can
-    be undone, nor second reads, nor the readers' effort, nor facts about a study. Versions 1 to 5 took studies of files
-    of one name, in folders of several patients, for one patient's.
+    Version 1 has of a region prediction only what the classifier found in the frame alone. Versions 1 and 2 have no
+    decisions about how a study is opened. Versions 1 to 3 lack where an annotation was imported from, how large a heart
+    was drawn for a region prediction, and studies that wait. Versions 1 to 4 have neither what can be undone, nor
+    second reads, nor the readers' effort, nor facts about a study. Versions 1 to 5 took studies of files of one name,
+    in folders of several patients, for one patient's.
 
     Args:
         connection: In a transaction, which all of it belongs to.
@@ -470,7 +505,7 @@ def _remove_partial_models(models: Path) -> int:
 
 
 @contextmanager
-def _told_as_store_error(folder: Path) -> Iterator[None]:
+def _as_store_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:

@@ -7,7 +7,6 @@ another stack. The lines of what is done and of what is undone follow from the m
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from heapq import merge
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.change import Change, ChangeKind, Lines, Move, Verb, prediction_digest
 from cmr_viewer.domain.label_codec import encode_label_map
+from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
@@ -191,48 +191,31 @@ def _changes(
 # -- stacks that are opened differently --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Way:
-    """From one stack to another, of one read.
-
-    Attributes:
-        start: The stack that was open.
-        end: The one that takes its place.
-        slices: Per slice of the first: the slice of the second, or None.
-        start_read: The read in the first; None for the first read.
-        end_read: The same read in the second.
-    """
-
-    start: str
-    end: str
-    slices: tuple[int | None, ...]
-    start_read: int | None = None
-    end_read: int | None = None
-
-    @property
-    def same_slices(self) -> bool:
-        """Whether slices keep their numbers."""
-        return all(there in (None, here) for here, there in enumerate(self.slices))
-
-    def target(self, slice_index: int) -> int | None:
-        """Where a slice went."""
-        return self.slices[slice_index] if 0 <= slice_index < len(self.slices) else None
+ReadPair = tuple[int | None, int | None]
+"""A read in the stack that was open, and the same read in the one that takes its place; None for the first read."""
 
 
-def carry_undo_over(connection: Connection, workspace: Workspace, way: Way) -> int:
-    """Let the steps of a stack follow its frames to another, within an open transaction.
+def carry_undo_over(connection: Connection, workspace: Workspace, way: StackChange, reads: ReadPair) -> int:
+    """Let the changes of a stack follow its frames to another, within an open transaction.
 
-    Steps that the other stack has already are not added again; of a step over several frames those parts follow whose
-    frames do. Steps that the other stack alone has, on frames that the first has not, keep their place by time.
+    Changes that the other stack has already are not added again; of a change of several frames those parts follow whose
+    frames do. Changes that the other stack alone has, on frames that the first has not, keep their place by time.
+
+    Args:
+        connection: In a transaction.
+        workspace: The workspace.
+        way: From one stack to the other.
+        reads: Which read in the first, and the same one in the second.
 
     Returns:
-        Number of steps that were added.
+        Number of changes that were added.
     """
-    lines = _ids(connection, way.start, way.start_read)
+    start, end = way.from_stack_id, way.to_stack_id
+    lines = _ids(connection, start, reads[0])
     if not lines[0] and not lines[1]:
         return 0
-    there = _ids(connection, way.end, way.end_read)
-    from_here, over_there = _keys(connection, way.start), _keys(connection, way.end)
+    there = _ids(connection, end, reads[1])
+    from_here, over_there = _keys(connection, start), _keys(connection, end)
     ids = {key: step_id for step_id, key in over_there.items()}
     carried = set(from_here.values())
     added = 0
@@ -241,17 +224,17 @@ def carry_undo_over(connection: Connection, workspace: Workspace, way: Way) -> i
         for step_id in line:
             copy = ids.get(from_here[step_id])
             if copy is None:
-                copy = _copy_step(connection, workspace, way, step_id)
+                copy = _copy_change(connection, workspace, way, reads[1], step_id)
                 added += copy is not None
             if copy is not None:
                 result.append(copy)
     own_done, own_undone = ([one for one in line if over_there[one] not in carried] for line in there)
-    times = _times(connection, way.end)
+    times = _times(connection, end)
     done = list(merge(own_done, new[0], key=times.__getitem__))
     undone = list(merge(own_undone[::-1], new[1][::-1], key=times.__getitem__))[::-1]
     if (done, undone) != there:
         detail = {"done": done, "undone": undone}
-        _add_move(connection, workspace, way.end, Verb.SET, None, way.end_read, detail)
+        _add_move(connection, workspace, end, Verb.SET, None, reads[1], detail)
     return added
 
 
@@ -266,8 +249,10 @@ def _times(connection: Connection, stack_id: str) -> dict[int, str]:
     return {row.id: row.created_at for row in rows}
 
 
-def _copy_step(connection: Connection, workspace: Workspace, way: Way, step_id: int) -> int | None:
-    """Copy a step as far as its frames go over; its new id, or None where none does."""
+def _copy_change(
+    connection: Connection, workspace: Workspace, way: StackChange, read_id: int | None, step_id: int
+) -> int | None:
+    """Copy a change as far as its frames go over; its new id, or None where none does."""
     s, c = undo_steps, undo_changes
     parts = []
     for row in connection.execute(select(c).where(c.c.step_id == step_id).order_by(c.c.place)).mappings():
@@ -285,13 +270,13 @@ def _copy_step(connection: Connection, workspace: Workspace, way: Way, step_id: 
         return None
     row = connection.execute(select(s).where(s.c.id == step_id)).mappings().one()
     values = {name: value for name, value in row.items() if name != "id"}
-    values |= {"stack_id": way.end, READ_COLUMN: way.end_read, "session_id": workspace.session()}
+    values |= {"stack_id": way.to_stack_id, READ_COLUMN: read_id, "session_id": workspace.session()}
     copy = int(connection.execute(insert(s).values(values).returning(s.c.id)).scalar_one())
     connection.execute(insert(c), [{**one, "step_id": copy, "place": place} for place, one in enumerate(parts)])
     return copy
 
 
-def _copy_bases(connection: Connection, way: Way, change: RowMapping, slice_index: int) -> None:
+def _copy_bases(connection: Connection, way: StackChange, change: RowMapping, slice_index: int) -> None:
     """Copy the predictions that a change starts from, those that the other stack has not yet."""
     p = undo_predictions
     for side in (change["before"], change["after"]):
@@ -300,9 +285,9 @@ def _copy_bases(connection: Connection, way: Way, change: RowMapping, slice_inde
         if digest is None:
             continue
         key = {"phase": change["phase"], "digest": digest}
-        here = select(p).filter_by(stack_id=way.end, slice_index=slice_index, **key)
+        here = select(p).filter_by(stack_id=way.to_stack_id, slice_index=slice_index, **key)
         if connection.execute(here).first() is None:
-            old = select(p).filter_by(stack_id=way.start, slice_index=change["slice_index"], **key)
+            old = select(p).filter_by(stack_id=way.from_stack_id, slice_index=change["slice_index"], **key)
             row = connection.execute(old).mappings().one()
             copied = {name: value for name, value in row.items() if name != "id"}
-            connection.execute(insert(p).values({**copied, "stack_id": way.end, "slice_index": slice_index}))
+            connection.execute(insert(p).values({**copied, "stack_id": way.to_stack_id, "slice_index": slice_index}))

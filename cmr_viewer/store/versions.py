@@ -18,7 +18,7 @@ from cmr_viewer.errors import StoreError
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.stack_changes import moved_slices
+from cmr_viewer.store.openings import moved_slices
 from cmr_viewer.store.tables import READ_COLUMN, frame_of, is_frame, latest_rows
 
 Encoded = tuple[bytes, Mapping[int, bytes]]

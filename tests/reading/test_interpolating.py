@@ -8,7 +8,7 @@ import pytest
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import silent
-from cmr_viewer.reading.interpolating import between_phases, between_slices, cycle_of
+from cmr_viewer.reading.offers import between_phases, between_slices, cycle_of
 from tests.reading.small import small_study
 from tests.review.hearts import disc
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from cmr_viewer.domain.insertion_points import InsertionOrigin, InsertionPoints
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.measure_choices import (
+from cmr_viewer.reading.study_measures import (
     AS_FOUND,
     INSERTIONS_FACT,
     PATIENT_FACT,

@@ -10,8 +10,9 @@ from cmr_viewer.domain.lv_outline import lv_outline
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.reading.measure_choices import AS_FOUND, Insertions
 from cmr_viewer.reading.study_measures import (
+    AS_FOUND,
+    Insertions,
     WallMaterial,
     counts_by_convention,
     curves_of,

@@ -6,7 +6,7 @@ import pytest
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.open_study import Reading
-from cmr_viewer.reading.volume_changes import VolumesBefore
+from cmr_viewer.reading.study_measures import VolumesBefore
 from tests.reading.small import COLS, PHASES, ROWS, SLICES, small_study
 
 VOXEL_ML = 0.04

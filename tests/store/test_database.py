@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.change import Change, ChangeKind, FramePart, Move, Verb
-from cmr_viewer.domain.opening import Opening
+from cmr_viewer.domain.opening import Opening, StackChange
 from cmr_viewer.domain.patient_key import patient_key_at, patient_key_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
@@ -20,9 +20,8 @@ from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import DATABASE_NAME, Recovery, Workspace, open_workspace, open_workspace_readonly
 from cmr_viewer.store.effort import Effort, EffortStore
 from cmr_viewer.store.events import EventLog
-from cmr_viewer.store.openings import OpeningStore
+from cmr_viewer.store.openings import OpeningStore, StackChangeStore
 from cmr_viewer.store.reads import ReadKind, ReadStore
-from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
 from cmr_viewer.store.undo_log import UndoLog
 from cmr_viewer.store.versions import Version

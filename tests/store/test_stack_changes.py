@@ -3,10 +3,11 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.events import EventLog
-from cmr_viewer.store.stack_changes import StackChange, StackChangeStore, inverse, joined
+from cmr_viewer.store.openings import StackChangeStore
 from cmr_viewer.store.study_facts import StudyFacts
 from tests.store.saving import STACK_ID, labels_of, pixels_of, save, save_study
 
@@ -142,6 +143,7 @@ def test_a_change_is_in_the_log(store: AnnotationStore, changes: StackChangeStor
     assert event.detail == {"from": STACK_ID, "slices": [3, 2, 1, 0], "annotations": 0, "regions": 0, "steps": 0}
 
 
-def test_maps_of_slices_are_joined_and_inverted() -> None:
-    assert joined((1, None, 0), (2, None)) == (None, None, 2)
-    assert inverse(StackChange("a", "b", (1, None, 0)), 4) == StackChange("b", "a", (2, 0, None, None))
+def test_a_change_of_stacks_says_where_a_slice_went_and_has_a_way_back() -> None:
+    change = StackChange("a", "b", (1, None, 0))
+    assert [change.target(at) for at in (0, 1, 2, 3)] == [1, None, 0, None]
+    assert change.inverse(4) == StackChange("b", "a", (2, 0, None, None))

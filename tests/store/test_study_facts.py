@@ -2,11 +2,12 @@ import math
 
 import pytest
 
+from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.events import EventLog
-from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
+from cmr_viewer.store.openings import StackChangeStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
 from tests.store.saving import STACK_ID, save_study
 

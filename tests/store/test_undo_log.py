@@ -21,13 +21,14 @@ from cmr_viewer.domain.change import (
     Verb,
     label_digest,
 )
+from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.events import EventLog, What
+from cmr_viewer.store.openings import StackChangeStore
 from cmr_viewer.store.reads import ReadKind, ReadStore
-from cmr_viewer.store.stack_changes import StackChange, StackChangeStore
 from cmr_viewer.store.undo_log import UndoLog
 from cmr_viewer.store.versions import Version
 from tests.store.saving import STACK_ID, abandon, labels_of, marks, save, save_study

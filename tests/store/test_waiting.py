@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.waiting import WaitingStore
+from cmr_viewer.store.worklist import WaitingStore
 
 
 def test_studies_wait_in_the_order_in_which_they_came_until_they_are_taken_away(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.study_facts import StudyFacts
 from cmr_viewer.store.versions import Version
-from cmr_viewer.store.worklist_marks import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
+from cmr_viewer.store.worklist import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
 from tests.store.saving import STACK_ID, labels_of, save, save_study
 
 OTHER = "b" * 32

@@ -21,12 +21,13 @@ from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.reading.frames import FrameState
-from cmr_viewer.reading.measure_choices import MeasureChoices, choices_of
 from cmr_viewer.reading.open_study import Reading
 from cmr_viewer.reading.reads import read_name
 from cmr_viewer.reading.study_measures import (
+    MeasureChoices,
     Wall,
     WallMaterial,
+    choices_of,
     counts_by_convention,
     curves_of,
     measures_by_convention,

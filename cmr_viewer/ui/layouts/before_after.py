@@ -6,7 +6,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.volume_changes import VolumesBefore
+from cmr_viewer.reading.study_measures import VolumesBefore
 from cmr_viewer.review.compare_reads import Difference, difference_map
 from cmr_viewer.ui.frame.frame_notes import FrameNotes
 from cmr_viewer.ui.frame.frame_view import Box

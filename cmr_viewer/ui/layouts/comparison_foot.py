@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QSizePolicy
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.reading.volume_changes import VolumeChanges
+from cmr_viewer.reading.study_measures import VolumeChanges
 from cmr_viewer.review.compare_reads import Difference
 from cmr_viewer.ui.layouts.earlier_labels import Earlier
 from cmr_viewer.ui.window.widgets import DASH, column, label, row, swatch

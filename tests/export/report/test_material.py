@@ -6,7 +6,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.export.report.material import WorkDone, as_read, material_of
-from cmr_viewer.reading.measure_choices import PATIENT_FACT, patient_fact
+from cmr_viewer.reading.study_measures import PATIENT_FACT, patient_fact
 from tests.export.report.made import phantom, reading_of, true_ml
 
 

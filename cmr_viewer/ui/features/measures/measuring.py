@@ -16,23 +16,21 @@ from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
 from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.reading.measure_choices import (
+from cmr_viewer.reading.study_measures import (
     AS_FOUND,
     INSERTIONS_FACT,
     PATIENT_FACT,
+    Curves,
     Insertions,
     MeasureChoices,
-    choices_of,
-    insertions_fact,
-    patient_fact,
-)
-from cmr_viewer.reading.study_measures import (
-    Curves,
     Wall,
     WallMaterial,
+    choices_of,
     counts_by_convention,
     curves_of,
+    insertions_fact,
     measures_by_convention,
+    patient_fact,
     patient_in_files,
     point_set,
     wall_of,

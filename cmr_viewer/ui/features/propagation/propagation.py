@@ -13,7 +13,7 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
-from cmr_viewer.reading.interpolating import cycle_of
+from cmr_viewer.reading.offers import cycle_of
 
 PROPAGATION_KEY = "propagation"
 """The job that makes what is offered; one at a time."""

@@ -17,7 +17,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.reading.interpolating import between_phases, between_slices
+from cmr_viewer.reading.offers import between_phases, between_slices
 from cmr_viewer.review.correction import Correction
 from cmr_viewer.review.edit import Point
 

@@ -14,7 +14,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.file_names import readable
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.store.study_facts import StudyFacts
-from cmr_viewer.store.worklist_marks import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
+from cmr_viewer.store.worklist import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, WorklistMarks
 
 NO_MARKS = StudyMarks()
 

@@ -9,7 +9,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.measure_choices import AS_FOUND, Insertions
+from cmr_viewer.reading.study_measures import AS_FOUND, Insertions
 from cmr_viewer.ui.features.measures.bulls_eye import Shown
 from cmr_viewer.ui.features.measures.feature import MeasuresFeature
 from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog

@@ -8,7 +8,7 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.worklist_marks import StudyMarks
+from cmr_viewer.store.worklist import StudyMarks
 from cmr_viewer.ui.features.worklist.worklist import NO_MARKS, Progress, Worklist, WorklistEntry, waiting_names
 from tests.store.saving import STACK_ID, save, save_study
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cmr_viewer.store.worklist_marks import StudyMarks
+from cmr_viewer.store.worklist import StudyMarks
 from cmr_viewer.ui.features.worklist.worklist import WorklistEntry
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -1,16 +1,58 @@
-"""What a worklist shows about all studies at once: readers, flags, what was reopened or imported."""
+"""What the worklist shows beside studies: readers, flags, what was reopened or imported, and studies that wait."""
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
 
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.tables import IMPORTED_COLUMN, READ_COLUMN, annotations, in_read, study_facts
+from cmr_viewer.store.tables import IMPORTED_COLUMN, READ_COLUMN, annotations, in_read, now_text, study_facts, waiting
+
+
+class WaitingStore:
+    """Sources that wait, of one workspace. Every call is a transaction of its own; use from any thread."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def add(self, sources: Sequence[Path]) -> None:
+        """Let files and folders wait, behind those that do already.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        if not sources:
+            return
+        rows = [{"source": str(source.absolute()), "created_at": now_text()} for source in sources]
+        with self._workspace.write() as connection:
+            connection.execute(insert(waiting).values(rows).on_conflict_do_nothing())
+
+    def remove(self, sources: Sequence[Path]) -> None:
+        """Remove files and folders from those that wait.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        names = [str(source.absolute()) for source in sources]
+        with self._workspace.write() as connection:
+            connection.execute(delete(waiting).where(waiting.c.source.in_(names)))
+
+    def all(self) -> list[Path]:
+        """What waits, in the order in which it came.
+
+        Raises:
+            StoreError: The workspace cannot be read.
+        """
+        with self._workspace.read() as connection:
+            rows = connection.execute(select(waiting.c.source).order_by(waiting.c.id))
+            return [Path(source) for source in rows.scalars()]
+
 
 FLAG_KEY = "worklist.flag"
 """Fact of a study: a reader's word beside it in the worklist, a text."""

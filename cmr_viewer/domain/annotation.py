@@ -33,12 +33,12 @@ class RegionPrediction:
     """The classifier's result for a frame, alone and in its stack; never altered.
 
     Attributes:
-        probabilities: Of the classifier, which looked at the frame by itself.
+        probabilities: Of the classifier, for the frame by itself.
         model_id: The classifier.
-        decoded: The region that the order of the stack leads to, or None where the frame was taken by itself.
+        decoded: The region by the order of the stack, or None where the frame was classified by itself.
         posterior: Probability of each region once the whole stack is known, or None likewise.
-        heart_mm2: Area that the baseline drew in the frame, which the order of the stack was found with; None where it
-            was not asked.
+        heart_mm2: Area that the baseline drew in the frame, which helped to find the order of the stack; None where the
+            baseline was not used.
     """
 
     probabilities: Probabilities
@@ -81,7 +81,7 @@ class RegionPrediction:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a segmentation model made of a frame; never altered.
+    """The result of a segmentation model for a frame; never altered.
 
     Attributes:
         labels: (row, col) label map on the frame's own grid; not to be written to.
@@ -105,10 +105,10 @@ class Annotation:
         frame: The frame.
         version: 1 for the frame's first, counting up.
         labels: (row, col) label map; not to be written to.
-        region: Region of the frame when it was kept.
+        region: Region of the frame when it was saved.
         provenance: AUTOMATIC as predicted, SEMIAUTOMATIC a corrected prediction, MANUAL drawn from nothing.
         status: Draft (autosaved) or accepted.
-        reader: Who kept it.
+        reader: Who saved it.
         model_id: The model whose prediction it started from, or None.
         created_at: When, with time zone.
         imported_from: Where the label map was imported from, for a reader; empty where it was not.

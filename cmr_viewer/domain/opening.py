@@ -14,10 +14,10 @@ class Opening:
         stack: Key of the stack to open (`StackChoice.key`); empty for the one that is suggested.
         repeats: Per repeated slice (`RepeatedSlice.key`), the key of the acquisition to use; the last one where it is
             not named.
-        base_reversed: Whether the slices are turned round against what the program found.
+        base_reversed: Whether base and apex are swapped against what the program found.
         spacing_mm: (row, col, slice) distances to use instead of the files', or None.
-        slice_axis: Axis of a volume file that its slices lie along, 0 to 2, or None for the one that is found.
-        any_size: Whether volumes are given that no human heart has.
+        slice_axis: Axis of the slices of a volume file, 0 to 2, or None for the one that is found.
+        any_size: Whether volumes are shown that no human heart has.
     """
 
     stack: str = ""
@@ -45,7 +45,7 @@ class Opening:
 
 
 AS_FOUND = Opening()
-"""Nothing was decided: as the files are and the program finds."""
+"""Nothing was decided: as the files state and the program finds."""
 
 
 def opening_from_json(values: Mapping[str, Any]) -> Opening:

@@ -1,4 +1,4 @@
-"""What of a patient bears on the measures: sex, age, body size, heart rate. Never who the patient is."""
+"""What of a patient matters to the measures: sex, age, body size, heart rate. Never who the patient is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""What frames of one patient are recognised by across studies, without saying who the patient is."""
+"""What frames of one patient are recognised by across studies, without revealing who the patient is."""
 
 import hashlib
 import re
@@ -27,10 +27,10 @@ _ID_WORDS = frozenset(_IDS.split())
 """Words that make a number behind them a patient's."""
 
 _PHASE_WORDS = frozenset(_PHASES.split())
-"""Words for one phase of a study; they and their numbers never tell patients apart."""
+"""Words for one phase of a study; they and their numbers never distinguish patients."""
 
 _GENERIC = frozenset(_FILES.split())
-"""Words that say what a file is and not whose."""
+"""Words that name a kind of file and not its patient."""
 
 _PAIR = re.compile(r"([^\W\d_]*)(?:[\W_]?(\d+))?")
 _DIMENSIONS = re.compile(r"(?<![^\W_])[234]d(?![^\W_])")
@@ -53,13 +53,13 @@ def _keys_of(words: Iterable[str]) -> frozenset[str]:
 
 
 _NO_ID_KEYS = _keys_of(_NOBODY.split())
-"""Keys of Patient IDs that programs and people give to everybody."""
+"""Keys of Patient IDs that identify no one."""
 
 _GENERIC_KEYS = _keys_of(_GENERIC | _PHASE_WORDS)
 
 
-def is_everybodys(key: str) -> bool:
-    """Whether a key comes from a Patient ID that names no one, such as "ANONYMOUS" or "0000"."""
+def identifies_no_one(key: str) -> bool:
+    """Whether a key comes from a Patient ID that identifies no one, such as "ANONYMOUS" or "0000"."""
     return key in _NO_ID_KEYS
 
 
@@ -75,32 +75,34 @@ def is_of_generic_name(key: str, name: str) -> bool:
 
 def is_identifier(name: str) -> bool:
     """Whether a name looks like a patient's identifier by itself: `patient001`, `A1D0Q7`; neither `cine2` nor `p1`."""
-    return _is_identifier(_telling(_pairs(name), numbered=False))
+    return _is_identifier(_distinguishing(_pairs(name), numbered=False))
 
 
 def patient_key_at(folder: Path, name: str) -> str:
-    """What stands for the patient where the files do not say whose they are: where they lie.
+    """The key of a patient whom the files do not name, by the place of the files.
 
-    A name that looks like an identifier stands for itself wherever it lies, so `patient001_frame01` and `patient001_4d`
+    A name that looks like an identifier counts alone, wherever it is, so `patient001_frame01` and `patient001_4d`
     are one patient. Else the folders around it count too, up to one that looks like an identifier: `p1/cine` and
-    `p2/cine` are two patients, and so are `Smith/dicom` and `Jones/dicom`. Words for a phase never count, and neither
-    do words that say what a file is and not whose.
+    `p2/cine` are two patients, and so are `Smith/dicom` and `Jones/dicom`. Words for a phase and for a kind of file
+    never count.
 
     Args:
         folder: The folder that holds the file or folder, as an absolute path.
         name: Its name without an image's ending.
     """
     parts = [*folder.parts, name]
-    kept: list[str] = []
+    names: list[str] = []
     for at in range(len(parts) - 1, -1, -1):
         pairs = _pairs(parts[at])
-        above = next((found for part in reversed(parts[:at]) if (found := _telling(_pairs(part), numbered=True))), [])
-        telling = _telling(pairs, numbered=not _names_a_patient([*above, *pairs]))
-        if telling:
-            kept.append("".join(f"{word}{number} " for word, number in telling).strip())
-        if _is_identifier(telling):
+        above = next(
+            (found for part in reversed(parts[:at]) if (found := _distinguishing(_pairs(part), numbered=True))), []
+        )
+        distinguishing = _distinguishing(pairs, numbered=not _names_a_patient([*above, *pairs]))
+        if distinguishing:
+            names.append("".join(f"{word}{number} " for word, number in distinguishing).strip())
+        if _is_identifier(distinguishing):
             break
-    return patient_key_of("/".join(reversed(kept)) or str(folder / name))
+    return patient_key_of("/".join(reversed(names)) or str(folder / name))
 
 
 def _pairs(part: str) -> list[tuple[str, str]]:
@@ -109,26 +111,25 @@ def _pairs(part: str) -> list[tuple[str, str]]:
     return [(word, number) for word, number in _PAIR.findall(text) if word or number]
 
 
-def _telling(pairs: list[tuple[str, str]], *, numbered: bool) -> list[tuple[str, str]]:
-    """Those of them that can tell patients apart.
+def _distinguishing(pairs: list[tuple[str, str]], *, numbered: bool) -> list[tuple[str, str]]:
+    """Those of them that can distinguish patients.
 
     Args:
         pairs: Words and numbers.
         numbered: Whether a generic word with a number can: `study1` beside `study2` can, but not below `patient1`.
     """
-    kept = []
-    for word, number in pairs:
-        if word in _PHASE_WORDS or (word in _GENERIC and not (number and (numbered or word in _ID_WORDS))):
-            continue
-        kept.append((word, number))
-    return kept
+
+    def counts(word: str, number: str) -> bool:
+        return word not in _GENERIC or bool(number and (numbered or word in _ID_WORDS))
+
+    return [(word, number) for word, number in pairs if word not in _PHASE_WORDS and counts(word, number)]
 
 
-def _names_a_patient(telling: list[tuple[str, str]]) -> bool:
-    return any(word in _ID_WORDS and number for word, number in telling)
+def _names_a_patient(distinguishing: list[tuple[str, str]]) -> bool:
+    return any(word in _ID_WORDS and number for word, number in distinguishing)
 
 
-def _is_identifier(telling: list[tuple[str, str]]) -> bool:
+def _is_identifier(distinguishing: list[tuple[str, str]]) -> bool:
     """Whether words and numbers are an identifier by themselves: with three digits and more that are no date."""
-    digits = [number for word, number in telling if word not in _GENERIC or word in _ID_WORDS]
+    digits = [number for word, number in distinguishing if word not in _GENERIC or word in _ID_WORDS]
     return sum(len(number) for number in digits if not _DATE.fullmatch(number)) >= _DIGITS_OF_AN_ID

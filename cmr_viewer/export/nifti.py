@@ -13,10 +13,9 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.file_axes import FileAxes
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.notes import Code, Note, numbered
-from cmr_viewer.domain.study import Study
+from cmr_viewer.domain.study import FileAxes, Study
 from cmr_viewer.errors import GeometryError, LoadError
 from cmr_viewer.export.formats import Job
 from cmr_viewer.load.images.even_grids import EvenGrid, even_grids

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry, Vector
 from cmr_viewer.domain.notes import Code, Note
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import LongAxisView
 
 TO_APEX: Vector = (0.6, -0.55, -0.55)
 """Direction from the base to the apex of the left ventricle in the patient (LPS), exact enough to distinguish the ends.

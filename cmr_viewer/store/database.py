@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from cmr_viewer.domain.patient_key import is_everybodys, is_of_generic_name, patient_key_at
+from cmr_viewer.domain.patient_key import identifies_no_one, is_of_generic_name, patient_key_at
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import tables
 from cmr_viewer.store.tables import is_unfinished, now_text
@@ -331,7 +331,7 @@ def _part_patients(connection: Connection) -> None:
     """Give studies whose patient was recognised by a name alone the key of where they lie."""
     s = tables.studies
     for row in connection.execute(select(s.c.stack_id, s.c.name, s.c.source, s.c.patient_key)).all():
-        if is_of_generic_name(row.patient_key, row.name) or is_everybodys(row.patient_key):
+        if is_of_generic_name(row.patient_key, row.name) or identifies_no_one(row.patient_key):
             key = patient_key_at(Path(row.source).parent, row.name)
             connection.execute(update(s).where(s.c.stack_id == row.stack_id).values(patient_key=key))
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cmr_viewer.domain.patient_key import (
-    is_everybodys,
+    identifies_no_one,
     is_identifier,
     is_of_generic_name,
     patient_key_at,
@@ -102,8 +102,8 @@ def test_an_identifier_has_three_digits_and_is_no_date(name, so):
 
 @pytest.mark.parametrize("text", ["ANONYMOUS", "Anonymized", "0000", "unknown", "n/a", " anonymous "])
 def test_an_id_that_everybody_gets_is_nobodys(text):
-    assert is_everybodys(patient_key_of(text))
-    assert not is_everybodys(patient_key_of("DOE^JANE"))
+    assert identifies_no_one(patient_key_of(text))
+    assert not identifies_no_one(patient_key_of("DOE^JANE"))
 
 
 def test_a_key_of_a_name_alone_is_known_for_what_it_is():

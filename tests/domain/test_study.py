@@ -1,11 +1,12 @@
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.domain.study import THIRD_ACROSS, FileAxes, FrameIndex, LongAxisView, Stack, Study, slice_line
 from cmr_viewer.errors import GeometryError
 
 
@@ -84,3 +85,80 @@ def test_a_study_suggests_its_first_stack():
 def test_a_study_needs_a_stack():
     with pytest.raises(GeometryError, match="no stack"):
         Study("s", Path("s"), ())
+
+
+STACK = Geometry(
+    rows=10,
+    cols=10,
+    pixel_spacing_mm=(1.0, 1.0),
+    row_direction=(1.0, 0.0, 0.0),
+    col_direction=(0.0, 1.0, 0.0),
+    positions_mm=((0.0, 0.0, 0.0), (0.0, 0.0, 8.0), (0.0, 0.0, 100.0)),
+)
+
+
+def plane(row_direction: tuple[float, float, float], col_direction: tuple[float, float, float]) -> Geometry:
+    return Geometry(
+        rows=21,
+        cols=11,
+        pixel_spacing_mm=(2.0, 1.0),
+        row_direction=row_direction,
+        col_direction=col_direction,
+        positions_mm=((0.0, 5.0, -10.0),),
+        single_slice_spacing_mm=8.0,
+    )
+
+
+def test_a_slice_across_the_view_is_a_row_of_it() -> None:
+    # z = -10 + 2 row, so that z = 0 is row 5 and z = 8 is row 9.
+    view = plane((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+    for slice_index, row in ((0, 5.0), (1, 9.0)):
+        line = slice_line(view, STACK, slice_index)
+        assert line is not None
+        assert [end[0] for end in line] == pytest.approx([row, row])
+        assert sorted(end[1] for end in line) == pytest.approx([-0.5, 10.5])
+
+
+def test_a_slice_may_cross_the_view_along_a_column() -> None:
+    # z = -10 + col, so that z = 0 is column 10.
+    line = slice_line(plane((0.0, 0.0, 1.0), (1.0, 0.0, 0.0)), STACK, 0)
+    assert line is not None
+    assert [end[1] for end in line] == pytest.approx([10.0, 10.0])
+    assert sorted(end[0] for end in line) == pytest.approx([-0.5, 20.5])
+
+
+def test_a_slice_beside_the_view_has_no_line() -> None:
+    assert slice_line(plane((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), STACK, 2) is None
+
+
+def test_a_parallel_plane_has_no_line() -> None:
+    assert slice_line(plane((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)), STACK, 0) is None
+
+
+def test_a_view_is_one_plane() -> None:
+    with pytest.raises(GeometryError, match="do not fit one plane"):
+        LongAxisView(np.zeros((3, 10, 10)), STACK)
+    view = LongAxisView(np.zeros((3, 21, 11)), plane((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    assert view.phases == 3
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("reversed_", [(False, False), (True, False), (False, True), (True, True)])
+def test_frames_go_back_to_the_voxels_they_came_from_and_lie_where_those_lie(order, reversed_):
+    axes, shape = FileAxes(*order, *reversed_), (3, 4, 5, 2)
+    rng = np.random.default_rng(1)
+    affine = np.vstack([np.hstack([rng.normal(size=(3, 3)), rng.normal(size=(3, 1))]), [0, 0, 0, 1]])
+    voxels = np.arange(np.prod(shape)).reshape(shape)
+    frames = axes.frames_of(voxels)
+    assert frames.shape == (2, shape[axes.across], shape[axes.row], shape[axes.col])
+    np.testing.assert_array_equal(axes.voxels_of(frames), voxels)
+    grid = axes.grid_of(affine, shape)
+    for voxel in ((0, 0, 0), (2, 3, 4), (1, 0, 3)):
+        phase, across, row, col = np.argwhere(frames == voxels[(*voxel, 1)])[0]
+        assert phase == 1
+        np.testing.assert_allclose(grid @ [col, row, across, 1], affine @ [*voxel, 1])
+
+
+def test_most_files_hold_columns_rows_and_slices_in_this_order():
+    voxels = np.arange(24).reshape(2, 3, 4, 1)
+    assert THIRD_ACROSS.frames_of(voxels)[0, 3, 2, 1] == voxels[1, 2, 3, 0]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import LongAxisView
 from cmr_viewer.load.base_end import (
     TO_APEX,
     axis_likeness,

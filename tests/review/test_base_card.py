@@ -5,8 +5,7 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import FrameIndex, LongAxisView
 from cmr_viewer.review.base_card import base_card, belongs_on
 
 B, M, A, N = Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC

@@ -10,8 +10,7 @@ import numpy as np
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.opening import Opening
-from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import LongAxisView, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.progress import Progress
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.file_axes import FileAxes
 from cmr_viewer.domain.notes import Code, Note
+from cmr_viewer.domain.study import FileAxes
 from cmr_viewer.load.base_end import TO_APEX, axis_likeness, is_oblique
 
 _COARSER = 1.5

@@ -22,8 +22,7 @@ from cmr_viewer.domain.label_map import LabelMap, as_label_map, translate_codes
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT
 from cmr_viewer.domain.patient_key import is_identifier, patient_key_at, patient_key_of
-from cmr_viewer.domain.study import Study
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import LongAxisView, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
 from cmr_viewer.load.images.nifti import read_nifti_labels, read_volume
 from cmr_viewer.load.images.volume import Volume, study_of_volume

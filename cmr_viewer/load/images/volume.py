@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.file_axes import FileAxes
 from cmr_viewer.domain.geometry import LPS_RAS, Geometry, vector
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.patient_key import patient_key_at
-from cmr_viewer.domain.study import Stack, Study
+from cmr_viewer.domain.study import FileAxes, Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
 from cmr_viewer.file_names import readable
 from cmr_viewer.load.base_end import (

@@ -20,7 +20,7 @@ import numpy as np
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note, counted, listed, numbered
 from cmr_viewer.domain.opening import AS_FOUND, Opening
-from cmr_viewer.domain.patient_key import is_everybodys, patient_key_at, patient_key_of
+from cmr_viewer.domain.patient_key import identifies_no_one, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.dicom.headers import Header
@@ -307,7 +307,7 @@ class _Opened:
 
     def _patient_key(self, stated: str, name: str) -> str:
         """The key that the files state, or else one of their place: a key that every patient gets states nothing."""
-        if stated and not is_everybodys(stated):
+        if stated and not identifies_no_one(stated):
             return stated
         if name != name_of(self.source):  # one of several patients in a folder
             return patient_key_of(f"{self.source.resolve()}/{name}")

@@ -7,7 +7,7 @@ import numpy as np
 
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.patient import Patient, Sex
-from cmr_viewer.domain.patient_key import is_everybodys, patient_key_of
+from cmr_viewer.domain.patient_key import identifies_no_one, patient_key_of
 from cmr_viewer.load.dicom.elements import READ_ERRORS
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import read_frame
@@ -58,7 +58,7 @@ def identities(headers: Sequence[Header]) -> dict[Identity, Identity]:
         own = [key for key in places if key[0] == patient]
         single = all(len(places[key]) == 1 for key in own) and len(dates[patient]) == 1
         of_files = len(headers) > 2 and len(own) == len(headers)
-        if patient and (single or not is_everybodys(patient)):
+        if patient and (single or not identifies_no_one(patient)):
             found[patient, study] = (f"id {patient}", "" if single else study)
         else:
             found[patient, study] = ("", "") if of_files else (f"study {study}", study)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note, listed, numbered
-from cmr_viewer.domain.study import FrameSource, Stack
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import FrameSource, LongAxisView, Stack
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.base_end import BASE_END_GUESSED, points_to_apex, shows_the_apex, starts_at_base, views_motion
 from cmr_viewer.load.dicom.headers import Header

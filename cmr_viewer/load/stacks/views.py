@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.notes import Code, Note, counted
-from cmr_viewer.domain.view import LongAxisView
+from cmr_viewer.domain.study import LongAxisView
 from cmr_viewer.load.dicom.headers import Header
 from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_into
 from cmr_viewer.load.stacks.acquisitions import Acquisition

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cmr_viewer.domain.view import slice_line
+from cmr_viewer.domain.study import slice_line
 from cmr_viewer.load.stacks.dicom_study import read_dicom
 from cmr_viewer.load.stacks.views import MOST_VIEWS
 from tests.phantom import UID_ROOT, sax_cine

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from cmr_viewer.domain.view import Segment
+from cmr_viewer.domain.study import Segment
 from cmr_viewer.ui.frame.drawing import grey_image
 from cmr_viewer.ui.frame.frame_view import Box
 from cmr_viewer.ui.frame.thumbnails import window_of

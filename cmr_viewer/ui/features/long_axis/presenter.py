@@ -5,9 +5,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.study import Stack
-from cmr_viewer.domain.view import LongAxisView as Cine
-from cmr_viewer.domain.view import slice_line
+from cmr_viewer.domain.study import LongAxisView as Cine
+from cmr_viewer.domain.study import Stack, slice_line
 from cmr_viewer.ui.features.long_axis.panel import LongAxisPanel
 from cmr_viewer.ui.frame.cine import cine_clock, matching_phases
 from cmr_viewer.ui.frame.frame_view import Box

@@ -19,7 +19,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.reading.offers import Offer
@@ -183,7 +183,7 @@ class SessionState(QObject):
     @property
     def opening(self) -> Opening:
         """How the study was opened, as far as a reader decided about it."""
-        return AS_FOUND if self._loaded is None else self._loaded.opening
+        return NO_CHOICES if self._loaded is None else self._loaded.opening
 
     @property
     def begin_at(self) -> FrameIndex | None:

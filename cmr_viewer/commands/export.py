@@ -11,7 +11,7 @@ from cmr_viewer.commands.service import measured, opening_of, print_notes
 from cmr_viewer.commands.workspace import saved_study, study_as_decided
 from cmr_viewer.domain.anatomy import reference_regions
 from cmr_viewer.domain.annotation import Provenance
-from cmr_viewer.domain.opening import AS_FOUND
+from cmr_viewer.domain.opening import NO_CHOICES
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.formats import Anonymity, RegionRow, Results, formats_of
@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> int:
             arguments.labels, study, arguments.codes, phase=_phase(arguments), anonymous=anonymity is not None
         )
     else:
-        if opening_of(arguments) != AS_FOUND:
+        if opening_of(arguments) != NO_CHOICES:
             raise StoreError(
                 "--slice-axis, --spacing and --any-size need --labels: a workspace keeps how its reader opened the "
                 "study. Leave them out, or change the study in the window."

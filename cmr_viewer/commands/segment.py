@@ -21,7 +21,7 @@ from cmr_viewer.commands.service import (
 )
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.export.formats import RegionRow
@@ -73,7 +73,7 @@ def run(arguments: Namespace) -> int:
 
 
 def segment_one(
-    path: Path, folder: Path, models: Models, *, baseline_only: bool = False, opening: Opening = AS_FOUND
+    path: Path, folder: Path, models: Models, *, baseline_only: bool = False, opening: Opening = NO_CHOICES
 ) -> tuple[Note, ...]:
     """Segment one study into a folder of three files.
 

@@ -30,7 +30,7 @@ class Opening:
     @property
     def is_plain(self) -> bool:
         """Whether nothing was decided."""
-        return self == AS_FOUND
+        return self == NO_CHOICES
 
     def as_json(self) -> dict[str, Any]:
         """As JSON values; `opening_from_json` is the way back."""
@@ -44,7 +44,7 @@ class Opening:
         }
 
 
-AS_FOUND = Opening()
+NO_CHOICES = Opening()
 """Nothing was decided: as the files state and the program finds."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cmr_viewer.domain.notes import Code, Note, listed
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import CmrViewerError, GeometryError, LabelMapError, LoadError, NotAStudyError
@@ -29,7 +29,7 @@ _ANY_SIZE = Note("Volumes outside the human range are shown too, as a reader cho
 def open_study(
     path: Path,
     progress: Progress = silent,
-    opening: Opening = AS_FOUND,
+    opening: Opening = NO_CHOICES,
     preview: Preview | None = None,
     index: Path | None = None,
 ) -> Study:

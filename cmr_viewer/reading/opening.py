@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.opening import AS_FOUND, Opening, SliceMap, StackChange
+from cmr_viewer.domain.opening import NO_CHOICES, Opening, SliceMap, StackChange
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.reads import Read
@@ -44,7 +44,7 @@ class Asked:
     stack_id: str | None = None
     before: Stack | None = None
     shown: FrameIndex | None = None
-    before_opening: Opening = AS_FOUND
+    before_opening: Opening = NO_CHOICES
     follow: bool = True
 
 

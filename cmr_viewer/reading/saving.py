@@ -12,7 +12,7 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.change import Lines, Move
 from cmr_viewer.domain.ed_es import PhasePair
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.prepare.grid import working_spacing_mm
@@ -97,7 +97,7 @@ class SavedStudies:
             Cancelled: `progress` asked to stop.
         """
         known = asked.opening or self._decided(asked)
-        opening = known or AS_FOUND
+        opening = known or NO_CHOICES
         study = opener(asked.path, progress, opening, preview)
         if asked.follow and (known is None or asked.opening is not None):
             later = self._decided_later(study.stack.stack_id)

@@ -12,7 +12,7 @@ import pytest
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.progress import Progress
@@ -168,7 +168,7 @@ def test_turning_back_brings_what_was_made_meanwhile(qtbot, session):
     second = paint(session, FrameIndex(0, 0), row=12.0)
     with qtbot.waitSignal(session.study_restored):
         session.turn_round()
-    assert session.opening == AS_FOUND
+    assert session.opening == NO_CHOICES
     assert np.array_equal(session.frame_state(FrameIndex(0, 0)).labels, first)
     assert np.array_equal(session.frame_state(FrameIndex(0, SLICES - 1)).labels, second)
 
@@ -218,7 +218,7 @@ def test_a_decision_that_cannot_be_opened_is_not_kept_and_the_study_stays(qtbot,
     assert session.stack.stack_id == first
     reader.broken = False
     opened(qtbot, session)
-    assert reader.asked[-1] == AS_FOUND
+    assert reader.asked[-1] == NO_CHOICES
 
 
 def test_the_same_decision_again_opens_nothing(qtbot, session, reader):
@@ -306,7 +306,7 @@ def test_nothing_is_lost_when_base_and_apex_are_turned_round_in_the_middle_of_wo
     assert session.undo() == FrameIndex(0, last - 1) and not session.frame_state(FrameIndex(0, last - 1)).edited
     assert session.redo() == FrameIndex(0, last - 1)
     assert np.array_equal(session.frame_state(FrameIndex(0, last - 1)).labels, mine)
-    assert session.opening != AS_FOUND
+    assert session.opening != NO_CHOICES
     with qtbot.waitSignal(session.study_restored):
         session.turn_round()
     assert np.array_equal(session.frame_state(painted).labels, mine)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.opening import AS_FOUND, Opening, opening_from_json
+from cmr_viewer.domain.opening import NO_CHOICES, Opening, opening_from_json
 
 lengths = st.floats(min_value=0.01, max_value=100.0)
 openings = st.builds(
@@ -24,7 +24,7 @@ def test_what_was_decided_comes_back_from_json(opening: Opening) -> None:
 
 
 def test_nothing_decided_is_plain() -> None:
-    assert AS_FOUND.is_plain
+    assert NO_CHOICES.is_plain
     assert not Opening(base_reversed=True).is_plain
 
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
@@ -30,13 +30,13 @@ def test_nothing_is_known_of_a_source_before_it_is_decided(openings: OpeningStor
 
 def test_the_last_decision_about_a_source_holds_also_after_the_program_ends(openings: OpeningStore) -> None:
     openings.save("/studies/a", STACK_ID, TURNED)
-    openings.save("/studies/b", STACK_ID, AS_FOUND)
+    openings.save("/studies/b", STACK_ID, NO_CHOICES)
     openings.save("/studies/a", OTHER_STACK, OTHER)
     folder = openings._workspace.folder
     openings._workspace.close()
     with open_workspace(folder, reader="reader") as again:
         assert OpeningStore(again).last("/studies/a") == OTHER
-        assert OpeningStore(again).last("/studies/b") == AS_FOUND
+        assert OpeningStore(again).last("/studies/b") == NO_CHOICES
 
 
 def test_a_source_whose_name_is_no_text_is_known_again(openings: OpeningStore) -> None:
@@ -55,7 +55,7 @@ def test_each_stack_of_a_source_is_opened_again_as_it_was(openings: OpeningStore
 
 
 def test_a_decision_that_holds_already_is_not_added_again(openings: OpeningStore) -> None:
-    for opening in (TURNED, TURNED, AS_FOUND, TURNED):
+    for opening in (TURNED, TURNED, NO_CHOICES, TURNED):
         openings.save("/studies/a", STACK_ID, opening)
     said = [event.detail["base_reversed"] for event in EventLog(openings._workspace).events(what="opening_decided")]
     assert said == [True, False, True]

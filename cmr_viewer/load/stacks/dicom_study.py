@@ -19,7 +19,7 @@ import numpy as np
 
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.notes import Code, Note, counted, listed, numbered
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.patient_key import identifies_no_one, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError, NotAStudyError
@@ -45,7 +45,7 @@ _FAR_APART = 1.8
 
 
 def read_dicom(
-    path: Path, progress: Progress = silent, opening: Opening = AS_FOUND, preview: Preview | None = None
+    path: Path, progress: Progress = silent, opening: Opening = NO_CHOICES, preview: Preview | None = None
 ) -> Study:
     """Open a folder of DICOM files, folders inside it included.
 
@@ -71,7 +71,7 @@ def read_gathered(
     gathered: Gathered,
     source: Path,
     progress: Progress = silent,
-    opening: Opening = AS_FOUND,
+    opening: Opening = NO_CHOICES,
     preview: Preview | None = None,
     file: Path | None = None,
     index: Path | None = None,

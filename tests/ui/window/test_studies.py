@@ -11,7 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QLabel
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.opening import AS_FOUND, Opening
+from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, StackChoice, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.ui.dialogs.notes_dialog import NotesDialog, choice_note, offers_choice, tells_choice
@@ -349,7 +349,7 @@ def test_other_stacks_than_cines_can_be_chosen_and_are_not_told_of(app, qtbot, p
     study = Study("rich", PATH, (phantom.stack,), choices=choices)
     assert offers_choice(study) and not tells_choice(study)
     assert choice_note(study) == ""
-    stacks = StacksDialog(study, AS_FOUND)
+    stacks = StacksDialog(study, NO_CHOICES)
     qtbot.addWidget(stacks)
     assert [button.text() for button in stacks._stacks.buttons()] == ["SAX  (open now, suggested)", "perfusion"]
     assert [text.text() for text in stacks.findChildren(QLabel) if text.text().isupper()] == [

@@ -21,6 +21,7 @@ from PySide6.QtCore import QCoreApplication
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.review import interpolate, shape
@@ -33,6 +34,8 @@ from tests.phantom import Phantom, sax_cine
 from tests.review.hearts import roughened
 
 SPACING = (1.2, 1.2)
+
+NO_TRAINING = Settings(auto_retrain_after=0)
 
 
 def wanted(tool: Tool, label: Label | None) -> Correction:
@@ -78,18 +81,18 @@ def whole_study(phantom: Phantom, folder: Path) -> None:
     with open_workspace(folder / "workspace", reader="R. Eader") as workspace:
         (folder / "models").mkdir()
         registry = ModelRegistry(folder / "models", workspace)
-        session = Session(workspace, registry, opener=lambda path, progress, opening, preview: study)
+        session = Session(workspace, registry, NO_TRAINING, opener=lambda path, progress, opening, preview: study)
         tools = Tools(session, session)
-        session.study_opened.connect(tools.begin_study)
+        session.study.opened.connect(tools.begin_study)
         restored: list[bool] = []
-        session.study_restored.connect(lambda: restored.append(True))
-        session.open_path(folder)
+        session.study.restored.connect(lambda: restored.append(True))
+        session.opening.open_path(folder)
         spin(lambda: bool(restored))
         drawn = {
             frame: roughened(phantom.labels[frame], index) for index, frame in enumerate(phantom.stack.frame_indices)
         }
-        session.change_labels(drawn, "draw")
-        spin(lambda: not session.keeper.is_busy)
+        session.study.change_labels(drawn, "draw")
+        spin(lambda: not session.saving.is_busy)
         print("\nStudy of 30 x 12 frames          job (s)   put in (ms)        undo (ms)")
         for tool in Tool:
             print_study(session, tools, tool)
@@ -98,7 +101,7 @@ def whole_study(phantom: Phantom, folder: Path) -> None:
 
 def print_study(session: Session, tools: Tools, tool: Tool) -> None:
     still: list[float] = []
-    change = session.change_labels
+    change = session.study.change_labels
 
     def noted(*values: Any) -> Any:
         start = time.thread_time()
@@ -106,18 +109,18 @@ def print_study(session: Session, tools: Tools, tool: Tool) -> None:
         still.append(1e3 * (time.thread_time() - start))
         return changed
 
-    session.change_labels = noted  # type: ignore[method-assign]
+    session.study.change_labels = noted  # type: ignore[method-assign]
     before = time.process_time() - time.thread_time()  # of all other threads
     tools.correct(FrameIndex(0, 6), wanted(tool, None), Scope.STUDY)
     spin(lambda: not session.jobs.is_busy(TOOLS_KEY))
     job = time.process_time() - time.thread_time() - before
-    session.change_labels = change  # type: ignore[method-assign]
-    spin(lambda: not session.keeper.is_busy)
+    session.study.change_labels = change  # type: ignore[method-assign]
+    spin(lambda: not session.saving.is_busy)
     start = time.thread_time()
-    if session.undo_text != "draw":
-        session.undo()
+    if session.study.undo_text != "draw":
+        session.study.undo()
     undo = 1e3 * (time.thread_time() - start)
-    spin(lambda: not session.keeper.is_busy)
+    spin(lambda: not session.saving.is_busy)
     print(f"{tool.value:30}{job:10.2f}{sum(still):20.0f}{undo:18.0f}")
 
 

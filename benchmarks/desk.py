@@ -63,13 +63,13 @@ class Desk:
         )
         if rich:
             study = Study("rich", self.path, (phantom.stack,), patient_key="one")
-            self.program.session._loading._opener = RichReader(study)
-        self.window = MainWindow(self.program.session, self.program.retraining, self.program.settings, "")
+            self.program.session.opening._opener = RichReader(study)
+        self.window = MainWindow(self.program.session, self.program.settings, "")
         self.resize(size)
         self.window.show()
         done: list[bool] = []
-        self.program.session.analysed.connect(lambda: done.append(True))
-        self.program.session.open_path(self.path)
+        self.program.session.study.analysed.connect(lambda: done.append(True))
+        self.program.session.opening.open_path(self.path)
         self.program.start()
         while not done:
             self.app.processEvents()
@@ -98,7 +98,7 @@ class Desk:
     def settle(self) -> None:
         """Wait until everything is computed, kept and shown."""
         session, until = self.program.session, time.perf_counter() + 0.15
-        while session.jobs.is_busy() or session.keeper.is_busy or time.perf_counter() < until:
+        while session.jobs.is_busy() or session.saving.is_busy or time.perf_counter() < until:
             self.app.processEvents()
             time.sleep(0.002)
 
@@ -134,7 +134,7 @@ class Desk:
         return self._drag(knot + out * away / np.hypot(*away))
 
     def _labels(self) -> Any:
-        return self.program.session.frame_state(self.window.desk.frame).labels
+        return self.program.session.study.frame_state(self.window.desk.frame).labels
 
     def _drag(self, points: Any) -> list[float]:
         """A drag with the left button, an event each `EVENT_MS`; those that come too late for that become one, as Qt

@@ -43,7 +43,7 @@ class Artist:
         settings = Settings(reader="R. Eader", theme=theme, path=workspace / "settings.json", auto_retrain_after=0)
         settings.tour_seen = True
         self.program = open_program(settings, workspace_folder=workspace)
-        self.window = MainWindow(self.program.session, self.program.retraining, settings, "")
+        self.window = MainWindow(self.program.session, settings, "")
         width, height = (int(part) for part in size.split("x"))
         self.window.resize(width, height)
         self.window.show()
@@ -51,8 +51,8 @@ class Artist:
         self.session, self.desk = self.program.session, self.window.desk
         self.feature = next(one for one in self.window.features if isinstance(one, LayoutsFeature))
         done: list[bool] = []
-        self.session.analysed.connect(lambda: done.append(True))
-        self.session.open_path(demo_study_dir())
+        self.session.study.analysed.connect(lambda: done.append(True))
+        self.session.opening.open_path(demo_study_dir())
         self.program.start()
         self.wait(lambda: bool(done))
         self.settle()
@@ -66,7 +66,7 @@ class Artist:
         """Wait until everything is computed, kept and shown."""
         end = time.perf_counter() + 1.5
         busy = self.session.jobs.is_busy
-        self.wait(lambda: not (busy() or self.session.keeper.is_busy) and time.perf_counter() > end)
+        self.wait(lambda: not (busy() or self.session.saving.is_busy) and time.perf_counter() > end)
 
     def do(self, *actions: str) -> None:
         for name in actions:
@@ -80,20 +80,20 @@ class Artist:
 
     def correct(self) -> None:
         """A few strokes at ED and ES, as a reader makes them: the ring of the slice on show grows to one side."""
-        assert self.session.ed_phase is not None and self.session.es_phase is not None
-        for phase in (self.session.ed_phase, self.session.es_phase):
+        assert self.session.study.ed_phase is not None and self.session.study.es_phase is not None
+        for phase in (self.session.study.ed_phase, self.session.study.es_phase):
             frame = FrameIndex(phase, self.desk.frame.slice_index)
-            labels = self.session.frame_state(frame).labels
+            labels = self.session.study.frame_state(frame).labels
             assert labels is not None
             self.stroke(frame, Label.LVM, _outermost(labels == Label.LVM), 3.0)
             self.stroke(frame, Label.BACKGROUND, _outermost(labels == Label.RVBP), 3.0)
             self.stroke(frame, Label.LVBP, _outermost(labels == Label.LVBP)[5:], 2.0)
 
     def stroke(self, frame: FrameIndex, label: Label, points: list[tuple[float, float]], radius_px: float) -> None:
-        self.session.begin_stroke(frame, label, radius_px, points[0])
+        self.session.study.begin_stroke(frame, label, radius_px, points[0])
         for point in points[1:]:
-            self.session.extend_stroke(point)
-        self.session.end_stroke()
+            self.session.study.extend_stroke(point)
+        self.session.study.end_stroke()
 
     def point(self, fraction: tuple[float, float]) -> None:
         """Point into the first view, so that the linked cursor is seen in the other."""
@@ -146,8 +146,8 @@ def draw(artist: Artist) -> None:
     for columns, name in ((Columns.PHASES, ""), (Columns.ED_ES, "-ed-es"), (Columns.SLICES, "-slices")):
         artist.feature.montage.choose_columns(columns)
         artist.save(f"montage{name}")
-    while artist.session.can_undo:
-        artist.session.undo()
+    while artist.session.study.can_undo:
+        artist.session.study.undo()
     artist.settle()
 
 

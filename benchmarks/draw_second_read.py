@@ -42,23 +42,28 @@ def wait(app: QApplication, done: Callable[[], bool]) -> None:
 
 def settle(app: QApplication, window: MainWindow) -> None:
     session, until = window.session, time.monotonic() + 2.0
-    wait(app, lambda: time.monotonic() > until and not (session.jobs.is_busy() or session.keeper.is_busy))
+    wait(app, lambda: time.monotonic() > until and not (session.jobs.is_busy() or session.saving.is_busy))
 
 
 def correct(session: Session, seed: int, frames: int) -> None:
     """Grow a label in some frames at ED and ES, mark and accept these phases."""
-    chance, ed, es, stack = np.random.default_rng(seed), session.ed_phase, session.es_phase, session.stack
+    chance, ed, es, stack = (
+        np.random.default_rng(seed),
+        session.study.ed_phase,
+        session.study.es_phase,
+        session.study.stack,
+    )
     assert ed is not None and es is not None and stack is not None
     for _ in range(frames):
         frame = FrameIndex(int(chance.choice([ed, es])), int(chance.integers(0, stack.slices)))
-        labels, label = session.frame_state(frame).labels, Label(int(chance.choice([1, 3])))
+        labels, label = session.study.frame_state(frame).labels, Label(int(chance.choice([1, 3])))
         if labels is not None:
             wider = grow(labels, label, float(chance.uniform(1.4, 3.0)), stack.geometry.pixel_spacing_mm)
-            session.change_labels({frame: wider}, f"grow {label.text}")
-    session.set_ed(ed)
-    session.set_es(es)
-    session.accept_phase(ed)
-    session.accept_phase(es)
+            session.study.change_labels({frame: wider}, f"grow {label.text}")
+    session.study.set_ed(ed)
+    session.study.set_es(es)
+    session.study.accept_phase(ed)
+    session.study.accept_phase(es)
 
 
 def show_reads(window: MainWindow, feature: SecondReadFeature) -> None:
@@ -76,20 +81,20 @@ def main() -> None:
         program = open_program(
             settings, workspace_folder=Path(place) / "workspace", shipped_models=shipped_models_dir()
         )
-        window = MainWindow(program.session, program.retraining, program.settings)
+        window = MainWindow(program.session, program.settings)
         window.resize(1280, 800)
         window.show()
         session = program.session
         feature = next(one for one in window.features if isinstance(one, SecondReadFeature))
         analysed: list[bool] = []
-        session.analysed.connect(lambda: analysed.append(True))
-        session.open_path(demo_study_dir())
+        session.study.analysed.connect(lambda: analysed.append(True))
+        session.opening.open_path(demo_study_dir())
         program.start()
         wait(app, lambda: bool(analysed))
         correct(session, 1, 6)
         settle(app, window)
-        session.begin_second_read("B. Second", blinded=True)
-        wait(app, lambda: session.read is not None)
+        session.reads.begin_second("B. Second", blinded=True)
+        wait(app, lambda: session.study.read is not None)
         settle(app, window)
         correct(session, 7, 5)
         settle(app, window)
@@ -97,11 +102,11 @@ def main() -> None:
             show_reads(window, feature)
             settle(app, window)
             window.grab().save(sys.argv[2])
-        session.finish_read()
-        wait(app, lambda: not session.can_change)
+        session.reads.finish()
+        wait(app, lambda: not session.study.can_change)
         settle(app, window)
-        session.begin_adjudication("C. Third", 1)
-        wait(app, lambda: session.both is not None)
+        session.reads.begin_adjudication("C. Third", 1)
+        wait(app, lambda: session.reads.both is not None)
         settle(app, window)
         window.actions_by_id["next_review"].trigger()
         window.actions_by_id["zoom_heart"].trigger()

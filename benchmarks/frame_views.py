@@ -104,7 +104,7 @@ class Extras:
         from cmr_viewer.ui.features.second_read.read_overlay import ReadOverlay
 
         self._view = desk.window.parts.view
-        labels = desk.program.session.frame_state(desk.window.desk.frame).labels
+        labels = desk.program.session.study.frame_state(desk.window.desk.frame).labels
         assert labels is not None
         row, col = np.argwhere(labels == 2).mean(axis=0)
         reads, points = ReadOverlay(), InsertionOverlay()

@@ -121,7 +121,7 @@ class Trial:
         until = time.perf_counter() + _SETTLED_S
         latest = time.perf_counter() + _PATIENCE_S
         while time.perf_counter() < latest:
-            busy = settle and (session.jobs.is_busy() or session.keeper.is_busy or showing.has_more_to_show)
+            busy = settle and (session.jobs.is_busy() or session.saving.is_busy or showing.has_more_to_show)
             if busy:
                 until = time.perf_counter() + _SETTLED_S
             elif time.perf_counter() > until:
@@ -197,8 +197,8 @@ class Actions:
         """To a frame in the middle of the heart, on the page of the frame, with nothing begun."""
         desk = self.desk
         session = desk.program.session
-        if session.stack is None or session.stack.phases == 1:
-            session.open_path(desk.path)
+        if session.study.stack is None or session.study.stack.phases == 1:
+            session.opening.open_path(desk.path)
             desk.settle()
         desk.window.desk.player.stop()
         if desk.window.actions_by_id["worklist"].isChecked():
@@ -209,14 +209,14 @@ class Actions:
     def _correct(self) -> None:
         """Shift the frame on show by a pixel: one undo step."""
         session, frame = self.desk.program.session, self.desk.window.desk.frame
-        session.change_labels({frame: _shifted(session.frame_state(frame).labels)}, "shift")
+        session.study.change_labels({frame: _shifted(session.study.frame_state(frame).labels)}, "shift")
 
     def _correct_ends(self) -> None:
         from cmr_viewer.domain.study import FrameIndex
 
         session = self.desk.program.session
         frames = [FrameIndex(0, 4), FrameIndex(0, 8), FrameIndex(0, 6), FrameIndex(10, 6)]
-        session.change_labels({f: _shifted(session.frame_state(f).labels) for f in frames}, "shift")
+        session.study.change_labels({f: _shifted(session.study.frame_state(f).labels) for f in frames}, "shift")
 
     def _undone(self) -> None:
         self._correct()
@@ -225,10 +225,10 @@ class Actions:
 
     def _offer(self) -> None:
         session, frame = self.desk.program.session, self.desk.window.desk.frame
-        session.offer_labels({frame: _shifted(session.frame_state(frame).labels)}, "shift")
+        session.study.offer_labels({frame: _shifted(session.study.frame_state(frame).labels)}, "shift")
 
     def _open_again(self) -> None:
-        self.desk.program.session.open_path(self.desk.path)
+        self.desk.program.session.opening.open_path(self.desk.path)
 
     def _insertions(self) -> None:
         desk = self.desk
@@ -258,7 +258,7 @@ def beyond_actions(trial: Trial) -> None:
 
     desk = trial.desk
     session, window = desk.program.session, desk.window
-    stack = session.stack
+    stack = session.study.stack
     assert stack is not None
     desk.take("move")
     for step, name in ((1, "towards the apex"), (-1, "towards the base")):
@@ -273,27 +273,27 @@ def beyond_actions(trial: Trial) -> None:
     desk.take("move")
     trial.time("Larger window", lambda: desk.resize("1900x1000"))
     trial.time("Smaller window", lambda: desk.resize("1280x800"))
-    whole = {f: _shifted(session.frame_state(f).labels) for f in stack.frame_indices}
-    trial.time("Put in a corrected whole study", lambda: session.change_labels(whole, "shift the study"))
+    whole = {f: _shifted(session.study.frame_state(f).labels) for f in stack.frame_indices}
+    trial.time("Put in a corrected whole study", lambda: session.study.change_labels(whole, "shift the study"))
     trial.time("Undo of a whole study", window.actions_by_id["undo"].trigger)
     trial.time("Redo of a whole study", window.actions_by_id["redo"].trigger)
     trial.time("Undo of a whole study again", window.actions_by_id["undo"].trigger)
     imported = Imported("another program", "import a study", frozenset(whole))
-    trial.time("Put in an imported whole study", lambda: session.put_labels(whole, imported))
+    trial.time("Put in an imported whole study", lambda: session.study.put_labels(whole, imported))
     desk.trigger("reach_study")
     window.desk.choose_label(_lvbp())
     trial.time("Smooth the whole study", window.actions_by_id["tool_smooth"].trigger)
     trial.time("Undo of that", window.actions_by_id["undo"].trigger)
     desk.trigger("reach_frame")
-    offered = {f: _shifted(session.frame_state(f).labels) for f in stack.frame_indices}
-    trial.time("Offer a whole study", lambda: session.offer_labels(offered, "shift the study"))
+    offered = {f: _shifted(session.study.frame_state(f).labels) for f in stack.frame_indices}
+    trial.time("Offer a whole study", lambda: session.study.offer_labels(offered, "shift the study"))
     trial.time("Use suggestion", window.actions_by_id["proposal_take"].trigger)
     trial.time("Accept whole study", window.actions_by_id["accept_all"].trigger)
     trial.time("Undo of that acceptance", window.actions_by_id["undo"].trigger)
-    trial.time("Set the region of a slice", lambda: session.set_region_of_slice(1, Region.BASE))
+    trial.time("Set the region of a slice", lambda: session.study.set_region_of_slice(1, Region.BASE))
     trial.time("Go to another frame", lambda: window.desk.go(FrameIndex(7, 3)))
     trial.time("Close the study", session.close_study)
-    trial.time("Open it again: 360 corrected frames are put back", lambda: session.open_path(desk.path))
+    trial.time("Open it again: 360 corrected frames are put back", lambda: session.opening.open_path(desk.path))
     trial.time("Open another study over it", window.actions_by_id["open_demo"].trigger)
     trial.time("Close that", session.close_study)
 

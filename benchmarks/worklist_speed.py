@@ -115,7 +115,7 @@ def measure(program: Program, window: MainWindow, repeats: int) -> dict[str, dic
 
     for _ in range(repeats):
         note("open the page", action.trigger)
-        wait(lambda: page.model.count == len(program.session.studies) and not program.session.keeper.is_busy)
+        wait(lambda: page.model.count == len(program.session.worklist.studies) and not program.session.saving.is_busy)
         note("show what was read", page.renew)
         note("show it in the list at the left", window.studies.show_worklist)
         for column in range(len(Column)):
@@ -154,11 +154,11 @@ def main() -> None:
         app = application([])
         (place / "models").mkdir()
         program = open_program(settings, workspace_folder=place / "workspace", shipped_models=place / "models")
-        window = MainWindow(program.session, program.retraining, settings)
+        window = MainWindow(program.session, settings)
         window.resize(1280, 800)
         window.show()
         program.start()
-        wait(lambda: len(program.session.studies) == given.studies and not program.session.keeper.is_busy)
+        wait(lambda: len(program.session.worklist.studies) == given.studies and not program.session.saving.is_busy)
         figures = measure(program, window, given.repeats)
         store, marks = AnnotationStore(program.workspace), WorklistMarks(program.workspace)
         for name, read in (("read the studies", store.studies), ("read readers and flags", marks.all)):

@@ -123,26 +123,27 @@ class Periscope(QObject):
 
     def _look(self) -> dict[str, Any]:
         window = self._find()
-        if window is None or window.session.stack is None or not window.parts.view.has_frame:
+        if window is None or window.session.study.stack is None or not window.parts.view.has_frame:
             return {"ready": False}
         session, desk, view = window.session, window.desk, window.parts.view
         at, shown = view.transform, view.mapToGlobal(QPoint(0, 0))
-        labels = session.frame_state(desk.frame).labels
-        rows, cols = session.stack.geometry.rows, session.stack.geometry.cols
+        labels = session.study.frame_state(desk.frame).labels
+        rows, cols = session.study.stack.geometry.rows, session.study.stack.geometry.cols
         labels = np.zeros((rows, cols), np.uint8) if labels is None else labels
         return {
-            "ready": bool(session.models_problem) or (session.models_ready and not session.is_analysing),
+            "ready": bool(session.models.problem)
+            or (session.models.loaded is not None and not session.models.is_analysing),
             "busy": any(session.jobs.is_busy(key) for key in ("tools", "click", "propagate")),
             "ahead": session.jobs.is_busy("click-ahead"),
             "painting": desk.painting,
             "frame": [desk.frame.phase, desk.frame.slice_index],
-            "marks": [session.ed_phase, session.es_phase],
+            "marks": [session.study.ed_phase, session.study.es_phase],
             "tool": desk.tool,
             "label": int(desk.label),
             "radius": desk.radius_px,
-            "offers": session.offer is not None,
-            "undo": session.undo_text if session.can_undo else "",
-            "status": str(session.frame_state(desk.frame).status),
+            "offers": session.study.offer is not None,
+            "undo": session.study.undo_text if session.study.can_undo else "",
+            "status": str(session.study.frame_state(desk.frame).status),
             "scale": [at.m22(), at.m11()],
             "origin": [shown.y() + at.dy(), shown.x() + at.dx()],
             "view": [shown.x(), shown.y(), view.width(), view.height()],

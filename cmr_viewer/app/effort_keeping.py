@@ -7,7 +7,7 @@ from time import monotonic
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from cmr_viewer.app.effort import EffortMeter, StudyEffort
-from cmr_viewer.app.keeping import Keeper
+from cmr_viewer.app.saving import Saving
 from cmr_viewer.domain.change import ChangeKind, Move, Verb
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
@@ -21,9 +21,9 @@ KEEP_EVERY_MS = 20_000
 class EffortKeeping(QObject):
     """Measures one reader at one study at a time; a kill loses at most `KEEP_EVERY_MS` of looking."""
 
-    def __init__(self, keeper: Keeper, store: EffortStore, workspace: Workspace, parent: QObject | None = None) -> None:
+    def __init__(self, saving: Saving, store: EffortStore, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._keeper, self._store, self._workspace = keeper, store, workspace
+        self._saving, self._store, self._workspace = saving, store, workspace
         self._meter = EffortMeter(monotonic)
         self._stack_id: str | None = None
         self._read_id: int | None = None
@@ -100,4 +100,4 @@ class EffortKeeping(QObject):
         stack_id, spent = self._stack_id, self.take()
         if stack_id is not None and spent:
             add = partial(self._store.add, stack_id, spent, self._read_id)
-            self._keeper.do("Saving the time spent", add, quiet=True)
+            self._saving.do("Saving the time spent", add, quiet=True)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from cmr_viewer.app.keeping import Keeper
-from cmr_viewer.app.session import Session
+from cmr_viewer.app.models import ModelsInUse
+from cmr_viewer.app.saving import Saving
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS, TrainingChild
 from cmr_viewer.domain.role import Role
-from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import log_dir, program_command
 from cmr_viewer.promote.records import End, Outcome, Records, RetrainingRun, Trained
 from cmr_viewer.store.training_runs import TrainingRuns
@@ -65,7 +64,8 @@ class Retraining(QObject):
 
     def __init__(
         self,
-        session: Session,
+        saving: Saving,
+        models: ModelsInUse,
         settings: Settings,
         *,
         shipped_models: Path | None = None,
@@ -73,10 +73,11 @@ class Retraining(QObject):
         child_log: Path | None = None,
         parent: QObject | None = None,
     ) -> None:
-        """Follow a session.
+        """Watch the corrections of a workspace.
 
         Args:
-            session: Whose corrections are learned from.
+            saving: Where corrections are saved.
+            models: The models in use.
             settings: When to begin, and on which device.
             shipped_models: Models folder that the child starts from; None for the usual place.
             command_for: (role, output folder) -> command of the child; None for this program's `train` command.
@@ -84,10 +85,9 @@ class Retraining(QObject):
             parent: Qt parent.
         """
         super().__init__(parent)
-        self._session = session
-        self._keeper: Keeper = session.keeper
+        self._saving, self._models = saving, models
         self._settings = settings
-        self._records = Records(session.saved.annotations, session.registry, TrainingRuns(session.workspace))
+        self._records = Records(saving.saved.annotations, models.registry, TrainingRuns(saving.workspace))
         self._shipped_models = shipped_models
         self._command_for = command_for or self._train_command
         self._child_log = child_log or log_dir() / CHILD_LOG_NAME
@@ -104,7 +104,6 @@ class Retraining(QObject):
         self._tried: dict[Role, int] = {}
         self._child_progressed.connect(self._on_progress)
         self._child_ended.connect(self._on_child_ended)
-        session.frames_accepted.connect(self._on_accepted)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -142,12 +141,12 @@ class Retraining(QObject):
 
     def roll_back(self, role: Role) -> None:
         """Put the model in service that was before the active one."""
-        registry = self._session.registry
+        registry = self._models.registry
 
         def work() -> tuple[str, str]:
             return role.value, registry.roll_back(role, "Rolled back by the reader.").model_id
 
-        self._keeper.do("Rolling back", work, on_done=self._on_rolled_back)
+        self._saving.do("Rolling back", work, on_done=self._on_rolled_back)
 
     def shutdown(self) -> None:
         """Cancel what runs and write its end down; called before the session is shut down."""
@@ -158,10 +157,11 @@ class Retraining(QObject):
         if self._stage is _Stage.TRAINING:
             self._conclude()
 
+    @Slot()
     def refresh(self) -> None:
         """Count anew how many corrections wait, and begin a training if they are enough."""
         if not self._closing:
-            self._keeper.do("Counting corrections", self._records.corrections_waiting, on_done=self._on_counted)
+            self._saving.do("Counting corrections", self._records.corrections_waiting, on_done=self._on_counted)
 
     # -- the way of a training -----------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Retraining(QObject):
         self._stage, self._role, self._cancel_wanted, self._result = _Stage.BEGINNING, role, False, None
         self.started.emit(role.value)
         self.progressed.emit(0.0, "Looking for accepted corrections")
-        self._keeper.do(
+        self._saving.do(
             "Starting the training",
             lambda: self._records.begin(role, minimum),
             on_done=self._on_begun,
@@ -225,7 +225,7 @@ class Retraining(QObject):
             return
         self._stage, self._child, self._thread = _Stage.CONCLUDING, None, None
         result = self._result or Trained(cancelled=True)
-        self._keeper.do(
+        self._saving.do(
             "Saving the result of the training",
             lambda: self._records.conclude(run, result),
             on_done=self._on_concluded,
@@ -250,15 +250,11 @@ class Retraining(QObject):
         self._last_outcome = outcome
         log.info("Training of %s: %s.", outcome.role, outcome.end)
         if outcome.end is End.PROMOTED and not self._closing:
-            self._session.reload_models()
+            self._models.load()
         self.finished.emit(outcome)
         self.refresh()
 
     # -- beginning by itself -------------------------------------------------------------------------------------------
-
-    @Slot(object)
-    def _on_accepted(self, _frames: tuple[FrameIndex, ...]) -> None:
-        self.refresh()
 
     def _on_counted(self, waiting: dict[Role, int]) -> None:
         self._waiting = waiting
@@ -275,13 +271,13 @@ class Retraining(QObject):
 
     def _on_rolled_back(self, done: tuple[str, str]) -> None:
         role, model_id = done
-        self._session.reload_models()
+        self._models.load()
         self.rolled_back.emit(role, model_id)
 
     def _train_command(self, role: Role, output: Path) -> list[str]:
         command = [
             *program_command(),
-            *("train", "--workspace", str(self._session.workspace.folder), "--role", role.value),
+            *("train", "--workspace", str(self._saving.workspace.folder), "--role", role.value),
             *("--output", str(output), "--progress", "json", "--nice", str(NICE), "--threads", str(_threads())),
             *("--device", self._settings.training_device, "--end-with-input"),
         ]

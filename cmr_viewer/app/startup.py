@@ -7,10 +7,10 @@ The order, each step relying on the ones before it:
         on nothing goes wrong in silence.
     3.  `Settings.load`. A file that cannot be read gives the defaults and a warning.
     4.  ui makes the QApplication.
-    5.  `open_program`: the workspace is opened (locked, mended, recovery told), then registry, session and retraining
+    5.  `open_program`: the workspace is opened (locked, mended, recovery told), then registry and session
         are made. `StoreError` goes to a dialog: another window may hold the workspace.
-    6.  ui makes the main window, connects `Reporter.problem`, `Session` and `Retraining`, and shows it.
-    7.  A study that was named on the command line: `Session.open_path`.
+    6.  ui makes the main window, connects `Reporter.problem` and `Session`, and shows it.
+    7.  A study that was named on the command line: `StudyOpening.open_path`.
     8.  `Program.start`: worklist, and models on the job thread. torch is imported here, off the GUI thread, with the
         window on the screen and behind the study in the queue.
 
@@ -35,7 +35,6 @@ from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInst
 from cmr_viewer import __version__
 from cmr_viewer.analyse import Flow
 from cmr_viewer.app.private_log import PrivateFormatter, without_names
-from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.errors import CmrViewerError, StoreError
@@ -167,25 +166,21 @@ class Program:
     Attributes:
         settings: What the reader has set.
         workspace: Where everything is kept.
-        session: The reader's work.
-        retraining: Training beside it.
+        session: The reader's work, and training beside it.
     """
 
     settings: Settings
     workspace: Workspace
     session: Session
-    retraining: Retraining
 
     def start(self) -> None:
         """Step 8: models and worklist, after the window is shown."""
         self.session.start()
-        self.retraining.refresh()
         if self.settings.warning:
             self.session.message.emit("warning", self.settings.warning)
 
     def close(self) -> None:
         """End everything in order; nothing that was done is lost. Told in the log, since the window may be gone."""
-        self.retraining.shutdown()
         self.session.shutdown()
         try:
             self.settings.save()
@@ -204,7 +199,7 @@ def open_program(
     shipped_models: Path | None = None,
     flow: Flow | None = None,
 ) -> Program:
-    """Step 5: open the workspace and make session and retraining.
+    """Step 5: open the workspace and make the session.
 
     Args:
         settings: What the reader has set.
@@ -219,6 +214,5 @@ def open_program(
     chosen = Path(settings.workspace) if settings.workspace else default_workspace_dir()
     workspace = open_workspace(workspace_folder or chosen, reader=settings.reader)
     registry = ModelRegistry(shipped_models or shipped_models_dir(), workspace)
-    session = Session(workspace, registry, device=settings.device, flow=flow, index=index_dir())
-    retraining = Retraining(session, settings, shipped_models=shipped_models)
-    return Program(settings, workspace, session, retraining)
+    session = Session(workspace, registry, settings, flow=flow, index=index_dir(), shipped_models=shipped_models)
+    return Program(settings, workspace, session)

@@ -13,6 +13,7 @@ import pytest
 
 from cmr_viewer.analyse import Flow, FrameResult
 from cmr_viewer.app.session import Session
+from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.opening import Opening
@@ -22,6 +23,8 @@ from cmr_viewer.progress import Progress
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from tests.reading.small import REGION_OF_SLICE, model_labels, said, small_study
+
+NO_TRAINING = Settings(auto_retrain_after=0)
 
 
 @dataclass
@@ -142,7 +145,7 @@ def make_session(workspace: Workspace, shipped: Path, formula: FormulaFlow) -> S
             raise NotAStudyError(f"{path} holds no images.")
         return small_study(path.name, seed=sum(path.name.encode()))
 
-    return Session(workspace, ModelRegistry(shipped, workspace), flow=formula.flow(), opener=opener)
+    return Session(workspace, ModelRegistry(shipped, workspace), NO_TRAINING, flow=formula.flow(), opener=opener)
 
 
 @pytest.fixture(autouse=True)

@@ -24,21 +24,21 @@ app = QCoreApplication([])
 session = make_session(open_workspace(Path(sys.argv[1]), reader="x"), Path(sys.argv[2]), FormulaFlow())
 
 def work():
-    session.set_region(FrameIndex(0, 3), Region.MIDDLE)
-    session.begin_stroke(FrameIndex(0, 0), Label.LVM, 1.0, (20.0, 15.0))
-    session.end_stroke()
-    session.accept(FrameIndex(0, 0))
+    session.study.set_region(FrameIndex(0, 3), Region.MIDDLE)
+    session.study.begin_stroke(FrameIndex(0, 0), Label.LVM, 1.0, (20.0, 15.0))
+    session.study.end_stroke()
+    session.study.accept(FrameIndex(0, 0))
 
 def go_on(frames):
-    session.begin_stroke(FrameIndex(0, 1), Label.LVM, 1.0, (20.0, 15.0))
-    session.end_stroke()
-    session.keeper.do("", lambda: print("kept", flush=True))
-    session.begin_stroke(FrameIndex(0, 2), Label.LVM, 1.0, (20.0, 15.0))  # the brush is down when the kill comes
+    session.study.begin_stroke(FrameIndex(0, 1), Label.LVM, 1.0, (20.0, 15.0))
+    session.study.end_stroke()
+    session.saving.do("", lambda: print("kept", flush=True))
+    session.study.begin_stroke(FrameIndex(0, 2), Label.LVM, 1.0, (20.0, 15.0))  # the brush is down when the kill comes
 
-session.analysed.connect(work)
-session.frames_accepted.connect(go_on)
+session.study.analysed.connect(work)
+session.study.frames_accepted.connect(go_on)
 session.start()
-session.open_path(Path("/nowhere/alpha"))
+session.opening.open_path(Path("/nowhere/alpha"))
 app.exec()
 """
 
@@ -57,7 +57,7 @@ def test_a_program_that_is_killed_while_painting_loses_nothing_that_was_kept(
         text = workspace.recovery.text()
         session = make_session(workspace, shipped, formula)
         open_whole(qtbot, session)
-        states = [session.frame_state(FrameIndex(0, slice_index)) for slice_index in range(4)]
+        states = [session.study.frame_state(FrameIndex(0, slice_index)) for slice_index in range(4)]
         session.shutdown()
     assert "did not close properly" in text and "1 frame has an unfinished draft" in text
     assert [state.status for state in states] == [ReviewStatus.ACCEPTED, ReviewStatus.DRAFT, None, None]

@@ -34,30 +34,30 @@ state = {"strokes": int(sys.argv[3]), "began": False}
 def begin():
     if state["began"]:
         return
-    if session.read is None and not session.is_analysing:
-        session.begin_stroke(FrameIndex(2, 0), Label.RVBP, 3.0, (20.0, 15.0))
-        session.end_stroke()
-        session.accept(FrameIndex(2, 0))
-        state["began"] = session.begin_second_read("B. Lind", blinded=True)
-    elif session.read is not None:
+    if session.study.read is None and not session.models.is_analysing:
+        session.study.begin_stroke(FrameIndex(2, 0), Label.RVBP, 3.0, (20.0, 15.0))
+        session.study.end_stroke()
+        session.study.accept(FrameIndex(2, 0))
+        state["began"] = session.reads.begin_second("B. Lind", blinded=True)
+    elif session.study.read is not None:
         state["began"] = True
         work()
 
 def entered():
-    if state["began"] and session.read is not None:
+    if state["began"] and session.study.read is not None:
         QTimer.singleShot(0, work)
 
 def work():
     n = state["strokes"]
-    session.begin_stroke(FrameIndex(0, 1), Label.LVM, 0.6, (float(n % 24), float(n // 24)))
-    session.end_stroke()
+    session.study.begin_stroke(FrameIndex(0, 1), Label.LVM, 0.6, (float(n % 24), float(n // 24)))
+    session.study.end_stroke()
     state["strokes"] += 1
-    session.keeper.do("", lambda: print("kept", n, flush=True), on_done=lambda _: work())
+    session.saving.do("", lambda: print("kept", n, flush=True), on_done=lambda _: work())
 
-session.analysed.connect(begin)
-session.study_restored.connect(entered)
+session.study.analysed.connect(begin)
+session.study.restored.connect(entered)
 session.start()
-session.open_path(Path("/nowhere/alpha"))
+session.opening.open_path(Path("/nowhere/alpha"))
 app.exec()
 """
 
@@ -79,19 +79,19 @@ def test_after_each_kill_the_study_opens_in_the_blinded_read_with_every_stroke_t
         with open_workspace(folder, reader="A. First") as workspace:
             session = make_session(workspace, shipped, formula)
             open_whole(qtbot, session)
-            assert session.is_blinded and session.reader == SECOND_READER
-            labels, reading = session.frame_state(FrameIndex(0, 1)).labels, session.reading
-            hidden = session.frame_state(FrameIndex(2, 0))
+            assert session.study.is_blinded and session.reads.reader == SECOND_READER
+            labels, reading = session.study.frame_state(FrameIndex(0, 1)).labels, session.study.reading
+            hidden = session.study.frame_state(FrameIndex(2, 0))
             done = len(reading.history.lines.done)
             assert hidden.status is None and not hidden.edited
             assert np.array_equal(hidden.labels, model_labels("base-1", FrameIndex(2, 0)))
             assert all(labels[n % 24, n // 24] == 2 for n in range(acknowledged))
             assert acknowledged <= done <= acknowledged + 1, "the stroke that was being written is there or not"
-            session.show_read(None)
+            session.reads.show(None)
             kept(qtbot, session)
-            assert session.frame_state(FrameIndex(2, 0)).status is ReviewStatus.ACCEPTED
-            assert not session.frame_state(FrameIndex(0, 1)).edited
-            session.show_read(1)
+            assert session.study.frame_state(FrameIndex(2, 0)).status is ReviewStatus.ACCEPTED
+            assert not session.study.frame_state(FrameIndex(0, 1)).edited
+            session.reads.show(1)
             kept(qtbot, session)
             session.shutdown()
         strokes = done

@@ -56,7 +56,10 @@ def make(session: Session, settings: Settings, tmp_path: Path) -> Iterator[Make]
         def command_for(role: Role, output: Path) -> list[str]:
             return [sys.executable, "-S", "-c", CHILD, str(output), how, role.value]
 
-        one = Retraining(session, settings, command_for=command_for, child_log=tmp_path / "training.log")
+        one = Retraining(
+            session.saving, session.models, settings, command_for=command_for, child_log=tmp_path / "training.log"
+        )
+        session.study.frames_accepted.connect(one.refresh)
         made.append(one)
         return one
 
@@ -70,7 +73,7 @@ def correct(qtbot: Any, session: Session, count: int = 2) -> None:
     open_whole(qtbot, session)
     for phase in range(count):
         paint(session, FrameIndex(phase, 0), Label.LVM)
-        session.accept(FrameIndex(phase, 0))
+        session.study.accept(FrameIndex(phase, 0))
     kept(qtbot, session)
 
 
@@ -93,7 +96,7 @@ def test_a_better_candidate_is_promoted_and_used(
     told: list[Any] = []
     retraining.started.connect(told.append)
     retraining.progressed.connect(lambda *args: told.append(args))
-    with qtbot.waitSignal(session.models_changed):
+    with qtbot.waitSignal(session.models.changed):
         outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
     assert (
         outcome.end is End.PROMOTED
@@ -103,8 +106,8 @@ def test_a_better_candidate_is_promoted_and_used(
     assert told[0] == "base" and (0.5, "Training") in told
     assert not retraining.running and retraining.last_outcome is outcome
     kept(qtbot, session)
-    assert session.registry.active(Role.BASE).model_id == "base-22" and not staging_left(session)
-    assert session.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-22"
+    assert session.models.registry.active(Role.BASE).model_id == "base-22" and not staging_left(session)
+    assert session.study.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-22"
     (run,) = TrainingRuns(session.workspace).runs()
     assert (run.role, run.outcome) == (Role.BASE, "promoted")
 
@@ -115,8 +118,8 @@ def test_a_candidate_that_is_not_better_is_kept_aside_with_the_reason(qtbot: Any
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
     assert outcome.end is End.NOT_PROMOTED and "not measurably better" in outcome.reason
     kept(qtbot, session)
-    assert session.registry.active(Role.BASE).model_id == "base-1"
-    (row,) = session.registry.history(Role.BASE)
+    assert session.models.registry.active(Role.BASE).model_id == "base-1"
+    (row,) = session.models.registry.history(Role.BASE)
     assert (row.kind, row.model_id, row.reason) == ("keep", "base-22", outcome.reason)
 
 
@@ -134,7 +137,7 @@ def test_too_few_corrections_are_refused_before_anything_starts(qtbot: Any, sess
 def test_the_baseline_learns_from_corrections_of_all_regions(qtbot: Any, session: Session, make: Make) -> None:
     correct(qtbot, session, count=1)
     paint(session, FrameIndex(0, 3), Label.LVM)
-    session.accept(FrameIndex(0, 3))
+    session.study.accept(FrameIndex(0, 3))
     kept(qtbot, session)
     retraining = make("same")
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASELINE))
@@ -148,7 +151,7 @@ def test_cancel_leaves_nothing(qtbot: Any, session: Session, make: Make) -> None
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
     assert outcome.end is End.CANCELLED and not retraining.running
     kept(qtbot, session)
-    assert not staging_left(session) and session.registry.active(Role.BASE).model_id == "base-1"
+    assert not staging_left(session) and session.models.registry.active(Role.BASE).model_id == "base-1"
     assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["cancelled"]
 
 
@@ -172,7 +175,7 @@ def test_a_failed_child_leaves_the_active_model(qtbot: Any, session: Session, ma
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
     assert outcome.end is End.FAILED and "current model stays" in outcome.reason
     kept(qtbot, session)
-    assert session.registry.active(Role.BASE).model_id == "base-1" and not staging_left(session)
+    assert session.models.registry.active(Role.BASE).model_id == "base-1" and not staging_left(session)
     assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["failed"]
 
 
@@ -216,7 +219,7 @@ def test_enough_corrections_begin_a_training_by_themselves(
     correct(qtbot, session, count=1)
     assert retraining.corrections_waiting(Role.BASE) == 1 and not retraining.running
     paint(session, FrameIndex(2, 0), Label.LVM)
-    outcome = ended(qtbot, retraining, lambda: session.accept(FrameIndex(2, 0)))
+    outcome = ended(qtbot, retraining, lambda: session.study.accept(FrameIndex(2, 0)))
     assert outcome.end is End.NOT_PROMOTED and outcome.role is Role.BASE
     kept(qtbot, session)
     assert retraining.corrections_waiting(Role.BASE) == 0 and not retraining.running
@@ -226,7 +229,7 @@ def test_accepted_predictions_are_no_corrections(qtbot: Any, session: Session, m
     settings.auto_retrain_after = 1
     retraining = make()
     open_whole(qtbot, session)
-    session.accept_all()
+    session.study.accept_all()
     kept(qtbot, session)
     assert not retraining.running and all(retraining.corrections_waiting(role) == 0 for role in Role)
 
@@ -236,10 +239,10 @@ def test_roll_back_puts_the_former_model_in_service(qtbot: Any, session: Session
     retraining = make("better")
     assert ended(qtbot, retraining, lambda: retraining.start(Role.BASE)).end is End.PROMOTED
     kept(qtbot, session)
-    with qtbot.waitSignals([retraining.rolled_back, session.models_changed]):
+    with qtbot.waitSignals([retraining.rolled_back, session.models.changed]):
         retraining.roll_back(Role.BASE)
     kept(qtbot, session)
-    assert session.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-1"
+    assert session.study.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-1"
     with qtbot.waitSignal(session.message) as told:
         retraining.roll_back(Role.BASE)
     assert told.args[0] == "error" and "nothing to roll back to" in told.args[1]
@@ -249,7 +252,7 @@ def test_roll_back_puts_the_former_model_in_service(qtbot: Any, session: Session
 def test_the_child_is_this_programs_train_command(
     qtbot: Any, session: Session, settings: Settings, tmp_path: Path
 ) -> None:
-    retraining = Retraining(session, settings, shipped_models=tmp_path / "models")
+    retraining = Retraining(session.saving, session.models, settings, shipped_models=tmp_path / "models")
     command = retraining._train_command(Role.APEX, tmp_path / "out")
     expected = ["-m", "cmr_viewer", "train", "--workspace", str(session.workspace.folder), "--role", "apex"]
     expected += [

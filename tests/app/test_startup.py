@@ -97,10 +97,10 @@ def test_a_program_is_opened_and_closed_in_order(
     program = open_program(settings, workspace_folder=folder, shipped_models=shipped, flow=formula.flow())
     told: list[tuple[str, str]] = []
     program.session.message.connect(lambda *args: told.append(args))
-    with qtbot.waitSignal(program.session.models_changed):
+    with qtbot.waitSignal(program.session.models.changed):
         program.start()
     kept(qtbot, program.session)
-    assert told == [("warning", "The settings were odd.")] and program.session.reader == "R. Eader"
+    assert told == [("warning", "The settings were odd.")] and program.session.reads.reader == "R. Eader"
     with pytest.raises(WorkspaceInUseError):
         open_program(settings, workspace_folder=folder, shipped_models=shipped)
     program.close()

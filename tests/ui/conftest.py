@@ -131,7 +131,7 @@ def program(app: QApplication, tmp_path: Path, shipped: Path, knowing: KnowingFl
 @pytest.fixture
 def window(program: Program, qtbot: QtBot) -> MainWindow:
     """The window without a study, at the size of a laptop."""
-    made = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
+    made = MainWindow(program.session, program.settings, str(program.workspace.folder))
     qtbot.addWidget(made)
     made.resize(1280, 800)
     QCursor.setPos(made.pos())  # a pointer left over a frame by the test before would choose that frame
@@ -143,8 +143,8 @@ def window(program: Program, qtbot: QtBot) -> MainWindow:
 @pytest.fixture
 def open_window(window: MainWindow, program: Program, study_path: Path, qtbot: QtBot) -> MainWindow:
     """The window with the phantom, everything computed and shown."""
-    with qtbot.waitSignal(program.session.analysed, timeout=PATIENCE_MS):
-        program.session.open_path(study_path)
+    with qtbot.waitSignal(program.session.study.analysed, timeout=PATIENCE_MS):
+        program.session.opening.open_path(study_path)
         program.start()
     settle(qtbot, window)
     return window
@@ -154,6 +154,6 @@ def settle(qtbot: QtBot, window: MainWindow) -> None:
     """Wait until everything that was computed or kept is shown."""
     session = window.session
     qtbot.waitUntil(
-        lambda: not (session.jobs.is_busy() or session.keeper.is_busy or window.showing.has_more_to_show),
+        lambda: not (session.jobs.is_busy() or session.saving.is_busy or window.showing.has_more_to_show),
         timeout=PATIENCE_MS,
     )

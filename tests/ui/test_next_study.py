@@ -165,7 +165,7 @@ class Seat:
     window: MainWindow
 
     def open(self, name: str) -> None:
-        self.program.session.open_path(Path("/nowhere") / name)
+        self.program.session.opening.open_path(Path("/nowhere") / name)
 
 
 Make = Callable[[str], Seat]
@@ -188,8 +188,8 @@ def seat(app: QApplication, tmp_path: Path, shipped: Path, hearts: Hearts, qtbot
         folder = tmp_path / f"workspace-{name}"
         program = open_program(settings, workspace_folder=folder, shipped_models=shipped, flow=hearts.flow())
         opened.append(program)
-        program.session._loading._opener = hearts.open
-        window = MainWindow(program.session, program.retraining, settings, str(folder))
+        program.session.opening._opener = hearts.open
+        window = MainWindow(program.session, settings, str(folder))
         qtbot.addWidget(window)
         queue = next(each for each in window.features if isinstance(each, QueueFeature))
         queue._dwell.setInterval(NEVER_MS)  # how long a frame is on show depends on the computer
@@ -197,7 +197,7 @@ def seat(app: QApplication, tmp_path: Path, shipped: Path, hearts: Hearts, qtbot
         window.show()
         qtbot.waitExposed(window)
         program.start()
-        qtbot.waitUntil(lambda: program.session.models_ready, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: program.session.models.loaded is not None, timeout=PATIENCE_MS)
         return Seat(program, window)
 
     yield make
@@ -210,7 +210,7 @@ def settle(qtbot: QtBot, window: MainWindow) -> None:
 
     def rests() -> bool:
         session = window.session
-        if session.jobs.is_busy() or session.keeper.is_busy:
+        if session.jobs.is_busy() or session.saving.is_busy:
             return False
         timers = [*window.findChildren(QTimer), *session.findChildren(QTimer)]
         return not any(
@@ -306,13 +306,13 @@ def assert_same(window: MainWindow, fresh: MainWindow) -> None:
 
 
 def _go(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
-    stack = window.session.stack
+    stack = window.session.study.stack
     assert stack is not None
     window.desk.go(FrameIndex(rng.randrange(stack.phases), rng.randrange(stack.slices)))
 
 
 def _go_last(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
-    stack = window.session.stack
+    stack = window.session.study.stack
     assert stack is not None
     window.desk.go(FrameIndex(stack.phases - 1, stack.slices - 1))
 
@@ -371,7 +371,7 @@ def _marks(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
 
 
 def _second_read(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
-    window.session.begin_second_read("S. Econd", blinded=rng.random() < 0.5)
+    window.session.reads.begin_second("S. Econd", blinded=rng.random() < 0.5)
 
 
 def _point(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
@@ -418,7 +418,7 @@ def test_nothing_of_the_last_study_is_left(seed: int, seat: Make, hearts: Hearts
     if rng.random() < 0.5:
         hearts.held[first] = threading.Event()
     one.open("Alfa")
-    qtbot.waitUntil(lambda: window.session.is_restored, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.session.study.is_restored, timeout=PATIENCE_MS)
     if first in hearts.held:
         qtbot.waitUntil(hearts.reached.is_set, timeout=PATIENCE_MS)
     else:
@@ -426,7 +426,7 @@ def test_nothing_of_the_last_study_is_left(seed: int, seat: Make, hearts: Hearts
     for act in rng.choices(ACTS, k=6):
         act(window, qtbot, rng)
     one.open("Bravo")
-    qtbot.waitUntil(lambda: window.session.study is hearts.studies["Bravo"], timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.session.study.data is hearts.studies["Bravo"], timeout=PATIENCE_MS)
     if first in hearts.held:
         hearts.held[first].set()  # what was computed of the first comes late
     hold_nothing(window)
@@ -434,7 +434,7 @@ def test_nothing_of_the_last_study_is_left(seed: int, seat: Make, hearts: Hearts
     choose(fresh.window, layout, page)
     fresh.window.desk.label = window.desk.label
     fresh.open("Bravo")
-    qtbot.waitUntil(lambda: fresh.window.session.is_restored, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: fresh.window.session.study.is_restored, timeout=PATIENCE_MS)
     hold_nothing(fresh.window)
     settle_in(qtbot, fresh.window)
     assert_same(window, fresh.window)
@@ -449,15 +449,15 @@ def test_the_frame_on_show_need_not_exist_in_the_next_study(seat: Make, hearts: 
     one = seat("one")
     one.window.parts.side.show_page(Page.REVIEW)
     one.open("Alfa")
-    with qtbot.waitSignal(one.program.session.analysed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(one.program.session.study.analysed, timeout=PATIENCE_MS):
         pass
     settle_in(qtbot, one.window)
     one.window.desk.go(FrameIndex(5, 7))
     queue = next(each for each in one.window.features if isinstance(each, QueueFeature))
     shown: list[list[str]] = []
-    one.program.session.study_opened.connect(lambda: shown.append(list(queue.panel.texts)))
+    one.program.session.study.opened.connect(lambda: shown.append(list(queue.panel.texts)))
     one.open("Bravo")
-    with qtbot.waitSignal(one.program.session.analysed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(one.program.session.study.analysed, timeout=PATIENCE_MS):
         pass
     assert shown == [[]], "the queue of the last study is gone at once"
     settle_in(qtbot, one.window)
@@ -473,18 +473,18 @@ def test_a_study_that_cannot_be_opened_leaves_the_open_one_as_it_was_and_its_err
     hearts.failing.add("Bravo")
     one = seat("one")
     one.open("Alfa")
-    qtbot.waitUntil(lambda: one.program.session.is_restored, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: one.program.session.study.is_restored, timeout=PATIENCE_MS)
     settle_in(qtbot, one.window)
     one.open("Bravo")
     bar = one.window.parts.messages
     qtbot.waitUntil(lambda: bar.text == "Bravo cannot be read.", timeout=PATIENCE_MS)
     assert bar.study == "Bravo"
-    assert one.window.session.study is hearts.studies["Alfa"]
+    assert one.window.session.study.data is hearts.studies["Alfa"]
     hearts.studies["Charlie"] = replace(
         hearts.studies["Charlie"], warnings=(Note("Charlie has a warning.", Code.SLICE_GAP),)
     )
     one.open("Charlie")
-    qtbot.waitUntil(lambda: one.window.session.study is hearts.studies["Charlie"], timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: one.window.session.study.data is hearts.studies["Charlie"], timeout=PATIENCE_MS)
     assert (bar.study, bar.text) == ("Charlie", "Charlie has a warning.")
 
 
@@ -494,13 +494,13 @@ def test_a_dialog_about_the_last_study_does_nothing_to_the_next(seat: Make, hear
         hearts.add(name, rng)
     one = seat("one")
     one.open("Alfa")
-    qtbot.waitUntil(lambda: one.program.session.is_restored, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: one.program.session.study.is_restored, timeout=PATIENCE_MS)
     one.window.actions_by_id["patient"].trigger()
     (dialog,) = one.window.findChildren(PatientDialog)
     typed: list[object] = []
     dialog.typed.connect(typed.append)
     one.open("Bravo")
-    qtbot.waitUntil(lambda: one.window.session.study is hearts.studies["Bravo"], timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: one.window.session.study.data is hearts.studies["Bravo"], timeout=PATIENCE_MS)
     assert not typed
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert one.window.findChildren(PatientDialog) == []

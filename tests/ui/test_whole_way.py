@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program
@@ -34,17 +33,17 @@ def start(folder: Path) -> Program:
     """The program on a workspace, with a training of a few batches."""
     settings = Settings(reader="R. Eader", path=folder / "settings.json", auto_retrain_after=0, retrain_minimum=1)
     workspace = open_workspace(folder / "workspace", reader=settings.reader)
-    session = Session(workspace, ModelRegistry(shipped_models_dir(), workspace))
 
     def train(role: Role, output: Path) -> list[str]:
         where = ["--workspace", str(workspace.folder), "--output", str(output)]
         return [*program_command(), "train", "--role", role.value, *where, "--progress", "json", *QUICK_TRAINING]
 
-    return Program(settings, workspace, session, Retraining(session, settings, command_for=train))
+    registry = ModelRegistry(shipped_models_dir(), workspace)
+    return Program(settings, workspace, Session(workspace, registry, settings, train_command=train))
 
 
 def show(program: Program, qtbot: QtBot) -> MainWindow:
-    window = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
+    window = MainWindow(program.session, program.settings, str(program.workspace.folder))
     qtbot.addWidget(window)
     window.resize(1440, 900)
     with qtbot.waitActive(window):  # keys reach the actions of the active window only
@@ -78,7 +77,7 @@ def paint(qtbot: QtBot, window: MainWindow, points: list[tuple[float, float]]) -
 
 def serving(session: Session, role: Role) -> str:
     """The model that frames of a region go to: its specialist, or the baseline where none is in service."""
-    active = session.registry.active_all()
+    active = session.models.registry.active_all()
     return active.get(role, active[Role.BASELINE]).model_id
 
 
@@ -106,59 +105,59 @@ def test_a_study_is_opened_corrected_kept_learned_from_and_found_again(
     window = show(program, qtbot)
 
     # open: the image first, then regions and label maps
-    with qtbot.waitSignal(session.analysed, timeout=LONG_MS):
-        with qtbot.waitSignal(session.study_opened, timeout=LONG_MS):
-            session.open_path(demo_study_dir())
-        assert session.stack is not None
-        assert session.frame_state(FrameIndex(0, 0)).prediction is None
+    with qtbot.waitSignal(session.study.analysed, timeout=LONG_MS):
+        with qtbot.waitSignal(session.study.opened, timeout=LONG_MS):
+            session.opening.open_path(demo_study_dir())
+        assert session.study.stack is not None
+        assert session.study.frame_state(FrameIndex(0, 0)).prediction is None
         program.start()
     settle(qtbot, window)
-    stack, ed = session.stack, session.ed_phase
+    stack, ed = session.study.stack, session.study.ed_phase
     assert ed is not None
-    regions = [session.frame_state(FrameIndex(ed, s)).region for s in range(stack.slices)]
+    regions = [session.study.frame_state(FrameIndex(ed, s)).region for s in range(stack.slices)]
     assert {Region.BASE, Region.MIDDLE, Region.APEX} <= set(regions)
     keep_picture(window, "whole-way-opened")
 
     # a basal frame is said to be middle: routed to the other specialist at once
     frame = FrameIndex(ed, regions.index(Region.BASE))
     go(qtbot, window, frame)
-    before = session.frame_state(frame)
+    before = session.study.frame_state(frame)
     assert before.model_id == serving(session, Role.BASE)
     press(qtbot, window, Key.Key_2, Held.ShiftModifier)
     settle(qtbot, window)
-    routed = session.frame_state(frame)
+    routed = session.study.frame_state(frame)
     assert (routed.region, routed.region_by) == (Region.MIDDLE, "reader")
     assert routed.model_id == serving(session, Role.MIDDLE)
     assert "reader" in routed.reason
     press(qtbot, window, Key.Key_Z, Held.ControlModifier)
     settle(qtbot, window)
-    assert session.frame_state(frame).region is Region.BASE
-    assert np.array_equal(session.frame_state(frame).labels, before.labels)
+    assert session.study.frame_state(frame).region is Region.BASE
+    assert np.array_equal(session.study.frame_state(frame).labels, before.labels)
 
     # paint and undo, then paint to keep
     press(qtbot, window, Key.Key_2)
     centre = np.argwhere(before.labels > 0).mean(axis=0)
     stroke = [(float(centre[0]) - 6, float(centre[1]) + d) for d in (-8.0, 0.0, 8.0)]
     paint(qtbot, window, stroke)
-    painted = session.frame_state(frame).labels.copy()
+    painted = session.study.frame_state(frame).labels.copy()
     assert np.count_nonzero(painted == Label.LVM) > np.count_nonzero(before.labels == Label.LVM)
     press(qtbot, window, Key.Key_Z, Held.ControlModifier)
-    assert np.array_equal(session.frame_state(frame).labels, before.labels)
+    assert np.array_equal(session.study.frame_state(frame).labels, before.labels)
     paint(qtbot, window, stroke)
-    assert np.array_equal(session.frame_state(frame).labels, painted)
+    assert np.array_equal(session.study.frame_state(frame).labels, painted)
     keep_picture(window, "whole-way-painted")
 
     # accept
     press(qtbot, window, Key.Key_Return)
     settle(qtbot, window)
-    kept = session.frame_state(frame)
+    kept = session.study.frame_state(frame)
     assert (kept.status, kept.provenance) == (ReviewStatus.ACCEPTED, Provenance.SEMIAUTOMATIC)
 
     # retrain: one patient is too few to tell, so the active model is kept, and it is said why
     active = serving(session, Role.BASE)
-    with qtbot.waitSignal(program.retraining.finished, timeout=LONG_MS) as ended:
+    with qtbot.waitSignal(program.session.retraining.finished, timeout=LONG_MS) as ended:
         window.actions_by_id["retrain_base"].trigger()
-        assert program.retraining.running
+        assert program.session.retraining.running
         press(qtbot, window, Key.Key_Down)
         assert window.desk.frame == FrameIndex(ed, frame.slice_index + 1)
     settle(qtbot, window)
@@ -169,22 +168,24 @@ def test_a_study_is_opened_corrected_kept_learned_from_and_found_again(
     keep_picture(window, "whole-way-retrained")
 
     # close, open again: everything is there, and nothing is computed anew
-    measures = session.measures.values
+    measures = session.study.measures.values
     window.close()
     program.close()
     again = start(tmp_path)
     try:
         assert again.workspace.recovery.text() == ""
         second = show(again, qtbot)
-        with qtbot.waitSignal(again.session.study_restored, timeout=LONG_MS):
-            again.session.open_path(demo_study_dir())
+        with qtbot.waitSignal(again.session.study.restored, timeout=LONG_MS):
+            again.session.opening.open_path(demo_study_dir())
         settle(qtbot, second)
-        found = again.session.frame_state(frame)
+        found = again.session.study.frame_state(frame)
         assert (found.status, found.region) == (ReviewStatus.ACCEPTED, Region.BASE)
         assert np.array_equal(found.labels, painted)
-        assert all(again.session.frame_state(f).labels is not None for f in again.session.stack.frame_indices)
-        assert again.session.measures.values == measures
-        assert [row.kind for row in again.session.registry.history(Role.BASE)] == ["keep"]
+        assert all(
+            again.session.study.frame_state(f).labels is not None for f in again.session.study.stack.frame_indices
+        )
+        assert again.session.study.measures.values == measures
+        assert [row.kind for row in again.session.models.registry.history(Role.BASE)] == ["keep"]
         keep_picture(second, "whole-way-found-again")
         second.close()
     finally:

@@ -34,7 +34,7 @@ class AheadFeature(Feature):
         return (
             (desk.frame_changed, self.begin_anew),
             (desk.player.running_changed, self.begin_anew),
-            (session.frames_changed, self.begin_anew),
+            (session.study.frames_changed, self.begin_anew),
             (view.camera_moved, self.begin_anew),
             (view.look_changed, self.begin_anew),
         )
@@ -58,7 +58,7 @@ class AheadFeature(Feature):
 
     @Slot()
     def _begin(self) -> None:
-        stack, desk, view = self.context.session.stack, self.context.desk, self.context.parts.view
+        stack, desk, view = self.context.session.study.stack, self.context.desk, self.context.parts.view
         if stack is None or not view.isVisible() or desk.player.running:
             return
         if desk.painting:
@@ -78,11 +78,11 @@ class AheadFeature(Feature):
         clock = QElapsedTimer()
         clock.start()
         while (self._wanted or self._thumbnails) and not clock.hasExpired(_TURN_MS):
-            if session.stack is None:
+            if session.study.stack is None:
                 return
             if self._wanted:
                 frame = self._wanted.pop(0)
-                parts.view.prepare(session.stack.frame(frame), session.frame_state(frame).labels, frame)
+                parts.view.prepare(session.study.stack.frame(frame), session.study.frame_state(frame).labels, frame)
             else:
                 parts.strip.prepare(self._thumbnails.pop(0))
         if self._wanted or self._thumbnails:

@@ -33,7 +33,7 @@ class BallStroke:
     def __init__(
         self, session: Session, frame: FrameIndex, label: Label, radius_px: float, only: Label | None = None
     ) -> None:
-        stack = session.stack
+        stack = session.study.stack
         if stack is None:
             raise RuntimeError("No study is open.")
         self._session, self._stack = session, stack
@@ -61,8 +61,8 @@ class BallStroke:
         Raises:
             LabelMapError: The point is not a number; nothing has begun.
         """
-        box = self._session.begin_stroke(self._frame, self._label, self._radius_px, point, self._only)
-        if not (self._session.is_restored and self._session.can_change):  # refused, and the reader was told why
+        box = self._session.study.begin_stroke(self._frame, self._label, self._radius_px, point, self._only)
+        if not (self._session.study.is_restored and self._session.study.can_change):  # a message gave the reason
             self._discs = {}
         self._painted = {frame: self._canvas(frame) for frame in self._discs}
         self._paint_beside(point, point)
@@ -74,25 +74,25 @@ class BallStroke:
         Raises:
             LabelMapError: The point is not a number.
         """
-        if self._session.stack is not self._stack:
+        if self._session.study.stack is not self._stack:
             return None
-        box = self._session.extend_stroke(point)
+        box = self._session.study.extend_stroke(point)
         self._paint_beside(self._last, point)
         return box
 
     def end(self) -> tuple[FrameIndex, ...]:
         """Lift the ball: one undo step over all slices; the frames that changed, none where the study was closed."""
-        if self._session.stack is not self._stack:
+        if self._session.study.stack is not self._stack:
             return ()
-        shown = self._session.frame_state(self._frame).labels
+        shown = self._session.study.frame_state(self._frame).labels
         label_maps = {} if shown is None else {self._frame: shown.copy()}
-        self._session.cancel_stroke()
-        return self._session.change_labels(label_maps | self._painted, self.text)
+        self._session.study.cancel_stroke()
+        return self._session.study.change_labels(label_maps | self._painted, self.text)
 
     def cancel(self) -> None:
         """Lift the ball and take the stroke back."""
         self._painted = {}
-        self._session.cancel_stroke()
+        self._session.study.cancel_stroke()
 
     def _paint_beside(self, from_point: Point, to_point: Point) -> None:
         over = None if self._only is None else {self._only}
@@ -102,5 +102,5 @@ class BallStroke:
         self._last = to_point
 
     def _canvas(self, frame: FrameIndex) -> LabelMap:
-        labels, geometry = self._session.frame_state(frame).labels, self._stack.geometry
+        labels, geometry = self._session.study.frame_state(frame).labels, self._stack.geometry
         return np.zeros((geometry.rows, geometry.cols), np.uint8) if labels is None else labels.copy()

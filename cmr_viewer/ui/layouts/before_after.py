@@ -34,7 +34,7 @@ class BeforeAfterLayout(DeskLayout):
         self.foot.chosen.connect(self._choose)
         self.foot.shading_chosen.connect(self._shade)
         self.earlier.changed.connect(self._show_earlier)
-        context.session.measures_changed.connect(self._show_measures)
+        context.session.study.measures_changed.connect(self._show_measures)
 
     def begin(self) -> None:
         """Show both."""
@@ -136,7 +136,7 @@ class BeforeAfterLayout(DeskLayout):
         before = self._before(frame)
         if stack is None or before is None:
             return None
-        now = self.context.session.frame_state(frame).labels
+        now = self.context.session.study.frame_state(frame).labels
         now = empty_label_map(*before.shape) if now is None else now
         differs = before != now
         rows, cols = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
@@ -154,10 +154,10 @@ class BeforeAfterLayout(DeskLayout):
             painter.drawImage(area, image)
 
     def _show_figures(self) -> None:
-        reading = self.context.session.reading
+        reading = self.context.session.study.reading
         if reading is not None:
             changes = self._comparing.changes(reading, self.context.desk.frame, self._before)
-            self.foot.show_changes(changes, self.context.session.measures.values)
+            self.foot.show_changes(changes, self.context.session.study.measures.values)
 
 
 def _premultiplied(tint: str) -> int:

@@ -21,7 +21,7 @@ class DeskLayout(QObject):
     @property
     def stack(self) -> Stack | None:
         """The open stack."""
-        return self.context.session.stack
+        return self.context.session.study.stack
 
     def begin(self) -> None:
         """It is chosen; there may be no study."""

@@ -57,17 +57,17 @@ class EarlierLabels(QObject):
         self._opening: dict[FrameIndex, LabelMap | None] = {}
         self._accepted: dict[FrameIndex, LabelMap] = {}
         self._restored = self._asked = False
-        session.study_left.connect(self._forget)
-        session.study_restored.connect(self._note_opening)
-        session.frames_changed.connect(self._note_first)
-        session.frames_accepted.connect(self._note_accepted)
+        session.study.left.connect(self._forget)
+        session.study.restored.connect(self._note_opening)
+        session.study.frames_changed.connect(self._note_first)
+        session.study.frames_accepted.connect(self._note_accepted)
 
     def of(self, frame: FrameIndex, which: Earlier) -> LabelMap | None:
         """The label map (row, col) of a frame as it was; not to be written to. None where there was none.
 
         The accepted versions of earlier are read when they are first asked for; `changed` tells when they are there.
         """
-        if self._session.stack is None:
+        if self._session.study.stack is None:
             return None
         if which is Earlier.PREDICTION:
             return self._predicted(frame)
@@ -77,7 +77,7 @@ class EarlierLabels(QObject):
         return self._opening.get(frame)
 
     def _predicted(self, frame: FrameIndex) -> LabelMap | None:
-        reading = self._session.reading
+        reading = self._session.study.reading
         if reading is None:
             return None
         record, choice = reading.records[frame], reading.frames.route_of(frame)
@@ -87,15 +87,15 @@ class EarlierLabels(QObject):
         return None if made is None else made.labels
 
     def _ask(self) -> None:
-        reading = self._session.reading
+        reading = self._session.study.reading
         if self._asked or reading is None:
             return
         self._asked = True
         work = partial(self._session.saved.annotations.last_accepted, reading.stack.stack_id, reading.read_id)
-        self._session.keeper.do("Reading accepted versions", work, on_done=partial(self._take_accepted, reading))
+        self._session.saving.do("Reading accepted versions", work, on_done=partial(self._take_accepted, reading))
 
     def _take_accepted(self, reading: Reading, accepted: dict[FrameIndex, LabelMap]) -> None:
-        if reading is self._session.reading:
+        if reading is self._session.study.reading:
             self._accepted = {**accepted, **self._accepted}
             self.changed.emit()
 
@@ -110,14 +110,14 @@ class EarlierLabels(QObject):
     def _note_opening(self) -> None:
         """All that is kept of the study is shown now."""
         self._restored = True
-        reading = self._session.reading
+        reading = self._session.study.reading
         if reading is not None:
             self._opening = {f: one.labels for f, one in reading.records.items() if one.labels is not None}
 
     @Slot(object)
     def _note_first(self, frames: tuple[FrameIndex, ...]) -> None:
         """A frame without a label map is given its first: by a model, or by the reader, who began with nothing."""
-        reading = self._session.reading
+        reading = self._session.study.reading
         if not self._restored or reading is None:
             return
         for frame in frames:
@@ -127,7 +127,7 @@ class EarlierLabels(QObject):
 
     @Slot(object)
     def _note_accepted(self, frames: tuple[FrameIndex, ...]) -> None:
-        reading = self._session.reading
+        reading = self._session.study.reading
         if reading is None:
             return
         for frame in frames:

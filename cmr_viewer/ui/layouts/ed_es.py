@@ -50,7 +50,7 @@ class EdEsLayout(DeskLayout):
     @property
     def phases(self) -> tuple[int | None, int | None]:
         """ED and ES, where they are known."""
-        return self.context.session.ed_phase, self.context.session.es_phase
+        return self.context.session.study.ed_phase, self.context.session.study.es_phase
 
     def begin(self) -> None:
         """Go to end-diastole, unless the reader is at ED or ES."""
@@ -99,7 +99,7 @@ class EdEsLayout(DeskLayout):
             return
         second.show_message("")
         frame = FrameIndex(phase, self.context.desk.frame.slice_index)
-        state, geometry = self.context.session.frame_state(frame), stack.geometry
+        state, geometry = self.context.session.study.frame_state(frame), stack.geometry
         second.show_frame(
             stack.frame(frame), geometry.pixel_spacing_mm, spacing_known=geometry.spacing_known, key=frame
         )
@@ -165,7 +165,7 @@ class EdEsLayout(DeskLayout):
         if desk.frame != wanted:
             desk.go(wanted)
         else:
-            session.look_at(wanted)
+            session.study.look_at(wanted)
             self.show_frame()
 
     def show_playing(self, playing: bool) -> None:

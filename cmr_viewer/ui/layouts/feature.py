@@ -64,8 +64,8 @@ class LayoutsFeature(Feature):
         session, desk, places = self.context.session, self.context.desk, self.context.parts.places
         second = places.second
         return (
-            (session.frames_changed, self._take_changes),
-            (session.phase_marks_changed, self._take_marks),
+            (session.study.frames_changed, self._take_changes),
+            (session.study.phase_marks_changed, self._take_marks),
             (desk.frame_changed, self._take_frame),
             (desk.stroke_painted, self._take_stroke),
             (desk.player.running_changed, self._take_playing),
@@ -130,7 +130,7 @@ class LayoutsFeature(Feature):
 
     @Slot()
     def _take_frame(self) -> None:
-        if self.context.session.stack is None:
+        if self.context.session.study.stack is None:
             return
         if self._name != self.context.settings.layout:  # the one that is remembered, with the first study
             self._show(self.context.settings.layout)
@@ -139,13 +139,13 @@ class LayoutsFeature(Feature):
 
     @Slot(object)
     def _take_changes(self, frames: tuple[FrameIndex, ...]) -> None:
-        if self.context.session.stack is not None:
+        if self.context.session.study.stack is not None:
             for layout in self.layouts.values():
                 layout.show_changes(frames)
 
     @Slot()
     def _take_marks(self) -> None:
-        if self.context.session.stack is not None:
+        if self.context.session.study.stack is not None:
             self.layout.show_marks()
 
     @Slot(object)
@@ -154,7 +154,7 @@ class LayoutsFeature(Feature):
 
     @Slot(bool)
     def _take_playing(self, playing: bool) -> None:
-        if self.context.session.stack is not None:
+        if self.context.session.study.stack is not None:
             self.layout.show_playing(playing)
 
     @Slot()

@@ -196,17 +196,17 @@ class MontageLayout(DeskLayout):
     def _labels_of(self, frame: FrameIndex) -> LabelMap | None:
         if self.stack is None or self.context.parts.view.hides_labels:
             return None
-        return self.context.session.frame_state(frame).labels
+        return self.context.session.study.frame_state(frame).labels
 
     def _cell_of(self, frame: FrameIndex) -> Cell:
-        return Cell() if self.stack is None else cell_of(self.context.session.frame_state(frame))
+        return Cell() if self.stack is None else cell_of(self.context.session.study.frame_state(frame))
 
     def _ed_es(self) -> list[int]:
-        marks = (self.context.session.ed_phase, self.context.session.es_phase)
+        marks = (self.context.session.study.ed_phase, self.context.session.study.es_phase)
         return list(dict.fromkeys(phase for phase in marks if phase is not None))
 
     def _show_columns(self, stack: Stack) -> None:
-        ed, es = self.context.session.ed_phase, self.context.session.es_phase
+        ed, es = self.context.session.study.ed_phase, self.context.session.study.es_phase
         marks = {phase: text for phase, text in ((es, "ES"), (ed, "ED")) if phase is not None}
         if self._columns is Columns.PHASES:
             self.view.show_columns(range(stack.phases), marks, wraps=False)

@@ -63,25 +63,25 @@ class Desk(QObject):
 
     def begin_study(self) -> None:
         """Take the clock of the study that was opened; begin in the middle of its stack, or where the reader was."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
         self.player.set_clock(cine_clock(stack.phases, stack.phase_times_ms, stack.heart_rate_bpm))
         middle = FrameIndex(stack.ed_phase or 0, (stack.slices - 1) // 2)
-        self.frame = self._session.begin_at or middle
-        self._session.look_at(self.frame)
+        self.frame = self._session.opening.begin_at or middle
+        self._session.study.look_at(self.frame)
         self.frame_changed.emit()
 
     @Slot(object)
     def go(self, frame: FrameIndex) -> None:
         """Show a frame; one outside the stack is left alone."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None or frame == self.frame or self.painting:
             return
         if 0 <= frame.phase < stack.phases and 0 <= frame.slice_index < stack.slices:
             self.frame = frame
             if not self.player.running:
-                self._session.look_at(frame)
+                self._session.study.look_at(frame)
             self.frame_changed.emit()
 
     @Slot(int)
@@ -102,7 +102,7 @@ class Desk(QObject):
     @Slot(int)
     def step_slice(self, step: int) -> None:
         """Go some slices towards the apex; stops at the ends of the stack."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is not None:
             wanted = min(stack.slices - 1, max(0, self.frame.slice_index + step))
             self.go(FrameIndex(self.frame.phase, wanted))
@@ -110,7 +110,7 @@ class Desk(QObject):
     @Slot(int)
     def step_phase(self, step: int) -> None:
         """Go some phases on; after the last comes the first."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is not None:
             self.player.stop()
             self.go_phase((self.frame.phase + step) % stack.phases)
@@ -138,12 +138,12 @@ class Desk(QObject):
     @Slot()
     def go_ed(self) -> None:
         """To end-diastole, if it is known."""
-        self._go_mark(self._session.ed_phase)
+        self._go_mark(self._session.study.ed_phase)
 
     @Slot()
     def go_es(self) -> None:
         """To end-systole, if it is known."""
-        self._go_mark(self._session.es_phase)
+        self._go_mark(self._session.study.es_phase)
 
     def _go_mark(self, phase: int | None) -> None:
         if phase is not None:
@@ -153,17 +153,17 @@ class Desk(QObject):
     @Slot()
     def set_ed(self) -> None:
         """This phase is end-diastole."""
-        self._session.set_ed(self.frame.phase)
+        self._session.study.set_ed(self.frame.phase)
 
     @Slot()
     def set_es(self) -> None:
         """This phase is end-systole."""
-        self._session.set_es(self.frame.phase)
+        self._session.study.set_es(self.frame.phase)
 
     @Slot(bool)
     def play(self, on: bool) -> None:
         """Play or pause."""
-        if on and self._session.stack is not None:
+        if on and self._session.study.stack is not None:
             self.player.start(self.frame.phase)
         else:
             self.player.stop()
@@ -171,10 +171,10 @@ class Desk(QObject):
     @Slot()
     def next_review(self) -> None:
         """To the frame that needs a look most."""
-        frame = self._session.next_frame(self.frame)
-        if frame is not None:
+        found = self._session.study.next_review(self.frame)
+        if found is not None:
             self.player.stop()
-            self.go(frame)
+            self.go(found.frame)
 
     # Tools
 
@@ -256,7 +256,7 @@ class Desk(QObject):
     @Slot(float, float, bool)
     def begin_stroke(self, row: float, col: float, erase: bool) -> None:
         """Put the brush down at (row, col)."""
-        if self._session.stack is None:
+        if self._session.study.stack is None:
             return
         self.player.stop()
         label = Label.BACKGROUND if erase else self.label
@@ -265,13 +265,13 @@ class Desk(QObject):
             self._ball = BallStroke(self._session, self.frame, label, self.radius_px)
             self._painted(self._ball.begin((row, col)))
         else:
-            self._painted(self._session.begin_stroke(self.frame, label, self.radius_px, (row, col)))
+            self._painted(self._session.study.begin_stroke(self.frame, label, self.radius_px, (row, col)))
 
     @Slot(float, float)
     def extend_stroke(self, row: float, col: float) -> None:
         """Draw the brush on to (row, col)."""
         if self.painting:
-            extend = self._session.extend_stroke if self._ball is None else self._ball.extend
+            extend = self._session.study.extend_stroke if self._ball is None else self._ball.extend
             self._painted(extend((row, col)))
 
     @Slot()
@@ -283,7 +283,7 @@ class Desk(QObject):
             ball.end()
         elif self.painting:
             self.painting = False  # first, so that what follows from the stroke is shown
-            self._session.end_stroke()
+            self._session.study.end_stroke()
 
     def _painted(self, box: tuple[int, int, int, int] | None) -> None:
         if box is not None:
@@ -293,18 +293,18 @@ class Desk(QObject):
     def undo(self) -> None:
         """Take the last change back and show its frame."""
         if not self.painting:
-            text = self._session.undo_text
-            self._follow(self._session.undo())
-            if text and self._session.redo_text == text:
+            text = self._session.study.undo_text
+            self._follow(self._session.study.undo())
+            if text and self._session.study.redo_text == text:
                 self.noted.emit(f"Undone: {text}")
 
     @Slot()
     def redo(self) -> None:
         """Make the change again and show its frame."""
         if not self.painting:
-            text = self._session.redo_text
-            self._follow(self._session.redo())
-            if text and self._session.undo_text == text:
+            text = self._session.study.redo_text
+            self._follow(self._session.study.redo())
+            if text and self._session.study.undo_text == text:
                 self.noted.emit(f"Redone: {text}")
 
     def _follow(self, frame: FrameIndex | None) -> None:
@@ -315,20 +315,20 @@ class Desk(QObject):
     @Slot()
     def copy_to_next_slice(self) -> None:
         """Copy the label map to the next slice and go there."""
-        self._follow(self._session.copy_to_next_slice(self.frame))
+        self._follow(self._session.study.copy_to_next_slice(self.frame))
 
     @Slot()
     def clear_frame(self) -> None:
         """Remove every label of the frame."""
-        self._session.clear_label(self.frame)
+        self._session.study.clear_label(self.frame)
 
     # Review
 
     def set_region(self, region: Region) -> None:
         """Say which region the frame is."""
-        if self._session.stack is not None:
+        if self._session.study.stack is not None:
             self.player.stop()
-            self._session.set_region(self.frame, region)
+            self._session.study.set_region(self.frame, region)
 
     @Slot()
     def region_base(self) -> None:
@@ -353,35 +353,35 @@ class Desk(QObject):
     @Slot()
     def accept(self) -> None:
         """Accept the frame."""
-        self._session.accept(self.frame)
+        self._session.study.accept(self.frame)
 
     @Slot()
     def accept_slice(self) -> None:
         """Accept the slice at all phases."""
-        self._session.accept_slice(self.frame.slice_index)
+        self._session.study.accept_slice(self.frame.slice_index)
 
     @Slot()
     def accept_phase(self) -> None:
         """Accept the phase in all slices."""
-        self._session.accept_phase(self.frame.phase)
+        self._session.study.accept_phase(self.frame.phase)
 
     @Slot()
     def accept_all(self) -> None:
         """Accept the study."""
-        self._session.accept_all()
+        self._session.study.accept_all()
 
     @Slot()
     def take_proposal(self) -> None:
         """Take what a tool or a model offers in the place of the reader's label map."""
-        if self._session.offer is not None:
-            self._session.take_offer()
+        if self._session.study.offer is not None:
+            self._session.study.take_offer()
         else:
-            self._session.take_proposal(self.frame)
+            self._session.study.take_proposal(self.frame)
 
     @Slot()
     def keep_mine(self) -> None:
         """Drop what is offered."""
-        if self._session.offer is not None:
-            self._session.drop_offer()
+        if self._session.study.offer is not None:
+            self._session.study.drop_offer()
         else:
-            self._session.dismiss_proposal(self.frame)
+            self._session.study.dismiss_proposal(self.frame)

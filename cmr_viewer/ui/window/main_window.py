@@ -18,7 +18,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMainWindow
 
-from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
@@ -52,14 +51,14 @@ class MainWindow(QMainWindow):
 
     Args:
         session: The workspace and its open study; not yet started.
-        retraining: Training beside it.
         settings: What the reader has set.
         workspace_text: Where the reader's work is kept, for the about box.
     """
 
-    def __init__(self, session: Session, retraining: Retraining, settings: Settings, workspace_text: str = "") -> None:
+    def __init__(self, session: Session, settings: Settings, workspace_text: str = "") -> None:
         super().__init__()
-        self.session, self.retraining, self.settings = session, retraining, settings
+        self.session, self.settings = session, settings
+        self.retraining = retraining = session.retraining
         self._workspace_text = workspace_text
         self.setAcceptDrops(True)
         self.resize(1440, 900)
@@ -122,8 +121,8 @@ class MainWindow(QMainWindow):
         session, parts, desk, showing, models = self.session, self.parts, self.desk, self.showing, self.models
         retraining, view, studies, long_axis = self.retraining, self.parts.view, self.studies, self.long_axis
         # First, so that whatever else follows from it finds nothing of the last study, and the desk at a frame of this.
-        yield session.study_left, self._drop_study
-        yield session.study_opened, self._show_opened
+        yield session.study.left, self._drop_study
+        yield session.study.opened, self._show_opened
         yield from self._action_wires()
         for feature in self.features:
             yield from feature.wires()
@@ -170,21 +169,21 @@ class MainWindow(QMainWindow):
             (long_axis.possible_changed, self._show_possible),
             (studies.page_changed, self._show_possible),
             # the session
-            (session.study_opening, studies.show_opening),
-            (session.study_previewed, studies.show_preview),
-            (session.study_failed, studies.show_failed),
-            (session.opening_cancelled, studies.show_cancelled),
-            (session.study_closed, studies.show_closed),
-            (session.frames_changed, showing.take_changes),
-            (session.regions_followed, showing.show_followed),
-            (session.offer_changed, showing.show_offer),
+            (session.opening.started, studies.show_opening),
+            (session.opening.previewed, studies.show_preview),
+            (session.opening.failed, studies.show_failed),
+            (session.opening.cancelled, studies.show_cancelled),
+            (session.study.closed, studies.show_closed),
+            (session.study.frames_changed, showing.take_changes),
+            (session.study.regions_followed, showing.show_followed),
+            (session.study.offer_changed, showing.show_offer),
             (showing.said, self.say),
-            (session.analysed, showing.show_next),
-            (session.phase_marks_changed, showing.show_marks),
-            (session.history_changed, self._show_possible),
+            (session.study.analysed, showing.show_next),
+            (session.study.phase_marks_changed, showing.show_marks),
+            (session.study.history_changed, self._show_possible),
             (session.message, self.say),
-            (session.models_changed, models.refresh),
-            (session.worklist_changed, studies.show_worklist),
+            (session.models.changed, models.refresh),
+            (session.worklist.changed, studies.show_worklist),
             # what runs
             (session.jobs.started, parts.work.begin),
             (session.jobs.progressed, parts.work.progress),
@@ -268,7 +267,7 @@ class MainWindow(QMainWindow):
             "accept_phase": desk.accept_phase,
             "accept_all": desk.accept_all,
             "next_review": desk.next_review,
-            "analyse": self.session.analyse,
+            "analyse": self.session.study.analyse,
             "proposal_show": showing.show_proposal,
             "proposal_take": desk.take_proposal,
             "proposal_keep": desk.keep_mine,
@@ -338,22 +337,23 @@ class MainWindow(QMainWindow):
     def _show_possible(self) -> None:
         """Enable what is possible, and say what undo takes back."""
         session, state = self.session, self.showing.state
-        study = session.stack is not None and self.parts.middle.currentWidget() is self.parts.desk_page
-        choices = session.study is not None and offers_choice(session.study)
+        study = session.study.stack is not None and self.parts.middle.currentWidget() is self.parts.desk_page
+        choices = session.study.data is not None and offers_choice(session.study.data)
         true = {
             When.ALWAYS: True,
             When.STUDY: study,
             When.MASK: study and state is not None and state.labels is not None,
             When.REGION: study and state is not None and state.region is not None,
-            When.UNDO: study and session.can_undo,
-            When.REDO: study and session.can_redo,
-            When.PROPOSAL: study and ((state is not None and state.proposal is not None) or session.offer is not None),
+            When.UNDO: study and session.study.can_undo,
+            When.REDO: study and session.study.can_redo,
+            When.PROPOSAL: study
+            and ((state is not None and state.proposal is not None) or session.study.offer is not None),
             When.IDLE: not self.retraining.running,
             When.TRAINING: self.retraining.running,
-            When.OPENING: session.is_opening,
+            When.OPENING: session.opening.is_busy,
             When.CHOICES: study and choices,
-            When.VOLUME: session.study is not None and session.study.source_affine is not None,
-            When.SLICES: study and session.stack is not None and session.stack.slices > 1,
+            When.VOLUME: session.study.data is not None and session.study.data.source_affine is not None,
+            When.SLICES: study and session.study.stack is not None and session.study.stack.slices > 1,
             When.LONG_AXIS: study and self.long_axis.has_views,
         }
         self.parts.tools.set_possible(study)
@@ -363,8 +363,8 @@ class MainWindow(QMainWindow):
         for spec in ACTIONS:
             self.actions_by_id[spec.id].setEnabled(true[spec.when] and possible.get(spec.id, True))
         for name, word, when, text in (
-            ("undo", "&Undo", When.UNDO, session.undo_text),
-            ("redo", "&Redo", When.REDO, session.redo_text),
+            ("undo", "&Undo", When.UNDO, session.study.undo_text),
+            ("redo", "&Redo", When.REDO, session.study.redo_text),
         ):
             does = f"{word} {text}" if true[when] and text else word
             spec = next(one for one in ACTIONS if one.id == name)
@@ -388,7 +388,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_opened(self) -> None:
-        if self.session.study is None:
+        if self.session.study.data is None:
             return
         self.parts.messages.make_way()
         self.showing.show_study()
@@ -410,7 +410,7 @@ class MainWindow(QMainWindow):
         self._show_possible()
 
     def _show_title(self) -> None:
-        study = self.session.study
+        study = self.session.study.data
         self.setWindowTitle("CMR Viewer" if study is None else f"{study.name} {DASH} CMR Viewer")
 
     def event(self, event: QEvent) -> bool:
@@ -484,7 +484,7 @@ class MainWindow(QMainWindow):
     @Slot(str, str)
     def say(self, severity: str, text: str, action: QAction | None = None) -> None:
         """Tell the reader something about the open study: in the bar over the frame, and behind the bell."""
-        study = self.session.study
+        study = self.session.study.data
         name = "" if study is None else study.name
         self.parts.bell.add(severity, text, study=name, ends=study is not None)
         self.parts.messages.say(severity, text, action, study=name, ends=study is not None)
@@ -497,7 +497,7 @@ class MainWindow(QMainWindow):
 
     def say_of(self, study: Study, severity: str, text: str) -> None:
         """Tell the reader something about a study that may be left by now: then it waits behind the bell."""
-        if study is self.session.study:
+        if study is self.session.study.data:
             self.say(severity, text)
         else:
             self.parts.bell.add(severity, text, study=study.name)

@@ -63,19 +63,20 @@ class _Begin(QObject):
         if self._quit_after_s is not None:
             QTimer.singleShot(round(1000 * self._quit_after_s), self._end)
         if self._screenshot is not None:
-            ends = (session.analysed, session.study_failed) if self._path is not None else (session.worklist_changed,)
+            opened = session.study.analysed, session.opening.failed
+            ends = opened if self._path is not None else (session.worklist.changed,)
             for signal in ends:
                 signal.connect(self._end_soon)
-            session.models_changed.connect(self._end_without_models)
-            session.study_opened.connect(self._end_without_models)
+            session.models.changed.connect(self._end_without_models)
+            session.study.opened.connect(self._end_without_models)
         if self._path is not None:
-            session.open_path(self._path)
+            session.opening.open_path(self._path)
         self._program.start()
 
     @Slot()
     def _end_without_models(self) -> None:
         """Nothing is computed without models: the picture need not wait for more than the study."""
-        if self._program.session.models_problem and self._program.session.study is not None:
+        if self._program.session.models.problem and self._program.session.study.data is not None:
             self._end_soon()
 
     @Slot()
@@ -122,7 +123,7 @@ def run(
         if program is None:
             return 1
         collector = Collector()
-        program.session.models_changed.connect(collector.spare_what_is_loaded)
+        program.session.models.changed.connect(collector.spare_what_is_loaded)
         try:
             return _show(
                 app, program, reporter, argv_path or (demo_study_dir() if demo else None), screenshot, quit_after_s
@@ -142,7 +143,7 @@ def _show(
     screenshot: Path | None,
     quit_after_s: float | None,
 ) -> int:
-    window = MainWindow(program.session, program.retraining, program.settings, str(program.workspace.folder))
+    window = MainWindow(program.session, program.settings, str(program.workspace.folder))
     reporter.problem.connect(window.report)
     begin = _Begin(window, program, path, screenshot, quit_after_s)
     if screenshot is None:

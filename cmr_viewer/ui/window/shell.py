@@ -85,14 +85,14 @@ class ShellFeature(Feature):
             (self.page.study_dismissed, self.dismiss_study),
             (self.page.left, self.leave_worklist),
             (self.page.table.selectionModel().currentRowChanged, self.show_chosen),
-            (session.worklist_changed, self.worklist.refresh),
-            (session.study_opened, self.show_opened),
-            (session.study_failed, self.show_not_opened),
-            (session.opening_cancelled, self.show_not_opened),
-            (session.study_opening, self.note_checks),
-            (session.frames_accepted, self.note_checks),
-            (session.frames_changed, self.speak_soon),
-            (session.phase_marks_changed, self.speak_soon),
+            (session.worklist.changed, self.worklist.refresh),
+            (session.study.opened, self.show_opened),
+            (session.opening.failed, self.show_not_opened),
+            (session.opening.cancelled, self.show_not_opened),
+            (session.opening.started, self.note_checks),
+            (session.study.frames_accepted, self.note_checks),
+            (session.study.frames_changed, self.speak_soon),
+            (session.study.phase_marks_changed, self.speak_soon),
             (desk.frame_changed, self.speak_soon),
             (desk.player.running_changed, self.speak_soon),
         )
@@ -147,7 +147,7 @@ class ShellFeature(Feature):
         if not words:
             return []
         session, recent = self.context.session, set(self.context.settings.recent_studies)
-        studies = session.studies
+        studies = session.worklist.studies
         if studies is not self._named:  # they may be others while the palette is open
             self._named, self._names = studies, [row.name.casefold() for row in studies]
         rows = (row for row, name in zip(studies, self._names, strict=True) if all(w in name for w in words))
@@ -163,7 +163,7 @@ class ShellFeature(Feature):
             )
             for row, text in islice(meant, _STUDIES)
         ]
-        waiting = (path for path in session.waiting if all(word in path.name.casefold() for word in words))
+        waiting = (path for path in session.worklist.waiting if all(word in path.name.casefold() for word in words))
         made += [
             Command(f"{_STUDY}\n{text_of_path(path)}", readable(path.name), "Study, waiting", icon=icon("file"))
             for path in islice(waiting, _STUDIES)
@@ -241,17 +241,17 @@ class ShellFeature(Feature):
     def greet(self) -> None:
         """Offer the tour to a reader who has not seen it."""
         session, settings = self.context.session, self.context.settings
-        if not settings.tour_seen and not settings.recent_studies and session.study is None:
+        if not settings.tour_seen and not settings.recent_studies and session.study.data is None:
             self.tour.begin((GREETING,), "Take the tour")
 
     @Slot()
     def take_tour(self) -> None:
         """Begin the tour, on the study that is open or else on the demo study."""
-        if self.context.session.study is not None:
+        if self.context.session.study.data is not None:
             self._begin_tour()
             return
         self._tour_waits = True
-        self.context.session.open_path(demo_study_dir())
+        self.context.session.opening.open_path(demo_study_dir())
 
     @Slot()
     def show_opened(self) -> None:
@@ -268,14 +268,14 @@ class ShellFeature(Feature):
     def _begin_tour(self) -> None:
         self._tour_waits = False
         parts = self.context.parts
-        if self.context.session.study is not None:
+        if self.context.session.study.data is not None:
             parts.middle.setCurrentWidget(parts.desk_page)
             self.tour.begin(tour_steps(parts, self.context.actions))
 
     @Slot(bool)
     def show_tour_ended(self, to_its_end: bool) -> None:
         """Remember that it was seen; the greeting leads on to the tour."""
-        greeted = not self.context.settings.tour_seen and self.context.session.study is None
+        greeted = not self.context.settings.tour_seen and self.context.session.study.data is None
         self.context.settings.tour_seen = True
         self._save()
         if to_its_end and greeted:
@@ -295,9 +295,9 @@ class ShellFeature(Feature):
 
     def _other_page(self) -> QWidget:
         parts, session = self.context.parts, self.context.session
-        if session.is_opening and session.study is None:
+        if session.opening.is_busy and session.study.data is None:
             return parts.opening
-        return parts.welcome if session.study is None else parts.desk_page
+        return parts.welcome if session.study.data is None else parts.desk_page
 
     @Slot()
     def show_page(self) -> None:
@@ -307,7 +307,7 @@ class ShellFeature(Feature):
         side = self.context.parts.side.parentWidget()
         if side is not None:
             side.setVisible(not here)  # it is about one study, and the list needs the room
-        stack = self.context.session.stack
+        stack = self.context.session.study.stack
         if here:
             self.note_checks()
             self.context.desk.player.stop()
@@ -326,22 +326,22 @@ class ShellFeature(Feature):
     @Slot(object, object)
     def open_study(self, path: Path, stack_id: str | None) -> None:
         """Open a study, or go back to it where it is open."""
-        stack = self.context.session.stack
+        stack = self.context.session.study.stack
         if stack is not None and stack.stack_id == stack_id:
             self.leave_worklist()
         else:
-            self.context.session.open_path(path, stack_id)
+            self.context.session.opening.open_path(path, stack_id)
 
     @Slot(object)
     def dismiss_study(self, path: Path) -> None:
         """Remove a waiting study from the worklist."""
-        self.context.session.let_wait_no_longer([path])
+        self.context.session.worklist.remove([path])
 
     @Slot()
     def note_checks(self) -> None:
         """Record for the worklist how many checks of the open study fail, once all its frames are checked."""
         session = self.context.session
-        order, stack = session.review_order, session.stack
+        order, stack = session.study.review_order, session.study.stack
         if stack is None or not isinstance(order, ReviewQueue) or not order.is_ready:
             return
         failing = sum(not each.is_note for frame in stack.frame_indices for each in order.findings_of(frame))
@@ -350,7 +350,7 @@ class ShellFeature(Feature):
     @Slot()
     def open_next_unread(self) -> None:
         """Open the next study that no one has started."""
-        stack = self.context.session.stack
+        stack = self.context.session.study.stack
         after = None if stack is None else self._entry(stack.stack_id)
         if not self.page.open_next_unread(after):
             narrowed = self.page.model.rowCount() < self.page.model.count
@@ -364,7 +364,7 @@ class ShellFeature(Feature):
         """Stack of the study selected on the page, else of the open study; empty for none."""
         if self.context.parts.middle.currentWidget() is self.page:
             return "" if self.page.current is None else self.page.current.stack_id
-        stack = self.context.session.stack
+        stack = self.context.session.study.stack
         return "" if stack is None else stack.stack_id
 
     @Slot()
@@ -393,11 +393,11 @@ class ShellFeature(Feature):
     def speak_frame(self) -> None:
         """Describe the displayed frame."""
         session, frame = self.context.session, self.context.desk.frame
-        if session.stack is None:
+        if session.study.stack is None:
             said = "No study is open."
         else:
-            state = session.frame_state(frame)
-            said = spoken_frame(session.stack, frame, state, session.ed_phase, session.es_phase)
+            state = session.study.frame_state(frame)
+            said = spoken_frame(session.study.stack, frame, state, session.study.ed_phase, session.study.es_phase)
         view = self.context.parts.view
         if view.accessibleDescription() != said:
             view.setAccessibleDescription(said)

@@ -118,8 +118,8 @@ class Showing(QObject):
         self._screen.region.set_colours(regions)
         self._screen.strip.set_colours(regions)
         self._show_tool()
-        if self._session.stack is not None:
-            self._new_thumbnails(self._session.stack)
+        if self._session.study.stack is not None:
+            self._new_thumbnails(self._session.study.stack)
             self.show_frame()
 
     # A study
@@ -127,7 +127,7 @@ class Showing(QObject):
     @Slot()
     def show_study(self) -> None:
         """A study was opened: its frame is there first, regions and label maps follow."""
-        study, stack = self._session.study, self._session.stack
+        study, stack = self._session.study.data, self._session.study.stack
         if study is None or stack is None:
             return
         self._accepted.clear()
@@ -172,20 +172,20 @@ class Showing(QObject):
         self._screen.strip.show_thumbnails(thumbnails)
 
     def _labels_of(self, frame: FrameIndex) -> LabelMap | None:
-        if self._session.stack is None:  # thumbnails are made in later turns, and the study may be closed by then
+        if self._session.study.stack is None:  # thumbnails are made in later turns, and the study may be closed by then
             return None
-        return self._session.frame_state(frame).labels
+        return self._session.study.frame_state(frame).labels
 
     # The frame
 
     @Slot()
     def show_frame(self) -> None:
         """Show the frame that the reader is at."""
-        stack, frame, screen = self._session.stack, self._desk.frame, self._screen
+        stack, frame, screen = self._session.study.stack, self._desk.frame, self._screen
         if stack is None:
             return
         geometry = stack.geometry
-        state = self._session.frame_state(frame)
+        state = self._session.study.frame_state(frame)
         self._state = state
         screen.view.show_frame(
             stack.frame(frame), geometry.pixel_spacing_mm, spacing_known=geometry.spacing_known, key=frame
@@ -201,8 +201,8 @@ class Showing(QObject):
     @Slot(bool)
     def show_panels_again(self, playing: bool) -> None:
         """The panels rest while the cine plays, and follow when it stops."""
-        if not playing and self._session.stack is not None:
-            self._session.look_at(self._desk.frame)
+        if not playing and self._session.study.stack is not None:
+            self._session.study.look_at(self._desk.frame)
             self.show_frame()
 
     def _show_panels(self, state: FrameState) -> None:
@@ -214,7 +214,7 @@ class Showing(QObject):
             model_id=state.model_id,
             accepted=state.status is ReviewStatus.ACCEPTED,
         )
-        findings = self._session.findings(self._desk.frame)
+        findings = self._session.study.findings(self._desk.frame)
         self._screen.region.show_findings(
             [each.text for each in findings if not each.is_note], [each.text for each in findings if each.is_note]
         )
@@ -224,7 +224,7 @@ class Showing(QObject):
 
     def _show_offer(self, state: FrameState) -> None:
         """What is offered for the frame: by a tool, dashed at once; else by a model, dashed when asked for."""
-        offer, proposal = self._session.offer, state.proposal
+        offer, proposal = self._session.study.offer, state.proposal
         if offer is not None:
             self._screen.proposal.offer(offer.sentence)
             self._screen.view.show_proposal(offer.label_maps.get(self._desk.frame))
@@ -237,7 +237,7 @@ class Showing(QObject):
 
     def _made_by(self, prediction: Prediction) -> str:
         """The model that made a prediction, in words; where a region has no specialist, that is another one."""
-        models = self._session.models
+        models = self._session.models.loaded
         roles = {} if models is None else {model_id: role for role, model_id in models.active.items()}
         role = roles.get(prediction.model_id)
         return f"model {prediction.model_id}" if role is None else f"the {role.text.lower()}"
@@ -245,7 +245,7 @@ class Showing(QObject):
     @Slot()
     def show_offer(self) -> None:
         """A tool offers something, or no longer."""
-        if self._session.stack is not None and self._state is not None:
+        if self._session.study.stack is not None and self._state is not None:
             self._show_offer(self._state)
         self.possible_changed.emit()
 
@@ -258,7 +258,8 @@ class Showing(QObject):
         """What is written over a frame."""
         times = stack.phase_times_ms
         time = f"Phase {frame.phase + 1} of {stack.phases}"
-        mark = "ED" if frame.phase == self._session.ed_phase else "ES" if frame.phase == self._session.es_phase else ""
+        ed, es = self._session.study.ed_phase, self._session.study.es_phase
+        mark = "ED" if frame.phase == ed else "ES" if frame.phase == es else ""
         region, tint = "", ""
         if state.region is not None:
             tint = self._settings.region_colour(state.region)
@@ -272,7 +273,7 @@ class Showing(QObject):
             words.append(f"Accepted · imported from {state.imported}" if state.imported else "Accepted")
         elif state.edited:
             words.append(f"Imported from {state.imported}" if state.imported else "Corrected")
-        elif state.labels is None and self._session.models_ready:
+        elif state.labels is None and self._session.models.loaded is not None:
             words.append("Label map pending")
         return FrameNotes(
             place=f"Slice {frame.slice_index + 1} of {stack.slices}",
@@ -288,7 +289,7 @@ class Showing(QObject):
     @Slot(object)
     def show_stroke(self, box: Box) -> None:
         """The brush changed the frame on show in a box."""
-        self._state = self._session.frame_state(self._desk.frame)
+        self._state = self._session.study.frame_state(self._desk.frame)
         if self._state.labels is not None:
             self._screen.view.refresh_labels(self._state.labels, box, key=self._desk.frame)
 
@@ -324,7 +325,7 @@ class Showing(QObject):
         if self._desk.painting:  # the stroke has all of the time; they follow when it ends
             self._gather.start(_GATHER_MS)
             return
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             self._changed.clear()
             return
@@ -335,7 +336,7 @@ class Showing(QObject):
                 self._gather.start(0)
                 return
             frame = self._changed.pop()
-            state = self._session.frame_state(frame)
+            state = self._session.study.frame_state(frame)
             self._screen.strip.set_cell(frame, cell_of(state))
             self._screen.strip.refresh(frame)
             if state.status is ReviewStatus.ACCEPTED:
@@ -348,7 +349,7 @@ class Showing(QObject):
     @Slot()
     def show_next(self) -> None:
         """Say which frame is next to review, and why."""
-        found = None if self._session.is_analysing else self._session.next_review(self._desk.frame)
+        found = None if self._session.models.is_analysing else self._session.study.next_review(self._desk.frame)
         text = ""
         if found is not None:
             text = f"Slice {found.frame.slice_index + 1}, phase {found.frame.phase + 1}. {found.why}"
@@ -357,12 +358,12 @@ class Showing(QObject):
     @Slot()
     def show_marks(self) -> None:
         """End-diastole or end-systole has changed."""
-        ed, es = self._session.ed_phase, self._session.es_phase
+        ed, es = self._session.study.ed_phase, self._session.study.es_phase
         self._screen.strip.set_marks(ed, es)
         self._screen.navigator.slider.set_marks(ed, es)
         self._screen.measures.curve.set_marks(ed, es)
-        if self._session.stack is not None and self._state is not None:
-            self._show_notes(self._session.stack, self._desk.frame, self._state)
+        if self._session.study.stack is not None and self._state is not None:
+            self._show_notes(self._session.study.stack, self._desk.frame, self._state)
 
     # View
 

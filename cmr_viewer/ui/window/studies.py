@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
+from cmr_viewer.app.opening import OPEN_KEY
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.app.study_opening import OPEN_KEY
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.file_names import path_of_text, readable
 from cmr_viewer.load.gather import archive_of
@@ -72,7 +72,7 @@ class Studies(QObject):
     def open_path(self, path: Path, stack_id: str | None = None) -> None:
         """Open a study; with the id of its stack where the worklist names one."""
         self._asked_stack = stack_id or ""
-        self._session.open_path(path, stack_id)
+        self._session.opening.open_path(path, stack_id)
 
     def open_paths(self, studies: Sequence[Path]) -> None:
         """Open the first of several studies; the others wait in the worklist."""
@@ -80,7 +80,7 @@ class Studies(QObject):
             return
         first, *others = studies
         if others:
-            self._session.let_wait(others)
+            self._session.worklist.add(others)
             text = f"{len(studies)} studies dropped: the first is being opened, the others are in the worklist."
             if all(path.is_dir() for path in studies) and len({path.parent for path in studies}) == 1:
                 text += " If they are series of one study, drop the folder that contains them."
@@ -90,7 +90,7 @@ class Studies(QObject):
     @Slot(object)
     def forget(self, path: Path) -> None:
         """Take a study that waits off the worklist."""
-        self._session.let_wait_no_longer([path])
+        self._session.worklist.remove([path])
 
     @Slot()
     def open_folder(self) -> None:
@@ -126,7 +126,7 @@ class Studies(QObject):
     @Slot()
     def cancel_opening(self) -> None:
         """Stop loading."""
-        self._session.cancel_opening()
+        self._session.opening.cancel()
 
     # What the session tells
 
@@ -135,7 +135,7 @@ class Studies(QObject):
         """A study is being loaded."""
         self._asked = path_of_text(path)
         self._parts.opening.begin(readable(self._asked.name))
-        if self._session.study is None:
+        if self._session.study.data is None:
             self._show_page()
         else:
             self._patience.start()
@@ -172,7 +172,7 @@ class Studies(QObject):
         else:
             chosen = QFileDialog.getExistingDirectory(self._window, title, str(start))
         if chosen:
-            self._session.let_wait_no_longer([lost])
+            self._session.worklist.remove([lost])
             self._settings.forget_study(lost)
             self.open_path(Path(chosen), self._asked_stack or None)
 
@@ -184,13 +184,13 @@ class Studies(QObject):
 
     def show_opened(self) -> None:
         """A study is there."""
-        study = self._session.study
+        study = self._session.study.data
         assert study is not None
         self._show_page()
         self._parts.view.setFocus()
         self.show_worklist()
         self._settings.remember_study(study.source)
-        notes = notes_of(study, self._session.opening)
+        notes = notes_of(study, self._session.opening.chosen)
         self._parts.worklist.show_notes(len(notes), choices=tells_choice(study))
         self._tell_notes(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
 
@@ -208,25 +208,26 @@ class Studies(QObject):
     @Slot()
     def show_worklist(self) -> None:
         """List the studies of the workspace, and before them those that wait."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         open_stack = "" if stack is None else stack.stack_id
-        self._parts.worklist.show_worklist(WorklistLines(self._session.waiting, self._session.studies, open_stack))
+        worklist = self._session.worklist
+        self._parts.worklist.show_worklist(WorklistLines(worklist.waiting, worklist.studies, open_stack))
 
     def _show_page(self) -> None:
         """Put in the middle what belongs there now."""
         self._patience.stop()
         parts = self._parts
-        if self._session.is_opening:
+        if self._session.opening.is_busy:
             page: QWidget = parts.opening
         else:
             parts.opening.begin("")
-            page = parts.welcome if self._session.study is None else parts.desk_page
+            page = parts.welcome if self._session.study.data is None else parts.desk_page
         parts.middle.setCurrentWidget(page)
         self.page_changed.emit()
 
     def _tell_notes(self, notes: Sequence[str], warnings: int, *, spacing_known: bool) -> None:
         """Say in the bar what stood out, and keep all of it behind the bell; the first notes are warnings."""
-        study = self._session.study
+        study = self._session.study.data
         name = "" if study is None else study.name
         for number, text in enumerate(notes):
             self._parts.bell.add("warning" if number < warnings else "info", text, study=name, ends=True)
@@ -250,45 +251,45 @@ class Studies(QObject):
     @Slot()
     def choose_stack(self) -> None:
         """Show the stacks and repeated slices."""
-        study = self._session.study
+        study = self._session.study.data
         if study is None:
             return
-        dialog = StacksDialog(study, self._session.opening, self._window)
-        dialog.stack_chosen.connect(self._session.choose_stack)
-        dialog.repeats_chosen.connect(self._session.choose_repeats)
+        dialog = StacksDialog(study, self._session.opening.chosen, self._window)
+        dialog.stack_chosen.connect(self._session.opening.choose_stack)
+        dialog.repeats_chosen.connect(self._session.opening.choose_repeats)
         show_study_dialog(dialog)
 
     @Slot()
     def turn_round(self) -> None:
         """Turn base and apex round."""
-        self._session.turn_round()
+        self._session.opening.swap_ends()
 
     @Slot()
     def take_next_slice_axis(self) -> None:
         """Open the volume with its slices along another axis."""
-        self._session.take_next_slice_axis()
+        self._session.opening.take_next_slice_axis()
 
     @Slot()
     def change_any_size(self) -> None:
         """Allow volumes that no human heart has, or withhold them again."""
-        self._session.change_any_size()
+        self._session.opening.change_any_size()
 
     @Slot()
     def correct_spacing(self) -> None:
         """Ask for the true spacing."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
-        dialog = SpacingDialog(stack.geometry, self._session.opening, self._window)
-        dialog.spacing_chosen.connect(self._session.correct_spacing)
+        dialog = SpacingDialog(stack.geometry, self._session.opening.chosen, self._window)
+        dialog.spacing_chosen.connect(self._session.opening.correct_spacing)
         show_study_dialog(dialog)
 
     @Slot()
     def show_notes(self) -> None:
         """Show all notes in full."""
-        study = self._session.study
+        study = self._session.study.data
         if study is not None:
-            show_study_dialog(NotesDialog(study, self._session.opening, self._actions, self._window))
+            show_study_dialog(NotesDialog(study, self._session.opening.chosen, self._actions, self._window))
 
 
 class WorklistLines(Sequence[StudyLine]):

@@ -15,7 +15,7 @@ from cmr_viewer.ui.window.theme import icon
 
 def unsaved_text(session: Session) -> str:
     """What could not be saved, in words."""
-    frames = session.unsaved_frames
+    frames = session.saving.unsaved_frames
     if not frames:
         return "Changes could not be saved"
     return "1 frame could not be saved" if frames == 1 else f"{frames} frames could not be saved"
@@ -35,8 +35,8 @@ class UnsavedButton(QToolButton):
         self.setIconSize(QSize(16, 16))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.clicked.connect(session.save_again)
-        session.unsaved_changed.connect(self.refresh)
+        self.clicked.connect(session.saving.save_again)
+        session.saving.unsaved_changed.connect(self.refresh)
         self.refresh()
 
     @Slot()
@@ -46,7 +46,7 @@ class UnsavedButton(QToolButton):
         self.setText(f"{text}: try again")
         self.setToolTip(f"{text}. Free up space on the disk, then click to try again")
         self.setAccessibleName(f"{text}: try again")
-        self.setVisible(self._session.has_unsaved)
+        self.setVisible(self._session.saving.has_unsaved)
 
 
 class Quitting(QObject):
@@ -71,7 +71,7 @@ class Quitting(QObject):
 
     def ask(self) -> bool:
         """Whether the window may close at once; else the reader is asked."""
-        if self._lose or self._session.finish_saving():
+        if self._lose or self._session.study.finish_saving():
             return True
         self._ask(unsaved_text(self._session) + ".")
         return False
@@ -127,7 +127,7 @@ class Quitting(QObject):
     def save_in(self, folder: Path) -> None:
         """Save the whole workspace in a new folder within this one, and quit once it is there."""
         name = f"CMR Viewer workspace {datetime.now().astimezone():%Y-%m-%d %H.%M.%S}"
-        self._session.save_elsewhere(folder / name, self._on_saved, self._ask)
+        self._session.saving.save_elsewhere(folder / name, self._on_saved, self._ask)
 
     def _on_saved(self, folder: Path) -> None:
         self._settings.workspace = str(folder)

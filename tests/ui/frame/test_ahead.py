@@ -35,8 +35,8 @@ def test_all_phases_of_the_slice_on_show_are_ready_after_a_rest(
     assert slice_on_show <= kept(open_window)
     assert slice_on_show <= set(open_window.parts.view._marks._remembered)
     thumbnails = open_window.parts.strip._thumbnails
-    assert thumbnails is not None and open_window.session.stack is not None
-    assert all(thumbnails.made(frame) is not None for frame in open_window.session.stack.frame_indices)
+    assert thumbnails is not None and open_window.session.study.stack is not None
+    assert all(thumbnails.made(frame) is not None for frame in open_window.session.study.stack.frame_indices)
 
 
 def test_a_frame_that_was_made_ready_looks_as_one_that_was_not(

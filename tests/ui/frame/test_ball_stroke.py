@@ -23,8 +23,8 @@ def painted(labels: Any, radius: float, start: Any, end: Any, label: Label) -> A
 
 def test_a_stroke_paints_the_neighbours_by_pythagoras_and_is_one_undo_step(qtbot: Any, session: Session) -> None:
     open_whole(qtbot, session)
-    assert session.stack is not None
-    before = {frame: labels_of(session, frame) for frame in session.stack.frame_indices}
+    assert session.study.stack is not None
+    before = {frame: labels_of(session, frame) for frame in session.study.stack.frame_indices}
     stroke = BallStroke(session, FRAME, Label.RVBP, RADIUS_PX)
     stroke.begin((10.0, 8.0))
     stroke.extend((14.0, 12.0))
@@ -33,11 +33,11 @@ def test_a_stroke_paints_the_neighbours_by_pythagoras_and_is_one_undo_step(qtbot
         radius = {1: RADIUS_PX, 0: BESIDE_PX, 2: BESIDE_PX}.get(frame.slice_index) if frame.phase == 1 else None
         expected = labels if radius is None else painted(labels, radius, (10, 8), (14, 12), Label.RVBP)
         np.testing.assert_array_equal(labels_of(session, frame), expected)
-    assert session.undo_text == "paint RV blood pool through slices"
-    session.undo()
-    assert not session.can_undo
+    assert session.study.undo_text == "paint RV blood pool through slices"
+    session.study.undo()
+    assert not session.study.can_undo
     assert all(np.array_equal(labels_of(session, f), before[f]) for f in before)
-    session.redo()
+    session.study.redo()
     assert (labels_of(session, FrameIndex(1, 0)) == Label.RVBP).any()
 
 
@@ -50,8 +50,8 @@ def test_the_shown_frame_follows_while_the_stroke_lasts(qtbot: Any, session: Ses
     assert not (labels_of(session, FrameIndex(1, 0)) == Label.LVM).any()
     stroke.cancel()
     np.testing.assert_array_equal(labels_of(session, FRAME), before)
-    assert not session.can_undo
-    assert not session.frame_state(FRAME).edited
+    assert not session.study.can_undo
+    assert not session.study.frame_state(FRAME).edited
 
 
 def test_the_eraser_takes_one_label_only_where_it_is_told_to(qtbot: Any, session: Session) -> None:
@@ -60,7 +60,7 @@ def test_the_eraser_takes_one_label_only_where_it_is_told_to(qtbot: Any, session
     assert stroke.text == "erase RV blood pool through slices"
     stroke.begin((12.0, 10.0))
     assert stroke.end() == ()
-    assert not session.can_undo
+    assert not session.study.can_undo
     everything = BallStroke(session, FRAME, Label.BACKGROUND, 40.0)
     assert everything.text == "erase through slices"
     assert sorted(everything.frames) == [FrameIndex(1, each) for each in range(4)]

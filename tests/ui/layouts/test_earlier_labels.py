@@ -22,8 +22,8 @@ def earlier(session: Session) -> EarlierLabels:
 
 def reopened(qtbot: Any, session: Session) -> None:
     session.close_study()
-    with qtbot.waitSignal(session.analysed):
-        session.open_path(Path("/nowhere/alpha"))
+    with qtbot.waitSignal(session.study.analysed):
+        session.opening.open_path(Path("/nowhere/alpha"))
     kept(qtbot, session)
 
 
@@ -45,7 +45,7 @@ def test_the_prediction_is_that_of_the_model_of_the_readers_region(
 ) -> None:
     open_whole(qtbot, session)
     paint(session, FRAME)
-    session.set_region(FRAME, Region.APEX)
+    session.study.set_region(FRAME, Region.APEX)
     kept(qtbot, session)
     np.testing.assert_array_equal(earlier.of(FRAME, Earlier.PREDICTION), model_labels("apex-1", FRAME))
 
@@ -78,12 +78,12 @@ def test_the_accepted_version_stays_when_a_draft_comes_after_it(
     open_whole(qtbot, session)
     assert earlier.of(FRAME, Earlier.ACCEPTED) is None
     paint(session, FRAME)
-    session.accept(FRAME)
+    session.study.accept(FRAME)
     kept(qtbot, session)
     accepted = labels_of(session, FRAME)
     paint(session, FRAME, Label.RVBP, at=(4, 12))
     kept(qtbot, session)
-    assert session.frame_state(FRAME).status is ReviewStatus.DRAFT
+    assert session.study.frame_state(FRAME).status is ReviewStatus.DRAFT
     np.testing.assert_array_equal(earlier.of(FRAME, Earlier.ACCEPTED), accepted)
 
 
@@ -92,7 +92,7 @@ def test_accepted_versions_of_earlier_are_read_when_they_are_asked_for(
 ) -> None:
     open_whole(qtbot, session)
     paint(session, FRAME)
-    session.accept(FRAME)
+    session.study.accept(FRAME)
     kept(qtbot, session)
     accepted = labels_of(session, FRAME)
     paint(session, FRAME, Label.RVBP, at=(4, 12))
@@ -106,7 +106,7 @@ def test_accepted_versions_of_earlier_are_read_when_they_are_asked_for(
 
 def test_another_study_has_nothing_of_the_last(qtbot: Any, session: Session, earlier: EarlierLabels) -> None:
     open_whole(qtbot, session)
-    session.accept(FRAME)
+    session.study.accept(FRAME)
     kept(qtbot, session)
     assert earlier.of(FRAME, Earlier.ACCEPTED) is not None
     session.close_study()

@@ -24,7 +24,7 @@ SLICE = 3
 
 @pytest.fixture
 def window(open_window: MainWindow) -> MainWindow:
-    assert (open_window.session.ed_phase, open_window.session.es_phase) == (ED, ES)
+    assert (open_window.session.study.ed_phase, open_window.session.study.es_phase) == (ED, ES)
     open_window.desk.go(FrameIndex(ED, SLICE))
     return open_window
 
@@ -51,7 +51,7 @@ def enter(widget) -> None:
 
 
 def labels_of(window: MainWindow, frame: FrameIndex) -> np.ndarray:
-    return window.session.frame_state(frame).labels.copy()
+    return window.session.study.frame_state(frame).labels.copy()
 
 
 def at_left(widget, other) -> bool:
@@ -76,8 +76,8 @@ def test_the_layout_is_remembered_and_comes_back_with_the_next_study(window, fea
     assert Settings.load(window.settings.path).layout == "ed_es"
     window.actions_by_id["close_study"].trigger()
     feature._show("single")
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
-        window.session.open_path(study_path)
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
+        window.session.opening.open_path(study_path)
     settle(qtbot, window)
     assert feature.name == "ed_es"
     assert window.parts.places.second.has_frame
@@ -88,8 +88,8 @@ def test_every_layout_lives_through_closing_and_opening_a_study(window, feature,
         choose(window, name)
         window.actions_by_id["close_study"].trigger()
         assert not window.actions_by_id["layout_montage"].isEnabled()
-        with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
-            window.session.open_path(study_path)
+        with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
+            window.session.opening.open_path(study_path)
         settle(qtbot, window)
         assert feature.name == name
 
@@ -149,7 +149,7 @@ def test_the_first_click_in_the_other_side_already_paints(window, places, qtbot)
     reach = window.desk.radius_px + 1.0
     painted = np.argwhere(after != before_es)
     assert painted[:, 1].min() >= col - reach and painted[:, 1].max() <= end + reach
-    assert window.session.can_undo and not window.desk.painting
+    assert window.session.study.can_undo and not window.desk.painting
     np.testing.assert_array_equal(labels_of(window, FrameIndex(ED, SLICE)), before_ed)
 
 
@@ -185,7 +185,7 @@ def test_a_phase_that_is_marked_where_it_is_becomes_that_side(window, places, fe
     choose(window, "ed_es")
     window.actions_by_id["phase_previous"].trigger()
     window.actions_by_id["set_ed"].trigger()
-    assert window.session.ed_phase == 5
+    assert window.session.study.ed_phase == 5
     assert at_left(places.first, places.second)
     assert feature.layouts["ed_es"].foot.sides[0].text() == "End-diastole · tools apply here"
     window.actions_by_id["undo"].trigger()
@@ -207,11 +207,11 @@ def test_zoom_pan_and_grey_window_are_linked_and_the_cursor_is_seen_in_the_other
 
 def test_measures_follow_a_correction_of_either_side(window, places, qtbot):
     choose(window, "ed_es")
-    esv = window.session.measures.values["lv_esv_ml"]
+    esv = window.session.study.measures.values["lv_esv_ml"]
     enter(places.second)
     window.actions_by_id["clear_frame"].trigger()
     settle(qtbot, window)
-    assert window.session.measures.values["lv_esv_ml"] < esv
+    assert window.session.study.measures.values["lv_esv_ml"] < esv
     window.actions_by_id["go_ed"].trigger()
     assert not places.second._marks.labels.any()
     window.actions_by_id["undo"].trigger()
@@ -254,7 +254,7 @@ def test_before_ed_and_es_are_known_the_other_side_says_why(window, places, monk
     enter(places.second)
     assert window.desk.frame == FrameIndex(ED, SLICE)
     monkeypatch.undo()
-    window.session.phase_marks_changed.emit()
+    window.session.study.phase_marks_changed.emit()
     assert places.second.has_frame
 
 
@@ -284,9 +284,9 @@ def test_the_left_side_keeps_the_prediction_while_the_right_is_corrected(window,
 
 def test_the_difference_is_told_in_ml_for_the_frame_and_the_study(window, compared, qtbot):
     """A voxel of the phantom is 1.8 x 2.4 mm in its slices; what is cleared is lost at ED and nowhere else."""
-    window.session.set_ed(ED)  # else the largest of what is left would be ED
+    window.session.study.set_ed(ED)  # else the largest of what is left would be ED
     frame = window.desk.frame
-    geometry = window.session.stack.geometry
+    geometry = window.session.study.stack.geometry
     voxel_ml = 1.8 * 2.4 * geometry.slice_spacing_mm / 1000.0
     lost_ml = float((labels_of(window, frame) == Label.LVBP).sum()) * voxel_ml
     assert {compared.foot.figure(name) for name in ("LV pool", "LV EDV", "RV ESV")} == {"0.0"}
@@ -303,8 +303,8 @@ def test_pixels_that_differ_are_shaded_until_the_shading_is_put_off(window, plac
     bare = colour_at(places.first, row, col)
     window.actions_by_id["hide_masks"].trigger()
     session = window.session
-    session.begin_stroke(window.desk.frame, Label.LVM, 1.0, (float(row), float(col)))
-    session.end_stroke()
+    session.study.begin_stroke(window.desk.frame, Label.LVM, 1.0, (float(row), float(col)))
+    session.study.end_stroke()
     settle(qtbot, window)
     window.parts.tools.fill_chosen.emit(0.0)
     shaded = colour_at(places.first, row, col)
@@ -321,7 +321,7 @@ def colour_at(view, row: float, col: float):
 
 def test_another_earlier_version_is_chosen_and_remembered(window, places, compared, qtbot):
     frame = window.desk.frame
-    assert window.session.frame_state(frame).status is None
+    assert window.session.study.frame_state(frame).status is None
     compared.foot.chooser.setCurrentIndex(list(Earlier).index(Earlier.ACCEPTED))
     compared.foot.chooser.activated.emit(list(Earlier).index(Earlier.ACCEPTED))
     assert window.settings.before == "accepted"
@@ -391,7 +391,7 @@ def test_a_click_chooses_the_frame_and_keys_act_on_it(window, montage, qtbot):
     window.actions_by_id["region_apex"].trigger()
     window.actions_by_id["accept"].trigger()
     settle(qtbot, window)
-    state = window.session.frame_state(frame)
+    state = window.session.study.frame_state(frame)
     assert (state.region, state.status) == (Region.APEX, ReviewStatus.ACCEPTED)
     assert montage.view._cell_of(frame).accepted
 
@@ -443,7 +443,7 @@ def test_all_slices_show_the_phase_of_the_chosen_frame(window, montage):
     montage.foot.buttons[Columns.SLICES].click()
     window.actions_by_id["phase_next"].trigger()
     assert montage.view.plan.phases == (ED + 1,)
-    assert len(montage.view.plan.frames) == window.session.stack.slices
+    assert len(montage.view.plan.frames) == window.session.study.stack.slices
 
 
 def test_the_cine_moves_all_thumbnails_and_leaves_the_chosen_frame(window, montage, qtbot):

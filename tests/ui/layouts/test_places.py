@@ -20,8 +20,8 @@ from tests.ui.conftest import PATIENCE_MS, settle
 
 
 def opened(window: MainWindow, path: Path, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
-        window.session.open_path(path)
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
+        window.session.opening.open_path(path)
     settle(qtbot, window)
 
 
@@ -33,10 +33,10 @@ def test_a_study_is_opened_again_where_its_reader_was(
     window.session.close_study()
     opened(window, study_path, qtbot)
     assert window.desk.frame == FrameIndex(4, 1)
-    assert window.showing.state is not None and window.session.begin_at == FrameIndex(4, 1)
-    program.session.set_reader("An Other")
+    assert window.showing.state is not None and window.session.opening.begin_at == FrameIndex(4, 1)
+    program.session.reads.set_reader("An Other")
     window.session.close_study()
-    program.session.set_reader("S. Omebody")
+    program.session.reads.set_reader("S. Omebody")
     opened(window, study_path, qtbot)
     assert window.desk.frame == FrameIndex(0, 3), "another reader begins in the middle of the stack"
 
@@ -47,17 +47,17 @@ def test_a_frame_that_stands_for_another_carries_a_badge(window: MainWindow, pha
         Note("A slice may be missing.", Code.SLICE_GAP, (3, 4)),
     )
     study = Study("substituted", Path("/nowhere"), (phantom.stack,), patient_key="one", warnings=notes)
-    window.session._loading._opener = lambda *_: study
+    window.session.opening._opener = lambda *_: study
     opened(window, Path("/nowhere"), qtbot)
     badged = {
         frame
         for frame in phantom.stack.frame_indices
-        if window.showing.notes_of(phantom.stack, frame, window.session.frame_state(frame)).badge
+        if window.showing.notes_of(phantom.stack, frame, window.session.study.frame_state(frame)).badge
     }
     assert badged == {FrameIndex(1, 3), FrameIndex(2, 3)}
     window.desk.go(FrameIndex(1, 3))
     with_badge = window.parts.view.grab().toImage()
-    state = window.session.frame_state(FrameIndex(1, 3))
+    state = window.session.study.frame_state(FrameIndex(1, 3))
     plain = window.showing.notes_of(phantom.stack, FrameIndex(1, 3), state)
     window.parts.view.set_notes(replace(plain, badge=""))
     assert window.parts.view.grab().toImage() != with_badge
@@ -65,7 +65,7 @@ def test_a_frame_that_stands_for_another_carries_a_badge(window: MainWindow, pha
 
 def test_undo_and_redo_name_what_they_take_back_in_menu_tip_and_status(open_window: MainWindow) -> None:
     window = open_window
-    window.session.say("patient.height_cm", 171, "patient data")
+    window.session.study.set_fact("patient.height_cm", 171, "patient data")
     undo, redo = window.actions_by_id["undo"], window.actions_by_id["redo"]
     assert undo.text() == "&Undo patient data" and undo.toolTip() == "Undo patient data (Ctrl+Z)"
     undo.trigger()
@@ -86,9 +86,9 @@ def test_an_offer_names_the_model_that_made_it(open_window: MainWindow, made_by:
     window.actions_by_id["label_rvbp"].trigger()
     window.desk.begin_stroke(5.0, 5.0, False)
     window.desk.end_stroke()
-    labels = window.session.frame_state(frame).labels
-    assert labels is not None and window.session.reading is not None
-    window.session.reading.records[frame].proposal = Prediction(labels, made_by, Region.MIDDLE, "It knows.")
+    labels = window.session.study.frame_state(frame).labels
+    assert labels is not None and window.session.study.reading is not None
+    window.session.study.reading.records[frame].proposal = Prediction(labels, made_by, Region.MIDDLE, "It knows.")
     window.showing.show_frame()
     assert named.removeprefix("the ") in (*(role.text.lower() for role in Role), "model gone-7")
     assert window.parts.proposal._text.text() == f"New prediction by {named}. Your label map is unchanged."

@@ -36,17 +36,17 @@ def paint(qtbot, window: MainWindow, points, button=Qt.MouseButton.LeftButton) -
 
 
 def labels(window: MainWindow):
-    return window.session.frame_state(window.desk.frame).labels.copy()
+    return window.session.study.frame_state(window.desk.frame).labels.copy()
 
 
 # Opening
 
 
 def test_the_frame_is_on_show_before_anything_is_computed(window, study_path, qtbot):
-    with qtbot.waitSignal(window.session.study_opened, timeout=PATIENCE_MS):
-        window.session.open_path(study_path)
+    with qtbot.waitSignal(window.session.study.opened, timeout=PATIENCE_MS):
+        window.session.opening.open_path(study_path)
     assert window.parts.middle.currentWidget() is window.parts.desk_page
-    assert window.session.frame_state(window.desk.frame).labels is None
+    assert window.session.study.frame_state(window.desk.frame).labels is None
     shown = window.parts.view.grab().toImage()
     across = {shown.pixelColor(x, shown.height() // 2).lightness() for x in range(shown.width())}
     assert len(across) > 20
@@ -54,8 +54,8 @@ def test_the_frame_is_on_show_before_anything_is_computed(window, study_path, qt
 
 
 def test_regions_and_label_maps_arrive_in_the_thumbnails(open_window):
-    for frame in open_window.session.stack.frame_indices:
-        state = open_window.session.frame_state(frame)
+    for frame in open_window.session.study.stack.frame_indices:
+        state = open_window.session.study.frame_state(frame)
         cell = open_window.parts.strip.cell(frame)
         assert cell.region is state.region
         assert cell.probability == pytest.approx(0.85)
@@ -63,8 +63,8 @@ def test_regions_and_label_maps_arrive_in_the_thumbnails(open_window):
 
 
 def test_what_is_no_study_is_said_over_the_frame(window, tmp_path, qtbot):
-    with qtbot.waitSignal(window.session.study_failed, timeout=PATIENCE_MS):
-        window.session.open_path(tmp_path)
+    with qtbot.waitSignal(window.session.opening.failed, timeout=PATIENCE_MS):
+        window.session.opening.open_path(tmp_path)
     assert window.parts.messages.isVisible()
     assert window.parts.messages.text
     assert window.parts.bell.messages[-1].severity == "error"
@@ -74,9 +74,9 @@ def test_a_dropped_file_is_opened(window, study_path, qtbot):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(study_path))])
     drop = QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Held.NoModifier)
-    with qtbot.waitSignal(window.session.study_opened, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.opened, timeout=PATIENCE_MS):
         window.dropEvent(drop)
-    assert window.session.study.source == study_path
+    assert window.session.study.data.source == study_path
 
 
 def test_closing_the_study_leads_back_to_the_welcome_page_and_names_it_there(open_window, study_path):
@@ -124,7 +124,7 @@ def test_d_and_s_go_to_ed_and_es_and_alt_sets_them(open_window, phantom, qtbot):
     assert open_window.desk.frame.phase == 0
     open_window.desk.go_phase(4)
     press(qtbot, open_window, Key.Key_S, Held.AltModifier)
-    assert open_window.session.es_phase == 4
+    assert open_window.session.study.es_phase == 4
 
 
 def test_space_plays_and_pauses(open_window, qtbot):
@@ -149,7 +149,7 @@ def test_the_keyboard_belongs_to_a_slider_that_has_it(open_window, qtbot):
 
 
 def test_n_goes_to_the_frame_that_is_said_to_be_next(open_window, qtbot):
-    wanted = open_window.session.next_frame(open_window.desk.frame)
+    wanted = open_window.session.study.next_review(open_window.desk.frame).frame
     assert f"Slice {wanted.slice_index + 1}, phase {wanted.phase + 1}" in open_window.parts.worklist._next.text()
     press(qtbot, open_window, Key.Key_N)
     assert open_window.desk.frame == wanted
@@ -171,7 +171,7 @@ def test_painting_changes_the_pixels_under_the_pointer_and_no_others(open_window
 
 def test_a_stroke_on_an_accepted_frame_shows_at_once_that_it_is_accepted_no_longer(open_window, qtbot):
     window = open_window
-    with qtbot.waitSignal(window.session.frames_accepted):
+    with qtbot.waitSignal(window.session.study.frames_accepted):
         window.actions_by_id["accept"].trigger()
     qtbot.waitUntil(lambda: "Accepted" in window.parts.view._notes.state)
     window.actions_by_id["label_lvm"].trigger()
@@ -232,8 +232,8 @@ def test_the_label_map_is_copied_to_the_next_slice(open_window, qtbot):
 def test_the_panel_and_the_strip_say_where_the_stack_overrules_the_frame_alone(open_window, qtbot):
     frame = open_window.desk.frame
     alone = RegionPrediction((0.1, 0.2, 0.61, 0.09), "classifier-1", Region.MIDDLE, (0.05, 0.9, 0.05, 0.0))
-    open_window.session._reading.frames.receive_region(frame, alone)
-    open_window.session._carry_out()
+    open_window.session.study.reading.frames.receive_region(frame, alone)
+    open_window.session.study.carry_out()
     settle(qtbot, open_window)
     assert open_window.parts.region._decided.text() == (
         "Set by the classifier. By itself the frame looks like apex (61 %); by its place in the stack it is middle."
@@ -246,7 +246,7 @@ def test_a_frame_that_the_reader_calls_non_cardiac_loses_its_marks_at_once_and_g
     frame, before = open_window.desk.frame, labels(open_window)
     assert before.any()
     press(qtbot, open_window, Key.Key_4, Held.ShiftModifier)
-    assert not open_window.session.frame_state(frame).labels.any()
+    assert not open_window.session.study.frame_state(frame).labels.any()
     assert open_window.parts.region._reason.text() == "Region non-cardiac by the reader; the label map is empty."
     assert open_window.parts.region._model.isHidden(), "no model was asked"
     press(qtbot, open_window, Key.Key_Z, Held.ControlModifier)
@@ -258,7 +258,7 @@ def test_a_region_button_sets_the_region_and_the_frame_is_segmented_anew(open_wi
     frame = open_window.desk.frame
     qtbot.mouseClick(open_window.parts.region._buttons[region], Qt.MouseButton.LeftButton)
     settle(qtbot, open_window)
-    state = open_window.session.frame_state(frame)
+    state = open_window.session.study.frame_state(frame)
     assert (state.region, state.region_by) == (region, "reader")
     assert frame in knowing.segmented
     assert open_window.parts.strip.cell(frame).probability is None
@@ -269,7 +269,7 @@ def test_a_region_button_sets_the_region_and_the_frame_is_segmented_anew(open_wi
 def test_shift_and_a_number_set_the_region(open_window, qtbot):
     press(qtbot, open_window, Key.Key_3, Held.ShiftModifier)
     settle(qtbot, open_window)
-    assert open_window.session.frame_state(open_window.desk.frame).region is Region.APEX
+    assert open_window.session.study.frame_state(open_window.desk.frame).region is Region.APEX
 
 
 def test_an_edited_label_map_stays_and_the_new_prediction_is_offered_beside_it(open_window, qtbot):
@@ -311,13 +311,13 @@ def test_enter_accepts_and_the_progress_follows(open_window, qtbot):
     press(qtbot, open_window, Key.Key_Return)
     settle(qtbot, open_window)
     frame = open_window.desk.frame
-    assert open_window.session.frame_state(frame).status is ReviewStatus.ACCEPTED
+    assert open_window.session.study.frame_state(frame).status is ReviewStatus.ACCEPTED
     assert open_window.parts.strip.cell(frame).accepted
     assert open_window.parts.worklist._review.text() == "1 of 42 accepted"
 
 
 def test_the_measures_and_the_curve_are_those_of_the_label_maps(open_window, qtbot):
-    measures = open_window.session.measures
+    measures = open_window.session.study.measures
     qtbot.waitUntil(lambda: open_window.parts.measures._figures["lv_edv_ml"].text() != "\N{EN DASH}", timeout=5000)
     assert open_window.parts.measures._figures["lv_edv_ml"].text() == f"{measures.values['lv_edv_ml']:.0f}"
     curve = open_window.parts.measures.curve._volumes
@@ -328,14 +328,14 @@ def test_the_measures_and_the_curve_are_those_of_the_label_maps(open_window, qtb
 def test_exported_label_maps_are_those_on_show_on_the_grid_of_the_input(open_window, study_path, tmp_path, qtbot):
     told = []
     path = tmp_path / "out.nii.gz"
-    export_label_maps(open_window.session, open_window.session.study, path, lambda *args: told.append(args))
+    export_label_maps(open_window.session, open_window.session.study.data, path, lambda *args: told.append(args))
     qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE_MS)
     assert told[0][0] == "info"
     written, given = nibabel.load(path), nibabel.load(study_path)
     assert written.shape == given.shape
     assert np.array_equal(written.affine, given.affine)
-    frames = open_window.session.stack.frame_indices
-    shown = sum(int((open_window.session.frame_state(frame).labels > 0).sum()) for frame in frames)
+    frames = open_window.session.study.stack.frame_indices
+    shown = sum(int((open_window.session.study.frame_state(frame).labels > 0).sum()) for frame in frames)
     assert int((np.asarray(written.dataobj) > 0).sum()) == shown
 
 
@@ -405,7 +405,7 @@ def test_an_error_stays_until_it_is_closed(window):
 
 def test_other_colours_are_seen_at_once(open_window):
     frame = open_window.desk.frame
-    region = open_window.session.frame_state(frame).region
+    region = open_window.session.study.frame_state(frame).region
     open_window.settings.region_colours[region.value] = "#abcdef"
     open_window._take_settings()
     assert open_window.parts.strip.border_colour(frame).name() == "#abcdef"

@@ -53,15 +53,15 @@ def test_typing_in_the_palette_does_nothing_to_the_frame(open_window, qtbot):
 
 def test_keys_that_move_in_the_search_line_move_nothing_else(open_window, qtbot):
     frame = open_window.desk.frame
-    before = open_window.session.frame_state(frame).labels.copy()
+    before = open_window.session.study.frame_state(frame).labels.copy()
     open_window.actions_by_id["command_palette"].trigger()
     search = shell(open_window).palette.search
     qtbot.keyClicks(search, "ab")
     for held in (Held.NoModifier, Held.ShiftModifier, Held.ControlModifier):
         for key in (Key.Key_Left, Key.Key_Left, Key.Key_Right, Key.Key_Home, Key.Key_End):
             qtbot.keyClick(search, key, held)
-    assert open_window.desk.frame == frame and not open_window.session.can_undo
-    assert (open_window.session.frame_state(frame).labels == before).all()
+    assert open_window.desk.frame == frame and not open_window.session.study.can_undo
+    assert (open_window.session.study.frame_state(frame).labels == before).all()
     qtbot.keyClick(search, Key.Key_Left, Held.ShiftModifier)
     assert search.selectedText() == "b"
 
@@ -83,16 +83,16 @@ def test_the_palette_shows_the_keys_that_the_reader_has(window):
 
 def test_a_study_that_waits_is_opened_from_the_palette(window, program, study_path, qtbot):
     program.start()
-    program.session.let_wait([study_path])
-    qtbot.waitUntil(lambda: program.session.waiting == (study_path,), timeout=PATIENCE_MS)
+    program.session.worklist.add([study_path])
+    qtbot.waitUntil(lambda: program.session.worklist.waiting == (study_path,), timeout=PATIENCE_MS)
     window.actions_by_id["command_palette"].trigger()
     palette = shell(window).palette
     qtbot.keyClicks(palette.search, "phantom")
     assert palette.hits[0].place == "Study, waiting"
-    with qtbot.waitSignal(program.session.analysed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(program.session.study.analysed, timeout=PATIENCE_MS):
         qtbot.keyClick(palette.search, Key.Key_Return)
     settle(qtbot, window)
-    assert program.session.study.source == study_path
+    assert program.session.study.data.source == study_path
 
 
 def test_a_recent_study_is_found_once(open_window, study_path):
@@ -105,11 +105,11 @@ def test_a_recent_study_is_found_once(open_window, study_path):
 
 def test_studies_may_change_while_the_palette_is_open(window, program):
     row = StudyRow("a" * 32, "patient042", "/nowhere/042", "", datetime(2026, 1, 1, tzinfo=UTC), 6, 0, 0, 2, 3)
-    program.session._studies = (row,)
+    program.session.worklist._studies = (row,)
     window.actions_by_id["command_palette"].trigger()
     palette = shell(window).palette
     palette.search.setText("patient")
-    program.session._studies = (row, replace(row, stack_id="b" * 32, name="patient043"))
+    program.session.worklist._studies = (row, replace(row, stack_id="b" * 32, name="patient043"))
     palette.search.setText("patient04")
     assert [each.text for each in palette.hits] == ["patient042", "patient043"]
 
@@ -196,7 +196,7 @@ def test_the_frame_says_what_it_shows(open_window, qtbot):
     open_window.desk.accept()
     settle(qtbot, open_window)
     qtbot.waitUntil(lambda: view.accessibleDescription().endswith("Accepted."))
-    open_window.session.set_region(open_window.desk.frame, Region.APEX)
+    open_window.session.study.set_region(open_window.desk.frame, Region.APEX)
     qtbot.waitUntil(lambda: "Region apex, set by the reader." in view.accessibleDescription())
     open_window.actions_by_id["close_study"].trigger()
     qtbot.waitUntil(lambda: view.accessibleDescription() == "No study is open.")
@@ -223,9 +223,9 @@ def test_without_a_study_nothing_can_be_flagged(window):
 
 def test_failed_checks_of_the_open_study_stand_in_the_worklist(open_window, qtbot):
     feature, session = shell(open_window), open_window.session
-    qtbot.waitUntil(lambda: session.review_order.is_ready, timeout=PATIENCE_MS)
-    frames = session.stack.frame_indices
-    failing = sum(not each.is_note for frame in frames for each in session.review_order.findings_of(frame))
+    qtbot.waitUntil(lambda: session.study.review_order.is_ready, timeout=PATIENCE_MS)
+    frames = session.study.stack.frame_indices
+    failing = sum(not each.is_note for frame in frames for each in session.study.review_order.findings_of(frame))
     assert failing > 0, "the phantom's specialists move their label maps"
     open_window.actions_by_id["worklist"].trigger()
     said = "1 check failed" if failing == 1 else f"{failing} checks failed"

@@ -15,7 +15,7 @@ FRAME = FrameIndex(2, 3)
 @pytest.fixture
 def state(open_window) -> FrameState:
     """A frame that is segmented and not looked at."""
-    return open_window.session.frame_state(FRAME)
+    return open_window.session.study.frame_state(FRAME)
 
 
 def said(phantom, state, ed=0, es=None):

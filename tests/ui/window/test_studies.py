@@ -29,14 +29,14 @@ Held = Qt.KeyboardModifier
 @pytest.fixture
 def reader(window: MainWindow, phantom) -> RichReader:
     made = RichReader(Study("rich", PATH, (phantom.stack,), patient_key="one"))
-    window.session._loading._opener = made
+    window.session.opening._opener = made
     return made
 
 
 @pytest.fixture
 def rich(window: MainWindow, reader: RichReader, program, qtbot) -> MainWindow:
-    with qtbot.waitSignal(program.session.analysed, timeout=PATIENCE_MS):
-        program.session.open_path(PATH)
+    with qtbot.waitSignal(program.session.study.analysed, timeout=PATIENCE_MS):
+        program.session.opening.open_path(PATH)
         program.start()
     settle(qtbot, window)
     return window
@@ -49,7 +49,7 @@ def dialog(window: MainWindow, kind: type[QDialog]):
 
 def do(window: MainWindow, name: str, qtbot) -> None:
     """Trigger an action that opens the study differently, and wait until it is there."""
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         window.actions_by_id[name].trigger()
     settle(qtbot, window)
 
@@ -63,7 +63,7 @@ def page(window: MainWindow):
 
 def test_a_study_that_comes_shows_a_frame_and_how_far_it_is(window, reader, qtbot):
     reader.gate = threading.Event()
-    with qtbot.waitSignal(window.session.study_previewed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.opening.previewed, timeout=PATIENCE_MS):
         window.studies.open_path(PATH)
     opening = window.parts.opening
     assert page(window) is opening
@@ -72,7 +72,7 @@ def test_a_study_that_comes_shows_a_frame_and_how_far_it_is(window, reader, qtbo
     assert opening._what.text() == "Reading 3 of 7 files"
     shown = opening.grab().toImage()
     assert len({shown.pixelColor(x, 40).lightness() for x in range(0, shown.width(), 3)}) > 5
-    with qtbot.waitSignal(window.session.study_opened, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.opened, timeout=PATIENCE_MS):
         reader.gate.set()
     assert page(window) is window.parts.desk_page
 
@@ -80,27 +80,27 @@ def test_a_study_that_comes_shows_a_frame_and_how_far_it_is(window, reader, qtbo
 @pytest.mark.parametrize("by", ["button", "key"])
 def test_a_study_that_comes_can_be_cancelled(window, reader, qtbot, by):
     reader.gate = threading.Event()
-    with qtbot.waitSignal(window.session.study_previewed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.opening.previewed, timeout=PATIENCE_MS):
         window.studies.open_path(PATH)
     assert window.actions_by_id["cancel_opening"].isEnabled()
-    with qtbot.waitSignal(window.session.opening_cancelled, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.opening.cancelled, timeout=PATIENCE_MS):
         if by == "button":
             window.parts.opening._cancel.click()
         else:
             qtbot.keyClick(window, Qt.Key.Key_Escape)
     reader.gate.set()
     assert page(window) is window.parts.welcome
-    assert window.session.study is None
+    assert window.session.study.data is None
     assert window.parts.messages.text == "Opening was cancelled."
     assert not window.actions_by_id["cancel_opening"].isEnabled()
 
 
 def test_the_study_that_is_open_stays_when_another_cannot_be_opened(rich, reader, qtbot):
     reader.error = LoadError("scan.dcm is cut off. Copy it again.")
-    with qtbot.waitSignal(rich.session.study_failed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.opening.failed, timeout=PATIENCE_MS):
         rich.studies.open_path(Path("/nowhere/broken"))
     assert page(rich) is rich.parts.desk_page
-    assert rich.session.study.source == PATH
+    assert rich.session.study.data.source == PATH
     assert rich.parts.messages.text == "scan.dcm is cut off. Copy it again."
 
 
@@ -109,7 +109,7 @@ def test_a_study_whose_folder_is_gone_is_opened_where_the_reader_finds_it(rich, 
     found.mkdir()
     rich.settings.remember_study(lost)
     reader.error = LoadError(f"{lost} is not there.")
-    with qtbot.waitSignal(rich.session.study_failed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.opening.failed, timeout=PATIENCE_MS):
         rich.studies.open_path(lost)
     assert rich.parts.messages.text == f"{lost} is not there."
     remedy = rich.parts.messages.action
@@ -123,29 +123,29 @@ def test_a_study_whose_folder_is_gone_is_opened_where_the_reader_finds_it(rich, 
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", choose)
     reader.error = None
     reader.study = replace(reader.study, source=found)
-    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         remedy.trigger()
     settle(qtbot, rich)
     assert asked == [("Where is rich now?", str(tmp_path))]
-    assert rich.session.study.source == found
+    assert rich.session.study.data.source == found
     assert rich.settings.recent_studies[0] == str(found) and str(lost) not in rich.settings.recent_studies
 
 
 def test_a_study_that_is_there_and_cannot_be_read_is_not_searched_for(rich, reader, qtbot, tmp_path):
     reader.error = LoadError("scan.dcm is cut off.")
-    with qtbot.waitSignal(rich.session.study_failed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.opening.failed, timeout=PATIENCE_MS):
         rich.studies.open_path(tmp_path)
     assert rich.parts.messages.action is None
 
 
 def test_nothing_can_be_done_to_the_frame_behind_a_study_that_comes(rich, reader, qtbot):
     reader.gate = threading.Event()
-    with qtbot.waitSignal(rich.session.study_previewed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.opening.previewed, timeout=PATIENCE_MS):
         rich.studies.open_path(Path("/nowhere/another"))
     rich.studies._show_page()
     assert page(rich) is rich.parts.opening
     assert not rich.actions_by_id["accept"].isEnabled()
-    with qtbot.waitSignal(rich.session.opening_cancelled, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.opening.cancelled, timeout=PATIENCE_MS):
         rich.actions_by_id["cancel_opening"].trigger()
     reader.gate.set()
     assert page(rich) is rich.parts.desk_page
@@ -198,22 +198,22 @@ def test_of_several_studies_the_first_is_opened_and_the_others_wait_in_the_workl
     window.dropEvent(drop)
     qtbot.waitUntil(lambda: lines.rowCount() == 3, timeout=PATIENCE_MS)
     assert "3 studies dropped" in window.parts.bell.messages[0].text
-    assert window.session.study.source == first
+    assert window.session.study.data.source == first
     assert [said(row) for row in range(lines.rowCount())] == [
         "b.nii, Not opened yet",
         "c.zip, Not opened yet",
         "rich, Not reviewed",
     ]
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         listed.clicked.emit(lines.index(0))
-    assert window.session.study.source == second
+    assert window.session.study.data.source == second
     qtbot.waitUntil(lambda: "b.nii" not in said(0), timeout=PATIENCE_MS)
     listed.setCurrentIndex(lines.index(1))
     assert not window.parts.worklist._dismiss.isEnabled(), "it was opened, and what is kept of it stays"
     listed.setCurrentIndex(lines.index(0))
     listed.setFocus()
     qtbot.keyClick(listed, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: not window.session.waiting, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not window.session.worklist.waiting, timeout=PATIENCE_MS)
     settle(qtbot, window)
 
 
@@ -241,7 +241,7 @@ def test_all_notes_can_be_read_in_full(rich):
 
 
 def test_a_study_without_notes_says_none(window, study_path, qtbot):
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         window.studies.open_path(study_path)
     assert not window.parts.worklist._notes.isVisible()
     assert not window.actions_by_id["choose_stack"].isEnabled()
@@ -261,12 +261,12 @@ def test_another_stack_is_chosen_and_remembered(rich, reader, qtbot):
     assert [button.text() for button in buttons] == ["SAX, 10:21  (open now, suggested)", "SAX, 09:58"]
     assert not stacks._take.isEnabled()
     buttons[1].click()
-    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         stacks._take.click()
     assert reader.asked[-1] == Opening(stack="B")
     settle(qtbot, rich)
     assert rich.parts.worklist._list.model().rowCount() == 2
-    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         rich.studies.open_path(PATH)
     assert reader.asked[-1] == Opening(stack="B")
     settle(qtbot, rich)
@@ -278,7 +278,7 @@ def test_another_acquisition_of_a_slice_is_chosen(rich, reader, qtbot):
     box = stacks._boxes["place"]
     assert [box.itemText(row) for row in range(box.count())] == ["10:03", "10:09  (open now, suggested)"]
     box.setCurrentIndex(0)
-    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         stacks._take.click()
     assert reader.asked[-1] == Opening(repeats={"place": "early"})
     settle(qtbot, rich)
@@ -286,12 +286,12 @@ def test_another_acquisition_of_a_slice_is_chosen(rich, reader, qtbot):
 
 def test_base_and_apex_are_turned_round_by_one_key_and_the_frame_stays_on_show(rich, reader, qtbot):
     rich.desk.go(FrameIndex(2, 1))
-    shown = rich.session.stack.frame(rich.desk.frame).copy()
-    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
+    shown = rich.session.study.stack.frame(rich.desk.frame).copy()
+    with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         qtbot.keyClick(rich.parts.view, Qt.Key.Key_B, Held.ControlModifier)
     assert reader.asked[-1] == Opening(base_reversed=True)
     assert rich.desk.frame == FrameIndex(2, 5)
-    assert np.array_equal(rich.session.stack.frame(rich.desk.frame), shown)
+    assert np.array_equal(rich.session.study.stack.frame(rich.desk.frame), shown)
     settle(qtbot, rich)
 
 
@@ -306,7 +306,7 @@ def test_what_a_reader_accepted_is_still_accepted_after_turning_and_the_worklist
 
 def test_a_spacing_that_is_not_known_is_offered_to_be_corrected_where_that_is_said(window, reader, qtbot):
     reader.spacing_known = False
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         window.studies.open_path(PATH)
     bar = window.parts.messages
     assert bar.action is window.actions_by_id["correct_spacing"]
@@ -315,14 +315,14 @@ def test_a_spacing_that_is_not_known_is_offered_to_be_corrected_where_that_is_sa
     for box, value in zip(asked._boxes, (1.5, 1.25, 8.0), strict=True):
         box.setValue(value)
     assert asked._volume.text() == "15.0 mm³"
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         asked.accept()
     assert reader.asked[-1] == Opening(spacing_mm=(1.5, 1.25, 8.0))
-    assert window.session.stack.geometry.spacing_known
+    assert window.session.study.stack.geometry.spacing_known
     assert bar.action is not window.actions_by_id["correct_spacing"]
     window.actions_by_id["correct_spacing"].trigger()
     again = dialog(window, SpacingDialog)
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         again._use_the_files()
     assert reader.asked[-1] == Opening()
 
@@ -363,16 +363,18 @@ def test_other_stacks_than_cines_can_be_chosen_and_are_not_told_of(app, qtbot, p
 
 def test_regions_that_follow_stand_out_in_the_strip_and_are_told(open_window, qtbot):
     window = open_window
-    last = max(s for s in range(7) if window.session.frame_state(FrameIndex(0, s)).region is not Region.NON_CARDIAC)
-    before = {f: window.session.frame_state(f).region for f in window.session.stack.frame_indices}
+    last = max(
+        s for s in range(7) if window.session.study.frame_state(FrameIndex(0, s)).region is not Region.NON_CARDIAC
+    )
+    before = {f: window.session.study.frame_state(f).region for f in window.session.study.stack.frame_indices}
     window.desk.go(FrameIndex(0, last))
     window.actions_by_id["region_non_cardiac"].trigger()
-    states = {f: window.session.frame_state(f) for f in before}
+    states = {f: window.session.study.frame_state(f) for f in before}
     followed = {f for f, s in states.items() if s.region is not before[f] and s.region_by == "predicted"}
     assert followed and window.parts.strip.lit == followed
     frames = f"{len(followed)} neighbouring frames" if len(followed) > 1 else "1 neighbouring frame"
     assert window.parts.messages.text == f"{frames} changed region too."
     settle(qtbot, window)
     one = min(followed)
-    assert window.parts.strip.cell(one).region is window.session.frame_state(one).region
+    assert window.parts.strip.cell(one).region is window.session.study.frame_state(one).region
     qtbot.waitUntil(lambda: not window.parts.strip.lit, timeout=PATIENCE_MS)

@@ -145,10 +145,10 @@ def test_who_never_saw_the_program_is_offered_the_tour_once_and_then_shown_the_d
     program.start()
     feature.greet()
     assert feature.tour.isVisible() and feature.tour.next.text() == "Take the tour"
-    with qtbot.waitSignal(program.session.analysed, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(program.session.study.analysed, timeout=PATIENCE_MS):
         feature.tour.next.click()
     settle(qtbot, window)
-    assert program.session.study.source == study_path
+    assert program.session.study.data.source == study_path
     assert feature.tour.isVisible() and feature.tour.step == 0
     feature.tour.end()
     assert program.settings.tour_seen
@@ -161,7 +161,7 @@ def test_who_declines_is_not_asked_again(window, program, qtbot):
     feature = shell(window)
     feature.greet()
     press(qtbot, Key.Key_Escape)
-    assert program.settings.tour_seen and program.session.study is None and not program.session.is_opening
+    assert program.settings.tour_seen and program.session.study.data is None and not program.session.opening.is_busy
 
 
 @pytest.mark.parametrize("layout", ["single", "montage"])

@@ -73,8 +73,8 @@ def press(window: MainWindow, name: str) -> None:
 
 
 def stack_id(window: MainWindow) -> str:
-    assert window.session.stack is not None
-    return window.session.stack.stack_id
+    assert window.session.study.stack is not None
+    return window.session.study.stack.stack_id
 
 
 def test_the_window_closes_at_once_where_all_is_saved(open_window: MainWindow, disk: Disk) -> None:
@@ -126,7 +126,7 @@ def test_saving_elsewhere_makes_a_whole_workspace_that_has_everything(
         latest = AnnotationStore(workspace).latest(stack_id(unsaved))
         steps = [step.text for step in UndoLog(workspace).lines(stack_id(unsaved)).done]
     assert {frame: one.status for frame, one in latest.items()} == dict.fromkeys(FRAMES, ReviewStatus.DRAFT)
-    assert all((latest[frame].labels == unsaved.session.frame_state(frame).labels).all() for frame in FRAMES)
+    assert all((latest[frame].labels == unsaved.session.study.frame_state(frame).labels).all() for frame in FRAMES)
     assert steps == ["paint RV blood pool"] * 3
 
 
@@ -138,7 +138,7 @@ def test_a_place_that_cannot_be_written_leads_back_to_the_question(
     unsaved.quitting.save_in(taken)
     settle(qtbot, unsaved)
     assert unsaved.isVisible() and "Could not create" in question(unsaved).text()
-    assert unsaved.session.unsaved_frames == 3
+    assert unsaved.session.saving.unsaved_frames == 3
 
 
 def test_it_can_be_lost_by_will_alone(unsaved: MainWindow) -> None:
@@ -155,17 +155,17 @@ def test_what_could_not_be_saved_outlives_the_closing_of_its_study(
     unsaved: MainWindow, disk: Disk, study_path: Path, program: Program, qtbot: QtBot
 ) -> None:
     stack = stack_id(unsaved)
-    shown = {frame: unsaved.session.frame_state(frame).labels for frame in FRAMES}
+    shown = {frame: unsaved.session.study.frame_state(frame).labels for frame in FRAMES}
     unsaved.session.close_study()
     settle(qtbot, unsaved)
-    assert unsaved.session.unsaved_frames == 3
+    assert unsaved.session.saving.unsaved_frames == 3
     assert not unsaved.close()
     question(unsaved).reject()
     disk.full = False
-    with qtbot.waitSignal(program.session.study_restored, timeout=PATIENCE_MS):
-        program.session.open_path(study_path)
+    with qtbot.waitSignal(program.session.study.restored, timeout=PATIENCE_MS):
+        program.session.opening.open_path(study_path)
     settle(qtbot, unsaved)
     assert set(unsaved.session.saved.annotations.latest(stack)) == set(FRAMES)
     for frame, labels in shown.items():
-        now = unsaved.session.frame_state(frame).labels
+        now = unsaved.session.study.frame_state(frame).labels
         assert now is not None and labels is not None and (now == labels).all()

@@ -51,7 +51,7 @@ class ContourFeature(Feature):
         return (
             (context.desk.tool_changed, self._take_tool),
             (context.desk.frame_changed, self._take_frame),
-            (context.session.frames_changed, self._take_changes),
+            (context.session.study.frames_changed, self._take_changes),
             (tool.grabbed, context.desk.choose_label),
             (tool.begun, self._begin),
             (tool.previewed, self._preview),
@@ -95,7 +95,7 @@ class ContourFeature(Feature):
     @Slot(object)
     def _take_changes(self, frames: tuple[FrameIndex, ...]) -> None:
         if self.held and self.context.desk.frame in frames:
-            labels = self.context.session.frame_state(self.context.desk.frame).labels
+            labels = self.context.session.study.frame_state(self.context.desk.frame).labels
             if labels is not self._labels and (labels is not None or self._labels.any()):
                 self.tool.drop_drag()
             self._refresh()
@@ -112,10 +112,10 @@ class ContourFeature(Feature):
     def _refresh(self) -> None:
         """Take the label map of the frame on show; contours that still fit it stay as they are."""
         session, desk, view = self.context.session, self.context.desk, self.context.parts.view
-        if session.stack is None:
+        if session.study.stack is None:
             return
-        labels = session.frame_state(desk.frame).labels
-        geometry = session.stack.geometry
+        labels = session.study.frame_state(desk.frame).labels
+        geometry = session.study.stack.geometry
         labels = empty_label_map(geometry.rows, geometry.cols) if labels is None else labels
         earlier = self._earlier.setdefault(desk.frame, [])
         self._frame, self._labels = desk.frame, labels
@@ -164,7 +164,7 @@ class ContourFeature(Feature):
         self._previewed, self._dragged = None, None
         self.context.desk.painting = False
         labels = with_contour(self._labels, label, before, after)
-        if not self.context.session.change_labels({frame: labels}, text):
+        if not self.context.session.study.change_labels({frame: labels}, text):
             self._refresh()
 
     @Slot()

@@ -57,26 +57,27 @@ class Exchange(QObject):
         self._folder = Path.home()
         session.jobs.progressed.connect(self._on_progress)
         session.jobs.cancelled.connect(self._on_cancelled)
-        for tells in (session.jobs.failed, session.jobs.cancelled, session.frames_changed, session.analysed):
-            tells.connect(self._show_wait)
-        session.models_changed.connect(self._show_wait)
+        study, jobs = session.study, session.jobs
+        for signal in (jobs.failed, jobs.cancelled, study.frames_changed, study.analysed):
+            signal.connect(self._show_wait)
+        session.models.changed.connect(self._show_wait)
 
     # Import
 
     @Slot()
     def import_file(self) -> None:
         """Ask for a file of label maps or contours."""
-        start, study = self._studies.last_folder(), self._session.study
+        start, study = self._studies.last_folder(), self._session.study.data
         chosen, _ = QFileDialog.getOpenFileName(self._window, "Import contours or label maps", start, _LABEL_FILES)
-        if chosen and self._session.study is study:
+        if chosen and self._session.study.data is study:
             self.import_from(Path(chosen))
 
     @Slot()
     def import_folder(self) -> None:
         """Ask for a folder of contours."""
-        start, study = self._studies.last_folder(), self._session.study
+        start, study = self._studies.last_folder(), self._session.study.data
         chosen = QFileDialog.getExistingDirectory(self._window, "Import contours from a folder", start)
-        if chosen and self._session.study is study:
+        if chosen and self._session.study.data is study:
             self.import_from(Path(chosen))
 
     def import_from(self, path: Path) -> None:
@@ -87,7 +88,8 @@ class Exchange(QObject):
     def ask(self, question: ImportQuestion) -> None:
         """Ask what the file does not tell."""
         stack = question.request.study.stack
-        dialog = ImportDialog(question, stack.phases, self._session.ed_phase, self._session.es_phase, self._window)
+        study = self._session.study
+        dialog = ImportDialog(question, stack.phases, study.ed_phase, study.es_phase, self._window)
         dialog.codes_said.connect(lambda codes: self.label_import.answer(question, codes=codes))
         dialog.phase_said.connect(lambda phase: self.label_import.answer(question, phase=phase))
         show_study_dialog(dialog)
@@ -125,22 +127,22 @@ class Exchange(QObject):
     @Slot()
     def export_label_maps(self) -> None:
         """Write the label maps as one NIfTI file."""
-        study = self._session.study
+        study = self._session.study.data
         if study is None:
             return
-        if why_not := self._session.why_not_whole:
+        if why_not := self._session.study.why_not_whole:
             self._say("warning", f"{why_not} Export the label maps when it is finished.")
             return
         start = str(Path(self._studies.last_folder()) / f"{study.name}-labels.nii.gz")
         chosen, _ = QFileDialog.getSaveFileName(self._window, "Export label maps", start, "NIfTI (*.nii.gz)")
-        if chosen and self._session.study is study:
+        if chosen and self._session.study.data is study:
             path = Path(chosen if chosen.endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
             export_label_maps(self._session, study, path, partial(self._say_of, study))
 
     @Slot()
     def export(self) -> None:
         """Ask what to write and where to."""
-        study = self._session.study
+        study = self._session.study.data
         if study is None:
             return
         folder = self._folder / f"{study.name}-export"
@@ -153,7 +155,7 @@ class Exchange(QObject):
 
     @Slot(object)
     def _start(self, choice: ExportChoice) -> None:
-        study = self._session.study
+        study = self._session.study.data
         if study is None:
             return
         self._folder = choice.folder.parent
@@ -163,7 +165,7 @@ class Exchange(QObject):
     def _show_wait(self) -> None:
         """Results that are not whole are not exported."""
         if self._dialog is not None:
-            self._dialog.wait_for(self._session.why_not_whole)
+            self._dialog.wait_for(self._session.study.why_not_whole)
 
     @Slot()
     def _stop(self) -> None:

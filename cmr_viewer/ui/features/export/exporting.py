@@ -37,9 +37,11 @@ class ExportChoice:
 
 def results_now(session: Session) -> Results:
     """Everything that is known of the open study now, for an export."""
-    assert session.reading is not None
-    about = {"read": read_in_words(session.read)}
-    results = results_of(session.reading, reader=session.reader, effort=session.effort().rows, about=about)
+    assert session.study.reading is not None
+    about = {"read": read_in_words(session.study.read)}
+    results = results_of(
+        session.study.reading, reader=session.reads.reader, effort=session.study.effort().rows, about=about
+    )
     by_hand = any(one is not Provenance.AUTOMATIC for one in results.provenances.values())
     return results if by_hand else replace(results, reader="")
 

@@ -161,7 +161,7 @@ class LabelImport(QObject):
             path: What holds the label maps.
             shown_phase: The phase that is on show.
         """
-        study = self._session.study
+        study = self._session.study.data
         if study is not None:
             hide_from_log(path)
             self._submit(ImportRequest(path, study, shown_phase))
@@ -174,7 +174,7 @@ class LabelImport(QObject):
             codes: What the numbers mean, where that was the question.
             phase: The phase, where that was the question.
         """
-        if self._session.study is not question.request.study:
+        if self._session.study.data is not question.request.study:
             self.refused.emit(_other_study(question.request.path.name))
             return
         request = question.request
@@ -185,7 +185,7 @@ class LabelImport(QObject):
 
     def _submit(self, request: ImportRequest) -> None:
         stack = request.study.stack
-        marked = replace(stack, ed_phase=self._session.ed_phase, es_phase=self._session.es_phase)
+        marked = replace(stack, ed_phase=self._session.study.ed_phase, es_phase=self._session.study.es_phase)
         study = replace(request.study, stacks=(marked, *request.study.stacks[1:]))
         self._session.jobs.submit(
             IMPORT_KEY,
@@ -198,7 +198,7 @@ class LabelImport(QObject):
 
     def _on_read(self, request: ImportRequest, result: LabelsRead | LabelMapError) -> None:
         name = request.path.name
-        if self._session.study is not request.study:
+        if self._session.study.data is not request.study:
             self.refused.emit(_other_study(name))
         elif isinstance(result, LabelMapError):
             codes = result.codes if isinstance(result, UnknownCodesError) else {}
@@ -207,7 +207,7 @@ class LabelImport(QObject):
         elif not result.structures:
             self.refused.emit(f"{name} contains no labels for the frames of this study.")
         else:
-            states = {frame: self._session.frame_state(frame) for frame in result.structures}
+            states = {frame: self._session.study.frame_state(frame) for frame in result.structures}
             accepted = frozenset(f for f, state in states.items() if state.status is ReviewStatus.ACCEPTED)
             corrected = frozenset(f for f, state in states.items() if state.edited) - accepted
             self.offered.emit(ImportOffer(name, request.study, result, accepted, corrected))
@@ -219,7 +219,7 @@ class LabelImport(QObject):
             offer: What was read.
             replace_worked_on: Whether frames that the reader has accepted or corrected are replaced too.
         """
-        if self._session.study is not offer.study:
+        if self._session.study.data is not offer.study:
             self.refused.emit(f"{offer.name} was not imported because another study is now open.")
             return
         left = frozenset[FrameIndex]() if replace_worked_on else offer.accepted | offer.corrected
@@ -228,13 +228,13 @@ class LabelImport(QObject):
         for frame in offer.frames:
             if frame in left:
                 continue
-            stated, shown = offer.read.structures[frame], self._session.frame_state(frame).labels
+            stated, shown = offer.read.structures[frame], self._session.study.frame_state(frame).labels
             maps[frame] = merged(shown, offer.read.labels[frame.phase, frame.slice_index], stated)
             if shown is None or stated >= set(STRUCTURES):
                 whole.add(frame)
         if maps:
             read = offer.read
-            self._session.put_labels(
+            self._session.study.put_labels(
                 maps, Imported(read.provenance, f"import {offer.name}", frozenset(whole), read.made)
             )
         self.taken.emit(told(offer, frozenset(maps)), bool(offer.read.warnings))

@@ -47,15 +47,15 @@ class ReportFeature(Feature):
             (session.jobs.cancelled, self._on_cancelled),
             (session.jobs.failed, self._show_wait),
             (session.jobs.cancelled, self._show_wait),
-            (session.frames_changed, self._show_wait),
-            (session.analysed, self._show_wait),
-            (session.models_changed, self._show_wait),
+            (session.study.frames_changed, self._show_wait),
+            (session.study.analysed, self._show_wait),
+            (session.models.changed, self._show_wait),
         )
 
     @Slot()
     def ask(self) -> None:
         """Ask for form and file."""
-        study = self.context.session.study
+        study = self.context.session.study.data
         if study is None:
             return
         self.dialog = ReportDialog(study.name, self._folder, self.context.window)
@@ -69,12 +69,12 @@ class ReportFeature(Feature):
     def write(self, choice: ReportChoice) -> None:
         """Write a report of the study as it is shown now."""
         session = self.context.session
-        reading = session.reading
+        reading = session.study.reading
         if reading is None:
             return
         self._folder = choice.path.parent
-        session.effort()  # so that the present moment is kept too
-        session.keeper.do(  # on the store thread, so that what was just done is in the log
+        session.study.effort()  # so that the present moment is kept too
+        session.saving.do(  # on the store thread, so that what was just done is in the log
             "Reading the log",
             partial(work_done, session.workspace, reading),
             on_done=partial(self._submit, reading.study, choice, as_read(reading)),
@@ -85,7 +85,7 @@ class ReportFeature(Feature):
     def _submit(self, study: Study, choice: ReportChoice, read: AsRead, done: WorkDone) -> None:
         session, settings = self.context.session, self.context.settings
         formula, convention = BsaFormula(settings.bsa_formula), PapillaryConvention(settings.papillary)
-        reader = "" if session.reader == login_name() else session.reader  # a login is nobody's name
+        reader = "" if session.reads.reader == login_name() else session.reads.reader  # a login is nobody's name
         work = partial(_write, choice, read, done, reader, formula, convention)
         session.jobs.submit(
             REPORT_KEY,
@@ -101,7 +101,7 @@ class ReportFeature(Feature):
     def _show_wait(self) -> None:
         """A report on results that are not whole is not written."""
         if self.dialog is not None:
-            self.dialog.wait_for(self.context.session.why_not_whole)
+            self.dialog.wait_for(self.context.session.study.why_not_whole)
 
     @Slot()
     def _stop(self) -> None:

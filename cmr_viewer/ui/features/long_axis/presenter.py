@@ -41,7 +41,7 @@ class LongAxisShowing(QObject):
     @Slot()
     def show_study(self) -> None:
         """Another study was opened, or none is open."""
-        study = self._session.study
+        study = self._session.study.data
         self._views = () if study is None else study.long_axis
         self._panel.show_names([name_of(view, number) for number, view in enumerate(self._views)])
         if not self._views:
@@ -73,7 +73,7 @@ class LongAxisShowing(QObject):
     @Slot(int)
     def show_view(self, number: int) -> None:
         """Show another long-axis cine; lines and phases are worked out here and not again for each frame."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None or not 0 <= number < len(self._views):
             return
         cine = self._views[number]

@@ -66,12 +66,12 @@ class MeasuresFeature(Feature):
         """Who tells whom."""
         session, desk = self.context.session, self.context.desk
         return (
-            (session.study_opened, self._show_study),
+            (session.study.opened, self._show_study),
             (self.measuring.measured, self._show),
             (self.measuring.wall_measured, self._show_wall),
             (self.measuring.choices_changed, self.context.refresh_possible),
-            (session.phase_marks_changed, self.context.refresh_possible),
-            (session.phase_marks_changed, self._show),
+            (session.study.phase_marks_changed, self.context.refresh_possible),
+            (session.study.phase_marks_changed, self._show),
             (desk.frame_changed, self._show_current),
             (self._panel.mark_moved, self._move_mark),
             (self.wall_panel.segment_chosen, self.go_to_segment),
@@ -90,7 +90,7 @@ class MeasuresFeature(Feature):
     def possible(self) -> Mapping[str, bool]:
         """RV insertion points are those of the frames at ED and ES."""
         session, phase = self.context.session, self.context.desk.frame.phase
-        at_mark = session.stack is not None and phase in (session.ed_phase, session.es_phase)
+        at_mark = session.study.stack is not None and phase in (session.study.ed_phase, session.study.es_phase)
         return {
             "insertion_anterior": at_mark,
             "insertion_inferior": at_mark,
@@ -101,7 +101,7 @@ class MeasuresFeature(Feature):
 
     @Slot()
     def _show_study(self) -> None:
-        stack = self.context.session.stack
+        stack = self.context.session.study.stack
         self._panel.curve.set_times(None if stack is None else stack.phase_times_ms)
         self._show()
 
@@ -118,7 +118,7 @@ class MeasuresFeature(Feature):
             return
         measures = self.measuring.measures
         panel.show_measures(measures)
-        reading = self.context.session.reading
+        reading = self.context.session.study.reading
         if reading is not None:
             panel.show_ed_es(reading.ed_es_choice(), reading.ed_es_disagreements())
         normals, why_not = normals_of(measures)
@@ -159,17 +159,18 @@ class MeasuresFeature(Feature):
     @Slot(str, int)
     def _move_mark(self, mark: str, phase: int) -> None:
         session = self.context.session
-        if session.stack is not None:
-            (session.set_ed if mark == "ED" else session.set_es)(phase)
+        if session.study.stack is not None:
+            (session.study.set_ed if mark == "ED" else session.study.set_es)(phase)
 
     @Slot(int)
     def go_to_segment(self, segment: int) -> None:
         """Show the middle one of the slices that a segment was measured on, at end-diastole or where the reader is."""
         session, desk = self.context.session, self.context.desk
         slices = next((one.slices for one in self.measuring.wall.segments if one.number == segment), ())
-        if not slices or session.ed_phase is None:
+        ed, es = session.study.ed_phase, session.study.es_phase
+        if not slices or ed is None:
             return
-        phase = desk.frame.phase if desk.frame.phase in (session.ed_phase, session.es_phase) else session.ed_phase
+        phase = desk.frame.phase if desk.frame.phase in (ed, es) else ed
         if desk.frame not in {FrameIndex(phase, index) for index in slices}:
             desk.player.stop()
             desk.go(FrameIndex(phase, slices[(len(slices) - 1) // 2]))
@@ -200,7 +201,7 @@ class MeasuresFeature(Feature):
     @Slot()
     def ask_patient(self) -> None:
         """Ask for facts of the patient."""
-        study = self.context.session.study
+        study = self.context.session.study.data
         if study is None:
             return
         measuring = self.measuring
@@ -231,7 +232,7 @@ class MeasuresFeature(Feature):
     @Slot()
     def copy(self) -> None:
         """Copy all values to the clipboard, as a table that text editors and spreadsheets take."""
-        if self.context.session.study is None:
+        if self.context.session.study.data is None:
             return
         QApplication.clipboard().setText(table_of(self.measuring.measures))
         self.context.say("info", "Measures copied. You can paste the table into a spreadsheet or a document.")

@@ -69,11 +69,11 @@ class Measuring(QObject):
         self._asked = 0
         self._pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._pause.timeout.connect(self._measure_more)
-        session.study_left.connect(self._on_left)
-        session.facts_changed.connect(self._on_facts)
-        session.frames_changed.connect(self._on_changed)
-        session.measures_changed.connect(self._on_measures)
-        session.phase_marks_changed.connect(self._on_marks)
+        session.study.left.connect(self._on_left)
+        session.study.facts_changed.connect(self._on_facts)
+        session.study.frames_changed.connect(self._on_changed)
+        session.study.measures_changed.connect(self._on_measures)
+        session.study.phase_marks_changed.connect(self._on_marks)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -95,31 +95,32 @@ class Measuring(QObject):
     @property
     def patient(self) -> Patient:
         """What is known of the patient: as typed, else as the files say."""
-        study = self._session.study
+        study = self._session.study.data
         return UNKNOWN_PATIENT if study is None else patient_in_files(study).with_typed(self._choices.typed)
 
     @property
     def measures(self) -> PatientMeasures:
         """Values as the label maps are now."""
-        session, measures = self._session, self._session.measures
-        if self.convention is not PapillaryConvention.IN_BLOOD_POOL and session.stack is not None:
-            stack = session.stack
+        session, measures = self._session, self._session.study.measures
+        if self.convention is not PapillaryConvention.IN_BLOOD_POOL and session.study.stack is not None:
+            stack = session.study.stack
             counts = self._counts or VoxelCounts(stack.phases, stack.geometry.slice_weights)
-            measures = measures_by_convention(counts, stack, session.ed_phase, session.es_phase, self.convention)
+            ed, es = session.study.ed_phase, session.study.es_phase
+            measures = measures_by_convention(counts, stack, ed, es, self.convention)
         return patient_measures(measures, self.patient, self.formula)
 
     @property
     def curves(self) -> Curves | None:
         """Volumes through the cycle as the label maps are now; None without a study."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         return None if stack is None else curves_of(self.counts, stack, self.patient)
 
     @property
     def counts(self) -> NDArray[np.float64]:
         """(phase, 4) voxels of each label by the convention; -1 where a phase is not segmented whole."""
         if self.convention is PapillaryConvention.IN_BLOOD_POOL:
-            return self._session.phase_counts
-        phases = 0 if self._session.stack is None else self._session.stack.phases
+            return self._session.study.phase_counts
+        phases = 0 if self._session.study.stack is None else self._session.study.stack.phases
         return np.full((phases, 4), -1.0) if self._counts is None else self._counts.of_phases()
 
     @property
@@ -136,13 +137,13 @@ class Measuring(QObject):
 
     def type_patient(self, typed: Patient) -> None:
         """Take facts of the patient that the reader typed: one undo step, and they are kept with the study."""
-        if self._session.stack is not None and typed != self._choices.typed:
-            self._session.say(PATIENT_FACT, patient_fact(typed), "patient data")
+        if self._session.study.stack is not None and typed != self._choices.typed:
+            self._session.study.set_fact(PATIENT_FACT, patient_fact(typed), "patient data")
 
     def set_insertions(self, insertions: Insertions) -> None:
         """Take RV insertion points that the reader set: one undo step, and they are kept with the study."""
-        if self._session.stack is not None and insertions != self._choices.insertions:
-            self._session.say(INSERTIONS_FACT, insertions_fact(insertions), "set RV insertion points")
+        if self._session.study.stack is not None and insertions != self._choices.insertions:
+            self._session.study.set_fact(INSERTIONS_FACT, insertions_fact(insertions), "set RV insertion points")
 
     def turn_insertions(self, degrees: float) -> None:
         """Turn all RV insertion points that were found, against the clock as seen from the apex."""
@@ -158,11 +159,11 @@ class Measuring(QObject):
         inferior: tuple[float, float] | None = None,
     ) -> str:
         """Set an RV insertion point of a frame to a (row, col) point; why that is not possible, or empty."""
-        stack = self._session.stack
-        labels = None if stack is None else self._session.frame_state(frame).labels
+        stack = self._session.study.stack
+        labels = None if stack is None else self._session.study.frame_state(frame).labels
         if stack is None or labels is None:
             return "This frame has no label map yet."
-        if frame.phase not in (self._session.ed_phase, self._session.es_phase):
+        if frame.phase not in (self._session.study.ed_phase, self._session.study.es_phase):
             return "RV insertion points belong to ED and ES. Go to one of them first (D, S)."
         moved = point_set(self._choices.insertions, frame, labels, stack, anterior=anterior, inferior=inferior)
         if moved is None:
@@ -177,7 +178,7 @@ class Measuring(QObject):
     @Slot()
     def take_settings(self) -> None:
         """The formula or the convention may be another now."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
         if self.convention is PapillaryConvention.IN_BLOOD_POOL:
@@ -201,7 +202,7 @@ class Measuring(QObject):
 
     @Slot()
     def _on_facts(self) -> None:
-        reading = self._session.reading
+        reading = self._session.study.reading
         choices = MeasureChoices() if reading is None else choices_of(reading.facts)
         if choices == self._choices:
             return
@@ -214,7 +215,7 @@ class Measuring(QObject):
 
     @Slot(object)
     def _on_changed(self, frames: tuple[FrameIndex, ...]) -> None:
-        marked = (self._session.ed_phase, self._session.es_phase)
+        marked = (self._session.study.ed_phase, self._session.study.es_phase)
         if any(frame.phase in marked for frame in frames):
             self._wall_is_due = True
         if self.convention is not PapillaryConvention.IN_BLOOD_POOL:
@@ -236,7 +237,7 @@ class Measuring(QObject):
 
     @Slot()
     def _measure_more(self) -> None:
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
         frames, self._dirty = self._dirty, set()
@@ -249,7 +250,7 @@ class Measuring(QObject):
             self.convention,
             self._wall_material(stack) if with_wall else None,
         )
-        self._session.keeper.do(
+        self._session.saving.do(
             "Measuring",
             work,
             on_done=partial(self._on_measured, stack, frozenset(frames)),
@@ -257,15 +258,15 @@ class Measuring(QObject):
         )
 
     def _copies(self, frames: set[FrameIndex]) -> dict[FrameIndex, LabelMap]:
-        states = ((frame, self._session.frame_state(frame).labels) for frame in frames)
+        states = ((frame, self._session.study.frame_state(frame).labels) for frame in frames)
         return {frame: labels.copy() for frame, labels in states if labels is not None}
 
     def _wall_material(self, stack: Stack) -> WallMaterial:
-        ed, es = self._session.ed_phase, self._session.es_phase
+        ed, es = self._session.study.ed_phase, self._session.study.es_phase
         frames = {FrameIndex(phase, index) for phase in (ed, es) if phase is not None for index in range(stack.slices)}
         regions: dict[FrameIndex, Region] = {}
         for frame in frames:
-            region = self._session.frame_state(frame).region
+            region = self._session.study.frame_state(frame).region
             if region is not None:
                 regions[frame] = region
         return WallMaterial(stack, ed, es, self._copies(frames), regions, self._choices.insertions)
@@ -277,7 +278,7 @@ class Measuring(QObject):
         found: tuple[Mapping[FrameIndex, NDArray[np.int64]], Wall | None],
     ) -> None:
         self._asked -= 1
-        if stack is not self._session.stack:
+        if stack is not self._session.study.stack:
             return
         counts, wall = found
         if asked:
@@ -302,7 +303,7 @@ class Measuring(QObject):
     def _on_not_measured(self, stack: Stack, asked: frozenset[FrameIndex], with_wall: bool, _message: str) -> None:
         """What could not be measured is measured with the next change."""
         self._asked -= 1
-        if stack is self._session.stack:
+        if stack is self._session.study.stack:
             self._dirty |= asked
             self._wall_is_due = self._wall_is_due or with_wall
 

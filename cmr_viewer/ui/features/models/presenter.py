@@ -33,8 +33,8 @@ class ModelsShowing(QObject):
     @Slot()
     def refresh(self) -> None:
         """Look up the models in service, off this thread."""
-        registry = self._session.registry
-        self._session.keeper.do("Checking the models", lambda: model_lines(registry), on_done=self._take_lines)
+        registry = self._session.models.registry
+        self._session.saving.do("Checking the models", lambda: model_lines(registry), on_done=self._take_lines)
 
     def _take_lines(self, lines: dict[Role, ModelLine]) -> None:
         self._lines = lines
@@ -50,7 +50,7 @@ class ModelsShowing(QObject):
             for role, line in self._lines.items()
         }
         idle = not self._retraining.running
-        self._panel.show_models(lines, idle=idle, problem=self._session.models_problem)
+        self._panel.show_models(lines, idle=idle, problem=self._session.models.problem)
 
     # Training
 

@@ -56,13 +56,13 @@ class ProposeFeature(Feature):
             (context.desk.tool_changed, self._take_tool),
             (context.desk.frame_changed, self._take_frame),
             (context.desk.player.running_changed, self._take_frame),
-            (context.session.frames_changed, self._take_changes),
-            (context.session.models_changed, self._take_frame),
+            (context.session.study.frames_changed, self._take_changes),
+            (context.session.models.changed, self._take_frame),
         )
 
     def possible(self) -> Mapping[str, bool]:
         """There must be other phases to propagate to, and a frame to copy from."""
-        stack, frame = self.context.session.stack, self.context.desk.frame
+        stack, frame = self.context.session.study.stack, self.context.desk.frame
         if stack is None:
             return {}
         several = stack.phases > 1
@@ -98,7 +98,7 @@ class ProposeFeature(Feature):
     @Slot()
     def _take_frame(self) -> None:
         """Another frame: the model is asked about it, unless the cine plays."""
-        if self.held and self.context.session.stack is not None and not self.context.desk.player.running:
+        if self.held and self.context.session.study.stack is not None and not self.context.desk.player.running:
             self.prompts.look_ahead(self.context.desk.frame)
         self._show()
 
@@ -109,7 +109,7 @@ class ProposeFeature(Feature):
 
     @Slot(float, float, bool)
     def _click(self, row: float, col: float, inside: bool) -> None:
-        desk, stack = self.context.desk, self.context.session.stack
+        desk, stack = self.context.desk, self.context.session.study.stack
         if stack is None or desk.label not in STRUCTURES:
             return
         if not (-0.5 <= row < stack.geometry.rows - 0.5 and -0.5 <= col < stack.geometry.cols - 0.5):
@@ -121,7 +121,7 @@ class ProposeFeature(Feature):
     def _show(self) -> None:
         """Show the clicks of the frame, and what a click would be about."""
         context, view = self.context, self.context.parts.view
-        if not self.held or context.session.stack is None:
+        if not self.held or context.session.study.stack is None:
             self.panel.say("")
             return
         clicks = self.prompts.clicks_of(context.desk.frame)
@@ -148,7 +148,7 @@ class ProposeFeature(Feature):
         self.propagation.propagate_over(self.context.desk.frame)
 
     def _copy_from(self, phases: int, slices: int, _checked: bool = False) -> None:
-        stack, frame = self.context.session.stack, self.context.desk.frame
+        stack, frame = self.context.session.study.stack, self.context.desk.frame
         if stack is not None:
             self.context.desk.player.stop()
             source = FrameIndex((frame.phase + phases) % stack.phases, frame.slice_index + slices)

@@ -115,13 +115,13 @@ class Prompts(QObject):
 
     def click(self, frame: FrameIndex, click: Click) -> None:
         """The reader clicked; clicks that come while one is worked on wait for it."""
-        if self._session.stack is not None:
+        if self._session.study.stack is not None:
             self._waiting.append((frame, click))
             self._next()
             self.changed.emit()
 
     def _next(self) -> None:
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None or not self._waiting or self.is_busy or self._session.jobs.is_busy(AHEAD_KEY):
             return
         self._working = frame, click = self._waiting.popleft()
@@ -144,14 +144,14 @@ class Prompts(QObject):
         self.changed.emit()
 
     def _show(self, stack: Stack, frame: FrameIndex, click: Click, before: LabelMap, made: "_Made") -> None:
-        if self._session.stack is not stack:
+        if self._session.study.stack is not stack:
             return
         self._keep(made.known)
         shown, clicked = self._shown(frame), self._clicked.get(frame)
         if clicked is not None and (not before.any() if shown is None else np.array_equal(shown, before)):
             clicked.add(clicked.count(before) or 0, click, made.labels)
             word = "inside" if click.inside else "outside"
-            if not self._session.change_labels({frame: made.labels}, f"click {word} {click.label.text}"):
+            if not self._session.study.change_labels({frame: made.labels}, f"click {word} {click.label.text}"):
                 self.said.emit("info", "The click changed nothing: the label map already agrees with it.")
         else:
             self.said.emit("info", "The frame changed in the meantime, so the click was ignored.")
@@ -170,7 +170,7 @@ class Prompts(QObject):
             self.changed.emit()
 
     def _shown(self, frame: FrameIndex) -> LabelMap | None:
-        return None if self._session.stack is None else self._session.frame_state(frame).labels
+        return None if self._session.study.stack is None else self._session.study.frame_state(frame).labels
 
     # -- what the model thinks -----------------------------------------------------------------------------------------
 
@@ -190,10 +190,10 @@ class Prompts(QObject):
 
     def _role(self, frame: FrameIndex) -> tuple[Role, str] | None:
         """The model that segments a frame; where none does, the baseline; None without models."""
-        models = self._session.models
-        if models is None or self._session.stack is None:
+        models = self._session.models.loaded
+        if models is None or self._session.study.stack is None:
             return None
-        wanted = self._session.frame_state(frame).model_id
+        wanted = self._session.study.frame_state(frame).model_id
         by_id = {model_id: role for role, model_id in models.active.items() if role is not Role.CLASSIFIER}
         if wanted in by_id:
             return by_id[wanted], wanted
@@ -202,7 +202,12 @@ class Prompts(QObject):
 
     def _question(self, frame: FrameIndex) -> "Callable[[Progress], _Known] | None":
         """What asks the model on the job thread; None where it is known already, or there is no model."""
-        role, stack, models, flow = self._role(frame), self._session.stack, self._session.models, self._session.flow
+        role, stack, models, flow = (
+            self._role(frame),
+            self._session.study.stack,
+            self._session.models.loaded,
+            self._session.models.flow,
+        )
         if role is None or stack is None or models is None or flow.probabilities is None:
             return None
         return None if (frame, role[1]) in self._known else partial(_ask, flow, stack, frame, role, models)

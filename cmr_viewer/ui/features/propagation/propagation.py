@@ -43,7 +43,7 @@ class Propagation(QObject):
 
     def is_corrected(self, frame: FrameIndex) -> bool:
         """Whether the reader accepted a frame or gave it its label map otherwise than by taking what was offered."""
-        state = self._session.frame_state(frame)
+        state = self._session.study.frame_state(frame)
         if state.status is ReviewStatus.ACCEPTED:
             return True
         return state.edited and state.labels is not None and self._given.get(frame) != _mark(state.labels)
@@ -53,7 +53,7 @@ class Propagation(QObject):
 
         Where none is corrected, the frame itself is taken for corrected.
         """
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
         slice_frames = [FrameIndex(phase, frame.slice_index) for phase in range(stack.phases)]
@@ -62,7 +62,7 @@ class Propagation(QObject):
 
     def propagate_over(self, frame: FrameIndex) -> None:
         """Offer all other phases of a slice from one frame, also those that are corrected."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is not None:
             others = [FrameIndex(phase, frame.slice_index) for phase in range(stack.phases) if phase != frame.phase]
             self._propagate(stack, frame.slice_index, [frame], others)
@@ -82,7 +82,7 @@ class Propagation(QObject):
 
     def copy_refined(self, frame: FrameIndex, source: FrameIndex) -> None:
         """Offer a frame the label map of another one of its phase or slice, fitted to the image."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
         labels = self._labels(source)
@@ -105,21 +105,21 @@ class Propagation(QObject):
         )
 
     def _show(self, stack: Stack, text: str, found: LabelMaps) -> None:
-        if self._session.stack is not stack:
+        if self._session.study.stack is not stack:
             return
-        self._session.offer_labels(found, text)
-        if self._session.offer is None:
+        self._session.study.offer_labels(found, text)
+        if self._session.study.offer is None:
             self.said.emit("info", f"{text[:1].upper()}{text[1:]}: nothing would change.")
         else:
             self._given.update({each: _mark(labels) for each, labels in found.items()})
 
     def _labels(self, frame: FrameIndex) -> LabelMap | None:
-        labels = self._session.frame_state(frame).labels
+        labels = self._session.study.frame_state(frame).labels
         return None if labels is None else labels.copy()  # a brush stroke writes into what is shown
 
     def _prediction(self, frame: FrameIndex) -> LabelMap | None:
         """What a model drew and shows, where nobody corrected it."""
-        state = self._session.frame_state(frame)
+        state = self._session.study.frame_state(frame)
         if state.edited or state.imported or state.labels is None or not state.labels.any():
             return None
         return state.labels.copy()

@@ -70,8 +70,8 @@ class EffortFeature(Feature):
         """Who tells whom."""
         session = self.context.session
         return (
-            (session.study_restored, self.refresh),
-            (session.history_changed, self.refresh),
+            (session.study.restored, self.refresh),
+            (session.study.history_changed, self.refresh),
             (self.context.desk.frame_changed, self.refresh),
         )
 
@@ -83,7 +83,7 @@ class EffortFeature(Feature):
         """Listen to the window's own events, which are its inputs and few others; nothing is held back."""
         if watched is self._listens_to:
             if event.type() in _INPUTS:
-                self.context.session.note_input()
+                self.context.session.study.note_input()
         elif event.type() is QEvent.Type.Show and watched is self.panel:
             QTimer.singleShot(0, self, self.refresh)
         elif event.type() is QEvent.Type.Show:
@@ -98,5 +98,5 @@ class EffortFeature(Feature):
         """Show what was spent, if it can be seen and no cine plays, in which nobody could read it."""
         if self.panel.isVisible() and not self.context.desk.player.running:
             session = self.context.session
-            frame = None if session.stack is None else self.context.desk.frame
-            self.panel.show_effort(session.effort(), frame)
+            frame = None if session.study.stack is None else self.context.desk.frame
+            self.panel.show_effort(session.study.effort(), frame)

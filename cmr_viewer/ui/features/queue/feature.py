@@ -26,7 +26,7 @@ class QueueFeature(Feature):
         self.queue = ReviewQueue(context.session, self)
         self.panel = QueuePanel(context.actions)
         context.parts.add_section(Page.REVIEW, "Review queue", self.panel)
-        context.session.review_order = self.queue
+        context.session.study.review_order = self.queue
         self._dwell = QTimer(self, singleShot=True, interval=DWELL_MS)
         self._dwell.timeout.connect(self._note)
         self._after_stroke = QTimer(self, singleShot=True, interval=_AFTER_STROKE_MS)
@@ -40,11 +40,11 @@ class QueueFeature(Feature):
         """Who tells whom."""
         session, desk = self.context.session, self.context.desk
         return (
-            (session.study_opened, self.queue.begin),
-            (session.models_changed, self.queue.start_over),
-            (session.analysed, self.queue.refresh),
-            (session.frames_changed, self.queue.take_changes),
-            (session.phase_marks_changed, self.queue.refresh),
+            (session.study.opened, self.queue.begin),
+            (session.models.changed, self.queue.start_over),
+            (session.study.analysed, self.queue.refresh),
+            (session.study.frames_changed, self.queue.take_changes),
+            (session.study.phase_marks_changed, self.queue.refresh),
             (self.queue.changed, self._show),
             (self.panel.frame_chosen, self.go_to),
             (desk.frame_changed, self._look),
@@ -64,7 +64,7 @@ class QueueFeature(Feature):
         """The frame on show was looked at: go to the one with most at stake."""
         desk = self.context.desk
         self.queue.note_looked_at(desk.frame)
-        order = self.context.session.review_order  # another one while reads are adjudicated
+        order = self.context.session.study.review_order  # another one while reads are adjudicated
         if self.queue.is_ready and order is not None and order.next_frame(desk.frame) is None:
             self.context.say("info", "The review queue is empty.")
         desk.next_review()
@@ -77,13 +77,13 @@ class QueueFeature(Feature):
 
     @Slot()
     def _note(self) -> None:
-        if self.context.session.stack is not None and not self.context.desk.player.running:
+        if self.context.session.study.stack is not None and not self.context.desk.player.running:
             self.queue.note_looked_at(self.context.desk.frame)
 
     @Slot()
     def _look(self) -> None:
         desk = self.context.desk
-        if desk.player.running or self.context.session.stack is None:
+        if desk.player.running or self.context.session.study.stack is None:
             self._dwell.stop()
             return
         self._dwell.start()
@@ -91,8 +91,8 @@ class QueueFeature(Feature):
 
     def _show_current(self) -> None:
         session, frame = self.context.session, self.context.desk.frame
-        self.panel.show_current(frame, (session.ed_phase, session.es_phase))
-        alone = {finding.text for finding in session.findings(frame)}
+        self.panel.show_current(frame, (session.study.ed_phase, session.study.es_phase))
+        alone = {finding.text for finding in session.study.findings(frame)}
         beside = [one.text for one in self.queue.findings_of(frame) if one.text not in alone and not one.is_note]
         self.context.parts.region.show_beside(beside)
 
@@ -104,7 +104,7 @@ class QueueFeature(Feature):
         colours = {region: self.context.settings.region_colour(region) for region in REGIONS}
         self.panel.set_colours(colours)
         session = self.context.session
-        if session.stack is not None:
+        if session.study.stack is not None:
             self._show_current()
         entries = self.queue.entries()
         self.panel.show_queue(entries, self.queue.progress(entries), ready=self.queue.is_ready)

@@ -191,7 +191,7 @@ class ReviewQueue(QObject):
     def start_over(self) -> None:
         """Other models are in service, or the rules are others: what was found is dropped, what was looked at stays."""
         self._session.jobs.cancel(KEY)
-        self._reading = self._session.reading
+        self._reading = self._session.study.reading
         self._bench, self._ordered = Bench(), None
         self._dirty = set() if self._reading is None else set(self._reading.records)
         self.changed.emit()
@@ -217,25 +217,25 @@ class ReviewQueue(QObject):
     @Slot()
     def _submit(self) -> None:
         session, reading = self._session, self._reading
-        if reading is None or reading is not session.reading:  # the session has ended
+        if reading is None or reading is not session.study.reading:  # the session has ended
             return
-        if session.is_analysing or not any(r.labels is not None for r in reading.records.values()):
+        if session.models.is_analysing or not any(r.labels is not None for r in reading.records.values()):
             return  # `analysed` comes
         changed = frozenset(self._dirty)
         self._since.clear()
         work = partial(
             order_frames,
             self._bench,
-            session.flow,
+            session.models.flow,
             reading.stack,
-            session.models,
-            session.ring_fraction,
+            session.models.loaded,
+            session.study.ring_fraction,
             self._picture(reading),
         )
         session.jobs.submit(KEY, TEXT, work, priority=PRIORITY, on_partial=partial(self._take, reading, changed))
 
     def _picture(self, reading: Reading) -> Order:
-        records, (ed, es), models = reading.records, reading.ed_es(), self._session.models
+        records, (ed, es), models = reading.records, reading.ed_es(), self._session.models.loaded
         ids = () if models is None else tuple(segmenters_of(models.active))
         known = {}
         for frame in (f for f in records if f.phase in (ed, es)):

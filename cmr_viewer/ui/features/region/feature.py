@@ -22,7 +22,7 @@ class RegionFeature(Feature):
         self._pointed: Region | None = None
         self._gather = QTimer(self, singleShot=True, interval=_GATHER_MS)
         self._gather.timeout.connect(self._refresh)
-        context.session.ring_fraction = context.settings.base_ring_percent / 100.0
+        context.session.study.ring_fraction = context.settings.base_ring_percent / 100.0
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
         """What its actions do."""
@@ -38,11 +38,11 @@ class RegionFeature(Feature):
         """Who tells whom."""
         session, desk, panel = self.context.session, self.context.desk, self.context.parts.region
         return (
-            (session.study_opened, self._begin),
-            (session.models_changed, self._begin),
-            (session.analysed, self.what_if.refresh),
-            (session.frames_changed, self._take_changes),
-            (session.phase_marks_changed, self._gather.start),
+            (session.study.opened, self._begin),
+            (session.models.changed, self._begin),
+            (session.study.analysed, self.what_if.refresh),
+            (session.study.frames_changed, self._take_changes),
+            (session.study.phase_marks_changed, self._gather.start),
             (desk.frame_changed, self._look),
             (desk.player.running_changed, self._rest),
             (self.what_if.changed, self._show),
@@ -54,10 +54,10 @@ class RegionFeature(Feature):
     def set_all_phases(self) -> None:
         """Give the slice on show the frame's region at all phases."""
         session, frame = self.context.session, self.context.desk.frame
-        region = None if session.stack is None else session.frame_state(frame).region
+        region = None if session.study.stack is None else session.study.frame_state(frame).region
         if region is None:
             return
-        changed = session.set_region_of_slice(frame.slice_index, region)
+        changed = session.study.set_region_of_slice(frame.slice_index, region)
         phases = "1 phase" if len(changed) == 1 else f"{len(changed)} phases"
         text = f"Slice {frame.slice_index + 1} is now {region.text.lower()} in all phases; {phases} changed."
         self.context.say("info", text if changed else "You have already set this region in all phases.")
@@ -72,7 +72,7 @@ class RegionFeature(Feature):
     def set_rule(self, percent: int) -> None:
         """Another share of the ring makes a basal slice count as left ventricle."""
         self.context.settings.base_ring_percent = percent
-        self.context.session.ring_fraction = percent / 100.0
+        self.context.session.study.ring_fraction = percent / 100.0
         self.context.showing.show_frame()
         self._show_card()
 
@@ -85,7 +85,7 @@ class RegionFeature(Feature):
     @Slot()
     def _look(self) -> None:
         desk = self.context.desk
-        showing = self.context.session.stack is not None and not desk.player.running
+        showing = self.context.session.study.stack is not None and not desk.player.running
         if showing:
             self._show_card()
         self.what_if.look_at(desk.frame if showing else None)
@@ -98,7 +98,7 @@ class RegionFeature(Feature):
     @Slot(object)
     def _take_changes(self, frames: tuple[FrameIndex, ...]) -> None:
         session, shown = self.context.session, self.context.desk.frame
-        phases = (session.ed_phase, session.es_phase, shown.phase)
+        phases = (session.study.ed_phase, session.study.es_phase, shown.phase)
         if not self._gather.isActive() and any(frame.phase in phases for frame in frames):
             self._gather.start()
 
@@ -114,7 +114,7 @@ class RegionFeature(Feature):
     def _show(self) -> None:
         session, frame = self.context.session, self.context.desk.frame
         candidates = self.what_if.candidates
-        at = "ED" if frame.phase == session.ed_phase else "ES" if frame.phase == session.es_phase else ""
+        at = "ED" if frame.phase == session.study.ed_phase else "ES" if frame.phase == session.study.es_phase else ""
         hint = ""
         if candidates:
             hint = "Point at a region to see its contours, dashed."
@@ -127,7 +127,7 @@ class RegionFeature(Feature):
 
     def _show_masks(self) -> None:
         """The masks of the candidate that is pointed at, over the frame."""
-        if self.context.session.stack is None:
+        if self.context.session.study.stack is None:
             return
         found = next((one for one in self.what_if.candidates if one.region is self._pointed), None)
         if found is not None and not found.chosen and found.labels is not None:
@@ -137,7 +137,7 @@ class RegionFeature(Feature):
 
     def _show_card(self) -> None:
         session, frame, card = self.context.session, self.context.desk.frame, self.context.parts.region.base_card
-        study, reading = session.study, session.reading
+        study, reading = session.study.data, session.study.reading
         if study is None or reading is None:
             card.show_card(None, "")
             return
@@ -152,10 +152,10 @@ class RegionFeature(Feature):
             reading.records[frame].labels,
             regions,
             reading.stack.geometry,
-            ed_phase=session.ed_phase,
-            es_phase=session.es_phase,
-            rule=session.ring_fraction or 0.5,
+            ed_phase=session.study.ed_phase,
+            es_phase=session.study.es_phase,
+            rule=session.study.ring_fraction or 0.5,
             views=study.long_axis,
         )
         told = regions.get(frame) is Region.BASE and made.enclosed is not None
-        card.show_card(made, session.measures.papillary.text, ring_is_told=told)
+        card.show_card(made, session.study.measures.papillary.text, ring_is_told=told)

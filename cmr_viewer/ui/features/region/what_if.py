@@ -100,7 +100,7 @@ class WhatIf(QObject):
         """A study was opened or left, or other models are in service: what was known of it is dropped."""
         self._session.jobs.cancel(KEY)
         self._timer.stop()
-        self._reading = self._session.reading
+        self._reading = self._session.study.reading
         self.opinions = None if self._reading is None else Opinions(self._reading)
         self._following = {}
         if self._reading is None:
@@ -136,7 +136,7 @@ class WhatIf(QObject):
         self.changed.emit()
 
     def _made(self) -> tuple[Candidate, ...]:
-        reading, frame, models = self._reading, self.frame, self._session.models
+        reading, frame, models = self._reading, self.frame, self._session.models.loaded
         if reading is None or frame is None or models is None or frame not in reading.records:
             return ()
         record, routes = reading.records[frame], routes_of(models.active)
@@ -146,7 +146,7 @@ class WhatIf(QObject):
         return tuple(self._candidate(reading, frame, region, counts) for region in REGIONS)
 
     def _candidate(self, reading: Reading, frame: FrameIndex, region: Region, counts: Counts) -> Candidate:
-        models = self._session.models
+        models = self._session.models.loaded
         assert models is not None
         record, routes = reading.records[frame], routes_of(models.active)
         choice = routes[region]
@@ -204,18 +204,18 @@ class WhatIf(QObject):
 
     @Slot()
     def _ask(self) -> None:
-        session, reading, frame, models = self._session, self._reading, self.frame, self._session.models
-        if reading is None or reading is not session.reading or self.opinions is None:  # the session may have ended
+        session, reading, frame, models = self._session, self._reading, self.frame, self._session.models.loaded
+        if reading is None or reading is not session.study.reading or self.opinions is None:
             return
         if frame is None or models is None or not self.candidates:
             return
         question = self._question(reading, frame, models)
-        if session.is_analysing and not question.lacking:  # who would follow is known once all is; `analysed` comes
+        if session.models.is_analysing and not question.lacking:  # `analysed` will ask again
             return
         session.jobs.submit(
             KEY,
             TEXT,
-            partial(_answer, session.flow, reading.stack, models, question),
+            partial(_answer, session.models.flow, reading.stack, models, question),
             priority=Priority.READER - 5,
             on_partial=partial(self._take, reading, frame),
         )

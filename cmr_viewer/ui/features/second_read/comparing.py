@@ -36,21 +36,21 @@ class Comparing(QObject):
     @property
     def both(self) -> BothReads | None:
         """Both reads of the study that is open; None while they were not compared, or one is read blinded."""
-        stack = self._session.stack
-        if self._of is None or stack is None or self._session.is_blinded:
+        stack = self._session.study.stack
+        if self._of is None or stack is None or self._session.study.is_blinded:
             return None
         stack_id, both = self._of
         return both if stack_id == stack.stack_id else None
 
     def compare(self, second_id: int) -> None:
         """Compare with a read; `changed` tells when it is done. Not while the read on show is blinded."""
-        session, reading = self._session, self._session.reading
-        if reading is None or session.is_blinded:
+        session, reading = self._session, self._session.study.reading
+        if reading is None or session.study.is_blinded:
             return
         work = partial(both_reads, session.saved, reading.study, second_id)
-        session.keeper.do("Comparing the reads", work, on_done=partial(self._take, reading))
+        session.saving.do("Comparing the reads", work, on_done=partial(self._take, reading))
 
     def _take(self, reading: Reading, both: BothReads) -> None:
-        if reading is self._session.reading and not self._session.is_blinded:
+        if reading is self._session.study.reading and not self._session.study.is_blinded:
             self._of = reading.stack.stack_id, both
             self.changed.emit()

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 from PySide6.QtWidgets import QBoxLayout, QFileDialog, QMessageBox
 
-from cmr_viewer.app.second_read import FIRST, SECOND
+from cmr_viewer.app.reads import FIRST, SECOND
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.export.tables import write_comparison
 from cmr_viewer.progress import Progress
@@ -39,7 +39,7 @@ class AdjudicationOrder:
 
     def next_frame(self, current: FrameIndex | None) -> Next | None:
         """The next frame that is not decided, and why."""
-        for one in self._session.left_to_adjudicate():
+        for one in self._session.reads.left_to_adjudicate():
             if one.frame != current:
                 text = f"The reads differ by {one.amount}, Dice {one.lowest_dice:.2f}."
                 return Next(one.frame, f"{text} Their regions differ." if one.regions_differ else text)
@@ -64,7 +64,7 @@ class SecondReadFeature(Feature):
         self.overlay = ReadOverlay()
         self.dialog: ReaderDialog | None = None
         self.question: QMessageBox | None = None
-        self._own_order = context.session.review_order
+        self._own_order = context.session.study.review_order
         self._order = AdjudicationOrder(context)
         self._folder = Path.home()
         context.parts.add_section(Page.REVIEW, "Reads", self.panel)
@@ -99,11 +99,11 @@ class SecondReadFeature(Feature):
         """Who tells whom."""
         session = self.context.session
         return (
-            (session.reads_changed, self.refresh),
-            (session.history_changed, self._stale.start),
-            (session.frames_changed, self._take_changes),
-            (session.frames_accepted, self._take_changes),
-            (session.analysed, self.context.refresh_possible),
+            (session.reads.changed, self.refresh),
+            (session.study.history_changed, self._stale.start),
+            (session.study.frames_changed, self._take_changes),
+            (session.study.frames_accepted, self._take_changes),
+            (session.study.analysed, self.context.refresh_possible),
             (self.comparing.changed, self._show_comparison),
             (self.panel.read_chosen, self.show_read),
             (self.panel.frame_chosen, self._go),
@@ -118,22 +118,22 @@ class SecondReadFeature(Feature):
     def possible(self) -> Mapping[str, bool]:
         """What can be done with the reads now."""
         session = self.context.session
-        read, both = session.read, session.both
+        read, both = session.study.read, session.reads.both
         other = self._other()
-        ready = bool(comparable(session.summaries))
-        adjudicating = both is not None and session.can_change
+        ready = bool(comparable(session.reads.summaries))
+        adjudicating = both is not None and session.study.can_change
         return {
-            "read_begin": read is None and not session.is_analysing and bool(session.summaries),
+            "read_begin": read is None and not session.models.is_analysing and bool(session.reads.summaries),
             "read_other": read is not None or other is not None,
-            "read_finish": read is not None and session.can_change,
-            "read_compare": ready and not session.is_blinded,
+            "read_finish": read is not None and session.study.can_change,
+            "read_compare": ready and not session.study.is_blinded,
             "comparison_export": self.comparing.both is not None,
             "read_adjudicate": self._finished_second() is not None
-            and not session.is_blinded
+            and not session.study.is_blinded
             and (read is None or read.kind is not ReadKind.ADJUDICATION or read.is_finished),
             "take_first": adjudicating,
             "take_second": adjudicating,
-            "read_outlines": bool(session.beside),
+            "read_outlines": bool(session.reads.beside),
         }
 
     # -- reads ---------------------------------------------------------------------------------------------------------
@@ -145,14 +145,14 @@ class SecondReadFeature(Feature):
             "Your changes belong to the second read, under the name below, until you show another read. The first read "
             "does not change."
         )
-        why_not = self.context.session.why_not_second_reader
+        why_not = self.context.session.reads.why_not_second_reader
         self._ask(ReaderDialog("Second read", text, why_not, asks_blinded=True, parent=self.context.window))
         assert self.dialog is not None
         self.dialog.wanted.connect(self._begin_second)
 
     @Slot(str, bool)
     def _begin_second(self, name: str, blinded: bool) -> None:
-        self.context.session.begin_second_read(name, blinded=blinded)
+        self.context.session.reads.begin_second(name, blinded=blinded)
 
     @Slot()
     def ask_adjudicator(self) -> None:
@@ -170,7 +170,7 @@ class SecondReadFeature(Feature):
     def _begin_adjudication(self, name: str, _blinded: bool) -> None:
         second = self._finished_second()
         if second is not None:
-            self.context.session.begin_adjudication(name, second)
+            self.context.session.reads.begin_adjudication(name, second)
 
     def _ask(self, dialog: ReaderDialog) -> None:
         self.dialog = dialog
@@ -185,7 +185,7 @@ class SecondReadFeature(Feature):
     def show_other(self) -> None:
         """Show the first read, or from there the last other one."""
         other = self._other()
-        if self.context.session.read is not None:
+        if self.context.session.study.read is not None:
             self.show_read(None)
         elif other is not None:
             self.show_read(other.id)
@@ -194,25 +194,25 @@ class SecondReadFeature(Feature):
     def show_read(self, read_id: int | None) -> None:
         """Show a read; whoever is blinded is asked first, as it cannot be unseen."""
         session = self.context.session
-        if session.is_blinded and (session.read is None or read_id != session.read.id):
+        if session.study.is_blinded and (session.study.read is None or read_id != session.study.read.id):
             self._question(
                 "Show the first read?",
                 "This read is blinded and not finished. Once you have seen the first read, you are no longer blinded. "
                 "The log records that it was shown. Continue if you are the first reader.",
                 "Show",
-                partial(session.show_read, read_id),
+                partial(session.reads.show, read_id),
             )
         else:
-            session.show_read(read_id)
+            session.reads.show(read_id)
 
     @Slot()
     def ask_finish(self) -> None:
         """Finish the read on show; where frames at ED or ES are not accepted, that is said first."""
         session = self.context.session
-        lacking = session.lacking()
-        ends = session.ed_phase is None or session.es_phase is None
+        lacking = session.reads.lacking()
+        ends = session.study.ed_phase is None or session.study.es_phase is None
         if not lacking and not ends:
-            session.finish_read()
+            session.reads.finish()
             return
         text = "ED or ES is not known." if ends else ""
         if lacking:
@@ -221,7 +221,7 @@ class SecondReadFeature(Feature):
             several = "1 frame at ED or ES is" if len(lacking) == 1 else f"{len(lacking)} frames at ED or ES are"
             text = f"{text} {several} not accepted: slices {slices}{more}.".strip()
         text += " A finished read cannot be changed."
-        self._question("Finish the read as it is?", text, "Finish", session.finish_read)
+        self._question("Finish the read as it is?", text, "Finish", session.reads.finish)
 
     def _question(self, title: str, text: str, yes: str, do: Callable[[], object]) -> None:
         question = QMessageBox(QMessageBox.Icon.Question, title, title, parent=self.context.window)
@@ -239,11 +239,11 @@ class SecondReadFeature(Feature):
 
     def _other(self) -> Read | None:
         """The last read that is not the first; None where there is none."""
-        reads = [one.read for one in self.context.session.summaries if one.read is not None]
+        reads = [one.read for one in self.context.session.reads.summaries if one.read is not None]
         return reads[-1] if reads else None
 
     def _finished_second(self) -> int | None:
-        reads = [one.read for one in comparable(self.context.session.summaries) if one.read is not None]
+        reads = [one.read for one in comparable(self.context.session.reads.summaries) if one.read is not None]
         done = [one.id for one in reads if one.is_finished]
         return done[-1] if done else None
 
@@ -252,7 +252,7 @@ class SecondReadFeature(Feature):
     @Slot()
     def compare(self) -> None:
         """Compare the first read with the last second one, and show it."""
-        reads: tuple[ReadSummary, ...] = comparable(self.context.session.summaries)
+        reads: tuple[ReadSummary, ...] = comparable(self.context.session.reads.summaries)
         if reads and reads[-1].read is not None:
             self.context.parts.side.show_page(Page.REVIEW)
             self.comparing.compare(reads[-1].read.id)
@@ -260,7 +260,7 @@ class SecondReadFeature(Feature):
     @Slot()
     def ask_export(self) -> None:
         """Ask for the file that the comparison goes to."""
-        study, both = self.context.session.study, self.comparing.both
+        study, both = self.context.session.study.data, self.comparing.both
         if study is None or both is None:
             return
         chosen, _ = QFileDialog.getSaveFileName(
@@ -269,12 +269,12 @@ class SecondReadFeature(Feature):
             str(self._folder / f"{study.name}-reads.csv"),
             "Tables (*.csv);;JSON (*.json)",
         )
-        if chosen and self.context.session.study is study:
+        if chosen and self.context.session.study.data is study:
             self.export(Path(chosen))
 
     def export(self, path: Path) -> None:
         """Write the comparison beside the window."""
-        study, both = self.context.session.study, self.comparing.both
+        study, both = self.context.session.study.data, self.comparing.both
         if study is None or both is None:
             return
         self._folder = path.parent
@@ -292,7 +292,7 @@ class SecondReadFeature(Feature):
 
     @Slot()
     def _show_comparison(self) -> None:
-        both = self.context.session.both or self.comparing.both
+        both = self.context.session.reads.both or self.comparing.both
         self.panel.show_comparison(None if both is None else both.comparison)
         self._show_frame()
         self.context.refresh_possible()
@@ -312,7 +312,7 @@ class SecondReadFeature(Feature):
     def _take(self, which: int) -> None:
         session, desk = self.context.session, self.context.desk
         desk.player.stop()
-        session.take_from(which, desk.frame)
+        session.reads.take_from(which, desk.frame)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -329,35 +329,35 @@ class SecondReadFeature(Feature):
     @Slot()
     def _ask_again(self) -> None:
         self._stale.setInterval(REFRESH_MS)
-        if self.panel.isVisible() and self.context.session.stack is not None:
-            self.context.session.refresh_reads()
+        if self.panel.isVisible() and self.context.session.study.stack is not None:
+            self.context.session.reads.refresh()
 
     @Slot()
     def refresh(self) -> None:
         """The reads are others, or another is on show."""
         session = self.context.session
-        adjudicating = session.both is not None and session.can_change
-        if session.review_order is not self._order:
-            self._own_order = session.review_order
-        session.review_order = self._order if adjudicating else self._own_order
-        self.panel.show_reads(session.summaries, session.read, can_choose=not session.is_blinded)
+        adjudicating = session.reads.both is not None and session.study.can_change
+        if session.study.review_order is not self._order:
+            self._own_order = session.study.review_order
+        session.study.review_order = self._order if adjudicating else self._own_order
+        self.panel.show_reads(session.reads.summaries, session.study.read, can_choose=not session.study.is_blinded)
         self._show_banner()
         self._show_comparison()
         self.context.showing.show_next()
 
     def _show_banner(self) -> None:
-        session, read = self.context.session, self.context.session.read
+        session, read = self.context.session, self.context.session.study.read
         if read is None:
             self.banner.show_read("", "", (), frozenset())
             return
         if read.is_finished:
             self.banner.show_read(read_name(read), "finished, read-only", (), frozenset({"read_other"}))
             return
-        beside = [(tint, one.name) for tint, one in zip(READ_COLOURS, session.beside, strict=False)]
+        beside = [(tint, one.name) for tint, one in zip(READ_COLOURS, session.reads.beside, strict=False)]
         buttons = {"read_finish", "read_other"}
         more = ""
-        if session.both is not None:
-            left, of = len(session.left_to_adjudicate()), len(session.both.comparison.disagreements())
+        if session.reads.both is not None:
+            left, of = len(session.reads.left_to_adjudicate()), len(session.reads.both.comparison.disagreements())
             more = f"{of - left} of {of} decided"
             beside = []  # the buttons have the colours
             buttons = {"take_first", "take_second", "read_finish"}
@@ -365,7 +365,7 @@ class SecondReadFeature(Feature):
 
     @Slot()
     def _show_frame(self) -> None:
-        stack, frame = self.context.session.stack, self.context.desk.frame
+        stack, frame = self.context.session.study.stack, self.context.desk.frame
         self.panel.show_current(None if stack is None else frame)
         self.refresh_overlay()
 
@@ -373,7 +373,7 @@ class SecondReadFeature(Feature):
     def refresh_overlay(self) -> None:
         """Draw the outlines of the reads beside, where they are wanted."""
         session, frame = self.context.session, self.context.desk.frame
-        maps = [one.frames[frame].labels if frame in one.frames else None for one in session.beside]
+        maps = [one.frames[frame].labels if frame in one.frames else None for one in session.reads.beside]
         self.overlay.show(maps if self.context.actions["read_outlines"].isChecked() else ())
         self.context.parts.view.redraw()
 

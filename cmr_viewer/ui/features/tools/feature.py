@@ -81,7 +81,7 @@ class ToolsFeature(Feature):
         session, tools = self.context.session, self.tools
         return (
             (tools.said, self.context.say),
-            (session.study_opened, tools.begin_study),
+            (session.study.opened, tools.begin_study),
             (self.context.parts.view.pointed, self._note_pointer),
             (self.context.desk.tool_changed, self._show_ball),
         )
@@ -94,7 +94,7 @@ class ToolsFeature(Feature):
 
     def possible(self) -> Mapping[str, bool]:
         """There must be a frame to copy from, and several to be between."""
-        stack, frame = self.context.session.stack, self.context.desk.frame
+        stack, frame = self.context.session.study.stack, self.context.desk.frame
         if stack is None:
             return {}
         several_slices, several_phases = stack.slices > 1, stack.phases > 1
@@ -127,7 +127,7 @@ class ToolsFeature(Feature):
 
     def _correct_outline(self, tool: Tool, _checked: bool = False) -> None:
         by_mm = 0.0
-        stack = self.context.session.stack
+        stack = self.context.session.study.stack
         if tool in (Tool.GROW, Tool.SHRINK) and stack is not None:
             rows_mm, cols_mm = stack.geometry.pixel_spacing_mm
             by_mm = self.context.parts.tools.step_mm or sqrt(rows_mm * cols_mm)
@@ -141,7 +141,7 @@ class ToolsFeature(Feature):
         self._correct(Correction(Tool.NUDGE, self.label, rows=rows, cols=cols))
 
     def _copy_from(self, phases: int, slices: int, _checked: bool = False) -> None:
-        stack, frame = self.context.session.stack, self.context.desk.frame
+        stack, frame = self.context.session.study.stack, self.context.desk.frame
         if stack is not None:
             self.context.desk.player.stop()
             source = FrameIndex((frame.phase + phases) % stack.phases, frame.slice_index + slices)
@@ -169,7 +169,7 @@ class ToolsFeature(Feature):
     @Slot()
     def _show_ball(self) -> None:
         """Where the ball reaches, the thumbnails stand out for a moment."""
-        desk, stack = self.context.desk, self.context.session.stack
+        desk, stack = self.context.desk, self.context.session.study.stack
         self.context.actions["ball_brush"].setChecked(desk.ball_on)
         reached: tuple[int, ...] = ()
         if desk.ball_on and desk.brush_on and stack is not None:

@@ -70,7 +70,7 @@ class Tools(QObject):
     def begin_study(self) -> None:
         """A study was opened: forget the last one, and get ready beside the window."""
         self.forget_study()
-        self._session.keeper.do("Preparing the correction tools", _import_tools)
+        self._session.saving.do("Preparing the correction tools", _import_tools)
 
     @Slot()
     def forget_study(self) -> None:
@@ -90,7 +90,7 @@ class Tools(QObject):
             scope: How far it reaches; frames without a label map are left out. While several frames are being
                 corrected, the next correction of several waits.
         """
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None or (scope is not Scope.FRAME and self._waits(partial(self.correct, frame, wanted, scope))):
             return
         before = self._label_maps(scope.frames(stack, frame))
@@ -103,14 +103,14 @@ class Tools(QObject):
         except LabelMapError as error:
             self.said.emit("warning", str(error))
             return
-        if not self._session.change_labels(changed, wanted.text):
+        if not self._session.study.change_labels(changed, wanted.text):
             self.said.emit("info", wanted.nothing)
 
     def fill_at(self, frame: FrameIndex, point: Point | None, label: Label) -> None:
         """Fill the region under a point with a label; None where the pointer is not over the frame."""
         from cmr_viewer.review.shape import fill_at  # noqa: PLC0415 - scipy; imported beside the window by now
 
-        if self._session.stack is None:
+        if self._session.study.stack is None:
             return
         if point is None:
             self.said.emit("info", "Fill works at the pointer. Point at an enclosed area of the frame.")
@@ -121,7 +121,7 @@ class Tools(QObject):
             self.said.emit("info", str(error))
             return
         text = "empty an area" if label is Label.BACKGROUND else f"fill with {label.text}"
-        if not self._session.change_labels({frame: filled}, text):
+        if not self._session.study.change_labels({frame: filled}, text):
             self.said.emit("info", f"This area is already {label.text}.")
 
     def copy_from(self, frame: FrameIndex, source: FrameIndex, label: Label | None) -> None:
@@ -134,28 +134,28 @@ class Tools(QObject):
         """
         from cmr_viewer.review.shape import take_over  # noqa: PLC0415 - scipy; imported beside the window by now
 
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None:
             return
         where = f"slice {source.slice_index + 1}, phase {source.phase + 1}"
         if not (0 <= source.slice_index < stack.slices and 0 <= source.phase < stack.phases):
             self.said.emit("info", "There is no frame on that side to copy from.")
             return
-        taken = self._session.frame_state(source).labels
+        taken = self._session.study.frame_state(source).labels
         if taken is None or not (taken.any() if label is None else (taken == int(label)).any()):
             what = "labels" if label is None else label.text
             self.said.emit("info", f"There is no {what} in {where} to copy.")
             return
         whose = "" if label is None else f"{label.text} "
         labels = take_over(taken, self._canvas(frame), label)
-        if not self._session.change_labels({frame: labels}, f"copy {whose}from {where}"):
+        if not self._session.study.change_labels({frame: labels}, f"copy {whose}from {where}"):
             self.said.emit("info", f"This frame already matches {where}.")
 
     # -- between corrected frames --------------------------------------------------------------------------------------
 
     def is_corrected(self, frame: FrameIndex) -> bool:
         """Whether a reader corrected or accepted a frame, and not only had it interpolated."""
-        state = self._session.frame_state(frame)
+        state = self._session.study.frame_state(frame)
         if state.status is ReviewStatus.ACCEPTED:
             return True
         if not state.edited or state.labels is None:
@@ -164,7 +164,7 @@ class Tools(QObject):
 
     def interpolate_slices(self, frame: FrameIndex) -> None:
         """Fill the slices of a phase that lie between corrected ones; those stay as they are."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None or self._waits(partial(self.interpolate_slices, frame)):
             return
         known = self._corrected(Scope.PHASE.frames(stack, frame))
@@ -178,7 +178,7 @@ class Tools(QObject):
 
     def interpolate_phases(self, frame: FrameIndex) -> None:
         """Fill the phases of a slice that lie between corrected ones, round the cycle; those stay as they are."""
-        stack = self._session.stack
+        stack = self._session.study.stack
         if stack is None or self._waits(partial(self.interpolate_phases, frame)):
             return
         known = self._corrected(Scope.SLICE.frames(stack, frame))
@@ -209,20 +209,20 @@ class Tools(QObject):
     # -- several frames ------------------------------------------------------------------------------------------------
 
     def _label_maps(self, frames: list[FrameIndex], *, empty_too: bool = False) -> LabelMaps:
-        reading = self._session.reading
+        reading = self._session.study.reading
         if reading is None:
             return {}
         found = {frame: reading.still(frame) for frame in frames if reading.records[frame].labels is not None}
         return {frame: labels for frame, labels in found.items() if empty_too or labels.any()}
 
     def _is_as(self, frame: FrameIndex, before: LabelMap) -> bool:
-        labels = self._session.frame_state(frame).labels
+        labels = self._session.study.frame_state(frame).labels
         if labels is None:
             return not before.any()
         return labels is before or np.array_equal(labels, before)
 
     def _canvas(self, frame: FrameIndex) -> LabelMap:
-        labels, stack = self._session.frame_state(frame).labels, self._session.stack
+        labels, stack = self._session.study.frame_state(frame).labels, self._session.study.stack
         assert stack is not None
         return np.zeros((stack.geometry.rows, stack.geometry.cols), np.uint8) if labels is None else labels.copy()
 
@@ -259,10 +259,10 @@ class Tools(QObject):
         self, stack: Stack, before: Mapping[FrameIndex, LabelMap], text: str, nothing: str, found: LabelMaps
     ) -> tuple[FrameIndex, ...]:
         """Show what was made of frames that are as they were when it was begun; which changed."""
-        if self._session.stack is not stack:
+        if self._session.study.stack is not stack:
             return ()
         current = {each: labels for each, labels in found.items() if self._is_as(each, before[each])}
-        changed = self._session.change_labels(current, text)
+        changed = self._session.study.change_labels(current, text)
         left = len(found) - len(current)
         frames = "1 frame" if len(changed) == 1 else f"{len(changed)} frames"
         said = f"{text[:1].upper()}{text[1:]}: {frames} changed." if changed else nothing

@@ -170,7 +170,9 @@ class Worklist(QObject):
 
     def entries_now(self) -> tuple[WorklistEntry, ...]:
         """As `entries`, also where nobody has looked at them: by what the session knows, with the marks read last."""
-        return entries_of(self._session.studies, self._session.waiting, _without(self._marks, self._unseen()))
+        return entries_of(
+            self._session.worklist.studies, self._session.worklist.waiting, _without(self._marks, self._unseen())
+        )
 
     def look(self, on: bool) -> None:
         """Say whether somebody looks at the entries; while nobody does, nothing is read."""
@@ -191,29 +193,29 @@ class Worklist(QObject):
         """Put a word beside a study; an empty one takes it away."""
         word = " ".join(word.split())
         work = partial(self._facts.set, stack_id, FLAG_KEY, word or None)
-        self._session.keeper.do("Saving a flag", work, on_done=self._on_written)
+        self._session.saving.do("Saving a flag", work, on_done=self._on_written)
 
     def note_failed_checks(self, stack_id: str, count: int) -> None:
         """Keep how many checks of a study fail now, where that is not known already."""
         known = self._noted.get(stack_id, self._marks.get(stack_id, NO_MARKS).failed_checks)
-        if known == count or self._session.read is not None:  # the worklist tells of first reads
+        if known == count or self._session.study.read is not None:  # the worklist tells of first reads
             return
         self._noted[stack_id] = count
         work = partial(self._facts.set, stack_id, FAILED_CHECKS_KEY, count)
-        self._session.keeper.do("Saving failed checks", work, on_done=self._on_written)
+        self._session.saving.do("Saving failed checks", work, on_done=self._on_written)
 
     def _on_written(self, _nothing: object) -> None:
         self.refresh()
 
     def _read(self) -> None:
         self._reading, self._stale = True, False
-        studies, waiting, unseen = self._session.studies, self._session.waiting, self._unseen()
+        studies, waiting, unseen = self._session.worklist.studies, self._session.worklist.waiting, self._unseen()
 
         def read() -> tuple[Mapping[str, StudyMarks], tuple[WorklistEntry, ...]]:
             marks = self._stored.all()
             return marks, entries_of(studies, waiting, _without(marks, unseen))
 
-        self._session.keeper.do("Reading the worklist", read, on_done=self._on_read, on_failed=self._on_not_read)
+        self._session.saving.do("Reading the worklist", read, on_done=self._on_read, on_failed=self._on_not_read)
 
     def _on_read(self, found: tuple[Mapping[str, StudyMarks], tuple[WorklistEntry, ...]]) -> None:
         self._reading = False
@@ -227,8 +229,8 @@ class Worklist(QObject):
 
     def _unseen(self) -> str:
         """The stack whose marks are not to be told, because it is read blinded; empty for none."""
-        stack = self._session.stack
-        return stack.stack_id if stack is not None and self._session.is_blinded else ""
+        stack = self._session.study.stack
+        return stack.stack_id if stack is not None and self._session.study.is_blinded else ""
 
 
 def _without(marks: Mapping[str, StudyMarks], stack_id: str) -> Mapping[str, StudyMarks]:

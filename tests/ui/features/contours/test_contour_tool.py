@@ -54,7 +54,7 @@ def feature(window) -> ContourFeature:
 
 
 def labels_of(window) -> np.ndarray:
-    return window.session.frame_state(FRAME).labels.copy()
+    return window.session.study.frame_state(FRAME).labels.copy()
 
 
 def moved_out(contour, knot: int, by: float):
@@ -99,7 +99,7 @@ def test_a_drag_is_one_step_to_undo_and_the_knots_come_back(window, hand, featur
     middle, to = moved_out(contour, 0, -1.5), moved_out(contour, 0, -3.0)
     hand.drag(contour.knot_points[0], middle, to)
     assert (labels_of(window) != before).any()
-    assert window.session.undo_text.startswith("move LV endocardium")
+    assert window.session.study.undo_text.startswith("move LV endocardium")
     moved = feature.tool.contours[0].knot_points
     window.actions_by_id["undo"].trigger()
     np.testing.assert_array_equal(labels_of(window), before)
@@ -128,15 +128,15 @@ def test_a_drag_does_nothing_to_a_study_that_is_opened_meanwhile(window, hand, f
     before, contour, view = labels_of(window), feature.tool.contours[0], window.parts.view
     qtbot.mousePress(view, LEFT, pos=hand.place(contour.knot_points[0]))
     qtbot.mouseMove(view, hand.place(moved_out(contour, 0, -5.0)))
-    with qtbot.waitSignal(window.session.study_restored, timeout=PATIENCE_MS):
-        window.session.open_path(study_path)
+    with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
+        window.session.opening.open_path(study_path)
     settle(qtbot, window)
     assert window.desk.frame == FRAME
     qtbot.mouseMove(view, hand.place(moved_out(contour, 0, -6.0)))
     qtbot.mouseRelease(view, LEFT, pos=hand.place(moved_out(contour, 0, -6.0)))
     np.testing.assert_array_equal(labels_of(window), before)
     np.testing.assert_array_equal(view._marks.labels, before)
-    assert not window.session.can_undo and not window.desk.painting
+    assert not window.session.study.can_undo and not window.desk.painting
 
 
 def test_a_drag_is_dropped_when_the_label_map_under_it_is_another(window, hand, feature, qtbot):
@@ -145,22 +145,22 @@ def test_a_drag_is_dropped_when_the_label_map_under_it_is_another(window, hand, 
     qtbot.mouseMove(view, hand.place(moved_out(contour, 0, -5.0)))
     small = np.zeros_like(labels_of(window))
     small[30:36, 30:36] = Label.LVBP
-    window.session.change_labels({FRAME: small}, "another tool")
+    window.session.study.change_labels({FRAME: small}, "another tool")
     qtbot.mouseMove(view, hand.place(moved_out(contour, 0, -6.0)))
     view.grab()
     qtbot.mouseRelease(view, LEFT, pos=hand.place(moved_out(contour, 0, -6.0)))
     np.testing.assert_array_equal(labels_of(window), small)
     np.testing.assert_array_equal(view._marks.labels, small)
-    assert window.session.undo_text == "another tool" and not window.desk.painting
+    assert window.session.study.undo_text == "another tool" and not window.desk.painting
 
 
 def test_a_press_that_goes_nowhere_changes_nothing(window, hand, feature):
-    before, undo = labels_of(window), window.session.undo_text
+    before, undo = labels_of(window), window.session.study.undo_text
     contour = feature.tool.contours[0]
     hand.click(contour.knot_points[1])
     hand.click(contour.points.mean(axis=0))
     np.testing.assert_array_equal(labels_of(window), before)
-    assert window.session.undo_text == undo
+    assert window.session.study.undo_text == undo
 
 
 def test_pulling_the_line_between_knots_takes_it_along(window, hand, feature):
@@ -170,7 +170,7 @@ def test_pulling_the_line_between_knots_takes_it_along(window, hand, feature):
     at = contour.points[halfway]
     inward = contour.points.mean(axis=0) - at
     hand.drag(at, at + 3 * inward / np.hypot(*inward))
-    assert window.session.undo_text.startswith("pull LV endocardium")
+    assert window.session.study.undo_text.startswith("pull LV endocardium")
     lost = (before == Label.LVBP) & (labels_of(window) != Label.LVBP)
     assert lost.any()
     assert (labels_of(window)[lost] == Label.LVM).all()
@@ -184,7 +184,7 @@ def test_a_stroke_beside_the_line_replaces_that_part_of_it(window, hand, feature
     part = contour.points[10 : len(contour.points) // 4 : 4]
     out = centre + (part - centre) * (1 + 5 / np.hypot(*(part - centre).T)[:, None])
     hand.drag(*out)
-    assert window.session.undo_text.startswith("redraw part of LV epicardium")
+    assert window.session.study.undo_text.startswith("redraw part of LV epicardium")
     after = labels_of(window)
     assert (after == Label.LVM).sum() > (before == Label.LVM).sum() + 8
     np.testing.assert_array_equal(after == Label.LVBP, before == Label.LVBP)
@@ -277,7 +277,7 @@ def test_a_press_takes_hold_of_the_line_under_the_pointer_whatever_structure_is_
     hand.drag(contour.knot_points[knot], (contour.knot_points[knot] + to) / 2, to)
     assert window.desk.label is grabbed and feature.tool.label is grabbed
     name = {Label.LVBP: "LV endocardium", Label.LVM: "LV epicardium", Label.RVBP: "RV endocardium"}[grabbed]
-    assert window.session.undo_text == f"move {name}"
+    assert window.session.study.undo_text == f"move {name}"
     after = labels_of(window)
     inside = {Label.LVBP: [Label.LVBP], Label.LVM: [Label.LVBP, Label.LVM], Label.RVBP: [Label.RVBP]}[grabbed]
     assert np.isin(after, inside).sum() < np.isin(before, inside).sum()
@@ -290,4 +290,4 @@ def test_shift_draws_a_new_contour_of_the_chosen_structure_also_over_another_lin
     middle = feature._contours[Label.LVM][0].points
     hand.drag(*middle[:: max(1, len(middle) // 12)], held=SHIFT)
     assert window.desk.label is Label.RVBP
-    assert window.session.undo_text == "draw RV endocardium"
+    assert window.session.study.undo_text == "draw RV endocardium"

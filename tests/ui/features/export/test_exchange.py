@@ -81,7 +81,7 @@ def visible(window: MainWindow, kind: type) -> list:
 
 
 def row_20(window: MainWindow, frame: FrameIndex) -> set[int]:
-    return set(np.unique(window.session.frame_state(frame).labels[20]).tolist())
+    return set(np.unique(window.session.study.frame_state(frame).labels[20]).tolist())
 
 
 # Import
@@ -105,14 +105,14 @@ def test_accepted_frames_are_asked_about_before_they_are_replaced(open_window, f
     open_window.desk.go(FRAMES[0])
     open_window.actions_by_id["accept"].trigger()
     settle(qtbot, open_window)
-    mine = open_window.session.frame_state(FRAMES[0]).labels.copy()
+    mine = open_window.session.study.frame_state(FRAMES[0]).labels.copy()
     import_file(open_window, qtbot, "offered")
     box = question(open_window)
     assert "replaces your work: 1 accepted" in box.text()
     box.findChild(QPushButton, "rest").click()
     settle(qtbot, open_window)
-    assert np.array_equal(open_window.session.frame_state(FRAMES[0]).labels, mine)
-    assert open_window.session.frame_state(FRAMES[0]).status is ReviewStatus.ACCEPTED
+    assert np.array_equal(open_window.session.study.frame_state(FRAMES[0]).labels, mine)
+    assert open_window.session.study.frame_state(FRAMES[0]).status is ReviewStatus.ACCEPTED
     assert row_20(open_window, FRAMES[1]) == {int(Label.LVM)}
 
 
@@ -122,8 +122,8 @@ def test_an_import_that_is_declined_changes_nothing(open_window, file, qtbot):
     settle(qtbot, open_window)
     import_file(open_window, qtbot, "offered")
     question(open_window).reject()
-    assert open_window.session.undo_text == "accept"
-    assert open_window.session.frame_state(FRAMES[1]).imported == ""
+    assert open_window.session.study.undo_text == "accept"
+    assert open_window.session.study.frame_state(FRAMES[1]).imported == ""
 
 
 def test_a_file_that_does_not_say_its_phase_is_asked_about(open_window, file, qtbot):
@@ -159,7 +159,7 @@ def test_a_question_that_is_not_answered_imports_nothing(open_window, file, qtbo
     import_file(open_window, qtbot, "asked")
     (dialog,) = visible(open_window, ImportDialog)
     dialog.reject()
-    assert not open_window.session.can_undo
+    assert not open_window.session.study.can_undo
 
 
 def test_a_file_that_cannot_be_read_is_said(open_window, qtbot, tmp_path):
@@ -191,11 +191,12 @@ def test_what_is_chosen_is_written_and_told(open_window, study_path, tmp_path, q
     assert {"labels.nii.gz", "images.nii.gz", "contours.json", "measures.json", "regions.csv"} <= written
     labels = nibabel.load(tmp_path / "out" / "labels.nii.gz")
     shown = sum(
-        int((open_window.session.frame_state(f).labels > 0).sum()) for f in open_window.session.stack.frame_indices
+        int((open_window.session.study.frame_state(f).labels > 0).sum())
+        for f in open_window.session.study.stack.frame_indices
     )
     assert int((np.asarray(labels.dataobj) > 0).sum()) == shown
     measures = json.loads((tmp_path / "out" / "measures.json").read_text())
-    assert measures["lv_edv_ml"] == pytest.approx(open_window.session.measures.values["lv_edv_ml"])
+    assert measures["lv_edv_ml"] == pytest.approx(open_window.session.study.measures.values["lv_edv_ml"])
     assert f"Written to {tmp_path / 'out'}" in open_window.parts.bell.messages[-1].text
 
 
@@ -229,13 +230,13 @@ def test_an_export_can_be_stopped_and_the_dialog_stays(open_window, tmp_path, qt
 def test_what_is_exported_is_what_is_known_of_each_frame(open_window, qtbot):
     session = open_window.session
     frame = FRAMES[0]
-    session.begin_stroke(frame, Label.RVBP, 1.0, (3.0, 3.0))
-    session.end_stroke()
+    session.study.begin_stroke(frame, Label.RVBP, 1.0, (3.0, 3.0))
+    session.study.end_stroke()
     results = results_now(session)
     assert len(results.regions) == len(results.provenances) == 42
     assert results.provenances[frame].name == "SEMIAUTOMATIC"
     assert results.reader == "R. Eader"
-    state = session.frame_state(frame)
+    state = session.study.frame_state(frame)
     row = next(one for one in results.regions if (one.phase, one.slice_index) == frame)
     assert (row.region, row.model_id) == (state.region, state.model_id)
     assert row.probability == pytest.approx(0.85)

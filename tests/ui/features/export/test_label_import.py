@@ -75,7 +75,7 @@ def offered(qtbot: Any, session: Session, file: File, phase: int = 0) -> tuple[L
 
 
 def labels(session: Session, frame: FrameIndex) -> LabelMap:
-    found = session.frame_state(frame).labels
+    found = session.study.frame_state(frame).labels
     assert found is not None
     return found.copy()
 
@@ -95,14 +95,14 @@ def test_imported_label_maps_are_drafts_with_their_provenance_in_the_log(qtbot: 
         "Imported contours.cvi42wsx (cvi42 workspace): 2 frames (LV blood pool in 2, LV myocardium in 2, "
         "RV blood pool in 2). One contour is open."
     )
-    state = opened.frame_state(FIRST)
+    state = opened.study.frame_state(FIRST)
     assert np.array_equal(state.labels, offer.read.labels[0, 1])
     assert (state.status, state.provenance, state.imported) == (
         ReviewStatus.DRAFT,
         Provenance.MANUAL,
         "cvi42 workspace",
     )
-    qtbot.waitUntil(lambda: not opened.keeper.is_busy)
+    qtbot.waitUntil(lambda: not opened.saving.is_busy)
     events = EventLog(opened.workspace).events(what="draft_saved")
     assert {event.frame for event in events} == {FIRST, SECOND}
     assert {event.detail["imported_from"] for event in events} == {"cvi42 workspace"}
@@ -112,40 +112,40 @@ def test_an_import_is_undone_and_made_again_as_one_step(qtbot: Any, opened: Sess
     before = {frame: labels(opened, frame) for frame in (FIRST, SECOND)}
     importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL, SECOND: ALL})))
     importing.take(offer, replace_worked_on=True)
-    assert opened.undo_text == "import contours.cvi42wsx"
-    opened.undo()
+    assert opened.study.undo_text == "import contours.cvi42wsx"
+    opened.study.undo()
     for frame, shown in before.items():
         assert np.array_equal(labels(opened, frame), shown)
-        assert (opened.frame_state(frame).edited, opened.frame_state(frame).imported) == (False, "")
-    assert not opened.can_undo
-    opened.redo()
+        assert (opened.study.frame_state(frame).edited, opened.study.frame_state(frame).imported) == (False, "")
+    assert not opened.study.can_undo
+    opened.study.redo()
     assert np.array_equal(labels(opened, SECOND), offer.read.labels[1, 2])
-    assert opened.frame_state(SECOND).imported == "cvi42 workspace"
+    assert opened.study.frame_state(SECOND).imported == "cvi42 workspace"
 
 
 def test_what_the_reader_worked_on_is_told_and_left_where_that_is_wanted(qtbot: Any, opened: Session) -> None:
     third = FrameIndex(2, 1)
-    with qtbot.waitSignal(opened.frames_accepted):
-        opened.accept(FIRST)
-    opened.begin_stroke(SECOND, Label.RVBP, 1.5, (10.0, 10.0))
-    opened.end_stroke()
+    with qtbot.waitSignal(opened.study.frames_accepted):
+        opened.study.accept(FIRST)
+    opened.study.begin_stroke(SECOND, Label.RVBP, 1.5, (10.0, 10.0))
+    opened.study.end_stroke()
     mine = labels(opened, SECOND)
     importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL, SECOND: ALL, third: ALL})))
     assert (offer.accepted, offer.corrected) == ({FIRST}, {SECOND})
     with qtbot.waitSignal(importing.taken) as told:
         importing.take(offer, replace_worked_on=False)
     assert "1 frame (" in told.args[0] and "2 that you worked on were not changed." in told.args[0]
-    assert opened.frame_state(FIRST).status is ReviewStatus.ACCEPTED
+    assert opened.study.frame_state(FIRST).status is ReviewStatus.ACCEPTED
     assert np.array_equal(labels(opened, SECOND), mine)
     assert np.array_equal(labels(opened, third), offer.read.labels[2, 1])
 
 
 def test_an_accepted_frame_that_is_replaced_is_a_draft_again(qtbot: Any, opened: Session) -> None:
-    with qtbot.waitSignal(opened.frames_accepted):
-        opened.accept(FIRST)
+    with qtbot.waitSignal(opened.study.frames_accepted):
+        opened.study.accept(FIRST)
     importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL})))
     importing.take(offer, replace_worked_on=True)
-    assert opened.frame_state(FIRST).status is ReviewStatus.DRAFT
+    assert opened.study.frame_state(FIRST).status is ReviewStatus.DRAFT
 
 
 def test_what_a_file_does_not_tell_is_asked_and_read_with_the_answers(qtbot: Any, opened: Session) -> None:
@@ -203,17 +203,17 @@ def test_how_label_maps_came_to_be_is_kept_and_shown_again_as_the_source_says(
     importing.take(offer, replace_worked_on=True)
     shown = labels(opened, FIRST)
     for _ in range(2):
-        state = opened.frame_state(FIRST)
+        state = opened.study.frame_state(FIRST)
         assert (state.provenance, state.imported, state.status) == (kept_as, "cvi42 workspace", ReviewStatus.DRAFT)
         assert np.array_equal(state.labels, shown)
         opened.close_study()
         open_whole(qtbot, opened)
-    opened.begin_stroke(FIRST, Label.RVBP, 1.5, (12.0, 10.0))
-    opened.end_stroke()
+    opened.study.begin_stroke(FIRST, Label.RVBP, 1.5, (12.0, 10.0))
+    opened.study.end_stroke()
     by_hand = Provenance.MANUAL if kept_as is Provenance.MANUAL else Provenance.SEMIAUTOMATIC
-    assert opened.frame_state(FIRST).provenance is by_hand
-    opened.undo()
-    assert opened.frame_state(FIRST).provenance is kept_as
+    assert opened.study.frame_state(FIRST).provenance is by_hand
+    opened.study.undo()
+    assert opened.study.frame_state(FIRST).provenance is kept_as
 
 
 def test_an_accepted_import_is_still_told_when_the_study_is_opened_again(qtbot: Any, opened: Session) -> None:
@@ -221,18 +221,18 @@ def test_an_accepted_import_is_still_told_when_the_study_is_opened_again(qtbot: 
     read.made = Provenance.AUTOMATIC
     importing, offer = offered(qtbot, opened, File(read))
     importing.take(offer, replace_worked_on=True)
-    with qtbot.waitSignal(opened.frames_accepted):
-        opened.accept(FIRST)
+    with qtbot.waitSignal(opened.study.frames_accepted):
+        opened.study.accept(FIRST)
     opened.close_study()
     open_whole(qtbot, opened)
-    state = opened.frame_state(FIRST)
+    state = opened.study.frame_state(FIRST)
     assert (state.status, state.provenance) == (ReviewStatus.ACCEPTED, Provenance.AUTOMATIC)
     assert (state.imported, state.labels[5, 0]) == ("cvi42 workspace", Label.LVM)
 
 
 def test_the_reader_s_ed_and_es_help_to_read_the_file(qtbot: Any, opened: Session) -> None:
-    opened.set_ed(1)
-    opened.set_es(2)
+    opened.study.set_ed(1)
+    opened.study.set_es(2)
     file = File(drawn({FIRST: ALL}))
     offered(qtbot, opened, file)
     assert file.marks == [(1, 2)]

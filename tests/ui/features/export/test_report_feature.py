@@ -24,14 +24,14 @@ def dialog(open_window, feature):
 
 def test_a_report_is_written_from_what_is_shown(open_window, feature, dialog, qtbot, tmp_path):
     session = open_window.session
-    session.set_region(open_window.desk.frame, Region.APEX)
+    session.study.set_region(open_window.desk.frame, Region.APEX)
     dialog.choose(ReportFormat.CSV, tmp_path / "out.csv")
     dialog._go.click()
     qtbot.waitUntil(lambda: (tmp_path / "out.csv").exists() and feature.dialog is None, timeout=20000)
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     values = {row["name"]: row["value"] for row in rows if row["section"] == "measure"}
-    assert float(values["lv_edv_ml"]) == pytest.approx(session.measures.values["lv_edv_ml"])
+    assert float(values["lv_edv_ml"]) == pytest.approx(session.study.measures.values["lv_edv_ml"])
     assert any(row["section"] == "log" and row["name"] == "R. Eader" for row in rows)
     assert not any(row["name"] == "patient" for row in rows)
 
@@ -84,19 +84,19 @@ def test_nobody_is_named_by_default(dialog):
 
 def test_a_report_and_an_export_wait_for_the_analysis(window, program, study_path, qtbot, tmp_path):
     session = program.session
-    with qtbot.waitSignal(session.study_opened, timeout=20000):
-        session.open_path(study_path)
-    assert "frames have no label map yet" in session.why_not_whole
+    with qtbot.waitSignal(session.study.opened, timeout=20000):
+        session.opening.open_path(study_path)
+    assert "frames have no label map yet" in session.study.why_not_whole
     feature = window.features[FEATURES.index(ReportFeature)]
     window.actions_by_id["report"].trigger()
     window.actions_by_id["export"].trigger()
     dialogs = (feature.dialog, window.exchange._dialog)
     for dialog in dialogs:
         assert "The analysis is not finished" in dialog.waits_for and not dialog._go.isEnabled()
-    with qtbot.waitSignal(session.analysed, timeout=60000):
+    with qtbot.waitSignal(session.study.analysed, timeout=60000):
         program.start()
     settle(qtbot, window)
-    assert session.why_not_whole == ""
+    assert session.study.why_not_whole == ""
     for dialog in dialogs:
         assert dialog.waits_for == "" and dialog._go.isEnabled()
         dialog.close()

@@ -18,9 +18,9 @@ PATH = Path("/nowhere/rich")
 
 @pytest.fixture
 def rich(window: MainWindow, phantom, program, qtbot) -> MainWindow:
-    window.session._loading._opener = RichReader(Study("rich", PATH, (phantom.stack,), patient_key="one"))
-    with qtbot.waitSignal(program.session.analysed, timeout=PATIENCE_MS):
-        program.session.open_path(PATH)
+    window.session.opening._opener = RichReader(Study("rich", PATH, (phantom.stack,), patient_key="one"))
+    with qtbot.waitSignal(program.session.study.analysed, timeout=PATIENCE_MS):
+        program.session.opening.open_path(PATH)
         program.start()
     settle(qtbot, window)
     window.parts.messages._close()
@@ -95,8 +95,8 @@ def test_l_hides_the_views_and_shows_them_again_where_the_reader_is(rich, qtbot)
 
 
 def test_a_stack_without_long_axis_views_shows_none(rich, qtbot):
-    with qtbot.waitSignal(rich.session.study_restored, timeout=PATIENCE_MS):
-        rich.session.choose_stack("B")
+    with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
+        rich.session.opening.choose_stack("B")
     assert not rich.parts.long_axis.isVisible()
     assert not rich.actions_by_id["long_axis"].isEnabled()
     settle(qtbot, rich)

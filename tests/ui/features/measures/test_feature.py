@@ -39,11 +39,11 @@ def ml_of_a_voxel(phantom) -> float:
 def test_the_curves_are_the_volumes_of_both_ventricles(open_window, qtbot):
     measured(qtbot, open_window)
     session, curve = open_window.session, open_window.parts.measures.curve
-    stack = session.stack
+    stack = session.study.stack
     pixel = np.prod(stack.geometry.pixel_spacing_mm) * stack.geometry.slice_spacing_mm / 1000.0
     for name, label in (("LV", Label.LVBP), ("RV", Label.RVBP)):
         for phase in range(stack.phases):
-            shown = [session.frame_state(FrameIndex(phase, index)).labels for index in range(stack.slices)]
+            shown = [session.study.frame_state(FrameIndex(phase, index)).labels for index in range(stack.slices)]
             voxels = sum(int((labels == label).sum()) for labels in shown)
             assert curve.curves[name][phase] == pytest.approx(voxels * pixel)
 
@@ -72,10 +72,10 @@ def test_typed_facts_index_the_values_and_can_be_undone(open_window, qtbot):
     feature.measuring.type_patient(Patient(sex=Sex.MALE, age_years=50, height_cm=180, weight_kg=80, heart_rate_bpm=60))
     measures = feature.measuring.measures
     assert measures.bsa_m2 == pytest.approx(2.0)  # sqrt(180 * 80 / 3600)
-    assert measures.values["lv_edv_index_ml_per_m2"] == pytest.approx(session.measures.values["lv_edv_ml"] / 2.0)
-    assert measures.values["lv_co_l_per_min"] == pytest.approx(session.measures.values["lv_sv_ml"] * 60 / 1000)
-    assert session.undo_text == "patient data"
-    session.undo()
+    assert measures.values["lv_edv_index_ml_per_m2"] == pytest.approx(session.study.measures.values["lv_edv_ml"] / 2.0)
+    assert measures.values["lv_co_l_per_min"] == pytest.approx(session.study.measures.values["lv_sv_ml"] * 60 / 1000)
+    assert session.study.undo_text == "patient data"
+    session.study.undo()
     assert feature.measuring.measures.bsa_m2 is None
 
 
@@ -86,8 +86,8 @@ def test_typed_facts_are_there_when_the_study_is_opened_again(open_window, study
     settle(qtbot, open_window)
     session.close_study()
     assert feature.measuring.choices.typed == Patient()
-    with qtbot.waitSignal(session.study_restored, timeout=20000):
-        session.open_path(study_path)
+    with qtbot.waitSignal(session.study.restored, timeout=20000):
+        session.opening.open_path(study_path)
     qtbot.waitUntil(lambda: feature.measuring.choices.typed == Patient(height_cm=180, weight_kg=80), timeout=5000)
     assert feature.measuring.choices.insertions == Insertions(12.0)
 
@@ -108,14 +108,14 @@ def test_dragging_es_on_the_curve_marks_another_phase(open_window, qtbot):
     measured(qtbot, open_window)
     session, curve = open_window.session, open_window.parts.measures.curve
     open_window.parts.side.show_measures()
-    es = session.es_phase
+    es = session.study.es_phase
     wanted = es - 1
     grip = curve.grip("ES").center().toPoint()
     qtbot.mousePress(curve, Qt.MouseButton.LeftButton, pos=grip)
     qtbot.mouseMove(curve, QPoint(round(curve.x_of(wanted)), grip.y()))
-    assert session.es_phase == es
+    assert session.study.es_phase == es
     qtbot.mouseRelease(curve, Qt.MouseButton.LeftButton, pos=QPoint(round(curve.x_of(wanted)), grip.y()))
-    assert session.es_phase == wanted
+    assert session.study.es_phase == wanted
     assert curve.marks[1] == wanted
     assert open_window.actions_by_id["undo"].isEnabled()
 
@@ -150,12 +150,12 @@ def test_a_click_on_a_segment_goes_to_a_slice_it_was_measured_on(open_window, qt
     feature = measured(qtbot, open_window)
     open_window.parts.side.show_measures()
     segment = next(one for one in feature.measuring.wall.segments if one.slices)
-    other = next(index for index in range(open_window.session.stack.slices) if index not in segment.slices)
+    other = next(index for index in range(open_window.session.study.stack.slices) if index not in segment.slices)
     open_window.desk.go_slice(other)
     eye = feature.wall_panel.eye
     qtbot.mouseClick(eye, Qt.MouseButton.LeftButton, pos=eye.point_of(segment.number).toPoint())
     assert open_window.desk.frame.slice_index in segment.slices
-    assert open_window.desk.frame.phase in (open_window.session.ed_phase, open_window.session.es_phase)
+    assert open_window.desk.frame.phase in (open_window.session.study.ed_phase, open_window.session.study.es_phase)
     assert str(segment.number) in feature.wall_panel.said
 
 
@@ -177,18 +177,18 @@ def test_turning_the_rim_turns_the_insertion_points_and_as_found_takes_it_back(o
 
 def test_an_insertion_point_is_set_where_the_pointer_is(open_window, qtbot):
     feature, session = measured(qtbot, open_window), open_window.session
-    open_window.desk.go(FrameIndex(session.ed_phase, 3))
+    open_window.desk.go(FrameIndex(session.study.ed_phase, 3))
     open_window.parts.view.pointed.emit((20.0, 18.0))
     open_window.actions_by_id["insertion_anterior"].trigger()
     points = feature.measuring.choices.insertions.points
-    assert points[FrameIndex(session.ed_phase, 3)].anterior == (20.0, 18.0)
-    session.undo()
+    assert points[FrameIndex(session.study.ed_phase, 3)].anterior == (20.0, 18.0)
+    session.study.undo()
     assert feature.measuring.choices.insertions == AS_FOUND
 
 
 def test_insertion_points_are_drawn_over_ed_and_es_while_the_measures_are_on_show(open_window, qtbot):
     feature = measured(qtbot, open_window)
-    frame = FrameIndex(open_window.session.ed_phase, 3)
+    frame = FrameIndex(open_window.session.study.ed_phase, 3)
     open_window.desk.go(frame)
     assert feature.insertions.points is None
     open_window.actions_by_id["page_measures"].trigger()
@@ -197,7 +197,9 @@ def test_insertion_points_are_drawn_over_ed_and_es_while_the_measures_are_on_sho
     row, col = feature.insertions.points.anterior
     at = view.to_widget((row, col)).toPoint()
     assert view.grab().toImage().pixelColor(at).lightness() > 200
-    other = next(p for p in range(6) if p not in (open_window.session.ed_phase, open_window.session.es_phase))
+    other = next(
+        p for p in range(6) if p not in (open_window.session.study.ed_phase, open_window.session.study.es_phase)
+    )
     open_window.desk.go_phase(other)
     assert feature.insertions.points is None
 
@@ -205,10 +207,12 @@ def test_insertion_points_are_drawn_over_ed_and_es_while_the_measures_are_on_sho
 def test_insertion_points_are_set_at_ed_and_es_only(open_window, qtbot):
     measured(qtbot, open_window)
     session = open_window.session
-    other = next(p for p in range(session.stack.phases) if p not in (session.ed_phase, session.es_phase))
+    other = next(
+        p for p in range(session.study.stack.phases) if p not in (session.study.ed_phase, session.study.es_phase)
+    )
     open_window.desk.go_phase(other)
     assert not open_window.actions_by_id["insertion_anterior"].isEnabled()
-    open_window.desk.go_phase(session.ed_phase)
+    open_window.desk.go_phase(session.study.ed_phase)
     assert open_window.actions_by_id["insertion_anterior"].isEnabled()
 
 
@@ -277,14 +281,14 @@ _METHOD = _method()
 def test_a_marked_ed_that_disagrees_with_the_curve_is_shown_and_a_click_takes_the_other(open_window, qtbot):
     measured(qtbot, open_window)
     session, panel = open_window.session, open_window.parts.measures
-    ed, es = session.ed_phase, session.es_phase
+    ed, es = session.study.ed_phase, session.study.es_phase
     text, button, whole = panel._disagreements["ED"]
     assert whole.isHidden() and "largest LV blood pool" in panel._ed_es.text()
-    session.set_ed(es)
+    session.study.set_ed(es)
     assert not whole.isHidden()
     assert f"ED is phase {es + 1} as set by the reader." in text.text()
     assert button.text() == f"Use phase {ed + 1} as ED"
     button.click()
-    assert session.ed_phase == ed and whole.isHidden()
-    session.undo()
-    assert session.ed_phase == es and not whole.isHidden()
+    assert session.study.ed_phase == ed and whole.isHidden()
+    session.study.undo()
+    assert session.study.ed_phase == es and not whole.isHidden()

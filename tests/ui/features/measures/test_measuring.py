@@ -24,9 +24,9 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def measuring(qtbot: Any, session: Session, settings: Settings) -> Measuring:
     made = Measuring(session, settings, session)
-    with qtbot.waitSignal(session.analysed):
+    with qtbot.waitSignal(session.study.analysed):
         session.start()
-        session.open_path(Path("/nowhere/alpha"))
+        session.opening.open_path(Path("/nowhere/alpha"))
     settled(qtbot, made)
     return made
 
@@ -37,7 +37,7 @@ def settled(qtbot: Any, measuring: Measuring) -> None:
 
 def drawn(session: Session, phase: int) -> int:
     """Pixels of blood pool as they are shown; muscle is not drawn, so that no papillary muscle can be found."""
-    shown = [session.frame_state(FrameIndex(phase, index)).labels for index in range(SLICES)]
+    shown = [session.study.frame_state(FrameIndex(phase, index)).labels for index in range(SLICES)]
     return sum(int((labels == Label.LVBP).sum()) for labels in shown if labels is not None)
 
 
@@ -50,10 +50,10 @@ def test_they_follow_a_change_and_its_undo(qtbot: Any, measuring: Measuring, ses
     before = drawn(session, FRAME.phase)
     labels = np.zeros((24, 20), np.uint8)
     labels[3:6, 3:6] = Label.LVBP
-    session.change_labels({FRAME: labels}, "draw")
+    session.study.change_labels({FRAME: labels}, "draw")
     settled(qtbot, measuring)
     assert measuring.counts[FRAME.phase, Label.LVBP] == drawn(session, FRAME.phase) != before
-    session.undo()
+    session.study.undo()
     settled(qtbot, measuring)
     assert measuring.counts[FRAME.phase, Label.LVBP] == before
 
@@ -63,23 +63,23 @@ def test_a_frame_whose_first_label_map_is_taken_back_is_not_counted_any_more(
 ) -> None:
     formula.error = RuntimeError("no models")
     measuring = Measuring(session, settings, session)
-    with qtbot.waitSignal(session.study_opened):
+    with qtbot.waitSignal(session.study.opened):
         session.start()
-        session.open_path(Path("/nowhere/alpha"))
-    qtbot.waitUntil(lambda: not session.jobs.is_busy() and not session.keeper.is_busy)
+        session.opening.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: not session.jobs.is_busy() and not session.saving.is_busy)
     labels = np.full((24, 20), Label.LVBP, np.uint8)
-    session.change_labels({FrameIndex(0, index): labels for index in range(SLICES)}, "draw")
+    session.study.change_labels({FrameIndex(0, index): labels for index in range(SLICES)}, "draw")
     settled(qtbot, measuring)
     assert measuring.counts[:, Label.LVBP].tolist() == [SLICES * 24 * 20, -1, -1]
-    session.undo()
+    session.study.undo()
     settled(qtbot, measuring)
     assert measuring.counts[:, Label.LVBP].tolist() == [-1, -1, -1]
 
 
 def test_before_anything_is_counted_the_curve_has_all_phases(qtbot: Any, session: Session, settings: Settings) -> None:
     measuring = Measuring(session, settings, session)
-    with qtbot.waitSignal(session.study_opened):
-        session.open_path(Path("/nowhere/alpha"))
+    with qtbot.waitSignal(session.study.opened):
+        session.opening.open_path(Path("/nowhere/alpha"))
     assert measuring.counts.shape == (PHASES, len(Label))
     assert measuring.curves is not None
     assert np.isnan(measuring.curves.lv.volumes_ml).all()
@@ -96,9 +96,9 @@ def test_what_could_not_be_measured_is_measured_with_the_next_change(
     labels[3:6, 3:6] = Label.LVBP
     with monkeypatch.context() as patched:
         patched.setattr("cmr_viewer.ui.features.measures.measuring.counts_by_convention", fails)
-        session.change_labels({FRAME: labels}, "draw")
+        session.study.change_labels({FRAME: labels}, "draw")
         settled(qtbot, measuring)
     assert measuring.counts[FRAME.phase, Label.LVBP] != drawn(session, FRAME.phase)
-    session.change_labels({FrameIndex(1, 1): labels}, "draw")
+    session.study.change_labels({FrameIndex(1, 1): labels}, "draw")
     settled(qtbot, measuring)
     assert measuring.counts[FRAME.phase, Label.LVBP] == drawn(session, FRAME.phase)

@@ -21,7 +21,7 @@ MIDDLE = FrameIndex(0, 3)
 
 
 def labels(window: MainWindow, frame: FrameIndex | None = None):
-    shown = window.session.frame_state(frame or window.desk.frame).labels
+    shown = window.session.study.frame_state(frame or window.desk.frame).labels
     assert shown is not None
     return shown.copy()
 
@@ -67,18 +67,18 @@ def test_a_left_click_is_inside_the_chosen_label_and_a_right_one_outside(desk_wi
     assert desk_window.desk.tool == CLICK
     click(qtbot, desk_window, at, Qt.MouseButton.RightButton)
     assert labels(desk_window)[round(at[0]), round(at[1])] != Label.RVBP
-    assert desk_window.session.undo_text == "click outside RV blood pool"
+    assert desk_window.session.study.undo_text == "click outside RV blood pool"
     click(qtbot, desk_window, at)
     assert labels(desk_window)[round(at[0]), round(at[1])] == Label.RVBP
     do(desk_window, "undo", "undo")
-    assert not desk_window.session.can_undo
+    assert not desk_window.session.study.can_undo
 
 
 def test_shift_and_left_is_outside_too(desk_window, qtbot):
     at = middle_of(labels(desk_window) == Label.RVBP)
     do(desk_window, "label_rvbp", "click")
     click(qtbot, desk_window, at, held=Qt.KeyboardModifier.ShiftModifier)
-    assert desk_window.session.undo_text == "click outside RV blood pool"
+    assert desk_window.session.study.undo_text == "click outside RV blood pool"
 
 
 def test_the_clicks_of_a_frame_are_shown_and_go_with_undo(desk_window, qtbot):
@@ -108,7 +108,7 @@ def test_a_click_beside_the_frame_changes_nothing(desk_window, qtbot):
     do(desk_window, "label_lvbp", "click", "zoom_fit")
     desk_window.parts.view.zoom(0.5)
     click(qtbot, desk_window, (-20.0, -20.0))
-    assert not desk_window.session.can_undo
+    assert not desk_window.session.study.can_undo
 
 
 def test_the_eraser_has_no_use_for_clicks_and_another_label_is_clicked_at_once(desk_window):
@@ -120,13 +120,13 @@ def test_the_eraser_has_no_use_for_clicks_and_another_label_is_clicked_at_once(d
 
 def test_a_corrected_phase_is_offered_through_the_cycle_and_taken_with_a_key(desk_window, qtbot, phantom: Phantom):
     session = desk_window.session
-    session.change_labels({MIDDLE: phantom.labels[MIDDLE].copy()}, "draw")
-    session.begin_stroke(MIDDLE, Label.LVM, 0.5, (2.0, 2.0))
-    session.end_stroke()
+    session.study.change_labels({MIDDLE: phantom.labels[MIDDLE].copy()}, "draw")
+    session.study.begin_stroke(MIDDLE, Label.LVM, 0.5, (2.0, 2.0))
+    session.study.end_stroke()
     do(desk_window, "propagate")
     wait(qtbot, desk_window, PROPAGATION_KEY)
     settle(qtbot, desk_window)
-    assert session.offer is not None
+    assert session.study.offer is not None
     assert not desk_window.parts.proposal.isHidden()
     do(desk_window, "proposal_take")
     for phase in range(1, phantom.stack.phases):
@@ -135,7 +135,7 @@ def test_a_corrected_phase_is_offered_through_the_cycle_and_taken_with_a_key(des
             agreed = dice(labels(desk_window, frame), phantom.labels[frame], label)
             assert agreed is not None and agreed > 0.88, (phase, label)
     do(desk_window, "undo")
-    assert session.frame_state(FrameIndex(2, MIDDLE.slice_index)).edited is False
+    assert session.study.frame_state(FrameIndex(2, MIDDLE.slice_index)).edited is False
 
 
 def test_a_refined_copy_is_offered_from_each_neighbour(desk_window, qtbot):
@@ -143,10 +143,10 @@ def test_a_refined_copy_is_offered_from_each_neighbour(desk_window, qtbot):
         do(desk_window, name)
         wait(qtbot, desk_window, PROPAGATION_KEY)
         settle(qtbot, desk_window)
-        assert desk_window.session.offer is not None, name
-        assert set(desk_window.session.offer.label_maps) == {MIDDLE}
+        assert desk_window.session.study.offer is not None, name
+        assert set(desk_window.session.study.offer.label_maps) == {MIDDLE}
         do(desk_window, "proposal_keep")
-        assert desk_window.session.offer is None
+        assert desk_window.session.study.offer is None
 
 
 def test_at_the_ends_of_the_stack_there_is_no_neighbour_to_copy_from(desk_window, qtbot):
@@ -176,7 +176,7 @@ def test_closing_the_study_while_a_click_is_worked_on_is_calm(desk_window, qtbot
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, view.to_widget(at).toPoint())
     do(desk_window, "close_study")
     wait(qtbot, desk_window, CLICK_KEY)
-    assert desk_window.session.stack is None
+    assert desk_window.session.study.stack is None
 
 
 def test_a_click_is_shown_as_soon_as_it_is_made_and_the_panel_names_the_work(desk_window, qtbot):

@@ -50,11 +50,11 @@ def told() -> Told:
 @pytest.fixture
 def prompts(qtbot: Any, session: Session, asked: Asked, told: Told) -> Prompts:
     """On an open study, everything computed, with a model that can be asked."""
-    session.flow = replace(session.flow, probabilities=asked)
+    session.models.flow = replace(session.models.flow, probabilities=asked)
     made = Prompts(session, session)
     made.said.connect(told.take)
-    session.study_opened.connect(made.forget)
-    session.study_closed.connect(made.forget)
+    session.study.opened.connect(made.forget)
+    session.study.closed.connect(made.forget)
     open_whole(qtbot, session)
     return made
 
@@ -69,8 +69,8 @@ def test_a_click_changes_the_frame_as_one_undo_step(qtbot: Any, session: Session
     before = labels_of(session, FRAME)
     click(qtbot, session, prompts, THERE)
     assert labels_of(session, FRAME)[18, 15] == Label.RVBP
-    assert session.undo_text == "click inside RV blood pool"
-    session.undo()
+    assert session.study.undo_text == "click inside RV blood pool"
+    session.study.undo()
     np.testing.assert_array_equal(labels_of(session, FRAME), before)
 
 
@@ -94,8 +94,8 @@ def test_looking_ahead_asks_before_the_first_click(
 def test_what_a_model_thinks_decides_more_than_the_image_alone(qtbot: Any, session: Session, prompts: Prompts) -> None:
     click(qtbot, session, prompts, THERE)
     square = labels_of(session, FRAME)[14:22, 11:19] == Label.RVBP
-    session.undo()
-    session.flow = replace(session.flow, probabilities=None)
+    session.study.undo()
+    session.models.flow = replace(session.models.flow, probabilities=None)
     prompts.forget()
     click(qtbot, session, prompts, THERE)
     alone = labels_of(session, FRAME)[14:22, 11:19] == Label.RVBP
@@ -105,11 +105,11 @@ def test_what_a_model_thinks_decides_more_than_the_image_alone(qtbot: Any, sessi
 def test_clicks_add_up_and_undo_takes_the_last_one_from_them(qtbot: Any, session: Session, prompts: Prompts) -> None:
     click(qtbot, session, prompts, THERE, NOT_THERE)
     assert prompts.clicks_of(FRAME) == (THERE, NOT_THERE)
-    session.undo()
+    session.study.undo()
     assert prompts.clicks_of(FRAME) == (THERE,)
-    session.redo()
+    session.study.redo()
     assert prompts.clicks_of(FRAME) == (THERE, NOT_THERE)
-    session.undo()
+    session.study.undo()
     other = Click((4.0, 14.0), Label.LVM, True)
     click(qtbot, session, prompts, other)
     assert prompts.clicks_of(FRAME) == (THERE, other)
@@ -117,8 +117,8 @@ def test_clicks_add_up_and_undo_takes_the_last_one_from_them(qtbot: Any, session
 
 def test_after_a_stroke_of_the_brush_clicks_begin_anew(qtbot: Any, session: Session, prompts: Prompts) -> None:
     click(qtbot, session, prompts, THERE)
-    session.begin_stroke(FRAME, Label.LVM, 2.0, (12, 4))
-    session.end_stroke()
+    session.study.begin_stroke(FRAME, Label.LVM, 2.0, (12, 4))
+    session.study.end_stroke()
     assert prompts.clicks_of(FRAME) == ()
     click(qtbot, session, prompts, NOT_THERE)
     assert prompts.clicks_of(FRAME) == (NOT_THERE,)
@@ -129,8 +129,8 @@ def test_a_click_that_is_worked_on_while_the_reader_paints_is_dropped(
     qtbot: Any, session: Session, prompts: Prompts, told: Told
 ) -> None:
     prompts.click(FRAME, THERE)
-    session.begin_stroke(FRAME, Label.LVM, 2.0, (12, 4))
-    session.end_stroke()
+    session.study.begin_stroke(FRAME, Label.LVM, 2.0, (12, 4))
+    session.study.end_stroke()
     after = labels_of(session, FRAME)
     kept(qtbot, session)
     np.testing.assert_array_equal(labels_of(session, FRAME), after)
@@ -146,17 +146,17 @@ def test_a_click_that_says_what_is_drawn_already_tells_so(
 
 
 def test_a_frame_without_a_label_map_can_be_clicked(qtbot: Any, session: Session, prompts: Prompts) -> None:
-    session.clear_label(FRAME)
+    session.study.clear_label(FRAME)
     click(qtbot, session, prompts, THERE)
     assert labels_of(session, FRAME)[18, 15] == Label.RVBP
 
 
 def test_without_models_the_image_alone_decides(qtbot: Any, session: Session) -> None:
     prompts = Prompts(session, session)
-    session.open_path(Path("/nowhere/alpha"))
-    qtbot.waitUntil(lambda: session.stack is not None)
+    session.opening.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: session.study.stack is not None)
     kept(qtbot, session)
-    assert session.models is None
+    assert session.models.loaded is None
     prompts.look_ahead(FRAME)
     click(qtbot, session, prompts, THERE)
     assert labels_of(session, FRAME)[18, 15] == Label.RVBP

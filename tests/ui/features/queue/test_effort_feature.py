@@ -20,8 +20,8 @@ def test_strokes_are_told_of_the_study_and_of_the_frame_on_show(qtbot: QtBot, op
     open_window.parts.side.show_page(Page.REVIEW)
     panel = feature_of(open_window).panel
     other = FrameIndex(desk.frame.phase, desk.frame.slice_index + 1)
-    session.begin_stroke(desk.frame, Label.RVBP, 2.0, (10.0, 10.0))
-    session.end_stroke()
+    session.study.begin_stroke(desk.frame, Label.RVBP, 2.0, (10.0, 10.0))
+    session.study.end_stroke()
     assert panel.study.text().startswith("Study: ") and "1 stroke" in panel.study.text()
     assert "1 stroke" in panel.frame.text()
     desk.go(other)
@@ -32,7 +32,7 @@ def test_the_mouse_and_keys_of_the_window_are_told_to_the_session(
     open_window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
-    monkeypatch.setattr(open_window.session, "note_input", lambda: told.append(1))
+    monkeypatch.setattr(open_window.session.study, "note_input", lambda: told.append(1))
     handle = open_window.windowHandle()
     at = QPointF(50, 50)
     none, left = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
@@ -44,8 +44,8 @@ def test_the_mouse_and_keys_of_the_window_are_told_to_the_session(
 
 def test_a_page_that_is_turned_to_shows_the_present_effort(qtbot: QtBot, open_window: MainWindow) -> None:
     panel = feature_of(open_window).panel
-    open_window.session.begin_stroke(open_window.desk.frame, Label.RVBP, 2.0, (10.0, 10.0))
-    open_window.session.end_stroke()
+    open_window.session.study.begin_stroke(open_window.desk.frame, Label.RVBP, 2.0, (10.0, 10.0))
+    open_window.session.study.end_stroke()
     assert "1 stroke" not in panel.study.text()
     open_window.parts.side.show_page(Page.REVIEW)
     qtbot.waitUntil(lambda: "1 stroke" in panel.study.text())

@@ -62,7 +62,7 @@ def test_n_goes_from_one_to_the_next_and_progress_is_seen(
     open_window: MainWindow, qtbot: QtBot, feature: QueueFeature
 ) -> None:
     order = [one.frame for one in feature.queue.entries()]
-    start = next(f for f in open_window.session.stack.frame_indices if f not in order)  # type: ignore[union-attr]
+    start = next(f for f in open_window.session.study.stack.frame_indices if f not in order)  # type: ignore[union-attr]
     open_window.desk.go(start)
     for number, frame in enumerate(order[:3]):
         qtbot.keyClick(open_window, Qt.Key.Key_N)

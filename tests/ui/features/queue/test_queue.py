@@ -26,13 +26,13 @@ def area(model: str, phase: int) -> int:
 @pytest.fixture
 def queue(qtbot: Any, session: Session) -> ReviewQueue:
     made = ReviewQueue(session, session)
-    session.study_opened.connect(made.begin)
-    session.study_closed.connect(made.begin)
-    session.analysed.connect(made.refresh)
-    session.frames_changed.connect(made.take_changes)
-    with qtbot.waitSignal(session.analysed):
+    session.study.opened.connect(made.begin)
+    session.study.closed.connect(made.begin)
+    session.study.analysed.connect(made.refresh)
+    session.study.frames_changed.connect(made.take_changes)
+    with qtbot.waitSignal(session.study.analysed):
         session.start()
-        session.open_path(Path("/nowhere/alpha"))
+        session.opening.open_path(Path("/nowhere/alpha"))
     finished(qtbot, session, made)
     return made
 
@@ -93,7 +93,7 @@ def test_frames_that_are_not_in_the_queue_do_not_count_as_looked_at(queue: Revie
 def test_a_region_by_the_reader_takes_the_doubt_about_it_away(qtbot: Any, queue: ReviewQueue, session: Session) -> None:
     frame = FrameIndex(ED, 0)
     before = stake_of(queue, frame)
-    session.set_region(frame, Region.BASE)
+    session.study.set_region(frame, Region.BASE)
     finished(qtbot, session, queue)
     shown = area("base-1", ED)
     by_region = sum(0.1 * abs(c) for c in (area("middle-1", ED) - shown, area("apex-1", ED) - shown, shown)) * VOXEL_ML
@@ -104,12 +104,12 @@ def test_a_corrected_frame_counts_as_looked_at_and_an_accepted_one_is_done(
     qtbot: Any, queue: ReviewQueue, session: Session
 ) -> None:
     first, second = (one.frame for one in queue.entries()[:2])
-    session.begin_stroke(first, Label.LVM, 1.5, (20.0, 15.0))
-    session.end_stroke()
+    session.study.begin_stroke(first, Label.LVM, 1.5, (20.0, 15.0))
+    session.study.end_stroke()
     finished(qtbot, session, queue)
     assert queue.progress().looked_at == 1
-    session.accept(second)
-    qtbot.waitUntil(lambda: session.frame_state(second).status is ReviewStatus.ACCEPTED)
+    session.study.accept(second)
+    qtbot.waitUntil(lambda: session.study.frame_state(second).status is ReviewStatus.ACCEPTED)
     finished(qtbot, session, queue)
     assert queue.progress().looked_at == 2
     assert queue.entries()[-1].accepted and queue.entries()[-1].frame == second
@@ -119,8 +119,8 @@ def test_only_frames_that_changed_are_checked_again(qtbot: Any, queue: ReviewQue
     checks = queue._bench.checks
     assert checks is not None
     before = checks.looked_at
-    session.begin_stroke(FrameIndex(1, 1), Label.RVBP, 1.5, (20.0, 15.0))
-    session.end_stroke()
+    session.study.begin_stroke(FrameIndex(1, 1), Label.RVBP, 1.5, (20.0, 15.0))
+    session.study.end_stroke()
     finished(qtbot, session, queue)
     assert queue._bench.checks is checks
     assert checks.looked_at == before + 1
@@ -132,7 +132,7 @@ def test_models_are_asked_once_at_ed_and_es_and_nowhere_else(
     asked = list(formula.segmented)
     others = [frame for frame in asked if frame.phase not in (ED, ES)]
     assert len(others) == SLICES  # by the analysis, once each
-    session.set_region(FrameIndex(1, 0), Region.BASE)
+    session.study.set_region(FrameIndex(1, 0), Region.BASE)
     finished(qtbot, session, queue)
     assert [frame for frame in formula.segmented if frame.phase in (ED, ES)] == [
         frame for frame in asked if frame.phase in (ED, ES)
@@ -143,10 +143,10 @@ def test_what_is_painted_wrongly_is_found_beside_the_other_frames(
     qtbot: Any, queue: ReviewQueue, session: Session
 ) -> None:
     frame = FrameIndex(ES, 1)
-    session.set_ed(ED)  # else the phase that is largest by now would be ED
-    session.set_es(ES)
-    session.begin_stroke(frame, Label.LVBP, 9.0, (12.0, 10.0))
-    session.end_stroke()
+    session.study.set_ed(ED)  # else the phase that is largest by now would be ED
+    session.study.set_es(ES)
+    session.study.begin_stroke(frame, Label.LVBP, 9.0, (12.0, 10.0))
+    session.study.end_stroke()
     finished(qtbot, session, queue)
     assert Check.SMALLER_AT_ED in {one.check for one in queue.findings_of(frame)}
 
@@ -158,9 +158,9 @@ def test_a_closed_study_leaves_no_queue(queue: ReviewQueue, session: Session) ->
 
 
 def test_the_session_follows_the_order_that_it_is_given(queue: ReviewQueue, session: Session) -> None:
-    session.review_order = queue
-    assert session.next_frame(None) == queue.entries()[0].frame
-    assert "ml at stake" in session.next_reason(None)
+    session.study.review_order = queue
+    assert session.study.next_review().frame == queue.entries()[0].frame
+    assert "ml at stake" in session.study.next_review().why
 
 
 def test_progress_is_in_words() -> None:
@@ -171,14 +171,14 @@ def test_progress_is_in_words() -> None:
 
 def test_label_maps_that_a_brush_may_write_to_are_copied_for_the_job(queue: ReviewQueue, session: Session) -> None:
     frame = FrameIndex(ED, 0)
-    session.begin_stroke(frame, Label.LVM, 1.5, (20.0, 15.0))
-    reading = session.reading
+    session.study.begin_stroke(frame, Label.LVM, 1.5, (20.0, 15.0))
+    reading = session.study.reading
     assert reading is not None
     labels, _ = queue._picture(reading).changed[frame]
     before = np.array(labels)
-    session.extend_stroke((20.0, 18.0))
+    session.study.extend_stroke((20.0, 18.0))
     assert np.array_equal(labels, before)
-    session.end_stroke()
+    session.study.end_stroke()
 
 
 def test_a_frame_that_changes_while_a_job_for_it_is_running_is_checked_again(queue: ReviewQueue) -> None:

@@ -43,10 +43,10 @@ def candidates(window: MainWindow, qtbot: QtBot, frame: FrameIndex) -> dict[Regi
 def basal(open_window: MainWindow) -> FrameIndex:
     """The most basal frame of the heart at ED."""
     session = open_window.session
-    ed = session.ed_phase
-    assert ed is not None and session.stack is not None
-    frames = [FrameIndex(ed, s) for s in range(session.stack.slices)]
-    return next(frame for frame in frames if session.frame_state(frame).region is Region.BASE)
+    ed = session.study.ed_phase
+    assert ed is not None and session.study.stack is not None
+    frames = [FrameIndex(ed, s) for s in range(session.study.stack.slices)]
+    return next(frame for frame in frames if session.study.frame_state(frame).region is Region.BASE)
 
 
 def test_a_button_says_what_its_region_would_change_and_where_no_measure_does(
@@ -61,7 +61,11 @@ def test_a_button_says_what_its_region_would_change_and_where_no_measure_does(
     assert "Shift+4" in tip and "The frame would have no labels." in tip and "This frame, at ED: LV EDV" in tip
     assert buttons[Region.BASE]._line == "Segmented by base specialist"
     session = open_window.session
-    between = next(f.phase for f in session.stack.frame_indices if f.phase not in (session.ed_phase, session.es_phase))
+    between = next(
+        f.phase
+        for f in session.study.stack.frame_indices
+        if f.phase not in (session.study.ed_phase, session.study.es_phase)
+    )
     candidates(open_window, qtbot, FrameIndex(between, 3))
     assert open_window.parts.region._hint.text().startswith("Neither ED nor ES")
 
@@ -74,11 +78,11 @@ def test_pointing_at_a_region_shows_its_masks_dashed_and_leaving_takes_them_away
     show = open_window.parts.view.show_proposal
     monkeypatch.setattr(open_window.parts.view, "show_proposal", lambda labels: (shown.append(labels), show(labels)))
     button = open_window.parts.region._buttons[Region.APEX]
-    before = open_window.session.frame_state(basal)
+    before = open_window.session.study.frame_state(basal)
     centre = QPointF(button.rect().center())
     QApplication.sendEvent(button, QEnterEvent(centre, centre, QPointF(button.mapToGlobal(centre))))
     assert np.array_equal(shown[-1], found[Region.APEX].labels)
-    after = open_window.session.frame_state(basal)
+    after = open_window.session.study.frame_state(basal)
     assert after.labels is before.labels and after.region is Region.BASE
     button.leaveEvent(QEnterEvent(centre, centre, centre))
     assert shown[-1] is None
@@ -90,34 +94,34 @@ def test_pointing_at_a_region_shows_its_masks_dashed_and_leaving_takes_them_away
 
 def test_what_was_told_comes_true_by_the_key(open_window: MainWindow, qtbot: QtBot, basal: FrameIndex) -> None:
     session = open_window.session
-    session.set_ed(session.ed_phase)
-    session.set_es(session.es_phase)
+    session.study.set_ed(session.study.ed_phase)
+    session.study.set_es(session.study.es_phase)
     told = candidates(open_window, qtbot, basal)[Region.NON_CARDIAC].together
     assert told is not None
-    before = session.measures.values
+    before = session.study.measures.values
     open_window.actions_by_id["region_non_cardiac"].trigger()
     settle(qtbot, open_window)
     for name, change in told.by_name.items():
-        assert session.measures.values[name] - before[name] == pytest.approx(change), name  # type: ignore[operator]
+        assert session.study.measures.values[name] - before[name] == pytest.approx(change), name  # type: ignore[operator]
 
 
 def test_a_region_can_be_given_to_all_phases_of_a_slice_as_one_step(
     open_window: MainWindow, qtbot: QtBot, basal: FrameIndex
 ) -> None:
     session = open_window.session
-    assert session.stack is not None
+    assert session.study.stack is not None
     open_window.desk.go(basal)
     open_window.actions_by_id["region_middle"].trigger()
     settle(qtbot, open_window)
-    row = [FrameIndex(p, basal.slice_index) for p in range(session.stack.phases)]
-    by_reader = [session.frame_state(frame).region_by == "reader" for frame in row]
+    row = [FrameIndex(p, basal.slice_index) for p in range(session.study.stack.phases)]
+    by_reader = [session.study.frame_state(frame).region_by == "reader" for frame in row]
     assert by_reader.count(True) == 1  # a region counts for its own phase alone
     open_window.actions_by_id["region_all_phases"].trigger()
     settle(qtbot, open_window)
-    assert {session.frame_state(frame).region for frame in row} == {Region.MIDDLE}
+    assert {session.study.frame_state(frame).region for frame in row} == {Region.MIDDLE}
     open_window.actions_by_id["undo"].trigger()
     settle(qtbot, open_window)
-    assert [session.frame_state(frame).region_by == "reader" for frame in row] == by_reader
+    assert [session.study.frame_state(frame).region_by == "reader" for frame in row] == by_reader
 
 
 def test_the_base_card_stands_at_the_base_and_beside_it_and_follows_the_rule(
@@ -130,11 +134,11 @@ def test_the_base_card_stands_at_the_base_and_beside_it_and_follows_the_rule(
     assert card._descent.text().startswith("Base at ED: slice")
     card._rule.setValue(100)
     assert open_window.settings.base_ring_percent == 100
-    assert open_window.session.ring_fraction == 1.0
+    assert open_window.session.study.ring_fraction == 1.0
     assert card._meter._rule == 1.0
     middle = next(
         f
-        for f in open_window.session.stack.frame_indices
+        for f in open_window.session.study.stack.frame_indices
         if f.slice_index == 4  # type: ignore[union-attr]
     )
     open_window.desk.go(FrameIndex(basal.phase, middle.slice_index))

@@ -26,10 +26,10 @@ def side(model: str, phase: int) -> int:
 
 @pytest.fixture
 def opened(qtbot: Any, session: Session) -> WhatIf:
-    with qtbot.waitSignal(session.analysed):
+    with qtbot.waitSignal(session.study.analysed):
         session.start()
-        session.open_path(Path("/nowhere/alpha"))
-    qtbot.waitUntil(lambda: not session.keeper.is_busy and not session.jobs.is_busy())
+        session.opening.open_path(Path("/nowhere/alpha"))
+    qtbot.waitUntil(lambda: not session.saving.is_busy and not session.jobs.is_busy())
     made = WhatIf(session, session)
     made.begin()
     return made
@@ -70,23 +70,23 @@ def test_at_es_it_is_esv_that_changes_and_in_between_only_the_curve(qtbot: Any, 
 
 def test_nothing_on_show_changes_until_the_region_is_set(qtbot: Any, opened: WhatIf, session: Session) -> None:
     frame = FrameIndex(ED, 0)
-    before = session.frame_state(frame)
+    before = session.study.frame_state(frame)
     asked(qtbot, opened, frame)
-    after = session.frame_state(frame)
+    after = session.study.frame_state(frame)
     assert after.labels is before.labels and after.region is Region.BASE and after.status is None
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_what_was_promised_comes_true_when_the_region_is_set(qtbot: Any, opened: WhatIf, session: Session) -> None:
     frame = FrameIndex(ED, 0)
-    session.set_ed(ED)  # what is promised holds for these phases; the largest volume may lie elsewhere afterwards
-    session.set_es(ES)
+    session.study.set_ed(ED)  # what is promised holds for these phases; the largest volume may lie elsewhere afterwards
+    session.study.set_es(ES)
     promised = asked(qtbot, opened, frame)[Region.APEX]
-    before = session.measures.values
-    session.set_region(frame, Region.APEX)
-    qtbot.waitUntil(lambda: session.frame_state(frame).model_id == "apex-1" and not session.jobs.is_busy())
-    qtbot.waitUntil(lambda: np.array_equal(session.frame_state(frame).labels, promised.labels))
-    after = session.measures.values
+    before = session.study.measures.values
+    session.study.set_region(frame, Region.APEX)
+    qtbot.waitUntil(lambda: session.study.frame_state(frame).model_id == "apex-1" and not session.jobs.is_busy())
+    qtbot.waitUntil(lambda: np.array_equal(session.study.frame_state(frame).labels, promised.labels))
+    after = session.study.measures.values
     for name, change in promised.together.by_name.items():
         assert after[name] - before[name] == pytest.approx(change), name
 
@@ -109,16 +109,16 @@ def test_a_frame_that_is_left_before_its_masks_are_there_gets_none_of_them(qtbot
 
 def test_a_reader_s_label_map_would_stay(qtbot: Any, opened: WhatIf, session: Session) -> None:
     frame = FrameIndex(ED, 0)
-    session.begin_stroke(frame, Label.LVM, 1.5, (20.0, 15.0))
-    session.end_stroke()
+    session.study.begin_stroke(frame, Label.LVM, 1.5, (20.0, 15.0))
+    session.study.end_stroke()
     opened.refresh()
     found = asked(qtbot, opened, frame)
     assert all(one.stays for one in found.values() if not one.chosen)
 
 
 def test_a_model_that_serves_two_regions_is_named_so(opened: WhatIf, session: Session) -> None:
-    session.models.active.pop(Role.MIDDLE)  # type: ignore[union-attr, attr-defined]
-    session.models.active.pop(Role.APEX)  # type: ignore[union-attr, attr-defined]
+    session.models.loaded.active.pop(Role.MIDDLE)  # type: ignore[union-attr, attr-defined]
+    session.models.loaded.active.pop(Role.APEX)  # type: ignore[union-attr, attr-defined]
     opened.look_at(FrameIndex(ED, 0))
     found = {one.region: one for one in opened.candidates}
     opened.look_at(None)

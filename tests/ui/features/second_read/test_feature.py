@@ -35,8 +35,8 @@ def enabled(window: MainWindow, name: str) -> bool:
 
 
 def paint(window: MainWindow, qtbot: QtBot, frame: FrameIndex, at: float = 4.0, label: Label = Label.RVBP) -> None:
-    window.session.begin_stroke(frame, label, 3.0, (at, at))
-    window.session.end_stroke()
+    window.session.study.begin_stroke(frame, label, 3.0, (at, at))
+    window.session.study.end_stroke()
     settle(qtbot, window)
 
 
@@ -55,7 +55,7 @@ def begin(window: MainWindow, qtbot: QtBot, feature: SecondReadFeature, name: st
     dialog.name.setText(name)
     dialog.blinded.setChecked(blinded)
     dialog.begin.click()
-    qtbot.waitUntil(lambda: window.session.read is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.session.study.read is not None, timeout=PATIENCE_MS)
     settle(qtbot, window)
 
 
@@ -67,7 +67,7 @@ def answer(question: QMessageBox | None, yes: bool) -> None:
 
 def finish(window: MainWindow, qtbot: QtBot) -> None:
     window.actions_by_id["read_finish"].trigger()
-    qtbot.waitUntil(lambda: not window.session.can_change, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not window.session.study.can_change, timeout=PATIENCE_MS)
     settle(qtbot, window)
 
 
@@ -90,23 +90,23 @@ def test_the_dialog_takes_another_name_only(open_window: MainWindow, qtbot: QtBo
     dialog.name.setText("B. Lind")
     assert dialog.begin.isEnabled() and dialog._problem.text() == ""
     dialog.reject()
-    assert open_window.session.read is None
+    assert open_window.session.study.read is None
 
 
 def test_a_blinded_read_is_announced_and_shows_nothing_of_the_first(
     open_window: MainWindow, qtbot: QtBot, feature: SecondReadFeature
 ) -> None:
     window, session = open_window, open_window.session
-    before = session.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
+    before = session.study.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
     paint(window, qtbot, PAINTED)
     accept_marks(window, qtbot)
     assert not feature.banner.isVisible()
     begin(window, qtbot, feature, "B. Lind")
     assert feature.banner.isVisible() and feature.banner.text == "Second read by B. Lind, blinded"
     assert [text.split("\n")[0] for text in feature.panel.texts] == ["Second read by B. Lind"]
-    assert np.array_equal(session.frame_state(PAINTED).labels, before)
-    assert session.reader == "B. Lind" and not session.can_undo
-    assert [row.accepted for row in session.studies] == [0]
+    assert np.array_equal(session.study.frame_state(PAINTED).labels, before)
+    assert session.reads.reader == "B. Lind" and not session.study.can_undo
+    assert [row.accepted for row in session.worklist.studies] == [0]
     for name in ("read_begin", "read_compare", "read_adjudicate", "take_first", "read_outlines"):
         assert not enabled(window, name), name
     assert enabled(window, "read_finish") and enabled(window, "read_other")
@@ -119,19 +119,19 @@ def test_leaving_a_blinded_read_asks_first_and_coming_back_finds_it(
     window, session = open_window, open_window.session
     begin(window, qtbot, feature, "B. Lind")
     paint(window, qtbot, PAINTED)
-    mine = session.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
+    mine = session.study.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
     window.actions_by_id["read_other"].trigger()
     answer(feature.question, yes=False)
-    assert session.read is not None
+    assert session.study.read is not None
     window.actions_by_id["read_other"].trigger()
     answer(feature.question, yes=True)
     settle(qtbot, window)
-    assert session.read is None and session.reader == "R. Eader" and not feature.banner.isVisible()
-    assert not np.array_equal(session.frame_state(PAINTED).labels, mine)
+    assert session.study.read is None and session.reads.reader == "R. Eader" and not feature.banner.isVisible()
+    assert not np.array_equal(session.study.frame_state(PAINTED).labels, mine)
     window.actions_by_id["read_other"].trigger()
     settle(qtbot, window)
-    assert session.read is not None and np.array_equal(session.frame_state(PAINTED).labels, mine)
-    assert session.undo_text == "paint RV blood pool"
+    assert session.study.read is not None and np.array_equal(session.study.frame_state(PAINTED).labels, mine)
+    assert session.study.undo_text == "paint RV blood pool"
 
 
 def test_finishing_says_what_is_not_accepted_and_the_read_is_closed(
@@ -143,17 +143,17 @@ def test_finishing_says_what_is_not_accepted_and_the_read_is_closed(
     assert feature.question is not None
     assert "14 frames at ED or ES are not accepted: slices 1 (phase 1)" in feature.question.informativeText()
     answer(feature.question, yes=True)
-    qtbot.waitUntil(lambda: not session.can_change, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not session.study.can_change, timeout=PATIENCE_MS)
     settle(qtbot, window)
     assert feature.banner.more == "finished, read-only"
-    before = session.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
+    before = session.study.frame_state(PAINTED).labels.copy()  # type: ignore[union-attr]
     window.actions_by_id["brush"].trigger()
     window.desk.go(PAINTED)
     window.desk.begin_stroke(4.0, 4.0, False)
     window.desk.end_stroke()
     window.actions_by_id["region_base"].trigger()
     settle(qtbot, window)
-    assert np.array_equal(session.frame_state(PAINTED).labels, before)
+    assert np.array_equal(session.study.frame_state(PAINTED).labels, before)
     assert "finished" in window.parts.messages.text
 
 
@@ -169,10 +169,10 @@ def test_the_comparison_lists_frames_by_millilitres_sorts_and_goes_there(
     frames = feature.panel.frames
     assert frames[0] == PAINTED and len(frames) == 14
     counts = [
-        session.saved.annotations.latest(session.stack.stack_id, read_id)[PAINTED].labels
+        session.saved.annotations.latest(session.study.stack.stack_id, read_id)[PAINTED].labels
         for read_id in (None, 1)  # type: ignore[union-attr]
     ]
-    geometry = session.stack.geometry  # type: ignore[union-attr]
+    geometry = session.study.stack.geometry  # type: ignore[union-attr]
     voxel_ml = 1.8 * 2.4 * geometry.slice_spacing_mm / 1000
     more = (np.count_nonzero(counts[1] == 3) - np.count_nonzero(counts[0] == 3)) * voxel_ml
     assert more < 0
@@ -212,11 +212,11 @@ def test_adjudication_takes_over_what_agrees_and_offers_both_reads_for_the_rest(
     assert feature.dialog is not None and not feature.dialog.blinded.isVisible()
     feature.dialog.name.setText("C. Hief")
     feature.dialog.begin.click()
-    qtbot.waitUntil(lambda: session.both is not None and not session.keeper.is_busy, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: session.reads.both is not None and not session.saving.is_busy, timeout=PATIENCE_MS)
     settle(qtbot, window)
-    assert session.read is not None and session.read.kind is ReadKind.ADJUDICATION
+    assert session.study.read is not None and session.study.read.kind is ReadKind.ADJUDICATION
     assert feature.banner.text == "Adjudication by C. Hief" and feature.banner.more == "0 of 1 decided"
-    assert session.lacking() == (PAINTED,)
+    assert session.reads.lacking() == (PAINTED,)
     window.desk.go(FrameIndex(1, 0))
     window.actions_by_id["next_review"].trigger()
     assert window.desk.frame == PAINTED
@@ -225,7 +225,7 @@ def test_adjudication_takes_over_what_agrees_and_offers_both_reads_for_the_rest(
     assert feature.overlay.count == 0
     window.actions_by_id["take_first"].trigger()
     settle(qtbot, window)
-    state = session.frame_state(PAINTED)
+    state = session.study.frame_state(PAINTED)
     assert state.imported == "the first read by R. Eader" and state.status is ReviewStatus.ACCEPTED
     assert state.region is Region.MIDDLE and feature.banner.more == "1 of 1 decided"
     finish(window, qtbot)
@@ -244,4 +244,4 @@ def test_an_unblinded_reader_sees_the_outlines_of_the_first_read(
     assert len(feature.panel.texts) == 2
     window.actions_by_id["read_other"].trigger()
     settle(qtbot, window)
-    assert feature.question is None and window.session.read is None and feature.overlay.count == 0
+    assert feature.question is None and window.session.study.read is None and feature.overlay.count == 0

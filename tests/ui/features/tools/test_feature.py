@@ -17,7 +17,7 @@ MIDDLE = FrameIndex(0, 3)
 
 
 def labels(window: MainWindow, frame: FrameIndex | None = None):
-    shown = window.session.frame_state(frame or window.desk.frame).labels
+    shown = window.session.study.frame_state(frame or window.desk.frame).labels
     assert shown is not None
     return shown.copy()
 
@@ -105,7 +105,7 @@ def test_a_smoothed_outline_keeps_its_area_and_says_so_in_undo(desk_window):
     after = labels(desk_window)
     assert not np.array_equal(after, before)
     assert (after == Label.LVBP).sum() == (before == Label.LVBP).sum()
-    assert desk_window.session.undo_text == "smooth LV blood pool"
+    assert desk_window.session.study.undo_text == "smooth LV blood pool"
 
 
 def test_an_outline_snaps_to_the_edge_of_the_image_and_undo_takes_it_back_in_one_step(desk_window):
@@ -114,12 +114,12 @@ def test_an_outline_snaps_to_the_edge_of_the_image_and_undo_takes_it_back_in_one
     drawn = labels(desk_window)
     do(desk_window, "tool_snap")
     snapped = labels(desk_window)
-    pixels = desk_window.session.stack.frame(desk_window.desk.frame)
+    pixels = desk_window.session.study.stack.frame(desk_window.desk.frame)
     given_up = (drawn == Label.LVBP) & (snapped != Label.LVBP)
     taken = (snapped == Label.LVBP) & (drawn != Label.LVBP)
     assert given_up.any() or taken.any()
     assert pixels[given_up].mean() < pixels[snapped == Label.LVBP].mean()
-    assert desk_window.session.undo_text == "snap LV blood pool to the edge"
+    assert desk_window.session.study.undo_text == "snap LV blood pool to the edge"
     do(desk_window, "undo")
     np.testing.assert_array_equal(labels(desk_window), drawn)
 
@@ -159,7 +159,7 @@ def test_a_ring_is_drawn_as_thick_as_the_panel_says_and_closed(desk_window, phan
     free = outline_mask(after, Label.LVM).sum() * rows_mm * cols_mm
     assert has_closed_ring(after)
     assert 0.8 < free / (np.pi * (radius + 10.0) ** 2) < 1.05  # the RV may hold a part of it
-    assert desk_window.session.undo_text == "draw a ring of LV myocardium of 10 mm"
+    assert desk_window.session.study.undo_text == "draw a ring of LV myocardium of 10 mm"
 
 
 def test_a_gap_in_the_wall_is_closed(desk_window):
@@ -191,7 +191,7 @@ def test_papillary_muscles_become_blood_pool(desk_window):
 )
 def test_a_label_is_deleted_as_far_as_tools_reach(desk_window, qtbot, reach, count):
     session = desk_window.session
-    with_it = [f for f in session.stack.frame_indices if (labels(desk_window, f) == Label.LVBP).any()]
+    with_it = [f for f in session.study.stack.frame_indices if (labels(desk_window, f) == Label.LVBP).any()]
     reached = [
         f
         for f in with_it
@@ -203,11 +203,11 @@ def test_a_label_is_deleted_as_far_as_tools_reach(desk_window, qtbot, reach, cou
     assert count in (None, len(reached))
     do(desk_window, reach, "tool_remove")
     wait(qtbot, desk_window)
-    left = [f for f in session.stack.frame_indices if (labels(desk_window, f) == Label.LVBP).any()]
+    left = [f for f in session.study.stack.frame_indices if (labels(desk_window, f) == Label.LVBP).any()]
     assert left == [f for f in with_it if f not in reached]
-    assert session.undo_text == "delete LV blood pool"
+    assert session.study.undo_text == "delete LV blood pool"
     do(desk_window, "undo")
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_frames_beside_are_copied_whole_or_by_one_label(desk_window):
@@ -237,19 +237,19 @@ def test_slices_and_phases_between_corrected_ones_are_interpolated(desk_window, 
     desk_window.desk.go(FrameIndex(0, 5))
     do(desk_window, "tool_grow", "interpolate_slices")
     wait(qtbot, desk_window)
-    assert desk_window.session.frame_state(FrameIndex(0, 4)).edited
+    assert desk_window.session.study.frame_state(FrameIndex(0, 4)).edited
     assert last_said(desk_window) == "Interpolate slices of phase 1: 1 frame changed."
     desk_window.desk.go(FrameIndex(3, 5))
     do(desk_window, "tool_grow", "interpolate_phases")
     wait(qtbot, desk_window)
-    assert all(desk_window.session.frame_state(FrameIndex(each, 5)).edited for each in range(6))
+    assert all(desk_window.session.study.frame_state(FrameIndex(each, 5)).edited for each in range(6))
 
 
 def test_a_ball_paints_the_slices_it_reaches_as_one_step(desk_window, phantom):
     spacing = phantom.stack.geometry.slice_spacing_mm
     rows_mm, cols_mm = phantom.stack.geometry.pixel_spacing_mm
     radius_px = 1.5 * spacing / np.sqrt(rows_mm * cols_mm)
-    before = {f: labels(desk_window, f) for f in desk_window.session.stack.frame_indices}
+    before = {f: labels(desk_window, f) for f in desk_window.session.study.stack.frame_indices}
     do(desk_window, "ball_brush")
     assert desk_window.desk.brush_on
     desk_window.desk.set_radius(radius_px)

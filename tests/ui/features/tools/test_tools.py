@@ -33,8 +33,8 @@ def tools(qtbot: Any, session: Session, told: Told) -> Tools:
     """Tools on an open study, everything computed: every frame has a square of LV blood pool."""
     made = Tools(session, session)
     made.said.connect(told.take)
-    session.study_opened.connect(made.begin_study)
-    session.study_closed.connect(made.forget_study)
+    session.study.opened.connect(made.begin_study)
+    session.study.closed.connect(made.forget_study)
     open_whole(qtbot, session)
     return made
 
@@ -45,9 +45,9 @@ def finish(qtbot: Any, session: Session) -> None:
 
 def paint(session: Session, frame: FrameIndex, radius: float, at: tuple[float, float] = (12, 10)) -> None:
     """A disc of LV blood pool alone."""
-    session.clear_label(frame)
-    session.begin_stroke(frame, Label.LVBP, radius, at)
-    session.end_stroke()
+    session.study.clear_label(frame)
+    session.study.begin_stroke(frame, Label.LVBP, radius, at)
+    session.study.end_stroke()
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def paint(session: Session, frame: FrameIndex, radius: float, at: tuple[float, f
 def test_a_correction_reaches_its_scope_and_is_one_undo_step(
     qtbot: Any, session: Session, tools: Tools, scope: Scope, count: int
 ) -> None:
-    assert session.stack is not None
-    before = {frame: labels_of(session, frame) for frame in session.stack.frame_indices}
+    assert session.study.stack is not None
+    before = {frame: labels_of(session, frame) for frame in session.study.stack.frame_indices}
     tools.correct(FRAME, DOWN, scope)
     finish(qtbot, session)
     changed = [f for f in before if not np.array_equal(labels_of(session, f), before[f])]
@@ -66,11 +66,11 @@ def test_a_correction_reaches_its_scope_and_is_one_undo_step(
     assert FRAME in changed
     for frame in changed:
         np.testing.assert_array_equal(labels_of(session, frame), np.roll(before[frame], 1, axis=0))
-        state = session.frame_state(frame)
+        state = session.study.frame_state(frame)
         assert (state.edited, state.provenance, state.status) == (True, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
-    assert session.undo_text == "nudge all labels"
-    session.undo()
-    assert not session.can_undo
+    assert session.study.undo_text == "nudge all labels"
+    session.study.undo()
+    assert not session.study.can_undo
     assert all(np.array_equal(labels_of(session, f), before[f]) for f in before)
 
 
@@ -97,14 +97,14 @@ def test_where_there_is_nothing_to_do_it_is_told_why_and_nothing_can_be_undone(
         "LV blood pool is in one piece, or is not drawn yet.",
         "RV blood pool cannot be smoother, or is not drawn yet.",
     ]
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_a_length_out_of_bounds_is_told(qtbot: Any, session: Session, tools: Tools, told: Told) -> None:
     tools.correct(FRAME, Correction(Tool.RING, by_mm=90.0))
     assert told[0][0] == "warning"
     assert "Choose 2 to 25 mm" in told[0][1]
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_a_frame_that_was_changed_meanwhile_stays_as_it_is(
@@ -124,7 +124,7 @@ def test_a_cancelled_correction_changes_nothing(qtbot: Any, session: Session, to
     tools.correct(FRAME, DOWN, Scope.STUDY)
     session.jobs.cancel(TOOLS_KEY)
     kept(qtbot, session)
-    assert not session.can_undo
+    assert not session.study.can_undo
     assert told == []
 
 
@@ -133,7 +133,7 @@ def test_a_correction_of_a_study_that_is_closed_is_dropped(qtbot: Any, session: 
     session.close_study()
     kept(qtbot, session)
     open_whole(qtbot, session)
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_a_second_correction_of_many_frames_waits_for_the_first(
@@ -150,7 +150,7 @@ def test_a_second_correction_of_many_frames_waits_for_the_first(
         "Nudge all labels",
         "There are no frames between the corrected ones, or they are already interpolated.",
     ]
-    session.undo()
+    session.study.undo()
     np.testing.assert_array_equal(labels_of(session, FRAME), np.roll(before, 1, axis=0))
 
 
@@ -159,7 +159,7 @@ def test_what_waits_is_dropped_with_what_is_cancelled(qtbot: Any, session: Sessi
     tools.correct(FRAME, DOWN, Scope.PHASE)
     session.jobs.cancel(TOOLS_KEY)
     kept(qtbot, session)
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_a_region_is_filled_where_it_is_pointed_at(session: Session, tools: Tools, told: Told) -> None:
@@ -167,7 +167,7 @@ def test_a_region_is_filled_where_it_is_pointed_at(session: Session, tools: Tool
     inside = tuple(np.argwhere(before == Label.LVBP)[0])
     tools.fill_at(FRAME, inside, Label.RVBP)
     np.testing.assert_array_equal(labels_of(session, FRAME), np.where(before == Label.LVBP, Label.RVBP, before))
-    assert session.undo_text == "fill with RV blood pool"
+    assert session.study.undo_text == "fill with RV blood pool"
     tools.fill_at(FRAME, inside, Label.RVBP)
     tools.fill_at(FRAME, (0.0, 0.0), Label.LVM)
     tools.fill_at(FRAME, None, Label.LVM)
@@ -179,7 +179,7 @@ def test_a_frame_takes_over_the_one_beside_it(session: Session, tools: Tools, to
     paint(session, source, 5.0)
     tools.copy_from(FRAME, source, None)
     np.testing.assert_array_equal(labels_of(session, FRAME), labels_of(session, source))
-    assert session.undo_text == "copy from slice 2, phase 2"
+    assert session.study.undo_text == "copy from slice 2, phase 2"
     tools.copy_from(FRAME, source, Label.LVBP)
     assert told[-1][1] == "This frame already matches slice 2, phase 2."
 
@@ -191,7 +191,7 @@ def test_a_frame_that_is_not_there_or_empty_is_not_copied(session: Session, tool
         "There is no frame on that side to copy from.",
         "There is no RV blood pool in slice 2, phase 2 to copy.",
     ]
-    assert not session.can_undo
+    assert not session.study.can_undo
 
 
 def test_slices_between_corrected_ones_are_interpolated(qtbot: Any, session: Session, tools: Tools) -> None:
@@ -203,7 +203,7 @@ def test_slices_between_corrected_ones_are_interpolated(qtbot: Any, session: Ses
     for slice_index, radius in ((1, 6.0), (2, 4.0)):
         area = (labels_of(session, FrameIndex(1, slice_index)) == Label.LVBP).sum()
         assert np.sqrt(area / np.pi) == pytest.approx(radius, abs=0.35)
-    assert session.undo_text == "interpolate slices of phase 2"
+    assert session.study.undo_text == "interpolate slices of phase 2"
 
 
 def test_interpolated_frames_are_no_ends_themselves_until_they_are_corrected(
@@ -224,7 +224,7 @@ def test_interpolated_frames_are_no_ends_themselves_until_they_are_corrected(
 
 
 def test_an_accepted_frame_is_an_end(qtbot: Any, session: Session, tools: Tools) -> None:
-    session.accept(FRAME)
+    session.study.accept(FRAME)
     kept(qtbot, session)
     assert tools.is_corrected(FRAME)
 

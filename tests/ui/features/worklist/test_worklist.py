@@ -39,13 +39,13 @@ class Session:
     """What a worklist asks of a session."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.workspace, self.keeper = workspace, Keeper()
+        self.workspace, self.saving = workspace, Keeper()
         self.store = AnnotationStore(workspace)
-        self.studies, self.waiting = (), (Path("/data/new.nii"),)
-        self.stack, self.read, self.is_blinded = None, None, False
+        self.worklist = SimpleNamespace(studies=(), waiting=(Path("/data/new.nii"),))
+        self.study = SimpleNamespace(stack=None, read=None, is_blinded=False)
 
     def learn(self) -> None:
-        self.studies = tuple(self.store.studies())
+        self.worklist.studies = tuple(self.store.studies())
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def worklist(qapp, session) -> Worklist:
 
 
 def test_nothing_is_read_while_nobody_looks(session, worklist):
-    session.keeper.holds = True
+    session.saving.holds = True
     worklist.refresh()
-    assert session.keeper.held == [] and worklist.entries == ()
+    assert session.saving.held == [] and worklist.entries == ()
 
 
 def test_what_waits_stands_first_and_studies_with_their_marks_behind(worklist):
@@ -78,14 +78,14 @@ def test_what_waits_stands_first_and_studies_with_their_marks_behind(worklist):
 
 def test_changes_while_it_is_read_are_read_once_more(session, worklist):
     worklist.look(True)
-    session.keeper.holds = True
+    session.saving.holds = True
     told = []
     worklist.changed.connect(lambda: told.append(len(worklist.entries)))
     for _ in range(4):
         worklist.refresh()
-    assert len(session.keeper.held) == 1
-    session.waiting = ()
-    session.keeper.let()
+    assert len(session.saving.held) == 1
+    session.worklist.waiting = ()
+    session.saving.let()
     assert told == [2, 1]
 
 
@@ -101,9 +101,9 @@ def test_failed_checks_are_kept_when_they_are_others(session, worklist):
     worklist.look(True)
     worklist.note_failed_checks(STACK_ID, 1)
     assert worklist.entries[1].flags == ("1 check failed",)
-    session.keeper.holds = True
+    session.saving.holds = True
     worklist.note_failed_checks(STACK_ID, 1)
-    assert session.keeper.held == []
+    assert session.saving.held == []
 
 
 def test_a_study_whose_frames_are_all_accepted_is_finished():
@@ -121,12 +121,16 @@ def test_a_blinded_reader_is_told_no_marks_of_the_study_that_is_open(session, wo
     session.learn()
     worklist.look(True)
     assert [entry.marks.flag for entry in worklist.entries if entry.stack_id] == ["look again"]
-    session.stack, session.read, session.is_blinded = SimpleNamespace(stack_id=STACK_ID), object(), True
+    session.study.stack, session.study.read, session.study.is_blinded = (
+        SimpleNamespace(stack_id=STACK_ID),
+        object(),
+        True,
+    )
     worklist.refresh()
     assert [entry.marks for entry in worklist.entries if entry.stack_id] == [NO_MARKS]
     assert [entry.marks for entry in worklist.entries_now() if entry.stack_id] == [NO_MARKS]
     worklist.note_failed_checks(STACK_ID, 3)
-    session.is_blinded, session.read = False, None
+    session.study.is_blinded, session.study.read = False, None
     worklist.refresh()
     assert [entry.marks.failed_checks for entry in worklist.entries if entry.stack_id] == [None]
 

@@ -20,7 +20,7 @@ def page(window, qtbot) -> WorklistPage:
     """The page in front, with entries of every kind."""
     shown = shell(window).page
     window.actions_by_id["worklist"].trigger()
-    qtbot.waitUntil(lambda: not window.session.keeper.is_busy, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not window.session.saving.is_busy, timeout=PATIENCE_MS)
     shell(window).worklist._entries = tuple(several())
     shown.renew()
     return shown
@@ -49,7 +49,7 @@ def test_it_lists_what_the_workspace_holds_and_says_so(open_window, qtbot):
     qtbot.waitUntil(lambda: page.model.count == 1, timeout=PATIENCE_MS)
     assert names(page) == ["phantom"]
     assert page._count.text() == "1 study"
-    assert page.current.stack_id == open_window.session.stack.stack_id
+    assert page.current.stack_id == open_window.session.study.stack.stack_id
 
 
 def test_typing_searches_and_down_goes_to_the_table(page, qtbot):
@@ -121,12 +121,12 @@ def test_the_chosen_study_stays_chosen_while_the_list_changes(page):
 
 def test_the_next_unread_study_is_opened_by_its_key(window, program, study_path, tmp_path, qtbot):
     program.start()
-    program.session.let_wait([study_path])
-    qtbot.waitUntil(lambda: program.session.waiting == (study_path,), timeout=PATIENCE_MS)
-    with qtbot.waitSignal(program.session.analysed, timeout=PATIENCE_MS):
+    program.session.worklist.add([study_path])
+    qtbot.waitUntil(lambda: program.session.worklist.waiting == (study_path,), timeout=PATIENCE_MS)
+    with qtbot.waitSignal(program.session.study.analysed, timeout=PATIENCE_MS):
         qtbot.keyClick(window, Key.Key_N, Held.ShiftModifier)
     settle(qtbot, window)
-    assert window.session.study.source == study_path
+    assert window.session.study.data.source == study_path
     assert window.parts.middle.currentWidget() is window.parts.desk_page
     window.desk.accept()
     settle(qtbot, window)
@@ -139,7 +139,7 @@ def test_the_next_unread_study_is_opened_by_its_key(window, program, study_path,
 
 
 def test_a_flag_is_kept_and_shown(open_window, qtbot):
-    feature, stack = shell(open_window), open_window.session.stack.stack_id
+    feature, stack = shell(open_window), open_window.session.study.stack.stack_id
     open_window.actions_by_id["worklist"].trigger()
     qtbot.waitUntil(lambda: feature.page.model.count == 1, timeout=PATIENCE_MS)
     assert open_window.actions_by_id["flag_study"].isEnabled()

@@ -7,7 +7,7 @@ import pytest
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.review import checks
-from tests.app.test_session import MIDDLE, kept, open_whole, paint
+from tests.app.test_session import MIDDLE, kept, open_whole
 
 
 @pytest.fixture
@@ -27,39 +27,29 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_label_map_is_checked_once(qtbot: Any, session: Session, asked: list[Any]) -> None:
     open_whole(qtbot, session)
     asked.clear()
-    first = session.findings(MIDDLE)
+    first = session.study.findings(MIDDLE)
     assert "The myocardium is not closed: it surrounds 0 % of the LV blood pool." in [one.text for one in first]
-    assert session.findings(MIDDLE) == first
+    assert session.study.findings(MIDDLE) == first
     assert len(asked) == 1
     first.clear()  # the caller's own list
-    assert session.findings(MIDDLE)
+    assert session.study.findings(MIDDLE)
 
 
 def test_it_is_checked_again_after_each_part_of_a_stroke_another_region_and_another_rule(
     qtbot: Any, session: Session, asked: list[Any]
 ) -> None:
     open_whole(qtbot, session)
-    session.begin_stroke(MIDDLE, Label.LVBP, 0.5, (20.0, 2.0))
-    islands = [one.text for one in session.findings(MIDDLE) if one.check is checks.Check.ISLANDS]
+    session.study.begin_stroke(MIDDLE, Label.LVBP, 0.5, (20.0, 2.0))
+    islands = [one.text for one in session.study.findings(MIDDLE) if one.check is checks.Check.ISLANDS]
     assert islands == ["LV blood pool is in 2 pieces; the smaller ones have 1 pixels."]
-    session.extend_stroke((20.0, 4.0))
-    islands = [one.text for one in session.findings(MIDDLE) if one.check is checks.Check.ISLANDS]
+    session.study.extend_stroke((20.0, 4.0))
+    islands = [one.text for one in session.study.findings(MIDDLE) if one.check is checks.Check.ISLANDS]
     assert islands == ["LV blood pool is in 2 pieces; the smaller ones have 3 pixels."]
-    session.end_stroke()
-    session.set_region(MIDDLE, Region.BASE)
+    session.study.end_stroke()
+    session.study.set_region(MIDDLE, Region.BASE)
     kept(qtbot, session)
     asked.clear()
-    assert checks.Check.BASE_RING in {one.check for one in session.findings(MIDDLE)}
-    session.ring_fraction = 0.9
-    assert any("(at least 90 %)" in one.text for one in session.findings(MIDDLE))
+    assert checks.Check.BASE_RING in {one.check for one in session.study.findings(MIDDLE)}
+    session.study.ring_fraction = 0.9
+    assert any("(at least 90 %)" in one.text for one in session.study.findings(MIDDLE))
     assert len(asked) == 2
-
-
-def test_the_next_frame_and_its_reason_are_those_of_one_answer(qtbot: Any, session: Session) -> None:
-    open_whole(qtbot, session)
-    paint(session, MIDDLE)
-    found = session.next_review(MIDDLE)
-    assert found is not None
-    assert (session.next_frame(MIDDLE), session.next_reason(MIDDLE)) == (found.frame, found.why)
-    session.close_study()
-    assert session.next_review(MIDDLE) is None

@@ -1,4 +1,4 @@
-"""The models at work: loaded once, then asked for what the open study lacks."""
+"""The models in use: loaded once, then asked for what the open study lacks."""
 
 import logging
 from collections.abc import Collection
@@ -23,17 +23,23 @@ MODELS_KEY = "models"
 ANALYSIS_KEY = "analysis"
 
 
-class Computing(QObject):
+class ModelsInUse(QObject):
     """Loads the active models on the job thread and runs them; single frames go before the analysis of a study.
 
+    Attributes:
+        registry: Which models there are, and which are active.
+        flow: The steps that compute.
+        loaded: The active models, once they are loaded.
+        problem: Why they could not be loaded, for a reader; empty if they could, or are not yet.
+
     Signals:
-        loaded(): `models` is new.
-        not_loaded(str message): The models could not be loaded; earlier ones stay in use.
+        changed(): `loaded` or `problem` is new: the models were loaded, or loaded anew after a promotion or roll-back.
+        not_loaded(str message): The models could not be loaded; earlier ones stay in use. `changed` follows.
         computed(object Reading, object list of FrameResult): New results of a study; a batch at a time.
         analysed(): Everything that was missing of a study is computed.
     """
 
-    loaded = Signal()
+    changed = Signal()
     not_loaded = Signal(str)
     computed = Signal(object, object)
     analysed = Signal()
@@ -42,21 +48,32 @@ class Computing(QObject):
         self, jobs: Jobs, registry: ModelRegistry, flow: Flow, device: str, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self.models: LoadedModels | None = None
+        self.registry, self.flow = registry, flow
+        self.loaded: LoadedModels | None = None
         self.problem = ""
-        self._jobs, self._registry, self._flow, self._device = jobs, registry, flow, device
+        self._jobs, self._device = jobs, device
         self._results: list[FrameResult] = []
         self._reading: Reading | None = None
         self._frame_keys: set[str] = set()
         self._batch = QTimer(self, singleShot=True, interval=0)
-        self._batch.timeout.connect(self._tell_results)
+        self._batch.timeout.connect(self._emit_results)
+
+    @property
+    def is_analysing(self) -> bool:
+        """Whether regions and label maps of the open study are being computed."""
+        return self._jobs.is_busy(ANALYSIS_KEY)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the models are not loaded yet, and nothing stands in the way."""
+        return self.loaded is None and not self.problem
 
     def load(self) -> None:
         """Load the active models, or load them anew."""
         self._jobs.submit(
             MODELS_KEY,
             "Loading models",
-            lambda progress: load_active_models(self._flow, self._registry, self._device, progress),
+            lambda progress: load_active_models(self.flow, self.registry, self._device, progress),
             priority=Priority.MODELS,
             outlives_study=True,
             on_finished=self._on_loaded,
@@ -64,13 +81,14 @@ class Computing(QObject):
         )
 
     def _on_loaded(self, models: LoadedModels) -> None:
-        self.models, self.problem = models, ""
+        self.loaded, self.problem = models, ""
         log.info("Models in use: %s.", ", ".join(models.active.values()))
-        self.loaded.emit()
+        self.changed.emit()
 
     def _on_not_loaded(self, message: str) -> None:
         self.problem = message
         self.not_loaded.emit(message)
+        self.changed.emit()
 
     def analyse(
         self, reading: Reading, shown: FrameIndex | None, *, without: Collection[FrameIndex] = frozenset()
@@ -83,7 +101,7 @@ class Computing(QObject):
             without: Frames whose label maps are being computed by themselves.
         """
         self._take(reading)
-        models = self.models
+        models = self.loaded
         if models is None:
             return
         missing = missing_of(reading, shown)
@@ -96,7 +114,7 @@ class Computing(QObject):
         self._jobs.submit(
             ANALYSIS_KEY,
             "Classifying and segmenting" if missing.classify else "Segmenting",
-            partial(_computation, self._flow, reading, models, missing),
+            partial(_computation, self.flow, reading, models, missing),
             priority=Priority.BACKGROUND,
             on_partial=self._on_result,
             on_finished=self._on_analysed,
@@ -105,7 +123,7 @@ class Computing(QObject):
     def segment(self, reading: Reading, wanted: dict[FrameIndex, Region]) -> None:
         """Segment single frames before everything else. Nothing without models."""
         self._take(reading)
-        models = self.models
+        models = self.loaded
         if models is None:
             return
         for frame, region in wanted.items():
@@ -115,14 +133,14 @@ class Computing(QObject):
             self._jobs.submit(
                 key,
                 f"Segmenting phase {frame.phase + 1}, slice {frame.slice_index + 1} as {region.text.lower()}",
-                partial(_computation, self._flow, reading, models, missing),
+                partial(_computation, self.flow, reading, models, missing),
                 priority=Priority.READER,
                 on_partial=self._on_result,
             )
 
     def stop(self) -> None:
         """Stop computing for the open study; what is ready is told first."""
-        self._tell_results()
+        self._emit_results()
         for key in (ANALYSIS_KEY, *sorted(self._frame_keys)):
             self._jobs.cancel(key)
         self._frame_keys.clear()
@@ -139,10 +157,10 @@ class Computing(QObject):
             self._batch.start()
 
     def _on_analysed(self, _nothing: object) -> None:
-        self._tell_results()
+        self._emit_results()
         self.analysed.emit()
 
-    def _tell_results(self) -> None:
+    def _emit_results(self) -> None:
         self._batch.stop()
         results, self._results = self._results, []
         if results and self._reading is not None:

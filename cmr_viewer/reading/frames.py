@@ -38,12 +38,12 @@ class FrameState:
     Attributes:
         region: The reader's region, else the predicted one, else None.
         region_by: "reader", "predicted" or None.
-        region_prediction: What the classifier said, of the frame alone and in its stack, or None.
+        region_prediction: What the classifier found, in the frame alone and in its stack, or None.
         labels: (row, col) label map that is shown, or None; not to be written to, and valid until the next change.
         prediction: The prediction that `labels` is or started from, or None.
         edited: Whether `labels` differs from a prediction by the reader's hand.
         status: DRAFT, ACCEPTED, or None where the reader has not touched the frame. ACCEPTED only once it is stored.
-        provenance: What `labels` would be kept as; None without labels.
+        provenance: What `labels` would be saved as; None without labels.
         proposal: A prediction that is offered beside an edited or accepted label map, or None.
         reason: Why this model segments the frame, in words; empty without a region.
         model_id: The model that segments the frame, or None; none does where nothing is to be marked.
@@ -69,15 +69,15 @@ class FrameRecord:
     """Everything known about a frame; changed by `OpenStudy` and what puts saved work back.
 
     Attributes:
-        region_prediction: What the classifier said.
-        reader_region: What the reader said; goes before the classifier.
+        region_prediction: What the classifier found.
+        reader_region: What the reader set; it takes precedence over the classifier.
         predictions: By model id.
         labels: What is shown: `base.labels` itself while not edited, an own array once edited.
         base: The prediction that `labels` is or started from.
         origin: Id of the model that `labels` started from.
         edited: Whether `labels` differs from `base`.
         imported: Where `labels` was imported from; empty where it was not.
-        made: How imported `labels` came to be, later corrections included; None where they were not, or nothing tells.
+        made: As `Marks.made`.
         status: How far the reader is.
         kept: Whether the workspace holds or will hold a version of the frame.
         proposal: What is offered beside `labels`.
@@ -116,7 +116,7 @@ class FrameRecord:
 
     @property
     def region_by(self) -> str | None:
-        """Who says the region."""
+        """Who decided the region."""
         if self.reader_region is not None:
             return "reader"
         return "predicted" if self.region_prediction is not None else None
@@ -131,7 +131,7 @@ class FrameRecord:
 
     @property
     def provenance(self) -> Provenance | None:
-        """What the label map would be kept as."""
+        """What the label map would be saved as."""
         if self.labels is None:
             return None
         if not self.edited:
@@ -307,7 +307,7 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
         self._order_is_due = self._order_is_due or any(r.reader_region is not None for r in self.values())
 
     def order_regions(self) -> None:
-        """Let other frames follow the regions that were set since the last call, by what the classifier said before."""
+        """Let other frames follow the regions that were set since the last call, by what the classifier found."""
         due, self._order_is_due = self._order_is_due, False
         known = {f: r.region_prediction for f, r in self.items() if r.region_prediction is not None}
         if not due or len({one.model_id for one in known.values()}) != 1:  # else another classifier is looking at them

@@ -75,7 +75,7 @@ def between_phases(
 
 
 def cycle_of(stack: Stack) -> tuple[tuple[float, ...], float]:
-    """Times of the phases and of the whole cycle, in ms; in phases where the files do not tell.
+    """Times of the phases and of the whole cycle, in ms; in phases where the files do not state times.
 
     The cycle is that of the heart rate, where there is one that fits, else it ends a usual step after the last phase.
     """

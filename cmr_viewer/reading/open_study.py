@@ -45,7 +45,7 @@ class Imported:
         source: For a reader, such as "cvi42 workspace".
         text: What was done, in words, for undo.
         whole: Frames whose label map is the other program's alone; in the others something of what was shown is left.
-        made: How the label maps came to be, as the source says; None where it does not say.
+        made: How the label maps came to be, as the source states; None where it does not.
         regions: Regions that come with them, of frames where they do.
         made_of: How the label map of a frame came to be, of frames where that is not as `made`.
     """
@@ -134,7 +134,7 @@ class Reading:
     # -- what there is -------------------------------------------------------------------------------------------------
 
     def ed_es_choice(self) -> EdEs:
-        """ED and ES with what says so: the reader, else the files, else the LV volumes."""
+        """ED and ES and where they come from: the reader, else the files, else the LV volumes."""
         return choose_ed_es(self.stack, self.frames.counts.ed_es(), (self.reader_ed, self.reader_es))
 
     def ed_es(self) -> PhasePair:
@@ -234,7 +234,7 @@ class Reading:
             parts.append(FramePart(frame, before, after, None))
             record.dismissed.clear()
             self.frames.go_to(frame, after, record.labels)
-        self._push(ChangeKind.REGION, text, parts)
+        self._push(ChangeKind.REGION, text, *parts)
         return tuple(wanted)
 
     def take_proposal(self, frame: FrameIndex) -> None:
@@ -244,13 +244,10 @@ class Reading:
         if proposal is None:
             return
         self.end_stroke()
-        before = record.marks
-        after = Marks(before.reader_region, proposal, proposal.model_id, False)
+        after = Marks(record.reader_region, proposal, proposal.model_id, False)
         patch = patch_between(self.still(frame), proposal.labels)
         self.frames.offer(frame, None)
-        self.frames.go_to(frame, after, proposal.labels)
-        part = FramePart(frame, before, after, patch.packed())
-        self._push(ChangeKind.PROPOSAL, "use the new prediction", [part])
+        self._do(ChangeKind.PROPOSAL, "use the new prediction", FramePart(frame, record.marks, after, patch.packed()))
 
     def dismiss_proposal(self, frame: FrameIndex) -> None:
         """Decline the offered prediction; that model's is not offered again until the region is set."""
@@ -289,7 +286,7 @@ class Reading:
             self.frames.offer(frame, None)
             self.frames.go_to(frame, after, _own(labels))
         if parts:
-            self._push(ChangeKind.IMPORT, imported.text, parts)
+            self._push(ChangeKind.IMPORT, imported.text, *parts)
 
     def change_labels(
         self, label_maps: Mapping[FrameIndex, LabelMap], text: str, kind: ChangeKind = ChangeKind.EDIT
@@ -306,25 +303,21 @@ class Reading:
             The frames that changed.
         """
         self.end_stroke()
-        patches = {frame: patch_between(self.still(frame), labels) for frame, labels in label_maps.items()}
-        changed = {frame: patch for frame, patch in patches.items() if not patch.is_empty}
-        parts = [self._corrected(frame, _own(label_maps[frame]), patch) for frame, patch in changed.items()]
+        parts = []
+        for frame, labels in label_maps.items():
+            before, patch = self.frames[frame].marks, patch_between(self.still(frame), labels)
+            if not patch.is_empty:
+                parts.append(FramePart(frame, before, before.corrected(), patch.packed()))
+                self.frames.go_to(frame, before.corrected(), _own(labels))
         if parts:
-            self._push(kind, text, parts)
-        return tuple(changed)
+            self._push(kind, text, *parts)
+        return tuple(part.frame for part in parts)
 
     def _edit(self, frame: FrameIndex, text: str, patch: Patch) -> None:
         self.end_stroke()
-        if patch.is_empty and self.frames[frame].labels is not None:
-            return
-        labels = self.frames.canvas(frame)
-        patch.apply(labels)
-        self._push(ChangeKind.EDIT, text, [self._corrected(frame, labels, patch)])
-
-    def _corrected(self, frame: FrameIndex, labels: LabelMap, patch: Patch) -> FramePart:
-        before = self.frames[frame].marks
-        self.frames.go_to(frame, before.corrected(), labels)
-        return FramePart(frame, before, before.corrected(), patch.packed())
+        record = self.frames[frame]
+        if not patch.is_empty or record.labels is None:
+            self._do(ChangeKind.EDIT, text, FramePart(frame, record.marks, record.marks.corrected(), patch.packed()))
 
     def mark_phases(self, ed: int | None, es: int | None) -> None:
         """Mark ED and ES; None leaves one to the source or the volumes."""
@@ -333,8 +326,7 @@ class Reading:
             return
         self.end_stroke()
         which = "ED" if es == before[1] else "ES" if ed == before[0] else "ED and ES"
-        self.set_phase_marks(after)
-        self._push(ChangeKind.PHASE_MARKS, f"mark {which}", [PhaseMarksPart(before, after)])
+        self._do(ChangeKind.PHASE_MARKS, f"mark {which}", PhaseMarksPart(before, after))
 
     def set_fact(self, key: str, value: Any, text: str) -> None:
         """Set a fact about the study, as one change.
@@ -345,11 +337,9 @@ class Reading:
             text: What was done, in words: "move an insertion point".
         """
         before = self.facts.get(key)
-        if before == value:
-            return
-        self.end_stroke()
-        self.set_fact_value(key, value)
-        self._push(ChangeKind.FACT, text, [FactPart(key, before, value)])
+        if before != value:
+            self.end_stroke()
+            self._do(ChangeKind.FACT, text, FactPart(key, before, value))
 
     def note_acceptance(self, frames: Iterable[FrameIndex], text: str) -> Change | None:
         """Remember that frames are being accepted, as one change; None where there are none."""
@@ -357,7 +347,7 @@ class Reading:
             AcceptPart(frame, self.frames[frame].status, label_digest(self.still(frame)))
             for frame in dict.fromkeys(frames)
         ]
-        return self._push(ChangeKind.ACCEPT, text, parts) if parts else None
+        return self._push(ChangeKind.ACCEPT, text, *parts) if parts else None
 
     def hold(self, frames: Iterable[FrameIndex]) -> dict[FrameIndex, int]:
         """Hold the label maps of frames whose acceptance is being saved; the result is for `release`.
@@ -505,7 +495,7 @@ class Reading:
         record.made = after.made
         self.frames.touched(stroke.frame)
         part = FramePart(stroke.frame, stroke.before, after, patch.packed())
-        self._push(ChangeKind.STROKE, stroke.text, [part])
+        self._push(ChangeKind.STROKE, stroke.text, part)
         return stroke.frame
 
     def cancel_stroke(self) -> None:
@@ -558,8 +548,13 @@ class Reading:
             self.frames[frame].accepting = False  # until whoever takes the effects saves the acceptance
         return effects
 
-    def _push(self, kind: ChangeKind, text: str, parts: Iterable[Part]) -> Change:
-        change = Change(kind, text, tuple(parts))
+    def _do(self, kind: ChangeKind, text: str, *parts: Part) -> None:
+        """Make a change, and remember it."""
+        self._push(kind, text, *parts).apply(self)
+
+    def _push(self, kind: ChangeKind, text: str, *parts: Part) -> Change:
+        """Remember a change that is made."""
+        change = Change(kind, text, parts)
         self.history.push(change)
         self.frames.effects.history = True
         return change

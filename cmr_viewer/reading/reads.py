@@ -37,7 +37,7 @@ def read_name(read: Read | None, readers: Iterable[str] = ()) -> str:
 
 
 def read_in_words(read: Read | None) -> str:
-    """Which read something is of, without who read: about.json and reports say who where that may be said."""
+    """Which read something is of, without the reader: about.json and reports name readers where they may be named."""
     if read is None:
         return "first read"
     words = "adjudication of two reads" if read.kind is ReadKind.ADJUDICATION else "second read"

@@ -203,7 +203,7 @@ class SavedStudies:
     ) -> dict[FrameIndex, RegionPrediction]:
         """Region predictions as a read is shown them; those that are saved are led by what the first reader set.
 
-        In another read, nothing where they are not of the whole stack yet: then nobody can tell what the first reader
+        In another read, nothing where they are not of the whole stack yet: then it is unknown what the first reader
         has led them to, and they are made anew.
 
         Args:

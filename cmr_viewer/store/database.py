@@ -226,7 +226,7 @@ def open_workspace_readonly(folder: Path) -> Workspace:
     folder = Path(folder)
     if not (folder / DATABASE_NAME).is_file():
         raise StoreError(f"There is no workspace in {folder}: the file {DATABASE_NAME} is missing.")
-    # SQLite reads a database in a folder that cannot be written only if it is told that nobody writes to it.
+    # SQLite reads a database in a folder that cannot be written only as immutable.
     sealed = not os.access(folder, os.W_OK) and not (folder / f"{DATABASE_NAME}-wal").exists()
     engine = _engine(folder, mode="ro&immutable=1" if sealed else "ro")
     try:

@@ -15,7 +15,7 @@ class Effort:
     """What a reader spent; adds up.
 
     Attributes:
-        active_s: Time with the frame on show and the reader active, s.
+        active_s: Time with the frame shown and the reader active, s.
         strokes: Brush strokes.
         edits: Other changes: tools, regions, proposals taken, marks, acceptances.
         undos: Steps taken back or made again.

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -104,7 +104,7 @@ class ModelRegistry:
         """All complete models, by role and then age."""
         scan, in_service = self._look()
         roles = list(Role)
-        entries = [_with_active(one, in_service.get(one.role) == one.model_id) for one in scan.found.values()]
+        entries = [replace(one, active=in_service.get(one.role) == one.model_id) for one in scan.found.values()]
         return sorted(entries, key=lambda one: (roles.index(one.role), one.created_at, one.model_id))
 
     def active(self, role: Role) -> ModelEntry:
@@ -124,7 +124,7 @@ class ModelRegistry:
     def active_all(self) -> dict[Role, ModelEntry]:
         """The model in service of each role that has one."""
         scan, in_service = self._look()
-        return {role: _with_active(scan.found[model_id], True) for role, model_id in in_service.items()}
+        return {role: replace(scan.found[model_id], active=True) for role, model_id in in_service.items()}
 
     def problems(self) -> list[str]:
         """What is wrong with model folders and promotions, in words; empty if nothing is."""
@@ -214,7 +214,7 @@ class ModelRegistry:
             if previous == model_id:
                 raise StoreError(f"The model {model_id} is already in use as {role.text}.")
             self._note(connection, role, "promote", model_id, previous, reason)
-        return _with_active(scan.found[model_id], True)
+        return replace(scan.found[model_id], active=True)
 
     def keep(self, role: Role, candidate_id: str, reason: str) -> None:
         """Note that a candidate was not put in service.
@@ -248,7 +248,7 @@ class ModelRegistry:
             if target is None:
                 raise StoreError(f"There is no earlier model for the role {role.text} to roll back to.")
             self._note(connection, role, "roll_back", target, _resolved(scan, role, history), reason)
-        return _with_active(scan.found[target], True)
+        return replace(scan.found[target], active=True)
 
     def history(self, role: Role) -> list[PromotionRow]:
         """All decisions about a role, oldest first."""
@@ -435,10 +435,6 @@ def _resolved(scan: _Scan, role: Role, history: Sequence[PromotionRow]) -> str |
     if wanted is not None and _usable(scan, role, wanted):
         return wanted
     return scan.default.get(role)
-
-
-def _with_active(entry: ModelEntry, active: bool) -> ModelEntry:
-    return ModelEntry(entry.model_id, entry.role, entry.folder, entry.shipped, active, entry.created_at)
 
 
 def _sync_tree(folder: Path) -> None:

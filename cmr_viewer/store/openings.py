@@ -213,7 +213,7 @@ def _add_newer(
 ) -> int:
     """Add the last row of each frame where the new stack has none that is as new; how many.
 
-    What was written later is newer, whatever the clock said.
+    What was written later is newer, whatever the clock showed.
     """
     there = {
         FrameIndex(row["phase"], row["slice_index"]): row

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
@@ -160,10 +160,10 @@ class ReadStore:
             row = connection.execute(select(reads).where(reads.c.id == read_id)).mappings().first()
         if row is None:
             raise StoreError(f"There is no read {read_id} in this workspace.")
-        return _read_of(dict(row))
+        return _read_of(row)
 
     def note_shown(self, stack_id: str, read_id: int | None) -> None:
-        """Note in the log which read is on show from now on; None for the first.
+        """Note in the log which read is shown from now on; None for the first.
 
         Raises:
             StoreError: The study is not known, or it cannot be written.
@@ -175,7 +175,7 @@ class ReadStore:
     def to_open(self, stack_id: str) -> Read | None:
         """The read that a study is opened in; None for the first.
 
-        That is the one which was on show last, as long as it is not finished, so that a blinded reader who comes back
+        That is the one that was shown last, as long as it is not finished, so that a blinded reader who comes back
         sees nothing of another read; else the result, where there is one.
 
         Raises:
@@ -184,10 +184,10 @@ class ReadStore:
         known = {one.id: one for one in self.list(stack_id)}
         if not known:
             return None
-        told = (events.c.stack_id == stack_id) & events.c.what.in_((str(What.READ_STARTED), str(What.READ_SHOWN)))
+        shown_ever = (events.c.stack_id == stack_id) & events.c.what.in_((str(What.READ_STARTED), str(What.READ_SHOWN)))
         with self._workspace.read() as connection:
             last = connection.execute(
-                select(events.c[READ_COLUMN]).where(told).order_by(events.c.id.desc()).limit(1)
+                select(events.c[READ_COLUMN]).where(shown_ever).order_by(events.c.id.desc()).limit(1)
             ).first()
         shown = None if last is None else known.get(last[0])
         return shown if shown is not None and not shown.is_finished else self.result(stack_id)
@@ -202,17 +202,13 @@ class ReadStore:
         return done[-1] if done else None
 
     def first_readers(self, stack_id: str) -> tuple[str, ...]:
-        """Who has kept label maps or regions in the first read of a stack, in the order of the alphabet.
+        """Who has saved label maps or regions in the first read of a stack, in the order of the alphabet.
 
         Raises:
             StoreError: The workspace cannot be read.
         """
-        names: set[str] = set()
         with self._workspace.read() as connection:
-            for table in (annotations, regions):
-                mine = (table.c.stack_id == stack_id) & in_read(table, None)
-                names.update(connection.execute(select(table.c.reader).where(mine).distinct()).scalars())
-        return tuple(sorted(names))
+            return tuple(sorted(_readers(connection, stack_id, None)))
 
     def summaries(self, stack_id: str) -> tuple[ReadSummary, ...]:
         """All reads of a stack, the first first, with what was done in each.
@@ -220,12 +216,9 @@ class ReadStore:
         Raises:
             StoreError: The workspace cannot be read.
         """
-        known = self.list(stack_id)
+        others = [one for one in self.list(stack_id) if one.kind is not ReadKind.FIRST]
         with self._workspace.read() as connection:
-            found = [
-                _summary(connection, stack_id, one) for one in (None, *(r for r in known if r.kind != ReadKind.FIRST))
-            ]
-        return tuple(found)
+            return tuple(_summary(connection, stack_id, one) for one in (None, *others))
 
     def list(self, stack_id: str) -> tuple[Read, ...]:
         """The reads of a stack that were begun, in their order; the first read is named only where it was begun.
@@ -235,17 +228,22 @@ class ReadStore:
         """
         statement = select(reads).where(reads.c.stack_id == stack_id).order_by(reads.c.id)
         with self._workspace.read() as connection:
-            return tuple(_read_of(dict(row)) for row in connection.execute(statement).mappings())
+            return tuple(_read_of(row) for row in connection.execute(statement).mappings())
+
+
+def _readers(connection: Connection, stack_id: str, read_id: int | None) -> set[str]:
+    names: set[str] = set()
+    for table in (annotations, regions):
+        mine = (table.c.stack_id == stack_id) & in_read(table, read_id)
+        names.update(connection.execute(select(table.c.reader).where(mine).distinct()).scalars())
+    return names
 
 
 def _summary(connection: Connection, stack_id: str, read: Read | None) -> ReadSummary:
     read_id = None if read is None else read.id
     a, e, m = annotations, effort, undo_moves
     spent = (e.c.stack_id == stack_id) & in_read(e, read_id)
-    names = set() if read is None else {read.reader}
-    for table in (annotations, regions):
-        mine = (table.c.stack_id == stack_id) & in_read(table, read_id)
-        names.update(connection.execute(select(table.c.reader).where(mine).distinct()).scalars())
+    names = _readers(connection, stack_id, read_id) | (set() if read is None else {read.reader})
     last = latest_rows(a, "version", read_id).where(a.c.stack_id == stack_id).subquery()
     accepted = select(func.count()).where(last.c.status == str(ReviewStatus.ACCEPTED))
     moves = (m.c.stack_id == stack_id) & in_read(m, read_id)
@@ -256,16 +254,16 @@ def _summary(connection: Connection, stack_id: str, read: Read | None) -> ReadSu
     return ReadSummary(read, tuple(sorted(names)), edits, float(active_s), connection.execute(accepted).scalar_one())
 
 
-def _read_of(row: dict[str, object]) -> Read:
+def _read_of(row: RowMapping) -> Read:
     finished = row["finished_at"]
     return Read(
-        id=int(str(row["id"])),
-        stack_id=str(row["stack_id"]),
-        reader=str(row["reader"]),
-        kind=ReadKind(str(row["kind"])),
+        id=row["id"],
+        stack_id=row["stack_id"],
+        reader=row["reader"],
+        kind=ReadKind(row["kind"]),
         blinded=bool(row["blinded"]),
-        started_at=datetime.fromisoformat(str(row["started_at"])),
-        finished_at=None if finished is None else datetime.fromisoformat(str(finished)),
+        started_at=datetime.fromisoformat(row["started_at"]),
+        finished_at=None if finished is None else datetime.fromisoformat(finished),
     )
 
 

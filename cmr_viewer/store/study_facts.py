@@ -21,7 +21,7 @@ PATIENT_PREFIX = "patient."
 """How keys of facts about the patient begin, such as "patient.height_cm"."""
 
 WORKLIST_PREFIX = "worklist."
-"""How keys of what stands beside a study in the worklist begin, such as "worklist.flag"."""
+"""How keys of what is shown beside a study in the worklist begin, such as "worklist.flag"."""
 
 
 def follows(key: str, *, same_slices: bool) -> bool:
@@ -43,8 +43,8 @@ def write_fact(
         StoreError: The study is not known, or JSON cannot hold the value.
     """
     check_frames(connection, stack_id, [FrameIndex(0, 0)])
-    said = {"stack_id": stack_id, READ_COLUMN: read_id, "key": key, "value": _json(key, value)}
-    connection.execute(insert(study_facts).values(said | workspace.stamp()))
+    values = {"stack_id": stack_id, READ_COLUMN: read_id, "key": key, "value": _json(key, value)}
+    connection.execute(insert(study_facts).values(values | workspace.stamp()))
     write_event(connection, workspace, What.FACT_SET, stack_id=stack_id, detail={"key": key}, read_id=read_id)
 
 
@@ -147,7 +147,7 @@ def carry_facts_over(
         there = select(f).where(f.c.stack_id == end, f.c.key == row["key"], in_read(f, read_id))
         held = connection.execute(there.order_by(f.c.id.desc()).limit(1)).mappings().first()
         same = held is not None and all(held[name] == row[name] for name in ("value", "created_at"))
-        if held is None or (held["id"] < row["id"] and not same):  # what was written later, whatever the clock said
+        if held is None or (held["id"] < row["id"] and not same):  # what was written later, whatever the clock showed
             values = {name: value for name, value in row.items() if name != "id"}
             values |= {"stack_id": end, READ_COLUMN: read_id, "session_id": workspace.session()}
             connection.execute(insert(f).values(values))

@@ -512,7 +512,7 @@ def latest_rows(table: Table, by: str, read_id: int | None = None) -> Select[Any
     Args:
         table: The table.
         by: The column.
-        read_id: Of this read only, where the table tells reads apart; None for the first read.
+        read_id: Of this read only, where the table has a column for it; None for the first read.
     """
     other = table.alias()
     last = select(func.max(other.c[by])).where(
@@ -533,10 +533,10 @@ def in_read(table: FromClause, read_id: int | None) -> ColumnElement[bool]:
 
 
 def is_unfinished(annotations: FromClause) -> ColumnElement[bool]:
-    """Condition: the row of `annotations` is a draft that says more than that the prediction was left as it is."""
+    """Condition: the row of `annotations` is a draft of more than an unchanged prediction."""
     c = annotations.c
-    said = or_(c.provenance != str(Provenance.AUTOMATIC), c[IMPORTED_COLUMN].is_not(None))
-    return and_(c.status == str(ReviewStatus.DRAFT), said)
+    changed = or_(c.provenance != str(Provenance.AUTOMATIC), c[IMPORTED_COLUMN].is_not(None))
+    return and_(c.status == str(ReviewStatus.DRAFT), changed)
 
 
 def frame_of(row: RowMapping) -> FrameIndex:

@@ -42,12 +42,12 @@ Keys = Mapping[float, Mapping[str, str]]
 """Location in mm -> frame -> key of the image; both of `PHASES` at each location."""
 
 
-def is_prepared(folder: Path) -> bool:
+def _is_prepared(folder: Path) -> bool:
     """Whether a folder is such a set."""
     return all((folder / name).exists() for name in (TABLE, "images", "masks"))
 
 
-def prepared_patients(folder: Path) -> dict[str, Keys]:
+def _prepared_patients(folder: Path) -> dict[str, Keys]:
     """The patients of a set by pseudonym, `DSB0001`, in order of their numbers.
 
     Where a location was acquired more than once, its last acquisition in order of the keys is used, for both phases.
@@ -70,17 +70,8 @@ def prepared_patients(folder: Path) -> dict[str, Keys]:
     }
 
 
-def read_prepared(folder: Path, name: str, keys: Keys) -> Study:
-    """A patient as a study of two phases with the masks as reference, slices in order of their location.
-
-    Args:
-        folder: The set.
-        name: The patient's pseudonym.
-        keys: The patient's images.
-
-    Raises:
-        LoadError: An image cannot be read, or they differ in size, or there are none.
-    """
+def _read_prepared(folder: Path, name: str, keys: Keys) -> Study:
+    """A patient as a study of two phases with the masks as reference, slices in order of their location."""
     if not keys:
         raise LoadError(f"{name} in {folder} has no slice with both frames {' and '.join(PHASES)}.")
 
@@ -207,7 +198,7 @@ class LabelledSource:
                 files = [marked for marked in recognise_patient(self.path) if self.mark in ("", marked.mark)]
                 study = read_patient(self.path, files)
             else:
-                study = read_prepared(self.path, self.name, self.keys)
+                study = _read_prepared(self.path, self.name, self.keys)
             return study, structures_drawn(study.reference, study.reference_phases)
         study = read_dicom(self.path)
         contours = read_sunnybrook(self.contours, study)
@@ -232,8 +223,8 @@ def find_labelled(path: Path) -> list[LabelledSource]:
     """
     if not path.is_dir():
         raise NotAStudyError(f"{path} is not a folder. Give a folder of labelled patients.")
-    if is_prepared(path):
-        return [LabelledSource(path, "dsb2", name, keys=keys) for name, keys in prepared_patients(path).items()]
+    if _is_prepared(path):
+        return [LabelledSource(path, "dsb2", name, keys=keys) for name, keys in _prepared_patients(path).items()]
     inside = path / "dicoms" if (path / "dicoms").is_dir() else path
     folders = (path, *sorted(p for p in inside.iterdir() if p.is_dir()))
     found = [source for folder in folders for source in _patient(folder)]

@@ -46,12 +46,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runti
 
 @dataclass
 class Unpacked:
-    """What was unpacked.
-
-    Attributes:
-        names: The name inside the archive of each file.
-        notes: What a reader should know.
-    """
+    """Unpacked files with their names inside the archive, and what a reader should know."""
 
     names: dict[Path, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)

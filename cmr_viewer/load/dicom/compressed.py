@@ -122,24 +122,15 @@ _LOSSLESS_LS = 0xF7
 _END_OF_IMAGE = b"\xff\xd9"
 
 
-class CodedSize(NamedTuple):
-    """What a compressed image states about itself.
-
-    Attributes:
-        rows: Rows.
-        cols: Columns.
-        samples: Colours.
-        bits: Bits of a value.
-        signed: Whether values are signed; JPEG and JPEG-LS know no sign.
-        codec: "jpeg", "jpegls" or "jpeg2k".
-    """
+class _CodedSize(NamedTuple):
+    """What a compressed image states about itself; JPEG and JPEG-LS know no sign."""
 
     rows: int
     cols: int
     samples: int
     bits: int
     signed: bool
-    codec: str
+    codec: str  # "jpeg", "jpegls" or "jpeg2k"
 
 
 def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray[Any]:
@@ -160,7 +151,7 @@ def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray
         UnusualError: Its format is unknown, or its size is not the header's.
         RuntimeError, ValueError: It is damaged.
     """
-    size = coded_size(data)
+    size = _coded_size(data)
     if size is None:
         if syntax == RLE:
             return _run_lengths(data, rows, cols, bits)
@@ -185,7 +176,7 @@ def decode(data: bytes, syntax: str, rows: int, cols: int, bits: int) -> NDArray
     return _signed(pixels, size)
 
 
-def _signed(pixels: NDArray[Any], size: CodedSize) -> NDArray[Any]:
+def _signed(pixels: NDArray[Any], size: _CodedSize) -> NDArray[Any]:
     """Values of fewer bits than their dtype, with their sign."""
     if size.signed and pixels.dtype.kind == "u":
         unused = pixels.dtype.itemsize * 8 - size.bits
@@ -193,12 +184,8 @@ def _signed(pixels: NDArray[Any], size: CodedSize) -> NDArray[Any]:
     return pixels
 
 
-def coded_size(data: bytes) -> CodedSize | None:
-    """What a compressed image states about itself, or None where its format is unknown.
-
-    Raises:
-        UnusualError: It is cut short or damaged at its start.
-    """
+def _coded_size(data: bytes) -> _CodedSize | None:
+    """What a compressed image states about itself, or None where its format is unknown."""
     if data.startswith(b"\x00\x00\x00\x0cjP  "):
         start = data.find(b"\xff\x4f\xff\x51")
         return _jpeg2k_size(data, start) if start >= 0 else None
@@ -209,7 +196,7 @@ def coded_size(data: bytes) -> CodedSize | None:
     return None
 
 
-def _jpeg_size(data: bytes) -> CodedSize:
+def _jpeg_size(data: bytes) -> _CodedSize:
     """From the frame header: ITU-T T.81, B.2.2; of JPEG-LS ITU-T T.87, C.2.2."""
     at = 2
     while at + 10 <= len(data):
@@ -222,12 +209,12 @@ def _jpeg_size(data: bytes) -> CodedSize:
         if marker in _FRAMES:
             rows, cols = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
             codec = "jpegls" if marker == _LOSSLESS_LS else "jpeg"
-            return CodedSize(rows, cols, data[at + 9], data[at + 4], False, codec)
+            return _CodedSize(rows, cols, data[at + 9], data[at + 4], False, codec)
         at += 2 if marker in _NO_LENGTH else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     raise UnusualError("its compressed image is damaged")
 
 
-def _jpeg2k_size(data: bytes, at: int) -> CodedSize:
+def _jpeg2k_size(data: bytes, at: int) -> _CodedSize:
     """From the SIZ marker segment: ITU-T T.800, A.5.1."""
     if at + 44 > len(data):
         raise UnusualError("its compressed image is damaged")
@@ -237,7 +224,7 @@ def _jpeg2k_size(data: bytes, at: int) -> CodedSize:
 
     cols, rows = number(8, 4) - number(16, 4), number(12, 4) - number(20, 4)
     depth = data[at + 42]
-    return CodedSize(rows, cols, number(40, 2), (depth & 0x7F) + 1, bool(depth & 0x80), "jpeg2k")
+    return _CodedSize(rows, cols, number(40, 2), (depth & 0x7F) + 1, bool(depth & 0x80), "jpeg2k")
 
 
 def _run_lengths(data: bytes, rows: int, cols: int, bits: int) -> NDArray[Any]:

@@ -39,18 +39,8 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 DEEPEST = 16
 
 READ_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-    RuntimeError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
+    *(OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError, RuntimeError),
+    *(ArithmeticError, MemoryError, struct.error, zlib.error),
 )
 """What decoders and pydicom raise for files that are cut short, damaged or of an unknown format."""
 

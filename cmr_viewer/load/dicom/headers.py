@@ -176,7 +176,7 @@ def header_of(path: Path, values: Values, layout: PixelLayout) -> Header | str:
         temporal_position=first_known(numbers),
         acquired_at=first_known(moments),
         slice_spacing_mm=values.number(tags.SPACING_BETWEEN_SLICES) or values.number(tags.SLICE_THICKNESS),
-        heart_rate_bpm=heart_rate(values.number(tags.HEART_RATE), *rr_intervals_ms(values)),
+        heart_rate_bpm=heart_rate(values.number(tags.HEART_RATE), *_rr_intervals_ms(values)),
         patient_id=patient_id,
         class_uid=values.text(tags.SOP_CLASS_UID),
         image_type=image_type,
@@ -235,7 +235,7 @@ def _times_ms(values: Values) -> tuple[float | None, ...]:
     offset_s = values.number(tags.TEMPORAL_POSITION_TIME_OFFSET)
     percent = values.number(tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE)
     # An interval is more exact than a rate, which files round to whole beats.
-    rate = heart_rate(None, *rr_intervals_ms(values)) or heart_rate(values.number(tags.HEART_RATE))
+    rate = heart_rate(None, *_rr_intervals_ms(values)) or heart_rate(values.number(tags.HEART_RATE))
     return (
         values.number(tags.TRIGGER_TIME),
         values.number(tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME),
@@ -244,7 +244,7 @@ def _times_ms(values: Values) -> tuple[float | None, ...]:
     )
 
 
-def rr_intervals_ms(values: Values) -> tuple[float | None, ...]:
+def _rr_intervals_ms(values: Values) -> tuple[float | None, ...]:
     """What a file states about the time between two R waves, the best first.
 
     These are Nominal Interval (0018,1062), R-R Interval Time Nominal (0020,9251) and Cardiac R-R Interval Specified

@@ -39,29 +39,16 @@ WITHOUT_PLACES = "with several frames but no position for each"
 WITHOUT_ALL_PLACES = "with several frames but positions for only some of them"
 
 _GROUPS = (
-    tags.FRAME_CONTENT_SEQUENCE,
-    tags.PLANE_POSITION_SEQUENCE,
-    tags.PLANE_ORIENTATION_SEQUENCE,
-    tags.PIXEL_MEASURES_SEQUENCE,
-    tags.PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
-    tags.CARDIAC_SYNCHRONIZATION_SEQUENCE,
-    tags.MR_IMAGE_FRAME_TYPE_SEQUENCE,
-    tags.TEMPORAL_POSITION_SEQUENCE,
-    tags.MR_TIMING_SEQUENCE,
-    tags.MR_ECHO_SEQUENCE,
-    tags.MR_MODIFIER_SEQUENCE,
-    tags.MR_DIFFUSION_SEQUENCE,
-    tags.CONTRAST_BOLUS_USAGE_SEQUENCE,
+    *(tags.FRAME_CONTENT_SEQUENCE, tags.PLANE_POSITION_SEQUENCE, tags.PLANE_ORIENTATION_SEQUENCE),
+    *(tags.PIXEL_MEASURES_SEQUENCE, tags.PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tags.CARDIAC_SYNCHRONIZATION_SEQUENCE),
+    *(tags.MR_IMAGE_FRAME_TYPE_SEQUENCE, tags.TEMPORAL_POSITION_SEQUENCE, tags.MR_TIMING_SEQUENCE),
+    *(tags.MR_ECHO_SEQUENCE, tags.MR_MODIFIER_SEQUENCE, tags.MR_DIFFUSION_SEQUENCE, tags.CONTRAST_BOLUS_USAGE_SEQUENCE),
 )
 """Functional groups whose elements are read; each has one item."""
 
 _TIMES = (
-    tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME,
-    tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME,
-    tags.TRIGGER_TIME,
-    tags.TEMPORAL_POSITION_TIME_OFFSET,
-    tags.TEMPORAL_POSITION_INDEX,
-    tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE,
+    *(tags.NOMINAL_CARDIAC_TRIGGER_DELAY_TIME, tags.ACTUAL_CARDIAC_TRIGGER_DELAY_TIME, tags.TRIGGER_TIME),
+    *(tags.TEMPORAL_POSITION_TIME_OFFSET, tags.TEMPORAL_POSITION_INDEX, tags.NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),
 )
 """What a dimension is indexed by that counts phases."""
 
@@ -82,7 +69,7 @@ def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements:
         UnusualError: The header is damaged.
         OSError: The file cannot be read.
     """
-    root = read_nested(path, elements)
+    root = _nested(path, elements)
     per_frame = root.get(tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)
     if not isinstance(per_frame, list):
         return _one_header(path, values, layout, root)
@@ -201,13 +188,8 @@ def _moved(header: Header, along_mm: float) -> tuple[float, float, float]:
     return x, y, z
 
 
-def read_nested(path: Path, elements: Elements) -> Item:
-    """All elements of a file's header with the items of its sequences, for files of many frames.
-
-    Raises:
-        UnusualError: The header is damaged.
-        OSError: The file cannot be read.
-    """
+def _nested(path: Path, elements: Elements) -> Item:
+    """All elements of a file's header with the items of its sequences (PS3.5, 7.5)."""
     end = elements.pixels_at if elements.pixels_at >= 0 else elements.end
     with open_at(path, elements.deflated) as file:
         file.seek(0)

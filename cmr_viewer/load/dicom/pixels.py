@@ -263,7 +263,7 @@ def _finish(stored: NDArray[Any], layout: PixelLayout, target: NDArray[Any]) -> 
         np.multiply(stored, np.float32(layout.slope), out=target, casting="unsafe")
         target += np.float32(layout.intercept)
     if padding is not None:
-        darken_padding(target, padding)
+        _darken_padding(target, padding)
 
 
 def _is_padding(stored: NDArray[Any], layout: PixelLayout) -> NDArray[np.bool_] | None:
@@ -276,17 +276,13 @@ def _is_padding(stored: NDArray[Any], layout: PixelLayout) -> NDArray[np.bool_] 
     return np.asarray(stored == first) if first == last else np.asarray((stored >= first) & (stored <= last))
 
 
-def darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
+def _darken_padding(values: NDArray[Any], padding: NDArray[np.bool_]) -> None:
     """Give padding the lowest value of the image, so that it looks as the background of an image without padding.
 
     Contrast and normalisation then are those of an image whose surroundings are dark, which is what networks were
     trained on. Files name padding values that are also values of the image, such as 0 or the largest value that there
     is. Padding that is dark already is therefore left as it is. Padding among the values of the image is darkened only
     where it extends to the edge of the frame.
-
-    Args:
-        values: (row, col) of any real dtype, changed in place.
-        padding: (row, col).
     """
     if not padding.any():
         return

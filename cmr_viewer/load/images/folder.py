@@ -47,7 +47,7 @@ def image_studies(files: Sequence[Path]) -> list[Path]:
         if recognise_patient(folder):
             found.append(folder)
         elif not _LABEL_FOLDER.fullmatch(folder.name):
-            found += [path for path in _one_of_each_patient(inside) if not holds_labels(path)]
+            found += [path for path in _one_of_each_patient(inside) if not _is_label_map(path)]
     return found
 
 
@@ -69,7 +69,7 @@ def _one_of_each_patient(files: Sequence[Path]) -> list[Path]:
     return left
 
 
-def holds_labels(path: Path) -> bool:
+def _is_label_map(path: Path) -> bool:
     """Whether an image file is a label map: by its name, or by its voxels where it is packed as no image can be."""
     if names_labels(path):
         return True

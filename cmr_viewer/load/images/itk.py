@@ -32,18 +32,10 @@ _MOST_AXES = 5
 _CHUNK = 1 << 20
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 _META_BYTES = {
-    "MET_CHAR": 1,
-    "MET_UCHAR": 1,
-    "MET_SHORT": 2,
-    "MET_USHORT": 2,
-    "MET_INT": 4,
-    "MET_UINT": 4,
-    "MET_LONG": 4,
-    "MET_ULONG": 4,
-    "MET_LONG_LONG": 8,
-    "MET_ULONG_LONG": 8,
-    "MET_FLOAT": 4,
-    "MET_DOUBLE": 8,
+    **dict.fromkeys(["MET_CHAR", "MET_UCHAR"], 1),
+    **dict.fromkeys(["MET_SHORT", "MET_USHORT"], 2),
+    **dict.fromkeys(["MET_INT", "MET_UINT", "MET_LONG", "MET_ULONG", "MET_FLOAT"], 4),
+    **dict.fromkeys(["MET_LONG_LONG", "MET_ULONG_LONG", "MET_DOUBLE"], 8),
 }
 _NRRD_BYTES = {
     **dict.fromkeys(["signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"], 1),
@@ -103,10 +95,7 @@ class ItkHeader:
 
 
 def checked_header(path: Path) -> ItkHeader:
-    """Read a header and compare it with the data.
-
-    Args:
-        path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
+    """Read the header of a `.mha`, `.mhd`, `.nrrd` or `.nhdr` file and compare it with the data.
 
     Raises:
         LoadError: It is damaged, refers to files outside its folder, or states more voxels than there are.
@@ -164,14 +153,9 @@ def _check_meta(path: Path, start: bytes) -> ItkHeader:
 
 
 def _require_whole(path: Path, data: Path, at: int, size: str | None, needed: int) -> None:
-    """Refuse compressed voxels that do not inflate to the stated size: ITK reads them in an endless loop.
+    """Refuse compressed voxels at a place of a data file that do not inflate to the needed bytes.
 
-    Args:
-        path: The header.
-        data: The file that holds the voxels.
-        at: Where they begin in it.
-        size: Their stated bytes, or None where the header does not state them.
-        needed: Bytes that they must become.
+    ITK would read them in an endless loop. `size` is that of the compressed voxels, where the header states it.
     """
     if size is not None and not (size.isascii() and size.isdigit()):
         raise ValueError(f"CompressedDataSize {size[:20]}")
@@ -197,7 +181,11 @@ def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
     size = start.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in start[: len(head) * 2] else len(head) + 2
     fields: dict[str, str] = {}
     listed: list[str] = []
-    for line in _text_of(head).splitlines()[1:]:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")
+    for line in text.splitlines()[1:]:
         if line.startswith("#"):
             continue
         if fields.get("data file", fields.get("datafile", "")).upper().startswith("LIST"):
@@ -221,14 +209,6 @@ def _check_nrrd(path: Path, start: bytes) -> ItkHeader:
     room = path.stat().st_size - size if data is None else _nrrd_data_bytes(path, data, listed)
     _require_room(path, needed, room * ratio)
     return ItkHeader(fields, tuple(kind.lower() for kind in fields.get("kinds", "").split()))
-
-
-def _text_of(head: bytes) -> str:
-    """A header as text: UTF-8, or else Latin-1."""
-    try:
-        return head.decode("utf-8")
-    except UnicodeDecodeError:
-        return head.decode("latin-1")
 
 
 def _nrrd_data_bytes(path: Path, data: str, listed: list[str]) -> int:

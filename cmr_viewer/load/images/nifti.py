@@ -37,19 +37,8 @@ from cmr_viewer.load.images.voxel_size import in_mm, is_default, possible_mm, se
 from cmr_viewer.progress import Progress, silent
 
 READ_ERRORS = (
-    OSError,
-    EOFError,
-    zlib.error,
-    struct.error,
-    ValueError,
-    TypeError,
-    KeyError,
-    OverflowError,
-    MemoryError,
-    ImageFileError,
-    HeaderDataError,
-    WrapStructError,
-    np.linalg.LinAlgError,
+    *(OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, MemoryError, struct.error, zlib.error),
+    *(ImageFileError, HeaderDataError, WrapStructError),
 )
 """What nibabel raises for files that are cut short, damaged or of another kind."""
 
@@ -92,7 +81,7 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-class VoxelPlacement(NamedTuple):
+class _Placement(NamedTuple):
     """Where the voxels of a file lie.
 
     Attributes:
@@ -176,7 +165,7 @@ def _beside(path: Path, ending: str, other: str) -> Path:
     raise OSError(f"its header {stem}{other} is not in its folder")
 
 
-def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> VoxelPlacement:
+def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> _Placement:
     """Where the voxels lie, by the sform, else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2, 1).
 
     An sform of unit size counts after a qform, whose size is that of the header.
@@ -202,14 +191,14 @@ def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> VoxelP
     by_sform = bool(forms) and forms[0][0] == "sform"
     affine = forms[0][1] if forms else usable_matrix(header.get_base_affine, unit)
     if affine is None:
-        return VoxelPlacement(None, None, False, tuple(notes))
+        return _Placement(None, None, False, tuple(notes))
     directions = affine[:3, :3] / axis_lengths(affine)
     if np.abs(directions.T @ directions - np.eye(3)).max() > _SKEWED_COSINE:
         notes.append(SKEWED)
     sizes, note = settled_sizes(axis_lengths(affine), header_sizes if by_sform else None, shape)
     found = in_mm(affine, sizes, shape, unit)
     sized = found.sized and (header_sizes is not None or (by_sform and len(shape) > 2))
-    return VoxelPlacement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
+    return _Placement(affine, found.affine, sized, tuple(each for each in (*notes, note, *found.notes) if each))
 
 
 def _unit_name(header: Any) -> str:

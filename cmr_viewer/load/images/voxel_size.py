@@ -38,13 +38,7 @@ Sizes = NDArray[np.float64]
 
 
 class InMm(NamedTuple):
-    """An affine in mm.
-
-    Attributes:
-        affine: (4, 4).
-        sized: Whether the lengths of its axes are believable.
-        notes: What a reader should know.
-    """
+    """A (4, 4) affine in mm, whether the lengths of its axes are believable, and notes."""
 
     affine: NDArray[np.float64]
     sized: bool

@@ -95,7 +95,7 @@ def _read_file(
     if name.endswith(_CVI42_BINARY):
         raise LoadError(f"{path.name} is a binary cvi42 workspace. Export it from cvi42 as XML (*{CVI42_ENDING}).")
     if name == CONTOURS_FILE:
-        return read_own_contours(path, study, progress)
+        return _read_own_contours(path, study, progress)
     if looks_like_dicom(path):
         kind = class_of(path)
         if kind in SEGMENTATION_CLASSES:
@@ -157,21 +157,11 @@ _OFF_CORNER = 0.05
 """Pixels by which a corner may miss one of the frame's; files hold tenths of a micrometre."""
 
 
-def read_own_contours(path: Path, study: Study, progress: Progress = silent) -> ImportedLabels:
-    """Label maps of a study from its exported contours, pixel for pixel.
+def _read_own_contours(path: Path, study: Study, progress: Progress) -> ImportedLabels:
+    """Label maps of a study from `contours.json` of its export, pixel for pixel.
 
     Polygons are placed by their patient coordinates, so that it does not matter how the study is opened; where the
     spacing is not known they are placed by their pixels and the slice of the input.
-
-    Args:
-        path: `contours.json` of an export.
-        study: The study that it was exported from.
-        progress: Called with how far the work is.
-
-    Raises:
-        LoadError: The file cannot be read, or is not such an export.
-        LabelMapError: It was exported from another study.
-        Cancelled: `progress` asked to stop.
     """
     try:
         frames = json.loads(path.read_text(encoding="utf-8"))["frames"]

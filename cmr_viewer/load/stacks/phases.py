@@ -232,7 +232,7 @@ def _unequal(lacking: list[int], count: int, usual: int) -> str:
 
 def _nearest(timed: Timed, complete: Sequence[Timed], usual: int) -> tuple[list[int], list[int]]:
     """Per phase, the frame of a slice that is nearest by its share of the cycle; and the phases that have none."""
-    shares = shares_of_cycle(timed, complete, usual)
+    shares = _shares_of_cycle(timed, complete, usual)
     away = np.abs(shares - np.arange(usual)[:, None] / usual).round(_SHARE_DIGITS)
     chosen = [int(frame) for frame in away.argmin(axis=1)]
     # A frame that is shown at several phases is missing at all but the one that it is nearest to.
@@ -245,17 +245,11 @@ def _shown_at(frame: int, chosen: Sequence[int]) -> list[int]:
     return [phase for phase, shown in enumerate(chosen) if shown == frame]
 
 
-def shares_of_cycle(timed: Timed, complete: Sequence[Timed], usual: int) -> NDArray[np.float64]:
-    """When in the cycle each frame of a slice is, 0 to 1.
+def _shares_of_cycle(timed: Timed, complete: Sequence[Timed], usual: int) -> NDArray[np.float64]:
+    """(frame,) when in the cycle each frame of a slice is, 0 to 1, beside slices with the usual number of frames.
 
-    Args:
-        timed: A slice with another number of frames than usual.
-        complete: Slices with the usual number; at least one.
-        usual: That number.
-
-    Returns:
-        (frame,) shares. Gaps in the clock are frames that are missing; a cycle that is short of frames at its end is
-        distinguished from a faster heart by the heart rate, or else by the distance of the phases.
+    Gaps in the clock are frames that are missing; a cycle that is short of frames at its end is distinguished from a
+    faster heart by the heart rate, or else by the distance of the phases.
     """
     count, step = len(timed.headers), timed.step
     if step <= 0:

@@ -140,7 +140,7 @@ def slices_of(headers: Sequence[Header], reference: Plane, around: Sequence[Head
     return _with_strays(slices, usual) if usual > 1 else slices
 
 
-def usual_spacing(places: NDArray[np.float64]) -> float:
+def _usual_spacing(places: NDArray[np.float64]) -> float:
     """The gap that half of the way along ascending places is covered by, as gaps or smaller ones; 0 for a single place.
 
     Places that are almost the same add many gaps, but little way.
@@ -167,7 +167,7 @@ def _room_mm(placed: Sequence[tuple[float, Header]], around: Sequence[Header], r
     if len(places) < 3:
         places = np.unique([along for along, _ in _placed(around, reference)])
     stated = positive(placed[0][1].slice_spacing_mm)
-    spacing = usual_spacing(places) if len(places) > 2 else 0.0
+    spacing = _usual_spacing(places) if len(places) > 2 else 0.0
     known = [mm for mm in (spacing, stated) if mm]
     if not known and len(places) > 1:
         known = [float(np.ptp(places))]
@@ -182,7 +182,7 @@ def _usual(slices: Sequence[Placed]) -> int:
 def _with_strays(slices: Sequence[Placed], usual: int) -> list[Placed]:
     """Add few frames beside a slice that lacks as many to this slice."""
     whole = [(along, list(frames)) for along, frames in slices if 2 * len(frames) >= usual]
-    room = ONE_SLICE_OF_SPACING * usual_spacing(np.array([along for along, _ in whole]))
+    room = ONE_SLICE_OF_SPACING * _usual_spacing(np.array([along for along, _ in whole]))
     for along, frames in slices:
         if 2 * len(frames) >= usual:
             continue

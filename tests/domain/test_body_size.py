@@ -33,7 +33,7 @@ def test_height_and_weight_must_be_positive(height, weight):
         (Patient(), "height and weight are not known. Enter them"),
     ],
 )
-def test_without_height_or_weight_it_is_said_what_is_missing(patient, reason):
+def test_without_height_or_weight_it_is_stated_what_is_missing(patient, reason):
     area, why = bsa_of(patient)
     assert area is None
     assert reason in why

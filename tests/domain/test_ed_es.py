@@ -64,7 +64,7 @@ def test_two_phases_that_are_stated_are_taken_as_stated():
 VOLUMES = np.array([261.0, 258.0, 200.0, 120.0, 90.0, 94.0, 180.0, 243.0])
 
 
-def test_a_stated_ed_below_the_largest_volume_is_told_with_the_phase_to_take_instead():
+def test_a_stated_ed_below_the_largest_volume_is_noted_with_the_phase_to_take_instead():
     stated = replace(stack(), ed_phase=7, es_phase=4, ed_es_by="the contour files")
     (found,) = disagreements(choose_ed_es(stated, (0, 4)), VOLUMES, "ml")
     assert (found.mark, found.phase, found.other) == ("ED", 7, 0)
@@ -92,7 +92,7 @@ def test_what_is_not_measured_disagrees_with_nothing():
     assert disagreements(stated, at_both, "ml") == ()
 
 
-def test_an_empty_end_systole_elsewhere_is_told_without_a_share():
+def test_an_empty_end_systole_elsewhere_is_noted_without_a_share():
     volumes = np.array([100.0, 50.0, 0.0])
     (found,) = disagreements(choose_ed_es(stack(phases=3), (0, 2), (0, 1)), volumes, "pixels")
     assert found.percent is None and "50 against 0 pixels" in found.text

@@ -103,7 +103,7 @@ def test_slices_without_an_rv_take_the_angles_of_the_nearest_slice():
     assert np.hypot(*(np.subtract(found[2].anterior, CENTRE) * SPACING)) == pytest.approx(28.0, abs=0.7)
 
 
-def test_narrow_contact_at_the_tip_of_the_rv_does_not_tell_where_the_septum_is():
+def test_narrow_contact_at_the_tip_of_the_rv_does_not_show_where_the_septum_is():
     labels = np.stack([ring(rv_deg=(120.0, 240.0)), ring(rv_deg=(110.0, 150.0))])
     assert degrees(find_insertion_points(labels[1], SPACING).anterior) == pytest.approx(150.0, abs=2.5)
     found = insertion_points_of_slices(labels, SPACING)

@@ -58,7 +58,7 @@ def test_the_spacings_scale_the_volume(seed, row, col, slice_spacing, factor):
     assert volume(row, col, factor * slice_spacing) == pytest.approx(factor * plain)
 
 
-def test_the_phantom_measures_as_its_formula_says():
+def test_the_phantom_measures_as_its_formula_gives():
     phantom = sax_cine(rows=192, cols=176, pixel_spacing_mm=(0.9, 0.9), phases=3)
     g = phantom.stack.geometry
     for phase in (0, phantom.es_phase):
@@ -177,7 +177,7 @@ def test_the_volume_of_a_voxel_is_spacing_times_spacing_times_spacing():
     assert voxel_volume_ml(grid) == (pytest.approx(0.03), "")
 
 
-def test_where_a_spacing_is_not_known_the_volume_of_a_voxel_is_not_and_it_is_said_why():
+def test_where_a_spacing_is_not_known_the_volume_of_a_voxel_is_not_and_it_is_stated_why():
     one_slice = Geometry(4, 4, (1.5, 2.0), (1, 0, 0), (0, 1, 0), ((0, 0, 0),))
     untrue = Geometry(4, 4, (1.0, 1.0), (1, 0, 0), (0, 1, 0), ((0, 0, 0), (0, 0, 1)), spacing_known=False)
     assert voxel_volume_ml(one_slice) == (None, "The spacing of a single slice is not known.")

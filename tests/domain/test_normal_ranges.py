@@ -59,7 +59,7 @@ def test_a_value_lies_below_within_or_above():
         ("rv_edv_ml", MAN, IN_POOL, "no verified normal values"),
     ],
 )
-def test_where_the_table_does_not_hold_it_is_said_why(name, patient, papillary, reason):
+def test_where_the_table_does_not_hold_it_is_stated_why(name, patient, papillary, reason):
     found, why = normal_range(name, patient, papillary)
     assert found is None
     assert reason in why

@@ -49,7 +49,7 @@ def test_as_they_are_drawn_papillary_muscles_are_blood():
 
 
 @pytest.mark.parametrize("left_out", ["contrast", "muscle", "blood"])
-def test_where_muscle_and_blood_cannot_be_told_apart_nothing_is_found(left_out):
+def test_where_muscle_and_blood_cannot_be_distinguished_nothing_is_found(left_out):
     pixels, labels, square = frame_with_a_muscle()
     if left_out == "contrast":
         pixels = np.where(labels == Label.LVBP, 210, 200)

@@ -16,7 +16,7 @@ def key_of(text):
     return patient_key_at(path.parent, path.name.removesuffix(".gz").removesuffix(".nii"))
 
 
-def test_a_patient_key_tells_patients_apart_and_does_not_name_them():
+def test_a_patient_key_distinguishes_patients_and_does_not_name_them():
     key = patient_key_of("DOE^JANE")
     assert key == patient_key_of(" DOE^JANE ")
     assert key != patient_key_of("DOE^JOHN")
@@ -101,7 +101,7 @@ def test_an_identifier_has_three_digits_and_is_no_date(name, so):
 
 
 @pytest.mark.parametrize("text", ["ANONYMOUS", "Anonymized", "0000", "unknown", "n/a", " anonymous "])
-def test_an_id_that_everybody_gets_is_nobodys(text):
+def test_an_id_that_every_patient_gets_identifies_no_one(text):
     assert identifies_no_one(patient_key_of(text))
     assert not identifies_no_one(patient_key_of("DOE^JANE"))
 

@@ -36,7 +36,7 @@ def test_all_measures_of_a_patient_whose_size_and_heart_rate_are_known():
     assert {name: found.values[name] for name in MEASURE_NAMES} == dict(WHOLE.values)
 
 
-def test_without_a_heart_rate_there_is_no_output_and_it_is_said_why():
+def test_without_a_heart_rate_there_is_no_output_and_it_is_stated_why():
     found = patient_measures(WHOLE, Patient(height_cm=180.0, weight_kg=80.0))
     missing = {name for name, value in found.values.items() if value is None}
     outputs = {"lv_co_l_per_min", "rv_co_l_per_min", "lv_ci_l_per_min_per_m2", "rv_ci_l_per_min_per_m2"}
@@ -44,7 +44,7 @@ def test_without_a_heart_rate_there_is_no_output_and_it_is_said_why():
     assert all("heart rate" in reason for reason in found.reasons.values())
 
 
-def test_without_a_body_size_nothing_is_indexed_and_it_is_said_why():
+def test_without_a_body_size_nothing_is_indexed_and_it_is_stated_why():
     found = patient_measures(WHOLE, Patient(heart_rate_bpm=60.0))
     assert {name for name, value in found.values.items() if value is None} == set(INDEXED) == set(found.reasons)
     assert all("height and weight" in reason for reason in found.reasons.values())
@@ -75,7 +75,7 @@ def test_the_formula_of_body_surface_area_is_a_choice():
         ("lv_sv_index_ml_per_m2", "LV SV index", "ml/m²"),
     ],
 )
-def test_a_measure_s_name_tells_its_text_and_unit(name, text, unit):
+def test_a_measure_s_name_shows_its_text_and_unit(name, text, unit):
     assert (text_of(name), unit_of(name)) == (text, unit)
 
 

@@ -19,7 +19,7 @@ def test_a_heart_that_no_human_has_is_not(ml):
 
 
 @pytest.mark.parametrize("voxel_ml", [0.049, 15.1])
-def test_no_figure_of_an_impossible_heart_is_given_and_each_says_why(voxel_ml):
+def test_no_figure_of_an_impossible_heart_is_given_and_each_states_why(voxel_ml):
     found = measure(COUNTS, voxel_ml=voxel_ml, ed_phase=0, es_phase=1)
     kept = believed(found)
     assert set(kept.values.values()) == {None}

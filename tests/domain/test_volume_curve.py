@@ -92,7 +92,7 @@ def test_phases_that_are_not_measured_are_left_out():
         (np.full(20, 50.0), np.arange(20.0), "does not change"),
     ],
 )
-def test_where_there_are_no_rates_it_is_said_why(volumes, times, reason):
+def test_where_there_are_no_rates_it_is_stated_why(volumes, times, reason):
     curve = volume_curve(volumes, times, None if times is None else 20.0)
     assert curve.peak_ejection is None
     assert curve.peak_filling is None

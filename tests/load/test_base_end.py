@@ -22,7 +22,7 @@ REAL_NORMALS = [(-0.672, 0.666, 0.323), (-0.619, 0.668, 0.413)]
 
 
 @pytest.mark.parametrize("normal", REAL_NORMALS)
-def test_real_short_axis_normals_are_told_from_base_to_apex(normal):
+def test_real_short_axis_normals_show_base_and_apex(normal):
     assert not points_to_apex(np.asarray(normal))
     assert points_to_apex(-np.asarray(normal))
     assert is_oblique(np.asarray(normal))
@@ -50,7 +50,7 @@ def test_the_base_of_the_phantom_is_found_from_its_images(seed, phases):
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 8, 8), (1, 3, 8, 8), (2, 3, 8, 8)])
-def test_images_that_tell_nothing_stay_in_order(shape):
+def test_images_that_show_nothing_stay_in_order(shape):
     assert starts_at_base(np.zeros(shape, np.int16))
 
 
@@ -65,7 +65,7 @@ def test_a_lost_orientation_and_a_heart_on_the_right_side_are_not_trusted(direct
     assert not shows_the_apex(np.asarray(direction, float))
 
 
-def test_the_end_beyond_which_more_moves_in_a_view_is_told_whichever_way_the_view_is_turned():
+def test_the_end_beyond_which_more_moves_in_a_view_is_found_whatever_its_direction():
     stack = sax_cine(phases=2, slices=5, rows=32, cols=32, pixel_spacing_mm=(4.0, 4.0)).stack
     plane = long_axis_stack(stack, 30.0, rows=40)
     pixels = np.full(plane.pixels.shape, 100, np.int16)
@@ -79,7 +79,7 @@ def test_the_end_beyond_which_more_moves_in_a_view_is_told_whichever_way_the_vie
         assert views_motion([view], reversed_stack(stack).geometry) < -0.9
 
 
-def test_views_that_do_not_move_or_are_not_there_tell_nothing():
+def test_views_that_do_not_move_or_are_not_there_show_nothing():
     stack = sax_cine(phases=1, slices=5, rows=32, cols=32, pixel_spacing_mm=(4.0, 4.0)).stack
     plane = long_axis_stack(stack, 0.0, rows=40)
     assert views_motion([LongAxisView(plane.pixels[:, 0] * 0, plane.geometry)], stack.geometry) == 0.0

@@ -7,7 +7,7 @@ from tests.fuzzed import FILES, kept_inputs, open_once, place_for, reader_of
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.filterwarnings("ignore")
-def test_every_input_of_the_kept_corpus_opens_or_is_refused_in_words(tmp_path, name):
+def test_every_input_of_the_saved_corpus_opens_or_is_refused_in_words(tmp_path, name):
     reader = reader_of(name)
     place = place_for(reader, tmp_path)
     said = [open_once(reader, place, data) for _, data in kept_inputs(name)]

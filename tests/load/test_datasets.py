@@ -58,7 +58,7 @@ def test_a_patient_is_read_base_to_apex_with_labels_at_ed_and_es(tmp_path, phant
     assert BASE_END_GUESSED not in labelled.study.warnings
 
 
-def test_the_labels_and_not_the_images_tell_the_base(tmp_path, phantom):
+def test_the_labels_and_not_the_images_show_the_base(tmp_path, phantom):
     # Images without any contrast tell nothing; the labels do.
     flat = sax_cine(phases=5, slices=7, rows=48, cols=44, pixel_spacing_mm=(3.4, 3.4))
     flat.stack.pixels[:] = 100
@@ -127,7 +127,7 @@ def test_an_aneurysm_at_the_apex_does_not_turn_the_stack() -> None:
     assert not labels_start_at_base(labels[:, ::-1])
 
 
-def test_the_right_ventricle_tells_the_ends_where_all_together_are_alike_at_both() -> None:
+def test_the_right_ventricle_shows_the_ends_where_all_together_are_alike_at_both() -> None:
     # it tapers off towards the apex, which comes first here, and stops at once at the valve
     labels = areas_of([6, 6, 10, 12, 12, 12, 6], [3, 6, 9, 14, 16, 0, 0])
     assert not labels_start_at_base(labels)
@@ -224,7 +224,7 @@ def test_a_location_that_was_acquired_again_is_read_once_and_a_frame_without_its
 
 
 @pytest.mark.parametrize("broken", ["image", "mask", "size", "table"])
-def test_a_set_of_jpeg_images_that_cannot_be_read_is_told(tmp_path, broken):
+def test_a_set_of_jpeg_images_that_cannot_be_read_is_noted(tmp_path, broken):
     write_jpeg_set(tmp_path, {1: cavities([[20, 14, 8], [12, 9, 4]])})
     if broken == "image":
         (tmp_path / "images" / "0001_12_01.jpg").write_bytes(b"no picture")

@@ -55,7 +55,7 @@ def test_a_folder_gives_the_files_below_it_in_the_order_of_their_names(folder):
     assert names(gather(folder)) == ["0.dcm", "a/1", "a/2", "a/3", "a/4", "b/notes.txt"]
 
 
-def test_links_to_folders_are_not_followed_and_told(folder):
+def test_links_to_folders_are_not_followed_and_noted(folder):
     (folder / "a" / "loop").symlink_to(folder)
     (folder / "b").symlink_to(folder / "b")
     (folder / "c").symlink_to(folder / "a" / "1")
@@ -72,7 +72,7 @@ def test_what_is_no_file_is_not_opened(folder):
         gather(folder / "pipe")
 
 
-def test_folders_that_cannot_be_read_are_told(folder, monkeypatch):
+def test_folders_that_cannot_be_read_are_noted(folder, monkeypatch):
     (folder / "locked").mkdir()
     scandir = os.scandir
 
@@ -87,7 +87,7 @@ def test_folders_that_cannot_be_read_are_told(folder, monkeypatch):
         gather(folder / "locked")
 
 
-def test_a_path_that_is_not_there_is_told(tmp_path):
+def test_a_path_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(LoadError, match="nothing"):
         gather(tmp_path / "nothing")
 
@@ -242,7 +242,7 @@ def test_links_in_an_archive_are_left_out(folder, tmp_path):
         assert "links" in found.notes[0]
 
 
-def test_archives_inside_an_archive_are_told(folder, tmp_path):
+def test_archives_inside_an_archive_are_noted(folder, tmp_path):
     inner = zipped(tmp_path / "inner.zip", images(folder)).read_bytes()
     with gather(zipped(tmp_path / "s.zip", {**images(folder), "inner.zip": inner})) as found:
         assert len(found.files) == 4
@@ -302,7 +302,7 @@ def test_an_archive_that_is_cut_short_is_refused(folder, tmp_path):
         gather(path)
 
 
-def test_a_damaged_file_in_an_archive_is_told_and_the_rest_is_unpacked(folder, tmp_path):
+def test_a_damaged_file_in_an_archive_is_noted_and_the_rest_is_unpacked(folder, tmp_path):
     path = zipped(tmp_path / "s.zip", images(folder))
     raw = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:

@@ -32,7 +32,7 @@ def test_the_known_study_comes_back_from(tmp_path, form):
     study = open_study(path)
     stack = study.stack
     assert len(study.warnings) == len(truth.notes), study.warnings
-    assert all(re.search(note, told) for note, told in zip(truth.notes, study.warnings, strict=True)), study.warnings
+    assert all(re.search(note, noted) for note, noted in zip(truth.notes, study.warnings, strict=True)), study.warnings
     assert (stack.pixels.shape, stack.pixels.dtype) == (truth.pixels.shape, truth.pixels.dtype)
     np.testing.assert_allclose(
         stack.pixels.astype(np.float64), truth.pixels.astype(np.float64), rtol=0, atol=truth.largest_error
@@ -81,17 +81,17 @@ def test_the_known_label_maps_come_back_from(tmp_path, studies, form):
         for frame in spoken:
             assert imported.structures[FrameIndex(*frame)] >= {Label(v) for v in np.unique(expected[frame]) if v}
     assert len(imported.warnings) == len(form.notes), imported.warnings
-    assert all(re.search(note, told) for note, told in zip(form.notes, imported.warnings, strict=True))
+    assert all(re.search(note, noted) for note, noted in zip(form.notes, imported.warnings, strict=True))
 
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)
-def test_it_is_said_why_a_study_is_not_opened_from(tmp_path, refused):
+def test_it_is_stated_why_a_study_is_not_opened_from(tmp_path, refused):
     with pytest.raises(CmrViewerError, match=re.escape(refused.words)):
         open_study(refused.write(tmp_path / "study"))
 
 
 @pytest.mark.parametrize(("form", "words"), REFUSED_LABELS, ids=lambda value: getattr(value, "name", ""))
-def test_it_is_said_why_labels_are_not_taken_from(tmp_path, studies, form, words):
+def test_it_is_stated_why_labels_are_not_taken_from(tmp_path, studies, form, words):
     with pytest.raises(CmrViewerError, match=re.escape(words)):
         read_labels(form.write(tmp_path / "labels", studies[""]), studies[""])
 

@@ -48,8 +48,8 @@ def test_slices_keep_the_line_on_which_they_lay(study):
 def test_a_gap_stays_a_gap_at_the_new_distance(study):
     g, stack = study.stack.geometry, study.stack
     gap = tuple(tuple(np.asarray(g.positions_mm[0]) - k * 10.0 * g.normal) for k in (0, 1, 3, 4, 5))
-    told = (Note("20 mm instead of 10", Code.SLICE_GAP, (1, 2)),)
-    moved = replace(study, stacks=(replace(stack, geometry=replace(g, positions_mm=gap)),), warnings=told)
+    noted = (Note("20 mm instead of 10", Code.SLICE_GAP, (1, 2)),)
+    moved = replace(study, stacks=(replace(stack, geometry=replace(g, positions_mm=gap)),), warnings=noted)
     corrected = with_spacing(moved, (1.0, 1.0, 6.0))
     found = corrected.stack.geometry
     assert found.slice_gaps_mm == pytest.approx([6.0, 12.0, 6.0, 6.0])

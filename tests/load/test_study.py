@@ -93,7 +93,7 @@ def test_the_only_image_file_of_a_folder_is_the_study(tmp_path, phantom):
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
 
 
-def test_a_folder_of_label_maps_alone_says_so(tmp_path, phantom):
+def test_a_folder_of_label_maps_alone_states_so(tmp_path, phantom):
     write_nifti(tmp_path / "cine_gt.nii.gz", voxels_of(phantom.labels), ras_affine(phantom.stack))
     with pytest.raises(NotAStudyError, match=r"contains label maps, such as cine_gt.nii.gz, but no images"):
         open_study(tmp_path)
@@ -263,7 +263,7 @@ def test_a_dicom_file_stands_for_its_stack(tmp_path, phantom):
     assert any("3-0001.dcm belongs to 4CH (1 x 10), not a short-axis cine" in warning for warning in study.warnings)
 
 
-def test_a_damaged_dicom_file_opens_the_stack_beside_it_and_both_is_told(tmp_path, phantom):
+def test_a_damaged_dicom_file_opens_the_stack_beside_it_and_both_is_noted(tmp_path, phantom):
     files = write_frames(tmp_path, phantom.stack, series="1")
     files[0].write_bytes(files[0].read_bytes()[:300])
     study = open_study(files[0])
@@ -272,7 +272,7 @@ def test_a_damaged_dicom_file_opens_the_stack_beside_it_and_both_is_told(tmp_pat
     assert any("Left out files that could not be read: 1-0001.dcm" in warning for warning in study.warnings)
 
 
-def test_image_files_beside_dicom_images_are_told(tmp_path, phantom):
+def test_image_files_beside_dicom_images_are_noted(tmp_path, phantom):
     write_frames(tmp_path, phantom.stack, series="1")
     write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
     study = open_study(tmp_path)
@@ -294,7 +294,7 @@ def test_a_reader_turns_the_slices_round_and_gives_the_spacing(tmp_path, phantom
     assert study.stack.geometry.spacing_known
 
 
-def test_repeated_slices_keep_their_place_when_slices_are_turned_round(tmp_path, phantom):
+def test_repeated_slices_keep_their_place_when_slices_are_reversed(tmp_path, phantom):
     write_frames(tmp_path, phantom.stack, series="1", time="100000")
     for n in (1, 4):
         again = brighter(part_of(phantom.stack, [n]), 5)
@@ -340,7 +340,7 @@ def test_files_of_one_name_in_the_folders_or_archives_of_two_patients_are_two_pa
 
 
 @pytest.mark.parametrize("patient", ["ANONYMOUS", "0000", ""])
-def test_files_whose_id_is_everybodys_are_of_the_patient_of_their_folder(tmp_path, phantom, patient):
+def test_files_whose_id_identifies_no_one_are_of_the_patient_of_their_folder(tmp_path, phantom, patient):
     keys = []
     for folder in (tmp_path / "Smith" / "dicom", tmp_path / "Jones" / "dicom"):
         folder.mkdir(parents=True)

@@ -55,7 +55,7 @@ def found(changes, acquired="20210304"):
     return patient_of(Values({**WHOLE, **changes}, "<"), acquired)
 
 
-def test_a_whole_header_tells_sex_age_and_body_size():
+def test_a_whole_header_shows_sex_age_and_body_size():
     assert found({}) == Patient(Sex.FEMALE, 61.0, 168.0, 64.5)
 
 

@@ -68,9 +68,9 @@ def test_the_patient_is_known_by_the_key_alone(study, tmp_path):
 
 def test_sex_age_and_body_size_are_remembered_and_the_birth_date_is_not(tmp_path, no_scan):
     stack = sax_cine(phases=1, slices=1, rows=20, cols=16, pixel_spacing_mm=(4.0, 4.5), above=0, below=0).stack
-    told = {"PatientSex": "F", "PatientBirthDate": "19610203", "PatientSize": "1.68", "PatientWeight": "64"}
+    noted = {"PatientSex": "F", "PatientBirthDate": "19610203", "PatientSize": "1.68", "PatientWeight": "64"}
     folder, index = tmp_path / "in", tmp_path / "index"
-    write_dicom_folder(folder, stack, extra={**told, "AcquisitionDate": "20210304"})
+    write_dicom_folder(folder, stack, extra={**noted, "AcquisitionDate": "20210304"})
     remembered(folder, index)
     no_scan()
     (header,) = remembered(folder, index).headers

@@ -70,7 +70,7 @@ def test_what_a_frame_states_goes_before_what_all_share(tmp_path, stack):
     assert [h.spacing for h in read_headers(tmp_path / "a")[:3]] == [(4.0, 4.5), (2.0, 3.0), (4.0, 4.5)]
 
 
-def test_phase_images_are_told_from_magnitude_images(tmp_path, stack):
+def test_phase_images_are_distinguished_from_magnitude_images(tmp_path, stack):
     def flow(data):
         for item in data.PerFrameFunctionalGroupsSequence[3:]:
             item.MRImageFrameTypeSequence[0].ComplexImageComponent = "PHASE"
@@ -155,7 +155,7 @@ def test_a_secondary_capture_of_many_frames_without_any_place_is_refused(tmp_pat
     assert "position" in read_headers(path)
 
 
-def test_the_class_of_a_file_is_told(tmp_path, stack):
+def test_the_class_of_a_file_is_read(tmp_path, stack):
     assert base_dataset(stack, CLASSIC_MR).SOPClassUID == read_headers(write_single(tmp_path / "a", stack))[0].class_uid
 
 

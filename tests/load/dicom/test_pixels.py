@@ -54,7 +54,7 @@ def test_big_endian_values_come_back(tmp_path, dtype):
     np.testing.assert_array_equal(found, values)
 
 
-def test_bytes_in_big_endian_words_are_turned_round(tmp_path):
+def test_bytes_in_big_endian_words_are_reversed(tmp_path):
     values = np.arange(ROWS * COLS, dtype="u2").astype("u1").reshape(ROWS, COLS)
     swapped = values.reshape(-1, 2)[:, ::-1].tobytes()
     path = write_single(
@@ -151,7 +151,7 @@ def test_float_values_are_kept_and_what_is_no_number_becomes_zero(tmp_path):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_monochrome1_is_turned_round_so_that_high_is_bright(tmp_path):
+def test_monochrome1_is_reversed_so_that_high_is_bright(tmp_path):
     stack = stack_of("u2")
 
     def inverted(data):
@@ -212,7 +212,7 @@ def test_a_frame_in_several_fragments_comes_back(tmp_path, name, fragments):
 
 @pytest.mark.parametrize("name", ["JPEG lossless", "HTJ2K"])
 @pytest.mark.parametrize("claimed", ["1.2.840.10008.1.2.4.90", ImplicitVRLittleEndian, "1.2.3.4"])
-def test_compressed_values_are_told_by_themselves_where_the_syntax_is_another(tmp_path, name, claimed):
+def test_compressed_values_are_recognised_by_themselves_where_the_syntax_is_another(tmp_path, name, claimed):
     stack = stack_of("u2")
     syntax, encode = LOSSLESS[name]
     path = write_single(tmp_path / "a", stack, syntax=syntax, encode=encode)
@@ -263,7 +263,7 @@ def test_the_frames_of_one_file_go_to_their_places(tmp_path, name, extended):
 
 
 @pytest.mark.parametrize("table", [False, True])
-def test_frames_of_several_fragments_are_told_apart(tmp_path, table):
+def test_frames_of_several_fragments_are_distinguished(tmp_path, table):
     syntax, encode = LOSSLESS["JPEG 2000"]
     stack = stack_of("u2", phases=3, slices=2)
     frames = [bytes(encode(stack.pixels[p, s])) for s in range(2) for p in range(3)]
@@ -285,7 +285,7 @@ def test_each_frame_of_a_file_has_its_own_scale(tmp_path):
         np.testing.assert_array_equal(pixels[place.at], stack.pixels[place.at].astype("f4") * np.float32(slope))
 
 
-def test_a_damaged_frame_is_told_and_the_others_are_read(tmp_path):
+def test_a_damaged_frame_is_noted_and_the_others_are_read(tmp_path):
     stack, pixels, places = many(tmp_path, syntax=LOSSLESS["JPEG-LS"][0], encode=LOSSLESS["JPEG-LS"][1])
     path = tmp_path / "many.dcm"
     raw = bytearray(path.read_bytes())
@@ -299,14 +299,14 @@ def test_a_damaged_frame_is_told_and_the_others_are_read(tmp_path):
     np.testing.assert_array_equal(pixels[places[4].at], stack.pixels[places[4].at])
 
 
-def test_frames_beyond_the_end_of_a_file_are_told(tmp_path):
+def test_frames_beyond_the_end_of_a_file_are_noted(tmp_path):
     _, pixels, places = many(tmp_path)
     path = tmp_path / "many.dcm"
     path.write_bytes(path.read_bytes()[: -2 * ROWS * COLS - 10])
     assert [d.header.frame_number for d in read_into(pixels, places)] == [5, 6]
 
 
-def test_a_file_that_has_gone_is_told(tmp_path):
+def test_a_file_that_has_gone_is_noted(tmp_path):
     _, pixels, places = many(tmp_path)
     (tmp_path / "many.dcm").unlink()
     assert len(read_into(pixels, places)) == 6

@@ -142,7 +142,7 @@ def test_a_description_in_another_character_set_is_read(one_file):
 
 @pytest.mark.parametrize("written", ENCODINGS)
 @pytest.mark.parametrize("claimed", ENCODINGS)
-def test_the_bytes_tell_how_a_file_is_encoded_and_not_its_syntax(tmp_path, stack, written, claimed):
+def test_the_bytes_show_how_a_file_is_encoded_and_not_its_syntax(tmp_path, stack, written, claimed):
     path = write_single(tmp_path / "a", stack, syntax=written)
     raw = path.read_bytes()
     head = raw.index(b"\x02\x00\x10\x00UI") + 6
@@ -276,7 +276,7 @@ def test_the_same_image_in_two_files_counts_once(one_file):
     assert found.notes == ["Left out 1 duplicate file; another file contains the same image."]
 
 
-def test_images_that_share_one_uid_are_kept_apart(tmp_path, stack):
+def test_images_that_share_one_uid_are_separated(tmp_path, stack):
     for path in write_dicom_folder(tmp_path, stack):
         rewrite(path, SOPInstanceUID="1.2.3")
     assert len(scan(sorted(tmp_path.iterdir()), silent).headers) == 4
@@ -292,7 +292,7 @@ def test_a_stop_goes_through(one_file):
 
 @pytest.mark.parametrize("where", ["preamble", "meta information", "header", "element", "pixels", "last byte"])
 @pytest.mark.parametrize("syntax", ENCODINGS)
-def test_a_file_that_is_cut_short_is_told(tmp_path, stack, where, syntax):
+def test_a_file_that_is_cut_short_is_noted(tmp_path, stack, where, syntax):
     path = write_single(tmp_path / "a.dcm", stack, syntax=syntax)
     raw = path.read_bytes()
     header = 144 + int.from_bytes(raw[140:144], "little")

@@ -132,7 +132,7 @@ def test_slices_are_coarser_or_fewer(shape, sizes, found):
 
 
 @pytest.mark.parametrize("across", [0, 1, 2])
-def test_where_voxels_are_cubes_the_axis_of_the_heart_tells(across):
+def test_where_voxels_are_cubes_the_axis_of_the_heart_shows(across):
     order = [0, 1]
     order.insert(across, 2)
     steps = STEPS[:, order] * 1.5
@@ -141,7 +141,7 @@ def test_where_voxels_are_cubes_the_axis_of_the_heart_tells(across):
 
 
 @pytest.mark.parametrize(("shape", "across"), [((80, 80, 80), 2), ((70, 100, 100), 0), ((100, 70, 100), 1)])
-def test_a_guessed_axis_is_told_as_one_and_a_reader_chooses_another(tmp_path, shape, across):
+def test_a_guessed_axis_is_noted_as_one_and_a_reader_chooses_another(tmp_path, shape, across):
     path = write_nifti(tmp_path / "a.nii.gz", np.zeros(shape, np.int16), np.diag([-1.5, -1.5, 1.5, 1.0]))
     study = read_nifti(path)
     assert study.source_axes.across == across
@@ -155,7 +155,7 @@ def test_a_guessed_axis_is_told_as_one_and_a_reader_chooses_another(tmp_path, sh
 
 @pytest.mark.parametrize("apex_first", [False, True])
 @pytest.mark.parametrize("phases", [1, 3])
-def test_a_place_in_the_axes_of_another_format_is_recognised_and_told(tmp_path, phantom, apex_first, phases):
+def test_a_place_in_the_axes_of_another_format_is_recognised_and_noted(tmp_path, phantom, apex_first, phases):
     # The LPS numbers of DICOM and ITK written into a NIfTI file as they are.
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras_affine(phantom.stack, apex_first=apex_first)
     path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels[:phases], apex_first=apex_first), lps)

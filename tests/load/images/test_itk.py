@@ -146,7 +146,7 @@ def test_a_file_that_is_cut_short_is_named(tmp_path, phantom, ending, compressed
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), ending=st.sampled_from([".mha", ".nrrd", ".mhd"]))
-def test_a_damaged_file_opens_or_says_why_not(tmp_path, data, ending):
+def test_a_damaged_file_opens_or_states_why_not(tmp_path, data, ending):
     whole = tmp_path / f"whole{ending}"
     if not whole.exists():
         image = sitk.GetImageFromArray(np.arange(48, dtype=np.int16).reshape(3, 4, 4))
@@ -295,7 +295,7 @@ def test_places_that_cannot_be_are_refused_before_itk_sees_them(tmp_path, line):
         read_itk(path)
 
 
-def test_what_channels_are_is_told_by_their_kind(tmp_path):
+def test_what_channels_are_is_recognised_by_their_kind(tmp_path):
     (tmp_path / "a.raw").write_bytes(b"\0" * 96)
     assert checked_header(nrrd(tmp_path, kinds="list domain domain")).phases_as_channels
     assert checked_header(nrrd(tmp_path, kinds="domain domain time")).phases_as_channels

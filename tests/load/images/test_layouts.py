@@ -53,7 +53,7 @@ def test_a_single_acdc_file_is_ed_by_its_info_file(acdc, phantom):
     assert study.name == "patient001_frame01"
 
 
-def test_acdc_s_info_file_tells_height_and_weight(acdc, mnms):
+def test_acdc_s_info_file_shows_height_and_weight(acdc, mnms):
     folder = read_patient(acdc, recognise_patient(acdc))
     single = read_marked_file(recognise_file(acdc / "patient001_frame01.nii.gz"))
     assert folder.patient == single.patient == Patient(height_cm=170.0, weight_kg=70.0)
@@ -192,7 +192,7 @@ def test_the_cine_of_acdc_alone_is_marked_by_its_info_file(acdc, phantom):
     assert study.reference is None
 
 
-def test_a_frame_that_is_not_of_the_cine_is_told(acdc, phantom):
+def test_a_frame_that_is_not_of_the_cine_is_noted(acdc, phantom):
     write_acdc_cine(acdc, phantom)
     frame = acdc / "patient001_frame01.nii.gz"
     write_nifti(frame, voxels_of(phantom.stack.pixels[:1] + 1, apex_first=True)[..., 0], default_affine(phantom.stack))

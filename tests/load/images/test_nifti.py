@@ -264,14 +264,14 @@ def test_a_file_whose_directions_are_not_quite_orthonormal_opens(tmp_path, phant
     np.testing.assert_array_equal(study.source_affine, nibabel.load(path).affine)
 
 
-def test_axes_that_are_far_from_perpendicular_are_told(tmp_path, phantom):
+def test_axes_that_are_far_from_perpendicular_are_noted(tmp_path, phantom):
     affine = ras_affine(phantom.stack)
     affine[:3, 0] += 0.3 * affine[:3, 1]
     nibabel.save(nibabel.Nifti1Image(voxels_of(phantom.stack.pixels), affine), tmp_path / "skew.nii.gz")
     assert SKEWED in read_nifti(tmp_path / "skew.nii.gz").warnings
 
 
-def test_two_orientations_that_disagree_are_told_and_the_sform_holds(tmp_path, phantom):
+def test_two_orientations_that_disagree_are_noted_and_the_sform_holds(tmp_path, phantom):
     image = nibabel.Nifti1Image(voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
     other = ras_affine(phantom.stack)
     other[:3, 3] += 40
@@ -322,7 +322,7 @@ def test_a_flat_image_is_one_slice_of_unknown_spacing(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_a_voxel_without_a_size_opens_and_is_told(tmp_path, phantom, value):
+def test_a_voxel_without_a_size_opens_and_is_noted(tmp_path, phantom, value):
     image = nibabel.Nifti1Image(voxels_of(phantom.stack.pixels), None)
     nibabel.save(image, tmp_path / "a.nii")
     content = bytearray((tmp_path / "a.nii").read_bytes())
@@ -345,7 +345,7 @@ def test_label_maps_say_that_this_program_wrote_them(tmp_path, phantom):
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_file_opens_or_says_why_not(tmp_path, data):
+def test_a_damaged_file_opens_or_states_why_not(tmp_path, data):
     whole = tmp_path / "whole.nii"
     if not whole.exists():
         write_nifti(whole, np.arange(96, dtype=np.int16).reshape(4, 4, 3, 2), np.diag([-1.5, -1.5, 8.0, 1.0]))

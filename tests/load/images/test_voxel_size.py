@@ -49,7 +49,7 @@ def codes_of(study):
 
 
 @pytest.mark.parametrize(("unit", "mm"), [(1, 1000.0), (3, 1e-3)])
-def test_sizes_in_another_unit_are_converted_and_told_and_labels_are_written_in_the_unit_of_the_file(
+def test_sizes_in_another_unit_are_converted_and_noted_and_labels_are_written_in_the_unit_of_the_file(
     tmp_path, phantom, unit, mm
 ):
     affine = np.diag([1 / mm, 1 / mm, 1 / mm, 1.0]) @ ras_affine(phantom.stack)
@@ -171,7 +171,7 @@ def nrrd(path, phantom, scale, *, fields="", placed=True):
         ('units: "cm" "cm" "cm"\n', 0.1, False),
     ],
 )
-def test_units_of_nrrd_are_converted_and_told(tmp_path, phantom, fields, scale, placed):
+def test_units_of_nrrd_are_converted_and_noted(tmp_path, phantom, fields, scale, placed):
     study = read_itk(nrrd(tmp_path / "a.nrrd", phantom, scale, fields=fields, placed=placed))
     assert spacing(study) == pytest.approx(SIZES, rel=1e-5)
     assert study.stack.geometry.spacing_known

@@ -12,13 +12,13 @@ from tests.phantom import clinical_cine
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("codes", [[0, 1, 2, 3], [0, 3, 2, 1], [0, 2, 1, 7], [0, 200, 100, 50]])
-def test_structures_are_told_by_where_they_lie_even_with_an_open_outflow_tract(seed, codes):
+def test_structures_are_recognised_by_where_they_lie_even_with_an_open_outflow_tract(seed, codes):
     labels = clinical_cine(seed, phases=2, rows=64, cols=64).labels
     found = codes_by_place(np.array(codes, np.int64)[labels], "a.nii")
     assert found == {codes[1]: Label.LVBP, codes[2]: Label.LVM, codes[3]: Label.RVBP}
 
 
-def test_a_ventricle_alone_is_told(tmp_path):
+def test_a_ventricle_alone_is_noted(tmp_path):
     frame = np.zeros((1, 1, 9, 9), np.int64)
     frame[..., 2:7, 2:7], frame[..., 3:6, 3:6] = 5, 9
     assert codes_by_place(frame, "a") == {9: Label.LVBP, 5: Label.LVM}
@@ -33,7 +33,7 @@ def test_a_ventricle_alone_is_told(tmp_path):
         ([(1, 0, 2), (2, 2, 4), (3, 4, 6), (4, 6, 8)], "codes 1, 2, 3, 4"),
     ],
 )
-def test_what_cannot_be_told_is_asked_for(paint, said):
+def test_what_is_unknown_is_asked_for(paint, said):
     frame = np.zeros((1, 1, 9, 9), np.int64)
     for code, first, last in paint:
         frame[..., first:last] = code
@@ -47,9 +47,9 @@ def test_a_scheme_that_the_reader_names_is_used(tmp_path):
     assert codes_of(values, tmp_path / "a", "mnms") == OWN_CODES
     assert codes_of(values, tmp_path / "a", {4: Label.LVM}) == {4: Label.LVM}
     values[...] = [[4, 4], [5, 0]]
-    with pytest.raises(UnknownCodesError, match="also contains the label codes 5") as told:
+    with pytest.raises(UnknownCodesError, match="also contains the label codes 5") as caught:
         codes_of(values, tmp_path / "a", {4: Label.LVM})
-    assert told.value.codes == {4: 2, 5: 1}
+    assert caught.value.codes == {4: 2, 5: 1}
 
 
 @pytest.mark.parametrize(
@@ -109,17 +109,17 @@ def test_names_that_cannot_be_used_are_passed_over(tmp_path, text):
 
 
 @pytest.mark.parametrize("present", [(5,), (1, 2, 3, 4), (1, 4)])
-def test_codes_that_a_reader_can_name_are_told_with_their_pixels(present):
+def test_codes_that_a_reader_can_name_are_noted_with_their_pixels(present):
     frames = np.zeros((1, 1, 12, 12), np.int64)
     for number, code in enumerate(present):  # apart from one another, so that nothing encloses anything
         frames[0, 0, 3 * number, : number + 1] = code
-    with pytest.raises(UnknownCodesError) as told:
+    with pytest.raises(UnknownCodesError) as caught:
         codes_by_place(frames, "a.nii")
-    assert told.value.codes == {code: number + 1 for number, code in enumerate(present)}
+    assert caught.value.codes == {code: number + 1 for number, code in enumerate(present)}
 
 
 def test_more_numbers_than_any_label_map_has_are_not_asked_about():
     frames = np.arange(MOST_CODES + 2).reshape(1, 1, 1, -1)
-    with pytest.raises(LabelMapError, match="not the image") as told:
+    with pytest.raises(LabelMapError, match="not the image") as caught:
         codes_by_place(frames, "a.nii")
-    assert not isinstance(told.value, UnknownCodesError)
+    assert not isinstance(caught.value, UnknownCodesError)

@@ -55,7 +55,7 @@ def test_papillary_muscles_and_long_axis_contours_change_nothing(tmp_path, study
     assert imported.structures == {FrameIndex(0, 0): {Label.LVBP}}
 
 
-def test_open_contours_are_closed_by_a_straight_line_and_told(tmp_path, study):
+def test_open_contours_are_closed_by_a_straight_line_and_noted(tmp_path, study):
     path = write_cvi42(
         tmp_path / "a.cvi42wsx", {uid_of(0, 0): {"saepicardialOpenContour": [(2.5, 2.5), (9.5, 2.5), (9.5, 9.5)]}}
     )
@@ -79,14 +79,14 @@ def test_contours_of_another_study_are_refused_with_what_to_do(tmp_path, study):
         read_cvi42(path, study)
 
 
-def test_a_study_without_identifiers_is_told_apart(tmp_path):
+def test_a_study_without_identifiers_is_distinguished(tmp_path):
     stack = sax_cine(phases=1, slices=4, rows=32, cols=32).stack
     path = write_cvi42(tmp_path / "a.cvi42wsx", {"1.2.3": {LV: square(2, 9)}})
     with pytest.raises(LabelMapError, match="Open the DICOM files"):
         read_cvi42(path, Study("P", tmp_path, (stack,)))
 
 
-def test_frames_that_were_turned_round_take_their_contours_along(tmp_path, study):
+def test_frames_that_were_reversed_take_their_contours_along(tmp_path, study):
     sources = [list(row) for row in study.stack.frame_sources]
     # Columns run against those of the file, whose last two were cut off: file column = 33 - frame column.
     sources[0][0] = FrameSource(*sources[0][0][:4], origin=(0.0, 33.0), step=(1.0, -1.0))
@@ -159,7 +159,7 @@ def test_what_is_no_workspace_or_dangerous_is_refused(tmp_path, text, said):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_workspace_gives_labels_or_says_why_not(tmp_path, study, data):
+def test_a_damaged_workspace_gives_labels_or_states_why_not(tmp_path, study, data):
     whole = write_cvi42(tmp_path / "whole.cvi42wsx", {uid_of(0, 0): {LV: square(2.5, 9.5), RV: square(12, 20)}})
     content = bytearray(whole.read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):

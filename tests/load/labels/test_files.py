@@ -103,7 +103,7 @@ def test_a_workspace_is_read_by_what_is_in_it_wherever_it_lies(tmp_path, study, 
     assert read_labels(path, study).labels.sum() == disc().sum()
 
 
-def test_an_archive_that_holds_another_one_alone_says_so(tmp_path, study):
+def test_an_archive_that_holds_another_one_alone_states_so(tmp_path, study):
     with zipfile.ZipFile(tmp_path / "inner.zip", "w") as archive:
         archive.writestr("work.xml", "<a/>")
     with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
@@ -113,7 +113,7 @@ def test_an_archive_that_holds_another_one_alone_says_so(tmp_path, study):
             read(tmp_path / "outer.zip")
 
 
-def test_what_an_archive_holds_besides_is_told(tmp_path, study):
+def test_what_an_archive_holds_besides_is_noted(tmp_path, study):
     write_cvi42(tmp_path / "a.xml", {uid_of(1, 3): {LV: circle(22, 20, 6.25)}})
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(tmp_path / "a.xml", "a.xml")
@@ -205,7 +205,7 @@ def test_any_bytes_give_labels_or_say_why_not(tmp_path, study, content, name):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.text("0123456789.- e\tnaif", max_size=12), max_size=8))
-def test_any_contour_file_gives_labels_or_says_why_not(tmp_path, study, lines):
+def test_any_contour_file_gives_labels_or_states_why_not(tmp_path, study, lines):
     folder = tmp_path / "c"
     folder.mkdir(exist_ok=True)
     (folder / "IM-0001-0001-icontour-manual.txt").write_text("\n".join(lines))
@@ -223,14 +223,14 @@ def test_meta_information_of_a_wrong_length_is_named(tmp_path, phantom, study):
 
 
 @pytest.mark.parametrize("kind", ["sunnybrook", "cvi42", "rtstruct", "seg", "label map"])
-def test_reading_tells_how_far_it_is_and_stops_when_asked(tmp_path, phantom, study, kind):
+def test_reading_shows_how_far_it_is_and_stops_when_asked(tmp_path, phantom, study, kind):
     path = written(kind, tmp_path, phantom, study)
-    told = []
-    read_labels(path, study, "own", progress=lambda fraction, text: told.append(fraction))
-    assert len(told) > 2 and told == sorted(told) and told[0] >= 0 and told[-1] <= 1
+    noted = []
+    read_labels(path, study, "own", progress=lambda fraction, text: noted.append(fraction))
+    assert len(noted) > 2 and noted == sorted(noted) and noted[0] >= 0 and noted[-1] <= 1
 
     def stop(fraction, text):
-        if fraction >= told[-1]:
+        if fraction >= noted[-1]:
             raise Cancelled
 
     with pytest.raises(Cancelled):

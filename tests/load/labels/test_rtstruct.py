@@ -111,7 +111,7 @@ def test_a_contour_inside_another_of_the_same_structure_is_a_hole(tmp_path, stud
     assert imported.structures == {FrameIndex(0, 1): {Label.LVM}}
 
 
-def test_structures_of_other_things_are_left_out_and_told(tmp_path, study):
+def test_structures_of_other_things_are_left_out_and_noted(tmp_path, study):
     imported = read_rtstruct(write_rtstruct(tmp_path / "a.dcm", study, [*HEART, ("Aorta", 0, 0, square(1, 5))]), study)
     assert imported.warnings == ("Structures left out: Aorta.",)
     with pytest.raises(LabelMapError, match=r"no contour of the left or right ventricle .*Aorta"):
@@ -135,7 +135,7 @@ def test_a_contour_of_many_points_is_read(tmp_path, study):
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_object_gives_labels_or_says_why_not(tmp_path, study, data):
+def test_a_damaged_object_gives_labels_or_states_why_not(tmp_path, study, data):
     whole = tmp_path / "whole.dcm"
     if not whole.exists():
         write_rtstruct(whole, study, [("LV", 0, 0, square(4, 9)), ("RV", 0, 0, square(12, 20))])

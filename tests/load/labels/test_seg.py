@@ -83,7 +83,7 @@ def test_a_label_map_object_is_read(tmp_path, phantom, study):
     np.testing.assert_array_equal(read_dicom_seg(path, study).labels, phantom.labels)
 
 
-def test_segments_are_told_by_their_coded_type_where_their_label_says_nothing(tmp_path, phantom, study):
+def test_segments_are_recognised_by_their_coded_type_where_their_label_means_nothing(tmp_path, phantom, study):
     codes = [("SCT", "53085002"), ("SCT", "49848007"), ("SRT", "T-32600")]
     path = write_seg(tmp_path / "a.dcm", study, masks_of(phantom.labels), names=("a", "b", "c"), codes=codes)
     expected = np.array([0, 3, 2, 1], np.uint8)[phantom.labels]
@@ -96,7 +96,7 @@ def test_without_references_all_phases_fall_in_their_order_where_they_lie(tmp_pa
     np.testing.assert_array_equal(read_dicom_seg(path, study).labels, phantom.labels)
 
 
-def test_without_references_the_temporal_position_tells_the_phase(tmp_path, phantom, study):
+def test_without_references_the_temporal_position_shows_the_phase(tmp_path, phantom, study):
     path = write_seg(tmp_path / "a.dcm", study, masks_of(phantom.labels, phases=[2]), references=False, temporal=True)
     labels = read_dicom_seg(path, study).labels
     np.testing.assert_array_equal(labels[2], phantom.labels[2])
@@ -178,7 +178,7 @@ def test_another_study_is_refused_and_a_part_of_one_is_counted(tmp_path, phantom
     np.testing.assert_array_equal(imported.labels[0], phantom.labels[0])
 
 
-def test_segments_of_other_things_are_left_out_and_told(tmp_path, phantom, study):
+def test_segments_of_other_things_are_left_out_and_noted(tmp_path, phantom, study):
     names = ("LV blood pool", "Left atrium", "RV blood pool")
     imported = read_dicom_seg(write_seg(tmp_path / "a.dcm", study, masks_of(phantom.labels), names=names), study)
     np.testing.assert_array_equal(imported.labels, np.where(phantom.labels == 2, 0, phantom.labels))
@@ -200,7 +200,7 @@ def test_segments_of_other_things_are_left_out_and_told(tmp_path, phantom, study
         {"PerFrameFunctionalGroupsSequence": None},
     ],
 )
-def test_an_object_that_does_not_hold_what_it_says_is_refused(tmp_path, phantom, study, changes):
+def test_an_object_that_does_not_hold_what_it_states_is_refused(tmp_path, phantom, study, changes):
     path = write_seg(tmp_path / "a.dcm", study, masks_of(phantom.labels), changes=changes)
     with pytest.raises((LoadError, LabelMapError), match=r"a.dcm"):
         read_dicom_seg(path, study)
@@ -208,7 +208,7 @@ def test_an_object_that_does_not_hold_what_it_says_is_refused(tmp_path, phantom,
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_object_gives_labels_or_says_why_not(tmp_path, phantom, study, data):
+def test_a_damaged_object_gives_labels_or_states_why_not(tmp_path, phantom, study, data):
     whole = tmp_path / "whole.dcm"
     if not whole.exists():
         write_seg(whole, study, masks_of(phantom.labels, phases=[0]))
@@ -235,7 +235,7 @@ def test_a_damaged_object_gives_labels_or_says_why_not(tmp_path, phantom, study,
         (("BY A ROBOT", "MANUAL", "MANUAL"), None),
     ],
 )
-def test_how_segments_came_to_be_is_told_by_those_that_are_taken(tmp_path, phantom, study, types, made):
+def test_how_segments_came_to_be_is_recognised_by_those_that_are_taken(tmp_path, phantom, study, types, made):
     masks = masks_of(phantom.labels, segments=(1, 2), phases=(0,))
     path = write_seg(tmp_path / "a.dcm", study, masks, names=("LV blood pool", "LV myocardium", "Aorta"))
     data = pydicom.dcmread(path)

@@ -71,7 +71,7 @@ def test_contours_are_found_beside_the_images_or_inside_their_folder(opened, tmp
     assert find_contours(images) == images / "contours"
 
 
-def test_contours_of_no_image_are_refused_if_they_are_all_and_told_if_they_are_some(opened, tmp_path):
+def test_contours_of_no_image_are_refused_if_they_are_all_and_noted_if_they_are_some(opened, tmp_path):
     write_contour(tmp_path / "c", 99, "i", square(4, 8))
     with pytest.raises(LabelMapError, match=r"IM-0001-0099-icontour-manual.txt, for example, belongs to image 99"):
         read_sunnybrook(tmp_path / "c", opened)
@@ -83,7 +83,7 @@ def test_contours_of_no_image_are_refused_if_they_are_all_and_told_if_they_are_s
     assert with_contours(opened, contours).warnings == (*opened.warnings, *contours.warnings)
 
 
-def test_a_damaged_contour_is_left_out_and_told(opened, tmp_path):
+def test_a_damaged_contour_is_left_out_and_noted(opened, tmp_path):
     write_contour(tmp_path / "c", 1, "i", square(4, 8))
     write_contour(tmp_path / "c", 2, "i", [(1, 1)])
     contours = read_sunnybrook(tmp_path / "c", opened)

@@ -48,7 +48,7 @@ def test_a_label_map_on_the_grid_of_the_images_is_read_whatever_its_codes(tmp_pa
     assert imported.warnings == ()
 
 
-def test_what_the_program_wrote_is_read_back_even_where_places_tell_nothing(tmp_path, phantom, nifti):
+def test_what_the_program_wrote_is_read_back_even_where_places_show_nothing(tmp_path, phantom, nifti):
     study, _ = nifti
     labels = np.where(phantom.labels == Label.RVBP, phantom.labels, 0).astype(np.uint8)
     write_nifti_labels(tmp_path / "rv.nii.gz", labels, study)
@@ -158,7 +158,7 @@ def test_phases_without_a_label_are_not_stated(tmp_path, phantom, nifti):
     assert {frame.phase for frame in imported.structures} == {0, 2}
 
 
-def test_segments_of_3d_slicer_are_told_by_their_names(tmp_path, phantom, dicom):
+def test_segments_of_3d_slicer_are_recognised_by_their_names(tmp_path, phantom, dicom):
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras_affine(phantom.stack)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     own = voxels_of(phantom.labels[[0]])[..., 0].transpose()
@@ -208,7 +208,7 @@ DEFAULT_PLACES = {
 
 @pytest.mark.parametrize("place", DEFAULT_PLACES)
 @pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])
-def test_labels_at_a_default_place_are_laid_on_images_of_their_shape_and_that_is_told(
+def test_labels_at_a_default_place_are_laid_on_images_of_their_shape_and_that_is_noted(
     tmp_path, phantom, dicom, place, ending
 ):
     affine = DEFAULT_PLACES[place]

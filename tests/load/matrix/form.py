@@ -40,15 +40,15 @@ class Truth:
     Attributes:
         pixels: (phase, slice, row, col) in the dtype that they must have.
         places_mm: (slice, row, col, 3) of every pixel in the patient, LPS.
-        times_ms: Phase times, or None where the form tells none.
+        times_ms: Phase times, or None where the form states none.
         source_slices: Where each slice is in the file's own order, or None where that is not checked.
         ed: End-diastolic phase, as the form states it.
         es: End-systolic phase.
         reference: (phase, slice, row, col) label maps that come with the form, or None.
         views: (phase, row, col) of each long-axis cine.
         repeats: Slices of which there are several acquisitions.
-        choices: Number of stacks that are offered; 0 where there is only one.
-        notes: Patterns of what must be told, one for each warning, in their order.
+        choices: Number of stacks to choose from; 0 where there is only one.
+        notes: Patterns of the notes, one for each warning, in their order.
         spacing_known: Whether the form's spacing may be believed.
         largest_error: By how much a pixel may differ: 0 but for lossy compression.
     """

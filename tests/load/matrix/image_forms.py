@@ -310,8 +310,8 @@ def _exported_with_a_gap(folder: Path) -> Written:
     image.header["descrip"] = b"CMR Viewer images, empty slices for missing ones; research software"
     folder.mkdir()
     nibabel.save(image, folder / "images.nii.gz")
-    told = "Slices 3 and 4 are 19.0 mm apart instead of 9.5 mm: a slice may"
-    return folder / "images.nii.gz", truth_of(rest, times_ms=None, notes=(told,))
+    noted = "Slices 3 and 4 are 19.0 mm apart instead of 9.5 mm: a slice may"
+    return folder / "images.nii.gz", truth_of(rest, times_ms=None, notes=(noted,))
 
 
 IMAGE_FORMS = [

@@ -27,8 +27,8 @@ def _of_echo(echo: int, ms: float) -> Callable[[FileDataset, int, int], None]:
 
 
 def _first_echo(stack: Stack, **changes: Any) -> Truth:
-    told = r"The images of SAX cine differ in echo time \(1.5 ms, 3.9 ms\). Opened: echo time 1.5 ms"
-    return truth_of(stack, choices=2, notes=("Not opened: SAX cine, echo time 3.9 ms", told), **changes)
+    noted = r"The images of SAX cine differ in echo time \(1.5 ms, 3.9 ms\). Opened: echo time 1.5 ms"
+    return truth_of(stack, choices=2, notes=("Not opened: SAX cine, echo time 3.9 ms", noted), **changes)
 
 
 def two_echoes(folder: Path) -> Written:
@@ -91,8 +91,8 @@ def cine_beside(keyword: str, values: Callable[[int], str], name: str) -> Callab
         write_frames(folder, stack, series="1")
         later = {"number": 900, "time": "110000", "description": "SAX series", "change": _in(keyword, values)}
         write_frames(folder, brighter(stack, 200), series="2", **later)
-        told = f"Not opened: SAX series \\(7 x 6\\), whose images differ in {name}, not in time"
-        return folder, truth_of(stack, choices=2, notes=(told,))
+        noted = f"Not opened: SAX series \\(7 x 6\\), whose images differ in {name}, not in time"
+        return folder, truth_of(stack, choices=2, notes=(noted,))
 
     return written
 
@@ -110,8 +110,8 @@ def alone(keyword: str, values: Callable[[int], str], name: str) -> Callable[[Pa
 def perfusion_alone(folder: Path) -> Written:
     stack = perfusion_stack(known().stack)
     write_frames(folder, stack, series="1", description="ep2d", change=beat_by_beat)
-    told = "ep2d is not a cine: its images come from different heart beats"
-    return folder, truth_of(stack, times_ms=None, notes=(told,))
+    noted = "ep2d is not a cine: its images come from different heart beats"
+    return folder, truth_of(stack, times_ms=None, notes=(noted,))
 
 
 def velocity_alone(folder: Path) -> Written:

@@ -38,7 +38,7 @@ class LabelForm:
         codes: What the reader says of the codes.
         labels: The structures that the form can hold.
         everywhere: Whether the form speaks of frames without any structure too.
-        notes: What a reader must be told, as regular expressions.
+        notes: What a reader must get as notes, as regular expressions.
         stored: "rows" or "cols" for images that are stored with these the other way round.
     """
 

@@ -107,7 +107,7 @@ def _shuffled(folder: Path) -> Written:
 
 
 def _timed_by(keyword: str, value: Callable[[int], Any], **truth: Any) -> Writer:
-    """No trigger times; phases told by another element, against the instance numbers."""
+    """No trigger times; phases stated by another element, against the instance numbers."""
 
     def change(data: FileDataset, phase: int, index: int) -> None:
         del data.TriggerTime
@@ -209,8 +209,8 @@ def _breath_holds(folder: Path) -> Written:
         part = part_of(stack, slices)
         part = tilted(part, degrees) if degrees else part
         write_frames(folder, part, series=f"{number}.1", number=number, time=f"10{number:02d}00")
-    told = "is tilted by 2.0 degrees relative to the others but shown as parallel"
-    return folder, truth_of(stack, notes=(f"Slice 4 {told}", f"Slice 5 {told}"))
+    noted = "is tilted by 2.0 degrees relative to the others but shown as parallel"
+    return folder, truth_of(stack, notes=(f"Slice 4 {noted}", f"Slice 5 {noted}"))
 
 
 def _missing_frame(folder: Path) -> Written:
@@ -252,8 +252,8 @@ def _other_rate(folder: Path) -> Written:
 def _stored_turned(axis: str) -> Writer:
     def written(folder: Path) -> Written:
         write_frames(folder, mirrored(known().stack, axis), series="1")
-        told = "The frames are stored as seen from the base"
-        return folder, truth_of(known().stack, notes=(told,))
+        noted = "The frames are stored as seen from the base"
+        return folder, truth_of(known().stack, notes=(noted,))
 
     return written
 
@@ -275,8 +275,8 @@ def _other_matrix(folder: Path) -> Written:
     for phase in range(PHASES):
         expected[phase, index] = small.pixels[phase, 0].min()
     expected[:, index, 2:-2, 3:-3] = small.pixels[:, 0]
-    told = r"Slice 4 has a different matrix \(32 x 26\) and was cropped or padded at the edges"
-    return folder, truth_of(stack, pixels=expected, notes=(told,))
+    noted = r"Slice 4 has a different matrix \(32 x 26\) and was cropped or padded at the edges"
+    return folder, truth_of(stack, pixels=expected, notes=(noted,))
 
 
 def _beside_in_the_plane(folder: Path) -> Written:
@@ -290,8 +290,8 @@ def _beside_in_the_plane(folder: Path) -> Written:
         lowest = moved.pixels[phase, 0].min()
         expected[phase, index, :2], expected[phase, index, :, -3:] = lowest, lowest
     row_mm, col_mm = stack.geometry.pixel_spacing_mm
-    told = f"Slice 4 is offset in-plane by {np.hypot(2 * row_mm, 3 * col_mm):.1f} mm from the others; its image was"
-    return folder, truth_of(stack, pixels=expected, notes=(told,))
+    noted = f"Slice 4 is offset in-plane by {np.hypot(2 * row_mm, 3 * col_mm):.1f} mm from the others; its image was"
+    return folder, truth_of(stack, pixels=expected, notes=(noted,))
 
 
 def _one_phase(folder: Path) -> Written:

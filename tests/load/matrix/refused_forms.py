@@ -124,7 +124,7 @@ def _analyze(folder: Path) -> Path:
 
 
 def _jpeg_xl(folder: Path) -> Path:
-    """A frame of JPEG XL; that it is none of the compressions that are read is told by its own bytes."""
+    """A frame of JPEG XL; that it is none of the compressions that are read its own bytes show."""
 
     def encode(frame: Any) -> bytes:
         return bytes(imagecodecs.jpegxl_encode(frame, lossless=True))

@@ -152,7 +152,7 @@ def test_frames_of_one_slice_may_state_their_times_in_different_elements(tmp_pat
     assert study.stack.phase_times_ms == pytest.approx(TIMES)
 
 
-def test_where_only_the_time_of_the_image_tells_it_orders_and_that_is_a_guess(tmp_path, sax):
+def test_where_only_the_time_of_the_image_shows_it_orders_and_that_is_a_guess(tmp_path, sax):
     study = opened(tmp_path, sax, stating(ContentTime=clock))
     np.testing.assert_array_equal(study.stack.pixels, sax.pixels)
     assert [note.code for note in study.warnings] == [Code.PHASE_ORDER_GUESSED]
@@ -205,7 +205,7 @@ def test_a_single_phase_has_no_order_to_guess(tmp_path, sax):
 
 
 @pytest.mark.parametrize("constant", ["NominalCardiacTriggerDelayTime", "ActualCardiacTriggerDelayTime"])
-def test_offsets_of_temporal_positions_tell_behind_a_constant_delay_in_enhanced_mr(tmp_path, sax, constant):
+def test_offsets_of_temporal_positions_show_behind_a_constant_delay_in_enhanced_mr(tmp_path, sax, constant):
     order = [(p, s) for s in range(SLICES) for p in ORDER]
 
     def offsets(data):
@@ -221,7 +221,7 @@ def test_offsets_of_temporal_positions_tell_behind_a_constant_delay_in_enhanced_
     assert study.stack.phase_times_ms == pytest.approx(TIMES)
 
 
-def test_the_share_of_the_cycle_tells_in_enhanced_mr(tmp_path, sax):
+def test_the_share_of_the_cycle_shows_in_enhanced_mr(tmp_path, sax):
     order = [(p, s) for s in range(SLICES) for p in ORDER]
 
     def shares(data):
@@ -260,7 +260,7 @@ def test_the_heart_rate_is_what_the_files_state_and_nothing_else(tmp_path, eleme
     assert study.patient.heart_rate_bpm == rate
 
 
-def test_a_heart_rate_whose_beat_is_over_before_the_last_phase_is_left_aside_and_told(tmp_path, sax):
+def test_a_heart_rate_whose_beat_is_over_before_the_last_phase_is_left_aside_and_noted(tmp_path, sax):
     def change(data, phase, index):
         data.TriggerTime, data.HeartRate = TIMES[phase], 180
 
@@ -280,7 +280,7 @@ def test_a_heart_rate_whose_beat_is_over_before_the_last_phase_is_left_aside_and
         ({"HeartRate": 75, "CardiacRRIntervalSpecified": 1000.0}, 75.0),
     ],
 )
-def test_two_heart_rates_that_contradict_one_another_are_left_aside_and_told(tmp_path, sax, elements, rate):
+def test_two_heart_rates_that_contradict_one_another_are_left_aside_and_noted(tmp_path, sax, elements, rate):
     stack = dataclasses.replace(sax, phase_times_ms=tuple(50.0 * p for p in range(PHASES)))
     write_frames(tmp_path, stack, series="1", change=stating(**elements))
     study = read_dicom(tmp_path)

@@ -96,7 +96,7 @@ def test_temporal_position_or_acquisition_time_order_phases_against_the_instance
     np.testing.assert_array_equal(read_dicom(tmp_path).stack.pixels, phantom.stack.pixels)
 
 
-def test_a_missing_frame_is_replaced_by_its_neighbour_and_told(tmp_path, phantom):
+def test_a_missing_frame_is_replaced_by_its_neighbour_and_noted(tmp_path, phantom):
     write_dicom_folder(tmp_path, phantom.stack, skip=[(PHASES - 1, 2)])
     study = read_dicom(tmp_path)
     expected = phantom.stack.pixels.copy()
@@ -106,7 +106,7 @@ def test_a_missing_frame_is_replaced_by_its_neighbour_and_told(tmp_path, phantom
     assert study.stack.frame_sources[3][2] == study.stack.frame_sources[2][2]
 
 
-def test_a_slice_with_few_phases_is_left_out_and_told(tmp_path, phantom):
+def test_a_slice_with_few_phases_is_left_out_and_noted(tmp_path, phantom):
     write_dicom_folder(tmp_path, phantom.stack, skip=[(p, 4) for p in range(1, PHASES)])
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:, :4])
@@ -199,7 +199,7 @@ def test_of_a_slice_acquired_twice_in_one_series_the_later_images_are_used(tmp_p
     assert "More than one acquisition of slice 2;" in study.warnings[0]
 
 
-def test_phase_images_are_kept_apart_from_magnitude_images(tmp_path, phantom):
+def test_phase_images_are_separated_from_magnitude_images(tmp_path, phantom):
     write_dicom_folder(tmp_path / "m", phantom.stack, extra={"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"]})
     flow = dataclasses.replace(phantom.stack, pixels=phantom.stack.pixels * 0)
     kind = {"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}
@@ -246,8 +246,8 @@ def test_the_patient_is_known_by_a_hash_and_the_study_by_its_folder(tmp_path, ph
 
 
 def test_sex_age_and_body_size_come_from_the_headers_and_the_heart_rate_from_the_cine(tmp_path, phantom):
-    told = {"PatientSex": "M", "PatientAge": "047Y", "PatientSize": "1.8", "PatientWeight": "80", "HeartRate": 64}
-    write_dicom_folder(tmp_path, phantom.stack, extra=told)
+    noted = {"PatientSex": "M", "PatientAge": "047Y", "PatientSize": "1.8", "PatientWeight": "80", "HeartRate": 64}
+    write_dicom_folder(tmp_path, phantom.stack, extra=noted)
     assert read_dicom(tmp_path).patient == Patient(Sex.MALE, 47.0, 180.0, 80.0, 64.0)
 
 
@@ -259,10 +259,10 @@ def test_every_frame_is_traced_to_its_file(tmp_path, phantom):
 
 def test_progress_rises_to_the_end_and_a_stop_goes_through(tmp_path, phantom):
     write_dicom_folder(tmp_path, phantom.stack)
-    told = []
-    read_dicom(tmp_path, lambda fraction, text: told.append(fraction))
-    assert told == sorted(told)
-    assert 0 <= told[0] < told[-1] <= 1
+    noted = []
+    read_dicom(tmp_path, lambda fraction, text: noted.append(fraction))
+    assert noted == sorted(noted)
+    assert 0 <= noted[0] < noted[-1] <= 1
 
     def stop(fraction, text):
         if fraction > 0.5:
@@ -372,7 +372,7 @@ def test_keys_are_the_same_elsewhere_and_hold_no_identifier(tmp_path, visit):
     assert all("DOE" not in repr(choice) and UID_ROOT not in repr(choice) for choice in here.choices)
 
 
-def test_a_choice_that_is_gone_is_told(tmp_path, visit):
+def test_a_choice_that_is_gone_is_noted(tmp_path, visit):
     write_frames(tmp_path, visit, series="1")
     study = read_dicom(tmp_path, opening=Opening(stack="gone"))
     assert "not among the files" in study.warnings[0]
@@ -463,7 +463,7 @@ def test_uids_given_file_by_file_and_equal_uids_for_all_files_open_the_stack(tmp
         np.testing.assert_array_equal(read_dicom(tmp_path / name).stack.pixels, visit.pixels)
 
 
-def test_files_without_any_time_or_number_that_differs_are_told(tmp_path, visit):
+def test_files_without_any_time_or_number_that_differs_are_noted(tmp_path, visit):
     def nothing(data, phase, index):
         del data.TriggerTime
         data.InstanceNumber = 1
@@ -549,16 +549,16 @@ def test_tagging_at_the_same_places_is_not_mixed_in(tmp_path, visit):
     assert study.repeats == ()
 
 
-@pytest.mark.parametrize(("thickness", "told"), [("8", False), ("6", False), ("5", True), ("4", True)])
-def test_a_gap_about_as_wide_as_the_slices_are_thick_is_told(tmp_path, visit, thickness, told):
+@pytest.mark.parametrize(("thickness", "noted"), [("8", False), ("6", False), ("5", True), ("4", True)])
+def test_a_gap_about_as_wide_as_the_slices_are_thick_is_noted(tmp_path, visit, thickness, noted):
     # Slices of the phantom are 10 mm apart.
     write_frames(tmp_path, visit, series="1", change=lambda data, *_: setattr(data, "SliceThickness", thickness))
     warnings = read_dicom(tmp_path).warnings
-    assert [note.code for note in warnings] == [Code.SLICES_FAR_APART] * told
-    assert not told or f"{10 - int(thickness)} mm between neighbouring slices" in warnings[0]
+    assert [note.code for note in warnings] == [Code.SLICES_FAR_APART] * noted
+    assert not noted or f"{10 - int(thickness)} mm between neighbouring slices" in warnings[0]
 
 
-def test_perfusion_is_told_to_be_no_cine_and_the_cine_beside_it_is(tmp_path, visit):
+def test_perfusion_is_noted_to_be_no_cine_and_the_cine_beside_it_is(tmp_path, visit):
     write_frames(tmp_path / "p", perfusion_stack(visit), series="2", description="ep2d", change=beat_by_beat)
     alone = read_dicom(tmp_path)
     assert not alone.stack.shows_cycle

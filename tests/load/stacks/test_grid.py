@@ -44,7 +44,7 @@ def test_slices_of_one_grid_are_taken_as_they_are():
         ({"orientation": (-1, 0, 0, 0, -1, 0), "position": (7.5, 14.0, 20.0)}, lambda image: np.rot90(image, 2)),
     ],
 )
-def test_rows_and_columns_that_run_the_other_way_are_turned_round_in_their_place(changes, turn):
+def test_rows_and_columns_that_run_the_other_way_are_reversed_in_their_place(changes, turn):
     odd = on_grid(20.0, **changes)
     grid = grid_of([on_grid(0.0), on_grid(10.0), odd])
     fit = grid.fits[2]
@@ -138,7 +138,7 @@ def test_slices_less_than_half_a_pixel_beside_one_another_are_taken_as_they_are(
     assert not any(grid.beside_mm)
 
 
-def test_a_slice_three_quarters_of_a_pixel_beside_the_others_is_shifted_by_one_and_that_is_told():
+def test_a_slice_three_quarters_of_a_pixel_beside_the_others_is_shifted_by_one_and_that_is_noted():
     grid = grid_of([on_grid(0.0), on_grid(10.0), on_grid(20.0, position=(0.75 * 1.5, 0.0, 20.0)), on_grid(30.0)])
     assert [fit.origin for fit in grid.fits] == [(0.0, 0.0), (0.0, 0.0), (0.0, -1.0), (0.0, 0.0)]
     assert grid.beside_mm == pytest.approx((0, 0, 0.75 * 1.5, 0))
@@ -166,7 +166,7 @@ def test_the_slices_of_a_stack_that_leans_are_all_shifted_to_the_middle_one():
     assert all(fit.position[:2] == pytest.approx((3.0, 0.0)) for fit in grid.fits)
 
 
-def test_a_slice_that_is_turned_round_and_lies_beside_the_others_is_both_turned_and_shifted():
+def test_a_slice_that_is_reversed_and_lies_beside_the_others_is_both_reversed_and_shifted():
     odd = on_grid(20.0, orientation=(-1, 0, 0, 0, 1, 0), position=(7.5 + 3.0, 2.0, 20.0))
     grid = grid_of([on_grid(0.0), on_grid(10.0), odd])
     assert_true_places(grid, odd, grid.fits[2])
@@ -184,7 +184,7 @@ def test_a_tilted_slice_far_from_the_middle_one_is_not_shifted_by_its_tilt():
     assert grid.fits[12].is_plain and not any(grid.beside_mm)
 
 
-def test_directions_that_differ_by_rounding_are_not_told():
+def test_directions_that_differ_by_rounding_are_not_noted():
     rounded = on_grid(10.0, orientation=(0.9999, 0.005, 0, -0.005, 0.9999, 0))
     grid = grid_of([on_grid(0.0), on_grid(20.0), rounded])
     assert grid.notes == ()

@@ -170,12 +170,12 @@ def test_the_plane_across_the_heart_comes_before_more_frames_of_another(other):
     assert [shape(group)[0] for group in groups] == [3, 20]
 
 
-def test_a_group_is_told_by_its_description_or_series_number():
+def test_a_group_is_recognised_by_its_description_or_series_number():
     assert group_headers(series(1, [0, 10]))[0].text == "SAX cine (2 x 10)"
     assert group_headers(series(4, [0, 10], description=""))[0].text == "series 4 (2 x 10)"
 
 
-def test_a_group_of_many_series_is_told_by_what_their_descriptions_share():
+def test_a_group_of_many_series_is_recognised_by_what_their_descriptions_share():
     files = [h for n in (1, 2, 3) for h in series(n, [10 * n], description=f"cine_sax_{n}")]
     assert group_headers(files)[0].text == "cine_sax (3 x 10)"
 

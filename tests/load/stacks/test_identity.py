@@ -31,7 +31,7 @@ def test_without_patient_ids_studies_stand_for_patients():
 
 
 @pytest.mark.parametrize("everybodys", ["ANONYMOUS", "0000", "anon"])
-def test_studies_under_an_identifier_that_everybody_gets_are_of_different_patients(everybodys):
+def test_studies_under_an_identifier_that_every_patient_gets_are_of_different_patients(everybodys):
     files = [h for n in (1, 2) for h in series(n, [0, 10, 20], study_uid=f"s{n}", patient_id=everybodys)]
     assert len({patient for patient, _ in identities(files).values()}) == 2
     assert len({group.patient for group in group_headers(files)}) == 2

@@ -23,7 +23,7 @@ from tests.load.stacks.test_groups import header
         (),
     ],
 )
-def test_brightness_is_told_by_the_image_type_of_each_vendor(image_type):
+def test_brightness_is_recognised_by_the_image_type_of_each_vendor(image_type):
     assert is_magnitude(header(image_type=image_type, kind=image_type[2] if len(image_type) > 2 else ""))
 
 
@@ -124,7 +124,7 @@ def test_images_before_and_after_distortion_correction_are_of_two_kinds():
         (0.03, None, False),  # a cine without trigger times
     ],
 )
-def test_images_of_different_beats_are_told_from_phases_of_one(step_s, trigger_step_ms, dynamic):
+def test_images_of_different_beats_are_distinguished_from_phases_of_one(step_s, trigger_step_ms, dynamic):
     headers = [
         header(
             phase=p,
@@ -145,7 +145,7 @@ def test_images_of_different_beats_are_told_from_phases_of_one(step_s, trigger_s
         ({"trigger_ms": None, "temporal_step_ms": 40.0}, False),
     ],
 )
-def test_a_temporal_resolution_of_a_beat_tells_images_of_different_beats(changes, dynamic):
+def test_a_temporal_resolution_of_a_beat_shows_images_of_different_beats(changes, dynamic):
     headers = [header(phase=p, at=9.0, temporal_position=p + 1.0, **changes) for p in range(8)]
     assert is_dynamic(headers) == dynamic
 
@@ -156,7 +156,7 @@ def test_images_of_a_cine_may_be_made_slowly(acquired):
     assert not is_dynamic(files)
 
 
-def test_beats_are_told_over_midnight():
+def test_beats_are_recognised_over_midnight():
     times = [86399.0, 86399.9, 0.8, 1.7, 2.6]
     assert is_dynamic([header(phase=p, at=at, trigger_ms=100.0) for p, at in enumerate(times)])
 

@@ -48,12 +48,12 @@ def test_equal_trigger_times_leave_the_order_to_the_acquisition_time_over_midnig
     assert [h.acquired_at for h in in_time(files).headers] == [86399.0, 86399.5, 0.1, 0.5]
 
 
-def test_where_nothing_else_tells_the_instance_number_orders():
+def test_where_nothing_else_shows_the_instance_number_orders():
     files = [header(phase=9 - i, trigger_ms=0.0, at=7.0) for i in range(4)]
     assert [h.instance_number for h in in_time(files).headers] == [6, 7, 8, 9]
 
 
-def test_two_frames_of_one_trigger_time_are_in_the_order_of_their_numbers_and_told():
+def test_two_frames_of_one_trigger_time_are_in_the_order_of_their_numbers_and_noted():
     found = timed([0.0, 40.0, 40.0, 80.0, 120.0])
     assert [h.instance_number for h in found.headers] == [0, 1, 2, 3, 4]
     plan = match_phases([found, found])
@@ -62,7 +62,7 @@ def test_two_frames_of_one_trigger_time_are_in_the_order_of_their_numbers_and_to
 
 
 @pytest.mark.parametrize(("scale", "factor"), [(1.0, 1.0), (0.001, 1000.0), (1000.0, 0.001)])
-def test_trigger_times_in_seconds_or_microseconds_are_taken_so_and_told(scale, factor):
+def test_trigger_times_in_seconds_or_microseconds_are_taken_so_and_noted(scale, factor):
     assert trigger_factor([scale * t for t in EVEN]) == factor
     plan = match_phases([timed([scale * t for t in EVEN])] * 2)
     np.testing.assert_allclose(plan.times_ms, EVEN)
@@ -88,7 +88,7 @@ def test_a_missing_first_or_last_frame_is_found(missing):
 
 
 @pytest.mark.parametrize(("missing", "phase"), [(0.0, 1), (280.0, 8), (760.0, 20)])
-def test_the_phase_that_is_told_is_the_one_that_is_missing(missing, phase):
+def test_the_phase_that_is_noted_is_the_one_that_is_missing(missing, phase):
     plan = match_phases([timed(EVEN), timed([t for t in EVEN if t != missing]), timed(EVEN)])
     assert f"frame nearest in time is shown at phase {phase}." in plan.slice_notes[0].text
 
@@ -100,7 +100,7 @@ def test_of_two_neighbours_as_near_as_files_round_times_the_earlier_is_shown():
     assert "frame nearest in time is shown at phase 4." in plan.slice_notes[0].text
 
 
-def test_phases_that_last_longer_in_some_slices_are_told_without_a_heart_rate_that_no_header_gives():
+def test_phases_that_last_longer_in_some_slices_are_noted_without_a_heart_rate_that_no_header_gives():
     slow, usual = timed([t * 1.5 for t in EVEN]), timed(EVEN)
     note = match_phases([usual, usual, slow]).notes[0]
     assert "(40 to 60 ms)" in note

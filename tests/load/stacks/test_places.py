@@ -223,7 +223,7 @@ def test_slices_that_follow_the_heart_are_joined_in_enhanced_mr(tmp_path, sax):
     assert_slices_follow(read_dicom(tmp_path), sax)
 
 
-def test_a_frame_that_lies_beside_its_slice_completes_it_and_is_told(tmp_path, sax):
+def test_a_frame_that_lies_beside_its_slice_completes_it_and_is_noted(tmp_path, sax):
     g = sax.geometry
 
     def change(data, phase, index):

@@ -110,7 +110,7 @@ def sorted_base_first(stack):
     return stack.geometry
 
 
-def test_a_slice_of_another_matrix_is_fitted_and_told(tmp_path, sax):
+def test_a_slice_of_another_matrix_is_fitted_and_noted(tmp_path, sax):
     write_frames(tmp_path, part_of(sax, [0, 1, 2, 4, 5]), series="1")
     write_frames(tmp_path, cut(part_of(sax, [3]), slice(2, 24), slice(0, 22)), series="2", number=301)
     study = read_dicom(tmp_path)
@@ -122,7 +122,7 @@ def test_a_slice_of_another_matrix_is_fitted_and_told(tmp_path, sax):
     assert_geometry_is_true(study.stack, tmp_path)
 
 
-def test_a_slice_of_another_pixel_spacing_is_interpolated_and_told(tmp_path, sax):
+def test_a_slice_of_another_pixel_spacing_is_interpolated_and_noted(tmp_path, sax):
     one = part_of(sax, [2])
     coarse = dataclasses.replace(
         one, geometry=dataclasses.replace(one.geometry, pixel_spacing_mm=(6.6, 5.5)), pixels=one.pixels * 0 + 50
@@ -136,7 +136,7 @@ def test_a_slice_of_another_pixel_spacing_is_interpolated_and_told(tmp_path, sax
     assert study.stack.geometry.pixel_spacing_mm == (6.0, 5.5)
 
 
-def test_a_tilted_slice_is_taken_as_parallel_and_told(tmp_path, sax):
+def test_a_tilted_slice_is_taken_as_parallel_and_noted(tmp_path, sax):
     write_frames(tmp_path, part_of(sax, [0, 1, 2, 3, 5]), series="1")
     write_frames(tmp_path, tilted(part_of(sax, [4]), 3.0), series="2", number=301)
     study = read_dicom(tmp_path)
@@ -168,7 +168,7 @@ def lying(stack, *, apex_first):
 
 
 @pytest.mark.parametrize("apex_first", [False, True])
-def test_where_the_orientation_tells_nothing_the_images_tell_the_base_and_it_is_told(tmp_path, apex_first):
+def test_where_the_orientation_shows_nothing_the_images_show_the_base_and_it_is_noted(tmp_path, apex_first):
     stack = sax_cine(phases=10, slices=8, rows=60, cols=56, pixel_spacing_mm=(3.0, 3.0)).stack
     write_frames(tmp_path, lying(stack, apex_first=apex_first), series="1")
     study = read_dicom(tmp_path)
@@ -178,7 +178,7 @@ def test_where_the_orientation_tells_nothing_the_images_tell_the_base_and_it_is_
 
 
 @pytest.mark.parametrize("base_first", [True, False])
-def test_where_the_orientation_tells_nothing_motion_in_long_axis_views_tells_the_base(tmp_path, sax, base_first):
+def test_where_the_orientation_shows_nothing_motion_in_long_axis_views_shows_the_base(tmp_path, sax, base_first):
     flat = dataclasses.replace(sax, pixels=sax.pixels * 0 + 100)
     stack = lying(flat, apex_first=False)
     view = long_axis_stack(stack, 0.0, rows=40)
@@ -257,13 +257,13 @@ def test_whatever_the_headers_say_each_frame_is_in_one_stack_and_every_stack_can
 
 
 @pytest.mark.parametrize("bad", [1, 3])
-def test_a_frame_that_cannot_be_decoded_is_replaced_by_its_neighbour_and_told(tmp_path, sax, bad):
+def test_a_frame_that_cannot_be_decoded_is_replaced_by_its_neighbour_and_noted(tmp_path, sax, bad):
     files = write_frames(tmp_path, sax, series="1")
     for number in range(bad):
         damage(files[2 * PHASES + number])
     study = read_dicom(tmp_path)
-    told = " ".join(study.warnings)
-    assert files[2 * PHASES].name in told
+    noted = " ".join(study.warnings)
+    assert files[2 * PHASES].name in noted
     if bad == 1:
         np.testing.assert_array_equal(study.stack.pixels[0, 2], sax.pixels[1, 2])
         np.testing.assert_array_equal(study.stack.pixels[1:], sax.pixels[1:])

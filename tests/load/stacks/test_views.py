@@ -75,7 +75,7 @@ def test_a_radial_series_gives_a_view_for_each_plane(tmp_path, sax):
         assert any(np.array_equal(view.pixels, expected) for view in study.long_axis)
 
 
-def test_a_radial_series_of_planes_a_few_degrees_apart_is_told_apart(tmp_path, sax):
+def test_a_radial_series_of_planes_a_few_degrees_apart_is_distinguished(tmp_path, sax):
     write_frames(tmp_path, sax, series="1")
     for n in range(4):
         write_frames(tmp_path, long_axis_stack(sax, 4.0 * n, phases=5), series="2", first_instance=1 + 5 * n, number=2)
@@ -100,7 +100,7 @@ def test_flow_stacks_of_parallel_planes_stills_and_other_patients_are_no_views(t
     assert read_dicom(tmp_path).long_axis == ()
 
 
-def test_damaged_images_of_a_view_are_left_out_and_told(tmp_path, sax):
+def test_damaged_images_of_a_view_are_left_out_and_noted(tmp_path, sax):
     write_frames(tmp_path, sax, series="1")
     files = write_frames(tmp_path, long_axis_stack(sax, 0.0), series="2", description="4CH")
     whole = files[3].read_bytes()
@@ -110,7 +110,7 @@ def test_damaged_images_of_a_view_are_left_out_and_told(tmp_path, sax):
     assert any(files[3].name in warning for warning in study.warnings)
 
 
-def test_views_of_one_name_are_told_apart_by_their_series_and_their_order(tmp_path, sax):
+def test_views_of_one_name_are_distinguished_by_their_series_and_their_order(tmp_path, sax):
     write_frames(tmp_path, sax, series="1")
     for number, angle in ((5, 0.0), (6, 10.0)):
         write_frames(tmp_path, long_axis_stack(sax, angle), series=f"{number}", number=number, description="cine_4CH")

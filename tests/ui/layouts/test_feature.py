@@ -245,7 +245,7 @@ def test_a_press_in_the_other_side_stops_the_cine_there(window, places, qtbot):
 
 
 def test_before_ed_and_es_are_known_the_other_side_says_why(window, places, monkeypatch):
-    session = type(window.session)
+    session = type(window.session.study)
     monkeypatch.setattr(session, "es_phase", property(lambda self: None))
     choose(window, "ed_es")
     assert not places.second.has_frame
@@ -433,7 +433,7 @@ def test_a_way_to_a_phase_that_is_not_shown_shows_all_phases(window, montage):
 
 def test_before_ed_and_es_are_known_the_montage_says_why(window, montage, monkeypatch):
     for name in ("ed_phase", "es_phase"):
-        monkeypatch.setattr(type(window.session), name, property(lambda self: None))
+        monkeypatch.setattr(type(window.session.study), name, property(lambda self: None))
     montage.foot.buttons[Columns.ED_ES].click()
     assert montage.view.plan.phases == ()
     assert "not known yet" in montage.view._message

@@ -147,11 +147,15 @@ def retrain(
     Raises:
         TrainingError: Nothing is accepted to train on, or the training failed.
     """
+    from cmr_viewer.networks.device import choose_device
     from cmr_viewer.promote.compare import compare_models
-    from cmr_viewer.train.retrain import accepted_frames, train_candidate
+    from cmr_viewer.train.retrain import accepted_frames, refinement_of
+    from cmr_viewer.train.train_model import train_model
 
     frames = accepted_frames(workspace, role, shipped)
-    learning = part(progress, 0.0, 0.92)
-    train_candidate(frames, folder, model_id=model_id, device=device, iterations=iterations, progress=learning)
+    progress(0.0, f"Preparing {len(frames.train)} accepted frames")
+    spec, data = refinement_of(frames, iterations)
+    where, learning = choose_device(device), part(progress, 0.02, 0.92)
+    train_model(spec, data, folder, model_id=model_id, device=where, start_from=frames.active, progress=learning)
     progress(0.92, f"Comparing with the current model on {len(frames.held_out)} held-out frames")
     return compare_models(role, folder, frames.active, frames.held_out, device)

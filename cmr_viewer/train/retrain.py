@@ -1,6 +1,6 @@
-"""Retrain the model of a role on the frames that readers of a workspace accepted: what it learns from, and how.
+"""What the model of a role learns from the frames that readers of a workspace accepted, and how.
 
-It only reads the workspace, which another program may have open; the candidate is a model folder of its own.
+It only reads the workspace, which another program may have open.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,7 @@ from pathlib import Path
 
 from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.errors import TrainingError
-from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.plan import Plan, read_plan
-from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry
@@ -19,7 +17,6 @@ from cmr_viewer.store.versions import AcceptedSample
 from cmr_viewer.train.samples import Sample, TrainingData, make_sample
 from cmr_viewer.train.spec import TrainingSpec, default_spec
 from cmr_viewer.train.split import is_held_out
-from cmr_viewer.train.train_model import train_model
 
 WORKSPACE_FOLD = 4
 """One patient of a workspace in this many is held out."""
@@ -82,49 +79,24 @@ def split_by_patient(samples: Sequence[AcceptedSample]) -> tuple[list[AcceptedSa
     return (train, held_out) if train else (held_out, [])
 
 
-def train_candidate(
-    frames: AcceptedFrames,
-    folder: Path,
-    *,
-    model_id: str,
-    device: str = "auto",
-    iterations: int | None = None,
-    progress: Progress = silent,
-) -> Plan:
-    """Refine the active model on accepted frames, and write the candidate.
+def refinement_of(frames: AcceptedFrames, iterations: int | None = None) -> tuple[TrainingSpec, TrainingData]:
+    """How the active model is refined on accepted frames, and the samples made of them, for `train_model`.
 
     Args:
         frames: What to learn from.
-        folder: The candidate's model folder.
-        model_id: Its name.
-        device: "auto", "cpu" or "cuda".
         iterations: Batches to learn from; None for the default.
-        progress: 0 to 1 over the whole.
-
-    Returns:
-        The candidate's plan.
 
     Raises:
-        TrainingError: The active model cannot be retrained here, or the training failed.
+        TrainingError: The active model cannot be retrained here.
     """
-    plan = replace(read_plan(frames.active), role=frames.role)
-    spec = retraining_spec(plan, len(frames.train), iterations)
-    progress(0.0, f"Preparing {len(frames.train)} accepted frames")
+    spec = retraining_spec(replace(read_plan(frames.active), role=frames.role), len(frames.train), iterations)
     held_out = len({s.patient_key for s in frames.held_out})
     origin = {
         "data": ["accepted frames of a workspace"],
         "patients": len({s.patient_key for s in frames.train}),
         "held_out": f"patients with blake2b-64(key) % {WORKSPACE_FOLD} == 0: {held_out}",
     }
-    return train_model(
-        spec,
-        TrainingData([_sample(s, spec) for s in frames.train], origin=origin),
-        folder,
-        model_id=model_id,
-        device=choose_device(device),
-        start_from=frames.active,
-        progress=part(progress, 0.02, 1.0),
-    )
+    return spec, TrainingData([_sample(s, spec) for s in frames.train], origin=origin)
 
 
 def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> TrainingSpec:

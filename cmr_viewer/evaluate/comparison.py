@@ -13,8 +13,12 @@ from cmr_viewer.evaluate.report import (
     HEART,
     MEASURE_TEXTS,
     PHASE_NAMES,
+    Figures,
+    count_text,
     grid,
     p_text,
+    percent,
+    share_text,
     stack_summaries,
 )
 from cmr_viewer.evaluate.runs import Run
@@ -202,8 +206,6 @@ def _errors(pairs: Sequence[VolumePair]) -> list[float]:
     return [abs(pair.error) for pair in pairs if pair.error is not None]
 
 
-Figures = Mapping[str, Any]
-
 GAINS_TEXT = (
     "Change of the mean Dice of frames (and of its SD) against the baseline, points; positive is better: a higher "
     "mean, a lower SD. * the means differ, p < 0.01 (paired t-test over frames, as in the paper); ° p < 0.01 over the "
@@ -240,7 +242,7 @@ def dice_table(figures: Figures) -> str:
     rows = []
     for of, runs in _sets(figures["dice"]).items():
         for name, labels in runs.items():
-            cells = [_percent(labels[label.name][r.value]) for label in STRUCTURES for r in HEART]
+            cells = [percent(labels[label.name][r.value], n=False) for label in STRUCTURES for r in HEART]
             rows.append((_set_name(of), name, *cells))
     return grid(("data set", "run", *_columns(HEART)), rows)
 
@@ -250,7 +252,7 @@ def stacks_table(figures: Figures) -> str:
     rows = []
     for of, runs in _sets(figures["stacks"]).items():
         for name, phases in runs.items():
-            cells = [_percent(phases[p][label.name], n=True) for label in STRUCTURES for p in PHASE_NAMES]
+            cells = [percent(phases[p][label.name]) for label in STRUCTURES for p in PHASE_NAMES]
             rows.append((_set_name(of), name, *cells))
     columns = [f"{label.name} {phase}" for label in STRUCTURES for phase in PHASE_NAMES]
     return grid(("data set", "run", *columns), rows)
@@ -298,7 +300,7 @@ def regions_table(regions: Mapping[str, Figures]) -> str:
                 continue
             of = found["weighted"]
             shares = (of["precision"], of["recall"], of["f1"], found["accuracy"], found["accuracy_within_one_slice"])
-            rows.append((name, method, *(_share(share) for share in shares)))
+            rows.append((name, method, *(share_text(share) for share in shares)))
     return grid(("run", "regions", "precision", "recall", "F1", "accuracy", "within one slice"), rows)
 
 
@@ -308,7 +310,7 @@ def detection_table(figures: Figures) -> str:
     rows = []
     for of, runs in _sets(figures["detection"]).items():
         for name, found in runs.items():
-            rows.append((_set_name(of), name, *(_count(found[key]) for key in keys)))
+            rows.append((_set_name(of), name, *(count_text(found[key], "/") for key in keys)))
     return grid(("data set", "run", "marked above the base", "below the apex", "both", "cardiac frames missed"), rows)
 
 
@@ -344,13 +346,6 @@ def _columns(regions: tuple[Region, ...]) -> list[str]:
     return [f"{label.name} {region.value}" for label in STRUCTURES for region in regions]
 
 
-def _percent(summary: Figures, *, n: bool = False) -> str:
-    if summary["mean"] is None:
-        return "-"
-    sd = "-" if summary["sd"] is None else f"{100 * summary['sd']:.1f}"
-    return f"{100 * summary['mean']:.1f} ({sd})" + (f", {summary['n']}" if n else "")
-
-
 def _gain_cell(gain: Figures, *, bold: bool) -> str:
     if gain["mean_gain"] is None:
         return "-"
@@ -369,11 +364,3 @@ def _test(test: Figures) -> tuple[str, str, str]:
         return str(test["n_first"]), difference, "-"
     interval = f" ({100 * test['low']:+.2f} to {100 * test['high']:+.2f})"
     return str(test["n_first"]), difference + interval, p_text(test["p"])
-
-
-def _count(share: Figures) -> str:
-    return "-" if share["share"] is None else f"{100 * share['share']:.1f} % ({share['count']}/{share['of']})"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"

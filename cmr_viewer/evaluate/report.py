@@ -173,12 +173,12 @@ def markdown(figures: Figures) -> str:
 
 def dice_table(figures: Figures) -> str:
     """Dice by label and region, and over whole stacks."""
-    return _by_region_table(figures["dice"], figures["stack_dice"], _percent)
+    return _by_region_table(figures["dice"], figures["stack_dice"], percent)
 
 
 def phase_table(figures: Figures, name: str) -> str:
     """Dice by label and region at one phase, "ED" or "ES"."""
-    return _by_region_table(figures["by_phase"][name], figures["stacks"][name], lambda of: _percent(of["dice"]))
+    return _by_region_table(figures["by_phase"][name], figures["stacks"][name], lambda of: percent(of["dice"]))
 
 
 def distance_table(figures: Figures, key: str) -> str:
@@ -201,7 +201,7 @@ def counts_table(figures: Figures) -> str:
         for region in REGIONS:
             of = figures["by_phase"]["all"][label.name][region.value]
             counts = (of["frames"], of["missed"], of["wrongly_marked"], of["both_empty"])
-            rows.append((label.name, region.value, _percent(of["dice_either"]), *(str(count) for count in counts)))
+            rows.append((label.name, region.value, percent(of["dice_either"]), *(str(count) for count in counts)))
     return grid(("label", "region", "Dice, either has it", "frames", "missed", "wrongly marked", "both empty"), rows)
 
 
@@ -255,7 +255,7 @@ def region_tables(regions: Mapping[str, Figures]) -> list[str]:
             grid(
                 ("region", "precision, %", "recall, %", "F1, %", "frames"),
                 (
-                    (name, *(_share(of[key]) for key in ("precision", "recall", "f1")), str(of["n"]))
+                    (name, *(share_text(of[key]) for key in ("precision", "recall", "f1")), str(of["n"]))
                     for name, of in (*rows, ("weighted average", found["weighted"]))
                 ),
             )
@@ -274,7 +274,7 @@ def detection_table(sets: Mapping[str, Figures]) -> str:
     keys = ("above_base", "below_apex", "wrongly_marked", "missed")
     return grid(
         ("", "marked above the base", "marked below the apex", "marked, both", "cardiac frames missed"),
-        ((GROUP_NAMES.get(name, name), *(_of(f["detection"][key]) for key in keys)) for name, f in sets.items()),
+        ((GROUP_NAMES.get(name, name), *(count_text(f["detection"][key]) for key in keys)) for name, f in sets.items()),
     )
 
 
@@ -298,11 +298,12 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _percent(summary: Mapping[str, Any]) -> str:
+def percent(summary: Figures, *, n: bool = True) -> str:
+    """Mean and SD in percent, with the number of values unless `n` is false."""
     if summary["mean"] is None:
         return "-"
     sd = "-" if summary["sd"] is None else f"{100 * summary['sd']:.1f}"
-    return f"{100 * summary['mean']:.1f} ({sd}), {summary['n']}"
+    return f"{100 * summary['mean']:.1f} ({sd})" + (f", {summary['n']}" if n else "")
 
 
 def _plain(summary: Mapping[str, Any]) -> str:
@@ -332,7 +333,8 @@ def p_text(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
-def _share(value: float | None) -> str:
+def share_text(value: float | None) -> str:
+    """A share in percent."""
     return "-" if value is None else f"{100 * value:.1f}"
 
 
@@ -340,7 +342,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _of(share: Mapping[str, Any]) -> str:
+def count_text(share: Figures, of: str = " of ") -> str:
+    """A share of frames in percent and in numbers."""
     if share["share"] is None:
         return "-"
-    return f"{100 * share['share']:.1f} % ({share['count']} of {share['of']})"
+    return f"{100 * share['share']:.1f} % ({share['count']}{of}{share['of']})"

@@ -1,133 +1,103 @@
-"""How long a reader is at work on each frame, and how many changes are made there. Without Qt; the clock is given."""
+"""The effort of this reader at the open study: measured, and saved now and then."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from functools import partial
+from time import monotonic
 
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from cmr_viewer.app.saving import Saving
+from cmr_viewer.domain.change import ChangeKind, Move, Verb
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.store.effort import Effort, EffortRow
+from cmr_viewer.reading.effort import EffortMeter, StudyEffort
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
+from cmr_viewer.store.tables import now_text
 
-PAUSE_S = 30.0
-"""After so long without input a reader is taken to be away: time counts up to then, and on from the next input."""
+SAVE_EVERY_MS = 20_000
+"""Time without changes is saved so often; with each change it is saved at once."""
 
 
-class EffortMeter:
-    """Measures one reader at one study.
+class OwnEffort(QObject):
+    """Measures one reader at one study at a time; a kill loses at most `SAVE_EVERY_MS` of looking."""
 
-    Time counts for the frame on show, up to `PAUSE_S` after the last input; showing a frame and changing one are
-    inputs. A change counts for its own frame, or for the frame on show where it has none.
-    """
+    def __init__(self, saving: Saving, store: EffortStore, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._saving, self._store, self._workspace = saving, store, workspace
+        self._meter = EffortMeter(monotonic)
+        self._stack_id: str | None = None
+        self._read_id: int | None = None
+        self._all = StudyEffort()
+        self._to_save: dict[FrameIndex, Effort] = {}
+        self._timer = QTimer(self, interval=SAVE_EVERY_MS)
+        self._timer.timeout.connect(self.save)
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Begin to measure.
+    def begin(self, stack_id: str, read_id: int | None = None, *, counts: bool = True) -> None:
+        """A study is open; looking at a read that is finished does not count."""
+        self.end()
+        self._stack_id, self._read_id, self._all = stack_id if counts else None, read_id, StudyEffort()
+        self._timer.start()
 
-        Args:
-            clock: Seconds that only ever go on, such as `time.monotonic`.
-        """
-        self._clock = clock
-        self._shown: FrameIndex | None = None
-        self._counted_to = 0.0
-        self._input_at = 0.0
-        self._spent: dict[FrameIndex, Effort] = {}
+    def add_earlier(self, rows: Iterable[EffortRow]) -> None:
+        """What was spent on the study before it was opened now."""
+        since, self._all = self._all, StudyEffort(rows)
+        for row in since.rows:
+            self._all = self._all.plus({row.frame: row.effort}, row.reader, row.session, row.begun_at)
+
+    def end(self) -> None:
+        """The study is closed; what is not saved yet is saved."""
+        self.save()
+        self._timer.stop()
+        self._meter.show(None)
+        self._stack_id, self._all = None, StudyEffort()
 
     def show(self, frame: FrameIndex | None) -> None:
-        """Another frame is on show by the reader's doing; None for none."""
-        self.note_input()
-        self._shown = frame
+        """A frame is shown."""
+        self._meter.show(frame)
 
     def note_input(self) -> None:
-        """The reader moved the mouse, pressed a key or did anything else."""
-        self._count_time()
-        self._input_at = self._counted_to
-
-    def note_stroke(self, frame: FrameIndex | None) -> None:
-        """A brush stroke was made on a frame; None for the one on show."""
-        self._add(frame, Effort(strokes=1))
+        """The reader did something with mouse or keyboard."""
+        self._meter.note_input()
 
     def note_edit(self, frame: FrameIndex | None) -> None:
-        """Another change was made; its frame, or None for the one on show."""
-        self._add(frame, Effort(edits=1))
+        """A change was made; its frame, or None for the one that is shown."""
+        self._meter.note_edit(frame)
 
-    def note_undo(self, frame: FrameIndex | None) -> None:
-        """A change was taken back or made again; its frame, or None for the one on show."""
-        self._add(frame, Effort(undos=1))
+    def note_moves(self, moves: Iterable[Move]) -> None:
+        """The reader did, undid or redid something."""
+        for move in moves:
+            frame = move.change.frame
+            if move.verb in (Verb.UNDO, Verb.REDO):
+                self._meter.note_undo(frame)
+            elif move.verb is Verb.DO and move.change.kind is ChangeKind.STROKE:
+                self._meter.note_stroke(frame)
+            elif move.verb is Verb.DO:
+                self._meter.note_edit(frame)
 
     def take(self) -> dict[FrameIndex, Effort]:
-        """What was spent since the last call, by frame."""
-        self._count_time()
-        spent, self._spent = self._spent, {}
-        return spent
+        """What was spent since the last call, for the caller to save."""
+        self._count()
+        to_save, self._to_save = self._to_save, {}
+        return to_save
 
-    def _count_time(self) -> None:
-        """Count up to now, or to the end of the reader's attention."""
-        now = self._clock()
-        until = min(now, self._input_at + PAUSE_S)
-        if self._shown is not None and until > self._counted_to:
-            spent = Effort(active_s=until - self._counted_to)
-            self._spent[self._shown] = self._spent.get(self._shown, Effort()) + spent
-        self._counted_to = now
-
-    def _add(self, frame: FrameIndex | None, more: Effort) -> None:
-        self.note_input()
-        where = self._shown if frame is None else frame
-        if where is not None:
-            self._spent[where] = self._spent.get(where, Effort()) + more
-
-
-def effort_text(spent: Effort) -> str:
-    """Effort in words, for a reader: "3 min 5 s, 12 strokes, 4 other changes, 1 undo"; empty where there is none."""
-    if not spent:
-        return ""
-    minutes, seconds = divmod(round(spent.active_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    time = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    counts = (
-        (spent.strokes, "stroke", "strokes"),
-        (spent.edits, "other change", "other changes"),
-        (spent.undos, "undo", "undos"),
-    )
-    return ", ".join([time, *(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)])
-
-
-class StudyEffort:
-    """What was spent on a study, by all readers in all sessions.
-
-    Attributes:
-        rows: By frame, reader and session.
-    """
-
-    def __init__(self, rows: Iterable[EffortRow] = ()) -> None:
-        self.rows = tuple(rows)
+    def _count(self) -> None:
+        """Add what was spent up to now to all that was."""
+        spent = self._meter.take()
+        if self._stack_id is not None and spent:
+            self._all = self._all.plus(spent, self._workspace.reader, self._workspace.session(), now_text())
+            for frame, more in spent.items():
+                self._to_save[frame] = self._to_save.get(frame, Effort()) + more
 
     @property
-    def total(self) -> Effort:
-        """Altogether."""
-        return sum((row.effort for row in self.rows), Effort())
+    def all(self) -> StudyEffort:
+        """What was spent on the open study, the present moment included; asking saves nothing."""
+        self._count()
+        return self._all
 
-    def of_frame(self, frame: FrameIndex) -> Effort:
-        """On one frame."""
-        return sum((row.effort for row in self.rows if row.frame == frame), Effort())
-
-    def of_reader(self, reader: str) -> Effort:
-        """By one reader."""
-        return sum((row.effort for row in self.rows if row.reader == reader), Effort())
-
-    @property
-    def text(self) -> str:
-        """The total in words, for a reader; empty where nothing was spent."""
-        return effort_text(self.total)
-
-    def plus(self, more: "dict[FrameIndex, Effort]", reader: str, session: int, now: str) -> "StudyEffort":
-        """This, and what a reader spent since.
-
-        Args:
-            more: By frame.
-            reader: Who.
-            session: In which session.
-            now: When, ISO 8601 UTC.
-        """
-        rows = {(row.frame, row.reader, row.session): row for row in self.rows}
-        for frame, spent in more.items():
-            key = (frame, reader, session)
-            before = rows.get(key, EffortRow(frame, reader, session, now, Effort()))
-            rows[key] = replace(before, effort=before.effort + spent)
-        return StudyEffort(rows[key] for key in sorted(rows))
+    @Slot()
+    def save(self) -> None:
+        """Save what was spent since the last time."""
+        stack_id, spent = self._stack_id, self.take()
+        if stack_id is not None and spent:
+            add = partial(self._store.add, stack_id, spent, self._read_id)
+            self._saving.do("Saving the time spent", add, quiet=True)

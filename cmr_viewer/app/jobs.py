@@ -50,7 +50,7 @@ def _lane_of(priority: int) -> _Lane:
     return _Lane.BACKGROUND if priority < Priority.OPEN else _Lane.OPEN if priority == Priority.OPEN else _Lane.READER
 
 
-class _Told(Enum):
+class _News(Enum):
     STARTED = "started"
     PROGRESS = "progress"
     PARTIAL = "partial"
@@ -94,18 +94,18 @@ class _Job:
 
 
 class Jobs(QObject):
-    """Runs jobs on threads of its own and tells about them on the thread it was made on.
+    """Runs jobs on threads of its own and emits what became of them on the thread it was made on.
 
     A key names what a job is for. Submitting a key again supersedes the earlier job of that key: it is asked to stop
-    and nothing of it is told any more. The same holds for a cancelled job.
+    and nothing of it is emitted any more. The same holds for a cancelled job.
 
     Signals:
         started(str key, str text): A job was begun.
-        progressed(str key, float fraction, str text): How far it is; only the latest is told.
+        progressed(str key, float fraction, str text): How far it is; only the latest is emitted.
         partial(str key, object result): A generator yielded a result.
         finished(str key, object result): What the function returned.
         failed(str key, str message, str details): The work raised; `message` is for a reader, `details` the traceback.
-        cancelled(str key): The job was cancelled; told at once, also where the work needs a moment to notice.
+        cancelled(str key): The job was cancelled; emitted at once, also where the work needs a moment to notice.
     """
 
     started = Signal(str, str)
@@ -125,10 +125,10 @@ class Jobs(QObject):
         self._waiting: dict[_Lane, list[_Job]] = {lane: [] for lane in _Lane}
         self._urgent = 0
         self._closing = False
-        self._told: deque[tuple[_Told, _Job, Any]] = deque()
-        self._told_lock = threading.Lock()
+        self._queue: deque[tuple[_News, _Job, Any]] = deque()
+        self._queue_lock = threading.Lock()
         self._wake_is_due = False
-        self._news = threading.Event()
+        self._has_news = threading.Event()
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._threads: dict[_Lane, threading.Thread] = {}
 
@@ -177,7 +177,7 @@ class Jobs(QObject):
             self._condition.notify_all()
 
     def cancel(self, key: str) -> None:
-        """Ask a job to stop; `cancelled` is told at once and no result of it after that. Unknown keys are ignored."""
+        """Ask a job to stop; `cancelled` is emitted at once and no result after that. Unknown keys are ignored."""
         if self._stop(key):
             self.cancelled.emit(key)
 
@@ -220,7 +220,7 @@ class Jobs(QObject):
         """Wait for what is queued, and for what the results of it queue; whether all of it is done."""
         deadline = time.monotonic() + timeout_s
         while self._current and (left := deadline - time.monotonic()) > 0:
-            self._news.wait(min(left, 1.0))
+            self._has_news.wait(min(left, 1.0))
             self._deliver()
         return not self._current
 
@@ -269,25 +269,25 @@ class Jobs(QObject):
                 raise Cancelled
             if not job.begun:
                 job.begun = True
-                self._tell(_Told.STARTED, job)
+                self._post(_News.STARTED, job)
                 result = job.work(self._progress_of(job))
                 if not isinstance(result, Generator):
-                    self._tell(_Told.FINISHED, job, result)
+                    self._post(_News.FINISHED, job, result)
                     return False
                 job.steps = result
             assert job.steps is not None
-            self._tell(_Told.PARTIAL, job, next(job.steps))
+            self._post(_News.PARTIAL, job, next(job.steps))
             return True
         except StopIteration as end:
-            self._tell(_Told.FINISHED, job, end.value)
+            self._post(_News.FINISHED, job, end.value)
         except Cancelled:
             job.close()
-            self._tell(_Told.CANCELLED, job)
+            self._post(_News.CANCELLED, job)
         except CmrViewerError as error:
-            self._tell(_Told.FAILED, job, (str(error), traceback.format_exc()))
+            self._post(_News.FAILED, job, (str(error), traceback.format_exc()))
         except Exception as error:  # noqa: BLE001 - the job boundary: whatever happens, the thread goes on
             message = f"{job.text} failed: {type(error).__name__}: {error}. The log has details."
-            self._tell(_Told.FAILED, job, (message, traceback.format_exc()))
+            self._post(_News.FAILED, job, (message, traceback.format_exc()))
         return False
 
     def _progress_of(self, job: _Job) -> Progress:
@@ -298,14 +298,14 @@ class Jobs(QObject):
             first = job.latest_progress is None
             job.latest_progress = (fraction, text)
             if first:
-                self._tell(_Told.PROGRESS, job)
+                self._post(_News.PROGRESS, job)
 
         return progress
 
-    def _tell(self, what: _Told, job: _Job, value: Any = None) -> None:
-        with self._told_lock:
-            self._told.append((what, job, value))
-            self._news.set()
+    def _post(self, what: _News, job: _Job, value: Any = None) -> None:
+        with self._queue_lock:
+            self._queue.append((what, job, value))
+            self._has_news.set()
             wake, self._wake_is_due = not self._wake_is_due, True
         if wake:
             try:
@@ -317,30 +317,30 @@ class Jobs(QObject):
 
     @Slot()
     def _deliver(self) -> None:
-        with self._told_lock:
+        with self._queue_lock:
             self._wake_is_due = False
         while True:
-            with self._told_lock:
-                if not self._told:
-                    self._news.clear()
+            with self._queue_lock:
+                if not self._queue:
+                    self._has_news.clear()
                     return
-                what, job, value = self._told.popleft()
-                # A receiver may run an event loop of its own, as a dialog does, or fail: the rest is then told by this.
-                wake = bool(self._told) and not self._wake_is_due
+                what, job, value = self._queue.popleft()
+                # A receiver may run an event loop of its own, as a dialog does, or fail: this delivers the rest then.
+                wake = bool(self._queue) and not self._wake_is_due
                 self._wake_is_due = self._wake_is_due or wake
             if wake:
                 self._wake.emit()
             if self._current.get(job.key) is job:
                 self._deliver_one(what, job, value)
 
-    def _deliver_one(self, what: _Told, job: _Job, value: Any) -> None:
-        if what is _Told.STARTED:
+    def _deliver_one(self, what: _News, job: _Job, value: Any) -> None:
+        if what is _News.STARTED:
             self.started.emit(job.key, job.text)
-        elif what is _Told.PROGRESS:
+        elif what is _News.PROGRESS:
             latest, job.latest_progress = job.latest_progress, None
             if latest is not None:
                 self.progressed.emit(job.key, min(1.0, max(0.0, latest[0])), latest[1])
-        elif what is _Told.PARTIAL:
+        elif what is _News.PARTIAL:
             if job.on_partial is not None:
                 job.on_partial(value)
             self.partial.emit(job.key, value)
@@ -348,12 +348,12 @@ class Jobs(QObject):
             del self._current[job.key]
             self._deliver_end(what, job, value)
 
-    def _deliver_end(self, what: _Told, job: _Job, value: Any) -> None:
-        if what is _Told.FINISHED:
+    def _deliver_end(self, what: _News, job: _Job, value: Any) -> None:
+        if what is _News.FINISHED:
             if job.on_finished is not None:
                 job.on_finished(value)
             self.finished.emit(job.key, value)
-        elif what is _Told.FAILED:
+        elif what is _News.FAILED:
             message, details = value
             log.error("%s failed.\n%s", job.text, details)
             if job.on_failed is not None:

@@ -139,7 +139,7 @@ class ModelsInUse(QObject):
             )
 
     def stop(self) -> None:
-        """Stop computing for the open study; what is ready is told first."""
+        """Stop computing for the open study; what is ready is emitted first."""
         self._emit_results()
         for key in (ANALYSIS_KEY, *sorted(self._frame_keys)):
             self._jobs.cancel(key)

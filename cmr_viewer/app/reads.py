@@ -226,7 +226,7 @@ class Reads(QObject):
             self._saving.do("Loading the list of reads", work, on_done=partial(self._on_summaries, reading))
 
     def refresh(self) -> None:
-        """Ask anew what was done in each read; `reads_changed` tells."""
+        """Read anew what was done in each read; `changed` follows."""
         self._study.save_effort()
         self.refresh_list()
 

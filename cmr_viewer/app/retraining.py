@@ -49,7 +49,7 @@ class Retraining(QObject):
     Signals:
         started(str role): Training begins; `running` is true from here until `finished`.
         progressed(float fraction, str text): How far it is.
-        finished(object Outcome): It ended, in whatever way; also told where it was refused.
+        finished(object Outcome): It ended, in whatever way; also emitted where it was refused.
         rolled_back(str role, str model_id): An earlier model is in service again.
         waiting_changed(): `corrections_waiting` is new.
     """
@@ -129,7 +129,7 @@ class Retraining(QObject):
     # -- what can be done ----------------------------------------------------------------------------------------------
 
     def start(self, role: Role) -> None:
-        """Begin to retrain a role; `finished` tells where it is refused."""
+        """Begin to retrain a role; `finished` follows at once where it is refused."""
         self._begin(role, self._settings.retrain_minimum)
 
     def cancel(self) -> None:

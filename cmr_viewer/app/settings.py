@@ -32,7 +32,7 @@ def default_settings_path() -> Path:
 
 
 def login_name() -> str:
-    """The name the reader is logged in with; "reader" where the system does not tell."""
+    """The name the reader is logged in with; "reader" where the system gives none."""
     with contextlib.suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return "reader"
@@ -56,7 +56,7 @@ class Settings:
         label_colours: `Label` name to #rrggbb. LV endocardium red, LV epicardium green, RV yellow, as readers
             know them.
         region_colours: `Region` value to #rrggbb. Orange, sky blue, blue and grey of the palette that
-            colour-blind readers tell apart (Okabe and Ito 2008, Color Universal Design).
+            colour-blind readers distinguish (Okabe and Ito 2008, Color Universal Design).
         overlay_opacity: Opacity of the fills, 0.0 to 1.0.
         outline_width_px: Width of the outlines on the screen.
         show_labels: Whether the masks are shown at the start.
@@ -78,7 +78,7 @@ class Settings:
         bsa_formula: Of body surface area: "mosteller" or "du_bois".
         papillary: Where papillary muscles are counted: "in_blood_pool" or "in_mass".
         workspace: Folder of the workspace; empty for the default one.
-        cine_frames_per_second: Speed of the cine where the study does not tell its own.
+        cine_frames_per_second: Speed of the cine where the study gives none.
         window_geometry: Saved geometry of the main window, base64; empty at first.
         window_state: Saved layout of the main window, base64; empty at first.
         path: The file the settings are saved to; not part of the file.
@@ -112,8 +112,8 @@ class Settings:
     cine_frames_per_second: float = 25.0
     window_geometry: str = ""
     window_state: str = ""
-    path: Path = field(default_factory=default_settings_path, metadata={"kept": False})
-    warning: str = field(default="", metadata={"kept": False})
+    path: Path = field(default_factory=default_settings_path, metadata={"saved": False})
+    warning: str = field(default="", metadata={"saved": False})
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Settings":
@@ -124,8 +124,8 @@ class Settings:
 
         Returns:
             The settings of the file. Where the file is absent, the defaults. Where it cannot be understood, the
-            defaults with `warning` set; the file is kept beside its place as `.broken`. Single values that do not fit
-            are replaced by their default, with `warning` set; the file as it was is kept as `.broken` too.
+            defaults with `warning` set; the file is moved beside its place as `.broken`. Single values that do not fit
+            are replaced by their default, with `warning` set; a copy of the file is left as `.broken` too.
         """
         path = default_settings_path() if path is None else path
         try:
@@ -147,7 +147,7 @@ class Settings:
         settings = cls(path=path)
         hints = typing.get_type_hints(cls)
         wrong = []
-        for name in settings._kept():
+        for name in settings._saved_names():
             if name not in values:
                 continue
             try:
@@ -164,8 +164,8 @@ class Settings:
             settings.warning = _set_aside(path, f"contain invalid values ({names})", move=False)
         return settings
 
-    def _kept(self) -> list[str]:
-        return [f.name for f in fields(self) if f.metadata.get("kept", True)]
+    def _saved_names(self) -> list[str]:
+        return [f.name for f in fields(self) if f.metadata.get("saved", True)]
 
     def _mend(self) -> list[str]:
         """Put back defaults where a value is outside what the program can use; the names of those."""
@@ -202,8 +202,8 @@ class Settings:
             StoreError: The file or its folder cannot be written.
         """
         values = asdict(self)
-        kept = {name: values[name] for name in self._kept()}
-        write_atomically(self.path, json.dumps(kept, indent=2, ensure_ascii=False).encode("utf-8"))
+        saved = {name: values[name] for name in self._saved_names()}
+        write_atomically(self.path, json.dumps(saved, indent=2, ensure_ascii=False).encode("utf-8"))
 
     def label_colour(self, label: Label) -> str:
         """#rrggbb of a label."""

@@ -7,7 +7,7 @@ The order, each step relying on the ones before it:
         on nothing goes wrong in silence.
     3.  `Settings.load`. A file that cannot be read gives the defaults and a warning.
     4.  ui makes the QApplication.
-    5.  `open_program`: the workspace is opened (locked, mended, recovery told), then registry and session
+    5.  `open_program`: the workspace is opened (locked, mended, recovery noted), then registry and session
         are made. `StoreError` goes to a dialog: another window may hold the workspace.
     6.  ui makes the main window, connects `Reporter.problem` and `Session`, and shows it.
     7.  A study that was named on the command line: `StudyOpening.open_path`.
@@ -59,7 +59,7 @@ _QT_LEVELS = {
 
 
 class Reporter(QObject):
-    """Writes what goes wrong to the log and tells the window.
+    """Writes what goes wrong to the log, for the window too.
 
     Signals:
         problem(str severity, str text, str details): Something unexpected happened; severity is "warning" or "error",
@@ -165,7 +165,7 @@ class Program:
 
     Attributes:
         settings: What the reader has set.
-        workspace: Where everything is kept.
+        workspace: Where everything is saved.
         session: The reader's work, and training beside it.
     """
 

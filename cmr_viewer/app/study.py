@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from cmr_viewer.analyse import FrameResult
-from cmr_viewer.app.effort import StudyEffort
-from cmr_viewer.app.effort_keeping import EffortKeeping
+from cmr_viewer.app.effort import OwnEffort
 from cmr_viewer.app.models import ModelsInUse
 from cmr_viewer.app.saving import Saving
 from cmr_viewer.domain.anatomy import Label, Region
@@ -20,6 +19,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError
+from cmr_viewer.reading.effort import StudyEffort
 from cmr_viewer.reading.frames import Changed, Effects, FrameState
 from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Imported, Reading
@@ -140,7 +140,7 @@ class CurrentStudy(QObject):
         self.review_order: ReviewOrder | None = None
         self.ring_fraction: float | None = None
         self._saving, self._models = saving, models
-        self._effort = EffortKeeping(saving, saving.saved.effort, saving.workspace, self)
+        self._effort = OwnEffort(saving, saving.saved.effort, saving.workspace, self)
         self._reading: Reading | None = None
         self._read: Read | None = None
         self._offer: Offer | None = None
@@ -321,7 +321,7 @@ class CurrentStudy(QObject):
 
     def save_effort(self) -> None:
         """Save what was spent since the last time."""
-        self._effort.keep()
+        self._effort.save()
 
     def log(self, limit: int | None = 1000) -> list[Event]:
         """What was done to the open study, with reader and time, oldest first; the last of it only, where limited.

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmr_viewer.app.effort import StudyEffort
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
+from cmr_viewer.reading.effort import StudyEffort
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.versions import Version

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from cmr_viewer.app.effort import StudyEffort, effort_text
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.effort import StudyEffort, effort_text
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.widgets import label

@@ -3,9 +3,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from pytestqt.qtbot import QtBot
 
-from cmr_viewer.app.effort import StudyEffort
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.effort import StudyEffort
 from cmr_viewer.ui.features.queue.effort_feature import EffortFeature, EffortPanel
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.main_window import MainWindow

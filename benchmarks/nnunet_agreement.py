@@ -29,7 +29,7 @@ from cmr_viewer.__main__ import main as cmr_viewer
 from cmr_viewer.domain.anatomy import STRUCTURES
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.export.nifti import write_nifti_labels
-from cmr_viewer.load.images.nifti import read_nifti
+from cmr_viewer.load.images.layouts import read_image
 from cmr_viewer.segment.segmenter import FrameSegmenter, load_segmenter
 
 ACDC_CODES = {"LVBP": LABELS["LVC"], "LVM": LABELS["MLV"], "RVBP": LABELS["RV"]}
@@ -55,7 +55,7 @@ def by_nnunet(predictor: Any, file: Path) -> np.ndarray:
 
 def by_us(segmenter: FrameSegmenter, file: Path, place: Path) -> np.ndarray:
     """(slice, row, col) in this program's codes, in the order of the file."""
-    study = read_nifti(file)
+    study = read_image(file)
     frames = [FrameIndex(0, s) for s in range(study.stack.slices)]
     maps = segmenter.predict_frames(study.stack, frames, (0.0, 0.0))
     write_nifti_labels(place, np.stack(maps)[None], study)

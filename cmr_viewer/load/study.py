@@ -16,7 +16,7 @@ from cmr_viewer.load.dicom.scan import looks_like_dicom
 from cmr_viewer.load.gather import Gathered, archive_of, gather
 from cmr_viewer.load.images.folder import IMAGE_ENDINGS, image_studies
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook, with_contours
-from cmr_viewer.load.names import ITK_ENDINGS, name_of, recognise_file, recognise_patient
+from cmr_viewer.load.names import name_of, recognise_file, recognise_patient
 from cmr_viewer.load.spacing import with_spacing
 from cmr_viewer.load.stacks.dicom_study import read_gathered
 from cmr_viewer.load.stacks.stack import reversed_stack
@@ -55,7 +55,10 @@ def open_study(
     if not path.exists() and archive_of(path) is None:
         raise NotAStudyError(f"Could not find {path}: it was moved, renamed or deleted, or its drive is not connected.")
     if path.is_file() and path.name.lower().endswith(IMAGE_ENDINGS):
-        study = _previewed(_read_image(path, progress, opening.slice_axis), preview)
+        # The readers' libraries take longer to import than a DICOM study to open.
+        from cmr_viewer.load.images.layouts import read_image  # noqa: PLC0415
+
+        study = _previewed(read_image(path, progress, opening.slice_axis), preview)
     else:
         below, source, file = _gathered_for(path)
         with gather(below, part(progress, 0.0, 0.1)) as gathered:
@@ -82,20 +85,6 @@ def _gathered_for(path: Path) -> tuple[Path, Path, Path | None]:
     raise NotAStudyError(
         f"{path.name} is not a DICOM, NIfTI, MHA or NRRD file. Open an image file or a folder of DICOM files."
     )
-
-
-def _read_image(path: Path, progress: Progress, slice_axis: int | None) -> Study:
-    # The readers' libraries take longer to import than a DICOM study to open.
-    from cmr_viewer.load.images.itk import read_itk  # noqa: PLC0415
-    from cmr_viewer.load.images.layouts import read_marked_file  # noqa: PLC0415
-    from cmr_viewer.load.images.nifti import read_nifti  # noqa: PLC0415
-
-    if path.name.lower().endswith(ITK_ENDINGS):
-        return read_itk(path, progress, slice_axis)
-    marked = recognise_file(path)
-    if marked is None:
-        return read_nifti(path, progress, slice_axis)
-    return read_marked_file(marked, progress, slice_axis)
 
 
 def _previewed(study: Study, preview: Preview | None) -> Study:
@@ -180,10 +169,10 @@ class _Folder:
         return patient_key_at(self._gathered.source_of(file).absolute().parent, name)
 
     def _read(self, path: Path, progress: Progress) -> Study:
-        if not path.is_dir():
-            return _read_image(path, progress, self._opening.slice_axis)
-        from cmr_viewer.load.images.layouts import read_patient  # noqa: PLC0415 - as in `_open_image`
+        from cmr_viewer.load.images.layouts import read_image, read_patient  # noqa: PLC0415 - as in `open_study`
 
+        if not path.is_dir():
+            return read_image(path, progress, self._opening.slice_axis)
         return read_patient(path, recognise_patient(path), progress, self._opening.slice_axis)
 
     def open_dicom(self, progress: Progress) -> Study:

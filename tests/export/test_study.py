@@ -17,7 +17,7 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.export.formats import FORMATS, Anonymity, RegionRow, Results, formats_of
 from cmr_viewer.export.study import export_study
-from cmr_viewer.load.images.nifti import read_nifti
+from cmr_viewer.load.images.layouts import read_image
 from cmr_viewer.progress import Cancelled
 from tests.phantom import Phantom, default_affine, voxels_of, write_nifti
 from tests.phantom_export import PATIENT, all_automatic, dicom_study, enhanced_study, segmentation_labels, small_cine
@@ -78,7 +78,7 @@ def test_label_maps_and_images_come_back_from_nifti(tmp_path: Path) -> None:
     assert_array_equal(np.asarray(images.dataobj), voxels_of(phantom.stack.pixels))
     assert_array_equal(np.asarray(labels.dataobj), voxels_of(phantom.labels))
     assert b"not a medical device" in images.header["descrip"].item()
-    again = read_nifti(tmp_path / "out" / "images.nii.gz")
+    again = read_image(tmp_path / "out" / "images.nii.gz")
     assert_array_equal(again.stack.pixels, phantom.stack.pixels)
     assert again.stack.phase_times_ms == pytest.approx(phantom.stack.phase_times_ms, rel=1e-5)
 
@@ -87,7 +87,7 @@ def test_label_maps_and_images_come_back_from_nifti(tmp_path: Path) -> None:
 def test_a_3d_nifti_file_comes_back_on_its_own_grid(tmp_path: Path, phantom: Phantom, apex_first: bool) -> None:
     voxels = voxels_of(phantom.stack.pixels[:1], apex_first=apex_first)[..., 0]
     path = write_nifti(tmp_path / "ed.nii.gz", voxels, default_affine(phantom.stack), qform_code=2, sform_code=1)
-    study = read_nifti(path)
+    study = read_image(path)
     one = replace(results_of(phantom, study), labels=np.zeros(study.stack.pixels.shape, np.uint8))
     export_study(tmp_path / "out", study, one, formats_of(study))
     source, made = nibabel.load(path), nibabel.load(tmp_path / "out" / "images.nii.gz")
@@ -98,7 +98,7 @@ def test_a_3d_nifti_file_comes_back_on_its_own_grid(tmp_path: Path, phantom: Pha
 
 
 def test_a_study_that_is_no_dicom_has_no_segmentation(tmp_path: Path, phantom: Phantom) -> None:
-    study = read_nifti(write_nifti(tmp_path / "c.nii", voxels_of(phantom.stack.pixels), default_affine(phantom.stack)))
+    study = read_image(write_nifti(tmp_path / "c.nii", voxels_of(phantom.stack.pixels), default_affine(phantom.stack)))
     assert "seg" not in formats_of(study)
     with pytest.raises(StoreError, match="do not come from DICOM files"):
         export_study(tmp_path / "out", study, results_of(phantom, study), {"seg"})

@@ -18,13 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import LPS_RAS
-from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.load.images.axes import axis_lengths
-from cmr_viewer.load.images.volume import DEFLATE_RATIO, MOST_VOXELS, Volume, checked_volume, study_of_volume
+from cmr_viewer.load.images.volume import DEFLATE_RATIO, MOST_VOXELS, Volume, checked_volume
 from cmr_viewer.load.images.voxel_size import in_mm
 from cmr_viewer.load.names import NRRD_ENDINGS
-from cmr_viewer.progress import Progress, silent
 
 LARGEST_HEADER = 1 << 20
 _BZIP2_RATIO = 50_000
@@ -279,32 +277,11 @@ def _file_beside(path: Path, name: str) -> Path:
 _COLOUR_CHANNELS = 4
 
 
-def read_itk(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
-    """Open a 3D (one phase) or 4D (cine) image that SimpleITK reads.
+def read_itk_volume(path: Path) -> Volume:
+    """Read the voxels and the affine of a file.
 
     Phases lie on the axis that the header calls a time, else on the fourth. Channels count as phases where the header
     calls them a list or a time, as 3D Slicer stores a sequence, and where there are more than four of them.
-
-    Args:
-        path: A `.mha`, `.mhd`, `.nrrd` or `.nhdr` file.
-        progress: Called with how far the work is.
-        slice_axis: The axis of space that the slices lie along, 0 to 2, where a reader chose it; None to find it.
-
-    Returns:
-        A study of one stack in the file's own dtype.
-
-    Raises:
-        LoadError: The file cannot be read, is in colour, or holds no 3D or 4D image.
-        Cancelled: `progress` asked to stop.
-    """
-    progress(0.0, f"Reading {path.name}")
-    volume = read_itk_volume(path)
-    progress(0.8, f"Ordering slices of {path.name}")
-    return study_of_volume(volume, path, format_name=path.suffix.lstrip(".").upper(), slice_axis=slice_axis)
-
-
-def read_itk_volume(path: Path) -> Volume:
-    """Read the voxels and the affine of a file; see `read_itk`.
 
     Raises:
         LoadError: The file cannot be read, is in colour, or holds no 3D or 4D image of real numbers.

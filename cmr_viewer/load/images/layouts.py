@@ -1,4 +1,4 @@
-"""Patient folders of the ACDC and M&Ms sets: ED and ES as NIfTI files of their own, the cine, label maps beside them.
+"""Image files as studies, and patient folders of ACDC and M&Ms: ED, ES and the cine as files, label maps beside them.
 
 ACDC:    patient001/Info.cfg, patient001_4d.nii.gz, patient001_frame01.nii.gz, patient001_frame01_gt.nii.gz, ...
 M&Ms:    A0S9V9/A0S9V9_sa.nii.gz, A0S9V9_sa_gt.nii.gz (label maps at ED and ES only),
@@ -24,15 +24,18 @@ from cmr_viewer.domain.patient import UNKNOWN_PATIENT
 from cmr_viewer.domain.patient_key import is_identifier, patient_key_at, patient_key_of
 from cmr_viewer.domain.study import LongAxisView, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
+from cmr_viewer.load.images.itk import read_itk_volume
 from cmr_viewer.load.images.nifti import read_nifti_labels, read_volume
 from cmr_viewer.load.images.volume import Volume, study_of_volume
 from cmr_viewer.load.names import (
     ACDC_CODES,
     CINE,
+    ITK_ENDINGS,
     MarkedFile,
     acdc_marks,
     acdc_patient,
     files_beside,
+    recognise_file,
 )
 from cmr_viewer.progress import Progress, silent
 
@@ -190,29 +193,43 @@ def _long_axis(cine: MarkedFile) -> tuple[tuple[LongAxisView, ...], list[Note]]:
         return (), [Note(text, Code.FILES_UNREADABLE)]
 
 
-def read_marked_file(marked: MarkedFile, progress: Progress = silent, slice_axis: int | None = None) -> Study:
-    """Open one file of a recognised layout, with ED or ES and its label map where they are known.
+def read_image(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
+    """Open an image file of 3 axes (one phase) or 4 (phases on the fourth, or on the one that the header calls a time).
 
-    If the file of the other phase is next to this one, it helps to find the base and has no other use. A cine comes
-    with the ED and ES files next to it.
+    A file of ACDC or M&Ms comes with ED or ES and its label map where they are known, a cine with the ED and ES files
+    next to it. If the file of the other phase is next to this one, it helps to find the base and has no other use.
+
+    Args:
+        path: A NIfTI file or one of a pair `.hdr` and `.img`, gzipped or not; or a `.mha`, `.mhd`, `.nrrd` or `.nhdr`
+            file.
+        progress: Called with how far the work is.
+        slice_axis: The axis of space that the slices lie along, 0 to 2, where a reader chose it; None to find it.
+
+    Returns:
+        A study of one stack in the file's own dtype (float32 where the file scales its values).
 
     Raises:
-        LoadError: The file cannot be read.
+        LoadError: The file cannot be read, is in colour, or is not a 3D or 4D image.
         LabelMapError: The label map beside it does not fit.
         Cancelled: `progress` asked to stop.
     """
-    others = [other for other in files_beside(marked) if other.mark != CINE]
-    if marked.mark == CINE:
-        return _read_cine(marked.image, marked, others, progress, slice_axis)
-    progress(0.0, f"Reading {marked.image.name}")
-    volume = read_volume(marked.image)
+    marked = recognise_file(path)
+    others = [] if marked is None else [other for other in files_beside(marked) if other.mark != CINE]
+    if marked is not None and marked.mark == CINE:
+        return _read_cine(path, marked, others, progress, slice_axis)
+    progress(0.0, f"Reading {path.name}")
+    is_itk = path.name.lower().endswith(ITK_ENDINGS)
+    volume = read_itk_volume(path) if is_itk else read_volume(path)
     if volume.voxels.shape[3] != 1:
-        return study_of_volume(volume, marked.image, format_name="NIfTI", slice_axis=slice_axis)
-    pair = [volume] + [read_volume(other.image) for other in others]
+        marked, others = None, []
+    pair = [volume, *(read_volume(other.image) for other in others)]
     same = all(other.voxels.shape == volume.voxels.shape for other in pair)
-    both = np.concatenate([other.voxels for other in pair], axis=3) if same else None
-    progress(0.8, f"Ordering slices of {marked.image.name}")
-    study = study_of_volume(volume, marked.image, format_name="NIfTI", judged_by=both, slice_axis=slice_axis)
+    both = np.concatenate([other.voxels for other in pair], axis=3) if same and others else None
+    progress(0.8, f"Ordering slices of {path.name}")
+    name = path.suffix.lstrip(".").upper() if is_itk else "NIfTI"
+    study = study_of_volume(volume, path, format_name=name, judged_by=both, slice_axis=slice_axis)
+    if marked is None:
+        return study
     study = _with_marks(study, [marked])
     if not others or not marked.mark:
         return study

@@ -30,11 +30,9 @@ from cmr_viewer.load.images.volume import (
     MOST_VOXELS,
     Volume,
     checked_volume,
-    study_of_volume,
     whole_codes,
 )
 from cmr_viewer.load.images.voxel_size import in_mm, is_default, possible_mm, settled_sizes
-from cmr_viewer.progress import Progress, silent
 
 READ_ERRORS = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, MemoryError, struct.error, zlib.error),
@@ -234,27 +232,6 @@ LABELS_WRITTEN = "CMR Viewer labels: 1 LVBP, 2 LVM, 3 RVBP"
 """Description in the header of label files that this program writes, by which it knows them again."""
 
 _SHORTEST_STEP_MS, _LONGEST_STEP_MS = 5.0, 250.0
-
-
-def read_nifti(path: Path, progress: Progress = silent, slice_axis: int | None = None) -> Study:
-    """Open a 3D (one phase) or 4D (phases on the fourth axis) NIfTI file.
-
-    Args:
-        path: A `.nii` file or one of a pair `.hdr` and `.img`, gzipped or not.
-        progress: Called with how far the work is.
-        slice_axis: The axis that the slices lie along, 0 to 2, where a reader chose it; None to find it.
-
-    Returns:
-        A study of one stack in the file's own dtype (float32 where the file scales its values).
-
-    Raises:
-        LoadError: The file cannot be read, or holds no 3D or 4D image.
-        Cancelled: `progress` asked to stop.
-    """
-    progress(0.0, f"Reading {path.name}")
-    volume = read_volume(path)
-    progress(0.8, f"Ordering slices of {path.name}")
-    return study_of_volume(volume, path, format_name="NIfTI", slice_axis=slice_axis)
 
 
 def read_volume(path: Path) -> Volume:

@@ -10,8 +10,7 @@ from cmr_viewer.domain.notes import Code
 from cmr_viewer.export.nifti import write_nifti_labels
 from cmr_viewer.load.base_end import ROTATED
 from cmr_viewer.load.images.axes import find_slice_axis
-from cmr_viewer.load.images.itk import read_itk
-from cmr_viewer.load.images.nifti import read_nifti
+from cmr_viewer.load.images.layouts import read_image
 from cmr_viewer.load.labels.volumes import read_label_volume
 from tests.load.matrix.form import places_of
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_nifti
@@ -48,7 +47,7 @@ def test_a_file_turned_to_other_axes_opens_as_the_same_frames_and_labels_go_back
     kept = (...,) if dimensions == 4 else (..., 0)
     voxels, affine = turned(voxels_of(phantom.stack.pixels)[kept], ras_affine(phantom.stack), turn)
     path = write_nifti(tmp_path / "a.nii.gz", voxels, affine)
-    study = read_nifti(path)
+    study = read_image(path)
     phases = 3 if dimensions == 4 else 1
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:phases])
     np.testing.assert_allclose(places_of(study.stack.geometry), places_of(phantom.stack.geometry), atol=1e-3)
@@ -67,7 +66,7 @@ def test_a_file_turned_to_other_axes_opens_as_the_same_frames_and_labels_go_back
 @pytest.mark.parametrize("turn", [t for t in TURNS if t[2, 0] == 2], ids=str)
 def test_slices_on_the_third_axis_are_no_news_and_frames_are_never_mirrored(tmp_path, phantom, turn):
     voxels, affine = turned(voxels_of(phantom.stack.pixels), ras_affine(phantom.stack), turn)
-    study = read_nifti(write_nifti(tmp_path / "a.nii.gz", voxels, affine))
+    study = read_image(write_nifti(tmp_path / "a.nii.gz", voxels, affine))
     assert study.warnings == ()
     first, shown = phantom.stack.pixels[0, 0], study.stack.pixels[0, 0]
     assert any(np.array_equal(np.rot90(first, quarter), shown) for quarter in range(4))
@@ -84,7 +83,7 @@ def test_slices_are_found_by_the_directions_of_an_itk_image(tmp_path, phantom, e
     image.SetOrigin(g.positions_mm[0])
     image.SetSpacing((2.4, 2.5, 10.0))
     sitk.WriteImage(sitk.PermuteAxes(image, order), str(tmp_path / f"a{ending}"))
-    study = read_itk(tmp_path / f"a{ending}")
+    study = read_image(tmp_path / f"a{ending}")
     np.testing.assert_array_equal(study.stack.pixels[0], phantom.stack.pixels[0])
     np.testing.assert_allclose(places_of(study.stack.geometry), places_of(g), atol=1e-3)
     assert codes_of(study) == [Code.SLICE_AXIS]
@@ -97,7 +96,7 @@ def test_slices_are_found_by_the_directions_of_an_itk_image(tmp_path, phantom, e
 @pytest.mark.parametrize("affine", [np.eye(4), np.diag([10.0, 2.5, 2.4, 1.0])])
 def test_an_array_of_slices_rows_and_columns_that_was_saved_as_it_is_opens_as_these(tmp_path, phantom, affine):
     path = write_nifti(tmp_path / "a.nii.gz", np.ascontiguousarray(phantom.stack.pixels.transpose(1, 2, 3, 0)), affine)
-    study = read_nifti(path)
+    study = read_image(path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
     assert Code.SLICE_AXIS in codes_of(study)
     assert study.stack.geometry.spacing_known == (affine[0, 0] == 10.0)
@@ -108,7 +107,7 @@ def test_one_slice_of_a_cine_lies_across_the_axis_of_one_voxel(tmp_path, phantom
     turn = np.array([[0, 1], [1, 1], [2, 1]])
     turn[[across, 2], 0] = turn[[2, across], 0]
     voxels, affine = turned(voxels_of(phantom.stack.pixels[:, 3:4]), ras_affine(phantom.stack), turn)
-    study = read_nifti(write_nifti(tmp_path / "a.nii.gz", voxels, affine))
+    study = read_image(write_nifti(tmp_path / "a.nii.gz", voxels, affine))
     assert study.stack.pixels.shape[:2] == (3, 1)
     assert sorted(study.stack.pixels.shape[2:]) == [60, 64]
 
@@ -143,11 +142,11 @@ def test_where_voxels_are_cubes_the_axis_of_the_heart_shows(across):
 @pytest.mark.parametrize(("shape", "across"), [((80, 80, 80), 2), ((70, 100, 100), 0), ((100, 70, 100), 1)])
 def test_a_guessed_axis_is_noted_as_one_and_a_reader_chooses_another(tmp_path, shape, across):
     path = write_nifti(tmp_path / "a.nii.gz", np.zeros(shape, np.int16), np.diag([-1.5, -1.5, 1.5, 1.0]))
-    study = read_nifti(path)
+    study = read_image(path)
     assert study.source_axes.across == across
     assert Code.SLICE_AXIS_GUESSED in codes_of(study)
     for axis in range(3):
-        chosen = read_nifti(path, slice_axis=axis)
+        chosen = read_image(path, slice_axis=axis)
         assert (chosen.source_axes.across, chosen.stack.slices) == (axis, shape[axis])
         assert Code.SLICE_AXIS in codes_of(chosen)
         assert Code.SLICE_AXIS_GUESSED not in codes_of(chosen)
@@ -159,7 +158,7 @@ def test_a_place_in_the_axes_of_another_format_is_recognised_and_noted(tmp_path,
     # The LPS numbers of DICOM and ITK written into a NIfTI file as they are.
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras_affine(phantom.stack, apex_first=apex_first)
     path = write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels[:phases], apex_first=apex_first), lps)
-    study = read_nifti(path)
+    study = read_image(path)
     assert study.warnings == (ROTATED,)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:phases])
     np.testing.assert_allclose(places_of(study.stack.geometry), places_of(phantom.stack.geometry), atol=1e-3)
@@ -184,7 +183,7 @@ def rotated(affine, degrees, axis):
 @pytest.mark.parametrize(("axis", "degrees"), [(2, -25), (2, 25), (0, -20), (0, 15), (1, -20), (1, 15)])
 def test_hearts_that_lie_otherwise_than_most_are_not_taken_for_turned(tmp_path, phantom, axis, degrees):
     affine = rotated(ras_affine(phantom.stack), degrees, axis)
-    study = read_nifti(write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), affine))
+    study = read_image(write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), affine))
     assert study.warnings == ()
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
 
@@ -192,5 +191,5 @@ def test_hearts_that_lie_otherwise_than_most_are_not_taken_for_turned(tmp_path, 
 def test_a_heart_on_the_right_side_and_a_file_without_orientation_are_not_taken_for_turned(tmp_path, phantom):
     right = np.diag([-1.0, 1.0, 1.0, 1.0]) @ ras_affine(phantom.stack)
     for affine in (right, default_affine(phantom.stack)):
-        study = read_nifti(write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), affine))
+        study = read_image(write_nifti(tmp_path / "a.nii.gz", voxels_of(phantom.stack.pixels), affine))
         assert ROTATED not in study.warnings

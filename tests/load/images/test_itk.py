@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.images.itk import checked_header, read_itk
+from cmr_viewer.load.images.itk import checked_header
+from cmr_viewer.load.images.layouts import read_image
 from tests.phantom import sax_cine
 
 
@@ -33,7 +34,7 @@ def image_of(stack, phase):
 def test_a_3d_image_opens_with_its_geometry(tmp_path, phantom, ending):
     path = tmp_path / f"heart{ending}"
     sitk.WriteImage(image_of(phantom.stack, 0), str(path))
-    study = read_itk(path)
+    study = read_image(path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[:1])
     np.testing.assert_allclose(study.stack.geometry.positions_mm, phantom.stack.geometry.positions_mm, atol=1e-3)
     assert study.stack.geometry.pixel_spacing_mm == pytest.approx((3.0, 2.5))
@@ -44,7 +45,7 @@ def test_a_3d_image_opens_with_its_geometry(tmp_path, phantom, ending):
 def test_a_4d_image_has_phases_on_its_fourth_axis(tmp_path, phantom):
     joined = sitk.JoinSeries([image_of(phantom.stack, phase) for phase in range(3)])
     sitk.WriteImage(joined, str(tmp_path / "cine.mha"))
-    study = read_itk(tmp_path / "cine.mha")
+    study = read_image(tmp_path / "cine.mha")
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
 
 
@@ -52,21 +53,21 @@ def test_many_channels_are_phases(tmp_path):
     phantom = sax_cine(phases=5, slices=6, rows=40, cols=36, pixel_spacing_mm=(3.0, 2.5))
     channels = sitk.Compose([image_of(phantom.stack, phase) for phase in range(5)])
     sitk.WriteImage(channels, str(tmp_path / "sequence.nrrd"))
-    np.testing.assert_array_equal(read_itk(tmp_path / "sequence.nrrd").stack.pixels, phantom.stack.pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "sequence.nrrd").stack.pixels, phantom.stack.pixels)
 
 
 def test_colour_is_refused(tmp_path, phantom):
     image = sitk.Compose([image_of(phantom.stack, 0)] * 3)
     sitk.WriteImage(image, str(tmp_path / "rgb.mha"))
     with pytest.raises(LoadError, match=r"rgb.mha has 3 channels"):
-        read_itk(tmp_path / "rgb.mha")
+        read_image(tmp_path / "rgb.mha")
 
 
 @pytest.mark.parametrize("name", ["broken.mha", "broken.nrrd"])
 def test_a_file_that_is_none_is_named(tmp_path, name):
     (tmp_path / name).write_bytes(b"no image")
     with pytest.raises(LoadError, match=name):
-        read_itk(tmp_path / name)
+        read_image(tmp_path / name)
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
@@ -74,7 +75,7 @@ def test_a_list_of_few_channels_is_a_sequence_of_3d_slicer(tmp_path, phantom, ch
     sitk.WriteImage(sitk.Compose([image_of(phantom.stack, p % 3) for p in range(channels)]), str(tmp_path / "a.nrrd"))
     content = (tmp_path / "a.nrrd").read_bytes().replace(b"kinds: vector", b"kinds: list", 1)
     (tmp_path / "a.seq.nrrd").write_bytes(content)
-    study = read_itk(tmp_path / "a.seq.nrrd")
+    study = read_image(tmp_path / "a.seq.nrrd")
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels[[p % 3 for p in range(channels)]])
 
 
@@ -102,12 +103,12 @@ def test_a_time_beside_three_directions_of_space_is_the_axis_of_the_phases(tmp_p
         path.write_text(f"{head}data file: voxels\n\n")
     else:
         path.write_bytes(f"{head}\n".encode() + data)
-    study = read_itk(path)
+    study = read_image(path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
     np.testing.assert_allclose(study.stack.geometry.positions_mm, g.positions_mm, atol=1e-3)
     path.write_bytes(path.read_bytes()[:-100] if not apart else path.read_bytes().replace(b"voxels", b"others"))
     with pytest.raises(LoadError, match=path.name):
-        read_itk(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize("unit", ["µm", "μm", "um"])
@@ -118,20 +119,20 @@ def test_units_of_a_header_are_text_in_any_encoding(tmp_path, phantom, unit):
     sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
     named = f'space units: "{unit}" "{unit}" "{unit}"\nendian:'
     (tmp_path / "a.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes().replace(b"endian:", named.encode(), 1))
-    assert read_itk(tmp_path / "a.nrrd").stack.geometry.pixel_spacing_mm == pytest.approx((3.0, 2.5))
+    assert read_image(tmp_path / "a.nrrd").stack.geometry.pixel_spacing_mm == pytest.approx((3.0, 2.5))
 
 
 @pytest.mark.parametrize(("header", "data"), [("a.mhd", "a.raw"), ("a.mhd", "a.zraw"), ("a.nhdr", "a.raw")])
 def test_a_header_and_its_data_open_and_data_that_are_missing_or_short_are_named(tmp_path, phantom, header, data):
     sitk.WriteImage(image_of(phantom.stack, 0), str(tmp_path / header), useCompression=data.endswith("zraw"))
-    np.testing.assert_array_equal(read_itk(tmp_path / header).stack.pixels, phantom.stack.pixels[:1])
+    np.testing.assert_array_equal(read_image(tmp_path / header).stack.pixels, phantom.stack.pixels[:1])
     content = (tmp_path / data).read_bytes()
     (tmp_path / data).write_bytes(content[: len(content) // 2])
     with pytest.raises(LoadError, match=header):
-        read_itk(tmp_path / header)
+        read_image(tmp_path / header)
     (tmp_path / data).unlink()
     with pytest.raises(LoadError, match=rf"{header} needs {data}"):
-        read_itk(tmp_path / header)
+        read_image(tmp_path / header)
 
 
 @pytest.mark.parametrize("ending", [".mha", ".nrrd"])
@@ -141,7 +142,7 @@ def test_a_file_that_is_cut_short_is_named(tmp_path, phantom, ending, compressed
     sitk.WriteImage(image_of(phantom.stack, 0), str(path), useCompression=compressed)
     path.write_bytes(path.read_bytes()[:-700])
     with pytest.raises(LoadError, match=path.name):
-        read_itk(path)
+        read_image(path)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -161,7 +162,7 @@ def test_a_damaged_file_opens_or_states_why_not(tmp_path, data, ending):
     path = tmp_path / f"damaged{ending}"
     path.write_bytes(bytes(content))
     try:
-        assert np.isfinite(read_itk(path).stack.pixels).all()
+        assert np.isfinite(read_image(path).stack.pixels).all()
     except LoadError as error:
         assert path.name in str(error)
 
@@ -178,11 +179,11 @@ def test_a_damaged_file_opens_or_states_why_not(tmp_path, data, ending):
 def test_compressed_voxels_that_are_not_whole_never_reach_itk(tmp_path, phantom, monkeypatch, change):
     path = tmp_path / "a.mha"
     sitk.WriteImage(image_of(phantom.stack, 0), str(path), useCompression=True)
-    read_itk(path)
+    read_image(path)
     path.write_bytes(change(path.read_bytes()))
     monkeypatch.setattr(sitk, "ReadImage", lambda name: pytest.fail("ITK was asked"))
     with pytest.raises(LoadError, match=r"a\.mha"):
-        read_itk(path)
+        read_image(path)
 
 
 META = "ObjectType = Image\nNDims = 3\nBinaryData = True\nCompressedData = {zipped}\nElementSpacing = 1 1 8\n" + (
@@ -230,14 +231,14 @@ def test_data_outside_of_the_folder_are_refused(tmp_path, name, kind):
     else:
         path = nrrd(folder, data=f"data file: LIST\n{name}" if "list" in kind else f"data file: {name}")
     with pytest.raises(LoadError, match="outside its folder"):
-        read_itk(path)
+        read_image(path)
 
 
 def test_data_in_the_folder_or_below_it_are_read(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "a.raw").write_bytes(b"\1\0" * 48)
     for path in (meta(tmp_path, data="x/a.raw"), nrrd(tmp_path, data="data file: x/a.raw\nendian: little")):
-        assert read_itk(path).stack.pixels.sum() == 48
+        assert read_image(path).stack.pixels.sum() == 48
 
 
 @pytest.mark.parametrize("sizes", ["40000 40000 40000", "2000 2000 200", "4 4 4"])
@@ -289,10 +290,10 @@ def test_places_that_cannot_be_are_refused_before_itk_sees_them(tmp_path, line):
         path.read_text().replace("NDims = 3\n", f"NDims = 3\n{line}\n").replace("ElementSpacing = 1 1 8\n", "")
     )
     with pytest.raises(LoadError, match=r"Could not read a.mhd"):
-        read_itk(path)
+        read_image(path)
     path = nrrd(tmp_path, data="space directions: (1,0,0) (1e308,1,0) (0,0,1)\ndata file: a.raw")
     with pytest.raises(LoadError, match=r"Could not read a.nhdr"):
-        read_itk(path)
+        read_image(path)
 
 
 def test_what_channels_are_is_recognised_by_their_kind(tmp_path):

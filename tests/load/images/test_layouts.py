@@ -5,7 +5,7 @@ from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.patient_key import patient_key_of
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.images.layouts import read_marked_file, read_patient
+from cmr_viewer.load.images.layouts import read_image, read_patient
 from cmr_viewer.load.names import recognise_file, recognise_patient
 from tests.phantom import (
     default_affine,
@@ -47,7 +47,7 @@ def test_a_patient_folder_opens_as_ed_and_es_with_its_label_maps(request, phanto
 
 
 def test_a_single_acdc_file_is_ed_by_its_info_file(acdc, phantom):
-    study = read_marked_file(recognise_file(acdc / "patient001_frame01.nii.gz"))
+    study = read_image(acdc / "patient001_frame01.nii.gz")
     assert (study.stack.phases, study.stack.ed_phase, study.stack.es_phase) == (1, 0, None)
     np.testing.assert_array_equal(study.reference, phantom.labels[:1])
     assert study.name == "patient001_frame01"
@@ -55,7 +55,7 @@ def test_a_single_acdc_file_is_ed_by_its_info_file(acdc, phantom):
 
 def test_acdc_s_info_file_shows_height_and_weight(acdc, mnms):
     folder = read_patient(acdc, recognise_patient(acdc))
-    single = read_marked_file(recognise_file(acdc / "patient001_frame01.nii.gz"))
+    single = read_image(acdc / "patient001_frame01.nii.gz")
     assert folder.patient == single.patient == Patient(height_cm=170.0, weight_kg=70.0)
     assert read_patient(mnms, recognise_patient(mnms)).patient.is_unknown
 
@@ -67,7 +67,7 @@ def test_an_info_file_without_height_and_weight_leaves_them_unknown(acdc, text):
 
 
 def test_a_single_es_file_is_marked_as_es(mnms):
-    study = read_marked_file(recognise_file(mnms / "A0B1C2_sa_ES.nii.gz"))
+    study = read_image(mnms / "A0B1C2_sa_ES.nii.gz")
     assert (study.stack.ed_phase, study.stack.es_phase) == (None, 0)
 
 
@@ -75,13 +75,13 @@ def test_without_an_info_file_nothing_is_known_of_the_phase(acdc):
     (acdc / "Info.cfg").unlink()
     marked = recognise_file(acdc / "patient001_frame01.nii.gz")
     assert marked.mark == ""
-    study = read_marked_file(marked)
+    study = read_image(marked.image)
     assert (study.stack.ed_phase, study.stack.es_phase) == (None, None)
     assert recognise_patient(acdc) == []
 
 
 def test_files_of_one_patient_share_a_patient_key(acdc):
-    keys = {read_marked_file(f).patient_key for f in recognise_patient(acdc)}
+    keys = {read_image(f.image).patient_key for f in recognise_patient(acdc)}
     assert keys == {read_patient(acdc, recognise_patient(acdc)).patient_key} == {patient_key_of("acdc/patient001")}
 
 
@@ -147,11 +147,11 @@ def test_a_single_ed_file_notes_the_es_file_beside_it_also_among_other_patients(
     for path in two.iterdir():
         path.rename(one / path.name)
     for patient in ("A0B1C2", "Z9Y8X7"):
-        study = read_marked_file(recognise_file(one / f"{patient}_sa_ED.nii.gz"))
+        study = read_image(one / f"{patient}_sa_ED.nii.gz")
         (note,) = [note for note in study.warnings if note.code is Code.IMAGES_BESIDE]
         assert f"{patient}_sa_ES.nii.gz" in note
     (one / "A0B1C2_sa_ES.nii.gz").unlink()
-    alone = read_marked_file(recognise_file(one / "A0B1C2_sa_ED.nii.gz"))
+    alone = read_image(one / "A0B1C2_sa_ED.nii.gz")
     assert Code.IMAGES_BESIDE not in [note.code for note in alone.warnings]
 
 
@@ -172,7 +172,7 @@ def write_acdc_cine(folder, phantom, *, apex_first=True):
 def test_the_cine_of_acdc_is_opened_with_ed_es_and_label_maps_at_their_phases(acdc, phantom, opened):
     path = write_acdc_cine(acdc, phantom)
     files = recognise_patient(acdc)
-    study = read_patient(acdc, files) if opened == "folder" else read_marked_file(recognise_file(path))
+    study = read_patient(acdc, files) if opened == "folder" else read_image(path)
     es = phantom.es_phase
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
     assert (study.stack.ed_phase, study.stack.es_phase) == (0, es)
@@ -222,7 +222,7 @@ def test_the_original_layout_of_mnms_is_a_cine_with_label_maps_at_ed_and_es(tmp_
     path = write_nifti(folder / "A0B1C2_sa.nii.gz", voxels_of(phantom.stack.pixels), affine)
     write_nifti(folder / "A0B1C2_sa_gt.nii.gz", voxels_of(labels), affine)
     files = recognise_patient(folder)
-    study = read_patient(folder, files) if opened == "folder" else read_marked_file(recognise_file(path))
+    study = read_patient(folder, files) if opened == "folder" else read_image(path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
     np.testing.assert_array_equal(study.reference, labels)
     assert (study.stack.ed_phase, study.stack.es_phase, study.reference_phases) == (1, es, (1, es))

@@ -5,8 +5,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.export.nifti import write_nifti_labels
-from cmr_viewer.load.images.itk import read_itk
-from cmr_viewer.load.images.nifti import read_nifti
+from cmr_viewer.load.images.layouts import read_image
 from cmr_viewer.load.labels.volumes import read_label_volume
 from tests.load.matrix.form import places_of
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of
@@ -53,7 +52,7 @@ def test_sizes_in_another_unit_are_converted_and_noted_and_labels_are_written_in
     tmp_path, phantom, unit, mm
 ):
     affine = np.diag([1 / mm, 1 / mm, 1 / mm, 1.0]) @ ras_affine(phantom.stack)
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, affine, unit=unit))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, affine, unit=unit))
     assert spacing(study) == pytest.approx(SIZES, rel=1e-5)
     np.testing.assert_allclose(places_of(study.stack.geometry), places_of(phantom.stack.geometry), atol=0.01)
     assert codes_of(study) == [Code.SPACING_CONVERTED]
@@ -68,7 +67,7 @@ def test_sizes_in_another_unit_are_converted_and_noted_and_labels_are_written_in
 @pytest.mark.parametrize(("unit", "mm"), [(1, 1.0), (3, 1.0), (0, 1e3), (0, 1e-3)])
 def test_a_unit_that_no_heart_fits_is_not_believed(tmp_path, phantom, unit, mm):
     affine = np.diag([1 / mm, 1 / mm, 1 / mm, 1.0]) @ ras_affine(phantom.stack)
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, affine, unit=unit))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, affine, unit=unit))
     assert spacing(study) == pytest.approx(SIZES, rel=1e-5)
     assert codes_of(study) == [Code.SPACING_CONVERTED]
     assert "no image of a heart" in study.warnings[0]
@@ -77,7 +76,7 @@ def test_a_unit_that_no_heart_fits_is_not_believed(tmp_path, phantom, unit, mm):
 @pytest.mark.parametrize("noise", [0.0, 3e-7, -4e-4])
 def test_an_sform_of_unit_size_gives_way_to_the_size_in_the_header(tmp_path, phantom, noise):
     path = written(tmp_path / "a.nii.gz", phantom, unit_affine(phantom.stack, noise), pixdim=SIZES)
-    study = read_nifti(path)
+    study = read_image(path)
     assert spacing(study) == pytest.approx(SIZES)
     assert study.stack.geometry.spacing_known
     np.testing.assert_allclose(study.stack.geometry.row_direction, phantom.stack.geometry.row_direction, atol=1e-5)
@@ -91,20 +90,20 @@ def test_an_sform_of_unit_size_gives_way_to_the_size_in_the_header(tmp_path, pha
 
 @pytest.mark.parametrize("noise", [0.0, 3e-7, -4e-4])
 def test_a_size_of_one_is_a_default_whatever_rounding_left_of_it(tmp_path, phantom, noise):
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, unit_affine(phantom.stack, noise)))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, unit_affine(phantom.stack, noise)))
     assert not study.stack.geometry.spacing_known
     assert Code.SPACING_UNKNOWN in codes_of(study)
 
 
 def test_a_header_of_unit_size_gives_way_to_the_sform(tmp_path, phantom):
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, ras_affine(phantom.stack), pixdim=(1, 1, 1)))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, ras_affine(phantom.stack), pixdim=(1, 1, 1)))
     assert spacing(study) == pytest.approx(SIZES)
     assert codes_of(study) == [Code.SPACING_DISAGREES]
 
 
 def test_an_sform_of_unit_size_without_directions_gives_way_to_a_qform(tmp_path, phantom):
     affine = ras_affine(phantom.stack)
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, np.eye(4), pixdim=SIZES, qform=affine))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, np.eye(4), pixdim=SIZES, qform=affine))
     assert spacing(study) == pytest.approx(SIZES)
     np.testing.assert_allclose(places_of(study.stack.geometry), places_of(phantom.stack.geometry), atol=0.01)
     assert codes_of(study) == [Code.ORIENTATION_DISAGREES]
@@ -112,35 +111,35 @@ def test_an_sform_of_unit_size_without_directions_gives_way_to_a_qform(tmp_path,
 
 def test_of_two_sizes_in_another_order_the_one_that_fits_the_shape_counts(tmp_path, phantom):
     path = written(tmp_path / "a.nii.gz", phantom, default_affine(phantom.stack), pixdim=(2.4, 10.0, 2.5))
-    study = read_nifti(path)
+    study = read_image(path)
     assert spacing(study) == pytest.approx(SIZES)
     assert Code.SPACING_DISAGREES in codes_of(study)
 
 
 @pytest.mark.parametrize("pixdim", [(2.0, 2.1, 10.0), (2.4, 2.5, 8.0), (2.4 * 1.011, 2.5, 10.0)])
 def test_of_two_sizes_that_could_both_be_true_neither_is_believed(tmp_path, phantom, pixdim):
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, ras_affine(phantom.stack), pixdim=pixdim))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, ras_affine(phantom.stack), pixdim=pixdim))
     assert not study.stack.geometry.spacing_known
     assert Code.SPACING_UNKNOWN in codes_of(study)
     assert "two voxel sizes" in study.warnings[0]
 
 
 def test_a_difference_below_one_percent_is_rounding(tmp_path, phantom):
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, ras_affine(phantom.stack), pixdim=(2.41, 2.5, 10.05)))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, ras_affine(phantom.stack), pixdim=(2.41, 2.5, 10.05)))
     assert study.warnings == ()
     assert study.stack.geometry.spacing_known
 
 
 def test_an_image_of_many_metres_has_no_known_spacing(tmp_path, phantom):
     affine = np.diag([1000.0, 1000.0, 1000.0, 1.0]) @ ras_affine(phantom.stack)
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, affine, unit=2))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, affine, unit=2))
     assert not study.stack.geometry.spacing_known
     assert "160 m long" in study.warnings[0]
 
 
 def test_pixels_that_no_scanner_makes_are_not_believed(tmp_path, phantom):
     affine = np.diag([-2.4, -10.0, 2.5, 1.0])
-    study = read_nifti(written(tmp_path / "a.nii.gz", phantom, affine))
+    study = read_image(written(tmp_path / "a.nii.gz", phantom, affine))
     assert not study.stack.geometry.spacing_known
     assert study.stack.slices == 7
     assert {Code.SPACING_UNKNOWN, Code.SLICE_AXIS_GUESSED} <= set(codes_of(study))
@@ -172,7 +171,7 @@ def nrrd(path, phantom, scale, *, fields="", placed=True):
     ],
 )
 def test_units_of_nrrd_are_converted_and_noted(tmp_path, phantom, fields, scale, placed):
-    study = read_itk(nrrd(tmp_path / "a.nrrd", phantom, scale, fields=fields, placed=placed))
+    study = read_image(nrrd(tmp_path / "a.nrrd", phantom, scale, fields=fields, placed=placed))
     assert spacing(study) == pytest.approx(SIZES, rel=1e-5)
     assert study.stack.geometry.spacing_known
     assert Code.SPACING_CONVERTED in codes_of(study)
@@ -182,14 +181,14 @@ def test_units_of_nrrd_are_converted_and_noted(tmp_path, phantom, fields, scale,
 
 @pytest.mark.parametrize("fields", ["", 'space units: "mm" "mm" "mm"\n'])
 def test_millimetres_of_nrrd_are_no_news(tmp_path, phantom, fields):
-    study = read_itk(nrrd(tmp_path / "a.nrrd", phantom, 1.0, fields=fields))
+    study = read_image(nrrd(tmp_path / "a.nrrd", phantom, 1.0, fields=fields))
     assert study.warnings == ()
     assert spacing(study) == pytest.approx(SIZES)
 
 
 @pytest.mark.parametrize("fields", ['space units: "pixel" "pixel" "pixel"\n', 'space units: "mm" "mm" "cm"\n'])
 def test_units_that_are_no_lengths_or_differ_leave_the_spacing_unknown(tmp_path, phantom, fields):
-    study = read_itk(nrrd(tmp_path / "a.nrrd", phantom, 1.0, fields=fields))
+    study = read_image(nrrd(tmp_path / "a.nrrd", phantom, 1.0, fields=fields))
     assert not study.stack.geometry.spacing_known
     assert Code.SPACING_UNKNOWN in codes_of(study)
 
@@ -206,7 +205,7 @@ def test_phases_lie_on_the_axis_of_nrrd_that_is_a_time(tmp_path, phantom, named)
     head = f"NRRD0004\ntype: short\ndimension: 4\nsizes: 2 60 64 7\n{place}kinds: time domain domain domain\n"
     path = tmp_path / "a.nrrd"
     path.write_bytes(f"{head}endian: little\nencoding: raw\n\n".encode() + pixels)
-    study = read_itk(path)
+    study = read_image(path)
     np.testing.assert_array_equal(study.stack.pixels, phantom.stack.pixels)
     assert spacing(study) == pytest.approx(SIZES)
 
@@ -216,6 +215,6 @@ def test_an_itk_image_of_unit_size_is_a_default(tmp_path, phantom, noise):
     image = sitk.GetImageFromArray(phantom.stack.pixels[0])
     image.SetSpacing((1.0 + noise, 1.0, 1.0))
     sitk.WriteImage(image, str(tmp_path / "a.mha"))
-    study = read_itk(tmp_path / "a.mha")
+    study = read_image(tmp_path / "a.mha")
     assert not study.stack.geometry.spacing_known
     assert Code.SPACING_UNKNOWN in codes_of(study)

@@ -11,7 +11,7 @@ from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, LoadError, UnknownPhaseError
 from cmr_viewer.export.nifti import write_nifti_labels
-from cmr_viewer.load.images.nifti import read_nifti
+from cmr_viewer.load.images.layouts import read_image
 from cmr_viewer.load.labels.volumes import read_label_volume
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_nifti
 from tests.phantom_contours import identified
@@ -34,7 +34,7 @@ def nifti(request, tmp_path, phantom):
     """A cine opened from NIfTI, its affine, apex first in the file."""
     affine = ras_affine(phantom.stack, apex_first=True) if request.param == "placed" else default_affine(phantom.stack)
     path = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels, apex_first=True), affine)
-    return read_nifti(path), affine
+    return read_image(path), affine
 
 
 @pytest.mark.parametrize("codes", [np.arange(4, dtype=np.uint8), ACDC, np.array([0, 50, 100, 150], np.uint8)])
@@ -217,7 +217,7 @@ def test_labels_at_a_default_place_are_laid_on_images_of_their_shape_and_that_is
         voxels_of(phantom.stack.pixels, apex_first=True),
         ras_affine(phantom.stack, apex_first=True),
     )
-    for study, apex_first in ((read_nifti(image), True), (dicom, False)):
+    for study, apex_first in ((read_image(image), True), (dicom, False)):
         voxels, path = voxels_of(phantom.labels[[1]], apex_first=apex_first)[..., 0], tmp_path / f"seg{ending}"
         if ending == ".nii.gz":
             write_nifti(path, voxels, affine, qform_code=0, sform_code=2)
@@ -244,14 +244,14 @@ def test_labels_at_a_place_of_their_own_are_not_laid_on_images_by_their_shape(tm
     image = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
     path = write_nifti(tmp_path / "seg.nii.gz", voxels_of(phantom.labels), affine)
     with pytest.raises(LabelMapError):
-        read_label_volume(path, read_nifti(image))
+        read_label_volume(path, read_image(image))
 
 
 def test_labels_of_default_place_and_another_shape_are_refused(tmp_path, phantom):
     image = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
     path = write_nifti(tmp_path / "seg.nii.gz", voxels_of(phantom.labels)[:, :, 1:], np.eye(4))
     with pytest.raises(LabelMapError, match="lacks its position"):
-        read_label_volume(path, read_nifti(image))
+        read_label_volume(path, read_image(image))
 
 
 @pytest.mark.parametrize("off", [1.526e-5, -9e-4])

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.study import Stack, Study
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.saving import SavedStudies, put_back, work_of
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import DATABASE_NAME, Workspace, open_workspace
@@ -34,7 +34,7 @@ def study() -> Study:
     return Study("study", Path("/nowhere"), (Stack(pixels, geometry),))
 
 
-def paint(workspace: Workspace, reading: Reading, strokes: int) -> tuple[list[float], list[float]]:
+def paint(workspace: Workspace, reading: OpenStudy, strokes: int) -> tuple[list[float], list[float]]:
     store, chance, ends, writes = AnnotationStore(workspace), random.Random(1), [], []
     while len(ends) < strokes:
         frame = chance.choice(reading.stack.frame_indices)
@@ -62,13 +62,13 @@ def main() -> int:
             AnnotationStore(workspace).save_study(
                 made.stack.stack_id, **known, geometry_json="{}", phases=PHASES, slices=SLICES
             )
-            ends, writes = paint(workspace, Reading(made), strokes)
+            ends, writes = paint(workspace, OpenStudy(made), strokes)
         size = (folder / DATABASE_NAME).stat().st_size
         with open_workspace(folder, reader="reader") as workspace:
             with workspace.read() as connection:
                 pages = connection.exec_driver_sql("SELECT name, pgsize FROM dbstat").all()
             undo = sum(bytes_ for name, bytes_ in pages if "undo" in name)
-            begun, reading = time.perf_counter(), Reading(made)
+            begun, reading = time.perf_counter(), OpenStudy(made)
             restored = SavedStudies(workspace).read(reading)
             read = time.perf_counter()
             put_back(reading, restored)

@@ -7,7 +7,7 @@ tests/test_pipeline.py makes all of them. None needs Qt; torch is imported when 
 
     saved = SavedStudies(workspace)                                 what the workspace holds of studies
     loaded = open_study(saved, Asked(path))                         -> Loaded, as its reader decided
-    reading = begin(loaded)                                         -> Reading, the open study
+    reading = begin(loaded)                                         -> OpenStudy
     put_back(reading, saved.open(loaded, reading))                  Saved work is as it was left
 
 2. Analyse: every frame is classified, routed to the model of its region and segmented (`analyse.py`).
@@ -49,7 +49,7 @@ from cmr_viewer.load.study import open_study as load_study
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.reading.missing import Missing
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview
 from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.store.model_registry import ModelRegistry
@@ -79,9 +79,9 @@ def open_study(
     return saved.load(opener, asked, preview, progress)
 
 
-def begin(loaded: Loaded) -> Reading:
+def begin(loaded: Loaded) -> OpenStudy:
     """The open study, in the read that it is opened in; what is saved of it is still to be put back."""
-    return Reading(loaded.study, None if loaded.read is None else loaded.read.id)
+    return OpenStudy(loaded.study, None if loaded.read is None else loaded.read.id)
 
 
 def load_active_models(

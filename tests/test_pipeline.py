@@ -20,7 +20,7 @@ from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.promote.gate import decide
 from cmr_viewer.promote.records import End, Records, Trained
 from cmr_viewer.reading.missing import missing_of
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Asked
 from cmr_viewer.reading.saving import SavedStudies, acceptances_of, put_back, work_of, works_of_acceptance
 from cmr_viewer.store.database import Workspace, open_workspace
@@ -51,25 +51,25 @@ def of_a_patient_to_train_on(*given: Any) -> Study:
     return replace(load_study(*given), patient_key=TRAINED_ON[0])
 
 
-def opened(saved: SavedStudies, path: Path) -> Reading:
+def opened(saved: SavedStudies, path: Path) -> OpenStudy:
     loaded = open_study(saved, Asked(path), opener=of_a_patient_to_train_on)
     reading = begin(loaded)
     put_back(reading, saved.open(loaded, reading))
     return reading
 
 
-def save(saved: SavedStudies, reading: Reading) -> None:
+def save(saved: SavedStudies, reading: OpenStudy) -> None:
     saved.save(reading, work_of(reading, reading.take_effects(), {}))
 
 
-def accept(saved: SavedStudies, reading: Reading, frames: list[FrameIndex]) -> None:
+def accept(saved: SavedStudies, reading: OpenStudy, frames: list[FrameIndex]) -> None:
     for work in works_of_acceptance(acceptances_of(reading, frames)):
         held = reading.hold(one.frame for one in work.versions)
         saved.save(reading, work)
         reading.release(held, accepted=True)
 
 
-def corrected(reading: Reading, phantom: Phantom) -> list[FrameIndex]:
+def corrected(reading: OpenStudy, phantom: Phantom) -> list[FrameIndex]:
     """Give the middle of ED the phantom's own label maps, and a region by hand; the frames."""
     frames = [FrameIndex(0, s) for s in (2, 3)]
     for frame in frames:

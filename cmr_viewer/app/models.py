@@ -14,7 +14,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.pipeline import analyse, load_active_models
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.missing import Missing, missing_of, missing_of_frame
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.model_registry import ModelRegistry
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class ModelsInUse(QObject):
     Signals:
         changed(): `loaded` or `problem` is new: the models were loaded, or loaded anew after a promotion or roll-back.
         not_loaded(str message): The models could not be loaded; earlier ones stay in use. `changed` follows.
-        computed(object Reading, object list of FrameResult): New results of a study; a batch at a time.
+        computed(object OpenStudy, object list of FrameResult): New results of a study; a batch at a time.
         analysed(): Everything that was missing of a study is computed.
     """
 
@@ -53,7 +53,7 @@ class ModelsInUse(QObject):
         self.problem = ""
         self._jobs, self._device = jobs, device
         self._results: list[FrameResult] = []
-        self._reading: Reading | None = None
+        self._reading: OpenStudy | None = None
         self._frame_keys: set[str] = set()
         self._batch = QTimer(self, singleShot=True, interval=0)
         self._batch.timeout.connect(self._emit_results)
@@ -91,7 +91,7 @@ class ModelsInUse(QObject):
         self.changed.emit()
 
     def analyse(
-        self, reading: Reading, shown: FrameIndex | None, *, without: Collection[FrameIndex] = frozenset()
+        self, reading: OpenStudy, shown: FrameIndex | None, *, without: Collection[FrameIndex] = frozenset()
     ) -> None:
         """Compute what a study lacks; an analysis that runs is superseded. Nothing without models.
 
@@ -120,7 +120,7 @@ class ModelsInUse(QObject):
             on_finished=self._on_analysed,
         )
 
-    def segment(self, reading: Reading, wanted: dict[FrameIndex, Region]) -> None:
+    def segment(self, reading: OpenStudy, wanted: dict[FrameIndex, Region]) -> None:
         """Segment single frames before everything else. Nothing without models."""
         self._take(reading)
         models = self.loaded
@@ -146,7 +146,7 @@ class ModelsInUse(QObject):
         self._frame_keys.clear()
         self._reading = None
 
-    def _take(self, reading: Reading) -> None:
+    def _take(self, reading: OpenStudy) -> None:
         if self._reading is not reading:
             self.stop()
             self._reading = reading
@@ -167,5 +167,5 @@ class ModelsInUse(QObject):
             self.computed.emit(self._reading, results)
 
 
-def _computation(flow: Flow, reading: Reading, models: LoadedModels, missing: Missing, progress: Progress) -> object:
+def _computation(flow: Flow, reading: OpenStudy, models: LoadedModels, missing: Missing, progress: Progress) -> object:
     return analyse(flow, reading.stack, models, missing, progress)

@@ -10,7 +10,7 @@ from cmr_viewer.app.saving import Saving
 from cmr_viewer.app.study import CurrentStudy
 from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.reads import (
     BOTH_READS,
     SECOND_KEY,
@@ -181,7 +181,7 @@ class Reads(QObject):
 
         self._saving.do("Starting a read", work, on_done=partial(self._on_begun, reading))
 
-    def _on_begun(self, reading: Reading, read: Read) -> None:
+    def _on_begun(self, reading: OpenStudy, read: Read) -> None:
         if reading is self._study.reading:
             self._enter(read)
 
@@ -196,8 +196,8 @@ class Reads(QObject):
         """Frames at ED and ES that are not accepted in the read on show, in the order of phase and slice."""
         reading = self._study.require()
         marked = {phase for phase in reading.ed_es() if phase is not None}
-        frames = (frame for frame in reading.records if frame.phase in marked)
-        return tuple(sorted(f for f in frames if reading.records[f].status is not ReviewStatus.ACCEPTED))
+        frames = (frame for frame in reading.frames if frame.phase in marked)
+        return tuple(sorted(f for f in frames if reading.frames[f].status is not ReviewStatus.ACCEPTED))
 
     def finish(self) -> None:
         """Finish the read on show, which is not the first; from then on nothing of it changes."""
@@ -210,11 +210,11 @@ class Reads(QObject):
         reading.end_stroke()
         self._study.carry_out()
         self._study.save_effort()
-        shown = {f: one.base for f, one in reading.records.items() if one.base is not None and not one.edited}
+        shown = {f: one.base for f, one in reading.frames.items() if one.base is not None and not one.edited}
         work = partial(_finish, self._saved, read, shown)
         self._saving.do("Finishing the read", work, on_done=partial(self._on_finished, reading))
 
-    def _on_finished(self, reading: Reading, read: Read) -> None:
+    def _on_finished(self, reading: OpenStudy, read: Read) -> None:
         if reading is self._study.reading:
             self._enter(read)
 
@@ -230,7 +230,7 @@ class Reads(QObject):
         self._study.save_effort()
         self.refresh_list()
 
-    def _on_summaries(self, reading: Reading, summaries: tuple[ReadSummary, ...]) -> None:
+    def _on_summaries(self, reading: OpenStudy, summaries: tuple[ReadSummary, ...]) -> None:
         if reading is self._study.reading and summaries != self._summaries:
             self._summaries = summaries
             self.changed.emit()
@@ -242,7 +242,7 @@ class Reads(QObject):
         both, reading = self.both, self._study.reading
         if both is None or reading is None:
             return ()
-        open_ = {frame for frame, one in reading.records.items() if one.status is not ReviewStatus.ACCEPTED}
+        open_ = {frame for frame, one in reading.frames.items() if one.status is not ReviewStatus.ACCEPTED}
         return tuple(one for one in both.comparison.disagreements() if one.frame in open_)
 
     def take_from(self, which: int, frame: FrameIndex) -> bool:
@@ -283,21 +283,21 @@ class Reads(QObject):
             first = partial(first_read, self._saved, reading.study)
             self._saving.do("Loading the first read", first, on_done=partial(self._on_first, reading))
 
-    def _on_first(self, reading: Reading, first: SavedRead) -> None:
+    def _on_first(self, reading: OpenStudy, first: SavedRead) -> None:
         if reading is self._study.reading:
             self.beside = (first,)
             self.changed.emit()
 
-    def _on_both(self, reading: Reading, both: BothReads) -> None:
+    def _on_both(self, reading: OpenStudy, both: BothReads) -> None:
         if reading is not self._study.reading:
             return
         self.both, self.beside = both, (both.first, both.second)
         untouched = not reading.history.can_undo and not reading.history.can_redo
-        if self._study.can_change and untouched and not any(one.kept for one in reading.records.values()):
+        if self._study.can_change and untouched and not any(one.saved for one in reading.frames.values()):
             self._take_over(reading, both)
         self.changed.emit()
 
-    def _take_over(self, reading: Reading, both: BothReads) -> None:
+    def _take_over(self, reading: OpenStudy, both: BothReads) -> None:
         """What both reads agree on, and what is no matter of reading, is there from the start."""
         for key, value in patient_facts(both).items():
             reading.set_fact(key, value, "copy patient data from the reads")

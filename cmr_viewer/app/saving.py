@@ -11,7 +11,7 @@ from cmr_viewer.app.jobs import Jobs
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.change import Change
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.saving import SavedStudies, acceptances_of, joined_work, works_of_acceptance
 from cmr_viewer.store.annotations import Work
 from cmr_viewer.store.database import Workspace
@@ -35,8 +35,8 @@ class Saving(QObject):
     Signals:
         failed(str message): Something could not be saved.
         unsaved_changed(): `unsaved_frames` or `has_unsaved` is new.
-        accepted(object Reading, object tuple of FrameIndex): These frames are on disk as accepted.
-        not_accepted(object Reading): Some accepted frames could not be written.
+        accepted(object OpenStudy, object tuple of FrameIndex): These frames are on disk as accepted.
+        not_accepted(object OpenStudy): Some accepted frames could not be written.
     """
 
     failed = Signal(str)
@@ -52,7 +52,7 @@ class Saving(QObject):
         self._jobs.failed.connect(self._on_job_failed)
         self._count = 0
         self._works = 0
-        self._unsaved: dict[Reading, dict[int, Work]] = {}
+        self._unsaved: dict[OpenStudy, dict[int, Work]] = {}
 
     # -- the store thread ----------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class Saving(QObject):
 
     # -- what a reader does --------------------------------------------------------------------------------------------
 
-    def save(self, reading: Reading, work: Work) -> None:
+    def save(self, reading: OpenStudy, work: Work) -> None:
         """Write work, and with it what of the same study could not be written before."""
         self._works += 1
         parts = {**self._unsaved.pop(reading, {}), self._works: work}
@@ -113,7 +113,7 @@ class Saving(QObject):
         if len(parts) > 1:
             self.unsaved_changed.emit()
 
-    def accept(self, reading: Reading, frames: Iterable[FrameIndex], text: str) -> bool:
+    def accept(self, reading: OpenStudy, frames: Iterable[FrameIndex], text: str) -> bool:
         """Accept those frames that can be and are not yet, as one change that can be undone.
 
         The change is saved with the first frames of it: undoing it takes back what of it came to the disk.
@@ -133,12 +133,12 @@ class Saving(QObject):
             self._write_accepted(reading, work, change if work is works[0] else None)
         return change is not None
 
-    def accept_again(self, reading: Reading, frames: Iterable[FrameIndex]) -> None:
+    def accept_again(self, reading: OpenStudy, frames: Iterable[FrameIndex]) -> None:
         """Accept those frames whose acceptance was undone and is made again."""
         for work in works_of_acceptance(acceptances_of(reading, frames)):
             self._write_accepted(reading, work, None)
 
-    def _write_accepted(self, reading: Reading, work: Work, change: Change | None) -> None:
+    def _write_accepted(self, reading: OpenStudy, work: Work, change: Change | None) -> None:
         held = reading.hold(one.frame for one in work.versions)
         self.do(
             "Saving accepted frames",
@@ -147,12 +147,12 @@ class Saving(QObject):
             on_failed=partial(self._on_not_accepted, reading, held, change),
         )
 
-    def _on_accepted(self, reading: Reading, held: dict[FrameIndex, int], _result: object) -> None:
+    def _on_accepted(self, reading: OpenStudy, held: dict[FrameIndex, int], _result: object) -> None:
         reading.release(held, accepted=True)
         self.accepted.emit(reading, tuple(held))
 
     def _on_not_accepted(
-        self, reading: Reading, held: dict[FrameIndex, int], change: Change | None, _message: str
+        self, reading: OpenStudy, held: dict[FrameIndex, int], change: Change | None, _message: str
     ) -> None:
         reading.release(held, accepted=False)
         if change is not None:
@@ -162,7 +162,7 @@ class Saving(QObject):
     # -- what could not be saved ---------------------------------------------------------------------------------------
 
     def _on_not_saved(
-        self, reading: Reading, parts: dict[int, Work], held: dict[FrameIndex, int], message: str
+        self, reading: OpenStudy, parts: dict[int, Work], held: dict[FrameIndex, int], message: str
     ) -> None:
         if held:
             self._on_not_accepted(reading, held, None, message)
@@ -174,7 +174,7 @@ class Saving(QObject):
         """Whether something that a reader did could not be saved, of the open study or of one that is left."""
         return bool(self._unsaved)
 
-    def lacks(self, reading: Reading) -> bool:
+    def lacks(self, reading: OpenStudy) -> bool:
         """Whether something of a study could not be saved."""
         return reading in self._unsaved
 

@@ -21,7 +21,7 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study import CurrentStudy
 from cmr_viewer.app.worklist import StudyList
 from cmr_viewer.pipeline import begin
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Loaded, Opener
 from cmr_viewer.reading.saving import Saved, SavedStudies
 from cmr_viewer.store.database import Workspace
@@ -161,7 +161,7 @@ class Session(QObject):
         loaded = replace(loaded, study=study, read=read, stay_at=shown)
         self._begin(loaded, self.saved.enter)
 
-    def _begin(self, loaded: Loaded, restore: Callable[[Reading], Saved]) -> None:
+    def _begin(self, loaded: Loaded, restore: Callable[[OpenStudy], Saved]) -> None:
         self.opening.loaded = loaded
         self.reads.take_name(loaded.read)
         self.study.begin(begin(loaded), loaded.read, restore)

@@ -22,7 +22,7 @@ from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.effort import StudyEffort
 from cmr_viewer.reading.frames import Changed, Effects, FrameState
 from cmr_viewer.reading.offers import Offer
-from cmr_viewer.reading.open_study import Imported, Reading
+from cmr_viewer.reading.open_study import Imported, OpenStudy
 from cmr_viewer.reading.saving import Saved, put_back, why_not_acceptable, work_of
 from cmr_viewer.review.edit import Point
 from cmr_viewer.review.queue import Next
@@ -141,7 +141,7 @@ class CurrentStudy(QObject):
         self.ring_fraction: float | None = None
         self._saving, self._models = saving, models
         self._effort = OwnEffort(saving, saving.saved.effort, saving.workspace, self)
-        self._reading: Reading | None = None
+        self._reading: OpenStudy | None = None
         self._read: Read | None = None
         self._offer: Offer | None = None
         self._checked: dict[FrameIndex, _Checked] = {}
@@ -158,7 +158,7 @@ class CurrentStudy(QObject):
 
     # -- one study after another ---------------------------------------------------------------------------------------
 
-    def begin(self, reading: Reading, read: Read | None, restore: Callable[[Reading], Saved]) -> None:
+    def begin(self, reading: OpenStudy, read: Read | None, restore: Callable[[OpenStudy], Saved]) -> None:
         """Show a study in one of its reads.
 
         Args:
@@ -198,7 +198,7 @@ class CurrentStudy(QObject):
         self.end()
         self._measures_timer.stop()
 
-    def _on_restored(self, reading: Reading, saved: Saved) -> None:
+    def _on_restored(self, reading: OpenStudy, saved: Saved) -> None:
         if reading is self._reading:
             put_back(reading, saved)
             self._effort.add_earlier(saved.effort)
@@ -209,12 +209,12 @@ class CurrentStudy(QObject):
                 moved = "1 saved frame was" if one else f"{saved.carried} saved frames were"
                 self.message.emit("info", f"The stack was opened in a different way; {moved} carried over to it.")
 
-    def _on_not_restored(self, reading: Reading, _message: str) -> None:
+    def _on_not_restored(self, reading: OpenStudy, _message: str) -> None:
         if reading is self._reading:
             self._unread = True
             self._begin_work(reading)
 
-    def _begin_work(self, reading: Reading) -> None:
+    def _begin_work(self, reading: OpenStudy) -> None:
         self._restored = True
         self._use_models(reading)
         self.carry_out()
@@ -224,7 +224,7 @@ class CurrentStudy(QObject):
     # -- what there is -------------------------------------------------------------------------------------------------
 
     @property
-    def reading(self) -> Reading | None:
+    def reading(self) -> OpenStudy | None:
         """The open study as it is read, for what computes from it; only this object changes it."""
         return self._reading
 
@@ -347,7 +347,7 @@ class CurrentStudy(QObject):
 
     def findings(self, frame: FrameIndex) -> "list[Finding]":
         """What looks wrong in a frame's label map; nothing where there is none."""
-        record = self.require().records[frame]
+        record = self.require().frames[frame]
         if record.labels is None:
             return []
         from cmr_viewer.review import checks  # noqa: PLC0415 - scipy; imported beside the window by now
@@ -375,10 +375,10 @@ class CurrentStudy(QObject):
             return ""
         if self._restored and not self._models.is_loading and not self._models.is_analysing:
             return ""
-        lacking, frames = len(reading.records) - len(reading.frames.segmented()), len(reading.records)
+        lacking, frames = len(reading.frames) - len(reading.frames.segmented()), len(reading.frames)
         return f"The analysis is not finished: {lacking} of {frames} frames have no label map yet." if lacking else ""
 
-    def require(self) -> Reading:
+    def require(self) -> OpenStudy:
         """The open study as it is read.
 
         Raises:
@@ -428,7 +428,7 @@ class CurrentStudy(QObject):
     def set_region_of_slice(self, slice_index: int, region: Region) -> tuple[FrameIndex, ...]:
         """Set the region of a slice at all phases, as one change; the frames that changed."""
         reading = self.require()
-        changed = reading.set_regions([f for f in reading.records if f.slice_index == slice_index], region)
+        changed = reading.set_regions([f for f in reading.frames if f.slice_index == slice_index], region)
         self.carry_out()
         return changed
 
@@ -498,7 +498,7 @@ class CurrentStudy(QObject):
         """Copy the label map to the next slice towards the apex; that frame, or None where there is none."""
         reading = self.require()
         target = FrameIndex(frame.phase, frame.slice_index + 1)
-        if target not in reading.records or reading.records[frame].labels is None:
+        if target not in reading.frames or reading.frames[frame].labels is None:
             self.message.emit("info", "There is no next slice, or this frame has no label map to copy.")
             return None
         reading.copy_to(frame, target)
@@ -623,17 +623,17 @@ class CurrentStudy(QObject):
 
     def accept_slice(self, slice_index: int) -> None:
         """Accept all phases of a slice that have label maps."""
-        frames = [frame for frame in self.require().records if frame.slice_index == slice_index]
+        frames = [frame for frame in self.require().frames if frame.slice_index == slice_index]
         self._accept_many(frames, f"accept slice {slice_index + 1}")
 
     def accept_phase(self, phase: int) -> None:
         """Accept all slices of a phase that have label maps."""
-        frames = [frame for frame in self.require().records if frame.phase == phase]
+        frames = [frame for frame in self.require().frames if frame.phase == phase]
         self._accept_many(frames, f"accept phase {phase + 1}")
 
     def accept_all(self) -> None:
         """Accept all frames that have label maps."""
-        self._accept_many(list(self.require().records), "accept the study")
+        self._accept_many(list(self.require().frames), "accept the study")
 
     @changes(None)
     def _accept_many(self, frames: list[FrameIndex], text: str) -> None:
@@ -660,13 +660,13 @@ class CurrentStudy(QObject):
         self.carry_out()
 
     @Slot(object, object)
-    def _on_accepted(self, reading: Reading, frames: tuple[FrameIndex, ...]) -> None:
+    def _on_accepted(self, reading: OpenStudy, frames: tuple[FrameIndex, ...]) -> None:
         if reading is self._reading:
             self.carry_out()
         self.frames_accepted.emit(frames)
 
     @Slot(object)
-    def _on_not_accepted(self, reading: Reading) -> None:
+    def _on_not_accepted(self, reading: OpenStudy) -> None:
         if reading is self._reading:
             self.carry_out()
 
@@ -683,7 +683,7 @@ class CurrentStudy(QObject):
             self.analysed.emit()
 
     @Slot(object, object)
-    def _on_computed(self, reading: Reading, results: list[FrameResult]) -> None:
+    def _on_computed(self, reading: OpenStudy, results: list[FrameResult]) -> None:
         if reading is self._reading:
             reading.receive(results)
             self.carry_out()
@@ -694,7 +694,7 @@ class CurrentStudy(QObject):
             self.carry_out()
         self.analyse()
 
-    def _use_models(self, reading: Reading) -> bool:
+    def _use_models(self, reading: OpenStudy) -> bool:
         """Show what the models in use made of unedited frames; whether there are models and the read can change."""
         models = self._models.loaded
         if models is None or not self.can_change:

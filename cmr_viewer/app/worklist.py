@@ -45,7 +45,7 @@ class StudyList(QObject):
         reading = self._study.reading
         if reading is None or not self._study.is_blinded:
             return self._studies
-        status = [record.status for record in reading.records.values()]
+        status = [record.status for record in reading.frames.values()]
         accepted, drafts = status.count(ReviewStatus.ACCEPTED), status.count(ReviewStatus.DRAFT)
         mine = reading.stack.stack_id
         return tuple(

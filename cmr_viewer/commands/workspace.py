@@ -7,7 +7,7 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.pipeline import open_study
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Asked
 from cmr_viewer.reading.saving import SavedStudies, put_back
 from cmr_viewer.store.database import Workspace
@@ -26,7 +26,7 @@ class SavedStudy:
         effort: What readers spent on it.
     """
 
-    reading: Reading
+    reading: OpenStudy
     read: Read | None
     readers: tuple[str, ...]
     effort: tuple[EffortRow, ...]
@@ -55,7 +55,7 @@ def saved_study(workspace: Workspace, study: Study, *, incomplete: bool, or_labe
     """
     studies = SavedStudies(workspace)
     read = studies.reads.result(study.stack.stack_id)
-    reading = Reading(study, None if read is None else read.id)
+    reading = OpenStudy(study, None if read is None else read.id)
     saved = studies.read(reading)
     if not saved.annotations and not saved.predictions:
         named = "name the workspace with the corrections with --workspace"

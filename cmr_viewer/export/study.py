@@ -25,7 +25,7 @@ from cmr_viewer.errors import StoreError
 from cmr_viewer.export import formats as table
 from cmr_viewer.export.formats import Anonymity, Job, RegionRow, Results
 from cmr_viewer.progress import Progress, part, silent
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.atomic import sync_folder, write_atomically
 from cmr_viewer.store.effort import EffortRow
 
@@ -49,7 +49,7 @@ class Exported:
 
 
 def results_of(
-    reading: Reading, *, reader: str, effort: tuple[EffortRow, ...] = (), about: Mapping[str, Any] | None = None
+    reading: OpenStudy, *, reader: str, effort: tuple[EffortRow, ...] = (), about: Mapping[str, Any] | None = None
 ) -> Results:
     """Everything that is known of a study as it is read now.
 

@@ -79,7 +79,7 @@ class FrameRecord:
         imported: Where `labels` was imported from; empty where it was not.
         made: As `Marks.made`.
         status: How far the reader is.
-        kept: Whether the workspace holds or will hold a version of the frame.
+        saved: Whether the workspace holds or will hold a version of the frame.
         proposal: What is offered beside `labels`.
         dismissed: Models whose proposal the reader declined.
         accepting: Whether an acceptance is on its way to the disk; the label map is held until then.
@@ -96,7 +96,7 @@ class FrameRecord:
     imported: str = ""
     made: Provenance | None = None
     status: ReviewStatus | None = None
-    kept: bool = False
+    saved: bool = False
     proposal: Prediction | None = None
     dismissed: set[str] = field(default_factory=set)
     accepting: bool = False
@@ -403,8 +403,8 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
     def touched(self, frame: FrameIndex) -> None:
         """The reader changed a frame: it is no longer accepted, and a draft is to be saved."""
         record = self[frame]
-        if record.edited or record.kept:
-            record.kept = True
+        if record.edited or record.saved:
+            record.saved = True
             self.effects.drafts.append(frame)
         self.set_status(frame, ReviewStatus.DRAFT if record.edited else None)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.route.router import DecidedBy
 
 
@@ -50,7 +50,7 @@ def order_of_work(
     return tuple(dict.fromkeys([*first, *stack.frame_indices]))
 
 
-def missing_of(reading: Reading, shown: FrameIndex | None) -> Missing:
+def missing_of(reading: OpenStudy, shown: FrameIndex | None) -> Missing:
     """What is missing of the open study, the most wanted first.
 
     Args:
@@ -58,7 +58,7 @@ def missing_of(reading: Reading, shown: FrameIndex | None) -> Missing:
         shown: The frame that the reader looks at, or None.
     """
     order = order_of_work(reading.stack, shown, *reading.ed_es())
-    reader_regions = {f: r.reader_region for f, r in reading.records.items() if r.reader_region is not None}
+    reader_regions = {f: r.reader_region for f, r in reading.frames.items() if r.reader_region is not None}
     routes = {frame: reading.frames.route_of(frame) for frame in order if reading.frames.lacks_prediction(frame)}
     segment = {frame: choice.region for frame, choice in routes.items() if choice is not None}
     return Missing(
@@ -67,11 +67,11 @@ def missing_of(reading: Reading, shown: FrameIndex | None) -> Missing:
         reader_regions=reader_regions,
         segment=segment,
         by={frame: "reader" for frame in segment if frame in reader_regions},
-        certainty={f: sure for f in segment if (sure := reading.records[f].certainty) is not None},
+        certainty={f: sure for f in segment if (sure := reading.frames[f].certainty) is not None},
     )
 
 
-def missing_of_frame(reading: Reading, frame: FrameIndex, region: Region) -> Missing:
+def missing_of_frame(reading: OpenStudy, frame: FrameIndex, region: Region) -> Missing:
     """The label map of one frame, as a region."""
-    by_reader = reading.records[frame].reader_region is not None
+    by_reader = reading.frames[frame].reader_region is not None
     return Missing((frame,), segment={frame: region}, by={frame: "reader" if by_reader else "predicted"})

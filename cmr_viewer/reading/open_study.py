@@ -101,7 +101,7 @@ class Stroke:
         return f"paint {self.label.text}"
 
 
-class Reading:
+class OpenStudy:
     """The open study as the reader works on it: every change is one undo step and has its effects.
 
     Attributes:
@@ -125,11 +125,6 @@ class Reading:
         self.reader_es: int | None = None
         self.facts: dict[str, Any] = {}
         self._stroke: Stroke | None = None
-
-    @property
-    def records(self) -> Frames:
-        """All frames."""
-        return self.frames
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -357,7 +352,7 @@ class Reading:
         held = {}
         for frame in frames:
             record = self.frames[frame]
-            record.accepting = record.kept = True
+            record.accepting = record.saved = True
             held[frame] = record.edit_number
             self.dismiss_proposal(frame)
         return held

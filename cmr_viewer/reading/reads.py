@@ -9,7 +9,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.reading.frames import FrameRecord
-from cmr_viewer.reading.open_study import Imported, Reading
+from cmr_viewer.reading.open_study import Imported, OpenStudy
 from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison, FrameRead, ReadResult, compare_reads
 from cmr_viewer.store.reads import Read, ReadKind
@@ -83,7 +83,7 @@ class BothReads:
     comparison: Comparison
 
 
-def saved_read(study: Reading, name: str) -> SavedRead:
+def saved_read(study: OpenStudy, name: str) -> SavedRead:
     """A read that was put back, for comparing and taking over."""
     frames = {
         frame: FrameRead(one.labels, one.region, _by_hand(one), one.provenance) for frame, one in study.frames.items()

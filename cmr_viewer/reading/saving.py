@@ -18,7 +18,7 @@ from cmr_viewer.errors import StoreError
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.frames import Changed, Effects, FrameRecord
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, change_between, source_key
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import Workspace, copied_workspace
@@ -131,7 +131,7 @@ class SavedStudies:
             log.warning("Could not read how the stack was opened last: %s", error)
             return None
 
-    def open(self, loaded: Loaded, study: Reading) -> Saved:
+    def open(self, loaded: Loaded, study: OpenStudy) -> Saved:
         """Save that a study was opened, and how; read what is saved of it.
 
         What readers made of frames that were in another stack until now comes with them.
@@ -167,7 +167,7 @@ class SavedStudies:
             self.openings.save(source, stack.stack_id, loaded.opening)
         return self.read(study, carried)
 
-    def enter(self, study: Reading) -> Saved:
+    def enter(self, study: OpenStudy) -> Saved:
         """Save which read of a study is shown from now on; read what is saved in it.
 
         Raises:
@@ -176,7 +176,7 @@ class SavedStudies:
         self.reads.note_shown(study.stack.stack_id, study.read_id)
         return self.read(study)
 
-    def read(self, study: Reading, carried: int = 0) -> Saved:
+    def read(self, study: OpenStudy, carried: int = 0) -> Saved:
         """Read what is saved of a study in its read; nothing is done to it.
 
         Raises:
@@ -238,19 +238,19 @@ class SavedStudies:
         by_frame = {frame: readers.get(frame, one.region) for frame, one in predicted.items()}
         return self.annotations.predictions_in_read(stack.stack_id, read_id, by_frame)
 
-    def study(self, study: Study, read_id: int | None) -> Reading:
+    def study(self, study: Study, read_id: int | None) -> OpenStudy:
         """A study as a read left it: what readers and models made of it; no model is asked anything.
 
         Raises:
             StoreError: The workspace cannot be read.
         """
-        reading = Reading(study, read_id)
+        reading = OpenStudy(study, read_id)
         put_back(reading, self.read(reading))
         return reading
 
     # -- saving --------------------------------------------------------------------------------------------------------
 
-    def save(self, study: Reading, work: Work) -> None:
+    def save(self, study: OpenStudy, work: Work) -> None:
         """Save all of some work, or nothing; on disk when this returns.
 
         Raises:
@@ -258,7 +258,7 @@ class SavedStudies:
         """
         self.annotations.save(study.stack.stack_id, work, read_id=study.read_id)
 
-    def save_elsewhere(self, folder: Path, unsaved: Mapping[Reading, Work]) -> Path:
+    def save_elsewhere(self, folder: Path, unsaved: Mapping[OpenStudy, Work]) -> Path:
         """Copy the workspace to another folder, and save there what could not be saved here.
 
         Args:
@@ -301,7 +301,7 @@ class SavedStudies:
 # -- putting back ------------------------------------------------------------------------------------------------------
 
 
-def put_back(study: Reading, saved: Saved) -> None:
+def put_back(study: OpenStudy, saved: Saved) -> None:
     """Show what was saved; frames that the reader has changed meanwhile stay as they are."""
     frames = study.frames
     for frame, record in frames.items():
@@ -312,7 +312,7 @@ def put_back(study: Reading, saved: Saved) -> None:
             record.region_prediction = saved.region_predictions[frame]
             frames.note(frame, Changed.REGION)
         if record.edit_number:
-            record.kept = record.kept or annotation is not None
+            record.saved = record.saved or annotation is not None
             continue
         if frame in saved.regions:
             record.reader_region = saved.regions[frame]
@@ -331,7 +331,7 @@ def put_back(study: Reading, saved: Saved) -> None:
 
 
 def _put_labels_back(record: FrameRecord, saved: Annotation | None, predicted: Prediction | None) -> None:
-    record.kept = saved is not None
+    record.saved = saved is not None
     if saved is not None and (saved.imported_from or saved.provenance is not Provenance.AUTOMATIC):
         same = predicted is not None and predicted.model_id == saved.model_id
         record.labels, record.edited, record.status = saved.labels.copy(), True, saved.status
@@ -348,7 +348,7 @@ def _put_labels_back(record: FrameRecord, saved: Annotation | None, predicted: P
 # -- what is to be saved -----------------------------------------------------------------------------------------------
 
 
-def work_of(study: Reading, effects: Effects, spent: Mapping[FrameIndex, Effort]) -> Work:
+def work_of(study: OpenStudy, effects: Effects, spent: Mapping[FrameIndex, Effort]) -> Work:
     """All that is to be saved of what a reader did, together.
 
     Args:
@@ -376,7 +376,7 @@ def work_of(study: Reading, effects: Effects, spent: Mapping[FrameIndex, Effort]
     )
 
 
-def joined_work(study: Reading, works: Sequence[Work]) -> Work:
+def joined_work(study: OpenStudy, works: Sequence[Work]) -> Work:
     """What is to be saved now, with what could not be saved before, such as on a full disk.
 
     Args:
@@ -413,7 +413,7 @@ def joined_work(study: Reading, works: Sequence[Work]) -> Work:
     )
 
 
-def draft_of(study: Reading, frame: FrameIndex) -> Version:
+def draft_of(study: OpenStudy, frame: FrameIndex) -> Version:
     """A draft of a frame as it is shown now.
 
     A frame that came back to its prediction by undo is saved as an automatic draft, so that no older draft of it is
@@ -431,7 +431,7 @@ def draft_of(study: Reading, frame: FrameIndex) -> Version:
     )
 
 
-def why_not_acceptable(study: Reading, frame: FrameIndex) -> str:
+def why_not_acceptable(study: OpenStudy, frame: FrameIndex) -> str:
     """Why a frame cannot be accepted, for a reader; empty if it can be."""
     record = study.frames[frame]
     where = f"Phase {frame.phase + 1}, slice {frame.slice_index + 1}"
@@ -442,7 +442,7 @@ def why_not_acceptable(study: Reading, frame: FrameIndex) -> str:
     return ""
 
 
-def acceptances_of(study: Reading, frames: Iterable[FrameIndex]) -> list[Version]:
+def acceptances_of(study: OpenStudy, frames: Iterable[FrameIndex]) -> list[Version]:
     """What is to be saved of those frames that can be accepted and are not yet, with the pixels that training needs."""
     wanted = [one for one in frames if not (study.frames[one].is_held or why_not_acceptable(study, one))]
     with_pixels = {frame for frame, record in study.frames.items() if record.is_held}

@@ -24,7 +24,7 @@ from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.segments_aha import PhaseSegments, SegmentThickness, segment_thicknesses
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.volumes import VoxelCounts, measures_at
 from cmr_viewer.store.study_facts import PATIENT_PREFIX
 
@@ -404,7 +404,7 @@ class VolumesBefore:
         """Another study is open, or none."""
         self._counted.clear()
 
-    def changes(self, reading: Reading, frame: FrameIndex, before: Before) -> VolumeChanges:
+    def changes(self, reading: OpenStudy, frame: FrameIndex, before: Before) -> VolumeChanges:
         """What the label maps of now have more than those of before.
 
         A frame that had no label map before counts as it is now, so that only corrections are counted.
@@ -431,7 +431,7 @@ class VolumesBefore:
         return VolumeChanges(frame_ml, at_ed, at_es, why_not)
 
     def _of_phase(
-        self, reading: Reading, phase: int | None, before: Before, voxel_ml: float
+        self, reading: OpenStudy, phase: int | None, before: Before, voxel_ml: float
     ) -> dict[Label, float | None]:
         if phase is None:
             return {Label.LVBP: None, Label.RVBP: None}
@@ -441,7 +441,7 @@ class VolumesBefore:
             total += 0 if grown is None else grown * share
         return {**_ml(total, (Label.LVBP, Label.RVBP), voxel_ml)}
 
-    def _grown(self, reading: Reading, frame: FrameIndex, before: Before) -> NDArray[np.int64] | None:
+    def _grown(self, reading: OpenStudy, frame: FrameIndex, before: Before) -> NDArray[np.int64] | None:
         """Voxels that each label has more than before, (4,); None where there is nothing to compare."""
         was, now = before(frame), reading.frames.counts.of_frame(frame)
         if was is None or now is None:

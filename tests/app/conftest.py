@@ -138,7 +138,7 @@ def session(qapp: Any, workspace: Workspace, shipped: Path, formula: FormulaFlow
 
 def make_session(workspace: Workspace, shipped: Path, formula: FormulaFlow) -> Session:
     def opener(path: Path, progress: Progress, opening: Opening, preview: object) -> Study:
-        progress(0.5, "Reading")
+        progress(0.5, "OpenStudy")
         if path.name == "broken":
             from cmr_viewer.errors import NotAStudyError
 

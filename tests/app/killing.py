@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from cmr_viewer.domain.annotation import ReviewStatus
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.effort import EffortStore
 from tests.app.working import opened, original, read_id_of, settle, shown, state, study
@@ -128,17 +128,17 @@ class Killer:
             told.kept = now
         self._walk(reading, now[1] if now is not None else None)
         spent = [row.effort for row in EffortStore(workspace).rows(study().stack.stack_id, read_id)]
-        assert len(spent) <= len(reading.records) * self.tally.kills
+        assert len(spent) <= len(reading.frames) * self.tally.kills
         assert all(one.active_s == one.strokes / 2 for one in spent), "each action adds half a second and a stroke"
 
-    def _walk(self, reading: Reading, tip: str | None) -> None:
+    def _walk(self, reading: OpenStudy, tip: str | None) -> None:
         """Undo everything, redo everything, and compare; an LabelMapError would say that a step does not fit."""
         before, done = shown(reading), len(reading.history.lines.done)
         for _ in range(done):
             reading.undo()
             settle(reading)
         assert not reading.history.can_undo
-        for frame, record in reading.records.items():
+        for frame, record in reading.frames.items():
             assert np.array_equal(record.labels, original(frame).labels), "undo to the start is the prediction"
             assert not record.edited and record.reader_region is None and record.status is not ReviewStatus.ACCEPTED
         assert (reading.reader_ed, reading.reader_es, reading.facts) == (None, None, {})

@@ -104,7 +104,7 @@ def told(session: Session) -> dict[str, Any]:
     for frame in session.study.stack.frame_indices:
         said[f"state {frame}"] = plain(session.study.frame_state(frame))
         said[f"findings {frame}"] = [one.text for one in session.study.findings(frame)]
-        record = session.study.reading.records[frame]
+        record = session.study.reading.frames[frame]
         said[f"record {frame}"] = [
             {one.name: plain(getattr(record, one.name)) for one in fields(record) if one.name != "edit_number"}
         ]

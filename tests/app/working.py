@@ -21,7 +21,7 @@ from cmr_viewer.domain.annotation import Prediction, Provenance, RegionPredictio
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.reading.open_study import Imported, Reading
+from cmr_viewer.reading.open_study import Imported, OpenStudy
 from cmr_viewer.reading.saving import SavedStudies, acceptances_of, work_of
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace, open_workspace
@@ -61,15 +61,15 @@ def said(region: Region) -> RegionPrediction:
     return RegionPrediction(chances, ACTIVE[Role.CLASSIFIER], region, chances)
 
 
-def opened(workspace: Workspace, read_id: int | None = None) -> Reading:
+def opened(workspace: Workspace, read_id: int | None = None) -> OpenStudy:
     """The study as it is put back, with all that the models say of it."""
     reading = SavedStudies(workspace).study(study(), read_id)
     reading.frames.set_active(ACTIVE)
-    for frame in reading.records:
+    for frame in reading.frames:
         if reading.frames.lacks_region(frame):
             reading.frames.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
         for region in REGIONS[:3]:
-            if ACTIVE[role_of(region)] not in reading.records[frame].predictions:
+            if ACTIVE[role_of(region)] not in reading.frames[frame].predictions:
                 reading.frames.receive_prediction(frame, prediction(frame, region))
     reading.take_effects()
     return reading
@@ -96,10 +96,10 @@ def read_id_of(workspace: Workspace, which: str) -> int | None:
     return None if which == "first" else ReadStore(workspace).list(study().stack.stack_id)[0].id
 
 
-def shown(reading: Reading) -> str:
+def shown(reading: OpenStudy) -> str:
     """Stands for all that is shown."""
     digest = hashlib.blake2b(digest_size=8)
-    for _frame, record in sorted(reading.records.items()):
+    for _frame, record in sorted(reading.frames.items()):
         labels = b"none" if record.labels is None else record.labels.tobytes()
         marks = (record.region, record.region_by, record.edited, record.provenance, record.imported, record.origin)
         digest.update(labels + repr(marks).encode())
@@ -107,10 +107,10 @@ def shown(reading: Reading) -> str:
     return digest.hexdigest()
 
 
-def state(reading: Reading) -> str:
+def state(reading: OpenStudy) -> str:
     """Stands for all that is shown, how far the reader is, and what can be undone and redone."""
     history = reading.history
-    statuses = [str(record.status) for _, record in sorted(reading.records.items())]
+    statuses = [str(record.status) for _, record in sorted(reading.frames.items())]
     texts = [[change.text for change in line] for line in history.lines]
     return hashlib.blake2b(repr((shown(reading), statuses, texts)).encode(), digest_size=8).hexdigest()
 
@@ -140,8 +140,8 @@ class Reader:
             self.tip = shown(self.reading)
         work = work_of(self.reading, effects, {frame: Effort(0.5, 1)})
         for one in effects.held:
-            self.reading.records[one].status = ReviewStatus.ACCEPTED
-            self.reading.records[one].kept = True
+            self.reading.frames[one].status = ReviewStatus.ACCEPTED
+            self.reading.frames[one].saved = True
         self._keep(lambda: self.store.save(self.stack_id, work, read_id=self.read_id))
         if effects.accepting:
             self._write_accepted(effects.accepting, ())
@@ -161,8 +161,8 @@ class Reader:
     def _write_accepted(self, frames: list[FrameIndex], moves: Any) -> None:
         kept = acceptances_of(self.reading, frames)
         for one in kept:
-            self.reading.records[one.frame].status = ReviewStatus.ACCEPTED
-            self.reading.records[one.frame].kept = True
+            self.reading.frames[one.frame].status = ReviewStatus.ACCEPTED
+            self.reading.frames[one.frame].saved = True
         self._keep(lambda: self.store.save(self.stack_id, Work(kept, moves=moves), read_id=self.read_id))
 
     def _stroke(self, frame: FrameIndex) -> None:
@@ -204,14 +204,14 @@ class Reader:
         self.reading.redo()
 
 
-def settle(reading: Reading) -> None:
+def settle(reading: OpenStudy) -> None:
     """What follows from a step that was undone or redone, as the session carries it out."""
     effects = reading.take_effects()
     for frame in (*effects.accepting, *effects.held):
-        reading.records[frame].status = ReviewStatus.ACCEPTED
+        reading.frames[frame].status = ReviewStatus.ACCEPTED
 
 
-def tip_of(reading: Reading) -> str:
+def tip_of(reading: OpenStudy) -> str:
     """What is shown once all that can be redone is; the reading is as it was after it."""
     back = len(reading.history.lines.undone)
     for _ in range(back):

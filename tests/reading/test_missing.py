@@ -3,16 +3,16 @@ from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.missing import missing_of, order_of_work
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from tests.reading.small import REGION_OF_SLICE, model_labels, said, small_study
 
 ACTIVE = {role: f"{role.value}-1" for role in Role}
 
 
-def classified() -> Reading:
-    reading = Reading(small_study())
+def classified() -> OpenStudy:
+    reading = OpenStudy(small_study())
     reading.frames.set_active(ACTIVE)
-    for frame in reading.records:
+    for frame in reading.frames:
         reading.frames.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
     return reading
 
@@ -27,7 +27,7 @@ def test_the_most_wanted_frames_come_first_and_each_once() -> None:
 
 
 def test_without_regions_everything_is_computed_in_two_passes() -> None:
-    reading = Reading(small_study())
+    reading = OpenStudy(small_study())
     reading.frames.set_active(ACTIVE)
     assert missing_of(reading, None).classify
 
@@ -45,7 +45,7 @@ def test_where_regions_are_known_only_missing_label_maps_are_computed() -> None:
 
 
 def test_nothing_is_to_do_where_there_are_no_models() -> None:
-    assert not missing_of(Reading(small_study()), None)
+    assert not missing_of(OpenStudy(small_study()), None)
 
 
 def test_how_certain_a_region_is_in_the_stack_goes_with_the_frame_unless_the_reader_said_it() -> None:
@@ -53,4 +53,4 @@ def test_how_certain_a_region_is_in_the_stack_goes_with_the_frame_unless_the_rea
     by_reader = FrameIndex(0, 2)
     reading.set_region(by_reader, Region.APEX)
     certainty = missing_of(reading, None).certainty
-    assert certainty == {frame: 0.7 for frame in reading.records if frame != by_reader}
+    assert certainty == {frame: 0.7 for frame in reading.frames if frame != by_reader}

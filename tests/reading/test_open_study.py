@@ -12,7 +12,7 @@ from cmr_viewer.domain.measures import label_counts
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frames import Changed
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from tests.reading.small import COLS, REGION_OF_SLICE, ROWS, model_labels, said, small_study
 
 ACTIVE = {role: f"{role.value}-1" for role in Role}
@@ -24,11 +24,11 @@ def predicted(frame: FrameIndex, region: Region) -> Prediction:
     return Prediction(model_labels(model_id, frame), model_id, region, "By formula.")
 
 
-def analysed_reading() -> Reading:
+def analysed_reading() -> OpenStudy:
     """A reading whose models have segmented every frame, for every region."""
-    reading = Reading(small_study())
+    reading = OpenStudy(small_study())
     reading.frames.set_active(ACTIVE)
-    for frame in reading.records:
+    for frame in reading.frames:
         reading.frames.receive_region(frame, said(REGION_OF_SLICE[frame.slice_index]))
         for region in REGIONS:
             reading.frames.receive_prediction(frame, predicted(frame, region))
@@ -36,7 +36,7 @@ def analysed_reading() -> Reading:
     return reading
 
 
-def picture(reading: Reading) -> list[Any]:
+def picture(reading: OpenStudy) -> list[Any]:
     """Everything that is shown of the frames, comparable."""
     shown = []
     for frame in FRAMES:
@@ -58,7 +58,7 @@ actions = st.one_of(
 )
 
 
-def act(reading: Reading, action: tuple[Any, ...]) -> None:
+def act(reading: OpenStudy, action: tuple[Any, ...]) -> None:
     name, *rest = action
     if name == "paint":
         frame, label, start, end = rest
@@ -94,7 +94,7 @@ def test_undo_and_redo_walk_through_exactly_the_states_that_were(steps: list[tup
                 place += 1
         assert picture(reading) == states[place]
         for frame in FRAMES:
-            labels, counted = reading.records[frame].labels, reading.frames.counts.of_frame(frame)
+            labels, counted = reading.frames[frame].labels, reading.frames.counts.of_frame(frame)
             assert (labels is None) == (counted is None)
             assert labels is None or np.array_equal(counted, label_counts(labels))
 
@@ -108,7 +108,7 @@ def test_what_a_reader_drew_is_never_changed_by_a_prediction(steps: list[tuple[A
     for step in steps:
         if step[0] == "arrive":
             _, frame, number = step
-            records = reading.records[frame]
+            records = reading.frames[frame]
             edited, shown = records.edited, None if records.labels is None else records.labels.copy()
             role = role_of(records.region or Region.MIDDLE)
             model_id = f"{role.value}-{number}"
@@ -125,7 +125,7 @@ def test_what_a_reader_drew_is_never_changed_by_a_prediction(steps: list[tuple[A
 
 
 def test_effects_say_what_is_to_be_kept_and_computed() -> None:
-    reading = Reading(small_study())
+    reading = OpenStudy(small_study())
     reading.frames.set_active(ACTIVE)
     frame = FRAMES[0]
     reading.frames.receive_region(frame, said(Region.BASE))
@@ -145,17 +145,17 @@ def test_effects_say_what_is_to_be_kept_and_computed() -> None:
 def test_an_acceptance_on_its_way_holds_the_label_map() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
-    reading.records[frame].accepting = True
+    reading.frames[frame].accepting = True
     reading.frames.set_active({**ACTIVE, Role.BASE: "base-9"})
-    before = reading.records[frame].labels
+    before = reading.frames[frame].labels
     reading.frames.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
-    assert reading.records[frame].labels is before and reading.frames.state(frame).proposal is not None
+    assert reading.frames[frame].labels is before and reading.frames.state(frame).proposal is not None
 
 
 def test_an_accepted_frame_is_offered_a_new_prediction_and_not_given_it() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
-    reading.records[frame].status = ReviewStatus.ACCEPTED
+    reading.frames[frame].status = ReviewStatus.ACCEPTED
     reading.frames.set_active({**ACTIVE, Role.BASE: "base-9"})
     assert not reading.frames.lacks_prediction(frame)
     reading.frames.receive_prediction(frame, Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, ""))
@@ -164,7 +164,7 @@ def test_an_accepted_frame_is_offered_a_new_prediction_and_not_given_it() -> Non
 
 
 def test_a_prediction_for_a_region_that_was_changed_meanwhile_is_only_remembered() -> None:
-    reading = Reading(small_study())
+    reading = OpenStudy(small_study())
     reading.frames.set_active(ACTIVE)
     frame = FRAMES[0]
     reading.frames.receive_region(frame, said(Region.BASE))
@@ -179,17 +179,17 @@ def test_a_part_of_a_stroke_makes_no_copy_of_the_frame() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
     reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0), None)
-    canvas = reading.records[frame].labels
+    canvas = reading.frames[frame].labels
     for number in range(20):
         reading.extend_stroke((10.0 + number % 5, 10.0))
-    assert reading.records[frame].labels is canvas
+    assert reading.frames[frame].labels is canvas
 
 
 def test_a_still_label_map_stays_as_it_is_whatever_is_painted_later() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
     still = reading.still(frame)
-    assert still is reading.records[frame].labels
+    assert still is reading.frames[frame].labels
     before = still.copy()
     reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0), None)
     within = reading.still(frame)
@@ -213,12 +213,12 @@ def test_label_maps_are_copied_but_for_those_that_nobody_can_write_to() -> None:
     view = seen[:]
     view.setflags(write=False)  # but what it is a view of can be written to
     reading.change_labels({FRAMES[0]: fixed, FRAMES[1]: view}, "shift")
-    shown = [reading.records[frame].labels for frame in FRAMES]
+    shown = [reading.frames[frame].labels for frame in FRAMES]
     assert shown[0] is fixed
     assert np.array_equal(shown[1], seen) and not np.shares_memory(shown[1], seen)
     loose = np.roll(fixed, 1, axis=0).copy()
     reading.change_labels({FRAMES[0]: loose}, "shift")
-    assert not np.shares_memory(reading.records[FRAMES[0]].labels, loose)
+    assert not np.shares_memory(reading.frames[FRAMES[0]].labels, loose)
 
 
 # ------------------------------------------------------------------------------------------ non-cardiac frames
@@ -257,7 +257,7 @@ def test_a_frame_that_turns_out_to_be_surely_non_cardiac_loses_its_marks_and_get
 
 
 def test_the_empty_label_map_of_a_frame_is_not_taken_for_what_the_baseline_says() -> None:
-    reading, frame = Reading(small_study()), FRAMES[0]
+    reading, frame = OpenStudy(small_study()), FRAMES[0]
     reading.frames.set_active({role: ACTIVE[role] for role in (Role.CLASSIFIER, Role.BASELINE)})
     reading.frames.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))
     nothing = Prediction(np.zeros((ROWS, COLS), np.uint8), ACTIVE[Role.BASELINE], Region.NON_CARDIAC, "Nothing.")

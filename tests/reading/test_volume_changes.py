@@ -5,7 +5,7 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.study_measures import VolumesBefore
 from tests.reading.small import COLS, PHASES, ROWS, SLICES, small_study
 
@@ -14,10 +14,10 @@ ED, ES = 0, 2
 
 
 @pytest.fixture
-def reading() -> Reading:
+def reading() -> OpenStudy:
     """Squares of LV blood pool of 10, 8 and 6 pixels a side in all slices: ED is the first phase, ES the last."""
-    made = Reading(small_study())
-    made.change_labels({frame: square(10 - 2 * frame.phase) for frame in made.records}, "draw")
+    made = OpenStudy(small_study())
+    made.change_labels({frame: square(10 - 2 * frame.phase) for frame in made.frames}, "draw")
     return made
 
 
@@ -31,14 +31,14 @@ def as_drawn(frame: FrameIndex) -> np.ndarray:
     return square(10 - 2 * frame.phase)
 
 
-def test_nothing_has_changed_where_everything_is_as_it_was(reading: Reading) -> None:
+def test_nothing_has_changed_where_everything_is_as_it_was(reading: OpenStudy) -> None:
     changes = VolumesBefore().changes(reading, FrameIndex(ED, 1), as_drawn)
     assert changes.frame_ml == {Label.LVBP: 0.0, Label.LVM: 0.0, Label.RVBP: 0.0}
     assert changes.edv_ml == changes.esv_ml == {Label.LVBP: 0.0, Label.RVBP: 0.0}
     assert changes.why_not == ""
 
 
-def test_a_correction_counts_in_its_frame_and_in_its_phase(reading: Reading) -> None:
+def test_a_correction_counts_in_its_frame_and_in_its_phase(reading: OpenStudy) -> None:
     labels = square(10)
     labels[12:14, 2:7] = Label.LVBP  # 10 voxels more
     labels[18:20, 2:5] = Label.RVBP  # 6 voxels
@@ -57,13 +57,13 @@ def test_a_correction_counts_in_its_frame_and_in_its_phase(reading: Reading) -> 
         assert changes.esv_ml[Label.LVBP] == 0.0
 
 
-def test_a_slice_beside_a_missing_one_counts_for_more(reading: Reading) -> None:
+def test_a_slice_beside_a_missing_one_counts_for_more(reading: OpenStudy) -> None:
     """Of slices at 0, 10, 30 and 40 mm the second and the third each count for one and a half."""
     study = small_study()
     places = tuple((0.0, 0.0, z) for z in (0.0, 10.0, 30.0, 40.0))
     stack = replace(study.stack, geometry=replace(study.stack.geometry, positions_mm=places))
-    reading = Reading(replace(study, stacks=(stack,)))
-    reading.change_labels({frame: as_drawn(frame) for frame in reading.records}, "draw")
+    reading = OpenStudy(replace(study, stacks=(stack,)))
+    reading.change_labels({frame: as_drawn(frame) for frame in reading.frames}, "draw")
     for index, weight in enumerate((1.0, 1.5, 1.5, 1.0)):
         grown = square(10)
         grown[20, 2:12] = Label.LVBP  # 10 voxels more
@@ -74,14 +74,14 @@ def test_a_slice_beside_a_missing_one_counts_for_more(reading: Reading) -> None:
         reading.change_labels({FrameIndex(ED, index): square(10)}, "draw")
 
 
-def test_frames_without_an_earlier_label_map_count_as_they_are(reading: Reading) -> None:
+def test_frames_without_an_earlier_label_map_count_as_they_are(reading: OpenStudy) -> None:
     changes = VolumesBefore().changes(reading, FrameIndex(ED, 1), lambda frame: square(4) if frame == (ES, 0) else None)
     assert changes.frame_ml == dict.fromkeys((Label.LVBP, Label.LVM, Label.RVBP))
     assert changes.edv_ml[Label.LVBP] == 0.0
     assert changes.esv_ml[Label.LVBP] == pytest.approx((36 - 16) * VOXEL_ML)
 
 
-def test_a_label_map_of_earlier_that_is_another_now_is_counted_anew(reading: Reading) -> None:
+def test_a_label_map_of_earlier_that_is_another_now_is_counted_anew(reading: OpenStudy) -> None:
     comparing, frame = VolumesBefore(), FrameIndex(ED, 0)
     earlier = {frame: square(9)}
     assert comparing.changes(reading, frame, earlier.get).frame_ml[Label.LVBP] == pytest.approx(19 * VOXEL_ML)
@@ -90,7 +90,7 @@ def test_a_label_map_of_earlier_that_is_another_now_is_counted_anew(reading: Rea
 
 
 def test_before_ed_and_es_are_known_it_is_said_why_there_is_no_volume() -> None:
-    reading = Reading(small_study())
+    reading = OpenStudy(small_study())
     frame = FrameIndex(0, 0)
     reading.change_labels({frame: square(5)}, "draw")
     changes = VolumesBefore().changes(reading, frame, lambda _frame: square(4))

@@ -21,7 +21,7 @@ from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.reading.frames import FrameState
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.reads import read_name
 from cmr_viewer.reading.study_measures import (
     MeasureChoices,
@@ -126,7 +126,7 @@ class WorkDone:
     read: str = ""
 
 
-def work_done(workspace: Workspace, reading: Reading) -> WorkDone:
+def work_done(workspace: Workspace, reading: OpenStudy) -> WorkDone:
     """What readers did to a study in this read of it. For the store thread.
 
     Raises:
@@ -163,9 +163,9 @@ class AsRead:
     notes: tuple[Note, ...] = ()
 
 
-def as_read(reading: Reading) -> AsRead:
+def as_read(reading: OpenStudy) -> AsRead:
     """A study as it is read now; call it on the thread that the reader works on."""
-    frames = {frame: _facts(reading.frames.state(frame)) for frame in reading.records}
+    frames = {frame: _facts(reading.frames.state(frame)) for frame in reading.frames}
     notes = (*not_segmented(reading.stack, reading.frames.segmented()), *reading.notes())
     return AsRead(reading.study, frames, choices_of(reading.facts), reading.ed_es_choice(), notes)
 

@@ -9,7 +9,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 
 
 class Earlier(StrEnum):
@@ -80,7 +80,7 @@ class EarlierLabels(QObject):
         reading = self._session.study.reading
         if reading is None:
             return None
-        record, choice = reading.records[frame], reading.frames.route_of(frame)
+        record, choice = reading.frames[frame], reading.frames.route_of(frame)
         if choice is not None and choice.empty:
             return empty_label_map(reading.stack.geometry.rows, reading.stack.geometry.cols)
         made = record.base if choice is None else record.predictions.get(choice.model_id, record.base)
@@ -94,7 +94,7 @@ class EarlierLabels(QObject):
         work = partial(self._session.saved.annotations.last_accepted, reading.stack.stack_id, reading.read_id)
         self._session.saving.do("Reading accepted versions", work, on_done=partial(self._take_accepted, reading))
 
-    def _take_accepted(self, reading: Reading, accepted: dict[FrameIndex, LabelMap]) -> None:
+    def _take_accepted(self, reading: OpenStudy, accepted: dict[FrameIndex, LabelMap]) -> None:
         if reading is self._session.study.reading:
             self._accepted = {**accepted, **self._accepted}
             self.changed.emit()
@@ -112,7 +112,7 @@ class EarlierLabels(QObject):
         self._restored = True
         reading = self._session.study.reading
         if reading is not None:
-            self._opening = {f: one.labels for f, one in reading.records.items() if one.labels is not None}
+            self._opening = {f: one.labels for f, one in reading.frames.items() if one.labels is not None}
 
     @Slot(object)
     def _note_first(self, frames: tuple[FrameIndex, ...]) -> None:
@@ -121,7 +121,7 @@ class EarlierLabels(QObject):
         if not self._restored or reading is None:
             return
         for frame in frames:
-            record = reading.records[frame]
+            record = reading.frames[frame]
             if frame not in self._opening and record.labels is not None:
                 self._opening[frame] = None if record.edited else record.labels
 
@@ -131,7 +131,7 @@ class EarlierLabels(QObject):
         if reading is None:
             return
         for frame in frames:
-            record = reading.records.get(frame)
+            record = reading.frames.get(frame)
             if record is not None and record.status is ReviewStatus.ACCEPTED and record.labels is not None:
                 self._accepted[frame] = record.labels
         self.changed.emit()

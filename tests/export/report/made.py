@@ -12,7 +12,7 @@ from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.export.report.material import Material, WorkDone, as_read, material_of
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.effort import EffortRow
 from cmr_viewer.store.events import Event, What
 from tests.phantom import Phantom, sax_cine
@@ -24,12 +24,12 @@ def phantom(phases: int = 8, slices: int = 6) -> Phantom:
     return sax_cine(phases=phases, slices=slices, rows=64, cols=60, pixel_spacing_mm=(2.0, 2.0), seed=3)
 
 
-def reading_of(heart: Phantom, patient: Patient | None = None) -> Reading:
+def reading_of(heart: Phantom, patient: Patient | None = None) -> OpenStudy:
     """A study in which every frame is as the model "middle-1" drew it, which is the truth."""
     stack = replace(heart.stack, ed_phase=None, es_phase=None)
     study = Study("Study 7", Path("study.nii.gz"), (stack,), format_name="NIfTI", patient=patient or Patient())
-    reading = Reading(study)
-    for frame, record in reading.records.items():
+    reading = OpenStudy(study)
+    for frame, record in reading.frames.items():
         labels = heart.labels[frame.phase, frame.slice_index]
         region = reference_regions(list(heart.labels[frame.phase].any(axis=(1, 2))))[frame.slice_index]
         made = Prediction(labels, "middle-1", region, "It knows.")
@@ -47,7 +47,7 @@ def material(
     events: Sequence[Event] = (),
     effort: Sequence[EffortRow] = (),
     patient_name: str = "",
-    reading: Reading | None = None,
+    reading: OpenStudy | None = None,
 ) -> Material:
     """What a report is built from."""
     read = reading or reading_of(heart or phantom(), patient)

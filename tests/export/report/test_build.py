@@ -116,7 +116,7 @@ def test_a_label_map_that_fails_a_check_is_noted_with_its_place(heart):
     middle = FrameIndex(0, 2)
     broken = heart.labels[0, 2].copy()
     broken[broken == Label.LVM] = 0
-    reading.records[middle].labels = broken
+    reading.frames[middle].labels = broken
     checks = build_report(material(reading=reading)).checks
     assert any(check.where == "Slice 3, ED" and "myocardium" in check.text.lower() for check in checks)
 

@@ -238,7 +238,7 @@ def test_a_report_that_cannot_be_written_says_where(made, tmp_path):
 def accepted(heart):
     """Material of a study in which a reader has accepted all frames."""
     reading = reading_of(heart)
-    for record in reading.records.values():
+    for record in reading.frames.values():
         record.status = ReviewStatus.ACCEPTED
     return material(reading=reading)
 
@@ -277,7 +277,7 @@ def test_one_frame_that_is_not_accepted_makes_a_draft_and_one_at_another_phase_d
 
 def test_frames_without_a_label_map_are_noted_among_the_checks_and_in_the_notes():
     reading = reading_of(phantom(slices=4))
-    for frame, record in reading.records.items():
+    for frame, record in reading.frames.items():
         if frame.phase > 2:
             record.labels = None
             reading.frames.counts.set_frame(frame, None)

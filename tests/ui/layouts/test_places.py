@@ -88,7 +88,7 @@ def test_an_offer_names_the_model_that_made_it(open_window: MainWindow, made_by:
     window.desk.end_stroke()
     labels = window.session.study.frame_state(frame).labels
     assert labels is not None and window.session.study.reading is not None
-    window.session.study.reading.records[frame].proposal = Prediction(labels, made_by, Region.MIDDLE, "It knows.")
+    window.session.study.reading.frames[frame].proposal = Prediction(labels, made_by, Region.MIDDLE, "It knows.")
     window.showing.show_frame()
     assert named.removeprefix("the ") in (*(role.text.lower() for role in Role), "model gone-7")
     assert window.parts.proposal._text.text() == f"New prediction by {named}. Your label map is unchanged."

@@ -9,7 +9,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.route.router import DecidedBy, Route, route
 
 BATCH = 4
@@ -30,13 +30,13 @@ class Opinions:
         reading: The open study.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: OpenStudy) -> None:
         self._reading = reading
         self._made: dict[Asked, LabelMap] = {}
 
     def labels_of(self, asked: Asked) -> LabelMap | None:
         """What a model made of a frame, (row, col), not to be written to; None where it was not asked yet."""
-        shown = self._reading.records[asked.frame].predictions.get(asked.model_id)
+        shown = self._reading.frames[asked.frame].predictions.get(asked.model_id)
         return self._made.get(asked) if shown is None else shown.labels
 
     def known(self, wanted: Iterable[Asked]) -> dict[Asked, LabelMap]:

@@ -13,7 +13,7 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frames import FrameRecord
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.review.queue import FrameReview, Next, Stake, next_frame, queue
 from cmr_viewer.review.what_if import amount_text
 from cmr_viewer.ui.features.queue.opinions import Asked, segmenters_of
@@ -98,7 +98,7 @@ class ReviewQueue(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._reading: Reading | None = None
+        self._reading: OpenStudy | None = None
         self._bench = Bench()
         self._ordered: Ordered | None = None
         self._looked: set[FrameIndex] = set()
@@ -147,7 +147,7 @@ class ReviewQueue(QObject):
         if reading is None or ordered is None:
             return {}
         frames = {frame for frame, stake in ordered.stakes.items() if stake.is_worth_a_look} | self._looked
-        return {frame: self._review(frame, reading.records[frame], ordered) for frame in frames}
+        return {frame: self._review(frame, reading.frames[frame], ordered) for frame in frames}
 
     def _review(self, frame: FrameIndex, record: FrameRecord, ordered: Ordered) -> FrameReview:
         predicted = record.region_prediction
@@ -193,7 +193,7 @@ class ReviewQueue(QObject):
         self._session.jobs.cancel(KEY)
         self._reading = self._session.study.reading
         self._bench, self._ordered = Bench(), None
-        self._dirty = set() if self._reading is None else set(self._reading.records)
+        self._dirty = set() if self._reading is None else set(self._reading.frames)
         self.changed.emit()
         self.refresh()
 
@@ -219,7 +219,7 @@ class ReviewQueue(QObject):
         session, reading = self._session, self._reading
         if reading is None or reading is not session.study.reading:  # the session has ended
             return
-        if session.models.is_analysing or not any(r.labels is not None for r in reading.records.values()):
+        if session.models.is_analysing or not any(r.labels is not None for r in reading.frames.values()):
             return  # `analysed` comes
         changed = frozenset(self._dirty)
         self._since.clear()
@@ -234,8 +234,8 @@ class ReviewQueue(QObject):
         )
         session.jobs.submit(KEY, TEXT, work, priority=PRIORITY, on_partial=partial(self._take, reading, changed))
 
-    def _picture(self, reading: Reading) -> Order:
-        records, (ed, es), models = reading.records, reading.ed_es(), self._session.models.loaded
+    def _picture(self, reading: OpenStudy) -> Order:
+        records, (ed, es), models = reading.frames, reading.ed_es(), self._session.models.loaded
         ids = () if models is None else tuple(segmenters_of(models.active))
         known = {}
         for frame in (f for f in records if f.phase in (ed, es)):
@@ -248,16 +248,16 @@ class ReviewQueue(QObject):
         slice_ml = geometry.slice_weights * (voxel_ml or 0.001)
         return Order(changed, frames, known, ed, es, slice_ml, voxel_ml is not None)
 
-    def _take(self, reading: Reading, changed: frozenset[FrameIndex], ordered: Ordered) -> None:
+    def _take(self, reading: OpenStudy, changed: frozenset[FrameIndex], ordered: Ordered) -> None:
         if reading is self._reading:
             self._dirty -= changed - self._since  # what has changed since the job was made is for the next one
             self._ordered = ordered
             self.changed.emit()
 
 
-def _still(reading: Reading, frame: FrameIndex) -> LabelMap | None:
+def _still(reading: OpenStudy, frame: FrameIndex) -> LabelMap | None:
     """The label map of a frame, which nobody writes to; None where there is none."""
-    return None if reading.records[frame].labels is None else reading.still(frame)
+    return None if reading.frames[frame].labels is None else reading.still(frame)
 
 
 def _pictured(record: FrameRecord) -> Pictured:

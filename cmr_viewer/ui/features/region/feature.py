@@ -143,13 +143,13 @@ class RegionFeature(Feature):
             return
         from cmr_viewer.review.base_card import base_card, belongs_on  # noqa: PLC0415 - scipy, once a study is open
 
-        regions = {f: one.region for f, one in reading.records.items() if one.region is not None}
+        regions = {f: one.region for f, one in reading.frames.items() if one.region is not None}
         if not belongs_on(frame, regions):
             card.show_card(None, "")
             return
         made = base_card(
             frame,
-            reading.records[frame].labels,
+            reading.frames[frame].labels,
             regions,
             reading.stack.geometry,
             ed_phase=session.study.ed_phase,

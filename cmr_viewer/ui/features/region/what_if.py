@@ -19,7 +19,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.frames import FrameRecord
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.review.what_if import Candidate, Counts, FrameCounts, measure_changes, phase_change_ml
 from cmr_viewer.route.router import Route, route
 from cmr_viewer.ui.features.queue.opinions import Asked, Opinions, ask, routes_of, segmenters_of
@@ -90,7 +90,7 @@ class WhatIf(QObject):
         self.frame: FrameIndex | None = None
         self.opinions: Opinions | None = None
         self._session = session
-        self._reading: Reading | None = None
+        self._reading: OpenStudy | None = None
         self._following: dict[Region, Following] = {}
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._timer.timeout.connect(self._ask)
@@ -137,18 +137,18 @@ class WhatIf(QObject):
 
     def _made(self) -> tuple[Candidate, ...]:
         reading, frame, models = self._reading, self.frame, self._session.models.loaded
-        if reading is None or frame is None or models is None or frame not in reading.records:
+        if reading is None or frame is None or models is None or frame not in reading.frames:
             return ()
-        record, routes = reading.records[frame], routes_of(models.active)
+        record, routes = reading.frames[frame], routes_of(models.active)
         if record.region is None or not routes:
             return ()
         counts = _counts(reading, {frame.phase, *reading.ed_es()})
         return tuple(self._candidate(reading, frame, region, counts) for region in REGIONS)
 
-    def _candidate(self, reading: Reading, frame: FrameIndex, region: Region, counts: Counts) -> Candidate:
+    def _candidate(self, reading: OpenStudy, frame: FrameIndex, region: Region, counts: Counts) -> Candidate:
         models = self._session.models.loaded
         assert models is not None
-        record, routes = reading.records[frame], routes_of(models.active)
+        record, routes = reading.frames[frame], routes_of(models.active)
         choice = routes[region]
         chosen = record.region is region
         model = _served(choice)
@@ -169,7 +169,7 @@ class WhatIf(QObject):
         return self._with_changes(base, reading, frame, counts, label_counts(labels))
 
     def _with_changes(
-        self, base: Candidate, reading: Reading, frame: FrameIndex, counts: Counts, instead: FrameCounts
+        self, base: Candidate, reading: OpenStudy, frame: FrameIndex, counts: Counts, instead: FrameCounts
     ) -> Candidate:
         ed, es = reading.ed_es()
         weights = reading.stack.geometry.slice_weights
@@ -220,9 +220,9 @@ class WhatIf(QObject):
             on_partial=partial(self._take, reading, frame),
         )
 
-    def _question(self, reading: Reading, frame: FrameIndex, models: LoadedModels) -> Question:
+    def _question(self, reading: OpenStudy, frame: FrameIndex, models: LoadedModels) -> Question:
         assert self.opinions is not None
-        records = reading.records
+        records = reading.frames
         phases = tuple(p for p in dict.fromkeys(reading.ed_es()) if p is not None)
         counted = [FrameIndex(p, s) for p in phases for s in range(reading.stack.slices)]
         ids = segmenters_of(models.active)
@@ -240,7 +240,7 @@ class WhatIf(QObject):
             lacking=tuple(asked for asked in dict.fromkeys(wanted) if asked not in known),
         )
 
-    def _take(self, reading: Reading, frame: FrameIndex, answer: Answer) -> None:
+    def _take(self, reading: OpenStudy, frame: FrameIndex, answer: Answer) -> None:
         if reading is not self._reading or frame != self.frame or self.opinions is None:
             return
         if isinstance(answer, Following):
@@ -255,7 +255,7 @@ def is_held(record: FrameRecord) -> bool:
     return record.edited or record.accepting or record.status is ReviewStatus.ACCEPTED
 
 
-def _counts(reading: Reading, phases: set[int | None]) -> Counts:
+def _counts(reading: OpenStudy, phases: set[int | None]) -> Counts:
     """Pixels of each label at some phases, (phase, slice, 4); -1 elsewhere, and where a frame is not segmented."""
     counts = np.full((reading.stack.phases, reading.stack.slices, 4), -1, dtype=np.int64)
     for phase in (p for p in phases if p is not None):

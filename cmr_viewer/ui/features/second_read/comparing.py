@@ -5,7 +5,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from cmr_viewer.app.session import Session
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.reads import BothReads, both_reads
 from cmr_viewer.store.reads import ReadKind, ReadSummary
 
@@ -50,7 +50,7 @@ class Comparing(QObject):
         work = partial(both_reads, session.saved, reading.study, second_id)
         session.saving.do("Comparing the reads", work, on_done=partial(self._take, reading))
 
-    def _take(self, reading: Reading, both: BothReads) -> None:
+    def _take(self, reading: OpenStudy, both: BothReads) -> None:
         if reading is self._session.study.reading and not self._session.study.is_blinded:
             self._of = reading.stack.stack_id, both
             self.changed.emit()

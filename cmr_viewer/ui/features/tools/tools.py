@@ -212,7 +212,7 @@ class Tools(QObject):
         reading = self._session.study.reading
         if reading is None:
             return {}
-        found = {frame: reading.still(frame) for frame in frames if reading.records[frame].labels is not None}
+        found = {frame: reading.still(frame) for frame in frames if reading.frames[frame].labels is not None}
         return {frame: labels for frame, labels in found.items() if empty_too or labels.any()}
 
     def _is_as(self, frame: FrameIndex, before: LabelMap) -> bool:

@@ -57,7 +57,7 @@ class File:
     def __call__(
         self, path: Path, study: Study, codes: Mapping[int, Label] | None, phase: int | None, progress: Progress
     ) -> Read:
-        progress(0.5, "Reading")
+        progress(0.5, "OpenStudy")
         self.marks.append((study.stack.ed_phase, study.stack.es_phase))
         self.asked.append((codes, phase))
         if self.needs_phase and phase is None:

@@ -9,7 +9,7 @@ from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.progress import Cancelled, silent
-from cmr_viewer.reading.open_study import Reading
+from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.ui.features.queue.opinions import Asked, Opinions, ask, routes_of
 from tests.app.conftest import FormulaFlow, FormulaModels
 from tests.reading.small import model_labels, small_study
@@ -59,9 +59,9 @@ def test_work_that_is_not_wanted_any_more_stops_between_batches() -> None:
 
 
 def test_what_is_shown_is_known_without_asking_and_what_is_added_changes_nothing_on_show() -> None:
-    reading = Reading(small_study())
+    reading = OpenStudy(small_study())
     shown = Prediction(model_labels("base-1", ONE), "base-1", Region.BASE, "")
-    reading.records[ONE].predictions["base-1"] = shown
+    reading.frames[ONE].predictions["base-1"] = shown
     opinions = Opinions(reading)
     assert opinions.labels_of(Asked(ONE, "base-1")) is shown.labels
     assert opinions.labels_of(Asked(ONE, "apex-1")) is None
@@ -70,7 +70,7 @@ def test_what_is_shown_is_known_without_asking_and_what_is_added_changes_nothing
         Asked(ONE, "base-1"),
         Asked(ONE, "apex-1"),
     }
-    assert list(reading.records[ONE].predictions) == ["base-1"] and reading.records[ONE].labels is None
+    assert list(reading.frames[ONE].predictions) == ["base-1"] and reading.frames[ONE].labels is None
 
 
 def test_without_a_baseline_no_frame_goes_anywhere() -> None:

@@ -42,10 +42,10 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.analyse import Flow, FrameResult, LoadedModels
+from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
-from cmr_viewer.domain.study import Stack
+from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import ModelError
-from cmr_viewer.load.study import open_study as load_study
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.reading.missing import Missing
@@ -60,7 +60,7 @@ def open_study(
     asked: Asked,
     progress: Progress = silent,
     *,
-    opener: Opener = load_study,
+    opener: Opener | None = None,
     preview: Preview = lambda _frame: None,
 ) -> Loaded:
     """Load a study as its reader decided, and find the read that it is opened in.
@@ -69,14 +69,20 @@ def open_study(
         saved: What the workspace holds of studies.
         asked: What is to be opened.
         progress: 0 to 1; raises `Cancelled` to stop.
-        opener: What reads the files.
+        opener: What reads the files; None for the program's own readers.
         preview: Takes a first frame (row, col) as soon as there is one.
 
     Raises:
         NotAStudyError: There is nothing that could be a study.
         LoadError: There is, and it cannot be read.
     """
-    return saved.load(opener, asked, preview, progress)
+    return saved.load(opener or _own_readers, asked, preview, progress)
+
+
+def _own_readers(path: Path, progress: Progress, opening: Opening, preview: Preview | None) -> Study:
+    from cmr_viewer.load.study import open_study
+
+    return open_study(path, progress, opening, preview)
 
 
 def begin(loaded: Loaded) -> OpenStudy:

@@ -12,8 +12,7 @@ from cmr_viewer.app.jobs import Jobs, Priority
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.pipeline import analyse, load_active_models
-from cmr_viewer.progress import Progress
-from cmr_viewer.reading.missing import Missing, missing_of, missing_of_frame
+from cmr_viewer.reading.missing import missing_of, missing_of_frame
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.model_registry import ModelRegistry
 
@@ -114,7 +113,7 @@ class ModelsInUse(QObject):
         self._jobs.submit(
             ANALYSIS_KEY,
             "Classifying and segmenting" if missing.classify else "Segmenting",
-            partial(_computation, self.flow, reading, models, missing),
+            partial(analyse, self.flow, reading.stack, models, missing),
             priority=Priority.BACKGROUND,
             on_partial=self._on_result,
             on_finished=self._on_analysed,
@@ -133,7 +132,7 @@ class ModelsInUse(QObject):
             self._jobs.submit(
                 key,
                 f"Segmenting phase {frame.phase + 1}, slice {frame.slice_index + 1} as {region.text.lower()}",
-                partial(_computation, self.flow, reading, models, missing),
+                partial(analyse, self.flow, reading.stack, models, missing),
                 priority=Priority.READER,
                 on_partial=self._on_result,
             )
@@ -165,7 +164,3 @@ class ModelsInUse(QObject):
         results, self._results = self._results, []
         if results and self._reading is not None:
             self.computed.emit(self._reading, results)
-
-
-def _computation(flow: Flow, reading: OpenStudy, models: LoadedModels, missing: Missing, progress: Progress) -> object:
-    return analyse(flow, reading.stack, models, missing, progress)

@@ -198,23 +198,23 @@ class CurrentStudy(QObject):
         self.end()
         self._measures_timer.stop()
 
-    def _on_restored(self, reading: OpenStudy, saved: Saved) -> None:
-        if reading is self._reading:
-            put_back(reading, saved)
-            self._effort.add_earlier(saved.effort)
-            self._begin_work(reading)
-            self.facts_changed.emit()
-            if saved.carried:
-                one = saved.carried == 1
-                moved = "1 saved frame was" if one else f"{saved.carried} saved frames were"
-                self.message.emit("info", f"The stack was opened in a different way; {moved} carried over to it.")
+    def _on_restored(self, reading: Reading, saved: Saved) -> None:
+        if reading is not self._reading:
+            return
+        put_back(reading, saved)
+        self._effort.add_earlier(saved.effort)
+        self._begin_work(reading)
+        self.facts_changed.emit()
+        if saved.carried:
+            moved = "1 saved frame was" if saved.carried == 1 else f"{saved.carried} saved frames were"
+            self.message.emit("info", f"The stack was opened in a different way; {moved} carried over to it.")
 
-    def _on_not_restored(self, reading: OpenStudy, _message: str) -> None:
+    def _on_not_restored(self, reading: Reading, _message: str) -> None:
         if reading is self._reading:
             self._unread = True
             self._begin_work(reading)
 
-    def _begin_work(self, reading: OpenStudy) -> None:
+    def _begin_work(self, reading: Reading) -> None:
         self._restored = True
         self._use_models(reading)
         self.carry_out()

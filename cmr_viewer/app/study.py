@@ -198,7 +198,7 @@ class CurrentStudy(QObject):
         self.end()
         self._measures_timer.stop()
 
-    def _on_restored(self, reading: Reading, saved: Saved) -> None:
+    def _on_restored(self, reading: OpenStudy, saved: Saved) -> None:
         if reading is not self._reading:
             return
         put_back(reading, saved)
@@ -209,12 +209,12 @@ class CurrentStudy(QObject):
             moved = "1 saved frame was" if saved.carried == 1 else f"{saved.carried} saved frames were"
             self.message.emit("info", f"The stack was opened in a different way; {moved} carried over to it.")
 
-    def _on_not_restored(self, reading: Reading, _message: str) -> None:
+    def _on_not_restored(self, reading: OpenStudy, _message: str) -> None:
         if reading is self._reading:
             self._unread = True
             self._begin_work(reading)
 
-    def _begin_work(self, reading: Reading) -> None:
+    def _begin_work(self, reading: OpenStudy) -> None:
         self._restored = True
         self._use_models(reading)
         self.carry_out()

@@ -99,7 +99,7 @@ class Extras:
     def __init__(self, desk: "Desk") -> None:
         import numpy as np
 
-        from cmr_viewer.domain.insertion_points import InsertionPoints
+        from cmr_viewer.domain.measures.insertion_points import InsertionPoints
         from cmr_viewer.ui.features.measures.insertion_overlay import InsertionOverlay
         from cmr_viewer.ui.features.second_read.read_overlay import ReadOverlay
 

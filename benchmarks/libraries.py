@@ -351,7 +351,7 @@ def masks() -> Iterator[Case]:
 def images() -> Iterator[Case]:
     from skimage import exposure, registration, segmentation, transform
 
-    from cmr_viewer.domain.lv_outline import _smoothed, sample
+    from cmr_viewer.domain.measures.wall import _smoothed, sample
     from cmr_viewer.prepare.grid import Grid, Placement
     from cmr_viewer.review.click import random_walk
     from cmr_viewer.review.motion import SMALL_STEP, find_motion, grey_between

@@ -20,8 +20,8 @@ import numpy as np
 from cmr_viewer.commands.measure_inputs import Labelled
 from cmr_viewer.commands.measured import Choices, measured
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.measures import label_counts, stack_volume_ml, voxel_volume_ml
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.volumes import label_counts, stack_volume_ml, voxel_volume_ml
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.load.labels.files import read_labels
 from cmr_viewer.load.study import open_study

@@ -31,7 +31,7 @@ from cmr_viewer.classify.in_stack import frames_of_stack
 from cmr_viewer.commands.service import models_in
 from cmr_viewer.domain.anatomy import REGIONS, Region, reference_regions
 from cmr_viewer.domain.annotation import RegionPrediction
-from cmr_viewer.domain.measures import label_counts, voxel_volume_ml
+from cmr_viewer.domain.measures.volumes import label_counts, voxel_volume_ml
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled

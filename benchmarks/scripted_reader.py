@@ -35,7 +35,7 @@ from benchmarks.scripted.reading import Wanted, read_study  # noqa: E402
 from cmr_viewer.domain.anatomy import Label  # noqa: E402
 from cmr_viewer.domain.geometry import Geometry  # noqa: E402
 from cmr_viewer.domain.label_map import LabelMap  # noqa: E402
-from cmr_viewer.domain.measures import ejection_fraction_percent, stack_volume_ml  # noqa: E402
+from cmr_viewer.domain.measures.volumes import ejection_fraction_percent, stack_volume_ml  # noqa: E402
 from cmr_viewer.domain.study import FrameIndex  # noqa: E402
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_labels  # noqa: E402
 from cmr_viewer.load.study import open_study  # noqa: E402

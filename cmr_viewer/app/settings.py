@@ -13,8 +13,8 @@ from typing import Any
 import platformdirs
 
 from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula
 from cmr_viewer.file_names import text_of_path
 from cmr_viewer.paths import APP_NAME
 from cmr_viewer.store.atomic import write_atomically

@@ -16,7 +16,7 @@ from cmr_viewer.app.saving import Saving
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.change import ChangeKind
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
+from cmr_viewer.domain.measures.volumes import MEASURE_NAMES, Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.effort import StudyEffort

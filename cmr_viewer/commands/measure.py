@@ -12,13 +12,12 @@ from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.commands.measure_inputs import Labelled, asked_for, join_phases, read_asked
 from cmr_viewer.commands.measured import Choices, measured
 from cmr_viewer.commands.service import print_notes
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import ALL_MEASURE_NAMES, BsaFormula, unit_of
+from cmr_viewer.domain.measures.volumes import MYOCARDIAL_DENSITY_G_PER_ML
+from cmr_viewer.domain.measures.wall import METHOD as WALL_METHOD
 from cmr_viewer.domain.patient import LIMITS, Patient, Sex, plausible
-from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, unit_of
 from cmr_viewer.domain.study import COUNTING
-from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
 from cmr_viewer.errors import CmrViewerError, LoadError, StoreError, in_one_line
 from cmr_viewer.export.tables import csv_text
 from cmr_viewer.store.atomic import write_atomically

@@ -10,27 +10,26 @@ from numpy.typing import NDArray
 from cmr_viewer.commands.measure_inputs import Labelled
 from cmr_viewer.commands.service import notes_json
 from cmr_viewer.domain.anatomy import Label, reference_regions
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.ed_es import EdEs, PhasePair, choose_ed_es, ed_es_by_volume
-from cmr_viewer.domain.insertion_points import insertion_points_of_slices, seen_from_apex
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import (
+from cmr_viewer.domain.measures.ed_es import EdEs, PhasePair, choose_ed_es, ed_es_by_volume
+from cmr_viewer.domain.measures.insertion_points import insertion_points_of_slices, seen_from_apex
+from cmr_viewer.domain.measures.papillary import PapillaryConvention, labels_by_convention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula, PatientMeasures, normal_range, patient_measures
+from cmr_viewer.domain.measures.segments_aha import PhaseSegments, segment_thicknesses
+from cmr_viewer.domain.measures.volume_curve import VolumeCurve, phase_times_of, volume_curve
+from cmr_viewer.domain.measures.volumes import (
     MEASURE_NAMES,
     Measures,
+    believed,
+    believed_voxel_ml,
     label_counts,
     measure,
     phase_counts,
     voxel_volume_ml,
 )
-from cmr_viewer.domain.normal_ranges import normal_range
-from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
-from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
-from cmr_viewer.domain.plausible import believed, believed_voxel_ml
 from cmr_viewer.domain.result_notes import result_notes
-from cmr_viewer.domain.segments_aha import PhaseSegments, segment_thicknesses
 from cmr_viewer.domain.study import Stack
-from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
 from cmr_viewer.errors import LoadError
 from cmr_viewer.export.tables import number_of
 

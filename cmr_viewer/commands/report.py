@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cmr_viewer.commands.service import print_notes
 from cmr_viewer.commands.workspace import saved_study, study_as_decided
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.report.material import as_read, material_of, work_done
 from cmr_viewer.export.report.write import ReportFormat, write_report

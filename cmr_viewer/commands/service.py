@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.analyse import Models, load_models
-from cmr_viewer.domain.ed_es import choose_ed_es
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.measures.ed_es import choose_ed_es
+from cmr_viewer.domain.measures.volumes import Measures
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role

@@ -18,9 +18,9 @@ import numpy as np
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, ReviewStatus
-from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_codec import decode_label_map, encode_label_map
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, StoreError
 

@@ -5,9 +5,9 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.ed_es import EdEs, Mark, MarkedBy, disagreements
+from cmr_viewer.domain.measures.ed_es import EdEs, Mark, MarkedBy, disagreements
+from cmr_viewer.domain.measures.volumes import impossible_heart
 from cmr_viewer.domain.notes import Code, Note
-from cmr_viewer.domain.plausible import impossible_heart
 from cmr_viewer.domain.study import FrameIndex, Stack
 
 

@@ -208,7 +208,7 @@ class Stack:
         heart_rate_bpm: From the header, or None.
         description: The series description or file name, for a reader.
         frame_sources: (phase)(slice) where each frame was read from, or empty where frames have no file of their own.
-        any_size: Whether a reader allowed volumes that no human heart has (`domain.plausible`).
+        any_size: Whether a reader allowed volumes that no human heart has (`domain.measures.volumes`).
     """
 
     pixels: NDArray[Any]

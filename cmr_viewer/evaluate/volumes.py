@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.ed_es import ed_es_by_volume
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import MEASURE_NAMES, label_counts, measure, phase_counts, voxel_volume_ml
+from cmr_viewer.domain.measures.ed_es import ed_es_by_volume
+from cmr_viewer.domain.measures.volumes import MEASURE_NAMES, label_counts, measure, phase_counts, voxel_volume_ml
 
 LIMITS_SD = 1.96
 """Standard deviations from the bias to a 95 % limit of agreement."""

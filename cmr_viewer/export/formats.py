@@ -13,7 +13,7 @@ from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.measures.volumes import Measures
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer import NOTICE, PROGRAM
-from cmr_viewer.domain.measures import MEASURE_NAMES, Measures
+from cmr_viewer.domain.measures.volumes import MEASURE_NAMES, Measures
 from cmr_viewer.domain.study import COUNTING
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.formats import Job, RegionRow

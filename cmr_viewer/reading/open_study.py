@@ -22,11 +22,10 @@ from cmr_viewer.domain.change import (
     PhaseMarksPart,
     label_digest,
 )
-from cmr_viewer.domain.ed_es import Disagreement, EdEs, PhasePair, choose_ed_es, disagreements
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures, voxel_volume_ml
+from cmr_viewer.domain.measures.ed_es import Disagreement, EdEs, PhasePair, choose_ed_es, disagreements
+from cmr_viewer.domain.measures.volumes import Measures, believed_voxel_ml, voxel_volume_ml
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.plausible import believed_voxel_ml
 from cmr_viewer.domain.result_notes import not_reviewed
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.reading.frames import FrameRecord

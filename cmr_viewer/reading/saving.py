@@ -11,7 +11,7 @@ from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.change import Lines, Move
-from cmr_viewer.domain.ed_es import PhasePair
+from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import StoreError

@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region, reference_regions
-from cmr_viewer.domain.insertion_points import (
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.insertion_points import (
     InsertionOrigin,
     InsertionPoints,
     insertion_points_of_slices,
     seen_from_apex,
 )
-from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.lv_outline import lv_outline
-from cmr_viewer.domain.measures import Measures, label_counts, voxel_volume_ml
-from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention, labels_by_convention
+from cmr_viewer.domain.measures.segments_aha import PhaseSegments, SegmentThickness, segment_thicknesses
+from cmr_viewer.domain.measures.volume_curve import VolumeCurve, phase_times_of, volume_curve
+from cmr_viewer.domain.measures.volumes import Measures, believed_voxel_ml, label_counts, voxel_volume_ml
+from cmr_viewer.domain.measures.wall import lv_outline
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient, patient_from_json
-from cmr_viewer.domain.plausible import believed_voxel_ml
-from cmr_viewer.domain.segments_aha import PhaseSegments, SegmentThickness, segment_thicknesses
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
-from cmr_viewer.domain.volume_curve import VolumeCurve, phase_times_of, volume_curve
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.volumes import VoxelCounts, measures_at
 from cmr_viewer.store.study_facts import PATIENT_PREFIX

@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.ed_es import EdEs, PhasePair, ed_es_by_volume
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import (
+from cmr_viewer.domain.measures.ed_es import EdEs, PhasePair, ed_es_by_volume
+from cmr_viewer.domain.measures.volumes import (
     NO_PHASE_REASON,
     Measures,
+    believed,
     label_counts,
     measure,
     phase_counts,
     voxel_volume_ml,
 )
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.plausible import believed
 from cmr_viewer.domain.result_notes import result_notes
 from cmr_viewer.domain.study import FrameIndex, Stack
 

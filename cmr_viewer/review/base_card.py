@@ -15,7 +15,7 @@ import numpy as np
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import voxel_volume_ml
+from cmr_viewer.domain.measures.volumes import voxel_volume_ml
 from cmr_viewer.domain.study import FrameIndex, LongAxisView, slice_line
 from cmr_viewer.review.checks import BASE_RING_FRACTION, enclosed_fraction
 

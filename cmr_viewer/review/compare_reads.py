@@ -13,16 +13,17 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
-from cmr_viewer.domain.measures import (
+from cmr_viewer.domain.measures.volumes import (
     MEASURE_NAMES,
     MYOCARDIAL_DENSITY_G_PER_ML,
     Measures,
+    believed,
+    believed_voxel_ml,
     label_counts,
     measure,
     phase_counts,
     voxel_volume_ml,
 )
-from cmr_viewer.domain.plausible import believed, believed_voxel_ml
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.what_if import amount_text, at_stake_ml
 

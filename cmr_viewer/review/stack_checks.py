@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import label_counts
+from cmr_viewer.domain.measures.volumes import label_counts
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import BASE_RING_FRACTION, Check, Finding, check_frame
 

@@ -1,7 +1,7 @@
 """The measures of a study if some of its frames had another segmentation; nothing is changed.
 
 Source:
-    Volumes are summed over slices (`domain.measures`), so that a frame counts at its own phase alone: what it changes
+    Volumes are summed over slices (`measures.volumes`), so that a frame counts at its own phase alone: what it changes
     at ED is the end-diastolic volume and what follows from it, and outside of ED and ES no measure changes.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import measure, phase_counts
+from cmr_viewer.domain.measures.volumes import measure, phase_counts
 from cmr_viewer.domain.study import FrameIndex
 
 Counts = NDArray[np.int64]

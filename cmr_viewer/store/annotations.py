@@ -21,9 +21,9 @@ from cmr_viewer.domain.annotation import (
     ReviewStatus,
 )
 from cmr_viewer.domain.change import Move
-from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_codec import decode_label_map
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace

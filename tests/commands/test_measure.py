@@ -14,8 +14,8 @@ from cmr_viewer.__main__ import main
 from cmr_viewer.commands.measure_inputs import Labelled
 from cmr_viewer.commands.measured import NOT_STATED, Choices, measured
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.papillary import PapillaryConvention
-from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import ALL_MEASURE_NAMES
 from cmr_viewer.domain.study import Study
 from tests.phantom import (
     Phantom,

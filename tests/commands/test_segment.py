@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cmr_viewer.__main__ import main
 from cmr_viewer.commands import segment as command
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.measures import MEASURE_NAMES
+from cmr_viewer.domain.measures.volumes import MEASURE_NAMES
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Study

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cmr_viewer.commands.service import measured
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import Measures
+from cmr_viewer.domain.measures.volumes import Measures
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.export.formats import Results, formats_of

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.measures import label_counts, measure
+from cmr_viewer.domain.measures.volumes import label_counts, measure
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, StoreError
 from cmr_viewer.export.formats import FORMATS, Anonymity, RegionRow, Results, formats_of

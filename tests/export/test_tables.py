@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.measures import MEASURE_NAMES, Measures, measure
+from cmr_viewer.domain.measures.volumes import MEASURE_NAMES, Measures, measure
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.tables import (

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.change import Change, ChangeKind, FramePart, Marks, Part, Verb
-from cmr_viewer.domain.ed_es import PhasePair
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.history import History

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.insertion_points import InsertionOrigin, InsertionPoints
+from cmr_viewer.domain.measures.insertion_points import InsertionOrigin, InsertionPoints
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.study_measures import (

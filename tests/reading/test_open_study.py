@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
-from cmr_viewer.domain.measures import label_counts
+from cmr_viewer.domain.measures.volumes import label_counts
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frames import Changed

@@ -5,9 +5,9 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.insertion_points import find_insertion_points
-from cmr_viewer.domain.lv_outline import lv_outline
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.insertion_points import find_insertion_points
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.wall import lv_outline
 from cmr_viewer.domain.patient import Patient
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.reading.study_measures import (

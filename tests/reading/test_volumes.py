@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.measures import label_counts
+from cmr_viewer.domain.measures.volumes import label_counts
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.volumes import VoxelCounts, measures_at
 from tests.reading.small import small_study

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
-from cmr_viewer.domain.ed_es import Mark
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import MYOCARDIAL_DENSITY_G_PER_ML, voxel_volume_ml
-from cmr_viewer.domain.normal_ranges import normal_range
-from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, text_of, unit_of
+from cmr_viewer.domain.measures.ed_es import Mark
+from cmr_viewer.domain.measures.patient_measures import ALL_MEASURE_NAMES, normal_range, text_of, unit_of
+from cmr_viewer.domain.measures.volumes import MYOCARDIAL_DENSITY_G_PER_ML, voxel_volume_ml
+from cmr_viewer.domain.measures.wall import METHOD as WALL_METHOD
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.domain.wall_thickness import METHOD as WALL_METHOD
 from cmr_viewer.export.report.contents import (
     Curve,
     Draft,

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from cmr_viewer import PROGRAM
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.ed_es import EdEs
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.ed_es import EdEs
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula, PatientMeasures, patient_measures
+from cmr_viewer.domain.measures.segments_aha import SegmentThickness
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.papillary import PapillaryConvention
-from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
 from cmr_viewer.domain.result_notes import not_segmented
-from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.reading.frames import FrameState

@@ -10,8 +10,8 @@ from PySide6.QtGui import QDesktopServices
 
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.settings import login_name
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula
 from cmr_viewer.domain.study import Study
 from cmr_viewer.export.report.material import AsRead, WorkDone, as_read, material_of, work_done
 from cmr_viewer.export.report.write import write_report

@@ -9,11 +9,17 @@ from typing import Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QApplication
 
-from cmr_viewer.domain.body_size import BsaFormula
-from cmr_viewer.domain.normal_ranges import NormalRange, normal_range
-from cmr_viewer.domain.papillary import PapillaryConvention
-from cmr_viewer.domain.patient_measures import ALL_MEASURE_NAMES, PatientMeasures, text_of, unit_of
-from cmr_viewer.domain.segments_aha import SEGMENT_NAMES
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import (
+    ALL_MEASURE_NAMES,
+    BsaFormula,
+    NormalRange,
+    PatientMeasures,
+    normal_range,
+    text_of,
+    unit_of,
+)
+from cmr_viewer.domain.measures.segments_aha import SEGMENT_NAMES
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import CmrViewerError
 from cmr_viewer.reading.study_measures import Curves, patient_in_files

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from cmr_viewer.domain.insertion_points import InsertionPoints
+from cmr_viewer.domain.measures.insertion_points import InsertionPoints
 from cmr_viewer.ui.frame.mouse_tools import Canvas
 
 _ARM_PX = 5.0

@@ -10,11 +10,10 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.body_size import BsaFormula
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula, PatientMeasures, patient_measures
 from cmr_viewer.domain.patient import UNKNOWN_PATIENT, Patient
-from cmr_viewer.domain.patient_measures import PatientMeasures, patient_measures
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.reading.study_measures import (
     AS_FOUND,

@@ -7,10 +7,9 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from cmr_viewer.domain.ed_es import Disagreement, EdEs, Mark
-from cmr_viewer.domain.measures import Measures
-from cmr_viewer.domain.normal_ranges import NormalRange
-from cmr_viewer.domain.patient_measures import INDEXED, PatientMeasures, text_of, unit_of
+from cmr_viewer.domain.measures.ed_es import Disagreement, EdEs, Mark
+from cmr_viewer.domain.measures.patient_measures import INDEXED, NormalRange, PatientMeasures, text_of, unit_of
+from cmr_viewer.domain.measures.volumes import Measures
 from cmr_viewer.ui.features.measures.volume_curve import VolumeCurve
 from cmr_viewer.ui.window.theme import colour
 from cmr_viewer.ui.window.widgets import DASH, action_button, column, label, row

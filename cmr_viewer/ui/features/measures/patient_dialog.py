@@ -3,8 +3,8 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QDoubleSpinBox, QFormLayout, QPushButton, QWidget
 
-from cmr_viewer.domain.body_size import BsaFormula, bsa_of
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.patient_measures import BsaFormula, bsa_of
 from cmr_viewer.domain.patient import LIMITS, UNKNOWN_PATIENT, Patient, Sex
 from cmr_viewer.ui.window.widgets import DASH, column, label, rule
 

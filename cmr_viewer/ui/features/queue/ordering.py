@@ -11,7 +11,7 @@ from cmr_viewer.analyse import Flow, LoadedModels
 from cmr_viewer.domain.anatomy import REGIONS, Label, Region
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures import label_counts
+from cmr_viewer.domain.measures.volumes import label_counts
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
 from cmr_viewer.review.queue import FrameStakes, Opinion, Stake, stake_of

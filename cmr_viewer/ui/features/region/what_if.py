@@ -14,7 +14,7 @@ from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
-from cmr_viewer.domain.measures import label_counts
+from cmr_viewer.domain.measures.volumes import label_counts
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress

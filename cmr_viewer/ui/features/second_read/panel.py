@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.domain.patient_measures import text_of, unit_of
+from cmr_viewer.domain.measures.patient_measures import text_of, unit_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.reads import read_name
 from cmr_viewer.review.compare_reads import COMPARED_MEASURES, Comparison

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.patient import Patient, Sex
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.study_measures import AS_FOUND, Insertions
@@ -270,7 +270,7 @@ def test_without_a_study_nothing_is_shown(open_window, qtbot):
 
 
 def _method():
-    from cmr_viewer.domain.body_size import BsaFormula
+    from cmr_viewer.domain.measures.patient_measures import BsaFormula
 
     return BsaFormula.MOSTELLER, PapillaryConvention.IN_BLOOD_POOL
 

@@ -7,7 +7,7 @@ import pytest
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.papillary import PapillaryConvention
+from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.measures.measuring import Measuring
 from tests.app.conftest import FormulaFlow

@@ -69,11 +69,6 @@ class EdEs:
         }
         return texts[self.by(mark)]
 
-    @property
-    def is_guessed(self) -> bool:
-        """Whether ED or ES comes from the label maps, because neither files nor a reader state it."""
-        return not {self.ed_by, self.es_by}.isdisjoint({MarkedBy.VOLUMES, MarkedBy.ONLY_PHASE})
-
 
 def choose_ed_es(stack: Stack, by_volume: PhasePair, reader: PhasePair = (None, None)) -> EdEs:
     """ED and ES: as the reader marked them, else as the files state, else by the volumes of the LV blood pool.

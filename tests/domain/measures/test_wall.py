@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.wall_thickness import CHORDS, wall_thickness
-from tests.domain.rings import ring
+from cmr_viewer.domain.measures.wall import CHORDS, RAYS, angle_of, lv_centre, lv_outline, ray_angles, wall_thickness
+from tests.domain.measures.rings import CENTRE, ring
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from tests.domain.rings import ring
 def test_a_ring_is_as_thick_as_its_radii_differ(epi, endo, spacing):
     wall = wall_thickness(ring(epi, endo, spacing=spacing), spacing)
     assert wall.thickness_mm.shape == (CHORDS,)
-    assert wall.mean_mm == pytest.approx(epi - endo, abs=0.25)
+    assert np.nanmean(wall.thickness_mm) == pytest.approx(epi - endo, abs=0.25)
     assert wall.thickness_mm == pytest.approx(np.full(CHORDS, epi - endo), abs=0.6 * max(spacing))
 
 
@@ -52,7 +52,8 @@ def test_of_offset_discs_each_chord_has_the_length_of_the_formula(towards_deg):
     expected = np.interp(wall.angles, at[order], true[order], period=2.0 * np.pi)
     assert wall.thickness_mm == pytest.approx(expected, abs=0.55)
     assert np.abs(wall.thickness_mm - expected).mean() < 0.2
-    assert (wall.thickness_mm.min(), wall.max_mm) == pytest.approx((epi - endo - d, epi - endo + d), abs=0.5)
+    ends = wall.thickness_mm.min(), wall.thickness_mm.max()
+    assert ends == pytest.approx((epi - endo - d, epi - endo + d), abs=0.5)
 
 
 def test_where_there_is_no_myocardium_there_is_no_thickness():
@@ -61,7 +62,7 @@ def test_where_there_is_no_myocardium_there_is_no_thickness():
     assert 0.12 * CHORDS < missing.size < 0.2 * CHORDS
     assert missing.min() > 195.0
     assert missing.max() < 265.0
-    assert wall.mean_mm == pytest.approx(9.0, abs=0.4)
+    assert np.nanmean(wall.thickness_mm) == pytest.approx(9.0, abs=0.4)
 
 
 def test_ends_of_the_chords_lie_on_the_borders_and_as_far_apart_as_they_say():
@@ -79,7 +80,7 @@ def test_without_a_ring_there_is_nothing_to_measure():
 
 
 def test_a_wall_of_one_pixel_is_measured():
-    assert wall_thickness(ring(25.0, 23.5), (1.2, 1.2)).mean_mm == pytest.approx(1.5, abs=0.4)
+    assert np.nanmean(wall_thickness(ring(25.0, 23.5), (1.2, 1.2)).thickness_mm) == pytest.approx(1.5, abs=0.4)
 
 
 @given(st.floats(0.6, 2.5), st.floats(0.5, 3.0), st.floats(10.0, 25.0), st.floats(4.0, 12.0))
@@ -100,4 +101,87 @@ def test_a_speck_of_myocardium_between_two_chords_is_no_wall():
         labels = pool.copy()
         labels[round(100 + 60.5 * np.sin(turn)), round(100 + 60.5 * np.cos(turn))] = Label.LVM
         wall = wall_thickness(labels, (1.0, 1.0))
-        assert wall is None or np.isfinite(wall.mean_mm)
+        assert wall is None or np.isfinite(np.nanmean(wall.thickness_mm))
+
+
+@pytest.mark.parametrize("spacing", [(1.2, 1.2), (1.0, 1.7)])
+def test_a_ring_has_the_radii_of_its_circles(spacing):
+    outline = lv_outline(ring(30.0, 20.0, spacing=spacing), spacing)
+    assert outline.centre == pytest.approx(CENTRE, abs=0.05)
+    assert outline.endo_mm == pytest.approx(np.full(RAYS, 20.0), abs=0.4 * max(spacing))
+    assert outline.epi_mm == pytest.approx(np.full(RAYS, 30.0), abs=0.4 * max(spacing))
+    assert outline.endo_mm.mean() == pytest.approx(20.0, abs=0.08)
+    assert outline.epi_mm.mean() == pytest.approx(30.0, abs=0.08)
+    assert outline.has_wall.all()
+
+
+def test_an_ellipse_has_the_radii_of_its_axes():
+    y, x = np.mgrid[:128, :128] - 63.7
+    labels = np.select([np.hypot(y / 20, x / 16) < 1, np.hypot(y / 30, x / 26) < 1], [Label.LVBP, Label.LVM], 0).astype(
+        np.uint8
+    )
+    outline = lv_outline(labels, (1.0, 1.0))
+    assert outline.endo_mm[[0, 90, 180, 270]] == pytest.approx([16, 20, 16, 20], abs=0.4)
+    assert outline.epi_mm[[0, 90, 180, 270]] == pytest.approx([26, 30, 26, 30], abs=0.4)
+
+
+def test_where_the_ring_is_open_there_is_no_wall():
+    outline = lv_outline(ring(open_deg=(200.0, 260.0)), (1.2, 1.2))
+    assert outline.has_wall.mean() == pytest.approx(300.0 / 360.0, abs=0.03)
+    assert not outline.has_wall[230]
+    assert outline.has_wall[[30, 120, 330]].all()
+    assert outline.epi_mm[230] == pytest.approx(34.0, abs=0.8), "carried over from both sides"
+
+
+def test_points_on_the_borders_lie_at_their_angle_and_radius():
+    outline = lv_outline(ring(), (1.2, 1.2))
+    row, col = outline.on_epicardium(np.pi / 2)
+    assert (row, col) == pytest.approx((CENTRE[0] + 34.0 / 1.2, CENTRE[1]), abs=0.5)
+    assert outline.angle_of((row, col)) == pytest.approx(np.pi / 2, abs=1e-6)
+
+
+def test_islands_far_from_the_ring_do_not_count():
+    labels = ring(20.0, 12.0)
+    labels[2:4, 2:4] = Label.LVM
+    assert lv_outline(labels, (1.2, 1.2)).epi_mm.max() < 21.0
+
+
+def test_a_papillary_muscle_drawn_as_myocardium_does_not_end_the_blood_pool():
+    labels = ring(30.0, 22.0)
+    row, col = round(CENTRE[0]), round(CENTRE[1]) + 8
+    labels[row - 2 : row + 3, col : col + 4] = Label.LVM
+    assert lv_outline(labels, (1.2, 1.2)).endo_mm.min() > 21.0
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.zeros((20, 20), np.uint8),
+        np.where(ring() == Label.LVBP, 0, ring()).astype(np.uint8),
+        np.where(ring() == Label.LVM, 0, ring()).astype(np.uint8),
+    ],
+)
+def test_without_blood_pool_or_myocardium_there_is_no_outline(labels):
+    assert lv_outline(labels, (1.0, 1.0)) is None
+
+
+def test_a_blood_pool_in_two_parts_has_no_outline():
+    labels = np.zeros((40, 40), np.uint8)
+    labels[5:35, 5:35] = Label.LVM
+    labels[18:22, 6:10] = labels[18:22, 30:34] = Label.LVBP
+    assert lv_outline(labels, (1.0, 1.0)) is None
+
+
+def test_the_blood_pool_may_reach_the_edge_of_the_frame():
+    labels = ring()[50:]
+    assert lv_outline(labels, (1.2, 1.2)) is not None
+
+
+def test_angles_are_measured_in_mm():
+    assert angle_of((12.0, 11.0), (10.0, 10.0), (1.0, 2.0)) == pytest.approx(np.pi / 4)
+    assert ray_angles()[90] == pytest.approx(np.pi / 2)
+
+
+def test_the_centre_is_that_of_the_blood_pool():
+    assert lv_centre(ring(offset_mm=(3.0, 3.0))) == pytest.approx(CENTRE, abs=0.1)
+    assert lv_centre(np.zeros((4, 4), np.uint8)) is None

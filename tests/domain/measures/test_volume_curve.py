@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.volume_curve import CURVE_POINTS, DIFFERENCES, LEAST_PHASES, phase_times_of, volume_curve
+from cmr_viewer.domain.measures.volume_curve import (
+    CURVE_POINTS,
+    DIFFERENCES,
+    LEAST_PHASES,
+    phase_times_of,
+    volume_curve,
+)
 
 CYCLE = 1000.0
 

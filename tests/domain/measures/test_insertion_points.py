@@ -3,15 +3,15 @@ import pytest
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.insertion_points import (
+from cmr_viewer.domain.measures.insertion_points import (
     InsertionOrigin,
     InsertionPoints,
     find_insertion_points,
     insertion_points_of_slices,
     seen_from_apex,
 )
-from cmr_viewer.domain.lv_outline import angle_of, lv_outline
-from tests.domain.rings import CENTRE, ring
+from cmr_viewer.domain.measures.wall import angle_of, lv_outline
+from tests.domain.measures.rings import CENTRE, ring
 from tests.phantom import sax_cine
 from tests.phantom_heart import Anatomy
 

@@ -13,11 +13,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.anatomy import Label, Region
-from cmr_viewer.domain.insertion_points import InsertionPoints
+from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.lv_outline import Point, angle_of, lv_centre
-from cmr_viewer.domain.wall_thickness import wall_thickness
+from cmr_viewer.domain.measures.insertion_points import InsertionPoints
+from cmr_viewer.domain.measures.wall import Point, angle_of, wall_thickness
 
 SEGMENT_NAMES: Mapping[int, str] = {
     1: "basal anterior",
@@ -43,9 +42,6 @@ SEGMENT_NAMES: Mapping[int, str] = {
 APICAL_CAP = 17
 NO_CAP_REASON = "Short-axis slices do not show the apical cap, which has no cavity. It needs a long-axis image."
 
-MEASURED = tuple(range(1, APICAL_CAP))
-"""Segments that short-axis slices show."""
-
 _ORDER: Mapping[Region, tuple[int, ...]] = {
     Region.BASE: (2, 3, 4, 5, 6, 1),
     Region.MIDDLE: (8, 9, 10, 11, 12, 7),
@@ -65,35 +61,6 @@ class SegmentRule(StrEnum):
 
     INSERTIONS = "insertions"
     EQUAL = "equal"
-
-
-def segment_borders(
-    points: InsertionPoints,
-    centre: Point,
-    region: Region,
-    pixel_spacing_mm: tuple[float, float],
-    rule: SegmentRule = SegmentRule.INSERTIONS,
-) -> dict[int, tuple[float, float]]:
-    """Angles between which each segment of a slice lies.
-
-    Args:
-        points: Of the slice.
-        centre: (row, col) of the LV.
-        region: BASE, MIDDLE or APEX.
-        pixel_spacing_mm: (row, col).
-        rule: How the circle is divided.
-
-    Returns:
-        By segment number: first and last angle, in the order that anterior, septum and inferior follow one another
-        (against the clock seen from the apex); angles as `LvOutline`'s, 0 to 2 pi. Empty for NON_CARDIAC.
-    """
-    numbers = _ORDER.get(region, ())
-    if not numbers:
-        return {}
-    start, widths, against = _division(points, centre, region, pixel_spacing_mm, rule)
-    edges = start + np.concatenate([[0.0], np.cumsum(widths)])
-    angles = (edges * (-1.0 if against else 1.0)) % _TURN
-    return {n: (float(angles[i]), float(angles[i + 1])) for i, n in enumerate(numbers)}
 
 
 def _division(
@@ -121,7 +88,16 @@ def segments_at(
     pixel_spacing_mm: tuple[float, float],
     rule: SegmentRule = SegmentRule.INSERTIONS,
 ) -> NDArray[np.uint8]:
-    """Segment number at each angle; 0 for NON_CARDIAC. Every angle belongs to exactly one segment."""
+    """Segment number at each angle; 0 for NON_CARDIAC. Every angle belongs to exactly one segment.
+
+    Args:
+        angles: Any shape; as `LvOutline`'s.
+        points: Insertion points of the slice.
+        centre: (row, col) of the LV.
+        region: Region of the slice.
+        pixel_spacing_mm: (row, col).
+        rule: How the circle is divided.
+    """
     numbers = _ORDER.get(region, ())
     if not numbers:
         return np.zeros(angles.shape, dtype=np.uint8)
@@ -129,35 +105,6 @@ def segments_at(
     along = ((-angles if against else angles) - start) % _TURN
     place = np.searchsorted(np.cumsum(widths)[:-1], along, side="right")
     return np.asarray(numbers, dtype=np.uint8)[place]
-
-
-def segment_map(
-    labels: LabelMap,
-    points: InsertionPoints,
-    region: Region,
-    pixel_spacing_mm: tuple[float, float],
-    rule: SegmentRule = SegmentRule.INSERTIONS,
-) -> NDArray[np.uint8]:
-    """Segment of each pixel of myocardium of a frame.
-
-    Args:
-        labels: (row, col).
-        points: Insertion points of the frame.
-        region: BASE, MIDDLE or APEX; NON_CARDIAC has no segments.
-        pixel_spacing_mm: (row, col).
-        rule: How the circle is divided.
-
-    Returns:
-        (row, col) segment numbers on the LVM, 0 elsewhere.
-    """
-    result = np.zeros(labels.shape, dtype=np.uint8)
-    centre = lv_centre(labels)
-    rows, cols = np.nonzero(labels == Label.LVM)
-    if centre is None or not rows.size:
-        return result
-    angles = np.arctan2((rows - centre[0]) * pixel_spacing_mm[0], (cols - centre[1]) * pixel_spacing_mm[1]) % _TURN
-    result[rows, cols] = segments_at(angles, points, centre, region, pixel_spacing_mm, rule)
-    return result
 
 
 @dataclass(frozen=True)

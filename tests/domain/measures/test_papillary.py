@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.papillary import PapillaryConvention, labels_by_convention, papillary_mask
+from cmr_viewer.domain.measures.papillary import PapillaryConvention, labels_by_convention, papillary_mask
 from cmr_viewer.errors import LabelMapError
 from tests.phantom import sax_cine
 from tests.phantom_heart import Anatomy

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cmr_viewer.domain.ed_es import EdEs, MarkedBy, choose_ed_es, disagreements, ed_es_by_volume
+from cmr_viewer.domain.measures.ed_es import EdEs, MarkedBy, choose_ed_es, disagreements, ed_es_by_volume
 from cmr_viewer.domain.study import Stack
 from tests.phantom import sax_cine
 
@@ -36,8 +36,8 @@ def test_a_reader_goes_before_the_files_and_these_before_the_volumes():
     assert (found.ed, found.ed_by, found.es, found.es_by) == (2, MarkedBy.FILES, 5, MarkedBy.READER)
     assert (found.source_text("ED"), found.source_text("ES")) == ("by Info.cfg", "as set by the reader")
     found = choose_ed_es(stated, (0, 4))
-    assert found.phases == (2, 4) and found.is_guessed
-    assert not choose_ed_es(replace(stated, es_phase=4), (0, 4)).is_guessed
+    assert (found.phases, found.es_by) == ((2, 4), MarkedBy.VOLUMES)
+    assert choose_ed_es(replace(stated, es_phase=4), (0, 4)).es_by is MarkedBy.FILES
     assert choose_ed_es(stack(), (None, None)) == EdEs()
 
 

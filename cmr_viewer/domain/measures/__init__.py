@@ -1,0 +1,1 @@
+"""What is measured on label maps: volumes, wall, segments, and what they mean for a patient."""

@@ -24,7 +24,7 @@ class StackFrames:
     """Frames of a stack that the classifier has looked at, as arrays.
 
     Attributes:
-        alone: What the classifier said of each frame by itself.
+        alone: The classifier's prediction of each frame by itself.
         phases: Phases of the stack that have a frame, ascending: the rows of the arrays.
         slices: Number of slices of the stack.
         closed: Whether they are the whole cycle.
@@ -52,9 +52,9 @@ class StackFrames:
     def in_stack(self, heart_mm2: Mapping[FrameIndex, float]) -> dict[FrameIndex, RegionPrediction]:
         """All frames with the regions that the order of the stack leads to.
 
-        A reader's region leads the other frames. What is said of the reader's own frame is what would be said without
-        the reader. All that this follows from is kept with each prediction, so that it can be found again when a reader
-        sets a region later (`led_by_readers`).
+        A reader's region leads the other frames. The prediction of the reader's own frame is the one without the
+        reader. Each prediction contains all that this follows from, so that it can be found again when a reader sets a
+        region later (`led_by_readers`).
 
         Args:
             heart_mm2: Area that the baseline draws, of the frames that it was asked about.
@@ -79,14 +79,14 @@ class StackFrames:
 
     def _decode(self, heart_mm2: Mapping[FrameIndex, float], readers: Mapping[FrameIndex, Region]) -> Decoded:
         row = {phase: number for number, phase in enumerate(self.phases)}
-        said = np.full((len(row), self.slices, 4), np.nan)
+        classified = np.full((len(row), self.slices, 4), np.nan)
         drawn = np.full((len(row), self.slices), np.nan)
         for frame, prediction in self.alone.items():
-            said[row[frame.phase], frame.slice_index] = prediction.probabilities
+            classified[row[frame.phase], frame.slice_index] = prediction.probabilities
         for frame, area in heart_mm2.items():
             drawn[row[frame.phase], frame.slice_index] = area
         pinned = {FrameIndex(row[f.phase], f.slice_index): region for f, region in readers.items() if f.phase in row}
-        likelihoods = log_likelihoods(said, between_phases(drawn, closed=self.closed), self.weights)
+        likelihoods = log_likelihoods(classified, between_phases(drawn, closed=self.closed), self.weights)
         return decode(likelihoods, pinned=pinned, closed=self.closed, weights=self.weights)
 
 
@@ -120,8 +120,8 @@ def led_by_readers(
 ) -> dict[FrameIndex, RegionPrediction]:
     """What the order of the stack makes of predictions that are known already, now that a reader set other regions.
 
-    No network is asked: what the classifier said of each frame alone, and how large a heart was drawn in it, is kept
-    with the predictions.
+    No network runs: the predictions contain the classifier's result for each frame alone, and how large a heart was
+    drawn in it.
 
     Args:
         predictions: Of all frames, as from `StackFrames.in_stack`.

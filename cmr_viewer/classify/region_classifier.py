@@ -24,7 +24,7 @@ class RegionClassifier:
     """A classifier ready to run.
 
     Attributes:
-        plan: What its folder says of it.
+        plan: From its folder.
     """
 
     def __init__(self, plan: Plan, network: nn.Module, device: torch.device) -> None:

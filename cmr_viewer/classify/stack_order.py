@@ -7,13 +7,13 @@ its probabilities are weighed against it, with numpy alone:
 - The state of one phase is its first and last cardiac slice, or that there is none. The regions in between follow by
   the 20 % / 60 % / 20 % rule of `domain.anatomy.reference_regions`; base and apex may each take one slice more or less
   at a cost.
-- A frame speaks for or against a state with its log likelihoods (`log_likelihoods`): what the classifier says of it,
+- A frame speaks for or against a state with its log likelihoods (`log_likelihoods`): the classifier's probabilities,
   and how large a heart the baseline draws in it, if it was asked.
 - From phase to phase, the first and the last cardiac slice pay for each slice that they move.
 
 The best path through the phases (Viterbi) gives the regions; forward-backward gives how probable each region is in each
-frame. Regions that a reader has set are evidence that nothing but other regions of the reader outweighs; they are kept
-even where no order fits them.
+frame. Regions that a reader has set are evidence that nothing but other regions of the reader outweighs; they stay even
+where no order fits them.
 
 Source:
     Viterbi and forward-backward: Rabiner 1989, A tutorial on hidden Markov models, Proc IEEE 77(2):257-286. Moves along
@@ -110,7 +110,7 @@ class Decoded:
     """What the order of a stack makes of its frames.
 
     Attributes:
-        regions: (phase, slice) index into `REGIONS`: the best path, a reader's regions kept.
+        regions: (phase, slice) index into `REGIONS`: the best path, with a reader's regions as they are.
         posterior: (phase, slice, region) probability of each region of `REGIONS`.
     """
 
@@ -119,7 +119,7 @@ class Decoded:
 
 
 def log_likelihoods(probabilities: Floats, heart_mm2: Floats, weights: OrderWeights = WEIGHTS) -> Floats:
-    """What frames say by themselves.
+    """The evidence of frames by themselves.
 
     Args:
         probabilities: (..., 4) of the classifier, in the order of `REGIONS`; not a number for frames not looked at.
@@ -130,9 +130,9 @@ def log_likelihoods(probabilities: Floats, heart_mm2: Floats, weights: OrderWeig
     Returns:
         (..., 4) log likelihood of each region, up to a constant for each frame; 0 for frames not looked at.
     """
-    said = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
-    result = weights.classifier * said - weights.shares * np.log(REGION_SHARES)
-    result = np.where(np.isfinite(said), result, 0.0)
+    logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    result = weights.classifier * logs - weights.shares * np.log(REGION_SHARES)
+    result = np.where(np.isfinite(logs), result, 0.0)
     decades = np.log10(1.0 + heart_mm2)
     for region, at_none, per_decade in (
         (BASE, weights.base_at_none, weights.base_per_decade),
@@ -161,7 +161,7 @@ def decode(
         weights: How much each consideration counts.
 
     Returns:
-        Regions and their probabilities. Unless the reader's regions stand against it, the regions of each phase are in
+        Regions and their probabilities. Unless the reader's regions contradict it, the regions of each phase are in
         order: non-cardiac, base, middle, apex, non-cardiac.
     """
     phases, slices = likelihoods.shape[:2]
@@ -169,19 +169,19 @@ def decode(
     for (phase, index), region in (pinned or {}).items():
         held[phase, index] = REGIONS.index(region)
     each = min(1.0, INDEPENDENT_PHASES / phases)
-    told = likelihoods * each
-    told = told + np.where(held[..., None] >= 0, READER_LOG_ODDS * (np.arange(4) == held[..., None]), 0.0)
+    evidence = likelihoods * each
+    evidence = evidence + np.where(held[..., None] >= 0, READER_LOG_ODDS * (np.arange(4) == held[..., None]), 0.0)
     around = np.arange(phases)
     if closed and phases > 2:
         wrap = min(WRAP, phases - 1)
         around = np.arange(-wrap, phases + wrap) % phases
     inner = slice((len(around) - phases) // 2, (len(around) + phases) // 2)
-    scores = _scores(told[around], slack=weights.slack, nothing=each * weights.nothing)
+    scores = _scores(evidence[around], slack=weights.slack, nothing=each * weights.nothing)
     regions = _best_path(scores, weights)[inner]
     posterior = _posterior(scores, weights)[inner]
-    kept = held >= 0
-    regions = np.where(kept, held, regions)
-    posterior[kept] = np.eye(4)[held[kept]]
+    by_reader = held >= 0
+    regions = np.where(by_reader, held, regions)
+    posterior[by_reader] = np.eye(4)[held[by_reader]]
     return Decoded(regions, posterior)
 
 
@@ -240,12 +240,12 @@ class _Scores:
     none: Floats
 
 
-def _scores(told: Floats, *, slack: float, nothing: float) -> _Scores:
+def _scores(evidence: Floats, *, slack: float, nothing: float) -> _Scores:
     """Scores of all states from the (phase, slice, region) log likelihoods, and the costs of a state at one phase."""
-    phases, slices = told.shape[:2]
+    phases, slices = evidence.shape[:2]
     shapes = _shapes(slices)
     sums = np.zeros((4, phases, slices + 1))
-    sums[:, :, 1:] = np.cumsum(np.moveaxis(told, 2, 0), axis=2)
+    sums[:, :, 1:] = np.cumsum(np.moveaxis(evidence, 2, 0), axis=2)
     base, middle, apex, outside = sums
     of_shape = (
         (outside - base)[:, shapes.first]

@@ -19,7 +19,7 @@ def save_weights(network: nn.Module, path: Path, *, halve: bool = True) -> None:
     Args:
         network: The network.
         path: The new file.
-        halve: False to keep every weight as it is.
+        halve: False to write every weight as it is.
     """
     tensors: dict[str, Tensor] = {}
     for name, tensor in network.state_dict().items():

@@ -128,7 +128,7 @@ def axis_weights(source_count: int, target_count: int, start: float, step: float
         target_count: Samples at `start`, `start + step`, ... in the source's index.
         start: Where the first target sample lies.
         step: Distance of target samples, > 0. Above 1 the triangle of linear interpolation widens with it, so that what
-            is left out is averaged and not skipped; a plane is then kept to within a tenth of a source sample.
+            is left out is averaged and not skipped; a plane then stays the same to within a tenth of a source sample.
 
     Returns:
         (target, source) float32, not to be written to. A row adds up to 1 inside the source, and to 0 farther than half

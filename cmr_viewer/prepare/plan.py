@@ -1,4 +1,4 @@
-"""What a model folder says of itself: plan.json.
+"""The description of a model in its folder: plan.json.
 
 A model folder holds `plan.json` (this), `weights.safetensors` and `card.md` (for people). Nothing outside the folder is
 needed to run the model.
@@ -96,7 +96,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def _check(plan: Plan, path: Path) -> None:
-    """Raise ModelError unless what a plan holds is of the right kind; JSON may hold anything under any name."""
+    """Raise ModelError unless the values of a plan have the right types; JSON may have anything under any name."""
     texts = (plan.model_id, plan.architecture, plan.created_at)
     mappings = (plan.options, plan.training, plan.figures, plan.preparation)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, dict) for one in mappings):

@@ -104,7 +104,7 @@ def check_frame(
 
 
 def _labelled_part(labels: LabelMap) -> LabelMap:
-    """The box that holds all labels, of which checks find what they find in the whole frame, in a tenth of the time."""
+    """The box around all labels: checks find the same in it as in the whole frame, in a tenth of the time."""
     rows, cols = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))
     if rows.size == 0:
         return labels[:0, :0]

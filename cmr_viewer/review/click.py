@@ -50,7 +50,7 @@ SURE = 2.0
 """Logit that a click gives its label where it is set, and takes away from there on to its reach."""
 
 ALIKE = 0.4
-"""Difference of grey to the pixel that was clicked at which what it says falls to 1/e."""
+"""Difference of grey from the clicked pixel at which the effect of a click falls to 1/e."""
 
 _SOFT_MM = 1.0
 """Width over which a drawn outline is not certain."""
@@ -140,7 +140,7 @@ def _distance_mm(shape: tuple[int, ...], point: Point, spacing_mm: Spacing) -> N
 
 
 def _reach_mm(drawn: LabelMap, click: Click, spacing_mm: Spacing) -> float:
-    """How far a click reaches: farther, the deeper it is in what is wrong; least where it says what is drawn."""
+    """How far a click reaches: farther, the deeper it is in what is wrong; least where it agrees with what is drawn."""
     at = (round(click.point[0]), round(click.point[1]))
     mine = np.asarray(drawn == int(click.label))
     if bool(mine[at]) == click.inside:
@@ -184,14 +184,14 @@ def _tidied(result: LabelMap, drawn: LabelMap, clicks: Sequence[Click]) -> Label
         stays |= {int(pieces[round(each.point[0]), round(each.point[1])]) for each in clicks}
         lost = ~np.isin(pieces, sorted(stays)) & (pieces > 0)
         result[lost] = drawn[lost]
-    said_outside = np.zeros(result.shape, dtype=np.bool_)
+    clicked_outside = np.zeros(result.shape, dtype=np.bool_)
     for click in clicks:
-        said_outside[round(click.point[0]), round(click.point[1])] |= not click.inside
+        clicked_outside[round(click.point[0]), round(click.point[1])] |= not click.inside
     for label in {click.label for click in clicks}:
         mine, before = outline_mask(result, label), outline_mask(drawn, label)
         holes = ndimage.binary_fill_holes(mine) & ~mine & ~ndimage.binary_fill_holes(before)
         pieces, _ = ndimage.label(holes)
-        stays = set(np.unique(pieces[said_outside]))
+        stays = set(np.unique(pieces[clicked_outside]))
         result[holes & (result == int(Label.BACKGROUND)) & ~np.isin(pieces, sorted(stays - {0}))] = int(label)
     opened = any(click.label is Label.LVM and not click.inside for click in clicks)
     if has_closed_ring(drawn) and not opened:

@@ -98,8 +98,8 @@ def copy_labels(source: LabelMap, target: LabelMap, *, only: Set[Label] | None =
     if only is not None:
         codes = [int(one) for one in only if one is not Label.BACKGROUND]
         taken = np.isin(source, codes)
-        kept = np.where(np.isin(target, codes), np.uint8(Label.BACKGROUND), target)
-        after = np.where(taken, source, kept)
+        others = np.where(np.isin(target, codes), np.uint8(Label.BACKGROUND), target)
+        after = np.where(taken, source, others)
     return _cut(0, 0, target, after != target, after)
 
 

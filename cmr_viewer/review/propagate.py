@@ -38,7 +38,7 @@ Fields = NDArray[np.float32]
 """(outline, row, col) signed distance to an outline in mm, in the order of `OUTLINES`; `ABSENT` all over without it."""
 
 OUTLINES: tuple[Label, ...] = (Label.LVBP, Label.LVM, Label.RVBP)
-"""Labels by the outlines that they stand for: endocardium, epicardium, RV endocardium."""
+"""The label that each outline bounds: endocardium, epicardium, RV endocardium."""
 
 ABSENT = 1e4
 """Distance where a label map has no such outline; farther than any frame is wide, in mm."""
@@ -55,7 +55,7 @@ def fields_of(labels: LabelMap, spacing_mm: Spacing) -> Fields:
 
 
 def labels_of(fields: Fields, *, closed: bool) -> LabelMap:
-    """The label map that fields stand for.
+    """The label map of fields.
 
     The LV goes before the RV, and the blood pool before the myocardium.
 
@@ -161,7 +161,7 @@ def propagate(
         wanted: Phases to carry to; corrected ones among them are left out.
         drawn: (row, col) label maps by phase that a model drew and no one corrected; they get their share far from the
             corrected phases. An outline that the corrected phases lack is not taken from them.
-        progress: Told before each step from a phase to the next.
+        progress: Called before each step from a phase to the next.
 
     Returns:
         (row, col) label map by wanted phase.
@@ -228,7 +228,7 @@ class _Walk:
         self._done, self._all = 0, 1
 
     def expect(self, steps: int) -> None:
-        """Say how many steps there will be."""
+        """Set the number of steps to come."""
         self._all = max(1, steps)
 
     def from_phase(self, start: int, wanted: Collection[int], step: int) -> dict[int, Motion]:

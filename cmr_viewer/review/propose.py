@@ -41,7 +41,7 @@ def decide(
         new: The prediction.
         shown: (row, col) label map that is shown now, or None where there is none yet.
         edited: Whether the reader has changed it since it was predicted, saved or not.
-        status: Of the latest kept version, or None where nothing was kept.
+        status: Of the latest saved version, or None without one.
 
     Returns:
         `Replace` or `Offer`, with the reason in words.
@@ -50,8 +50,8 @@ def decide(
         return Replace(f"First label map of this frame. {new.reason}".strip())
     if not edited and status is not ReviewStatus.ACCEPTED:
         return Replace(f"This frame has no edits. {new.reason}".strip())
-    kept = "You accepted this frame" if status is ReviewStatus.ACCEPTED else "You edited this frame"
+    why = "You accepted this frame" if status is ReviewStatus.ACCEPTED else "You edited this frame"
     changed = int(np.count_nonzero(new.labels != shown)) if new.labels.shape == shown.shape else new.labels.size
     if changed == 0:
-        return Offer(f"{kept}; the new prediction is the same.", 0)
-    return Offer(f"{kept}; the new prediction differs in {changed} pixels and is shown as a suggestion.", changed)
+        return Offer(f"{why}; the new prediction is the same.", 0)
+    return Offer(f"{why}; the new prediction differs in {changed} pixels and is shown as a suggestion.", changed)

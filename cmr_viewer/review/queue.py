@@ -141,10 +141,10 @@ def stake_of(frame: FrameStakes, voxel_ml: float, *, in_ml: bool = True) -> Stak
     failed = [finding for finding in frame.findings if not finding.is_note]
     for finding in failed:
         reasons.append((CHECK_TELLS * finding.pixels * voxel_ml, finding.text))
-    told = [text for ml, text in sorted(reasons, key=lambda one: -one[0]) if ml >= LEAST_ML][:2]
-    told += [finding.text for finding in failed if finding.text not in told]
+    why = [text for ml, text in sorted(reasons, key=lambda one: -one[0]) if ml >= LEAST_ML][:2]
+    why += [finding.text for finding in failed if finding.text not in why]
     first = any(finding.goes_first for finding in failed)
-    return Stake(sum(ml for ml, _ in reasons), " ".join(told), bool(failed), in_ml, first)
+    return Stake(sum(ml for ml, _ in reasons), " ".join(why), bool(failed), in_ml, first)
 
 
 def _percent(chance: float) -> str:
@@ -161,9 +161,9 @@ class FrameReview:
 
     Attributes:
         region: Its region now, or None where it is not known.
-        probability: The classifier's probability of its most probable region, or None where it has not said.
+        probability: The classifier's probability of its most probable region, or None without one.
         by_reader: Whether the reader gave the region; then it is certain.
-        status: Of the latest kept version, or None.
+        status: Of the latest saved version, or None.
         stake: What is at stake in it, or None where that is not known.
         looked_at: Whether the reader has looked at it since the study was opened.
     """

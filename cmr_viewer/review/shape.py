@@ -101,10 +101,9 @@ def fill_at(labels: LabelMap, point: Point, label: Label) -> LabelMap:
 def smooth(labels: LabelMap, label: Label | None, spacing_mm: Spacing, width_mm: float = SMOOTHING_MM) -> LabelMap:
     """Smooth outlines; what they enclose keeps its area to the pixel.
 
-    The mask is blurred by a Gaussian, and as many of its highest pixels are kept as there were before: bays are filled
-    with what capes give up. Pixels that a rule of `outlines` keeps or forbids are left out of the exchange, so that the
-    area is exact also beside them. A border that two structures share moves as one; then the other one's area changes
-    by what this one took or gave there.
+    The mask is blurred by a Gaussian, and as many of its highest pixels stay as there were before: notches fill with
+    what bulges give up. Pixels that a rule of `outlines` prescribes or forbids take no part, so that the area is exact
+    also beside them. A border that two structures share moves as one; then the area of the other one changes too.
 
     Args:
         labels: (row, col) label map.
@@ -282,7 +281,7 @@ def keep_largest(labels: LabelMap, label: Label | None = None) -> LabelMap:
         label: LVBP, LVM or RVBP; None for all three.
 
     Source:
-        Pieces touch also at corners, as in `checks`: the largest connected component, as most entries to ACDC keep.
+        Pieces touch also at corners, as in `checks`: the largest connected component, as in most entries to ACDC.
     """
     result = labels.copy()
     for each in ORDER if label is None else (label,):
@@ -343,7 +342,7 @@ _DIRECTIONS = 72
 def ring_of_thickness(labels: LabelMap, thickness_mm: float, spacing_mm: Spacing) -> LabelMap:
     """Myocardium of one thickness all round the blood pool, in the place of that which is there.
 
-    The RV keeps its pixels, but those that a closed ring needs: one pixel beside the blood pool.
+    The RV changes only where a closed ring needs its pixels: one pixel beside the blood pool.
 
     Args:
         labels: (row, col) label map.
@@ -374,7 +373,7 @@ def close_ring(labels: LabelMap, spacing_mm: Spacing) -> LabelMap:
 
     Seen from the middle of the blood pool, the thickness of the wall is taken in each direction; where there is none,
     it runs evenly from one side of the gap to the other. Background between blood pool and wall is filled too. The RV
-    keeps its pixels, but those that a closed ring needs: one pixel beside the blood pool.
+    changes only where a closed ring needs its pixels: one pixel beside the blood pool.
 
     Args:
         labels: (row, col) label map.

@@ -123,8 +123,8 @@ def knot_moved(contour: Contour, knot: int, to: Point) -> Contour:
     by[knot] = np.asarray(to) - line[knots[knot]]
     moved = _cubic(along, knots, by)
     left_over = line - _cubic(along, knots, line[knots])
-    kept = np.clip(1.0 - np.hypot(*moved.T) / FADE_PX, 0.0, 1.0)[:, None]
-    points = line + moved - (1.0 - kept) * left_over
+    share = np.clip(1.0 - np.hypot(*moved.T) / FADE_PX, 0.0, 1.0)[:, None]
+    points = line + moved - (1.0 - share) * left_over
     # Where nothing moved, the very same numbers stay.
     return replace(contour, points=_frozen(np.where(np.any(moved != 0, axis=1, keepdims=True), points, line)))
 
@@ -134,7 +134,7 @@ def pulled(contour: Contour, at: int, to: Point, reach_px: float) -> Contour:
 
     Args:
         contour: The contour before the drag.
-        at: Which of its points was taken hold of.
+        at: Which of its points the pointer grabbed.
         to: (row, col) where that goes.
         reach_px: Length of line on either side that comes along; longer for a long pull, half the line at most.
     """
@@ -171,18 +171,18 @@ def redrawn(contour: Contour, stroke: Stroke) -> Contour:
     turned = _turns(drawn, centre)[-1]
     if abs(there - turned) > abs(-back - turned):
         first, last, drawn = last, first, drawn[::-1]  # the stroke runs against the line
-    kept = np.arange(last, first + 1 if first > last else first + 1 + len(line)) % len(line)
-    return _joined(contour, kept[: len(line)], drawn)
+    rest = np.arange(last, first + 1 if first > last else first + 1 + len(line)) % len(line)
+    return _joined(contour, rest[: len(line)], drawn)
 
 
-def _joined(contour: Contour, kept: NDArray[np.int64], drawn: Line) -> Contour:
-    """Points of a contour that are kept, and a line from the last of them to the first; with knots on both."""
-    part = contour.points[kept]
+def _joined(contour: Contour, rest: NDArray[np.int64], drawn: Line) -> Contour:
+    """The rest of a contour, and a line from its end to its beginning; with knots on both."""
+    part = contour.points[rest]
     along = np.concatenate([[0.0], np.cumsum(_steps(part)[:-1])])
     margin = _CLOSE_PX / 2
-    inner = np.isin(kept, contour.knots) & (along > margin) & (along < along[-1] - margin)
+    inner = np.isin(rest, contour.knots) & (along > margin) & (along < along[-1] - margin)
     count = max(2, round(_open_length(drawn) / max(contour.length_px / len(contour.knots), _CLOSE_PX)))
-    new = len(kept) + np.linspace(0, len(drawn) - 1, count + 1).round().astype(np.int64)
+    new = len(rest) + np.linspace(0, len(drawn) - 1, count + 1).round().astype(np.int64)
     knots = np.unique(np.concatenate([np.flatnonzero(inner), new]))
     return _spaced(np.concatenate([part, drawn]), knots, contour.hole)
 

@@ -149,7 +149,7 @@ def slice_jumps(counts: Counts) -> list[Finding]:
                 continue
             for s, over, usual in _jumps_along(areas[where[0] : where[-1] + 1], label):
                 frame = FrameIndex(phase, int(where[0]) + s)
-                _keep_worst(found, _jump(frame, label, over, usual, "slices", Check.SLICE_JUMP))
+                _add_worst(found, _jump(frame, label, over, usual, "slices", Check.SLICE_JUMP))
     return list(found.values())
 
 
@@ -198,7 +198,7 @@ def phase_jumps(counts: Counts) -> list[Finding]:
             jump = _jump(
                 FrameIndex(phase, s), label, float(over[phase, s]), float(usual[phase, s]), "phases", Check.PHASE_JUMP
             )
-            _keep_worst(found, jump)
+            _add_worst(found, jump)
     return list(found.values())
 
 
@@ -293,7 +293,7 @@ def _smaller_at_ed(ed: Counts, es: Counts, both: NDArray[np.bool_], ed_phase: in
 
 
 def _mass(ed: Counts, es: Counts, ed_phase: int) -> list[Finding]:
-    """Myocardium keeps its volume: LV mass is alike at ED and ES. Told at the slice that differs most.
+    """Myocardium keeps its volume: LV mass is alike at ED and ES. The finding is at the slice that differs most.
 
     Source:
         Myocardium is nearly incompressible; SCMR, section on LV volumes, takes the mass at ED or ES alike. Experts'
@@ -313,7 +313,7 @@ def _mass(ed: Counts, es: Counts, ed_phase: int) -> list[Finding]:
 
 
 def _stroke_volumes(ed: Counts, es: Counts, ed_phase: int) -> list[Finding]:
-    """Without shunt or regurgitation both ventricles eject alike. Told at the RV's basal slice, where most is lost.
+    """Without shunt or regurgitation both ventricles eject alike. The finding is at the RV's basal slice.
 
     Source:
         SCMR, section on RV volumes: LV and RV stroke volumes are nearly equal without regurgitation or shunt, and serve
@@ -339,7 +339,7 @@ def _jump(frame: FrameIndex, label: Label, over: float, usual: float, where: str
     return Finding(frame, text, check, pixels=round(abs(over)))
 
 
-def _keep_worst(found: dict[FrameIndex, Finding], one: Finding) -> None:
-    """Of several structures that jump in a frame, the one by most pixels is told."""
+def _add_worst(found: dict[FrameIndex, Finding], one: Finding) -> None:
+    """Of several structures that jump in a frame, the finding is on the one by most pixels."""
     if one.frame not in found or found[one.frame].pixels < one.pixels:
         found[one.frame] = one

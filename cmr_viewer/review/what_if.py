@@ -33,7 +33,7 @@ SHOWN: Mapping[str, tuple[str, str]] = {
 }
 """Measures that a decision can change, in the order in which they are shown: name, and unit."""
 
-LEAST_TOLD = 0.05
+LEAST_SHOWN = 0.05
 """Smaller changes are shown as 0.0."""
 
 MINUS = "\N{MINUS SIGN}"
@@ -50,21 +50,21 @@ class Changes:
     by_name: Mapping[str, float]
 
     def __bool__(self) -> bool:
-        return any(abs(value) >= LEAST_TOLD for value in self.by_name.values())
+        return any(abs(value) >= LEAST_SHOWN for value in self.by_name.values())
 
     def parts(self) -> list[tuple[str, str]]:
         """What changes, in order: ("LV EDV", "+4.1 ml"); nothing where nothing does by a tenth."""
         found = []
         for name, (text, unit) in SHOWN.items():
             value = self.by_name.get(name, 0.0)
-            if abs(value) >= LEAST_TOLD:
+            if abs(value) >= LEAST_SHOWN:
                 found.append((text, f"{signed(value)} {unit}"))
         return found
 
     def headline(self) -> str:
         """The same in as few words as there is room for in a panel: "EDV +4.1 ml, EF +0.8 points, mass -0.3 g"."""
-        told = [(text, value) for text, value in self.parts() if text != "LV SV"]
-        return ", ".join(f"{text.removeprefix('LV ')} {value}" for text, value in told) or "no measure changes"
+        parts = [(text, value) for text, value in self.parts() if text != "LV SV"]
+        return ", ".join(f"{text.removeprefix('LV ')} {value}" for text, value in parts) or "no measure changes"
 
     def sentence(self) -> str:
         """What changes, in a line: "LV EDV +4.1 ml, LV EF +0.8 points"; or that nothing does."""
@@ -93,7 +93,7 @@ def measure_changes(
     Args:
         counts: Of the frames as they are shown.
         replaced: Pixels of each label, (4,), of frames that would have another label map.
-        voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions are told.
+        voxel_ml: Volume of a voxel, or None where the spacing is not known: then only fractions change.
         slice_weights: (slice,) `Geometry.slice_weights`.
         ed_phase: End-diastole, or None where it is not known.
         es_phase: End-systole likewise.
@@ -111,7 +111,7 @@ def measure_changes(
     for name in SHOWN:
         old, new = before_values[name], after_values[name]
         if old is None or new is None or (name.endswith("percent") and not 0.0 <= new <= 100.0):
-            continue  # a fraction of next to nothing says nothing
+            continue  # a fraction of next to nothing means nothing
         known[name] = new - old
     return Changes(known)
 

@@ -65,22 +65,22 @@ def route(
     if Role.BASELINE not in active:
         raise ModelError("No baseline model is in use. Choose a models folder that has one.")
     who = "the reader" if by == "reader" else "the classifier"
-    said = f"Region {region.text.lower()} by {who}"
+    why = f"Region {region.text.lower()} by {who}"
     role = role_of(region)
     if baseline_only:
-        return Route(Role.BASELINE, active[Role.BASELINE], region, f"{said}; the baseline segments all frames.")
+        return Route(Role.BASELINE, active[Role.BASELINE], region, f"{why}; the baseline segments all frames.")
     if role not in active:
         return Route(
             Role.BASELINE,
             active[Role.BASELINE],
             region,
-            f"{said}; no {role.text.lower()} is in use, so the baseline segments it.",
+            f"{why}; no {role.text.lower()} is in use, so the baseline segments it.",
         )
     if role is Role.BASELINE and by == "reader":
-        return Route(role, active[role], region, f"{said}; the label map is empty.", empty=True)
+        return Route(role, active[role], region, f"{why}; the label map is empty.", empty=True)
     if role is Role.BASELINE and certainty is not None and certainty >= SURELY_NON_CARDIAC:
-        reason = f"{said}, {100 * certainty:.0f} % certain by its place in the stack; the label map is empty."
+        reason = f"{why}, {100 * certainty:.0f} % certain by its place in the stack; the label map is empty."
         return Route(role, active[role], region, reason, empty=True)
     if role is Role.BASELINE:
-        return Route(role, active[role], region, f"{said}; the baseline segments non-cardiac frames.")
-    return Route(role, active[role], region, f"{said}; its specialist segments it.")
+        return Route(role, active[role], region, f"{why}; the baseline segments non-cardiac frames.")
+    return Route(role, active[role], region, f"{why}; its specialist segments it.")

@@ -106,14 +106,14 @@ def _checked(values: object, path: Path) -> Checkpoint:
 
 
 def _each_once(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    kept: dict[str, Tensor] = {}
+    found: dict[str, Tensor] = {}
     for full, tensor in weights.items():
         name = full
         for prefix in _PREFIXES:
             name = name.removeprefix(prefix)
         if ".all_modules." not in name and not name.startswith("decoder.encoder."):
-            kept[name] = tensor
-    return kept
+            found[name] = tensor
+    return found
 
 
 ARCHITECTURE = "plain_conv_unet"

@@ -13,49 +13,15 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.errors import ModelError
 from cmr_viewer.segment.nnunet_preparation import Preparation, Resampling, read_preparation
 
-KNOWN_NAMES: Mapping[Label, tuple[str, ...]] = {
-    Label.LVBP: (
-        "LV",
-        "LVC",
-        "LVBP",
-        "LV cavity",
-        "LV cav",
-        "LV endo",
-        "LV blood",
-        "LV blood pool",
-        "left ventricle",
-        "left ventricle cavity",
-        "left ventricle blood pool",
-        "left ventricular cavity",
-        "left ventricular blood pool",
-    ),
-    Label.LVM: (
-        "MYO",
-        "MLV",
-        "LVM",
-        "LV myo",
-        "LV myocardium",
-        "LV wall",
-        "myocardium",
-        "left ventricle myocardium",
-        "left ventricular myocardium",
-    ),
-    Label.RVBP: (
-        "RV",
-        "RVC",
-        "RVBP",
-        "RV cavity",
-        "RV cav",
-        "RV endo",
-        "RV blood",
-        "RV blood pool",
-        "right ventricle",
-        "right ventricle cavity",
-        "right ventricle blood pool",
-        "right ventricular cavity",
-        "right ventricular blood pool",
-    ),
+_KNOWN_TEXT: Mapping[Label, str] = {
+    Label.LVBP: "LV, LVC, LVBP, LV cavity, LV cav, LV endo, LV blood, LV blood pool, left ventricle, "
+    "left ventricle cavity, left ventricle blood pool, left ventricular cavity, left ventricular blood pool",
+    Label.LVM: "MYO, MLV, LVM, LV myo, LV myocardium, LV wall, myocardium, left ventricle myocardium, "
+    "left ventricular myocardium",
+    Label.RVBP: "RV, RVC, RVBP, RV cavity, RV cav, RV endo, RV blood, RV blood pool, right ventricle, "
+    "right ventricle cavity, right ventricle blood pool, right ventricular cavity, right ventricular blood pool",
 }
+KNOWN_NAMES = {label: tuple(text.split(", ")) for label, text in _KNOWN_TEXT.items()}
 """Names that data sets give to the labels, ACDC's, M&Ms' and this program's among them; compared without case, spaces
 and signs."""
 
@@ -84,7 +50,7 @@ def read_outputs(labels: object, given: Mapping[Label, Sequence[str]] | None = N
 
     Args:
         labels: "labels" of dataset.json: codes by name.
-        given: Names that stand for a label, beside and before the known ones; several become one label.
+        given: Names of a label, beside and before the known ones; several become one label.
 
     Raises:
         ModelError: They are regions, not 0 to n, or one of the three labels is not among them or not clear.
@@ -92,10 +58,10 @@ def read_outputs(labels: object, given: Mapping[Label, Sequence[str]] | None = N
     by_code = _by_code(labels)
     names = tuple(by_code[code] for code in range(len(by_code)))
     found = [Label.BACKGROUND] * len(names)
-    told = given or {}
-    for label in sorted(STRUCTURES, key=lambda one: one not in told):
-        free = [index for index in range(1, len(names)) if label in told or found[index] is Label.BACKGROUND]
-        for index in _matching(label, names, free, told.get(label, ())):
+    named = given or {}
+    for label in sorted(STRUCTURES, key=lambda one: one not in named):
+        free = [index for index in range(1, len(names)) if label in named or found[index] is Label.BACKGROUND]
+        for index in _matching(label, names, free, named.get(label, ())):
             if found[index] is not Label.BACKGROUND:
                 raise ModelError(f"The label {names[index]!r} cannot be both {found[index].name} and {label.name}.")
             found[index] = label
@@ -169,22 +135,11 @@ _RESAMPLING = "resample_data_or_seg_to_shape"
 _PLANNED = {"order_z": 0, "force_separate_z": None}
 _CLASSES = {"conv_op": ("Conv2d",), "norm_op": ("InstanceNorm2d",), "nonlin": ("LeakyReLU", "ReLU")}
 _UNDERSTOOD = {
-    "n_stages",
-    "features_per_stage",
-    "conv_op",
-    "kernel_sizes",
-    "strides",
-    "n_conv_per_stage_decoder",
-    "conv_bias",
-    "norm_op",
-    "norm_op_kwargs",
-    "dropout_op",  # nothing is dropped in prediction
-    "dropout_op_kwargs",
-    "nonlin",
-    "nonlin_kwargs",
-    "deep_supervision",
+    *("n_stages", "features_per_stage", "conv_op", "kernel_sizes", "strides", "n_conv_per_stage_decoder", "conv_bias"),
+    *("norm_op", "norm_op_kwargs", "dropout_op", "dropout_op_kwargs", "nonlin", "nonlin_kwargs", "deep_supervision"),
     "nonlin_first",
 }
+"""Arguments of a network that mean the same here; dropout does nothing in prediction."""
 
 
 def configuration_of(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -192,7 +147,7 @@ def configuration_of(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
 
     Args:
         plans: plans.json.
-        name: Of the configuration, as the checkpoint says.
+        name: Of the configuration, from the checkpoint.
 
     Raises:
         ModelError: There is none of that name, it inherits from itself, or it is not two-dimensional.
@@ -265,7 +220,7 @@ def _architecture(configuration: Mapping[str, Any]) -> tuple[str, Mapping[str, A
 
 
 def _former(kind: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that plans before release 2.4 stand for."""
+    """The arguments, from plans before release 2.4."""
     counts = configuration["n_conv_per_stage_encoder"]
     first, largest = configuration["UNet_base_num_features"], configuration["unet_max_num_features"]
     return {

@@ -38,7 +38,7 @@ from cmr_viewer.segment.nnunet_preparation import (
     read_preparation,
 )
 
-PHASES_KEPT = 16
+PHASES_IN_MEMORY = 16
 """Number of prepared phases in memory, so that single frames of a phase need not prepare it again; about 3 MB each."""
 
 
@@ -50,7 +50,7 @@ class NnUNetSegmenter:
     cleaned.
 
     Attributes:
-        plan: What its folder says of it.
+        plan: From its folder.
     """
 
     def __init__(self, plan: Plan, network: nn.Module, device: torch.device) -> None:
@@ -111,7 +111,7 @@ class NnUNetSegmenter:
         if phase is None:
             phase = prepare_phase(np.asarray(stack.pixels[number]), _spacing_mm(stack.geometry), self._how)
         self._phases[key] = phase
-        while len(self._phases) > PHASES_KEPT:
+        while len(self._phases) > PHASES_IN_MEMORY:
             self._phases.popitem(last=False)
         return phase
 
@@ -169,7 +169,7 @@ SIGMA = 1 / 8
 """Standard deviation of the weights, in tiles."""
 
 LARGEST_WEIGHT = 10.0
-"""At the centre of a tile; keeps the weights at its corners above what half precision drops."""
+"""At the centre of a tile; large enough that half precision does not drop the weights at its corners."""
 
 
 def predict_logits(network: nn.Module, images: Tensor, patch: tuple[int, int], mirror_axes: Sequence[int]) -> Tensor:

@@ -76,7 +76,7 @@ class Segmenter:
     """A segmentation model ready to run.
 
     Attributes:
-        plan: What its folder says of it.
+        plan: From its folder.
     """
 
     def __init__(self, plan: Plan, network: nn.Module, device: torch.device) -> None:

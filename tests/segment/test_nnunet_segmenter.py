@@ -139,7 +139,7 @@ def test_a_prepared_phase_is_kept_and_the_oldest_let_go(tmp_path: Path, monkeypa
         return original(pixels, *rest)
 
     monkeypatch.setattr(nnunet_segmenter, "prepare_phase", counting)
-    monkeypatch.setattr(nnunet_segmenter, "PHASES_KEPT", 2)
+    monkeypatch.setattr(nnunet_segmenter, "PHASES_IN_MEMORY", 2)
     pixels = noise(3, 2, 32, 32)
     pixels[:, 0, 0, 0] = [1, 2, 3]
     stack = stack_of(pixels)

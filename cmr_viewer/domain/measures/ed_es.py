@@ -34,7 +34,7 @@ class EdEs:
     Attributes:
         ed: Phase from 0, or None where it is not known.
         es: Likewise.
-        ed_by: What says so; None where `ed` is None.
+        ed_by: What states it; None where `ed` is None.
         es_by: Likewise.
         stated_by: What in the files states them, in words: "the contour files"; empty where nothing does.
     """
@@ -88,8 +88,8 @@ def choose_ed_es(stack: Stack, by_volume: PhasePair, reader: PhasePair = (None, 
     found: dict[Mark, tuple[int, MarkedBy]] = {}
     marks: tuple[Mark, Mark] = ("ED", "ES")
     for index, mark in enumerate(marks):
-        said = ((reader[index], MarkedBy.READER), (stated[index], MarkedBy.FILES))
-        known = next(((phase, who) for phase, who in said if phase is not None), None)
+        known_by = ((reader[index], MarkedBy.READER), (stated[index], MarkedBy.FILES))
+        known = next(((phase, who) for phase, who in known_by if phase is not None), None)
         if known is not None:
             found[mark] = known
     if stack.phases == 1:

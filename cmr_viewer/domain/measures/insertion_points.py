@@ -22,10 +22,10 @@ LARGEST_GAP_DEG = 45
 """A gap in the contact that is no larger than this lies within the septum: towards the apex the RV is pixels thin."""
 
 LEAST_CONTACT_DEG = 25
-"""Less contact than this does not tell two insertion points."""
+"""Less contact than this does not give two insertion points."""
 
 NARROW_DEG = 60
-"""Contact narrower than this, at the tip of the RV or where it is cut at its valve, does not tell where the septum is,
+"""Contact narrower than this, at the tip of the RV or where it is cut at its valve, does not show where the septum is,
 and slices with wider contact go before it."""
 
 _ALONG_THE_BODY = float(np.cos(np.deg2rad(10.0)))
@@ -80,7 +80,7 @@ class InsertionPoints:
 def seen_from_apex(geometry: Geometry) -> bool:
     """Whether row x column points from the apex to the base, as of frames seen from the apex.
 
-    Where nothing tells it (a single slice, or an orientation that no short-axis slice has and that files write which
+    Where it is not known (a single slice, or an orientation that no short-axis slice has and that files write which
     lost their own), frames are taken to be as everybody looks at them: from the apex.
 
     Source:

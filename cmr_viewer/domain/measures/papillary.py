@@ -12,7 +12,7 @@ from cmr_viewer.domain.label_map import LabelMap, Mask
 from cmr_viewer.errors import LabelMapError
 
 LEAST_MYOCARDIUM = 20
-"""Pixels of myocardium that tell how bright muscle is in a frame."""
+"""So many pixels of myocardium show how bright muscle is in a frame."""
 
 LEAST_CONTRAST = 1.3
 """Blood must be this much brighter than muscle, else nothing is found."""
@@ -22,8 +22,8 @@ class PapillaryConvention(StrEnum):
     """Where papillary muscles and trabeculae are counted. Stands beside every figure.
 
     Source:
-        Schulz-Menger et al. 2020, J Cardiovasc Magn Reson 22:19: either is accepted; which one must be said, and the
-        normal values must be of the same one.
+        Schulz-Menger et al. 2020, J Cardiovasc Magn Reson 22:19: either is accepted; a report must state which, and
+        the normal values must be of the same.
     """
 
     IN_BLOOD_POOL = "in_blood_pool"

@@ -210,7 +210,7 @@ SOURCE = "Petersen et al. 2017, J Cardiovasc Magn Reson 19:18, Table 12: mean ±
 """Stands beside each range."""
 
 YOUNGEST, OLDEST = 45, 74
-"""Ages that the table holds for, in whole years."""
+"""Ages that the table is valid for, in whole years."""
 
 WITHIN_SD = 1.96
 """Standard deviations to either side of the mean within which 95 % of a normal distribution lie."""
@@ -246,7 +246,7 @@ class NormalRange:
         high: Upper limit.
         mean: Mean of the healthy people.
         source: The table, to be printed beside the range.
-        holds_for: Whom it holds for, in words.
+        holds_for: Whom it is valid for, in words.
     """
 
     name: str
@@ -269,7 +269,7 @@ def normal_range(name: str, patient: Patient, papillary: PapillaryConvention) ->
     Args:
         name: The measure.
         patient: Sex and age are needed.
-        papillary: Where papillary muscles are counted; the table holds for the blood pool alone.
+        papillary: Where papillary muscles are counted; the table is valid for the blood pool alone.
 
     Source:
         See the module.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_PHASES = 12
-"""Fewer measured phases do not tell how fast a ventricle empties and fills."""
+"""Fewer measured phases do not show how fast a ventricle empties and fills."""
 
 MOST_HARMONICS = 6
 """Of a made curve with early and atrial filling, six are within 1 % of the true peak rates at 20 to 30 phases, five
@@ -44,7 +44,7 @@ class VolumeCurve:
     """Volumes of one ventricle over the phases.
 
     Attributes:
-        times_ms: (phase,) or None where nothing tells them.
+        times_ms: (phase,) or None where they are not known.
         volumes_ml: (phase,); NaN where the phase is not measured.
         ed_phase: Phase of the largest volume, the first of equals; None where nothing is measured.
         es_phase: Phase of the smallest volume likewise.
@@ -81,8 +81,8 @@ def phase_times_of(
         heart_rate_bpm: From the files or typed, or None.
 
     Returns:
-        As the files say; where they do not, equal parts of the cycle that the heart rate gives; else None. The cycle is
-        what the heart rate gives, but at least the phases and one step more; without a heart rate it is the latter.
+        As the files state; else equal parts of the cycle that the heart rate gives; else None. The cycle is what the
+        heart rate gives, but at least the phases and one step more; without a heart rate it is the latter.
     """
     beat = None if heart_rate_bpm is None else 60000.0 / heart_rate_bpm
     if phase_times_ms is not None and phases > 1 and len(phase_times_ms) == phases:

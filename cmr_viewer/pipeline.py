@@ -76,13 +76,16 @@ def open_study(
         NotAStudyError: There is nothing that could be a study.
         LoadError: There is, and it cannot be read.
     """
-    return saved.load(opener or _own_readers, asked, preview, progress)
+    return saved.load(opener or own_readers, asked, preview, progress)
 
 
-def _own_readers(path: Path, progress: Progress, opening: Opening, preview: Preview | None) -> Study:
+def own_readers(
+    path: Path, progress: Progress, opening: Opening, preview: Preview | None, index: Path | None = None
+) -> Study:
+    """`load.study.open_study`, imported when it is called: the window need not wait for the readers."""
     from cmr_viewer.load.study import open_study
 
-    return open_study(path, progress, opening, preview)
+    return open_study(path, progress, opening, preview, index)
 
 
 def begin(loaded: Loaded) -> OpenStudy:

@@ -14,22 +14,12 @@ from cmr_viewer.app.private_log import hide_from_log
 from cmr_viewer.app.saving import Saving
 from cmr_viewer.app.study import CurrentStudy
 from cmr_viewer.domain.opening import NO_CHOICES, Opening
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.file_names import text_of_path
 from cmr_viewer.pipeline import open_study
-from cmr_viewer.progress import Progress
-from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, with_repeats, with_stack
+from cmr_viewer.reading.opening import Asked, Loaded, Opener, with_repeats, with_stack
 
 OPEN_KEY = "open"
-
-
-def open_with_readers(
-    path: Path, progress: Progress, opening: Opening, preview: Preview | None, index: Path | None = None
-) -> Study:
-    """`load.study.open_study`; on the job thread."""
-    from cmr_viewer.load.study import open_study  # noqa: PLC0415 - the readers would keep the window waiting
-
-    return open_study(path, progress, opening, preview, index)
 
 
 class StudyOpening(QObject):

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -99,7 +100,6 @@ class Retraining(QObject):
         self._result: Trained | None = None
         self._cancel_wanted = False
         self._closing = False
-        self._last_outcome: Outcome | None = None
         self._waiting: dict[Role, int] = {}
         self._tried: dict[Role, int] = {}
         self._child_progressed.connect(self._on_progress)
@@ -109,18 +109,13 @@ class Retraining(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a training is under way."""
+        """Whether a training runs."""
         return self._stage is not _Stage.IDLE
 
     @property
     def role(self) -> Role | None:
         """What is being trained, or None."""
         return self._role
-
-    @property
-    def last_outcome(self) -> Outcome | None:
-        """How the last training of this session ended, or None."""
-        return self._last_outcome
 
     def corrections_waiting(self, role: Role) -> int:
         """Corrections that were accepted since the role's last training began; as of the last waiting_changed."""
@@ -133,14 +128,14 @@ class Retraining(QObject):
         self._begin(role, self._settings.retrain_minimum)
 
     def cancel(self) -> None:
-        """Stop the training; nothing of it stays. Nothing happens where none is under way, or it is just ending."""
+        """Stop the training and discard it; without effect where none runs, or it is just ending."""
         if self._stage in (_Stage.BEGINNING, _Stage.TRAINING):
             self._cancel_wanted = True
             if self._child is not None:
                 self._child.cancel()
 
     def roll_back(self, role: Role) -> None:
-        """Put the model in service that was before the active one."""
+        """Put the model before the active one in service again."""
         registry = self._models.registry
 
         def work() -> tuple[str, str]:
@@ -149,7 +144,7 @@ class Retraining(QObject):
         self._saving.do("Rolling back", work, on_done=self._on_rolled_back)
 
     def shutdown(self) -> None:
-        """Cancel what runs and write its end down; called before the session is shut down."""
+        """Cancel what runs and record its end; called before the session is shut down."""
         self._closing = True
         self.cancel()
         if self._thread is not None:
@@ -163,7 +158,7 @@ class Retraining(QObject):
         if not self._closing:
             self._saving.do("Counting corrections", self._records.corrections_waiting, on_done=self._on_counted)
 
-    # -- the way of a training -----------------------------------------------------------------------------------------
+    # -- from beginning to end -----------------------------------------------------------------------------------------
 
     def _begin(self, role: Role, minimum: int) -> None:
         if self._closing:
@@ -181,7 +176,7 @@ class Retraining(QObject):
             "Starting the training",
             lambda: self._records.begin(role, minimum),
             on_done=self._on_begun,
-            on_failed=self._on_refused,
+            on_failed=partial(self._on_store_failed, End.REFUSED),
             quiet=True,
         )
 
@@ -220,34 +215,23 @@ class Retraining(QObject):
             self._conclude()
 
     def _conclude(self) -> None:
-        run = self._run
+        run, result = self._run, self._result or Trained(cancelled=True)
         if run is None:
             return
         self._stage, self._child, self._thread = _Stage.CONCLUDING, None, None
-        result = self._result or Trained(cancelled=True)
         self._saving.do(
             "Saving the result of the training",
             lambda: self._records.conclude(run, result),
-            on_done=self._on_concluded,
-            on_failed=self._on_conclusion_failed,
+            on_done=self._end,
+            on_failed=partial(self._on_store_failed, End.FAILED),
         )
 
-    def _on_concluded(self, outcome: Outcome) -> None:
-        self._end(outcome)
-
-    def _on_refused(self, message: str) -> None:
-        role = self._role
-        if role is not None:
-            self._end(Outcome(role, End.REFUSED, message))
-
-    def _on_conclusion_failed(self, message: str) -> None:
-        role = self._role
-        if role is not None:
-            self._end(Outcome(role, End.FAILED, message))
+    def _on_store_failed(self, end: End, message: str) -> None:
+        if self._role is not None:
+            self._end(Outcome(self._role, end, message))
 
     def _end(self, outcome: Outcome) -> None:
         self._stage, self._role, self._run, self._child = _Stage.IDLE, None, None, None
-        self._last_outcome = outcome
         log.info("Training of %s: %s.", outcome.role, outcome.end)
         if outcome.end is End.PROMOTED and not self._closing:
             self._models.load()

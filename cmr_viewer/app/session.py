@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from cmr_viewer.analyse import Flow, own_flow
 from cmr_viewer.app.jobs import Jobs
 from cmr_viewer.app.models import MODELS_KEY, ModelsInUse
-from cmr_viewer.app.opening import OPEN_KEY, StudyOpening, open_with_readers
+from cmr_viewer.app.opening import OPEN_KEY, StudyOpening
 from cmr_viewer.app.private_log import hide_from_log
 from cmr_viewer.app.reads import Reads
 from cmr_viewer.app.retraining import CommandFor, Retraining
@@ -20,7 +20,7 @@ from cmr_viewer.app.saving import Saving
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.study import CurrentStudy
 from cmr_viewer.app.worklist import StudyList
-from cmr_viewer.pipeline import begin
+from cmr_viewer.pipeline import begin, own_readers
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Loaded, Opener
 from cmr_viewer.reading.saving import Saved, SavedStudies
@@ -93,7 +93,7 @@ class Session(QObject):
         self.saved: SavedStudies = self.saving.saved
         self.models = ModelsInUse(self.jobs, registry, flow or own_flow(), settings.device, self)
         self.study = CurrentStudy(self.saving, self.models, self)
-        opener = opener or partial(open_with_readers, index=index)
+        opener = opener or partial(own_readers, index=index)
         self.opening = StudyOpening(self.jobs, opener, self.saving, self.study, self)
         self.reads = Reads(self.saving, self.study, self.models, self._enter, self)
         self.worklist = StudyList(self.saving, self.study, self)

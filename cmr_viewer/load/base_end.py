@@ -38,13 +38,10 @@ _LEAST_PIXELS = 16
 
 
 def is_oblique(normal: NDArray[np.float64]) -> bool:
-    """Whether a slice normal can be that of real short-axis slices.
+    """Whether a slice normal (unit vector in the patient, (3,)) can be that of real short-axis slices.
 
     A short-axis plane is oblique to the axes of the body. A normal within 10 degrees of one of them is a sign of a file
     whose orientation was lost and replaced by a default.
-
-    Args:
-        normal: Unit vector in patient coordinates, (3,).
     """
     return bool(np.abs(normal).max() < np.cos(np.deg2rad(10.0)))
 

@@ -69,13 +69,7 @@ class Gathered:
         return self.source_of(inside).parents[len(inside.relative_to(path).parts) - 1]
 
     def others_note(self, what: str, opened: Path, others: Sequence[Path]) -> Note:
-        """Which of several patients is opened, and where the others are.
-
-        Args:
-            what: What there are several of.
-            opened: The file or folder that is opened.
-            others: Those of the others.
-        """
+        """Which of several patients or studies is opened, and where the others are."""
         base = self.archive or self.root
         sources = [self.source_of(path) for path in (opened, *others)]
         names = [path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name for path in sources]

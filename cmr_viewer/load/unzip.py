@@ -64,12 +64,7 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(path: Path, folder: Path, progress: Progress) -> Unpacked:
-    """Unpack what may be DICOM, another image file or contours.
-
-    Args:
-        path: The archive.
-        folder: An empty folder of the caller's.
-        progress: Called with how far the work is.
+    """Unpack what may be DICOM, another image file or contours, to an empty folder of the caller's.
 
     Raises:
         LoadError: The archive is damaged, locked with a password, or would become too large.

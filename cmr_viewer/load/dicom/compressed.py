@@ -38,7 +38,7 @@ def frame_fragments(file: BinaryIO, at: int, end: int, frames: int) -> list[tupl
     Args:
         file: The file.
         at: Where the value of the pixel data begins.
-        end: Length of the file. Of fragments that go beyond it, none is given.
+        end: Length of the file. Fragments beyond it are left out.
         frames: How many frames the file states.
 
     Returns:

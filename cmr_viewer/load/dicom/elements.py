@@ -134,12 +134,7 @@ def is_dicom(start: bytes) -> bool:
 
 
 def read_elements(file: BinaryIO, size: int, start: bytes) -> Elements:
-    """Read the wanted elements of a file.
-
-    Args:
-        file: Open at any place.
-        size: Its length in bytes.
-        start: Its first bytes, as many as were read already.
+    """Read the wanted elements of an open file of a size in bytes, whose first bytes were read already.
 
     Raises:
         UnusualError: The file is cut short in its header, or encoded in a way that this module does not read.

@@ -41,10 +41,7 @@ def scan_indexed(files: Sequence[Path], root: Path, folder: Path | None, progres
         files: The files that were gathered.
         root: What they were gathered from; the index is saved for it.
         folder: Where indexes are saved; None saves none. It is created if needed.
-        progress: Called with how far the work is.
-
-    Raises:
-        Cancelled: `progress` asked to stop.
+        progress: As in `scan`.
     """
     if folder is None:
         return scan(files, progress)

@@ -54,16 +54,13 @@ _TIMES = (
 
 
 def headers_of_frames(path: Path, values: Values, layout: PixelLayout, elements: Elements) -> list[Header] | str:
-    """The headers of all frames of a file.
+    """The headers of all frames of a file, in its order, or why the file cannot be used.
 
     Args:
         path: The file.
         values: Elements of its header, outside sequences.
         layout: How it stores its pixels.
-        elements: What was read of it.
-
-    Returns:
-        One header for each frame, in the file's order, or why the file cannot be used.
+        elements: The same elements, and where its pixels are.
 
     Raises:
         UnusualError: The header is damaged.

@@ -44,11 +44,7 @@ class Scan:
 
 
 def scan(files: Iterable[Path], progress: Progress) -> Scan:
-    """Read the headers of the DICOM files among others; other files are skipped.
-
-    Args:
-        files: In the order in which the headers shall be.
-        progress: Called with how far the work is.
+    """Read the headers of the DICOM files among others, in their order; other files are skipped.
 
     Raises:
         Cancelled: `progress` asked to stop.

@@ -38,19 +38,10 @@ def corners_apart(one: NDArray[np.float64], other: NDArray[np.float64], shape: t
 
 
 def find_slice_axis(shape: tuple[int, ...], steps: Vectors, *, sized: bool, placed: bool) -> tuple[int, bool]:
-    """The axis along which the slices of a volume lie.
+    """The axis of a volume (i, j, k, ...) that its slices lie along, 0 to 2; and whether it is known, not guessed.
 
     Slices are further apart than pixels and fewer than rows. Where neither shows it, the axis along the usual long axis
-    of the heart is used.
-
-    Args:
-        shape: (i, j, k, ...).
-        steps: Of the axes.
-        sized: Whether the file gives a size to its voxels.
-        placed: Whether it states its orientation in the patient.
-
-    Returns:
-        The axis, 0 to 2; and whether it is known rather than guessed.
+    of the heart is used. `sized` and `placed`: whether the file gives a size to its voxels, and its orientation.
     """
     counts, lengths = np.asarray(shape[:3]), np.linalg.norm(steps, axis=0)
     if (counts == 1).any():
@@ -142,13 +133,10 @@ def slice_axis_note(axes: FileAxes, *, known: bool, chosen: bool) -> Note | None
 
 
 def exchanged_note(pixels: NDArray[Any]) -> Note | None:
-    """A note where the slices of a cine seem to be its phases, and its phases slices; else None.
+    """A note where slices of a cine (phase, slice, row, col) seem to be its phases, and its phases slices; else None.
 
     From one phase to the next most of a frame stays as it is; from one slice to the next it does not. Some tools write
     arrays of (slice, phase, row, col), whose phases then lie on the third axis.
-
-    Args:
-        pixels: (phase, slice, row, col).
     """
     if min(pixels.shape[:2]) < _LEAST_TO_COMPARE:
         return None

@@ -30,13 +30,9 @@ _BYTES_OF_A_LABEL = 0.12
 
 
 def image_studies(files: Sequence[Path]) -> list[Path]:
-    """The studies among image files: folders of patients in a known layout, and files that are a study each.
+    """The studies among files: folders of patients in a known layout, and image files that are a study each.
 
-    Args:
-        files: Files in the order of their folders and names; those of other kinds are passed over.
-
-    Returns:
-        Folders and files in that order, without label maps.
+    They are in the order of the files, without label maps; files of other kinds are skipped.
     """
     by_folder: dict[Path, list[Path]] = {}
     for path in files:

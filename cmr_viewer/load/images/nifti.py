@@ -96,10 +96,7 @@ class _Placement(NamedTuple):
 
 
 def open_checked(path: Path) -> tuple[Any, NDArray[np.float64] | None]:
-    """Open a NIfTI file without reading its voxels.
-
-    Args:
-        path: A `.nii`, `.hdr` or `.img` file, gzipped or not.
+    """Open a `.nii`, `.hdr` or `.img` file, gzipped or not, without reading its voxels.
 
     Returns:
         nibabel's image, and the (3,) voxel size that its header gives; None where it lacks one of the three.
@@ -166,11 +163,7 @@ def _beside(path: Path, ending: str, other: str) -> Path:
 def placement_of(image: Any, header_sizes: NDArray[np.float64] | None) -> _Placement:
     """Where the voxels lie, by the sform, else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2, 1).
 
-    An sform of unit size counts after a qform, whose size is that of the header.
-
-    Args:
-        image: From `open_checked`.
-        header_sizes: From the same.
+    An sform of unit size counts after a qform, whose size is that of the header. The arguments are of `open_checked`.
     """
     header, shape, unit = image.header, image.shape, _unit_name(image.header)
     forms = []
@@ -207,11 +200,9 @@ def _unit_name(header: Any) -> str:
 
 
 def usable_matrix(read: Callable[[], Any], unit: str = "mm") -> NDArray[np.float64] | None:
-    """A matrix whose axes have length and span space and whose origin is near, or None.
+    """A (4, 4) matrix in a unit, if its axes have length and span space and its origin is near; else None.
 
-    Args:
-        read: Gives a (4, 4) matrix, or raises one of `READ_ERRORS`.
-        unit: Of its numbers.
+    `read` gives it, or raises one of `READ_ERRORS`.
     """
     try:
         matrix = np.asarray(read(), dtype=np.float64)
@@ -289,14 +280,7 @@ def _phase_step_ms(header: Any) -> float | None:
 
 
 def read_nifti_labels(path: Path, study: Study) -> NDArray[np.int64]:
-    """Codes of a label file on the grid of a NIfTI study, in the study's order.
-
-    Args:
-        path: A label file of the same shape and affine as the study's image.
-        study: The study of the image.
-
-    Returns:
-        (phase, slice, row, col) codes as they are in the file, not translated.
+    """(phase, slice, row, col) codes of a label file on the grid of a NIfTI study, in its order, not translated.
 
     Raises:
         LoadError: The file cannot be read.

@@ -222,10 +222,7 @@ def _flat_pixels(geometry: Geometry) -> Note | None:
 def _geometry_in_file_order(grid: NDArray[np.float64], axes: FileAxes, shape: tuple[int, ...]) -> Geometry:
     """Geometry with slices as the file counts them and frames as they are shown.
 
-    Args:
-        grid: (4, 4) matrix of (col, row, slice) to the patient, RAS, mm; its axes need not be quite perpendicular.
-        axes: Of the file.
-        shape: (i, j, k, ...).
+    `grid` is the (4, 4) matrix of (col, row, slice) to the patient, RAS, mm; its axes need not be quite perpendicular.
 
     Raises:
         GeometryError: The rows and columns are parallel.

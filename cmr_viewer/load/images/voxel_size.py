@@ -110,12 +110,7 @@ def in_mm(affine: NDArray[np.float64], sizes: Sizes | None, shape: tuple[int, ..
 def settled_sizes(
     by_affine: Sizes, by_header: Sizes | None, shape: tuple[int, ...]
 ) -> tuple[Sizes | None, Note | None]:
-    """The voxel size of a file that states it twice.
-
-    Args:
-        by_affine: From the lengths of the axes of its affine.
-        by_header: From the header's own sizes; None where it gives none.
-        shape: (i, j, k, ...).
+    """The voxel size of a file that may state it twice: by its affine, and by its header's own sizes.
 
     Returns:
         The size, or None where the two differ and both could be right; and what a reader should know, or None.

@@ -114,12 +114,7 @@ def _plane(
 
 
 def slice_in_plane(points_mm: NDArray[np.float64], geometry: Geometry) -> int | None:
-    """The slice in whose plane points lie, or None.
-
-    Args:
-        points_mm: (point, 3) in the patient.
-        geometry: The stack's.
-    """
+    """The slice in whose plane points of the patient, (point, 3) in mm, lie; or None."""
     if not len(points_mm) or not np.isfinite(points_mm).all():
         return None
     places = np.asarray(geometry.positions_mm) @ geometry.normal
@@ -132,12 +127,9 @@ def slice_in_plane(points_mm: NDArray[np.float64], geometry: Geometry) -> int | 
 
 
 def in_pixels(points_mm: NDArray[np.float64], geometry: Geometry, slice_index: int) -> NDArray[np.float64]:
-    """Points in the patient as x (column) and y (row) of a slice; pixel centres are whole numbers from 0.
+    """Points in the patient, (point, 3), as x (column) and y (row) of a slice; pixel centres are whole numbers from 0.
 
-    Args:
-        points_mm: (point, 3).
-        geometry: The stack's.
-        slice_index: The slice; points are put into its plane along the normal.
+    They are put into the plane of the slice along the normal.
     """
     away = points_mm - np.asarray(geometry.positions_mm[slice_index])
     directions = np.stack([np.asarray(geometry.row_direction), np.asarray(geometry.col_direction)], axis=1)

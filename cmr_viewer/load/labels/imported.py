@@ -35,11 +35,7 @@ PAINTING_ORDER = (Label.RVBP, Label.LVM, Label.LVBP)
 
 
 def checked_points(values: NDArray[np.float64], what: str) -> Points:
-    """The points of a contour, once checked.
-
-    Args:
-        values: (point, 2) x and y in pixels.
-        what: Name of the contour in messages.
+    """The points (point, 2) of a contour, x and y in pixels, once checked; `what` is its name in messages.
 
     Raises:
         LabelMapError: Fewer than three points, values that are not numbers, or far outside any frame.
@@ -56,15 +52,7 @@ def checked_points(values: NDArray[np.float64], what: str) -> Points:
 
 
 def paint(contours: Mapping[Label, Sequence[Points]], shape: tuple[int, int]) -> LabelMap:
-    """Label map of one frame from its contours.
-
-    Args:
-        contours: Per label, the contours that enclose it; LVM is enclosed by the epicardium.
-        shape: (rows, cols).
-
-    Returns:
-        (row, col) label map.
-    """
+    """(row, col) label map of one frame from the contours that enclose each label; the epicardium encloses LVM."""
     labels = np.zeros(shape, dtype=np.uint8)
     for label in PAINTING_ORDER:
         if label in contours:
@@ -130,9 +118,7 @@ class FrameLookup:
 def points_in_frame(points: NDArray[np.float64], source: FrameSource) -> NDArray[np.float64]:
     """Points of a file's image as points of its frame, whose rows or columns may have been reversed or cropped.
 
-    Args:
-        points: (point, 2) x (column) and y (row) in the file's image.
-        source: The frame's source.
+    Both are (point, 2), x (column) and y (row).
     """
     row, col = source.in_frame((0.0, 0.0))
     to_row, to_col = source.in_frame((1.0, 1.0))
@@ -197,11 +183,6 @@ class FrameContours:
 def without_empty(imported: ImportedLabels, name: str, study_name: str) -> ImportedLabels:
     """The labels of a file without the structures that have no pixel in it, so that these replace nothing.
 
-    Args:
-        imported: The labels.
-        name: The file's name.
-        study_name: The study's name.
-
     Raises:
         LabelMapError: No structure has any pixel.
     """
@@ -228,12 +209,12 @@ def require_match(name: str, study: Study, *, found: int, missing: int, what: st
     Args:
         name: The file's name.
         study: The study.
-        found: How many of the file's things belong to frames of the study.
+        found: How many contours or frames of the file belong to frames of the study.
         missing: How many do not.
-        what: The things, in plural: "contours".
+        what: "contours" or "frames".
 
     Raises:
-        LabelMapError: There are some, and none belongs to the study.
+        LabelMapError: None belongs to the study.
     """
     if found:
         text = f"Left out {missing} of {found + missing} {what} in {name}, drawn on images outside this stack."

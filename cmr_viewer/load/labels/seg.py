@@ -147,13 +147,7 @@ def _parts(data: Dataset, meaning: dict[int, Label], path: Path, progress: Progr
 
 
 def _threshold(data: Dataset, largest: int, path: Path) -> tuple[int, Note]:
-    """The least value of a fractional object that counts, and a note on it.
-
-    Args:
-        data: The object.
-        largest: Its largest pixel value.
-        path: Its file, for the note.
-    """
+    """The least value that counts in a fractional object with this largest pixel value, and a note on it."""
     stated = int(data.get("MaximumFractionalValue", 0) or 0)
     believed = stated > 0 and stated <= 2 * largest and largest <= stated
     least = max(1, ((stated if believed else largest) + 1) // 2)

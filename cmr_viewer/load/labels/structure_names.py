@@ -175,11 +175,9 @@ def _words(name: str) -> str:
 
 
 def concepts_of(item: Any, keywords: Sequence[str]) -> list[Concept]:
-    """Coded concepts in sequences of an item, each behind the concepts that modify it (laterality among them).
+    """Coded concepts of a segment or an observation (pydicom's `Dataset`), in the sequences with these keywords.
 
-    Args:
-        item: A segment or an observation, as pydicom's `Dataset`.
-        keywords: Keywords of sequences of codes.
+    Each comes behind the concepts that modify it (laterality among them).
     """
     found = []
     for code in (code for keyword in keywords for code in item.get(keyword) or []):

@@ -115,12 +115,7 @@ class SeriesSlices:
 
 
 def units_of(headers: Sequence[Header], reference: Plane) -> list[SeriesSlices]:
-    """Acquisitions of frames of one plane, series by series.
-
-    Args:
-        headers: Frames that may be of one stack, of any series.
-        reference: The plane along whose normal places are counted.
-    """
+    """Acquisitions of frames that may belong to one stack, by series, with places along the normal of a plane."""
     by_series: dict[tuple[str, object], list[Header]] = defaultdict(list)
     keys = series_keys(headers)
     frames_of_all = with_best_clocks(headers, keys)
@@ -218,19 +213,12 @@ _Column = tuple[float | None, ...]
 
 
 def with_best_clocks(headers: Sequence[Header], series: Sequence[str]) -> list[Header]:
-    """Headers with the times that distinguish the frames of their slice.
+    """Headers, in their order, with the times that distinguish the frames of their slice, given the series of each.
 
     Files can contain several times, some of them the same in all frames, such as a trigger time that was never filled
     in next to a trigger delay that states when each frame was acquired. Of the times after the R wave, of the numbers
     of the phases and of the times of day, the one that distinguishes most frames is used, and of equally good ones the
     first. One that is the same in all frames, or that some frames lack, never wins over one that distinguishes them.
-
-    Args:
-        headers: Frames.
-        series: What the series of each is recognised by.
-
-    Returns:
-        The frames in their order; those whose first time is the best one are not changed.
     """
     of_place: dict[object, list[int]] = defaultdict(list)
     for number, (header, own) in enumerate(zip(headers, series, strict=True)):

@@ -66,15 +66,12 @@ class StackGrid:
 
 
 def grid_of(slices: Sequence[Header]) -> StackGrid:
-    """The grid that most slices have, and how the others are brought onto it.
+    """The grid that most slices have, given a frame of each, and how the others are brought onto it.
 
     A slice that is offset in-plane is shifted by whole pixels; the rest, at most half a pixel, stays in its position.
     Rows and columns that run the other way are reversed. A different matrix of the same pixel spacing is cropped or
     padded by whole pixels. A different pixel spacing is resampled, linearly, in the plane. A plane that is tilted by up
     to 5 degrees counts as parallel, with its centre at its true position. Notes report all of it.
-
-    Args:
-        slices: A frame of each slice.
     """
     most = Counter((h.orientation, h.rows, h.cols, h.spacing) for h in slices).most_common(1)[0][0]
     own = [h for h in slices if (h.orientation, h.rows, h.cols, h.spacing) == most]
@@ -156,13 +153,7 @@ def _in_patient(header: Header, plane: Plane, point: tuple[float, float]) -> NDA
 
 
 def fitted(image: NDArray[Any], fit: Fit, shape: tuple[int, int]) -> NDArray[Any]:
-    """An image on the grid of the stack; pixels outside of the image have its lowest value.
-
-    Args:
-        image: (row, col) as in the file.
-        fit: How it is brought onto the grid.
-        shape: (rows, cols) of the grid.
-    """
+    """An image (row, col) on the grid of the stack, of a shape (rows, cols); pixels outside have its lowest value."""
     if not fit.is_exact:
         from scipy import ndimage  # noqa: PLC0415 - few studies need it, and it is slow to import
 

@@ -381,14 +381,11 @@ def covers_as_well(group: Group, most: int) -> bool:
 def _suitability(group: Group, most: int) -> tuple[bool, bool, bool, bool, bool, int, bool, int, bool, int, Recency]:
     """What the short-axis cine has most of, compared in this order.
 
-    Several slices and phases of one beat; a plane across the long axis of the heart; slices over most of the heart, and
-    phase times; names of nothing else; images as acquired, distortions corrected; the first of several echoes and the
-    like; many slices; names that cannot mean anything else; many phases; a late time of acquisition. What a name hints
-    at never goes before slices that cover the heart.
-
-    Args:
-        group: The stack.
-        most: The most slices of any short-axis cine of the patient.
+    Several slices and phases of one beat; a plane across the long axis of the heart; slices over most of the heart
+    (against `most`, those of the patient's largest short-axis cine), and phase times; names of nothing else; images as
+    acquired, distortions corrected; the first of several echoes and the like; many slices; names that cannot mean
+    anything else; many phases; a late time of acquisition. What a name hints at never goes before slices that cover the
+    heart.
     """
     phases = min(group.phases, _MOST_PHASES_THAT_COUNT)
     as_acquired = 2 * (not group.kind.derived and is_magnitude(group.first)) + (group.kind.correction != "ND")

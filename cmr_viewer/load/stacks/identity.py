@@ -69,16 +69,10 @@ _FRAMES_COMPARED = 3
 
 
 def without_copies(headers: Sequence[Header]) -> tuple[list[Header], list[Note]]:
-    """Leave out series whose images are all in another series of the same patient.
+    """The frames, in their order, without series whose images are all in another series of the same patient; and notes.
 
     Series count as copies if their frames have the same places and times, one by one, and three of them have the same
     pixels; the first by Series UID stays. Otherwise the reader would have to choose between identical repeats.
-
-    Args:
-        headers: All frames.
-
-    Returns:
-        The frames without copies, in their order, and the notes on the others.
     """
     by_series: dict[tuple[str, str], list[Header]] = defaultdict(list)
     for header in headers:

@@ -116,9 +116,6 @@ def is_dynamic(headers: Sequence[Header]) -> bool:
     that are a beat apart; but a cine that is acquired phase by phase has trigger times that rise through the cycle.
     Those of perfusion are all about the same. The times at which images were made show nothing: some scanners make
     those of a cine a second apart.
-
-    Args:
-        headers: Of one slice.
     """
     if len(headers) < 3:
         return False
@@ -146,9 +143,6 @@ def has_fixed_delays(slices: Sequence[Sequence[Header]]) -> bool:
 
     So it is in perfusion: each heart beat images all slices, one after the other. A trigger time that was never filled
     in is the same in all slices.
-
-    Args:
-        slices: Frames of each slice.
     """
     delays: list[float] = []
     for headers in slices:

@@ -73,12 +73,7 @@ def line_angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> floa
 
 
 def geometry_of(header: Header, positions_mm: Sequence[Vector]) -> Geometry:
-    """Geometry of slices on the grid of a frame.
-
-    Args:
-        header: The frame.
-        positions_mm: Per slice: centre of the first pixel.
-    """
+    """Geometry of slices on the grid of a frame; a position is the centre of the first pixel of a slice."""
     o = header.orientation
     return Geometry(
         rows=header.rows,

@@ -67,12 +67,7 @@ class ReadStack:
 
 
 def plan_stack(acquisitions: Sequence[Acquisition], normal: NDArray[np.float64]) -> PlannedStack:
-    """Plan a stack from its headers.
-
-    Args:
-        acquisitions: One for each slice, ascending along the normal.
-        normal: Normal of the slices, (3,).
-    """
+    """Plan a stack from its headers: one acquisition for each slice, ascending along the normal (3,)."""
     known = shows_the_apex(normal)
     ordered = tuple(acquisitions if not known or points_to_apex(normal) else reversed(acquisitions))
     phases = match_phases([a.timed for a in ordered])

@@ -59,12 +59,7 @@ class PlannedView:
 
 
 def find_views(groups: Sequence[Group], opened: Group) -> list[PlannedView]:
-    """Long-axis cines of the patient and the study of a stack, in order of time.
-
-    Args:
-        groups: All stacks of the files.
-        opened: The stack that is opened.
-    """
+    """Long-axis cines among all stacks of the files, of the patient and study of the opened one, in order of time."""
     normal, study = opened.reference.normal, opened.first.study_uid
     middle = np.mean([s.suggested.plane.centre for s in opened.slices], axis=0)
     flow = {(h.position, h.orientation) for g in groups if not is_magnitude(g.first) for h in g.headers}
@@ -114,12 +109,7 @@ def _is_cine(acquisition: Acquisition) -> bool:
 
 
 def describe(header: Header, short_axis: NDArray[np.float64]) -> str:
-    """The view in words: what its description states, or else its plane, and the description.
-
-    Args:
-        header: A frame of the view.
-        short_axis: Normal of the short-axis slices, (3,).
-    """
+    """A view in words, by a frame of it: what its description states, or else its plane, and the description."""
     text = f"{header.description} {header.protocol}".replace("_", " ")
     name = next((name for name, words in _NAMES if re.search(words, text, re.IGNORECASE)), "")
     if not name:

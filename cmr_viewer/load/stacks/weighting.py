@@ -75,14 +75,14 @@ _RECONSTRUCTION = _Trait("reconstruction", lambda h: "\\".join(h.image_type[2:])
 
 
 def parts_of(headers: Sequence[Header]) -> list[tuple[tuple[Weighting, ...], list[Header]]]:
-    """Part the frames of series that hold several cines of other weighting each, such as a cine of two echoes.
+    """Divide the frames of series that have several cines of other weighting each, such as a cine of two echoes.
 
     Args:
         headers: Frames of any series of one patient, study and kind.
 
     Returns:
-        Frames with what they have in distinction from others of their series; series that hold one cine, or images that
-        differ one by one, stay whole, with ().
+        Frames with what distinguishes them from others of their series; series of one cine or of images that differ one
+        by one, stay whole, with ().
     """
     joined: dict[tuple[tuple[str, int], ...], tuple[tuple[Weighting, ...], list[Header]]] = {}
     for files in _acquired_together(headers):
@@ -188,9 +188,6 @@ def differs_in(headers: Sequence[Header]) -> str:
     """What the frames of one slice differ in one by one, such as `inversion time`; empty where they differ in time.
 
     Diffusion is weighted in several directions at one b-value; no cine is weighted by it at all.
-
-    Args:
-        headers: Of one slice.
     """
     for trait in _TRAITS:
         if len(headers) > 1 and 2 * len(_by(trait, headers)) > len(headers):

@@ -6,7 +6,7 @@ tests/test_pipeline.py makes all of them. None needs Qt; torch is imported when 
 1. Open: a file or folder becomes a study, with all that the workspace has of it.
 
     saved = SavedStudies(workspace)                                 what the workspace holds of studies
-    loaded = open_study(saved, Asked(path))                         -> Loaded, as its reader decided
+    loaded = open_study(saved, OpeningRequest(path))                -> Loaded, as its reader decided
     reading = begin(loaded)                                         -> OpenStudy
     put_back(reading, saved.open(loaded, reading))                  Saved work is as it was left
 
@@ -50,14 +50,14 @@ from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.reading.missing import Missing
 from cmr_viewer.reading.open_study import OpenStudy
-from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview
+from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, Preview
 from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.store.model_registry import ModelRegistry
 
 
 def open_study(
     saved: SavedStudies,
-    asked: Asked,
+    request: OpeningRequest,
     progress: Progress = silent,
     *,
     opener: Opener | None = None,
@@ -67,7 +67,7 @@ def open_study(
 
     Args:
         saved: What the workspace holds of studies.
-        asked: What is to be opened.
+        request: What is to be opened.
         progress: 0 to 1; raises `Cancelled` to stop.
         opener: What reads the files; None for the program's own readers.
         preview: Takes a first frame (row, col) as soon as there is one.
@@ -76,7 +76,7 @@ def open_study(
         NotAStudyError: There is nothing that could be a study.
         LoadError: There is, and it cannot be read.
     """
-    return saved.load(opener or own_readers, asked, preview, progress)
+    return saved.load(opener or own_readers, request, preview, progress)
 
 
 def own_readers(

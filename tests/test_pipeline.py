@@ -21,7 +21,7 @@ from cmr_viewer.promote.gate import decide
 from cmr_viewer.promote.records import End, Records, Trained
 from cmr_viewer.reading.missing import missing_of
 from cmr_viewer.reading.open_study import OpenStudy
-from cmr_viewer.reading.opening import Asked
+from cmr_viewer.reading.opening import OpeningRequest
 from cmr_viewer.reading.saving import SavedStudies, acceptances_of, put_back, work_of, works_of_acceptance
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
@@ -52,7 +52,7 @@ def of_a_patient_to_train_on(*given: Any) -> Study:
 
 
 def opened(saved: SavedStudies, path: Path) -> OpenStudy:
-    loaded = open_study(saved, Asked(path), opener=of_a_patient_to_train_on)
+    loaded = open_study(saved, OpeningRequest(path), opener=of_a_patient_to_train_on)
     reading = begin(loaded)
     put_back(reading, saved.open(loaded, reading))
     return reading

@@ -17,7 +17,7 @@ from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.file_names import text_of_path
 from cmr_viewer.pipeline import open_study
-from cmr_viewer.reading.opening import Asked, Loaded, Opener, with_repeats, with_stack
+from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, with_repeats, with_stack
 
 OPEN_KEY = "open"
 
@@ -83,7 +83,7 @@ class StudyOpening(QObject):
             path: File or folder.
             stack_id: The stack of the worklist that is meant, where the files hold several; None for the last one.
         """
-        self._load(Asked(Path(path), stack_id=stack_id))
+        self._load(OpeningRequest(Path(path), stack_id=stack_id))
 
     def cancel(self) -> None:
         """Stop loading; the study that is open stays."""
@@ -127,8 +127,8 @@ class StudyOpening(QObject):
             self.message.emit("warning", text)
             return
         self._load(
-            Asked(
-                loaded.asked.path,
+            OpeningRequest(
+                loaded.request.path,
                 opening,
                 before=stack,
                 shown=self._study.shown,
@@ -137,20 +137,20 @@ class StudyOpening(QObject):
             )
         )
 
-    def _load(self, asked: Asked) -> None:
-        hide_from_log(asked.path)
+    def _load(self, request: OpeningRequest) -> None:
+        hide_from_log(request.path)
         self._serial += 1
         preview = partial(self._preview_came.emit, self._serial)
         self._jobs.submit(
             OPEN_KEY,
             "Opening the study",
-            partial(open_study, self._saved, asked, opener=self._opener, preview=preview),
+            partial(open_study, self._saved, request, opener=self._opener, preview=preview),
             priority=Priority.OPEN,
             outlives_study=True,
             on_finished=self.succeeded.emit,
             on_failed=self.failed.emit,
         )
-        self.started.emit(text_of_path(asked.path))
+        self.started.emit(text_of_path(request.path))
 
     @Slot(int, object)
     def _on_preview(self, serial: int, pixels: NDArray[Any]) -> None:

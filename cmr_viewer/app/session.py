@@ -146,7 +146,7 @@ class Session(QObject):
         log.info("Stack %s: %d phases, %d slices.", study.stack.stack_id, study.stack.phases, study.stack.slices)
         self._begin(loaded, partial(self.saved.open, loaded))
         if self.worklist.waiting:
-            self.worklist.remove([loaded.asked.path, study.source])
+            self.worklist.remove([loaded.request.path, study.source])
         if study.others:
             self.worklist.add(study.others, only_new=True)
 

@@ -8,7 +8,7 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.pipeline import open_study
 from cmr_viewer.reading.open_study import OpenStudy
-from cmr_viewer.reading.opening import Asked
+from cmr_viewer.reading.opening import OpeningRequest
 from cmr_viewer.reading.saving import SavedStudies, put_back
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import EffortRow
@@ -38,7 +38,7 @@ def study_as_decided(path: Path, workspace: Workspace) -> Study:
     Raises:
         LoadError: It cannot be read.
     """
-    return open_study(SavedStudies(workspace), Asked(path)).study
+    return open_study(SavedStudies(workspace), OpeningRequest(path)).study
 
 
 def saved_study(workspace: Workspace, study: Study, *, incomplete: bool, or_labels: bool = False) -> SavedStudy:

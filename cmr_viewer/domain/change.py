@@ -469,7 +469,7 @@ class Move:
     change: Change
 
 
-class Lines(NamedTuple):
+class UndoLines(NamedTuple):
     """What can be undone and redone.
 
     Attributes:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Any
 
+import numpy as np
+
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Prediction, Provenance, RegionPrediction, ReviewStatus
@@ -17,7 +19,6 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.reading.volumes import VoxelCounts
-from cmr_viewer.review.propose import Replace, decide
 from cmr_viewer.route.router import DecidedBy, Route, route
 
 
@@ -350,13 +351,12 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
         if record.base is prediction and not record.edited:
             self.offer(frame, None)
             return
-        status = ReviewStatus.ACCEPTED if record.accepting else record.status
-        decision = decide(prediction, shown=record.labels, edited=record.edited, status=status)
-        if isinstance(decision, Replace):
+        shown, new = record.labels, prediction.labels
+        if shown is None or not (record.edited or record.is_held):
             self.offer(frame, None)
             self.effects.shown[frame] = prediction
-            self.put(frame, Marks(record.reader_region, prediction, prediction.model_id, False), prediction.labels)
-        elif decision.changed_pixels == 0 or prediction.model_id in {*record.dismissed, record.origin}:
+            self.put(frame, Marks(record.reader_region, prediction, prediction.model_id, False), new)
+        elif np.array_equal(shown, new) or prediction.model_id in {*record.dismissed, record.origin}:
             self.offer(frame, None)
         else:
             self.offer(frame, prediction)

@@ -1,6 +1,6 @@
 """Unlimited undo and redo of all that a reader changes in a study; both lines are saved with what they change."""
 
-from cmr_viewer.domain.change import Change, ChangedStudy, Lines, Move, Verb
+from cmr_viewer.domain.change import Change, ChangedStudy, Move, UndoLines, Verb
 from cmr_viewer.errors import LabelMapError, StoreError
 
 
@@ -18,7 +18,7 @@ class History:
         self._undone.clear()
         self._moves.append(Move(Verb.DO, change))
 
-    def put_back(self, lines: Lines) -> None:
+    def put_back(self, lines: UndoLines) -> None:
         """Put back what was done and undone when the study was open before; no move of the reader.
 
         Where the reader has done something meanwhile it comes after, and what was undone can no longer be redone.
@@ -77,9 +77,9 @@ class History:
         return moves
 
     @property
-    def lines(self) -> Lines:
+    def lines(self) -> UndoLines:
         """What can be undone and redone."""
-        return Lines(tuple(self._done), tuple(self._undone))
+        return UndoLines(tuple(self._done), tuple(self._undone))
 
     @property
     def can_undo(self) -> bool:

@@ -15,11 +15,11 @@ from cmr_viewer.domain.change import (
     ChangeKind,
     FactPart,
     FramePart,
-    Lines,
     Marks,
     Part,
     Patch,
     PhaseMarksPart,
+    UndoLines,
     label_digest,
 )
 from cmr_viewer.domain.label_map import LabelMap
@@ -414,7 +414,7 @@ class OpenStudy:
         self.frames.effects.history = True
         self.history.leave(change)
 
-    def put_history_back(self, lines: Lines) -> None:
+    def put_history_back(self, lines: UndoLines) -> None:
         """Put back what could be undone and redone when the study was open before."""
         self.history.put_back(lines)
         last = {one.frame: one.after for change in lines.done for one in change.parts if isinstance(one, FramePart)}

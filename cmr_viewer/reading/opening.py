@@ -26,7 +26,7 @@ class Opener(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class OpeningRequest:
     """What the reader asked to be opened.
 
     Attributes:
@@ -54,7 +54,7 @@ class Loaded:
 
     Attributes:
         study: The study.
-        asked: What was asked for.
+        request: What was asked for.
         opening: How it was opened.
         change: How the slices of the stack that was open go over to this one; None where they do not.
         read: The read that it is opened in; None for the first.
@@ -63,7 +63,7 @@ class Loaded:
     """
 
     study: Study
-    asked: Asked
+    request: OpeningRequest
     opening: Opening
     change: StackChange | None = None
     read: Read | None = None
@@ -73,16 +73,16 @@ class Loaded:
     @property
     def is_decided(self) -> bool:
         """Whether the reader decided about the opening now, so that it is to be saved."""
-        return self.asked.opening is not None or self.asked.stack_id is not None
+        return self.request.opening is not None or self.request.stack_id is not None
 
     @property
     def begin_at(self) -> FrameIndex | None:
         """Where the frame that was shown, or was when the stack was left, is in this stack; None where it is not."""
         if self.stay_at is not None:
             return self.stay_at
-        if self.asked.before is None:
+        if self.request.before is None:
             return self.left_at
-        shown, change = self.asked.shown, self.change
+        shown, change = self.request.shown, self.change
         if shown is None or change is None or shown.phase >= self.study.stack.phases:
             return None
         there = change.slices[shown.slice_index]
@@ -91,7 +91,7 @@ class Loaded:
     @property
     def sources(self) -> tuple[str, ...]:
         """What the opening is remembered by: the study's source, and what was pointed at where that is another."""
-        return tuple(dict.fromkeys((source_key(self.study.source), source_key(self.asked.path))))
+        return tuple(dict.fromkeys((source_key(self.study.source), source_key(self.request.path))))
 
 
 def source_key(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
-from cmr_viewer.domain.change import Lines, Move
+from cmr_viewer.domain.change import Move, UndoLines
 from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
@@ -19,7 +19,7 @@ from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.frames import Changed, Effects, FrameRecord
 from cmr_viewer.reading.open_study import OpenStudy
-from cmr_viewer.reading.opening import Asked, Loaded, Opener, Preview, change_between, source_key
+from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, Preview, change_between, source_key
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import Workspace, copied_workspace
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
@@ -59,7 +59,7 @@ class Saved:
     predictions: Mapping[FrameIndex, Prediction] = field(default_factory=dict)
     annotations: Mapping[FrameIndex, Annotation] = field(default_factory=dict)
     phase_marks: PhasePair = (None, None)
-    lines: Lines = field(default_factory=Lines)
+    lines: UndoLines = field(default_factory=UndoLines)
     facts: Mapping[str, Any] = field(default_factory=dict)
     effort: tuple[EffortRow, ...] = ()
     carried: int = 0
@@ -85,7 +85,7 @@ class SavedStudies:
 
     # -- opening -------------------------------------------------------------------------------------------------------
 
-    def load(self, opener: Opener, asked: Asked, preview: Preview, progress: Progress) -> Loaded:
+    def load(self, opener: Opener, request: OpeningRequest, preview: Preview, progress: Progress) -> Loaded:
         """Load a study as its reader decided; a job.
 
         Where nothing was decided about the path, but about the stack that is found in it (its folder was moved), that
@@ -96,28 +96,28 @@ class SavedStudies:
             LoadError: There is, and it cannot be read.
             Cancelled: `progress` asked to stop.
         """
-        known = asked.opening or self._decided(asked)
+        known = request.opening or self._decided(request)
         opening = known or NO_CHOICES
-        study = opener(asked.path, progress, opening, preview)
-        if asked.follow and (known is None or asked.opening is not None):
+        study = opener(request.path, progress, opening, preview)
+        if request.follow and (known is None or request.opening is not None):
             later = self._decided_later(study.stack.stack_id)
             if later is not None and later != opening:
                 opening = later
-                study = opener(asked.path, progress, opening, None)
+                study = opener(request.path, progress, opening, None)
         stack = study.stack
         return Loaded(
             study,
-            asked,
+            request,
             opening,
-            change_between(asked.before, stack),
+            change_between(request.before, stack),
             read=self.reads.to_open(stack.stack_id),
             left_at=self.last_place(stack),
         )
 
-    def _decided(self, asked: Asked) -> Opening | None:
-        key = source_key(asked.path)
+    def _decided(self, request: OpeningRequest) -> Opening | None:
+        key = source_key(request.path)
         try:
-            meant = None if asked.stack_id is None else self.openings.last(key, asked.stack_id)
+            meant = None if request.stack_id is None else self.openings.last(key, request.stack_id)
             return meant or self.openings.last(key)
         except StoreError as error:  # the study can be read all the same
             log.warning("Could not read how the study was opened last: %s", error)
@@ -143,7 +143,7 @@ class SavedStudies:
         Raises:
             StoreError: The workspace cannot be read or written.
         """
-        stack, asked, change = study.stack, loaded.asked, loaded.change
+        stack, request, change = study.stack, loaded.request, loaded.change
         self.annotations.save_study(
             stack.stack_id,
             name=study.study.name,
@@ -162,8 +162,8 @@ class SavedStudies:
         if change is not None:
             carried = self.stack_changes.carry_over(change, pixel_spacing_mm=working_spacing_mm(stack.geometry))
         for source in loaded.sources if loaded.is_decided else ():
-            if asked.before is not None and self.openings.last(source) is None:
-                self.openings.save(source, asked.before.stack_id, asked.before_opening)
+            if request.before is not None and self.openings.last(source) is None:
+                self.openings.save(source, request.before.stack_id, request.before_opening)
             self.openings.save(source, stack.stack_id, loaded.opening)
         return self.read(study, carried)
 

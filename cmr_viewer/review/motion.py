@@ -28,7 +28,7 @@ _SMALLEST = 16
 
 
 @dataclass(frozen=True)
-class Effort:
+class MotionSearch:
     """How a motion is looked for.
 
     Attributes:
@@ -40,10 +40,10 @@ class Effort:
     smoothing_px: float
 
 
-SMALL_STEP = Effort(10, 2.0)
+SMALL_STEP = MotionSearch(10, 2.0)
 """From a phase to the next of some twenty."""
 
-LARGE_STEP = Effort(60, 1.5)
+LARGE_STEP = MotionSearch(60, 1.5)
 """From end-diastole to end-systole at once, and from a slice to its neighbour."""
 
 
@@ -60,13 +60,13 @@ def grey_between(pixels: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0), dtype=np.float32)
 
 
-def find_motion(target: NDArray[np.float32], source: NDArray[np.float32], effort: Effort = SMALL_STEP) -> Motion:
+def find_motion(target: NDArray[np.float32], source: NDArray[np.float32], search: MotionSearch = SMALL_STEP) -> Motion:
     """Find how the heart moved from one frame to another.
 
     Args:
         target: (row, col) frame that something is to be carried to, by `grey_between`.
         source: (row, col) frame that it comes from, of the same shape and scale.
-        effort: How it is looked for.
+        search: How it is looked for.
 
     Returns:
         The motion: target(x) looks like source(x + motion(x)).
@@ -87,9 +87,9 @@ def find_motion(target: NDArray[np.float32], source: NDArray[np.float32], effort
             continue
         levels = [_level(sitk, image, shrink) for image in (fixed, moving)]
         demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
-        demons.SetNumberOfIterations(effort.iterations)
+        demons.SetNumberOfIterations(search.iterations)
         demons.SetSmoothDisplacementField(True)
-        demons.SetStandardDeviations(effort.smoothing_px)
+        demons.SetStandardDeviations(search.smoothing_px)
         demons.SetNumberOfThreads(1)  # frames are small: more threads cost more than they save
         if found is not None:
             found = sitk.Resample(found, levels[0], sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkVectorFloat64)

@@ -30,7 +30,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.review.motion import LARGE_STEP, SMALL_STEP, Effort, Motion, find_motion, grey_between
+from cmr_viewer.review.motion import LARGE_STEP, SMALL_STEP, Motion, MotionSearch, find_motion, grey_between
 from cmr_viewer.review.outlines import Spacing, box_around, has_closed_ring, outer, outline_mask
 from cmr_viewer.review.shape import signed_distance_mm
 
@@ -113,7 +113,7 @@ MODEL_SHARE = 0.5
 """That share. Measured: docs/propagation.md."""
 
 LARGE_STEP_CYCLE = 1.0 / 8.0
-"""Steps longer than this part of the cycle are looked for with more effort."""
+"""Steps longer than this part of the cycle are looked for with more iterations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,8 +252,8 @@ class _Walk:
     def _motion(self, source: int, target: int, step: int) -> Motion:
         cine = self._cine
         took = cine.between_ms(source, target) if step > 0 else cine.between_ms(target, source)
-        effort = LARGE_STEP if took > LARGE_STEP_CYCLE * cine.cycle_ms else SMALL_STEP
-        return find_motion(self._grey[target], self._grey[source], effort)
+        search = LARGE_STEP if took > LARGE_STEP_CYCLE * cine.cycle_ms else SMALL_STEP
+        return find_motion(self._grey[target], self._grey[source], search)
 
 
 def refined_copy(
@@ -261,7 +261,7 @@ def refined_copy(
     source: NDArray[Any],
     target: NDArray[Any],
     spacing_mm: Spacing,
-    effort: Effort = LARGE_STEP,
+    search: MotionSearch = LARGE_STEP,
 ) -> LabelMap:
     """Copy a label map to another frame and fit it to the image there.
 
@@ -270,7 +270,7 @@ def refined_copy(
         source: (row, col) pixels of the frame that is copied from, any real dtype.
         target: (row, col) pixels of the frame that is copied to, in the same unit.
         spacing_mm: (row, col) pixel spacing.
-        effort: How the motion is looked for.
+        search: How the motion is looked for.
 
     Returns:
         A new label map. A ring that was closed is closed; without any label, background.
@@ -288,6 +288,6 @@ def refined_copy(
         return result
     box = box_around(labels > 0, round(AROUND_MM / min(spacing_mm)))
     grey = grey_between(np.stack([source[box], target[box]]))
-    motion = find_motion(grey[1], grey[0], effort)
+    motion = find_motion(grey[1], grey[0], search)
     result[box] = labels_of(moved(fields_of(labels[box], spacing_mm), motion), closed=has_closed_ring(labels))
     return result

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from cmr_viewer.domain.annotation import Prediction
-from cmr_viewer.domain.change import Change, ChangeKind, Lines, Move, Verb, prediction_digest
+from cmr_viewer.domain.change import Change, ChangeKind, Move, UndoLines, Verb, prediction_digest
 from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.domain.study import FrameIndex
@@ -149,7 +149,7 @@ class UndoLog:
 
     def lines(
         self, stack_id: str, read_id: int | None = None, shown: Mapping[FrameIndex, Prediction] | None = None
-    ) -> Lines:
+    ) -> UndoLines:
         """What can be undone and redone in a study.
 
         Args:
@@ -163,7 +163,7 @@ class UndoLog:
         with self._workspace.read() as connection:
             done, undone = _ids(connection, stack_id, read_id)
             changes = _changes(connection, stack_id, [*done, *undone], shown or {})
-        return Lines(tuple(changes[one] for one in done), tuple(changes[one] for one in undone))
+        return UndoLines(tuple(changes[one] for one in done), tuple(changes[one] for one in undone))
 
 
 def _changes(

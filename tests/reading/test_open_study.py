@@ -298,3 +298,21 @@ def test_a_frame_that_was_not_seen_in_its_stack_lacks_its_region() -> None:
     assert not reading.frames.lacks_region(frame)
     reading.frames.receive_region(frame, RegionPrediction(said(Region.BASE).probabilities, ACTIVE[Role.CLASSIFIER]))
     assert reading.frames.lacks_region(frame)
+
+
+def test_what_nobody_edited_is_replaced_and_what_a_reader_edited_gets_an_offer_where_it_differs() -> None:
+    reading, frame = analysed_reading(), FRAMES[0]
+    newer = Prediction(np.full((ROWS, COLS), 1, np.uint8), "base-9", Region.BASE, "")
+    reading.frames.set_active({**ACTIVE, Role.BASE: "base-9"})
+    reading.frames.receive_prediction(frame, newer)
+    assert reading.frames[frame].labels is newer.labels and reading.frames[frame].proposal is None
+    reading.clear(frame, None)
+    same, other = (
+        Prediction(labels, f"base-{number}", Region.BASE, "")
+        for number, labels in ((10, reading.frames.empty()), (11, newer.labels))
+    )
+    for made, offered in ((same, None), (other, other)):
+        reading.frames.set_active({**ACTIVE, Role.BASE: made.model_id})
+        reading.frames.receive_prediction(frame, made)
+        assert reading.frames[frame].proposal is offered
+    assert not reading.frames.canvas(frame).any()

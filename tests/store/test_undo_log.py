@@ -13,11 +13,11 @@ from cmr_viewer.domain.change import (
     ChangeKind,
     FactPart,
     FramePart,
-    Lines,
     Marks,
     Move,
     Patch,
     PhaseMarksPart,
+    UndoLines,
     Verb,
     label_digest,
 )
@@ -56,7 +56,7 @@ def move(verb: Verb, key: str) -> Move:
     return Move(verb, step(key))
 
 
-def keys(lines: Lines) -> tuple[list[str], list[str]]:
+def keys(lines: UndoLines) -> tuple[list[str], list[str]]:
     return [one.key for one in lines.done], [one.key for one in lines.undone]
 
 

@@ -39,8 +39,8 @@ from cmr_viewer.export.sources import (
     SourceReader,
     paths_of,
     require_dicom_sources,
-    tolerant,
 )
+from cmr_viewer.load.dicom.with_pydicom import tolerant
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.store.atomic import write_atomically, write_file_atomically
 
@@ -176,7 +176,7 @@ class Deidentifier:
 
         Args:
             data: A data set or what was read of it; changed in place, with its file meta information. Within
-                `sources.tolerant`, since pydicom writes values that are not allowed to the log.
+                `tolerant`, since pydicom writes values that are not allowed to the log.
         """
         patient = _text(data, "PatientID") or _text(data, "PatientName") or _text(data, "StudyInstanceUID")
         classic = _text(data, "SOPClassUID") == MR_IMAGE_STORAGE

@@ -6,15 +6,10 @@ Files hold values that the standard does not allow: dates such as 20120000, UIDs
 are not passed on: each is replaced or left empty, with a note.
 """
 
-import logging
 import math
 import re
-import struct
-import warnings
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -33,6 +28,8 @@ from cmr_viewer.domain.dicom_uid import is_valid_uid, valid_uid
 from cmr_viewer.domain.geometry import Vector
 from cmr_viewer.domain.study import FrameSource, Stack
 from cmr_viewer.errors import StoreError
+from cmr_viewer.load.dicom.elements import READ_ERRORS as DECODING_ERRORS
+from cmr_viewer.load.dicom.with_pydicom import tolerant
 from cmr_viewer.progress import Progress, silent
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -309,22 +306,7 @@ def _vector(values: tuple[float, ...]) -> Vector:
     return (values[0], values[1], values[2])
 
 
-READ_ERRORS = (
-    InvalidDicomError,
-    zipfile.BadZipFile,
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    NotImplementedError,
-    RuntimeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)
+READ_ERRORS = (InvalidDicomError, zipfile.BadZipFile, *DECODING_ERRORS)
 """What pydicom and zipfile raise for files that are cut short, damaged or gone."""
 
 NOT_DICOM = (
@@ -347,20 +329,6 @@ def require_dicom_sources(stack: Stack) -> None:
 def paths_of(stack: Stack) -> list[Path]:
     """The files of a stack, each once, phase by phase and base to apex."""
     return list(dict.fromkeys(source.path for phase in stack.frame_sources for source in phase))
-
-
-@contextmanager
-def tolerant() -> Iterator[None]:
-    """Read values that the standard does not allow, without warnings that could quote them."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 class SourceReader:

@@ -17,7 +17,7 @@ from cmr_viewer.export.deidentify import (
     saved_secret,
     write_deidentified_images,
 )
-from cmr_viewer.export.sources import tolerant
+from cmr_viewer.load.dicom.with_pydicom import tolerant
 from cmr_viewer.progress import Cancelled
 from tests.phantom import UID_ROOT, Phantom
 from tests.phantom_export import ENHANCED_MR, MR_IMAGE_STORAGE, PATIENT, dicom_study, enhanced_study, small_cine

@@ -16,8 +16,8 @@ from cmr_viewer.export.sources import (
     paths_of,
     read_source_study,
     require_dicom_sources,
-    tolerant,
 )
+from cmr_viewer.load.dicom.with_pydicom import tolerant
 from cmr_viewer.progress import Cancelled
 from tests.phantom import UID_ROOT, Phantom
 from tests.phantom_export import ENHANCED_MR, PATIENT, dicom_study, enhanced_study, small_cine

@@ -23,7 +23,6 @@ from cmr_viewer.export.report.contents import (
     FramePicture,
     MeasureLine,
     Report,
-    Segment,
 )
 from cmr_viewer.export.report.log_lines import log_lines
 from cmr_viewer.export.report.material import FrameFacts, Material
@@ -83,9 +82,7 @@ def build_report(material: Material, progress: Progress = silent) -> Report:
         models=_models(material),
         measures=measures,
         curve=_curve(material),
-        segments=tuple(
-            Segment(one.number, one.name, one.ed_mean_mm, one.thickening_percent) for one in material.segments
-        ),
+        segments=tuple(material.segments),
         segments_note=material.segments_note,
         pictures=pictures,
         frames=tuple(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.notes import Note
+from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex
 
 
@@ -88,23 +89,6 @@ class Curve:
     ed_phase: int | None
     es_phase: int | None
     rates: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One of the segments of the left ventricle.
-
-    Attributes:
-        number: 1 to 16, or 17. Cerqueira et al. 2002.
-        name: Such as "basal anterior".
-        thickness_mm: Of the wall at end-diastole, mean; None where it is not measured.
-        thickening_percent: From end-diastole to end-systole; None where it is not measured.
-    """
-
-    number: int
-    name: str
-    thickness_mm: float | None
-    thickening_percent: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +230,7 @@ class Report:
     models: tuple[tuple[str, str], ...]
     measures: tuple[MeasureLine, ...]
     curve: Curve | None
-    segments: tuple[Segment, ...]
+    segments: tuple[SegmentThickness, ...]
     segments_note: str
     pictures: tuple[FramePicture, ...]
     frames: tuple[FrameLine, ...]
@@ -259,9 +243,25 @@ class Report:
     draft: Draft | None = None
 
     @property
-    def has_indexed(self) -> bool:
-        """Whether anything is divided by body surface area."""
-        return any(line.value is not None for line in self.measures if "_per_m2" in line.name)
+    def by_ventricle(self) -> list[tuple[MeasureLine, MeasureLine | None]]:
+        """Each measure of the LV with that of the RV; indexed ones only where one is known."""
+        has_indexed = any(line.value is not None for line in self.measures if "_per_m2" in line.name)
+        lines = {line.name: line for line in self.measures}
+        return [
+            (line, lines.get(f"rv_{name[3:]}"))
+            for name, line in lines.items()
+            if name.startswith("lv_") and (has_indexed or "_per_m2" not in name)
+        ]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why measures are not known, each once."""
+        return list(dict.fromkeys(line.reason for line in self.measures if line.reason))
+
+    @property
+    def normal_sources(self) -> list[str]:
+        """Sources of the normal ranges, each once."""
+        return list(dict.fromkeys(line.source for line in self.measures if line.source))
 
 
 def frame_words(line: FrameLine) -> tuple[str, ...]:
@@ -320,12 +320,12 @@ def curve_words(curve: Curve) -> str:
     return f"Volumes through the cardiac cycle: {'; '.join(parts)}."
 
 
-def segment_words(segments: Sequence[Segment], name: str, unit: str) -> str:
+def segment_words(segments: Sequence[SegmentThickness], name: str, unit: str) -> str:
     """A description of a bull's-eye, for those who cannot see it.
 
     Args:
         segments: Of the wall.
-        name: "thickness_mm" or "thickening_percent".
+        name: "ed_mean_mm" or "thickening_percent".
         unit: "mm" or "%".
     """
     parts = []

@@ -12,7 +12,17 @@ from reportlab.lib.colors import HexColor
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import Mask
 from cmr_viewer.domain.polygons import trace
-from cmr_viewer.export.report.bulls_eye import CENTRE_RADIUS, SECTORS, STRUCTURE_INKS, Scale, Sector, ink_on
+from cmr_viewer.domain.segments_aha import SegmentThickness
+from cmr_viewer.export.report.bulls_eye import (
+    CENTRE_RADIUS,
+    SECTORS,
+    STRUCTURE_INKS,
+    THICKENING,
+    THICKNESS,
+    Scale,
+    Sector,
+    ink_on,
+)
 from cmr_viewer.export.report.contents import Curve, FramePicture
 
 INK, SOFT, FAINT, PAPER = "#1c2430", "#5a6675", "#cfd6de", "#ffffff"
@@ -111,6 +121,16 @@ def _lines(points: Sequence[tuple[float, float] | None]) -> list[Path]:
             paths.append(path)
         before = point
     return paths
+
+
+def wall_drawings(segments: Sequence[SegmentThickness], width: float, height: float) -> tuple[Drawing, Drawing]:
+    """Thickness of the wall at ED, and its thickening, each `width` x `height` points."""
+    thickness = {one.number: one.ed_mean_mm for one in segments}
+    thickening = {one.number: one.thickening_percent for one in segments}
+    return (
+        bulls_eye_drawing(thickness, THICKNESS, "Thickness at ED, mm", width, height),
+        bulls_eye_drawing(thickening, THICKENING, "Thickening, %", width, height),
+    )
 
 
 def bulls_eye_drawing(

@@ -8,9 +8,8 @@ from markupsafe import Markup
 
 from cmr_viewer import NOTICE
 from cmr_viewer.export.report.build import LABEL_WORDS
-from cmr_viewer.export.report.bulls_eye import STRUCTURE_INKS, THICKENING, THICKNESS
+from cmr_viewer.export.report.bulls_eye import STRUCTURE_INKS
 from cmr_viewer.export.report.contents import (
-    MeasureLine,
     Report,
     curve_words,
     frame_words,
@@ -19,7 +18,7 @@ from cmr_viewer.export.report.contents import (
     segment_words,
     zone_words,
 )
-from cmr_viewer.export.report.figures import as_svg, bulls_eye_drawing, curve_drawing, frame_drawing
+from cmr_viewer.export.report.figures import as_svg, curve_drawing, frame_drawing, wall_drawings
 from cmr_viewer.paths import resources_dir
 from cmr_viewer.progress import Progress, silent
 
@@ -51,9 +50,9 @@ def as_html(report: Report, progress: Progress = silent) -> bytes:
         notice=NOTICE,
         made=made_words(report),
         zone=zone_words(report.made_at),
-        measures=_by_ventricle(report),
-        normals=list(dict.fromkeys(line.source for line in report.measures if line.source)),
-        reasons=list(dict.fromkeys(line.reason for line in report.measures if line.reason)),
+        measures=report.by_ventricle,
+        normals=report.normal_sources,
+        reasons=report.reasons,
         curve=_curve(report),
         eyes=_eyes(report),
         pictures=pictures,
@@ -64,15 +63,6 @@ def as_html(report: Report, progress: Progress = silent) -> bytes:
     return text.encode("utf-8")
 
 
-def _by_ventricle(report: Report) -> list[tuple[MeasureLine, MeasureLine | None]]:
-    lines = {line.name: line for line in report.measures}
-    return [
-        (line, lines.get(f"rv_{name[3:]}"))
-        for name, line in lines.items()
-        if name.startswith("lv_") and (report.has_indexed or "_per_m2" not in name)
-    ]
-
-
 def _curve(report: Report) -> Markup | None:
     curve = report.curve
     return None if curve is None else _image(curve_drawing(curve, 640, 190), curve_words(curve))
@@ -81,17 +71,10 @@ def _curve(report: Report) -> Markup | None:
 def _eyes(report: Report) -> list[Markup]:
     if not report.segments:
         return []
-    thickness = {one.number: one.thickness_mm for one in report.segments}
-    thickening = {one.number: one.thickening_percent for one in report.segments}
+    thickness, thickening = wall_drawings(report.segments, 280, 270)
     return [
-        _image(
-            bulls_eye_drawing(thickness, THICKNESS, "Thickness at ED, mm", 280, 270),
-            segment_words(report.segments, "thickness_mm", "mm"),
-        ),
-        _image(
-            bulls_eye_drawing(thickening, THICKENING, "Thickening, %", 280, 270),
-            segment_words(report.segments, "thickening_percent", "%"),
-        ),
+        _image(thickness, segment_words(report.segments, "ed_mean_mm", "mm")),
+        _image(thickening, segment_words(report.segments, "thickening_percent", "%")),
     ]
 
 

@@ -25,7 +25,7 @@ from reportlab.platypus import (
 
 from cmr_viewer import NOTICE
 from cmr_viewer.export.report.build import LABEL_WORDS
-from cmr_viewer.export.report.bulls_eye import STRUCTURE_INKS, THICKENING, THICKNESS
+from cmr_viewer.export.report.bulls_eye import STRUCTURE_INKS
 from cmr_viewer.export.report.contents import (
     MeasureLine,
     Report,
@@ -34,7 +34,7 @@ from cmr_viewer.export.report.contents import (
     made_words,
     zone_words,
 )
-from cmr_viewer.export.report.figures import FAINT, INK, SOFT, bulls_eye_drawing, curve_drawing, frame_drawing
+from cmr_viewer.export.report.figures import FAINT, INK, SOFT, curve_drawing, frame_drawing, wall_drawings
 from cmr_viewer.export.report.letters import Letters, fonts_for
 from cmr_viewer.progress import Progress, silent
 
@@ -170,34 +170,28 @@ class _Pages:
     # -- measures ------------------------------------------------------------------------------------------------------
 
     def _measures(self) -> list[Flowable]:
-        lines = {line.name: line for line in self._report.measures}
         head = ["", "LV", "normal", "RV", "normal", "unit"]
         rows: list[list[Any]] = [
             [self._line(text, self._right_soft if text in ("LV", "RV") else self._soft) for text in head]
         ]
-        for name, line in lines.items():
-            other = lines.get(f"rv_{name[3:]}")
-            if not name.startswith("lv_") or ("_per_m2" in name and not self._report.has_indexed):
-                continue
-            rows.append(
-                [
-                    self._line(f"{line.text} ({line.abbreviation})" if line.abbreviation else line.text),
-                    *self._value(line),
-                    *(self._value(other) if other is not None else ("", "")),
-                    self._line(line.unit, self._soft),
-                ]
-            )
+        rows += [
+            [
+                self._line(f"{line.text} ({line.abbreviation})" if line.abbreviation else line.text),
+                *self._value(line),
+                *(self._value(other) if other is not None else ("", "")),
+                self._line(line.unit, self._soft),
+            ]
+            for line, other in self._report.by_ventricle
+        ]
         parts: list[Flowable] = [
             self._line("Measures", self._heading),
             _table(rows, (62 * mm, 22 * mm, 28 * mm, 22 * mm, 28 * mm, None), [*_ruled(len(rows)), *_APART]),
         ]
         notes = [text for name, text in self._report.method if name == "Papillary muscles"]
-        reasons = dict.fromkeys(line.reason for line in self._report.measures if line.reason)
-        sources = dict.fromkeys(line.source for line in self._report.measures if line.source)
         for text in (
             *notes,
-            *(f"Not available: {reason}" for reason in reasons),
-            *(f"Normal: {one}" for one in sources),
+            *(f"Not available: {reason}" for reason in self._report.reasons),
+            *(f"Normal: {one}" for one in self._report.normal_sources),
         ):
             parts.append(self._line(text, self._soft))
         return parts
@@ -216,15 +210,8 @@ class _Pages:
         return [curve_drawing(curve, _WIDTH, 210), self._line(rates, self._soft)]
 
     def _wall(self) -> list[Flowable]:
-        segments, width = self._report.segments, _WIDTH / 2
-        eyes = [
-            bulls_eye_drawing(
-                {one.number: one.thickness_mm for one in segments}, THICKNESS, "Thickness at ED, mm", width, 200
-            ),
-            bulls_eye_drawing(
-                {one.number: one.thickening_percent for one in segments}, THICKENING, "Thickening, %", width, 200
-            ),
-        ]
+        width = _WIDTH / 2
+        eyes = wall_drawings(self._report.segments, width, 200)
         return [_table([eyes], (width, width), []), self._line(self._report.segments_note, self._soft)]
 
     # -- frames --------------------------------------------------------------------------------------------------------

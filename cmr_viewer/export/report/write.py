@@ -90,7 +90,7 @@ def as_csv(report: Report) -> bytes:
         line("reader", *reader.split(": ", 1))
     _measures(report, line)
     for one in report.segments:
-        line("segment", f"{one.number} {one.name}", one.thickness_mm, "mm", "", "", "ED", "thickness")
+        line("segment", f"{one.number} {one.name}", one.ed_mean_mm, "mm", "", "", "ED", "thickness")
         line("segment", f"{one.number} {one.name}", one.thickening_percent, "%", "", "", "ED to ES", "thickening")
     _frames(report, line)
     for check in report.checks:

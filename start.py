@@ -69,7 +69,7 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 NEEDED_GB = 3.5
 NEEDED_WITH_CUDA_GB = 12.0
 
-WINDOWLESS_DOORS = ("segment", "train", "plan", "evaluate", "compare", "models", "measure")
+COMMANDS = ("segment", "measure", "export", "report", "compare-reads", "train", "plan", "evaluate", "compare", "models")
 
 NO_VENV = "Python's venv module is missing. Install it (Debian, Ubuntu: sudo apt install python3-venv)."
 
@@ -449,7 +449,7 @@ def opens_window(arguments: Sequence[str]) -> bool:
     """Whether the program's arguments ask for the window: none, the demo study, or a study to open."""
     if not arguments or "--demo" in arguments:
         return True
-    return arguments[0] not in WINDOWLESS_DOORS and Path(arguments[0]).exists()
+    return arguments[0] not in COMMANDS and Path(arguments[0]).exists()
 
 
 def start(command: list[str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import start
 from cmr_viewer import __main__ as program
 from cmr_viewer import __version__
 from cmr_viewer.__main__ import COMMANDS, main
@@ -82,6 +83,10 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wrong_usage_ends_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(argv) == 2
     assert capsys.readouterr().err.startswith("usage:")
+
+
+def test_the_start_script_knows_the_commands() -> None:
+    assert tuple(COMMANDS) == start.COMMANDS
 
 
 def test_the_roles_of_the_command_line_are_those_of_the_program() -> None:

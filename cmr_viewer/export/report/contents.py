@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.measures.segments_aha import SegmentThickness
 from cmr_viewer.domain.notes import Note
-from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.domain.study import FrameIndex
 
 

@@ -11,8 +11,8 @@ from reportlab.lib.colors import HexColor
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.label_map import Mask
+from cmr_viewer.domain.measures.segments_aha import SegmentThickness
 from cmr_viewer.domain.polygons import trace
-from cmr_viewer.domain.segments_aha import SegmentThickness
 from cmr_viewer.export.report.bulls_eye import (
     CENTRE_RADIUS,
     SECTORS,

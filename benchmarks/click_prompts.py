@@ -24,8 +24,8 @@ import numpy as np
 from scipy import ndimage
 
 from cmr_viewer.analyse import frame_probabilities, load_models
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, reference_regions
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled

@@ -262,7 +262,7 @@ def masks() -> Iterator[Case]:
     import SimpleITK as sitk  # noqa: N813
     from skimage import measure, metrics, morphology
 
-    from cmr_viewer.domain.agreement import hausdorff_mm
+    from cmr_viewer.domain.label_map import hausdorff_mm
     from cmr_viewer.evaluate.scores import surface_distances
     from cmr_viewer.review.shape import signed_distance_mm
     from cmr_viewer.segment.segmenter import largest_component

@@ -123,7 +123,7 @@ def open_with_pydicom_headers(folder: Path) -> None:
 
 def scan_with(way: str, folder: Path, index: Path) -> None:
     if way in ("program", "from the index"):
-        from cmr_viewer.load.dicom.index import scan_remembered
+        from cmr_viewer.load.dicom.scan import scan_remembered
         from cmr_viewer.load.gather import gather
         from cmr_viewer.progress import silent
 

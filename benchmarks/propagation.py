@@ -27,8 +27,8 @@ import SimpleITK as sitk  # noqa: N813 - its usual name
 from scipy import ndimage
 
 from cmr_viewer.analyse import analyse, load_models
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled

@@ -137,7 +137,7 @@ def _codes_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _codes(text: str) -> object:
-    from cmr_viewer.load.labels.codes import parse_codes
+    from cmr_viewer.load.labels.meaning import parse_codes
 
     if text == "auto":  # the default: numpy is not imported for it
         return text

@@ -12,9 +12,8 @@ from benchmarks.scripted.eyes import wrong_px
 from benchmarks.scripted.hand import Hand
 from benchmarks.scripted.pace import Effort
 from benchmarks.scripted.strategy import Sight, Step, done, next_step
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, dice
 from cmr_viewer.domain.study import FrameIndex
 
 MOST_STEPS = 40

@@ -23,9 +23,8 @@ from benchmarks.scripted.eyes import (
     radii,
     runs,
 )
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, dice
 
 Point = tuple[float, float]
 

@@ -16,8 +16,8 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import StoreError
 from cmr_viewer.export.formats import Anonymity, RegionRow, Results, formats_of
 from cmr_viewer.export.study import export_study, results_of
-from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.files import read_labels
+from cmr_viewer.load.labels.meaning import Codes, CodeScheme
 from cmr_viewer.load.study import open_study
 from cmr_viewer.paths import default_workspace_dir
 from cmr_viewer.reading.reads import read_in_words

@@ -1,4 +1,4 @@
-"""Label maps: uint8 arrays of `Label`, (row, col) or with leading (slice) and (phase) axes."""
+"""Label maps: uint8 arrays of `Label`, (row, col) or with leading (slice) and (phase) axes; and how far two agree."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.errors import LabelMapError
+from cmr_viewer.errors import GeometryError, LabelMapError
 
 LabelMap = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -67,3 +67,70 @@ def translate_codes(values: NDArray[Any], codes: dict[int, Label]) -> LabelMap:
         strange = np.unique(values[~known])[:5]
         raise LabelMapError(f"Label codes {strange.tolist()} are not known; expected {sorted(codes)} and 0.")
     return result
+
+
+def dice(first: LabelMap, second: LabelMap, label: Label) -> float | None:
+    """Dice similarity coefficient of one label.
+
+    Args:
+        first: Label map of any shape.
+        second: Label map of the same shape.
+        label: The structure.
+
+    Returns:
+        2 |A and B| / (|A| + |B|), 0.0 to 1.0; None where neither holds the label.
+
+    Raises:
+        LabelMapError: The shapes differ.
+
+    Source:
+        Dice 1945, Measures of the amount of ecologic association between species.
+    """
+    if first.shape != second.shape:
+        raise LabelMapError(f"Label maps of shapes {first.shape} and {second.shape} cannot be compared.")
+    a, b = first == int(label), second == int(label)
+    total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
+    if total == 0:
+        return None
+    return 2.0 * int(np.count_nonzero(a & b)) / total
+
+
+def hausdorff_mm(first: Mask, second: Mask, pixel_spacing_mm: tuple[float, float]) -> float | None:
+    """Largest distance from the border of one mask of a frame to the border of another, whichever way is larger.
+
+    The border of a mask is its pixels that have one of their 4 neighbours outside it; what lies beyond the frame is
+    outside. Distances are those of pixel centres.
+
+    Args:
+        first: (row, col).
+        second: The same shape.
+        pixel_spacing_mm: (row, col) distance of pixel centres, > 0.
+
+    Returns:
+        Distance in mm; None where one mask is empty, or both.
+
+    Raises:
+        LabelMapError: The shapes differ.
+        GeometryError: A spacing is not positive.
+
+    scipy's `directed_hausdorff` gives the same and takes three times as long; scikit-image's knows no spacing.
+
+    Source:
+        Hausdorff distance, Huttenlocher et al. 1993, IEEE Trans Pattern Anal Mach Intell 15(9):850-863.
+    """
+    if first.shape != second.shape:
+        raise LabelMapError(f"Masks of shapes {first.shape} and {second.shape} cannot be compared.")
+    if min(pixel_spacing_mm) <= 0:
+        raise GeometryError(f"Spacings must be positive, not {pixel_spacing_mm} mm.")
+    if not first.any() or not second.any():
+        return None
+    here, there = (_border_points(mask) * np.asarray(pixel_spacing_mm) for mask in (first, second))
+    squares = ((here[:, None, :] - there[None, :, :]) ** 2).sum(axis=2)
+    return float(np.sqrt(max(squares.min(axis=1).max(), squares.min(axis=0).max())))
+
+
+def _border_points(mask: Mask) -> NDArray[np.float64]:
+    """(point, 2) centres of the pixels of a mask with a neighbour outside it."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return np.argwhere(mask & ~inner).astype(np.float64)

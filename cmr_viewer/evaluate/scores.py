@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.label_map import LabelMap, Mask, mask_of
+from cmr_viewer.domain.label_map import LabelMap, Mask, dice, mask_of
 from cmr_viewer.errors import GeometryError, LabelMapError
 
 

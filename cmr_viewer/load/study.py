@@ -13,8 +13,7 @@ from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import CmrViewerError, GeometryError, LabelMapError, LoadError, NotAStudyError
 from cmr_viewer.load.dicom.pixels import Preview
 from cmr_viewer.load.dicom.scan import looks_like_dicom
-from cmr_viewer.load.gather import Gathered, archive_of, gather
-from cmr_viewer.load.images.folder import IMAGE_ENDINGS, image_studies
+from cmr_viewer.load.gather import IMAGE_ENDINGS, Gathered, archive_of, gather, image_studies
 from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook, with_contours
 from cmr_viewer.load.names import name_of, recognise_file, recognise_patient
 from cmr_viewer.load.spacing import with_spacing

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from cmr_viewer.classify.region_classifier import load_classifier
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, dice
 from cmr_viewer.domain.role import Role
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.grid import Placement, centre_of_labels, frame_centre

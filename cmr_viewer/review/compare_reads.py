@@ -8,11 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.agreement import dice, hausdorff_mm
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.label_map import LabelMap, empty_label_map
+from cmr_viewer.domain.label_map import LabelMap, dice, empty_label_map, hausdorff_mm
 from cmr_viewer.domain.measures.volumes import (
     MEASURE_NAMES,
     MYOCARDIAL_DENSITY_G_PER_ML,

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, dice
 from cmr_viewer.domain.role import Role
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.train.augment import NO_AUGMENTATION, augment_batch

@@ -625,7 +625,7 @@ def test_a_study_seen_before_opens_from_its_index_until_that_is_deleted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from cmr_viewer.load.dicom import index
+    from cmr_viewer.load.dicom import scan as index
 
     write_frames(tmp_path / "study", sax_cine(phases=3, slices=4, rows=24, cols=20).stack, series="1")
     formula.error = ModelError("No weights.")

@@ -7,7 +7,7 @@ import pytest
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import GeometryError
-from cmr_viewer.load.images.voxel_size import SPACING_DEFAULT, SPACING_MISSING
+from cmr_viewer.load.images.voxels import SPACING_DEFAULT, SPACING_MISSING
 from cmr_viewer.load.spacing import with_spacing
 from tests.phantom import sax_cine
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.click import REACH_MM, random_walk, segment_clicks
 from cmr_viewer.review.correction import Click

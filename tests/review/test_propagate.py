@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.review.outlines import has_closed_ring

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.checks import Check, check_frame

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.outlines import has_closed_ring
 from cmr_viewer.review.shape import grow, nudge

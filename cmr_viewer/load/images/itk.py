@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.geometry import LPS_RAS
 from cmr_viewer.errors import LoadError
-from cmr_viewer.load.images.axes import axis_lengths
 from cmr_viewer.load.images.volume import DEFLATE_RATIO, MOST_VOXELS, Volume, checked_volume
-from cmr_viewer.load.images.voxel_size import in_mm
+from cmr_viewer.load.images.voxels import axis_lengths, in_mm
 from cmr_viewer.load.names import NRRD_ENDINGS
 
 LARGEST_HEADER = 1 << 20

@@ -24,7 +24,6 @@ from cmr_viewer.domain.geometry import LPS_RAS
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
-from cmr_viewer.load.images.axes import axis_lengths, corners_apart
 from cmr_viewer.load.images.volume import (
     DEFLATE_RATIO,
     MOST_VOXELS,
@@ -32,7 +31,7 @@ from cmr_viewer.load.images.volume import (
     checked_volume,
     whole_codes,
 )
-from cmr_viewer.load.images.voxel_size import in_mm, is_default, possible_mm, settled_sizes
+from cmr_viewer.load.images.voxels import axis_lengths, corners_apart, in_mm, is_default, possible_mm, settled_sizes
 
 READ_ERRORS = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, OverflowError, MemoryError, struct.error, zlib.error),

@@ -1,6 +1,6 @@
 """Voxels of an image file, checked, as a study of one stack.
 
-Voxel (i, j, k, t) of a file becomes phase t and, in most files, column i, row j and slice k (`load.images.axes`), each
+Voxel (i, j, k, t) of a file becomes phase t and, in most files, column i, row j and slice k (see `voxels`), each
 counted forwards or backwards: slices so that the first is the most basal, rows so that a frame is not mirrored where
 the file gives its orientation in the patient. Nothing is ever resampled.
 """
@@ -26,8 +26,7 @@ from cmr_viewer.load.base_end import (
     points_to_apex,
     starts_at_base,
 )
-from cmr_viewer.load.images.axes import axes_across, exchanged_note, find_slice_axis, slice_axis_note
-from cmr_viewer.load.images.voxel_size import SPACING_MISSING
+from cmr_viewer.load.images.voxels import SPACING_MISSING, axes_across, exchanged_note, find_slice_axis, slice_axis_note
 from cmr_viewer.load.names import name_of
 from cmr_viewer.load.spacing import gap_notes
 

@@ -16,11 +16,11 @@ from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.dicom.scan import looks_like_dicom
 from cmr_viewer.load.dicom.with_pydicom import class_of
 from cmr_viewer.load.gather import gather
-from cmr_viewer.load.labels.codes import Codes, CodeScheme
 from cmr_viewer.load.labels.cvi42 import ENDING as CVI42_ENDING
 from cmr_viewer.load.labels.cvi42 import is_workspace, read_cvi42
 from cmr_viewer.load.labels.grid import in_pixels, slice_in_plane
 from cmr_viewer.load.labels.imported import ImportedLabels, without_empty
+from cmr_viewer.load.labels.meaning import Codes, CodeScheme
 from cmr_viewer.load.labels.rtstruct import STRUCTURE_SET_CLASS, read_rtstruct
 from cmr_viewer.load.labels.seg import SEGMENTATION_CLASSES, read_dicom_seg
 from cmr_viewer.load.labels.sunnybrook import contour_folder, read_sunnybrook

@@ -20,7 +20,7 @@ from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.dicom.with_pydicom import read_object
 from cmr_viewer.load.labels.grid import in_pixels, slice_in_plane
 from cmr_viewer.load.labels.imported import FrameContours, FrameLookup, ImportedLabels, require_match
-from cmr_viewer.load.labels.structure_names import concepts_of, label_of_segment
+from cmr_viewer.load.labels.meaning import concepts_of, label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
 STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"

@@ -26,7 +26,7 @@ from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.dicom.with_pydicom import read_object
 from cmr_viewer.load.labels.grid import IN_PLANE_MM, place, slice_in_plane
 from cmr_viewer.load.labels.imported import PAINTING_ORDER, FrameLookup, ImportedLabels, require_match, source_of
-from cmr_viewer.load.labels.structure_names import concepts_of, label_of_segment
+from cmr_viewer.load.labels.meaning import concepts_of, label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")

@@ -15,16 +15,14 @@ from cmr_viewer.domain.label_map import LabelMap, translate_codes
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
-from cmr_viewer.load.images.axes import axis_lengths, corners_apart
 from cmr_viewer.load.images.even_grids import even_grids
 from cmr_viewer.load.images.itk import read_itk_layers, read_itk_volume
 from cmr_viewer.load.images.nifti import LABELS_WRITTEN, read_volume
 from cmr_viewer.load.images.volume import Volume, whole_codes
-from cmr_viewer.load.images.voxel_size import SAME_SIZE, is_default
-from cmr_viewer.load.labels.codes import OWN_CODES, Codes, CodeScheme, codes_of
+from cmr_viewer.load.images.voxels import SAME_SIZE, axis_lengths, corners_apart, is_default
 from cmr_viewer.load.labels.grid import Placed, place
 from cmr_viewer.load.labels.imported import PAINTING_ORDER, ImportedLabels
-from cmr_viewer.load.labels.structure_names import label_of_name
+from cmr_viewer.load.labels.meaning import OWN_CODES, Codes, CodeScheme, codes_of, label_of_name
 from cmr_viewer.load.names import ITK_ENDINGS, NIFTI_ENDINGS
 from cmr_viewer.progress import Progress, silent
 

@@ -24,10 +24,9 @@ from cmr_viewer.domain.patient_key import identifies_no_one, patient_key_at, pat
 from cmr_viewer.domain.study import RepeatedSlice, Stack, StackChoice, Study
 from cmr_viewer.errors import LoadError, NotAStudyError
 from cmr_viewer.load.dicom.headers import Header
-from cmr_viewer.load.dicom.index import scan_indexed
 from cmr_viewer.load.dicom.layout import WITHOUT_IMAGE
 from cmr_viewer.load.dicom.pixels import Preview
-from cmr_viewer.load.dicom.scan import Scan
+from cmr_viewer.load.dicom.scan import Scan, scan_indexed
 from cmr_viewer.load.gather import Gathered, gather
 from cmr_viewer.load.names import name_of
 from cmr_viewer.load.stacks.acquisitions import Acquisition

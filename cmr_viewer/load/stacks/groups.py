@@ -19,15 +19,17 @@ from cmr_viewer.load.stacks.acquisitions import Acquisition, Recency, SeriesSlic
 from cmr_viewer.load.stacks.identity import Identity, identities, patient_in
 from cmr_viewer.load.stacks.kinds import (
     ImageKind,
+    Weighting,
+    differs_in,
     has_fixed_delays,
     image_kind,
     is_dynamic,
     is_magnitude,
     may_name_other_than_sax,
     names_other_than_cine,
+    parts_of,
 )
 from cmr_viewer.load.stacks.places import ONE_SLICE_OF_SPACING, SAME_PLACE_MM, TILT_LIMIT_DEG, Plane, plane_of, tilt_deg
-from cmr_viewer.load.stacks.weighting import Weighting, differs_in, parts_of
 
 ACROSS_THE_HEART = 0.65
 """Least likeness (cosine) of a slice normal to the long axis of the heart for a short-axis plane."""

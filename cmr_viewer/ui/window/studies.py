@@ -15,8 +15,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.file_names import path_of_text, readable
-from cmr_viewer.load.gather import archive_of
-from cmr_viewer.load.images.folder import IMAGE_ENDINGS
+from cmr_viewer.load.gather import IMAGE_ENDINGS, archive_of
 from cmr_viewer.paths import demo_study_dir
 from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.dialogs.notes_dialog import NotesDialog, notes_of, tells_choice

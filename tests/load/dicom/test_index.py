@@ -3,10 +3,9 @@ import os
 
 import pytest
 
-from cmr_viewer.load.dicom import index as dicom_index
-from cmr_viewer.load.dicom.index import scan_indexed
+from cmr_viewer.load.dicom import scan as dicom_index
 from cmr_viewer.load.dicom.pixels import read_frame
-from cmr_viewer.load.dicom.scan import scan
+from cmr_viewer.load.dicom.scan import scan, scan_indexed
 from cmr_viewer.progress import silent
 from tests.phantom import sax_cine, write_dicom_folder
 from tests.phantom_multiframe import write_enhanced

@@ -14,7 +14,7 @@ from cmr_viewer.export.nifti import write_nifti_labels
 from cmr_viewer.load.base_end import BASE_END_GUESSED
 from cmr_viewer.load.images.layouts import read_image
 from cmr_viewer.load.images.nifti import DISAGREE, LABELS_WRITTEN, SKEWED, read_nifti_labels, read_volume
-from cmr_viewer.load.images.voxel_size import SPACING_DEFAULT, SPACING_MISSING
+from cmr_viewer.load.images.voxels import SPACING_DEFAULT, SPACING_MISSING
 from cmr_viewer.load.stacks.dicom_study import read_dicom
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_dicom_folder, write_nifti
 

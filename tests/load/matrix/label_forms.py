@@ -15,7 +15,7 @@ from pydicom.dataset import FileDataset
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import Study
 from cmr_viewer.export.contours import contours_of, write_contours_json
-from cmr_viewer.load.labels.codes import CodeScheme
+from cmr_viewer.load.labels.meaning import CodeScheme
 from tests.load.matrix.form import COLS, PHASES, ROWS, SLICES, known
 from tests.phantom import ras_affine, voxels_of, write_nifti
 from tests.phantom_contours import LV, MYO, RV, uid_of, write_cvi42, write_rtstruct, write_seg

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QToolButton
 
-from cmr_viewer.domain.agreement import dice
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.propagation.click_tool import CLICK
 from cmr_viewer.ui.features.propagation.feature import ProposeFeature

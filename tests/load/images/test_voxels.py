@@ -9,8 +9,8 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 from cmr_viewer.domain.notes import Code
 from cmr_viewer.export.nifti import write_nifti_labels
 from cmr_viewer.load.base_end import ROTATED
-from cmr_viewer.load.images.axes import find_slice_axis
 from cmr_viewer.load.images.layouts import read_image
+from cmr_viewer.load.images.voxels import find_slice_axis
 from cmr_viewer.load.labels.volumes import read_label_volume
 from tests.load.matrix.form import places_of
 from tests.phantom import default_affine, ras_affine, sax_cine, voxels_of, write_nifti

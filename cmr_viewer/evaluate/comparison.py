@@ -75,7 +75,7 @@ def comparison_of(baseline: NamedRun, others: Sequence[NamedRun]) -> dict[str, A
         "dice": {of: {r.name: _dice(r.run) for r in taken} for of, taken in sets.items()},
         "stacks": {of: {r.name: _stacks(r.run) for r in taken} for of, taken in sets.items()},
         "gains": {of: {r.name: _gains(taken[0].run, r.run) for r in taken[1:]} for of, taken in sets.items()},
-        "curves": {r.name: {label.name: curve_of(r.run.scores, label).as_json() for label in STRUCTURES} for r in runs},
+        "curves": {r.name: {label.name: asdict(curve_of(r.run.scores, label)) for label in STRUCTURES} for r in runs},
         "regions": {
             r.name: {method: classification(r.run.regions, method).as_json() for method in methods_of(r.run.regions)}
             for r in runs

@@ -67,8 +67,8 @@ class Classification:
         return {
             "accuracy": self.accuracy,
             "accuracy_within_one_slice": self.accuracy_within_one_slice,
-            "classes": {region.value: dict(scores.__dict__) for region, scores in self.classes.items()},
-            "weighted": dict(self.weighted.__dict__),
+            "classes": {region.value: asdict(scores) for region, scores in self.classes.items()},
+            "weighted": asdict(self.weighted),
             "confusion": {r.value: {p.value: n for p, n in row.items()} for r, row in self.confusion.items()},
         }
 
@@ -173,7 +173,7 @@ class Share:
 class Detection:
     """Frames where a heart was drawn and there is none, or the reverse.
 
-    A pixel of any structure that the reference tells about counts.
+    A pixel of any structure that the reference includes counts.
 
     Attributes:
         above_base: Of the non-cardiac frames above the base: those that the prediction marks.

@@ -9,7 +9,7 @@ from cmr_viewer.evaluate.regions import classification, detection, methods_of
 from cmr_viewer.evaluate.runs import Run
 from cmr_viewer.evaluate.scores import FrameScore, StackScore
 from cmr_viewer.evaluate.significance import LEVEL, dice_by_patient, paired, welch
-from cmr_viewer.evaluate.summaries import CONVENTION, counted, curve_of, dice_by_region, select, summarise, summary_of
+from cmr_viewer.evaluate.summaries import CONVENTION, counted, curve_of, select, summarise, summary_of
 from cmr_viewer.evaluate.volumes import agreements
 
 PHASE_NAMES = ("ED", "ES")
@@ -46,26 +46,26 @@ def report_of(run: Run) -> dict[str, Any]:
 
 
 def _report(run: Run) -> dict[str, Any]:
-    by_region = dice_by_region(run.scores)
+    names = (ALL, *PHASE_NAMES)
+    by_phase = {name: _by_region(run.scores, name) for name in names}
+    stacks = {name: {label.name: stack_summaries(run.stacks, label, name) for label in STRUCTURES} for name in names}
     regions = {method: classification(run.regions, method).as_json() for method in methods_of(run.regions)}
     predicted = regions.get("predicted") or classification([]).as_json()
     return {
         "patients": sum(run.patients.values()),
         "frames": len(run.regions),
         "dice": {
-            label.name: {region.value: asdict(by_region[label, region]) for region in REGIONS} for label in STRUCTURES
+            label: {region.value: of_label[region.value]["dice"] for region in REGIONS}
+            for label, of_label in by_phase[ALL].items()
         },
-        "stack_dice": {label.name: stack_summaries(run.stacks, label, ALL)["dice"] for label in STRUCTURES},
+        "stack_dice": {label: of_label["dice"] for label, of_label in stacks[ALL].items()},
         "region_accuracy": predicted["accuracy"],
         "confusion": predicted["confusion"],
-        "by_phase": {name: _by_region(run.scores, name) for name in (ALL, *PHASE_NAMES)},
-        "stacks": {
-            name: {label.name: stack_summaries(run.stacks, label, name) for label in STRUCTURES}
-            for name in (ALL, *PHASE_NAMES)
-        },
+        "by_phase": by_phase,
+        "stacks": stacks,
         "curves": {
-            name: {label.name: curve_of(_of_phase(run.scores, name), label).as_json() for label in STRUCTURES}
-            for name in (ALL, *PHASE_NAMES)
+            name: {label.name: asdict(curve_of(_of_phase(run.scores, name), label)) for label in STRUCTURES}
+            for name in names
         },
         "significance": {label.name: _against_middle(run.scores, label) for label in STRUCTURES},
         "regions": regions,

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES, Label, Region
+from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.evaluate.scores import FrameScore
 
 CONVENTION = (
@@ -52,7 +51,7 @@ class RegionSummary:
         dice_either: Over the frames where reference or prediction has the label.
         hd95_mm: Over the frames where both have the label and the spacing is known.
         assd_mm: Likewise.
-        frames: All frames of which the reference tells whether they have the label.
+        frames: All frames whose reference includes the structure.
         missed: Frames where the reference alone has the label.
         wrongly_marked: Frames where the prediction alone has the label.
         both_empty: Frames where neither has it.
@@ -91,7 +90,11 @@ def counted(scores: Iterable[FrameScore]) -> list[FrameScore]:
 
 
 def summary_of(scores: Sequence[FrameScore]) -> RegionSummary:
-    """Summary of one label's scores."""
+    """Summary of one label's scores.
+
+    Source:
+        Mariscal-Harana et al. 2021, table 1: mean and SD of the Dice of each frame, by cardiac region.
+    """
     return RegionSummary(
         dice=summarise(score.dice for score in counted(scores)),
         dice_either=summarise(score.dice for score in scores),
@@ -102,20 +105,6 @@ def summary_of(scores: Sequence[FrameScore]) -> RegionSummary:
         wrongly_marked=sum(1 for s in scores if s.predicted_pixels and not s.reference_pixels),
         both_empty=sum(1 for s in scores if not s.predicted_pixels and not s.reference_pixels),
     )
-
-
-def dice_by_region(scores: Iterable[FrameScore]) -> Mapping[tuple[Label, Region], Summary]:
-    """Dice by label and reference region, over the frames where the reference has the label.
-
-    Source:
-        Mariscal-Harana et al. 2021, table 1: mean and SD of the Dice of each frame, by cardiac region.
-    """
-    groups: dict[tuple[Label, Region], list[float | None]] = {
-        (label, region): [] for label in STRUCTURES for region in REGIONS
-    }
-    for score in counted(scores):
-        groups[score.label, score.place.region].append(score.dice)
-    return {key: summarise(values) for key, values in groups.items()}
 
 
 POINTS = 101
@@ -136,14 +125,10 @@ class DiceCurve:
         stacks: Number of stacks that have the label at all.
     """
 
-    mean: tuple[float | None, ...]
-    sd: tuple[float | None, ...]
-    n: tuple[int, ...]
+    mean: list[float | None]
+    sd: list[float | None]
+    n: list[int]
     stacks: int
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON values."""
-        return {"mean": list(self.mean), "sd": list(self.sd), "n": list(self.n), "stacks": self.stacks}
 
 
 def stack_curve(dice_by_slice: Mapping[int, float], first: int, last: int) -> NDArray[np.float64]:
@@ -174,7 +159,7 @@ def curve_of(scores: Iterable[FrameScore], label: Label) -> DiceCurve:
     """Mean and SD over the stacks, a stack being one phase of one patient.
 
     Args:
-        scores: Scores of all labels: where the heart begins and ends is told by any of them.
+        scores: Scores of all labels: where the heart begins and ends follows from any of them.
         label: The structure.
     """
     hearts: dict[tuple[str, int], set[int]] = {}
@@ -185,12 +170,11 @@ def curve_of(scores: Iterable[FrameScore], label: Label) -> DiceCurve:
             of_label.setdefault(score.place.stack, {})[score.place.slice_index] = score.dice
     curves = [stack_curve(found, min(hearts[key]), max(hearts[key])) for key, found in of_label.items()]
     if not curves:
-        nothing = (None,) * POINTS
-        return DiceCurve(nothing, nothing, (0,) * POINTS, 0)
+        return DiceCurve([None] * POINTS, [None] * POINTS, [0] * POINTS, 0)
     columns = [column[np.isfinite(column)] for column in np.stack(curves).T]
     return DiceCurve(
-        mean=tuple(round(float(c.mean()), DIGITS) if c.size else None for c in columns),
-        sd=tuple(round(float(c.std(ddof=1)), DIGITS) if c.size > 1 else None for c in columns),
-        n=tuple(int(c.size) for c in columns),
+        mean=[round(float(c.mean()), DIGITS) if c.size else None for c in columns],
+        sd=[round(float(c.std(ddof=1)), DIGITS) if c.size > 1 else None for c in columns],
+        n=[int(c.size) for c in columns],
         stacks=len(curves),
     )

@@ -78,7 +78,7 @@ def volume_pairs(
     ed_phase: int | None,
     es_phase: int | None,
 ) -> list[VolumePair]:
-    """Measures of one patient by both label maps, at the same phases; those only that the reference tells about.
+    """Measures of one patient by both label maps, at the same phases; only those that the reference includes.
 
     Ejection fractions are given without a known spacing too, since it cancels; ml and g are not.
 

@@ -15,7 +15,7 @@ from cmr_viewer.app.models import ModelsInUse
 from cmr_viewer.app.saving import Saving
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.change import ChangeKind
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.measures.volumes import MEASURE_NAMES, Measures
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError
@@ -24,7 +24,6 @@ from cmr_viewer.reading.frames import Changed, Effects, FrameState
 from cmr_viewer.reading.offers import Offer
 from cmr_viewer.reading.open_study import Imported, OpenStudy
 from cmr_viewer.reading.saving import Saved, put_back, why_not_acceptable, work_of
-from cmr_viewer.review.edit import Point
 from cmr_viewer.review.queue import Next
 from cmr_viewer.store.events import Event, EventLog
 from cmr_viewer.store.reads import Read, ReadKind

@@ -10,6 +10,8 @@ from cmr_viewer.errors import GeometryError, LabelMapError
 
 LabelMap = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Point = tuple[float, float]
+"""(row, col) of a frame in pixels; pixel centres are whole numbers."""
 
 
 def as_label_map(values: NDArray[Any], shape: tuple[int, ...] | None = None) -> LabelMap:

@@ -7,8 +7,7 @@ from torch import nn
 
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.classifiers import AlexNet, DenseNet, MobileNetV2, ResNet18, ShuffleNetV2, SqueezeNet, Vgg11
-from cmr_viewer.networks.plain_conv_unet import plain_conv_unet
-from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.unets import UNet2d, plain_conv_unet
 
 SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"unet2d": UNet2d, "plain_conv_unet": plain_conv_unet}
 CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {

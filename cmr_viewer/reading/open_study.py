@@ -22,7 +22,7 @@ from cmr_viewer.domain.change import (
     UndoLines,
     label_digest,
 )
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.measures.ed_es import Disagreement, EdEs, PhasePair, choose_ed_es, disagreements
 from cmr_viewer.domain.measures.volumes import Measures, believed_voxel_ml, voxel_volume_ml
 from cmr_viewer.domain.notes import Note
@@ -32,7 +32,7 @@ from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.frames import Changed, Effects, FrameRecord, Frames
 from cmr_viewer.reading.history import History
 from cmr_viewer.reading.volumes import measures_at, notes_at
-from cmr_viewer.review.edit import Point, clear_label, copy_labels, paint_line, patch_between
+from cmr_viewer.review.edit import clear_label, copy_labels, paint_line, patch_between
 from cmr_viewer.review.queue import FrameReview, Next, next_frame
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.review.edit import Point
+from cmr_viewer.domain.label_map import Point
 
 WALL_MM = (2.0, 25.0)
 """Range of the wall thickness, in mm. At end-diastole 15 mm and more is called hypertrophic.

@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.change import Patch
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.errors import LabelMapError
-
-Point = tuple[float, float]
-"""(row, col) in pixels."""
 
 _FARTHEST = 1e6
 """Pixels; a point farther away is an error of the caller."""

@@ -14,16 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.label_map import Point
 from cmr_viewer.errors import LabelMapError
 
-Point = tuple[float, float]
-"""(row, col) in pixels; pixel centres are whole numbers."""
-
 Line = NDArray[np.float64]
-"""(point, 2) row and col of a closed line, its first point not repeated."""
-
-Stroke = NDArray[np.float64]
-"""(point, 2) row and col of an open line, as it was drawn."""
+"""(point, 2) row and col of a line; a closed one does not repeat its first point."""
 
 FADE_PX = 1.0
 """Moved by this much, a line has become the cubic through its knots."""
@@ -105,7 +100,7 @@ def contour_through(clicked: Line) -> Contour:
     return Contour(_frozen(line), knots)
 
 
-def contour_drawn(stroke: Stroke) -> Contour:
+def contour_drawn(stroke: Line) -> Contour:
     """The contour of a freehand line, closed from its end to its start; the tremor of the hand is taken out."""
     return contour_along(_calm(resampled(_distinct(stroke), closed=True), closed=True))
 
@@ -147,7 +142,7 @@ def pulled(contour: Contour, at: int, to: Point, reach_px: float) -> Contour:
     return replace(contour, points=_frozen(line + share[:, None] * by))
 
 
-def redrawn(contour: Contour, stroke: Stroke) -> Contour:
+def redrawn(contour: Contour, stroke: Line) -> Contour:
     """A contour of which a stroke replaces the part between the points nearest to the stroke's two ends.
 
     Of the two parts between those points, the one is replaced that turns about the inside of the contour as the stroke

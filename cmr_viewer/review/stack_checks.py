@@ -19,9 +19,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures.volumes import label_counts
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import BASE_RING_FRACTION, Check, Finding, check_frame
-
-Counts = NDArray[np.int64]
-"""(phase, slice, 4) pixels of each `Label`; -1 where the frame is not segmented."""
+from cmr_viewer.review.what_if import Counts
 
 ES_OVER_ED = 0.02
 """A slice's LV blood pool may be larger at ES than at ED by this share of the largest at ED: tracing is not exact."""

@@ -16,7 +16,7 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import build
-from cmr_viewer.networks.plain_conv_unet import Ensemble
+from cmr_viewer.networks.unets import Ensemble
 from cmr_viewer.prepare.plan import Plan
 from cmr_viewer.segment.nnunet_plans import Outputs, configuration_of, network_options, preparation_of, read_outputs
 

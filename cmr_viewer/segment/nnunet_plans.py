@@ -175,7 +175,7 @@ def configuration_of(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def network_options(configuration: Mapping[str, Any], outputs: int) -> dict[str, Any]:
-    """Options of `networks.plain_conv_unet.Form`.
+    """Options of `networks.unets.Form`.
 
     Args:
         configuration: See `configuration_of`.

@@ -18,7 +18,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError, TrainingError
 from cmr_viewer.networks.catalogue import build
 from cmr_viewer.networks.device import fast_arithmetic
-from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.unets import UNet2d
 from cmr_viewer.networks.weights import load_weights
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, read_plan
 from cmr_viewer.progress import Progress, silent

@@ -3,7 +3,7 @@ import pytest
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import build
 from cmr_viewer.networks.classifiers import DenseNet
-from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.unets import UNet2d
 
 
 def test_networks_are_built_by_the_name_in_the_plan() -> None:

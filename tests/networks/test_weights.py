@@ -7,7 +7,7 @@ import torch
 
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.classifiers import DenseNet
-from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.unets import UNet2d
 from cmr_viewer.networks.weights import load_weights, save_weights
 
 

@@ -10,7 +10,7 @@ import torch
 
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError
-from cmr_viewer.networks.plain_conv_unet import Ensemble
+from cmr_viewer.networks.unets import Ensemble
 from cmr_viewer.segment.nnunet_import import convert, read_checkpoint
 from cmr_viewer.segment.nnunet_plans import parse_names
 from cmr_viewer.segment.nnunet_preparation import Resampling, read_preparation

@@ -18,7 +18,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError
 from cmr_viewer.networks import catalogue
-from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.unets import UNet2d
 from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.grid import Grid, Placement, frame_centre
 from cmr_viewer.prepare.network_input import Slices

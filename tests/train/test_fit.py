@@ -12,7 +12,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks import catalogue
-from cmr_viewer.networks.unet import UNet2d
+from cmr_viewer.networks.unets import UNet2d
 from cmr_viewer.prepare.grid import Placement
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.segment.segmenter import load_segmenter

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.measures.wall import RAYS, LvOutline, Point, lv_outline, ray_angles, sample
+from cmr_viewer.domain.label_map import LabelMap, Point
+from cmr_viewer.domain.measures.wall import RAYS, LvOutline, lv_outline, ray_angles, sample
 
 REACH_PIXELS = 2.0
 """The RV blood pool touches the epicardium where it is within so many pixels of it."""

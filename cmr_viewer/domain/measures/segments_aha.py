@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.measures.insertion_points import InsertionPoints
-from cmr_viewer.domain.measures.wall import Point, angle_of, wall_thickness
+from cmr_viewer.domain.measures.wall import angle_of, wall_thickness
 
 SEGMENT_NAMES: Mapping[int, str] = {
     1: "basal anterior",

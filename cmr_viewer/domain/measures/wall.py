@@ -6,10 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap, Mask
-
-Point = tuple[float, float]
-"""(row, col) of a frame; pixel centres are whole numbers."""
+from cmr_viewer.domain.label_map import LabelMap, Mask, Point
 
 RAYS = 360
 """Rays from the centre, one a degree."""

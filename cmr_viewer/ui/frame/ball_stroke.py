@@ -4,9 +4,9 @@ import numpy as np
 
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.review.edit import Point, discs_of_ball
+from cmr_viewer.review.edit import discs_of_ball
 
 Box = tuple[int, int, int, int]
 """(first row, row after the last, first column, column after the last)."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QPointF, QRectF, QSize
 from PySide6.QtGui import QTransform
 
-Point = tuple[float, float]
-"""(row, col) of a frame; pixel centres are whole numbers."""
+from cmr_viewer.domain.label_map import Point
 
 SCALES = (0.05, 200.0)
 """Smallest and largest widget pixels for a millimetre."""

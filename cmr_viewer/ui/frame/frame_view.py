@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent, QTr
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.ui.frame.camera import Camera, Point, camera_on
+from cmr_viewer.domain.label_map import LabelMap, Point
+from cmr_viewer.ui.frame.camera import Camera, camera_on
 from cmr_viewer.ui.frame.drawing import screen_pen
 from cmr_viewer.ui.frame.frame_layers import GreyLayer, LabelLayer
 from cmr_viewer.ui.frame.frame_notes import FrameNotes, paint_notes, paint_scale_bar

@@ -11,7 +11,7 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath
 
-from cmr_viewer.ui.frame.camera import Point
+from cmr_viewer.domain.label_map import Point
 from cmr_viewer.ui.frame.drawing import screen_pen
 
 MOVE, WINDOW, BRUSH, CONTOUR = "move", "window", "brush", "contour"

@@ -11,7 +11,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from cmr_viewer.ui.frame.camera import Point
+from cmr_viewer.domain.label_map import Point
 from cmr_viewer.ui.frame.mouse_tools import BrushTool, MouseTool, MoveTool, Pointer, WindowTool
 
 _WHEEL_STEP = 120

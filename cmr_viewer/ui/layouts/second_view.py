@@ -4,7 +4,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QTabletEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from cmr_viewer.ui.frame.camera import Camera, Point
+from cmr_viewer.domain.label_map import Point
+from cmr_viewer.ui.frame.camera import Camera
 from cmr_viewer.ui.frame.frame_view import FrameView
 from cmr_viewer.ui.window.theme import image_colour
 

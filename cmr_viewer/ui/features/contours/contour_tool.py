@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPolygonF
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.label_map import Point
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.frame_contours import Contours
 from cmr_viewer.review.spline import (
@@ -24,7 +25,6 @@ from cmr_viewer.review.spline import (
     redrawn,
     spaced,
 )
-from cmr_viewer.ui.frame.camera import Point
 from cmr_viewer.ui.frame.drawing import screen_pen
 from cmr_viewer.ui.frame.mouse_tools import CONTOUR, Canvas, MouseTool, Pointer
 

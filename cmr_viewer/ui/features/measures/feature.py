@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QApplication
 
+from cmr_viewer.domain.label_map import Point
 from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.measures.patient_measures import (
     ALL_MEASURE_NAMES,
@@ -31,9 +32,6 @@ from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.studies import show_study_dialog
-
-Point = tuple[float, float]
-"""(row, col)."""
 
 _INSERTIONS = ("insertion_anterior", "insertion_inferior", "insertion_found")
 

@@ -13,13 +13,12 @@ from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import ReviewStatus
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.reading.offers import between_phases, between_slices
 from cmr_viewer.review.correction import Correction
-from cmr_viewer.review.edit import Point
 
 TOOLS_KEY = "tools"
 """The job that corrects several frames; one at a time."""

@@ -121,5 +121,5 @@ def test_the_axis_runs_over_the_slices_with_any_label() -> None:
 
 
 def test_without_a_label_there_is_no_curve() -> None:
-    nothing = (None,) * POINTS
-    assert curve_of([], Label.LVM) == DiceCurve(nothing, nothing, (0,) * POINTS, 0)
+    nothing = [None] * POINTS
+    assert curve_of([], Label.LVM) == DiceCurve(nothing, nothing, [0] * POINTS, 0)

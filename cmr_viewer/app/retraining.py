@@ -17,7 +17,7 @@ from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS,
 from cmr_viewer.domain.role import Role
 from cmr_viewer.paths import log_dir, program_command
 from cmr_viewer.promote.records import End, Outcome, Records, RetrainingRun, Trained
-from cmr_viewer.store.training_runs import TrainingRuns
+from cmr_viewer.store.model_registry import TrainingRuns
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import CmrViewerError, TrainingError
 from cmr_viewer.promote.gate import NO_CHANGE, Assessment, decide
 from cmr_viewer.store.annotations import AnnotationStore
-from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.training_runs import TrainingRuns
+from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 
 log = logging.getLogger(__name__)
 

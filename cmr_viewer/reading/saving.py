@@ -66,7 +66,9 @@ class Saved:
 
 
 class SavedStudies:
-    """All that a workspace holds of studies. Every call is one transaction; use from any thread.
+    """All that a workspace holds of studies.
+
+    Every call works from any thread, and raises StoreError where the workspace cannot be read or written.
 
     Args:
         workspace: The workspace; where it is read-only, what writes raises StoreError.
@@ -139,9 +141,6 @@ class SavedStudies:
         Args:
             loaded: The study as it was loaded.
             study: The study as it will be read; nothing is done to it.
-
-        Raises:
-            StoreError: The workspace cannot be read or written.
         """
         stack, request, change = study.stack, loaded.request, loaded.change
         self.annotations.save_study(
@@ -168,20 +167,12 @@ class SavedStudies:
         return self.read(study, carried)
 
     def enter(self, study: OpenStudy) -> Saved:
-        """Save which read of a study is shown from now on; read what is saved in it.
-
-        Raises:
-            StoreError: The workspace cannot be read or written.
-        """
+        """Save which read of a study is shown from now on; read what is saved in it."""
         self.reads.note_shown(study.stack.stack_id, study.read_id)
         return self.read(study)
 
     def read(self, study: OpenStudy, carried: int = 0) -> Saved:
-        """Read what is saved of a study in its read; nothing is done to it.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """Read what is saved of a study in its read; nothing is done to it."""
         store, stack, read_id = self.annotations, study.stack, study.read_id
         stack_id = stack.stack_id
         regions = store.regions(stack_id, read_id)
@@ -210,9 +201,6 @@ class SavedStudies:
             stack: The stack.
             read_id: The read; None for the first.
             readers: Regions that were set in it.
-
-        Raises:
-            StoreError: The workspace cannot be read.
         """
         found = self.annotations.region_predictions(stack.stack_id)
         if read_id is None:
@@ -227,9 +215,6 @@ class SavedStudies:
         Args:
             stack: The stack.
             read_id: The read; None for the first.
-
-        Raises:
-            StoreError: The workspace cannot be read.
         """
         if read_id is None:
             return self.annotations.predictions(stack.stack_id)
@@ -239,11 +224,7 @@ class SavedStudies:
         return self.annotations.predictions_in_read(stack.stack_id, read_id, by_frame)
 
     def study(self, study: Study, read_id: int | None) -> OpenStudy:
-        """A study as a read left it: what readers and models made of it; no model is asked anything.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """A study as a read left it: what readers and models made of it; no model is asked anything."""
         reading = OpenStudy(study, read_id)
         put_back(reading, self.read(reading))
         return reading
@@ -277,11 +258,7 @@ class SavedStudies:
         return folder
 
     def save_place(self, stack_id: str, frame: FrameIndex) -> None:
-        """Save where the reader is in a stack.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Save where the reader is in a stack."""
         self.settings.set(f"place.{stack_id}", [frame.phase, frame.slice_index])
 
     def last_place(self, stack: Stack) -> FrameIndex | None:

@@ -132,7 +132,10 @@ class Work:
 
 
 class AnnotationStore:
-    """Saved work on the studies of a workspace. Every call is a transaction of its own; use from any thread.
+    """Saved work on the studies of a workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written, or is damaged.
 
     What readers make belongs to a read: `read_id` is its id in `store.reads`; None for the first, which needs none.
     """
@@ -161,9 +164,6 @@ class AnnotationStore:
             geometry_json: The stack's geometry, as the caller writes it.
             phases: Phases in the stack, >= 1.
             slices: Slices in the stack, >= 1.
-
-        Raises:
-            StoreError: It cannot be written.
         """
         values = {
             "name": name,
@@ -254,21 +254,13 @@ class AnnotationStore:
         return saved
 
     def latest(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, Annotation]:
-        """The latest version of each frame of a stack that has one.
-
-        Raises:
-            StoreError: The database, or a label map in it, is damaged.
-        """
+        """The latest version of each frame of a stack that has one."""
         statement = latest_rows(tables.annotations, "version", read_id)
         statement = statement.where(tables.annotations.c.stack_id == stack_id)
         return {one.frame: one for one in self._annotations(statement)}
 
     def versions(self, stack_id: str, frame: FrameIndex, read_id: int | None = None) -> list[Annotation]:
-        """All versions of a frame in a read, the first first; all reads of a frame count their versions together.
-
-        Raises:
-            StoreError: The database, or a label map in it, is damaged.
-        """
+        """All versions of a frame in a read, the first first; all reads of a frame count their versions together."""
         a = tables.annotations
         return self._annotations(
             select(a).where(is_frame(a, stack_id, frame), in_read(a, read_id)).order_by(a.c.version)
@@ -289,11 +281,7 @@ class AnnotationStore:
             return last_region_predictions(connection, stack_id)
 
     def predictions(self, stack_id: str) -> dict[FrameIndex, Prediction]:
-        """The last prediction of each frame.
-
-        Raises:
-            StoreError: The database, or a label map in it, is damaged.
-        """
+        """The last prediction of each frame."""
         with self._workspace.read() as connection:
             return last_predictions(connection, stack_id)
 
@@ -345,11 +333,7 @@ class AnnotationStore:
         )
 
     def last_accepted(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, LabelMap]:
-        """The label maps (row, col) that were accepted last, by frame, also where a later draft exists.
-
-        Raises:
-            StoreError: The database, or a label map in it, is damaged.
-        """
+        """The label maps (row, col) that were accepted last, by frame, also where a later draft exists."""
         a = tables.annotations
         mine = (a.c.stack_id == stack_id) & (a.c.status == str(ReviewStatus.ACCEPTED)) & in_read(a, read_id)
         rows = self._rows(select(a.c.phase, a.c.slice_index, a.c.labels).where(mine).order_by(a.c.version))

@@ -89,7 +89,11 @@ def write_effort(
 
 
 class EffortStore:
-    """Effort in the studies of a workspace. Every call is a transaction of its own; use from any thread."""
+    """Effort in the studies of a workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -104,11 +108,7 @@ class EffortStore:
             write_effort(connection, self._workspace, stack_id, spent, read_id)
 
     def rows(self, stack_id: str, read_id: int | None = None) -> tuple[EffortRow, ...]:
-        """What was spent on a study, by frame, reader and session, in that order.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """What was spent on a study, by frame, reader and session, in that order."""
         e = effort
         group = (e.c.phase, e.c.slice_index, e.c.reader, e.c.session_id)
         sums = (func.sum(e.c.active_s), func.sum(e.c.strokes), func.sum(e.c.edits), func.sum(e.c.undos))

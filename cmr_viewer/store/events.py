@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
@@ -80,11 +80,8 @@ def write_event(
     model_id: str | None = None,
     detail: Mapping[str, Any] | None = None,
     read_id: int | None = None,
-) -> int:
+) -> None:
     """Add an event within a transaction that is already open, so that it is saved together with the change.
-
-    Returns:
-        The event's id.
 
     Raises:
         StoreError: `detail` is not what JSON can hold.
@@ -105,7 +102,7 @@ def write_event(
         "session_id": workspace.session(),
         READ_COLUMN: read_id,
     }
-    return int(connection.execute(insert(events).values(values).returning(events.c.id)).scalar_one())
+    connection.execute(insert(events).values(values))
 
 
 class EventLog:
@@ -114,50 +111,25 @@ class EventLog:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def add(
-        self,
-        what: str,
-        *,
-        stack_id: str | None = None,
-        frame: FrameIndex | None = None,
-        model_id: str | None = None,
-        detail: Mapping[str, Any] | None = None,
-    ) -> int:
-        """Add an event; on disk when this returns.
-
-        Returns:
-            The event's id.
-
-        Raises:
-            StoreError: It cannot be written, or `detail` is not what JSON can hold.
-        """
-        with self._workspace.write() as connection:
-            return write_event(
-                connection, self._workspace, what, stack_id=stack_id, frame=frame, model_id=model_id, detail=detail
-            )
-
-    def events(
-        self, *, stack_id: str | None = None, what: str | None = None, after_id: int = 0, limit: int | None = None
-    ) -> list[Event]:
+    def events(self, *, stack_id: str | None = None, what: str | None = None, limit: int | None = None) -> list[Event]:
         """The log, oldest first.
 
         Args:
             stack_id: Of this stack only, or None for all.
             what: Of this kind only, or None for all.
-            after_id: Later than this event only.
             limit: At most so many, the latest of them; None for all.
         """
-        statement = select(events).where(events.c.id > after_id).order_by(events.c.id.desc()).limit(limit)
+        statement = select(events).order_by(events.c.id.desc()).limit(limit)
         if stack_id is not None:
             statement = statement.where(events.c.stack_id == stack_id)
         if what is not None:
             statement = statement.where(events.c.what == str(what))
         with self._workspace.read() as connection:
             rows = connection.execute(statement).mappings().all()
-        return [_event(dict(row)) for row in reversed(rows)]
+        return [_event(row) for row in reversed(rows)]
 
 
-def _event(row: Mapping[str, Any]) -> Event:
+def _event(row: RowMapping) -> Event:
     return Event(
         id=row["id"],
         at=datetime.fromisoformat(row["at"]),

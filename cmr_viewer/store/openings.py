@@ -26,7 +26,11 @@ from cmr_viewer.store.undo_log import ReadPair, carry_undo_over
 
 
 class OpeningStore:
-    """Decisions about opening, of one workspace. Every call is a transaction of its own; use from any thread."""
+    """Decisions about opening, of one workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -68,20 +72,13 @@ class OpeningStore:
 
         Returns:
             The decision, or None where nothing was decided.
-
-        Raises:
-            StoreError: The workspace cannot be read.
         """
         o = tables.openings
         wanted = [o.c.source == source] if stack_id is None else [o.c.source == source, o.c.stack_id == stack_id]
         return self._first(select(o.c.decided).where(*wanted).order_by(o.c.id.desc()).limit(1))
 
     def of_stack(self, stack_id: str) -> Opening | None:
-        """What was decided last to come to a stack, wherever its files lay; None where nothing was.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """What was decided last to come to a stack, wherever its files lay; None where nothing was."""
         o = tables.openings
         return self._first(select(o.c.decided).where(o.c.stack_id == stack_id).order_by(o.c.id.desc()).limit(1))
 
@@ -92,7 +89,11 @@ class OpeningStore:
 
 
 class StackChangeStore:
-    """Changes of stacks in one workspace. Every call is a transaction of its own; use from any thread."""
+    """Changes of stacks in one workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -110,9 +111,6 @@ class StackChangeStore:
 
         Returns:
             Number of annotations that were added.
-
-        Raises:
-            StoreError: It cannot be written; then nothing is saved.
         """
         workspace = self._workspace
         with workspace.write() as connection:
@@ -154,11 +152,7 @@ class StackChangeStore:
         return annotations
 
     def successor(self, stack_id: str) -> StackChange | None:
-        """The stack that a stack was left for, over all steps; None where it is in use.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """The stack that a stack was left for, over all steps; None where it is in use."""
         with self._workspace.read() as connection:
             left = _left(connection)
         now: str = stack_id

@@ -103,7 +103,11 @@ def check_read(connection: Connection, stack_id: str, read_id: int | None) -> No
 
 
 class ReadStore:
-    """Reads of the studies of a workspace. Every call is a transaction of its own; use from any thread."""
+    """Reads of the studies of a workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -177,9 +181,6 @@ class ReadStore:
 
         That is the one that was shown last, as long as it is not finished, so that a blinded reader who comes back
         sees nothing of another read; else the result, where there is one.
-
-        Raises:
-            StoreError: The workspace cannot be read.
         """
         known = {one.id: one for one in self.list(stack_id)}
         if not known:
@@ -193,39 +194,23 @@ class ReadStore:
         return shown if shown is not None and not shown.is_finished else self.result(stack_id)
 
     def result(self, stack_id: str) -> Read | None:
-        """The read that counts: the last finished adjudication; None for the first read, where there is none.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """The read that counts: the last finished adjudication; None for the first read, where there is none."""
         done = [one for one in self.list(stack_id) if one.kind is ReadKind.ADJUDICATION and one.is_finished]
         return done[-1] if done else None
 
     def first_readers(self, stack_id: str) -> tuple[str, ...]:
-        """Who has saved label maps or regions in the first read of a stack, in the order of the alphabet.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """Who has saved label maps or regions in the first read of a stack, in the order of the alphabet."""
         with self._workspace.read() as connection:
             return tuple(sorted(_readers(connection, stack_id, None)))
 
     def summaries(self, stack_id: str) -> tuple[ReadSummary, ...]:
-        """All reads of a stack, the first first, with what was done in each.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """All reads of a stack, the first first, with what was done in each."""
         others = [one for one in self.list(stack_id) if one.kind is not ReadKind.FIRST]
         with self._workspace.read() as connection:
             return tuple(_summary(connection, stack_id, one) for one in (None, *others))
 
     def list(self, stack_id: str) -> tuple[Read, ...]:
-        """The reads of a stack that were begun, in their order; the first read is named only where it was begun.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """The reads of a stack that were begun, in their order; the first read is named only where it was begun."""
         statement = select(reads).where(reads.c.stack_id == stack_id).order_by(reads.c.id)
         with self._workspace.read() as connection:
             return tuple(_read_of(row) for row in connection.execute(statement).mappings())

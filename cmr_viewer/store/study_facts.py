@@ -49,7 +49,11 @@ def write_fact(
 
 
 class StudyFacts:
-    """Facts about the studies of a workspace. Every call is a transaction of its own; use from any thread."""
+    """Facts about the studies of a workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -70,19 +74,11 @@ class StudyFacts:
             write_fact(connection, self._workspace, stack_id, key, value, read_id)
 
     def get(self, stack_id: str, key: str, read_id: int | None = None) -> Any:
-        """The last value; None where none was set, or it was removed.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """The last value; None where none was set, or it was removed."""
         return self.all(stack_id, read_id).get(key)
 
     def all(self, stack_id: str, read_id: int | None = None) -> dict[str, Any]:
-        """All facts of a study that hold.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """All facts of a study that hold."""
         f = study_facts
         mine = (f.c.stack_id == stack_id) & in_read(f, read_id)
         last = select(func.max(f.c.id)).where(mine).group_by(f.c.key)
@@ -108,11 +104,7 @@ class ReaderSettings:
             )
 
     def get(self, key: str, otherwise: Any = None) -> Any:
-        """The setting of the workspace's reader, or `otherwise` where there is none.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """The setting of the workspace's reader, or `otherwise` where there is none."""
         s = reader_settings
         last = select(func.max(s.c.id)).where(s.c.reader == self._workspace.reader).group_by(s.c.key)
         found = _values(self._workspace, select(s.c.key, s.c.value).where(s.c.id.in_(last)))

@@ -138,15 +138,6 @@ class UndoLog:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def write(self, stack_id: str, moves: Sequence[Move], read_id: int | None = None) -> None:
-        """Save changes and moves by themselves; `AnnotationStore.save` saves them with what they changed.
-
-        Raises:
-            StoreError: As `write_moves`, or they cannot be written; then none of them is.
-        """
-        with self._workspace.write() as connection:
-            write_moves(connection, self._workspace, stack_id, moves, read_id)
-
     def lines(
         self, stack_id: str, read_id: int | None = None, shown: Mapping[FrameIndex, Prediction] | None = None
     ) -> UndoLines:

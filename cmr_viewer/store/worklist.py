@@ -16,17 +16,17 @@ from cmr_viewer.store.tables import IMPORTED_COLUMN, READ_COLUMN, annotations, i
 
 
 class WaitingStore:
-    """Sources that wait, of one workspace. Every call is a transaction of its own; use from any thread."""
+    """Sources that wait, of one workspace.
+
+    Every call is a transaction of its own, from any thread, and raises StoreError where the workspace cannot be read or
+    written.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     def add(self, sources: Sequence[Path]) -> None:
-        """Let files and folders wait, behind those that do already.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Let files and folders wait, behind those that do already."""
         if not sources:
             return
         rows = [{"source": str(source.absolute()), "created_at": now_text()} for source in sources]
@@ -34,21 +34,13 @@ class WaitingStore:
             connection.execute(insert(waiting).values(rows).on_conflict_do_nothing())
 
     def remove(self, sources: Sequence[Path]) -> None:
-        """Remove files and folders from those that wait.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Remove files and folders from those that wait."""
         names = [str(source.absolute()) for source in sources]
         with self._workspace.write() as connection:
             connection.execute(delete(waiting).where(waiting.c.source.in_(names)))
 
     def all(self) -> list[Path]:
-        """What waits, in the order in which it came.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """What waits, in the order in which it came."""
         with self._workspace.read() as connection:
             rows = connection.execute(select(waiting.c.source).order_by(waiting.c.id))
             return [Path(source) for source in rows.scalars()]
@@ -81,17 +73,13 @@ class StudyMarks:
 
 
 class WorklistMarks:
-    """Marks of the studies of a workspace; use from any thread."""
+    """Marks of the studies of a workspace; use from any thread. StoreError where the workspace cannot be read."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     def all(self) -> Mapping[str, StudyMarks]:
-        """Marks by stack, of those that have any.
-
-        Raises:
-            StoreError: The workspace cannot be read.
-        """
+        """Marks by stack, of those that have any."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         with self._workspace.read() as connection:
             for stack_id, readers in _readers(connection).items():

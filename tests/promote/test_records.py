@@ -11,8 +11,7 @@ from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.promote.records import End, Records, RetrainingRun, Trained
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.training_runs import TrainingRuns
+from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 from tests.commands.workspaces import make_workspace
 
 CLEAR = (0.04, 0.05, 0.06, 0.04, 0.05, 0.06)

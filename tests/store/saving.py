@@ -24,8 +24,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.training_runs import TrainingRuns
+from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 from cmr_viewer.store.versions import Version
 
 STACK_ID = "a" * 32

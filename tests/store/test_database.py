@@ -58,8 +58,8 @@ def test_closing_twice_does_nothing_and_a_closed_workspace_says_so(tmp_path: Pat
     workspace = open_workspace(tmp_path, reader="reader")
     workspace.close()
     workspace.close()
-    with pytest.raises(StoreError, match="closed"):
-        EventLog(workspace).add("anything")
+    with pytest.raises(StoreError, match="closed"), workspace.write():
+        pass
     with pytest.raises(StoreError, match="closed"), workspace.read():
         pass
 
@@ -81,7 +81,7 @@ def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, tab
     itself = StackChange(STACK_ID, STACK_ID, (0, 1, 2, 3))
     StackChangeStore(workspace).carry_over(itself, pixel_spacing_mm=(1.0, 1.0))
     step = Change(ChangeKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
-    UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, step)])
+    AnnotationStore(workspace).save(STACK_ID, Work(moves=[Move(Verb.DO, step)]))
     EffortStore(workspace).add(STACK_ID, {FRAME: Effort(1.0)})
     StudyFacts(workspace).set(STACK_ID, "key", 1)
     ReaderSettings(workspace).set("key", 1)
@@ -281,7 +281,7 @@ def test_a_workspace_of_version_4_is_brought_up_to_date_and_takes_undo_reads_eff
         StudyFacts(workspace).set(STACK_ID, "key", [1])
         EffortStore(workspace).add(STACK_ID, {FRAME: Effort(2.0, 1)})
         step = Change(ChangeKind.EDIT, "paint", (FramePart(FRAME, marks(1), marks(2), None),))
-        UndoLog(workspace).write(STACK_ID, [Move(Verb.DO, step)])
+        AnnotationStore(workspace).save(STACK_ID, Work(moves=[Move(Verb.DO, step)]))
         with pytest.raises(StoreError, match="never changed or deleted"), workspace.write() as writing:
             writing.exec_driver_sql("DELETE FROM undo_steps")
     with open_workspace_readonly(tmp_path) as workspace:

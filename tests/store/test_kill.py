@@ -13,8 +13,7 @@ import pytest
 
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.store.training_runs import INTERRUPTED, TrainingRuns
+from cmr_viewer.store.model_registry import INTERRUPTED, ModelRegistry, TrainingRuns
 from tests.store import saving
 
 ROOT = Path(__file__).resolve().parents[2]

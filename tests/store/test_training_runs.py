@@ -6,7 +6,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.events import EventLog, What
-from cmr_viewer.store.training_runs import INTERRUPTED, TrainingRuns
+from cmr_viewer.store.model_registry import INTERRUPTED, TrainingRuns
 from tests.store.saving import abandon
 
 

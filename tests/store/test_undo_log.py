@@ -44,6 +44,10 @@ def undo(store: AnnotationStore) -> UndoLog:
     return UndoLog(store._workspace)
 
 
+def write(undo: UndoLog, stack_id: str, moves: list[Move], read_id: int | None = None) -> None:
+    AnnotationStore(undo._workspace).save(stack_id, Work(moves=moves), read_id=read_id)
+
+
 def step(key: str, *frames: FrameIndex, text: str = "paint", kind: ChangeKind = ChangeKind.EDIT) -> Change:
     return Change(kind, text, tuple(FramePart(f, marks(1), marks(1), None) for f in frames or (FRAME,)), key)
 
@@ -76,7 +80,7 @@ def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
         ),
         "key",
     )
-    undo.write(STACK_ID, [Move(Verb.DO, kept)])
+    write(undo, STACK_ID, [Move(Verb.DO, kept)])
     (found,) = undo.lines(STACK_ID).done
     assert (found.key, found.kind, found.text) == ("key", ChangeKind.STROKE, "paint LV myocardium")
     assert found.parts[1:] == kept.parts[1:]
@@ -100,7 +104,7 @@ def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
 
 
 def test_a_prediction_that_many_steps_start_from_is_kept_once(store: AnnotationStore, undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do(str(number)) for number in range(5)])
+    write(undo, STACK_ID, [do(str(number)) for number in range(5)])
     with store._workspace.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM undo_predictions").scalar_one() == 1
 
@@ -111,7 +115,7 @@ def test_a_prediction_that_a_step_starts_from_stays_when_its_model_predicts_agai
     base = marks(1).base
     assert base is not None
     store.save(STACK_ID, Work(predictions={FRAME: base}))
-    undo.write(STACK_ID, [do("a")])
+    write(undo, STACK_ID, [do("a")])
     other = type(base)(labels_of(9), base.model_id, base.region, base.reason)
     store.save(STACK_ID, Work(predictions={FRAME: other}))
     (part,) = undo.lines(STACK_ID).done[0].parts
@@ -120,23 +124,23 @@ def test_a_prediction_that_a_step_starts_from_stays_when_its_model_predicts_agai
 
 
 def test_undo_goes_back_and_a_new_step_ends_what_could_be_redone(undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do("a"), do("b"), do("c"), move(Verb.UNDO, "c"), move(Verb.UNDO, "b")])
+    write(undo, STACK_ID, [do("a"), do("b"), do("c"), move(Verb.UNDO, "c"), move(Verb.UNDO, "b")])
     assert keys(undo.lines(STACK_ID)) == (["a"], ["c", "b"])
-    undo.write(STACK_ID, [move(Verb.REDO, "b")])
+    write(undo, STACK_ID, [move(Verb.REDO, "b")])
     assert keys(undo.lines(STACK_ID)) == (["a", "b"], ["c"])
-    undo.write(STACK_ID, [do("d")])
+    write(undo, STACK_ID, [do("d")])
     assert keys(undo.lines(STACK_ID)) == (["a", "b", "d"], [])
 
 
 def test_a_step_that_was_left_is_in_neither_line(undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do("a"), do("b"), do("c"), move(Verb.UNDO, "c"), move(Verb.LEAVE, "b")])
+    write(undo, STACK_ID, [do("a"), do("b"), do("c"), move(Verb.UNDO, "c"), move(Verb.LEAVE, "b")])
     assert keys(undo.lines(STACK_ID)) == (["a"], ["c"])
-    undo.write(STACK_ID, [move(Verb.LEAVE, "c"), move(Verb.UNDO, "a")])
+    write(undo, STACK_ID, [move(Verb.LEAVE, "c"), move(Verb.UNDO, "a")])
     assert keys(undo.lines(STACK_ID)) == ([], ["a"])
 
 
 def test_a_move_over_a_step_that_was_never_kept_is_not_kept_either(undo: UndoLog) -> None:
-    undo.write(STACK_ID, [do("a"), move(Verb.UNDO, "lost"), move(Verb.REDO, "lost")])
+    write(undo, STACK_ID, [do("a"), move(Verb.UNDO, "lost"), move(Verb.REDO, "lost")])
     assert keys(undo.lines(STACK_ID)) == (["a"], [])
 
 
@@ -163,7 +167,7 @@ def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFact
         chance = random.Random(len(verbs))
         while moves:
             some = chance.randint(1, 4)
-            UndoLog(workspace).write(STACK_ID, moves[:some])
+            write(UndoLog(workspace), STACK_ID, moves[:some])
             del moves[:some]
         assert keys(UndoLog(workspace).lines(STACK_ID)) == (done, undone)
 
@@ -184,7 +188,7 @@ def test_a_program_that_did_not_close_left_its_steps(tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("w")
     workspace = open_workspace(folder, reader="reader")
     save_study(AnnotationStore(workspace))
-    UndoLog(workspace).write(STACK_ID, [do("a"), do("b"), move(Verb.UNDO, "b")])
+    write(UndoLog(workspace), STACK_ID, [do("a"), do("b"), move(Verb.UNDO, "b")])
     abandon(workspace)
     with open_workspace(folder, reader="reader") as again:
         assert keys(UndoLog(again).lines(STACK_ID)) == (["a"], ["b"])
@@ -193,8 +197,8 @@ def test_a_program_that_did_not_close_left_its_steps(tmp_path_factory: pytest.Te
 def test_each_way_of_a_reader_is_in_the_log_with_its_words(store: AnnotationStore, undo: UndoLog) -> None:
     taken = step("t", text="take the new prediction", kind=ChangeKind.PROPOSAL)
     group = step("g", FrameIndex(1, 1), FrameIndex(1, 2), text="smooth LV myocardium")
-    undo.write(STACK_ID, [Move(verb, taken) for verb in (Verb.DO, Verb.UNDO, Verb.REDO)])
-    undo.write(STACK_ID, [Move(verb, group) for verb in (Verb.DO, Verb.LEAVE)])
+    write(undo, STACK_ID, [Move(verb, taken) for verb in (Verb.DO, Verb.UNDO, Verb.REDO)])
+    write(undo, STACK_ID, [Move(verb, group) for verb in (Verb.DO, Verb.LEAVE)])
     events = EventLog(store._workspace).events(stack_id=STACK_ID)[1:]
     whats = [What.OFFER_TAKEN, What.UNDONE, What.REDONE, What.CHANGED, What.STEP_LEFT]
     assert [event.what for event in events] == whats
@@ -234,12 +238,12 @@ def carry(changes: StackChangeStore, change: StackChange) -> None:
 
 
 def test_steps_follow_their_frames_there_and_back(undo: UndoLog, changes: StackChangeStore) -> None:
-    undo.write(STACK_ID, [do("a", FrameIndex(1, 0)), do("b", FrameIndex(0, 1)), move(Verb.UNDO, "b")])
+    write(undo, STACK_ID, [do("a", FrameIndex(1, 0)), do("b", FrameIndex(0, 1)), move(Verb.UNDO, "b")])
     carry(changes, TURN)
     there = undo.lines(TURNED_ID)
     assert keys(there) == (["a"], ["b"])
     assert (there.done[0].frames, there.undone[0].frames) == ((FrameIndex(1, 3),), (FrameIndex(0, 2),))
-    undo.write(TURNED_ID, [move(Verb.REDO, "b"), do("c", FrameIndex(2, 0))])
+    write(undo, TURNED_ID, [move(Verb.REDO, "b"), do("c", FrameIndex(2, 0))])
     carry(changes, BACK)
     here = undo.lines(STACK_ID)
     assert keys(here) == (["a", "b", "c"], []) and here.done[2].frames == (FrameIndex(2, 3),)
@@ -250,11 +254,11 @@ def test_steps_follow_their_frames_there_and_back(undo: UndoLog, changes: StackC
 def test_of_a_step_over_several_frames_those_follow_that_are_in_the_new_stack(
     undo: UndoLog, changes: StackChangeStore
 ) -> None:
-    undo.write(STACK_ID, [do("a", FrameIndex(0, 0), FrameIndex(0, 1)), do("b", FrameIndex(0, 1))])
+    write(undo, STACK_ID, [do("a", FrameIndex(0, 0), FrameIndex(0, 1)), do("b", FrameIndex(0, 1))])
     carry(changes, StackChange(STACK_ID, TURNED_ID, (0, None, 2, 3)))
     (only,) = undo.lines(TURNED_ID).done
     assert (only.key, only.frames) == ("a", (FrameIndex(0, 0),))
-    undo.write(TURNED_ID, [do("c", FrameIndex(0, 2))])
+    write(undo, TURNED_ID, [do("c", FrameIndex(0, 2))])
     carry(changes, StackChange(TURNED_ID, STACK_ID, (0, None, 2, 3)))
     here = undo.lines(STACK_ID)
     assert keys(here)[0] == ["a", "b", "c"] and here.done[0].frames == (FrameIndex(0, 0), FrameIndex(0, 1))
@@ -268,7 +272,7 @@ def test_steps_over_facts_follow_where_the_facts_do(
     height = FactPart("patient.height_cm", None, 170)
     parts = {"points": points, "height": height}
     steps = [Change(ChangeKind.FACT, "say", (part,), key) for key, part in parts.items()]
-    undo.write(STACK_ID, [Move(Verb.DO, one) for one in steps])
+    write(undo, STACK_ID, [Move(Verb.DO, one) for one in steps])
     carry(changes, StackChange(STACK_ID, TURNED_ID, slices))
     assert keys(undo.lines(TURNED_ID)) == (followed, [])
 
@@ -279,8 +283,8 @@ def test_a_second_read_and_what_can_be_undone_in_it_follow_too(
     workspace: Workspace = store._workspace
     reads = ReadStore(workspace)
     read = reads.begin(STACK_ID, ReadKind.SECOND, blinded=True)
-    undo.write(STACK_ID, [do("a")])
-    undo.write(STACK_ID, [do("z", FrameIndex(0, 1))], read.id)
+    write(undo, STACK_ID, [do("a")])
+    write(undo, STACK_ID, [do("z", FrameIndex(0, 1))], read.id)
     save(store, FRAME, 5)
     kept = Version(FrameIndex(0, 1), labels_of(6), Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)
     store.save(STACK_ID, Work([kept]), read_id=read.id)

@@ -123,12 +123,12 @@ def open_with_pydicom_headers(folder: Path) -> None:
 
 def scan_with(way: str, folder: Path, index: Path) -> None:
     if way in ("program", "from the index"):
-        from cmr_viewer.load.dicom.scan import scan_remembered
+        from cmr_viewer.load.dicom.scan import scan_indexed
         from cmr_viewer.load.gather import gather
         from cmr_viewer.progress import silent
 
         watch = Watch()
-        found = scan_remembered(gather(folder).files, folder, index if way == "from the index" else None, silent)
+        found = scan_indexed(gather(folder).files, folder, index if way == "from the index" else None, silent)
         count = len(found.headers)
     elif way == "SimpleITK":
         import SimpleITK

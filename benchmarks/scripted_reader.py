@@ -37,7 +37,7 @@ from cmr_viewer.domain.geometry import Geometry  # noqa: E402
 from cmr_viewer.domain.label_map import LabelMap  # noqa: E402
 from cmr_viewer.domain.measures.volumes import ejection_fraction_percent, stack_volume_ml  # noqa: E402
 from cmr_viewer.domain.study import FrameIndex  # noqa: E402
-from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook_labels  # noqa: E402
+from cmr_viewer.load.labels.sunnybrook import find_contours, read_sunnybrook  # noqa: E402
 from cmr_viewer.load.study import open_study  # noqa: E402
 from cmr_viewer.paths import demo_study_dir  # noqa: E402
 from cmr_viewer.store.annotations import AnnotationStore  # noqa: E402
@@ -70,7 +70,7 @@ def screen(named: str | None) -> Iterator[str]:
 def wanted_of(study_path: Path, contours: Path) -> tuple[Wanted, Geometry]:
     """What the expert drew. All slices of a phase with contours are compared: those without are to be empty."""
     study = open_study(study_path)
-    found = read_sunnybrook_labels(contours, study)
+    found = read_sunnybrook(contours, study)
     drawn: dict[int, set[Label]] = {}
     for frame, structures in found.structures.items():
         drawn.setdefault(frame.phase, set()).update(structures)

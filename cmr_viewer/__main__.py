@@ -279,7 +279,7 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     )
     _codes_option(parser)
     parser.add_argument("--phase", type=int, metavar="N", help="phase of FILE, counted from 1")
-    _opening_options(parser.add_argument_group("with --labels; a workspace keeps how its reader opened the study"))
+    _opening_options(parser.add_argument_group("with --labels; a workspace has the choices of its reader"))
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--formats",

@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> int:
     else:
         if opening_of(arguments) != NO_CHOICES:
             raise StoreError(
-                "--slice-axis, --spacing and --any-size need --labels: a workspace keeps how its reader opened the "
+                "--slice-axis, --spacing and --any-size need --labels: a workspace has its reader's choices for the "
                 "study. Leave them out, or change the study in the window."
             )
         with open_workspace_readonly(_workspace(arguments)) as workspace:

@@ -31,9 +31,9 @@ def result_notes(stack: Stack, choice: EdEs, lv_volumes: NDArray[np.float64], un
 
 def _one_phase(stack: Stack, choice: EdEs) -> list[Note]:
     if stack.phases == 1:
-        taken = "ED" if choice.es is None else "ES"
+        used = "ED" if choice.es is None else "ES"
         guess = " Nothing states whether it is ED or ES." if choice.ed_by is MarkedBy.ONLY_PHASE else ""
-        text = f"The study has one phase, used as {taken}: there is no {'ESV' if taken == 'ED' else 'EDV'}, SV or EF."
+        text = f"The study has one phase, used as {used}: there is no {'ESV' if used == 'ED' else 'EDV'}, SV or EF."
         return [Note(text + guess, Code.ONE_PHASE)]
     if choice.ed is not None and choice.ed == choice.es:
         text = (

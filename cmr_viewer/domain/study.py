@@ -38,16 +38,16 @@ class FileAxes:
     def frames_of(self, voxels: NDArray[Any]) -> NDArray[Any]:
         """(i, j, k, t) of a file to (phase, slice, row, col), slices in the file's order, without the empty ones."""
         frames = voxels.transpose(3, self.across, self.row, self.col)[:, self.held(voxels.shape[self.across])]
-        return np.ascontiguousarray(self._turned(frames))
+        return np.ascontiguousarray(self._reversed(frames))
 
     def voxels_of(self, frames: NDArray[Any]) -> NDArray[Any]:
         """(phase, slice, row, col), slices in the file's order, to (i, j, k, t); the empty ones hold 0."""
-        turned = self._turned(frames)
+        voxels = self._reversed(frames)
         if self.empty:
             count = frames.shape[1] + len(self.empty)
-            turned = np.zeros((frames.shape[0], count, *frames.shape[2:]), frames.dtype)
-            turned[:, self.held(count)] = self._turned(frames)
-        return turned.transpose(np.argsort((3, self.across, self.row, self.col)))
+            voxels = np.zeros((frames.shape[0], count, *frames.shape[2:]), frames.dtype)
+            voxels[:, self.held(count)] = self._reversed(frames)
+        return voxels.transpose(np.argsort((3, self.across, self.row, self.col)))
 
     def held(self, count: int) -> list[int]:
         """Slices that become frames, of a file of so many."""
@@ -67,7 +67,7 @@ class FileAxes:
                 grid[:, column] *= -1
         return grid
 
-    def _turned(self, frames: NDArray[Any]) -> NDArray[Any]:
+    def _reversed(self, frames: NDArray[Any]) -> NDArray[Any]:
         frames = frames[:, :, ::-1] if self.rows_reversed else frames
         return frames[..., ::-1] if self.cols_reversed else frames
 
@@ -115,7 +115,7 @@ def slice_line(view: Geometry, stack: Geometry, slice_index: int) -> Segment | N
     Args:
         view: Grid of the long-axis plane.
         stack: Grid of the stack.
-        slice_index: The slice; its plane is taken as endless.
+        slice_index: The slice; its plane counts as endless.
 
     Returns:
         The ends of the line in the view, or None where the planes are nearly parallel or the line misses the frame.
@@ -262,7 +262,7 @@ class Stack:
     def stack_id(self) -> str:
         """What the stack is recognised by: 32 hex digits over its pixels, shape and positions.
 
-        The same pixels are the same stack, wherever the files lie and whatever they are called.
+        The same pixels are the same stack, wherever the files are and whatever their names.
         """
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((self.pixels.shape, self.pixels.dtype.str, self.geometry.pixel_spacing_mm)).encode())

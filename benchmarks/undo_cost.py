@@ -39,7 +39,7 @@ def paint(workspace: Workspace, reading: OpenStudy, strokes: int) -> tuple[list[
     while len(ends) < strokes:
         frame = chance.choice(reading.stack.frame_indices)
         start = (chance.uniform(40, 200), chance.uniform(40, 200))
-        reading.begin_stroke(frame, chance.choice(list(Label)[1:]), 6.0, start, None)
+        reading.begin_stroke(frame, chance.choice(list(Label)[1:]), 6.0, start)
         reading.extend_stroke((start[0] + chance.uniform(-20, 20), start[1] + 20))
         begun = time.perf_counter()
         reading.end_stroke()

@@ -444,9 +444,7 @@ class CurrentStudy(QObject):
         self.carry_out()
 
     @changes(None)
-    def begin_stroke(
-        self, frame: FrameIndex, label: Label, radius_px: float, point: Point, only: Label | None = None
-    ) -> Box | None:
+    def begin_stroke(self, frame: FrameIndex, label: Label, radius_px: float, point: Point) -> Box | None:
         """Put the brush down.
 
         Args:
@@ -454,7 +452,6 @@ class CurrentStudy(QObject):
             label: What is painted; BACKGROUND erases.
             radius_px: Radius of the brush in pixels of the frame.
             point: (row, col), centres of pixels are whole numbers.
-            only: The label that an eraser is limited to, or None.
 
         Returns:
             The box of the label map that changed, or None.
@@ -462,7 +459,7 @@ class CurrentStudy(QObject):
         Raises:
             LabelMapError: The radius is not positive, or a point is not a number.
         """
-        box = self.require().begin_stroke(frame, label, radius_px, point, only)
+        box = self.require().begin_stroke(frame, label, radius_px, point)
         self.carry_out()
         return box
 

@@ -32,7 +32,7 @@ from cmr_viewer.errors import LabelMapError
 from cmr_viewer.reading.frames import Changed, Effects, FrameRecord, Frames
 from cmr_viewer.reading.history import History
 from cmr_viewer.reading.volumes import measures_at, notes_at
-from cmr_viewer.review.edit import clear_label, copy_labels, paint_line, patch_between
+from cmr_viewer.review.edit import clear_label, paint_line, patch_between
 from cmr_viewer.review.queue import FrameReview, Next, next_frame
 
 
@@ -78,7 +78,6 @@ class Stroke:
         frame: The frame.
         label: What is painted; BACKGROUND erases.
         radius_px: Radius of the brush.
-        only: The label that an eraser is limited to, or None.
         last: Where the brush is.
         before: Marks before the stroke.
         shown_before: The label map before the stroke, not written to by it; None where there was none.
@@ -87,7 +86,6 @@ class Stroke:
     frame: FrameIndex
     label: Label
     radius_px: float
-    only: Label | None
     last: Point
     before: Marks
     shown_before: LabelMap | None
@@ -95,9 +93,7 @@ class Stroke:
     @property
     def text(self) -> str:
         """What is done, in words."""
-        if self.label is Label.BACKGROUND:
-            return "erase" if self.only is None else f"erase {self.only.text}"
-        return f"paint {self.label.text}"
+        return "erase" if self.label is Label.BACKGROUND else f"paint {self.label.text}"
 
 
 class OpenStudy:
@@ -254,7 +250,7 @@ class OpenStudy:
         """Remove one label from a frame, or all."""
         labels = self.still(frame)
         if label is None:
-            self._edit(frame, "clear the frame", copy_labels(np.zeros_like(labels), labels))
+            self._edit(frame, "clear the frame", patch_between(labels, np.zeros_like(labels)))
         else:
             self._edit(frame, f"clear {label.text}", clear_label(labels, label))
 
@@ -262,7 +258,7 @@ class OpenStudy:
         """Give a frame the label map of another; nothing where the source has none."""
         labels = self.frames[source].labels
         if labels is not None:
-            self._edit(target, f"copy from slice {source.slice_index + 1}", copy_labels(labels, self.still(target)))
+            self._edit(target, f"copy from slice {source.slice_index + 1}", patch_between(self.still(target), labels))
 
     def put_labels(self, label_maps: Mapping[FrameIndex, LabelMap], imported: Imported) -> None:
         """Give frames the label maps of another program, as one change.
@@ -427,7 +423,7 @@ class OpenStudy:
     # -- brush strokes -------------------------------------------------------------------------------------------------
 
     def begin_stroke(
-        self, frame: FrameIndex, label: Label, radius_px: float, point: Point, only: Label | None
+        self, frame: FrameIndex, label: Label, radius_px: float, point: Point
     ) -> tuple[int, int, int, int] | None:
         """Put the brush down; the box that changed, or None.
 
@@ -436,9 +432,9 @@ class OpenStudy:
         """
         self.end_stroke()
         record = self.frames[frame]
-        stroke = Stroke(frame, label, radius_px, only, point, record.marks, record.labels)
+        stroke = Stroke(frame, label, radius_px, point, record.marks, record.labels)
         labels = self.frames.canvas(frame)
-        patch = paint_line(labels, point, point, radius_px, label, only_over=None if only is None else {only})
+        patch = paint_line(labels, point, point, radius_px, label)
         record.labels, record.edited = labels, True
         record.edit_number += 1
         if stroke.shown_before is None:
@@ -455,10 +451,9 @@ class OpenStudy:
         stroke = self._stroke
         if stroke is None:
             return None
-        over = None if stroke.only is None else {stroke.only}
         labels = self.frames[stroke.frame].labels
         assert labels is not None
-        patch = paint_line(labels, stroke.last, point, stroke.radius_px, stroke.label, only_over=over)
+        patch = paint_line(labels, stroke.last, point, stroke.radius_px, stroke.label)
         stroke.last = point
         return self._paint(stroke, patch)
 

@@ -8,7 +8,6 @@ in pixels. Through the slices its radius in mm counts, which follows from that i
 """
 
 import math
-from collections.abc import Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +31,6 @@ def paint_line(
     to_point: Point,
     radius_px: float,
     label: Label,
-    *,
-    only_over: Set[Label] | None = None,
 ) -> Patch:
     """Paint what a disc covers that is moved along a straight line.
 
@@ -47,7 +44,6 @@ def paint_line(
         to_point: Where it ends.
         radius_px: Radius of the disc, > 0.
         label: What is painted; BACKGROUND erases.
-        only_over: Labels that may be painted over, such as the one that an eraser is limited to; None for all.
 
     Returns:
         The change, cut to the pixels that change; empty if none does.
@@ -68,36 +64,7 @@ def paint_line(
     covered = _covered((row0, row1, col0, col1), from_point, to_point, radius_px)
     before = labels[row0:row1, col0:col1]
     covered &= before != int(label)
-    if only_over is not None:
-        covered &= np.isin(before, [int(one) for one in only_over])
     return _cut(row0, col0, before, covered, np.where(covered, np.uint8(label), before))
-
-
-def copy_labels(source: LabelMap, target: LabelMap, *, only: Set[Label] | None = None) -> Patch:
-    """The change that makes one label map like another, such as the next slice like this one.
-
-    Args:
-        source: (row, col) label map to take from.
-        target: (row, col) label map of the same shape, to be changed.
-        only: Structures to take over: they are replaced, the others stay where nothing is put over them; None for all.
-
-    Returns:
-        The change of `target`; empty if they are alike.
-
-    Raises:
-        LabelMapError: The shapes differ.
-    """
-    if source.shape != target.shape:
-        raise LabelMapError(
-            f"Could not copy a label map of shape {source.shape} to one of shape {target.shape}: the shapes differ."
-        )
-    after = source
-    if only is not None:
-        codes = [int(one) for one in only if one is not Label.BACKGROUND]
-        taken = np.isin(source, codes)
-        others = np.where(np.isin(target, codes), np.uint8(Label.BACKGROUND), target)
-        after = np.where(taken, source, others)
-    return _cut(0, 0, target, after != target, after)
 
 
 def clear_label(labels: LabelMap, label: Label) -> Patch:
@@ -107,12 +74,16 @@ def clear_label(labels: LabelMap, label: Label) -> Patch:
 
 
 def patch_between(before: LabelMap, after: LabelMap) -> Patch:
-    """The change from one label map to another of the same shape, such as all of a stroke.
+    """The change from one label map to another of the same shape, such as all of a stroke; empty if they are alike.
 
     Raises:
         LabelMapError: The shapes differ.
     """
-    return copy_labels(after, before)
+    if before.shape != after.shape:
+        raise LabelMapError(
+            f"Could not copy a label map of shape {after.shape} to one of shape {before.shape}: the shapes differ."
+        )
+    return _cut(0, 0, before, after != before, after)
 
 
 def _span(first: float, second: float, reach: float, size: int) -> tuple[int, int]:
@@ -178,8 +149,6 @@ class Disc:
         from_point: Point,
         to_point: Point,
         label: Label,
-        *,
-        only_over: Set[Label] | None = None,
     ) -> Patch:
         """Paint what the ball covers of this slice while its middle is moved along a line; see `paint_line`.
 
@@ -188,10 +157,9 @@ class Disc:
             from_point: Where the middle begins, (row, col) in the ball's own slice.
             to_point: Where it ends.
             label: What is painted; BACKGROUND erases.
-            only_over: Labels that may be painted over; None for all.
         """
         start, end = ((point[0] + self.shift[0], point[1] + self.shift[1]) for point in (from_point, to_point))
-        return paint_line(labels, start, end, self.radius_px, label, only_over=only_over)
+        return paint_line(labels, start, end, self.radius_px, label)
 
 
 def discs_of_ball(geometry: Geometry, slice_index: int, radius_px: float) -> dict[int, Disc]:

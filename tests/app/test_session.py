@@ -242,16 +242,6 @@ def test_a_stroke_that_changes_nothing_leaves_no_trace(qtbot: Any, session: Sess
     assert session.saved.annotations.latest(session.study.stack.stack_id) == {}
 
 
-def test_an_eraser_limited_to_a_label_spares_the_others(qtbot: Any, session: Session) -> None:
-    open_whole(qtbot, session)
-    paint(session, BASAL, Label.RVBP, at=(20, 10))
-    session.study.begin_stroke(BASAL, Label.BACKGROUND, 30.0, (12.0, 10.0), only=Label.LVBP)
-    session.study.end_stroke()
-    labels = session.study.frame_state(BASAL).labels
-    assert not (labels == Label.LVBP).any() and (labels == Label.RVBP).any()
-    assert session.study.undo_text == "erase LV blood pool"
-
-
 def test_undo_to_the_prediction_makes_the_frame_unedited_also_after_opening_again(
     qtbot: Any, session: Session, workspace: Workspace, shipped: Path, formula: FormulaFlow
 ) -> None:

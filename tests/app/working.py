@@ -167,7 +167,7 @@ class Reader:
 
     def _stroke(self, frame: FrameIndex) -> None:
         row, col = self.chance.randrange(ROWS), self.chance.randrange(COLS)
-        self.reading.begin_stroke(frame, self.chance.choice(list(Label)), self.chance.uniform(0.5, 4), (row, col), None)
+        self.reading.begin_stroke(frame, self.chance.choice(list(Label)), self.chance.uniform(0.5, 4), (row, col))
         self.reading.extend_stroke((self.chance.randrange(ROWS), self.chance.randrange(COLS)))
         self.reading.end_stroke()
 

@@ -36,7 +36,7 @@ def test_where_regions_are_known_only_missing_label_maps_are_computed() -> None:
     reading = classified()
     frame, edited, by_reader = FrameIndex(0, 0), FrameIndex(0, 1), FrameIndex(0, 2)
     reading.frames.receive_prediction(frame, Prediction(model_labels("base-1", frame), "base-1", Region.BASE, ""))
-    reading.begin_stroke(edited, Label.LVM, 1.0, (5.0, 5.0), None)
+    reading.begin_stroke(edited, Label.LVM, 1.0, (5.0, 5.0))
     reading.end_stroke()
     reading.set_region(by_reader, Region.APEX)
     missing = missing_of(reading, None)

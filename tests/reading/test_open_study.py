@@ -62,7 +62,7 @@ def act(reading: OpenStudy, action: tuple[Any, ...]) -> None:
     name, *rest = action
     if name == "paint":
         frame, label, start, end = rest
-        reading.begin_stroke(frame, label, 2.0, start, None)
+        reading.begin_stroke(frame, label, 2.0, start)
         reading.extend_stroke(end)
         reading.end_stroke()
     elif name == "region":
@@ -135,7 +135,7 @@ def test_effects_say_what_is_to_be_kept_and_computed() -> None:
     effects = reading.take_effects()
     assert effects.wanted == {frame: Region.APEX} and effects.regions == [frame] and effects.history
     assert effects.drafts == []
-    reading.begin_stroke(frame, Label.LVM, 1.0, (2.0, 2.0), None)
+    reading.begin_stroke(frame, Label.LVM, 1.0, (2.0, 2.0))
     reading.end_stroke()
     effects = reading.take_effects()
     assert effects.drafts == [frame] and effects.changed == {frame: Changed.LABELS | Changed.STATUS}
@@ -178,7 +178,7 @@ def test_a_prediction_for_a_region_that_was_changed_meanwhile_is_only_remembered
 def test_a_part_of_a_stroke_makes_no_copy_of_the_frame() -> None:
     reading = analysed_reading()
     frame = FRAMES[0]
-    reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0), None)
+    reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0))
     canvas = reading.frames[frame].labels
     for number in range(20):
         reading.extend_stroke((10.0 + number % 5, 10.0))
@@ -191,7 +191,7 @@ def test_a_still_label_map_stays_as_it_is_whatever_is_painted_later() -> None:
     still = reading.still(frame)
     assert still is reading.frames[frame].labels
     before = still.copy()
-    reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0), None)
+    reading.begin_stroke(frame, Label.LVM, 3.0, (10.0, 10.0))
     within = reading.still(frame)
     part = within.copy()
     reading.extend_stroke((12.0, 12.0))
@@ -199,7 +199,7 @@ def test_a_still_label_map_stays_as_it_is_whatever_is_painted_later() -> None:
     reading.end_stroke()
     after = reading.still(frame)
     drawn = after.copy()
-    reading.begin_stroke(frame, Label.RVBP, 3.0, (4.0, 4.0), None)
+    reading.begin_stroke(frame, Label.RVBP, 3.0, (4.0, 4.0))
     reading.end_stroke()
     reading.undo()
     assert np.array_equal(after, drawn)
@@ -277,7 +277,7 @@ def test_marks_that_come_late_to_a_frame_without_a_heart_are_not_shown() -> None
 
 def test_a_corrected_label_map_stays_when_the_stack_says_non_cardiac() -> None:
     reading, frame = analysed_reading(), FRAMES[0]
-    reading.begin_stroke(frame, Label.RVBP, 2.0, (18.0, 14.0), None)
+    reading.begin_stroke(frame, Label.RVBP, 2.0, (18.0, 14.0))
     reading.end_stroke()
     mine = reading.frames.canvas(frame)
     reading.frames.receive_region(frame, in_stack(Region.NON_CARDIAC, 0.99))

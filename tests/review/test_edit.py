@@ -6,18 +6,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.change import Patch
 from cmr_viewer.domain.geometry import Geometry
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.edit import clear_label, copy_labels, discs_of_ball, paint_line, patch_between
+from cmr_viewer.review.edit import clear_label, discs_of_ball, paint_line, patch_between
 
 MAPS = npst.arrays(np.uint8, (17, 13), elements=st.integers(0, 3))
 COORDINATES = st.floats(-6, 22, width=32)
 POINTS = st.tuples(COORDINATES, COORDINATES)
 RADII = st.floats(0.125, 9, width=32)
 LABELS = st.sampled_from(Label)
-ONLY = st.one_of(st.none(), st.frozensets(LABELS))
 
 
 def distance_to_segment(point: tuple[float, float], start: tuple[float, float], end: tuple[float, float]) -> float:
@@ -36,27 +35,27 @@ def applied(labels: np.ndarray, patch: Patch) -> np.ndarray:
 
 
 @settings(deadline=None)
-@given(MAPS, POINTS, POINTS, RADII, LABELS, ONLY)
-def test_a_pixel_changes_if_and_only_if_the_moved_disc_covers_its_centre(labels, start, end, radius, label, only):
+@given(MAPS, POINTS, POINTS, RADII, LABELS)
+def test_a_pixel_changes_if_and_only_if_the_moved_disc_covers_its_centre(labels, start, end, radius, label):
     under = {(math.floor(row + 0.5), math.floor(col + 0.5)) for row, col in (start, end)}
     expected = labels.copy()
     for row in range(labels.shape[0]):
         for col in range(labels.shape[1]):
             distance = distance_to_segment((row, col), start, end)
             assume(abs(distance - radius) > 1e-6)
-            if (distance <= radius or (row, col) in under) and (only is None or Label(labels[row, col]) in only):
+            if distance <= radius or (row, col) in under:
                 expected[row, col] = label
-    patch = paint_line(labels, start, end, radius, label, only_over=only)
+    patch = paint_line(labels, start, end, radius, label)
     np.testing.assert_array_equal(applied(labels, patch), expected)
 
 
 @settings(deadline=None)
-@given(MAPS, st.lists(st.tuples(POINTS, POINTS, RADII, LABELS, ONLY), max_size=6))
+@given(MAPS, st.lists(st.tuples(POINTS, POINTS, RADII, LABELS), max_size=6))
 def test_patches_are_taken_back_exactly(labels, strokes):
     states, patches = [labels.copy()], []
     now = labels.copy()
-    for start, end, radius, label, only in strokes:
-        patches.append(paint_line(now, start, end, radius, label, only_over=only))
+    for start, end, radius, label in strokes:
+        patches.append(paint_line(now, start, end, radius, label))
         patches[-1].apply(now)
         states.append(now.copy())
     whole = patch_between(states[0], states[-1])
@@ -120,12 +119,6 @@ def test_painting_what_is_there_already_changes_nothing() -> None:
     assert paint_line(labels, (2, 2), (2, 2), 2, Label.LVM).is_empty
 
 
-def test_an_eraser_can_be_limited_to_one_label() -> None:
-    labels = np.array([[1, 2, 3]], np.uint8)
-    patch = paint_line(labels, (0, 0), (0, 2), 1, Label.BACKGROUND, only_over=frozenset({Label.LVM}))
-    np.testing.assert_array_equal(applied(labels, patch), [[1, 0, 3]])
-
-
 @pytest.mark.parametrize(
     ("start", "radius"), [((0.0, 0.0), 0.0), ((0.0, 0.0), -1.0), ((math.nan, 0.0), 1.0), ((math.inf, 0.0), 1.0)]
 )
@@ -160,24 +153,12 @@ def test_a_patch_keeps_copies_of_its_own() -> None:
 @settings(deadline=None)
 @given(MAPS, MAPS)
 def test_copying_a_label_map_makes_the_target_equal(source: np.ndarray, target: np.ndarray) -> None:
-    np.testing.assert_array_equal(applied(target, copy_labels(source, target)), source)
-
-
-@settings(deadline=None)
-@given(MAPS, MAPS, st.frozensets(st.sampled_from(STRUCTURES)))
-def test_copying_some_labels_replaces_those_and_leaves_the_others_around(source, target, only):
-    result = applied(target, copy_labels(source, target, only=only))
-    for label in STRUCTURES:
-        if label in only:
-            np.testing.assert_array_equal(result == label, source == label)
-        else:
-            taken = np.isin(source, [int(one) for one in only])
-            np.testing.assert_array_equal(result == label, (target == label) & ~taken)
+    np.testing.assert_array_equal(applied(target, patch_between(target, source)), source)
 
 
 def test_label_maps_of_different_shapes_are_not_copied() -> None:
     with pytest.raises(LabelMapError, match="Could not copy"):
-        copy_labels(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8))
+        patch_between(np.zeros((2, 3), np.uint8), np.zeros((2, 2), np.uint8))
 
 
 def test_clearing_a_label_leaves_the_others() -> None:
@@ -241,14 +222,12 @@ def test_exactly_what_lies_within_the_ball_is_painted(radius, apart, point, spac
         np.testing.assert_array_equal((labels > 0)[clear & ~under], (distance < radius * spacing[0])[clear & ~under])
 
 
-def test_the_ball_moves_along_a_line_and_paints_only_over_what_it_may():
+def test_the_ball_moves_along_a_line():
     labels = np.full(SHAPE, Label.LVM, np.uint8)
-    labels[:, 20:] = Label.LVBP
     disc = discs_of_ball(straight(3, 3.0), 1, 5.0)[0]
     after = labels.copy()
-    disc.paint(labels, (20.0, 10.0), (20.0, 30.0), Label.BACKGROUND, only_over={Label.LVBP}).apply(after)
-    assert (after[:, :20] == Label.LVM).all()
-    assert (after[16:25, 20:30] == Label.BACKGROUND).all()
+    disc.paint(labels, (20.0, 10.0), (20.0, 30.0), Label.BACKGROUND).apply(after)
+    assert (after[16:25, 10:31] == Label.BACKGROUND).all()
     assert (after[15] == labels[15]).all()
 
 

@@ -23,21 +23,18 @@ class BallStroke:
         frame: The frame on show; the middle of the ball lies in it.
         label: What is painted; BACKGROUND erases.
         radius_px: Radius of the ball in pixels of the frame.
-        only: The label that an eraser is limited to, or None.
 
     Raises:
         LabelMapError: The radius is not positive.
         RuntimeError: No study is open.
     """
 
-    def __init__(
-        self, session: Session, frame: FrameIndex, label: Label, radius_px: float, only: Label | None = None
-    ) -> None:
+    def __init__(self, session: Session, frame: FrameIndex, label: Label, radius_px: float) -> None:
         stack = session.study.stack
         if stack is None:
             raise RuntimeError("No study is open.")
         self._session, self._stack = session, stack
-        self._frame, self._label, self._radius_px, self._only = frame, label, radius_px, only
+        self._frame, self._label, self._radius_px = frame, label, radius_px
         discs = discs_of_ball(stack.geometry, frame.slice_index, radius_px)
         self._discs = {FrameIndex(frame.phase, each): disc for each, disc in discs.items() if each != frame.slice_index}
         self._painted: dict[FrameIndex, LabelMap] = {}
@@ -52,7 +49,7 @@ class BallStroke:
     def text(self) -> str:
         """What is done, in words."""
         if self._label is Label.BACKGROUND:
-            return "erase through slices" if self._only is None else f"erase {self._only.text} through slices"
+            return "erase through slices"
         return f"paint {self._label.text} through slices"
 
     def begin(self, point: Point) -> Box | None:
@@ -61,7 +58,7 @@ class BallStroke:
         Raises:
             LabelMapError: The point is not a number; nothing has begun.
         """
-        box = self._session.study.begin_stroke(self._frame, self._label, self._radius_px, point, self._only)
+        box = self._session.study.begin_stroke(self._frame, self._label, self._radius_px, point)
         if not (self._session.study.is_restored and self._session.study.can_change):  # a message gave the reason
             self._discs = {}
         self._painted = {frame: self._canvas(frame) for frame in self._discs}
@@ -95,10 +92,9 @@ class BallStroke:
         self._session.study.cancel_stroke()
 
     def _paint_beside(self, from_point: Point, to_point: Point) -> None:
-        over = None if self._only is None else {self._only}
         for frame, disc in self._discs.items():
             labels = self._painted[frame]
-            disc.paint(labels, from_point, to_point, self._label, only_over=over).apply(labels)
+            disc.paint(labels, from_point, to_point, self._label).apply(labels)
         self._last = to_point
 
     def _canvas(self, frame: FrameIndex) -> LabelMap:

@@ -28,14 +28,14 @@ from scipy import ndimage
 
 from cmr_viewer.analyse import analyse, load_models
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.domain.label_map import dice
+from cmr_viewer.domain.label_map import box_around, dice
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
 from cmr_viewer.reading.offers import cycle_of
 from cmr_viewer.review.click import random_walk
 from cmr_viewer.review.motion import LARGE_STEP, SMALL_STEP, find_motion, grey_between
-from cmr_viewer.review.outlines import box_around, has_closed_ring
+from cmr_viewer.review.outlines import has_closed_ring
 from cmr_viewer.review.propagate import (
     AROUND_MM,
     SliceCine,

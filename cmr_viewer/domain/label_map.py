@@ -136,3 +136,14 @@ def _border_points(mask: Mask) -> NDArray[np.float64]:
     padded = np.pad(mask, 1)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return np.argwhere(mask & ~inner).astype(np.float64)
+
+
+def box_around(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
+    """The part of a frame that contains a mask, and a margin of some pixels; the whole frame where it is empty."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return slice(0, mask.shape[0]), slice(0, mask.shape[1])
+    return (
+        slice(max(0, int(rows[0]) - margin), min(mask.shape[0], int(rows[-1]) + 1 + margin)),
+        slice(max(0, int(cols[0]) - margin), min(mask.shape[1], int(cols[-1]) + 1 + margin)),
+    )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.label_map import Mask
+from cmr_viewer.domain.label_map import Mask, box_around
 
 Points = NDArray[np.float64]
 """(point, 2) x (column) and y (row) of a contour; it closes by itself."""
@@ -83,15 +83,11 @@ def trace(mask: Mask) -> list[Corners]:
     Returns:
         Closed outlines, a corner at each end of each pixel edge, so that corners lie half-way between pixel centres.
     """
-    rows = np.flatnonzero(mask.any(axis=1))
-    if rows.size == 0:
+    if not mask.any():
         return []
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    cols = np.flatnonzero(mask[top:bottom].any(axis=0))
-    left, right = int(cols[0]), int(cols[-1]) + 1
-    box = np.pad(mask[top:bottom, left:right], 1)
-    corner = np.asarray([top - 1.5, left - 1.5])
-    return [corners + corner for corners in _walk(box)]
+    box = box_around(mask)
+    corner = np.asarray([box[0].start - 1.5, box[1].start - 1.5])
+    return [corners + corner for corners in _walk(np.pad(mask[box], 1))]
 
 
 def _walk(box: Mask) -> list[Corners]:

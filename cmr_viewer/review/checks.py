@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, box_around
 from cmr_viewer.domain.study import FrameIndex
 
 BASE_RING_FRACTION = 0.5
@@ -105,10 +105,7 @@ def check_frame(
 
 def _labelled_part(labels: LabelMap) -> LabelMap:
     """The box around all labels: checks find the same in it as in the whole frame, in a tenth of the time."""
-    rows, cols = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))
-    if rows.size == 0:
-        return labels[:0, :0]
-    return labels[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    return labels[box_around(labels > 0)] if labels.any() else labels[:0, :0]
 
 
 def enclosed_fraction(labels: LabelMap) -> float | None:

@@ -21,11 +21,11 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap, Mask, Point
+from cmr_viewer.domain.label_map import LabelMap, Mask, Point, box_around
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.correction import Click
 from cmr_viewer.review.motion import grey_between
-from cmr_viewer.review.outlines import Spacing, box_around, has_closed_ring, outer, outline_mask
+from cmr_viewer.review.outlines import Spacing, has_closed_ring, outer, outline_mask
 
 MARK_MM = 1.5
 """Radius of what a click is certain about."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.change import Patch
 from cmr_viewer.domain.geometry import Geometry
-from cmr_viewer.domain.label_map import LabelMap, Point
+from cmr_viewer.domain.label_map import LabelMap, Point, box_around
 from cmr_viewer.errors import LabelMapError
 
 _FARTHEST = 1e6
@@ -114,14 +114,13 @@ def _covered(box: tuple[int, int, int, int], from_point: Point, to_point: Point,
 
 def _cut(row0: int, col0: int, before: LabelMap, changed: NDArray[np.bool_], after: LabelMap) -> Patch:
     """A patch of the smallest box that holds all that changes, with copies of its own."""
-    rows, cols = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-    if rows.size == 0:
+    if not changed.any():
         return _empty()
-    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
+    box = box_around(changed)
     parts = [np.array(part[box], dtype=np.uint8, order="C") for part in (before, after)]
     for part in parts:
         part.flags.writeable = False
-    return Patch(row0 + int(rows[0]), col0 + int(cols[0]), parts[0], parts[1])
+    return Patch(row0 + box[0].start, col0 + box[1].start, parts[0], parts[1])
 
 
 def _empty() -> Patch:

@@ -15,10 +15,9 @@ the nearest structure.
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.domain.label_map import LabelMap, Mask
+from cmr_viewer.domain.label_map import LabelMap, Mask, box_around
 from cmr_viewer.domain.polygons import Corners, fill_polygon, fill_polygons, trace
 from cmr_viewer.review.spline import Contour, Line, contour_along
 
@@ -116,7 +115,7 @@ def with_contour(labels: LabelMap, label: Label, before: Contour | None, after: 
     if label is Label.LVM:
         whole |= labels == int(Label.LVBP)
     wanted = np.where(passed, new != is_hole, whole)
-    box = _box((labels > 0) | passed)
+    box = box_around((labels > 0) | passed, 2)
     result = labels.copy()
     result[box] = with_outline(labels[box], label, wanted[box])
     return result
@@ -183,13 +182,3 @@ def _is_hole(corners: Corners) -> bool:
     """Whether the mask lies outside; `trace` walks with it on the left hand."""
     row, col = corners.T
     return bool(np.sum(row * np.roll(col, -1) - col * np.roll(row, -1)) < 0)
-
-
-def _box(mask: Mask) -> tuple[slice, slice]:
-    """The part of a frame that holds a mask, with two pixels around it as far as the frame goes."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return _span(rows, mask.shape[0]), _span(cols, mask.shape[1])
-
-
-def _span(found: NDArray[np.int64], size: int) -> slice:
-    return slice(max(0, int(found[0]) - 2), min(size, int(found[-1]) + 3))

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap, Mask
+from cmr_viewer.domain.label_map import LabelMap, Mask, box_around
 from cmr_viewer.errors import LabelMapError
-from cmr_viewer.review.outlines import Spacing, box_around, has_closed_ring, outer, outline_mask
+from cmr_viewer.review.outlines import Spacing, has_closed_ring, outer, outline_mask
 from cmr_viewer.review.shape import signed_distance_mm
 
 _MARGIN = 3

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap, Mask, mask_of
+from cmr_viewer.domain.label_map import LabelMap, Mask, box_around, mask_of
 
 Spacing = tuple[float, float]
 """(row, col) distance of pixel centres in mm, > 0. DICOM (0028,0030)."""
@@ -99,17 +99,6 @@ def nearest_label(labels: LabelMap, among: Sequence[Label], where: Mask) -> Labe
         return np.full(int(where.sum()), int(among[0]), dtype=np.uint8)
     rows, cols = ndimage.distance_transform_edt(~candidates, return_distances=False, return_indices=True)
     return np.asarray(part[rows[inside], cols[inside]], dtype=np.uint8)
-
-
-def box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
-    """The part of a frame that holds a mask, and a margin of some pixels; the whole frame where it is empty."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
-        return slice(0, mask.shape[0]), slice(0, mask.shape[1])
-    return (
-        slice(max(0, int(rows[0]) - margin), min(mask.shape[0], int(rows[-1]) + 1 + margin)),
-        slice(max(0, int(cols[0]) - margin), min(mask.shape[1], int(cols[-1]) + 1 + margin)),
-    )
 
 
 def inner(mask: Mask) -> Mask:

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, box_around
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Progress, silent
 from cmr_viewer.review.motion import LARGE_STEP, SMALL_STEP, Motion, MotionSearch, find_motion, grey_between
-from cmr_viewer.review.outlines import Spacing, box_around, has_closed_ring, outer, outline_mask
+from cmr_viewer.review.outlines import Spacing, has_closed_ring, outer, outline_mask
 from cmr_viewer.review.shape import signed_distance_mm
 
 Fields = NDArray[np.float32]

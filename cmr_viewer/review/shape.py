@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
-from cmr_viewer.domain.label_map import LabelMap, Mask, Point, mask_of
+from cmr_viewer.domain.label_map import LabelMap, Mask, Point, box_around, mask_of
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.review.correction import WALL_MM, Correction, Tool
 from cmr_viewer.review.outlines import (
     Spacing,
-    box_around,
     has_closed_ring,
     inner,
     nearest_label,

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import box_around
 from cmr_viewer.review.checks import enclosed_fraction
-from cmr_viewer.review.outlines import box_around, has_closed_ring, nearest_label, outline_mask, with_outline
+from cmr_viewer.review.outlines import has_closed_ring, nearest_label, outline_mask, with_outline
 from tests.review.hearts import HEARTS, SCRIBBLES, drawn, heart
 
 MASKS = npst.arrays(np.bool_, (14, 12))

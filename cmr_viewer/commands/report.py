@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> int:
         patient_name=arguments.patient,
     )
     written = write_report(arguments.output, form, material)
-    print_notes("report", study.name, (*study.warnings, *material.notes))
+    print_notes("report", study.name, (*study.warnings, *read.notes))
     print(written, flush=True)
     return 0
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer import PROGRAM
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
@@ -60,40 +61,40 @@ def build_report(material: Material, progress: Progress = silent) -> Report:
     progress(0.0, "Collecting measures")
     measures = measure_lines(material)
     progress(0.1, "Drawing slices")
-    stack, marks = material.study.stack, _marks(material)
+    stack, marks = material.read.study.stack, _marks(material)
     pictures = pictures_of(
         stack,
-        {frame: facts.labels for frame, facts in material.frames.items()},
+        {frame: facts.labels for frame, facts in material.read.frames.items()},
         marks,
-        {frame: facts.region for frame, facts in material.frames.items()},
+        {frame: facts.region for frame, facts in material.read.frames.items()},
     )
     progress(0.5, "Checking label maps")
     checks, failing = _checks(material, marks)
     progress(0.9, "Reading the log")
-    log = log_lines(material.events)
+    log = log_lines(material.work.events)
     return Report(
-        title=material.study.name,
+        title=material.read.study.name,
         patient=material.patient_name,
         made_at=material.made_at,
         made_by=material.made_by,
-        program=material.program,
+        program=PROGRAM,
         facts=_facts(material),
         readers=_readers(material),
         models=_models(material),
         measures=measures,
         curve=_curve(material),
-        segments=tuple(material.segments),
-        segments_note=material.segments_note,
+        segments=material.wall.segments,
+        segments_note=material.wall.note,
         pictures=pictures,
         frames=tuple(
-            frame_line(FrameIndex(phase, index), mark, material.frames, stack)
+            frame_line(FrameIndex(phase, index), mark, material.read.frames, stack)
             for index in range(stack.slices)
             for mark, phase in marks.items()
         ),
         checks=checks,
         log=tuple(log[-MOST_LOG_LINES:]),
         log_left_out=max(0, len(log) - MOST_LOG_LINES),
-        notes=tuple(dict.fromkeys([*material.study.warnings, *material.notes])),
+        notes=tuple(dict.fromkeys([*material.read.study.warnings, *material.read.notes])),
         draft=_draft(material, marks, failing),
         method=_method(material),
         sources=SOURCES + tuple(dict.fromkeys(line.source for line in measures if line.source)),
@@ -149,26 +150,28 @@ _WORDS = {
 
 
 def _curve(material: Material) -> Curve | None:
-    if not any(np.isfinite(volumes).any() for volumes in material.volumes.values()):
+    curves = material.curves
+    volumes = {"LV": curves.lv.volumes_ml, "RV": curves.rv.volumes_ml}
+    if not any(np.isfinite(one).any() for one in volumes.values()):
         return None
     measures = material.measures
     return Curve(
-        times_ms=material.study.stack.phase_times_ms,
-        volumes=material.volumes,
-        unit=material.volume_unit,
+        times_ms=material.read.study.stack.phase_times_ms,
+        volumes=volumes,
+        unit=curves.unit,
         ed_phase=measures.ed_phase,
         es_phase=measures.es_phase,
-        rates=material.rates,
+        rates=curves.rates,
     )
 
 
 def _facts(material: Material) -> tuple[tuple[str, str], ...]:
-    study, measures = material.study, material.measures
+    study, measures = material.read.study, material.measures
     stack, patient = study.stack, measures.patient
     geometry = stack.geometry
     facts = [("Images", f"{study.format_name or 'Images'}, {stack.slices} slices, {stack.phases} phases")]
-    if material.read:
-        facts.append(("Read", material.read))
+    if material.work.read:
+        facts.append(("Read", material.work.read))
     grid = f"{geometry.rows} x {geometry.cols}"
     if geometry.spacing_known:
         down, across = geometry.pixel_spacing_mm
@@ -178,10 +181,10 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
     facts.append(("Grid", grid if geometry.spacing_known else f"{grid}, spacing not known"))
     ends: tuple[tuple[str, Mark], ...] = (("End-diastole", "ED"), ("End-systole", "ES"))
     for name, mark in ends:
-        phase, times = material.ed_es.phase_of(mark), stack.phase_times_ms
+        phase, times = material.read.ed_es.phase_of(mark), stack.phase_times_ms
         if phase is not None:
             time = "" if times is None else f", {times[phase]:.0f} ms"
-            facts.append((name, f"phase {phase + 1}{time}, {material.ed_es.source_text(mark)}"))
+            facts.append((name, f"phase {phase + 1}{time}, {material.read.ed_es.source_text(mark)}"))
     if patient.sex is not None:
         facts.append(("Sex", patient.sex.text.lower()))
     for name, value, form in (
@@ -201,8 +204,8 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
 
 def _readers(material: Material) -> tuple[str, ...]:
     """Who worked on the study: how long, and how many changes, regions and accepted frames."""
-    names = dict.fromkeys([event.who for event in material.events if event.what in _COUNTED])
-    names |= dict.fromkeys(row.reader for row in material.effort)
+    names = dict.fromkeys([event.who for event in material.work.events if event.what in _COUNTED])
+    names |= dict.fromkeys(row.reader for row in material.work.effort)
     return tuple(f"{name}: {', '.join(_work_of(name, material))}" for name in names)
 
 
@@ -214,11 +217,11 @@ _COUNTED: Mapping[str, str] = {
 
 
 def _work_of(reader: str, material: Material) -> list[str]:
-    rows = [row.effort for row in material.effort if row.reader == reader]
+    rows = [row.effort for row in material.work.effort if row.reader == reader]
     words = [f"{sum(one.active_s for one in rows) / 60.0:.1f} min active"] if rows else []
     strokes, edits = sum(one.strokes for one in rows), sum(one.edits for one in rows)
     words += [_several(number, word) for number, word in ((strokes, "stroke"), (edits, "other change")) if number]
-    counts = Counter(event.what for event in material.events if event.who == reader)
+    counts = Counter(event.what for event in material.work.events if event.who == reader)
     return words + [_several(counts[what], word) for what, word in _COUNTED.items() if counts[what]]
 
 
@@ -229,7 +232,7 @@ def _several(number: int, word: str) -> str:
 def _models(material: Material) -> tuple[tuple[str, str], ...]:
     """Models whose predictions the label maps started from, with the number of frames of each region."""
     frames: dict[str, Counter[str]] = {}
-    for facts in material.frames.values():
+    for facts in material.read.frames.values():
         if facts.model_id:
             region = "no region" if facts.region is None else facts.region.text.lower()
             frames.setdefault(facts.model_id, Counter())[region] += 1
@@ -266,19 +269,19 @@ def frame_line(frame: FrameIndex, mark: str, frames: Mapping[FrameIndex, FrameFa
 
 def _draft(material: Material, marks: Mapping[str, int], failing: int) -> Draft | None:
     """Why the report is a draft: some frames at `marks` are not accepted, or there are no frames."""
-    frames = [facts for frame, facts in material.frames.items() if frame.phase in marks.values()]
+    frames = [facts for frame, facts in material.read.frames.items() if frame.phase in marks.values()]
     left = sum(facts.status is not ReviewStatus.ACCEPTED for facts in frames)
     return Draft(left, len(frames), failing) if left or not frames else None
 
 
 def _checks(material: Material, marks: Mapping[str, int]) -> tuple[tuple[FailedCheck, ...], int]:
     """The checks that fail at ED and ES, how many frames of other phases fail, and the number of both."""
-    stack = material.study.stack
-    without = sum(facts.labels is None for facts in material.frames.values())
-    if without == len(material.frames):
+    stack = material.read.study.stack
+    without = sum(facts.labels is None for facts in material.read.frames.values())
+    if without == len(material.read.frames):
         return (FailedCheck("Whole study", "No frame has a label map yet, so no check was possible."),), 0
     checks = StackChecks(stack.phases, stack.slices)
-    for frame, facts in material.frames.items():
+    for frame, facts in material.read.frames.items():
         checks.put(frame, facts.labels, facts.region)
     found = checks.findings(material.measures.ed_phase, material.measures.es_phase)
     names = {phase: mark for mark, phase in reversed(list(marks.items()))}
@@ -295,7 +298,7 @@ def _checks(material: Material, marks: Mapping[str, int]) -> tuple[tuple[FailedC
         fail = "fail" if others > 1 else "fails"
         lines.append(FailedCheck("Other phases", f"{frames} of other phases {fail} a check."))
     if without:
-        text = f"{without} of {len(material.frames)} frames have no label map, so these were not checked."
+        text = f"{without} of {len(material.read.frames)} frames have no label map, so these were not checked."
         lines.append(FailedCheck("Whole study", text))
     return tuple(lines), failing + others
 
@@ -324,10 +327,11 @@ def _method(material: Material) -> tuple[tuple[str, str], ...]:
             "Cardiac output is stroke volume times heart rate.",
         ),
     ]
-    if material.rates_method:
-        lines.append(("Rates", f"{material.rates_method[:1].upper()}{material.rates_method[1:]}."))
-    if material.segments:
-        lines.append(("Wall", f"{WALL_METHOD} {material.segments_note} Apical cap (segment 17) not measured."))
+    curves = material.curves
+    if curves.rates and (method := curves.lv.method or curves.rv.method):
+        lines.append(("Rates", f"{method[:1].upper()}{method[1:]}."))
+    if material.wall.segments:
+        lines.append(("Wall", f"{WALL_METHOD} {material.wall.note} Apical cap (segment 17) not measured."))
     lines.append(
         (
             "Label maps",

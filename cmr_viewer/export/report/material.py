@@ -1,20 +1,15 @@
 """What a report is built from: a study as it was read at one moment, measured. Nothing in it changes any more."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cmr_viewer import PROGRAM
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures.ed_es import EdEs
 from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.measures.patient_measures import BsaFormula, PatientMeasures, patient_measures
-from cmr_viewer.domain.measures.segments_aha import SegmentThickness
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.result_notes import not_segmented
 from cmr_viewer.domain.study import FrameIndex, Study
@@ -23,6 +18,7 @@ from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.reads import read_name
 from cmr_viewer.reading.study_measures import (
+    Curves,
     MeasureChoices,
     Wall,
     WallMaterial,
@@ -63,51 +59,6 @@ class FrameFacts:
     provenance: Provenance | None = None
     status: ReviewStatus | None = None
     imported: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """The input of a report.
-
-    Attributes:
-        study: The study; the report covers its first stack.
-        frames: What is known of each frame of the stack.
-        measures: Values of both ventricles.
-        volumes: By ventricle ("LV", "RV"), each (phase,), NaN where a phase is not segmented whole.
-        volume_unit: "ml", or "pixels".
-        rates: Rates of ejection and filling, as (text, value with unit).
-        rates_method: How rates were calculated; empty where they were not.
-        segments: Wall thickness by segment; empty where it is not measured.
-        segments_note: How the positions of the segments were found, or why there are none.
-        events: The log of the stack, oldest first.
-        effort: Readers' time and changes, by frame.
-        made_by: The reader who asks for the report.
-        made_at: When, in the local time zone.
-        program: Name and version of the program.
-        patient_name: The patient's name for the report; empty if not named.
-        read: Which read of the study it is, in words; empty where it is the only one.
-        ed_es: End-diastole and end-systole, with their source.
-        notes: What a reader should know about the results.
-    """
-
-    study: Study
-    frames: Mapping[FrameIndex, FrameFacts]
-    measures: PatientMeasures
-    volumes: Mapping[str, NDArray[np.float64]]
-    volume_unit: str
-    rates: tuple[tuple[str, str], ...]
-    rates_method: str
-    segments: Sequence[SegmentThickness]
-    segments_note: str
-    events: Sequence[Event]
-    effort: Sequence[EffortRow]
-    made_by: str
-    made_at: datetime
-    program: str
-    patient_name: str = ""
-    read: str = ""
-    ed_es: EdEs = field(default_factory=EdEs)
-    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +135,31 @@ def _facts(state: FrameState) -> FrameFacts:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The input of a report.
+
+    Attributes:
+        read: The study as it was read; the report covers its first stack.
+        work: What readers did to it.
+        measures: Values of both ventricles.
+        curves: Volumes through the cycle, NaN where a phase is not segmented whole.
+        wall: Wall thickness by segment, or why it is not measured.
+        made_by: The reader who asks for the report.
+        made_at: When, in the local time zone.
+        patient_name: The patient's name for the report; empty if not named.
+    """
+
+    read: AsRead
+    work: WorkDone
+    measures: PatientMeasures
+    curves: Curves
+    wall: Wall
+    made_by: str
+    made_at: datetime
+    patient_name: str = ""
+
+
 def material_of(
     read: AsRead,
     work: WorkDone,
@@ -219,23 +195,4 @@ def material_of(
     marked = {frame: labels for frame, labels in label_maps.items() if frame.phase in (ed, es)}
     regions = {frame: facts.region for frame, facts in frames.items() if facts.region is not None}
     wall = wall_of(WallMaterial(stack, ed, es, marked, regions, choices.insertions)) if marked else Wall((), "")
-    return Material(
-        study=study,
-        frames=frames,
-        measures=measures,
-        volumes={"LV": curves.lv.volumes_ml, "RV": curves.rv.volumes_ml},
-        volume_unit=curves.unit,
-        rates=curves.rates,
-        rates_method=(curves.lv.method or curves.rv.method) if curves.rates else "",
-        segments=wall.segments,
-        segments_note=wall.note,
-        events=work.events,
-        effort=work.effort,
-        made_by=made_by,
-        made_at=datetime.now(UTC).astimezone(),
-        program=PROGRAM,
-        patient_name=patient_name,
-        read=work.read,
-        ed_es=read.ed_es,
-        notes=read.notes,
-    )
+    return Material(read, work, measures, curves, wall, made_by, datetime.now(UTC).astimezone(), patient_name)

@@ -100,7 +100,7 @@ def test_an_accepted_frame_of_a_reader_says_so(heart):
     reading = reading_of(heart)
     reading.set_region(FrameIndex(0, 1), Region.BASE)
     made = material(reading=reading)
-    facts = made.frames[FrameIndex(0, 1)]
+    facts = made.read.frames[FrameIndex(0, 1)]
     assert facts.region_by == "reader"
     accepted = replace(facts, status=ReviewStatus.ACCEPTED)
     assert frame_line(FrameIndex(0, 1), "ED", {FrameIndex(0, 1): accepted}, heart.stack).status == "accepted"

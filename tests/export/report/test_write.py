@@ -267,11 +267,11 @@ def test_a_report_on_reviewed_frames_is_no_draft():
 def test_one_frame_that_is_not_accepted_makes_a_draft_and_one_at_another_phase_does_not():
     heart = phantom(slices=4)
     whole = accepted(heart)
-    elsewhere = next(phase for phase in range(heart.stack.phases) if phase not in whole.ed_es.phases)
+    elsewhere = next(phase for phase in range(heart.stack.phases) if phase not in whole.read.ed_es.phases)
     for phase, left in ((0, 1), (elsewhere, None)):
-        frames = dict(whole.frames)
+        frames = dict(whole.read.frames)
         frames[FrameIndex(phase, 2)] = replace(frames[FrameIndex(phase, 2)], status=ReviewStatus.DRAFT)
-        draft = build_report(replace(whole, frames=frames)).draft
+        draft = build_report(replace(whole, read=replace(whole.read, frames=frames))).draft
         assert (draft.unreviewed if draft else None) == left
 
 

@@ -126,7 +126,7 @@ class Desk:
         self.window.desk.go(FrameIndex(number % PHASES, 3 + number % (SLICES - 6)))
         self.window.desk.choose_label(STRUCTURES[number % 3])
         self.settle()
-        feature = next(one for one in self.window.features if isinstance(one, ContourFeature))
+        feature = self.window.feature(ContourFeature)
         knots = feature.tool.contours[0].knot_points
         knot = knots[number % len(knots)]
         out = np.concatenate([np.linspace(0, 12, 30), np.linspace(12, 5, 30)])[:, None]
@@ -197,7 +197,7 @@ class Desk:
 
     def rest(self) -> None:
         """Do nothing until the frames of the slice on show are ready."""
-        ahead = next(one for one in self.window.features if isinstance(one, AheadFeature))
+        ahead = self.window.feature(AheadFeature)
         ahead.begin_anew()
         while not ahead.is_ready:
             self.app.processEvents()

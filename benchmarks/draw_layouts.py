@@ -49,7 +49,7 @@ class Artist:
         self.window.show()
         self.folder = folder
         self.session, self.desk = self.program.session, self.window.desk
-        self.feature = next(one for one in self.window.features if isinstance(one, LayoutsFeature))
+        self.feature = self.window.feature(LayoutsFeature)
         done: list[bool] = []
         self.session.study.analysed.connect(lambda: done.append(True))
         self.session.opening.open_path(demo_study_dir())

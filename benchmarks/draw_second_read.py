@@ -85,7 +85,7 @@ def main() -> None:
         window.resize(1280, 800)
         window.show()
         session = program.session
-        feature = next(one for one in window.features if isinstance(one, SecondReadFeature))
+        feature = window.feature(SecondReadFeature)
         analysed: list[bool] = []
         session.study.analysed.connect(lambda: analysed.append(True))
         session.opening.open_path(demo_study_dir())

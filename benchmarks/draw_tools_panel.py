@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.ui.features.table import ACTIONS
 from cmr_viewer.ui.features.tools.panel import ToolsPanel
 from cmr_viewer.ui.window.actions import build_actions
 from cmr_viewer.ui.window.run import application
@@ -22,14 +23,12 @@ from cmr_viewer.ui.window.widgets import Section, column
 def main() -> None:
     app = application([])
     owner = QObject()
-    actions = build_actions(owner)
+    actions = build_actions(owner, ACTIONS)
     for name in ("reach_frame", "brush", "label_lvbp"):
         actions[name].setChecked(True)
     panel = ToolsPanel(actions)
     panel.set_colours({label: colour for label, colour in STRUCTURE_COLOURS.items() if label is not Label.BACKGROUND})
     panel.set_radius(4.0)
-    panel.set_fill(0.25)
-    panel.set_window(346.0, 692.0, 0.5, 0.6)
     side = QFrame()
     side.setObjectName("side")
     side.setLayout(column(Section("Tools", panel, panel.steps)))

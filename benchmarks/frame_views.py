@@ -100,8 +100,8 @@ class Extras:
         import numpy as np
 
         from cmr_viewer.domain.measures.insertion_points import InsertionPoints
-        from cmr_viewer.ui.features.measures.insertion_overlay import InsertionOverlay
-        from cmr_viewer.ui.features.second_read.read_overlay import ReadOverlay
+        from cmr_viewer.ui.features.measures.feature import InsertionOverlay
+        from cmr_viewer.ui.features.second_read.feature import ReadOverlay
 
         self._view = desk.window.parts.view
         labels = desk.program.session.study.frame_state(desk.window.desk.frame).labels

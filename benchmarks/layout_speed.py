@@ -99,7 +99,7 @@ def montage(desk: Any) -> None:
 
     before = resident_mb()
     desk.trigger("layout_montage")
-    feature = next(one for one in desk.window.features if isinstance(one, LayoutsFeature)).montage
+    feature = desk.window.feature(LayoutsFeature).montage
     view = feature.view
     for columns in Columns:
         chosen = timed(desk, lambda columns=columns: feature.choose_columns(columns))

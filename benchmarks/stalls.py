@@ -117,11 +117,11 @@ class Trial:
         self.found.append(self.turns.end())
 
     def _wait(self, settle: bool) -> None:
-        session, showing = self.desk.program.session, self.desk.window.showing
+        session, display = self.desk.program.session, self.desk.window.display
         until = time.perf_counter() + _SETTLED_S
         latest = time.perf_counter() + _PATIENCE_S
         while time.perf_counter() < latest:
-            busy = settle and (session.jobs.is_busy() or session.saving.is_busy or showing.has_more_to_show)
+            busy = settle and (session.jobs.is_busy() or session.saving.is_busy or display.has_more_to_show)
             if busy:
                 until = time.perf_counter() + _SETTLED_S
             elif time.perf_counter() > until:
@@ -164,7 +164,7 @@ class Actions:
         from PySide6.QtCore import QObject, QUrl, Slot
         from PySide6.QtGui import QDesktopServices
 
-        from cmr_viewer.ui.window.actions import ACTIONS
+        from cmr_viewer.ui.features.table import ACTIONS
 
         class Taker(QObject):
             @Slot(QUrl)

@@ -29,6 +29,7 @@ from cmr_viewer.store import tables
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.worklist import FLAG_KEY, WorklistMarks
+from cmr_viewer.ui.features.worklist.feature import WorklistFeature
 from cmr_viewer.ui.features.worklist.worklist_model import Column
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.run import application
@@ -104,8 +105,8 @@ def percentiles(times: list[float]) -> dict[str, float]:
 
 
 def measure(program: Program, window: MainWindow, repeats: int) -> dict[str, dict[str, float]]:
-    shell = next(feature for feature in window.features if isinstance(feature, ShellFeature))
-    page, action = shell.page, window.actions_by_id["worklist"]
+    feature, palette = window.feature(WorklistFeature), window.feature(ShellFeature).palette
+    page, action = feature.page, window.actions_by_id["worklist"]
     found: dict[str, list[float]] = {}
 
     bar = page.table.verticalScrollBar()
@@ -117,7 +118,7 @@ def measure(program: Program, window: MainWindow, repeats: int) -> dict[str, dic
         note("open the page", action.trigger)
         wait(lambda: page.model.count == len(program.session.worklist.studies) and not program.session.saving.is_busy)
         note("show what was read", page.renew)
-        note("show it in the list at the left", window.studies.show_worklist)
+        note("show it in the list at the left", feature.list_studies)
         for column in range(len(Column)):
             for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
                 note("sort by a column", lambda c=column, o=order: page.table.sortByColumn(c, o))
@@ -133,10 +134,10 @@ def measure(program: Program, window: MainWindow, repeats: int) -> dict[str, dic
         note("leave the page", action.trigger)
         note("open the palette", window.actions_by_id["command_palette"].trigger)
         for at in range(1, 9):
-            note("a letter in the palette", lambda n=at: shell.palette.search.setText("patient1"[:n]))
+            note("a letter in the palette", lambda n=at: palette.search.setText("patient1"[:n]))
         for at in range(1, 6):
-            note("a letter in the palette", lambda n=at: shell.palette.search.setText("slice"[:n]))
-        shell.palette.close_it()
+            note("a letter in the palette", lambda n=at: palette.search.setText("slice"[:n]))
+        palette.close_it()
     return {name: percentiles(times) for name, times in found.items()}
 
 

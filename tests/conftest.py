@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def collected_on_this_thread() -> Iterator[None]:
-    """As in the program: no thread but this one ends Qt's objects (`cmr_viewer.ui.window.collecting`)."""
+    """As in the program: no thread but this one ends Qt's objects (`cmr_viewer.ui.window.run`)."""
     gc.disable()
     yield
     gc.enable()

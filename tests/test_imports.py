@@ -94,6 +94,29 @@ def test_app_uses_qtcore_only() -> None:
     assert offences((PACKAGE / "app").rglob("*.py"), ("PySide6", "pyqtgraph"), allowed=("PySide6.QtCore",)) == []
 
 
+WITHOUT_QT = {
+    "app/private_log.py": "the log is there before Qt is",
+    "app/settings.py": "they are read before Qt starts",
+    "app/training_child.py": "the child that trains has no Qt",
+    "ui/features/keys/key_presets.py": "a table",
+}
+"""Modules of the window's layer that use nothing of Qt, each with the reason why it does not lie below."""
+
+
+def test_what_needs_no_qt_lies_below_the_window() -> None:
+    files = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): file
+        for folder in ("app", "ui")
+        for file in (PACKAGE / folder).rglob("*.py")
+        if file.name != "__init__.py"
+    }
+    names = {module: {name for name, _ in imports_of(file)} for module, file in files.items()}
+    uses_qt = {module for module, found in names.items() if any(n.startswith(("PySide6", "pyqtgraph")) for n in found)}
+    uses_qt |= {module for module, found in names.items() if {name.rpartition(".")[0] for name in found} & uses_qt}
+    without = {str(files[module].relative_to(PACKAGE)) for module in files.keys() - uses_qt}
+    assert without == set(WITHOUT_QT)
+
+
 def test_nothing_pickles() -> None:
     forbidden = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve")
     # the name of what torch raises when it refuses a file runs nothing

@@ -109,6 +109,11 @@ class FrameRecord:
         return self.accepting or self.status is ReviewStatus.ACCEPTED
 
     @property
+    def stays(self) -> bool:
+        """Whether the label map is the reader's or held, so that a prediction is only suggested beside it."""
+        return self.edited or self.is_held
+
+    @property
     def region(self) -> Region | None:
         """The reader's region, else the predicted one."""
         if self.reader_region is not None:
@@ -251,7 +256,7 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
     def lacks_prediction(self, frame: FrameIndex) -> bool:
         """Whether the frame's model has not segmented it, and the result would be shown."""
         record, choice = self[frame], self.route_of(frame)
-        if choice is None or choice.empty or record.edited or record.is_held:
+        if choice is None or choice.empty or record.stays:
             return False
         return choice.model_id not in record.predictions
 

@@ -3,100 +3,24 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cmr_viewer.analyse import Flow, FrameResult
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.opening import Opening
-from cmr_viewer.domain.role import Role, role_of
-from cmr_viewer.domain.study import FrameIndex, Stack, Study
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import Study
 from cmr_viewer.progress import Progress
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from tests.reading.small import REGION_OF_SLICE, model_labels, said, small_study
+from tests.reading.small import FormulaFlow, small_study
 
 NO_TRAINING = Settings(auto_retrain_after=0)
-
-
-@dataclass
-class FormulaModels:
-    """Stands for loaded models."""
-
-    active: dict[Role, str]
-
-
-@dataclass
-class FormulaFlow:
-    """Stands for the pipeline: the region follows the slice, the label map the model's name.
-
-    `gate` is waited for before each frame of an analysis, so that a test decides how far it comes.
-    """
-
-    error: Exception | None = None
-    gate: threading.Semaphore | None = None
-    loads: int = 0
-    analysed: list[tuple[FrameIndex, ...]] = field(default_factory=list)
-    segmented: list[FrameIndex] = field(default_factory=list)
-    reached: threading.Event = field(default_factory=threading.Event)
-
-    def load_models(self, folders: Mapping[Role, Path], device: str) -> FormulaModels:
-        self.loads += 1
-        if self.error is not None:
-            raise self.error
-        return FormulaModels({role: folder.name for role, folder in folders.items()})
-
-    def wait(self) -> None:
-        self.reached.set()
-        if self.gate is not None:
-            assert self.gate.acquire(timeout=20)
-
-    def analyse(
-        self,
-        stack: Stack,
-        models: FormulaModels,
-        progress: Progress,
-        regions: Mapping[FrameIndex, Region],
-        order: Sequence[FrameIndex],
-    ) -> Iterator[FrameResult]:
-        self.analysed.append(tuple(order))
-        for frame in order:
-            yield FrameResult(frame, said(REGION_OF_SLICE[frame.slice_index], models.active[Role.CLASSIFIER]), None)
-        for number, frame in enumerate(order):
-            self.wait()
-            progress(number / len(order), "Segmenting")
-            yield FrameResult(
-                frame, None, self._predict(models, frame, regions.get(frame) or REGION_OF_SLICE[frame.slice_index])
-            )
-
-    def segment_frames(
-        self,
-        stack: Stack,
-        regions: Mapping[FrameIndex, Region],
-        models: FormulaModels,
-        progress: Progress,
-        by: Mapping[FrameIndex, str],
-        certainty: Mapping[FrameIndex, float],
-    ) -> Iterator[tuple[FrameIndex, Prediction]]:
-        for frame, region in regions.items():
-            progress(0.5, "Segmenting")
-            yield frame, self._predict(models, frame, region)
-
-    def _predict(self, models: FormulaModels, frame: FrameIndex, region: Region) -> Prediction:
-        self.segmented.append(frame)
-        model_id = models.active[role_of(region)]
-        return Prediction(model_labels(model_id, frame), model_id, region, "By formula.")
-
-    def flow(self) -> Flow:
-        return Flow(self.load_models, self.analyse, self.segment_frames)  # type: ignore[arg-type]
 
 
 def write_model(folder: Path, model_id: str, role: Role) -> Path:

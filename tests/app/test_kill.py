@@ -9,8 +9,9 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import open_workspace
-from tests.app.conftest import FormulaFlow, make_session
+from tests.app.conftest import make_session
 from tests.app.test_session import open_whole
+from tests.reading.small import FormulaFlow
 
 WINDOW = """
 import sys
@@ -19,7 +20,8 @@ from PySide6.QtCore import QCoreApplication
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import open_workspace
-from tests.app.conftest import FormulaFlow, make_session
+from tests.app.conftest import make_session
+from tests.reading.small import FormulaFlow
 app = QCoreApplication([])
 session = make_session(open_workspace(Path(sys.argv[1]), reader="x"), Path(sys.argv[2]), FormulaFlow())
 

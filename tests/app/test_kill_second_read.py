@@ -12,9 +12,9 @@ import pytest
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import open_workspace
-from tests.app.conftest import FormulaFlow, make_session
+from tests.app.conftest import make_session
 from tests.app.test_session import kept, open_whole
-from tests.reading.small import model_labels
+from tests.reading.small import FormulaFlow, model_labels
 
 KILLS = 3
 SECOND_READER = "B. Lind"
@@ -26,7 +26,8 @@ from PySide6.QtCore import QCoreApplication, QTimer
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import open_workspace
-from tests.app.conftest import FormulaFlow, make_session
+from tests.app.conftest import make_session
+from tests.reading.small import FormulaFlow
 app = QCoreApplication([])
 session = make_session(open_workspace(Path(sys.argv[1]), reader="A. First"), Path(sys.argv[2]), FormulaFlow())
 state = {"strokes": int(sys.argv[3]), "began": False}

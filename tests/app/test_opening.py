@@ -20,8 +20,8 @@ from cmr_viewer.reading.open_study import Imported
 from cmr_viewer.reading.opening import same_slices, with_stack
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from tests.app.conftest import NO_TRAINING, FormulaFlow
-from tests.reading.small import SLICES, small_study
+from tests.app.conftest import NO_TRAINING
+from tests.reading.small import SLICES, FormulaFlow, small_study
 
 PATH = Path("/nowhere/pseudonym")
 

@@ -23,9 +23,9 @@ from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.reads import ReadKind
 from tests.app import working
-from tests.app.conftest import FormulaFlow, make_session
+from tests.app.conftest import make_session
 from tests.app.test_session import kept, open_whole, paint
-from tests.reading.small import model_labels
+from tests.reading.small import FormulaFlow, model_labels
 
 BASAL, MIDDLE, APICAL = FrameIndex(0, 0), FrameIndex(0, 1), FrameIndex(0, 3)
 SECOND_READER = "B. Lind"

@@ -15,9 +15,8 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.promote.records import End, Outcome
 from cmr_viewer.store.model_registry import TrainingRuns
-from tests.app.conftest import FormulaFlow
 from tests.app.test_session import kept, open_whole, paint
-from tests.reading.small import PHASES
+from tests.reading.small import PHASES, FormulaFlow
 
 CHILD = """
 import json, os, pathlib, sys, time

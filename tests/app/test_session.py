@@ -20,10 +20,10 @@ from cmr_viewer.reading.opening import Preview
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from tests.app.conftest import NO_TRAINING, FormulaFlow, make_session, write_model
+from tests.app.conftest import NO_TRAINING, make_session, write_model
 from tests.phantom import sax_cine
 from tests.phantom_dicom import brighter, write_frames
-from tests.reading.small import PHASES, SLICES, model_labels
+from tests.reading.small import PHASES, SLICES, FormulaFlow, model_labels
 
 BASAL = FrameIndex(0, 0)
 MIDDLE = FrameIndex(0, 1)

@@ -14,8 +14,8 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import FAULT_LOG_NAME, LOG_NAME, Reporter, open_program, start_reporting
 from cmr_viewer.errors import LoadError, WorkspaceInUseError
 from cmr_viewer.store.database import open_workspace
-from tests.app.conftest import FormulaFlow
 from tests.app.test_session import kept
+from tests.reading.small import FormulaFlow
 
 
 @pytest.fixture

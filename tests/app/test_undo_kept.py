@@ -17,10 +17,10 @@ from cmr_viewer.reading.effort import StudyEffort
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.versions import Version
-from cmr_viewer.ui.frame.ball_stroke import BallStroke
-from tests.app.conftest import FormulaFlow, make_session, write_model
+from cmr_viewer.ui.window.desk import BallStroke
+from tests.app.conftest import make_session, write_model
 from tests.app.test_session import BASAL, MIDDLE, kept, open_whole, paint
-from tests.reading.small import PHASES, SLICES, model_labels
+from tests.reading.small import PHASES, SLICES, FormulaFlow, model_labels
 
 APICAL = FrameIndex(1, 3)
 

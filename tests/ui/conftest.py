@@ -154,6 +154,6 @@ def settle(qtbot: QtBot, window: MainWindow) -> None:
     """Wait until everything that was computed or kept is shown."""
     session = window.session
     qtbot.waitUntil(
-        lambda: not (session.jobs.is_busy() or session.saving.is_busy or window.showing.has_more_to_show),
+        lambda: not (session.jobs.is_busy() or session.saving.is_busy or window.display.has_more_to_show),
         timeout=PATIENCE_MS,
     )

@@ -22,9 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.ui.window.actions import ACTIONS, shown_keys
+from cmr_viewer.ui.features.keys.feature import KeysFeature
+from cmr_viewer.ui.features.measures.feature import MeasuresFeature
+from cmr_viewer.ui.features.table import ACTIONS
+from cmr_viewer.ui.window.actions import shown_keys
 from cmr_viewer.ui.window.main_window import MainWindow
-from cmr_viewer.ui.window.shell import ShellFeature
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QAbstractItemView, QTabBar)
 QTS_OWN = ("qt_", "ScrollLeftButton", "ScrollRightButton")
@@ -82,7 +84,11 @@ def test_every_control_has_a_name(built):
 def test_every_control_has_a_tip(built):
     plain = (QAbstractScrollArea, QTabBar)
     bare = [each for each in controls(built) if not each.toolTip() and not isinstance(each, plain)]
-    drawn = {built.parts.view, built.parts.navigator.slider, built.parts.measures.curve}  # tell what is at the pointer
+    drawn = {
+        built.parts.view,
+        built.parts.navigator.slider,
+        built.feature(MeasuresFeature).panel.curve,
+    }  # tell what is at the pointer
     assert [told(each) for each in bare if each not in drawn] == []
 
 
@@ -95,7 +101,7 @@ def test_the_tip_of_a_buttons_action_ends_in_its_key(built):
 
 
 def test_the_tip_of_every_action_names_its_keys_also_after_they_were_changed(built):
-    feature = next(each for each in built.features if isinstance(each, ShellFeature))
+    feature = built.feature(KeysFeature)
     built.settings.key_bindings = {"brush": ["Ctrl+F7"]}
     feature.take_keys()
     assert built.actions_by_id["brush"].toolTip().endswith("(Ctrl+F7)")
@@ -131,7 +137,7 @@ def test_tab_goes_from_the_studies_over_the_frame_to_the_right_side(built):
     def first(part: QWidget) -> int:
         return next(place for place, each in enumerate(order) if each is part or part.isAncestorOf(each))
 
-    assert first(parts.worklist) < first(parts.view) < first(parts.navigator) < first(parts.side)
+    assert first(parts.left) < first(parts.view) < first(parts.navigator) < first(parts.side)
 
 
 def test_tab_can_leave_every_control(built, qtbot):

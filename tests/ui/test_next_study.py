@@ -39,10 +39,12 @@ from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LoadError
 from cmr_viewer.progress import Progress
+from cmr_viewer.ui.features.effort.feature import EffortPanel
+from cmr_viewer.ui.features.long_axis.feature import LongAxisFeature
 from cmr_viewer.ui.features.measures.feature import MeasuresFeature
 from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog
-from cmr_viewer.ui.features.queue.effort_feature import EffortPanel
 from cmr_viewer.ui.features.queue.feature import QueueFeature
+from cmr_viewer.ui.features.region.feature import RegionFeature
 from cmr_viewer.ui.features.worklist.panel import WorklistPanel
 from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
 from cmr_viewer.ui.frame.stack_strip import StackStrip
@@ -191,7 +193,7 @@ def seat(app: QApplication, tmp_path: Path, shipped: Path, hearts: Hearts, qtbot
         program.session.opening._opener = hearts.open
         window = MainWindow(program.session, settings, str(folder))
         qtbot.addWidget(window)
-        queue = next(each for each in window.features if isinstance(each, QueueFeature))
+        queue = window.feature(QueueFeature)
         queue._dwell.setInterval(NEVER_MS)  # how long a frame is on show depends on the computer
         window.resize(1280, 800)
         window.show()
@@ -285,10 +287,10 @@ def pictures(window: MainWindow) -> dict[str, QImage]:
         "second frame": parts.places.second,
         "strip": parts.strip,
         "time": parts.navigator,
-        "curve": parts.measures.curve,
-        "long axis": parts.long_axis.view,
+        "curve": window.feature(MeasuresFeature).panel.curve,
+        "long axis": window.feature(LongAxisFeature).panel.view,
     }
-    wall = next(one for one in window.features if isinstance(one, MeasuresFeature)).wall_panel
+    wall = window.feature(MeasuresFeature).wall_panel
     shown |= {"wall": wall}
     return {name: widget.grab().toImage() for name, widget in shown.items()}
 
@@ -375,7 +377,7 @@ def _second_read(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
 
 
 def _point(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
-    window.parts.region.candidate_pointed.emit(Region.APEX)
+    window.feature(RegionFeature).panel.candidate_pointed.emit(Region.APEX)
 
 
 def _light(window: MainWindow, qtbot: QtBot, rng: random.Random) -> None:
@@ -453,7 +455,7 @@ def test_the_frame_on_show_need_not_exist_in_the_next_study(seat: Make, hearts: 
         pass
     settle_in(qtbot, one.window)
     one.window.desk.go(FrameIndex(5, 7))
-    queue = next(each for each in one.window.features if isinstance(each, QueueFeature))
+    queue = one.window.feature(QueueFeature)
     shown: list[list[str]] = []
     one.program.session.study.opened.connect(lambda: shown.append(list(queue.panel.texts)))
     one.open("Bravo")
@@ -509,7 +511,7 @@ def test_a_dialog_about_the_last_study_does_nothing_to_the_next(seat: Make, hear
 def test_an_error_lies_over_the_frames_and_above_the_buttons_of_the_worklist(open_window: MainWindow) -> None:
     window = open_window
     before = window.parts.view.to_widget((10.0, 10.0))
-    window.say("error", "Something went wrong.")
+    window.show_message("error", "Something went wrong.")
     QApplication.processEvents()
     bar, places = window.parts.messages, window.parts.places
     over = QPoint(bar.mapTo(window, QPoint(0, 0)))

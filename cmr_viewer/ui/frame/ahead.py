@@ -8,7 +8,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 
 REST_MS = 250
-"""So long a frame is on show before the other phases of its slice are made ready."""
+"""A frame is displayed this long before the other phases of its slice are made ready."""
 
 _TURN_MS = 4
 
@@ -29,7 +29,7 @@ class AheadFeature(Feature):
         self._turn.timeout.connect(self._go_on)
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
+        """Signals and slots."""
         session, desk, view = self.context.session, self.context.desk, self.context.parts.view
         return (
             (desk.frame_changed, self.begin_anew),
@@ -52,7 +52,7 @@ class AheadFeature(Feature):
 
     @Slot()
     def begin_anew(self) -> None:
-        """Something else is on show, or looks otherwise: wait until the reader rests."""
+        """Something else is displayed, or looks different: wait until the reader pauses."""
         self._turn.stop()
         self._rest.start()
 
@@ -66,7 +66,7 @@ class AheadFeature(Feature):
             return
         here = desk.frame
         phases = [(here.phase + step) % stack.phases for step in range(1, stack.phases)]
-        # The frame on show stays kept as well, so there is room for one less.
+        # The displayed frame stays ready as well, so there is room for one less.
         self._wanted = [FrameIndex(phase, here.slice_index) for phase in phases[: view.room - 1]]
         slices = [] if self.context.parts.strip.shows_grid else range(stack.slices)
         self._thumbnails = [FrameIndex(phase, index) for phase in phases for index in slices]

@@ -115,7 +115,7 @@ class CinePlayer(QObject):
 
     @property
     def interval_ms(self) -> int:
-        """How long the phase on show stays, at the speed chosen."""
+        """How long the displayed phase stays, at the speed chosen."""
         return self._timer.interval()
 
     def set_clock(self, clock: CineClock) -> None:
@@ -130,7 +130,7 @@ class CinePlayer(QObject):
         self._speed = speed
 
     def start(self, phase: int) -> None:
-        """Play from a phase on; where there is one phase only, it is told that nothing plays."""
+        """Play from a phase on; where there is only one phase, nothing plays."""
         if len(self._clock.starts_ms) < 2:
             self.running_changed.emit(False)
             return

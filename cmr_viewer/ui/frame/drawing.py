@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainterPath, QPen
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.ui.frame.overlay import Outlines, Polygon
+from cmr_viewer.domain.outlines import LabelOutlines, Polygon
 
 
 def grey_image(pixels: NDArray[Any], window: tuple[float, float]) -> QImage:
@@ -46,8 +46,8 @@ def label_image(labels: LabelMap, colours: Mapping[Label, str], opacity: float) 
     return QImage(packed.data, cols, rows, cols * 4, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
 
-def outline_paths(outlines: Outlines) -> dict[Label, QPainterPath]:
-    """Outlines as paths, x = col and y = row."""
+def outline_paths(outlines: LabelOutlines) -> dict[Label, QPainterPath]:
+    """LabelOutlines as paths, x = col and y = row."""
     return {label: _path(outlines.of(label)) for label in STRUCTURES}
 
 

@@ -1,4 +1,4 @@
-"""What a thumbnail says about its frame, and how it is drawn over it; for the strip and the montage."""
+"""What a thumbnail shows of its frame besides the image, and how it is drawn; for the strip and the montage."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _LARGE_PX = 72
 
 @dataclass(frozen=True)
 class Cell:
-    """What a thumbnail says about its frame.
+    """What a thumbnail shows of its frame besides the image.
 
     Attributes:
         region: The frame's region, or None while it is not known.
@@ -50,8 +50,8 @@ def paint_region(painter: QPainter, rect: QRectF, cell: Cell, tint: QColor) -> N
     height = 16 if large else 13
     metrics = painter.fontMetrics()
     percent = "%" if rect.width() >= 46 else ""
-    said = "you" if cell.probability is None else f"{100 * cell.probability:.0f}{percent}"
-    width = metrics.horizontalAdvance(said) + 6
+    letters = "you" if cell.probability is None else f"{100 * cell.probability:.0f}{percent}"
+    width = metrics.horizontalAdvance(letters) + 6
     name, pad = cell.region.text, 10 if large else 7
     if metrics.horizontalAdvance(name) + pad + width + 6 > rect.width():
         name = REGION_LETTERS[cell.region]
@@ -62,7 +62,7 @@ def paint_region(painter: QPainter, rect: QRectF, cell: Cell, tint: QColor) -> N
     ground = QRectF(rect.right() - width, chip.top(), width, height).adjusted(-1, 0, -1, -2)
     painter.fillRect(ground, QColor(0, 0, 0, 170))
     painter.setPen(image_colour("text"))
-    painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, said)
+    painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, letters)
 
 
 def paint_state(painter: QPainter, rect: QRectF, cell: Cell) -> None:

@@ -15,8 +15,8 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QTransform
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.outlines import outlines_of
 from cmr_viewer.ui.frame.drawing import grey_image, outline_paths, screen_pen
-from cmr_viewer.ui.frame.overlay import outlines_of
 from cmr_viewer.ui.window.theme import STRUCTURE_COLOURS, image_colour
 
 KEPT_BYTES = 256 * 1024 * 1024

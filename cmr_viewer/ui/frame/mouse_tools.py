@@ -1,7 +1,7 @@
 """What the mouse and the pen do over a frame: one tool at a time has the left button, and the right one if it wants it.
 
-A tool is told of presses, moves and releases in (row, col), tells by its signals what the reader did, and draws what
-belongs to it over the frame. It changes nothing else. The wheel, the middle button and Ctrl with the right button do
+A tool gets presses, moves and releases in (row, col), signals what the reader did, and draws what belongs to it over
+the frame. It changes nothing else. The wheel, the middle button and Ctrl with the right button do
 the same whatever tool is held (`pointer_input`).
 """
 
@@ -63,7 +63,7 @@ class Canvas(Protocol):
 
 
 class MouseTool(QObject):
-    """A tool; the base of all. As it stands, it leaves everything to the view: left moves the frame, right windows.
+    """A tool; the base of all. By itself it leaves everything to the view: left moves the frame, right windows.
 
     Attributes:
         name: What the desk calls it.
@@ -90,7 +90,7 @@ class MouseTool(QObject):
         """The pointer left the view."""
 
     def double_click(self, pointer: Pointer, canvas: Canvas) -> bool:
-        """Second press of a double click; True if it was meant for the tool. As it stands it is another press."""
+        """Second press of a double click; True if it was meant for the tool. By default it is another press."""
         return self.press(pointer, canvas)
 
     def wants_key(self, event: QKeyEvent) -> bool:
@@ -100,7 +100,7 @@ class MouseTool(QObject):
     def key(self, event: QKeyEvent, canvas: Canvas) -> None:
         """A key was pressed that the tool wanted."""
 
-    def put_away(self, canvas: Canvas) -> None:
+    def let_go(self, canvas: Canvas) -> None:
         """Another tool is taken."""
 
     def paint(self, painter: QPainter, canvas: Canvas) -> None:
@@ -156,7 +156,7 @@ class BrushTool(MouseTool):
     Signals:
         began(float, float, bool): (row, col) and whether it erases: right button, or the eraser's end of a pen.
         moved(float, float): (row, col).
-        ended(): It was lifted, or put away while it was down.
+        ended(): It was lifted, or let go while it was down.
     """
 
     name = BRUSH
@@ -205,7 +205,7 @@ class BrushTool(MouseTool):
         """No circle."""
         self._go(None, canvas)
 
-    def put_away(self, canvas: Canvas) -> None:
+    def let_go(self, canvas: Canvas) -> None:
         """No circle, and no stroke that would go on without its brush."""
         self._lift()
         self._go(None, canvas)
@@ -231,10 +231,10 @@ class BrushTool(MouseTool):
 
 
 class PointTool(MouseTool):
-    """Sets points: a click says inside with the left button, outside with the right one or the eraser's end of a pen.
+    """Sets points: a click with the left button means inside, with the right one or the eraser's end of a pen outside.
 
     Signals:
-        pressed(float, float, bool): (row, col), and whether it says inside.
+        pressed(float, float, bool): (row, col), and whether it means inside.
         dragged(float, float): (row, col), with the button still down.
         released(): It was let go.
     """

@@ -43,7 +43,7 @@ class TimeSlider(QWidget):
         self.update()
 
     def set_phase(self, phase: int) -> None:
-        """The phase on show."""
+        """The displayed phase."""
         self._phase = phase
         self.update()
 
@@ -175,7 +175,7 @@ class Navigator(QFrame):
             self._time.setText("")
 
     def show_phase(self, phase: int, times_ms: Sequence[float] | None) -> None:
-        """The phase on show, with its time where that is known."""
+        """The displayed phase, with its time where that is known."""
         self.slider.set_phase(phase)
         self._time.setText(f"Phase {phase + 1}" if times_ms is None else f"{times_ms[phase]:.0f} ms")
 

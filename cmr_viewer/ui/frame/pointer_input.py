@@ -119,7 +119,7 @@ class PointerInput(QWidget):
         if tool is not self._tool:
             if self._taken == "tool":
                 self._taken = ""
-            self._tool.put_away(self)
+            self._tool.let_go(self)
             self._tool = tool
             self.redraw()
         if not self._taken:

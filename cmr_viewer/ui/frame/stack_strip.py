@@ -84,13 +84,13 @@ class StackStrip(QAbstractScrollArea):
         self._lay_out()
 
     def set_cell(self, frame: FrameIndex, cell: Cell) -> None:
-        """What the thumbnail of a frame says."""
+        """What the thumbnail of a frame shows."""
         if self._cells.get(frame) != cell:
             self._cells[frame] = cell
             self._update_cell(frame)
 
     def cell(self, frame: FrameIndex) -> Cell:
-        """What the thumbnail of a frame says."""
+        """What the thumbnail of a frame shows."""
         return self._cells.get(frame, Cell())
 
     def refresh(self, frame: FrameIndex) -> None:
@@ -111,7 +111,7 @@ class StackStrip(QAbstractScrollArea):
         self.viewport().update()
 
     def set_current(self, frame: FrameIndex) -> None:
-        """Mark the frame on show and bring it into view."""
+        """Mark the displayed frame and bring it into view."""
         before, self._current = self._current, frame
         if before.phase != frame.phase and not self._grid:
             self.viewport().update()
@@ -137,14 +137,14 @@ class StackStrip(QAbstractScrollArea):
         return image_colour("edge") if region is None else QColor(self._colours[region])
 
     def light(self, frames: Collection[FrameIndex]) -> None:
-        """Make some thumbnails stand out for a moment, since something of them changed by itself."""
+        """Highlight some thumbnails for a moment, because something in them changed without the reader."""
         self._lit = frozenset(frames)
         self._dim.start()
         self.viewport().update()
 
     @property
     def lit(self) -> frozenset[FrameIndex]:
-        """The thumbnails that stand out now."""
+        """The highlighted thumbnails."""
         return self._lit
 
     @Slot()
@@ -366,13 +366,13 @@ class StackStrip(QAbstractScrollArea):
         self._lay_out()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The grid takes its share of the height of what it stands in."""
+        """The grid takes its share of the height of its parent."""
         if event.type() == QEvent.Type.Resize and self._grid:
             self._lay_out()
         return False
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Follow the height of what the thumbnails stand in."""
+        """Follow the height of the thumbnails' parent."""
         around = self.parentWidget()
         if around is not None:
             around.installEventFilter(self)

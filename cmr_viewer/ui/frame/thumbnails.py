@@ -1,4 +1,4 @@
-"""Small pictures of the frames, made when they are first seen and kept until they change."""
+"""Small pictures of the frames, made when they are first seen, and again when they change."""
 
 import math
 from collections import OrderedDict
@@ -12,9 +12,9 @@ from PySide6.QtGui import QColor, QPainter, QPixmap, QTransform
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.outlines import outlines_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.ui.frame.drawing import grey_image, label_image, outline_paths, screen_pen
-from cmr_viewer.ui.frame.overlay import outlines_of
 from cmr_viewer.ui.window.theme import STRUCTURE_COLOURS, image_colour
 
 Box = tuple[int, int, int, int]

@@ -1,4 +1,4 @@
-"""What every layout of the desk is told; the feature tells the one that is on show."""
+"""What every layout of the desk can react to; the feature calls the current one."""
 
 from PySide6.QtCore import QObject
 
@@ -37,7 +37,7 @@ class DeskLayout(QObject):
         """The reader is at another frame."""
 
     def show_changes(self, frames: tuple[FrameIndex, ...]) -> None:
-        """Something of some frames has changed; told whether it is on show or not."""
+        """Something of some frames has changed; called whether the layout is shown or not."""
 
     def show_stroke(self, box: Box) -> None:
         """The brush changed the frame that the reader is at in a box."""

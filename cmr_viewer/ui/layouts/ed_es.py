@@ -91,7 +91,7 @@ class EdEsLayout(DeskLayout):
         self._show_foot()
 
     def _show_other(self) -> None:
-        stack, second, showing = self.stack, self.context.parts.places.second, self.context.showing
+        stack, second, display = self.stack, self.context.parts.places.second, self.context.display
         phase = self.phases[1 - self._active]
         if stack is None or phase is None:
             second.clear()
@@ -105,7 +105,7 @@ class EdEsLayout(DeskLayout):
         )
         second.show_labels(state.labels, key=frame)
         second.follow()
-        notes = showing.notes_of(stack, frame, state)
+        notes = display.notes_of(stack, frame, state)
         second.set_notes(notes)
         second.set_border(notes.region_colour if state.region is not None else None)
 

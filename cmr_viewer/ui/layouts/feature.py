@@ -1,4 +1,5 @@
-"""The layouts of the desk in the window: one is on show, and is told what happens."""
+# ruff: noqa: E501 - one row per action reads as a table
+"""The layouts of the desk in the window, one of them shown at a time."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from cmr_viewer.ui.layouts.before_after import BeforeAfterLayout
 from cmr_viewer.ui.layouts.desk_layout import DeskLayout
 from cmr_viewer.ui.layouts.ed_es import EdEsLayout
 from cmr_viewer.ui.layouts.montage import MontageLayout
+from cmr_viewer.ui.window.actions import ActionSpec, Menu
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 
 SINGLE, ED_ES, BEFORE_AFTER, MONTAGE = LAYOUTS
@@ -24,6 +26,15 @@ class LayoutsFeature(Feature):
     Attributes:
         layouts: All layouts by the name that the settings know.
     """
+
+    # fmt: off
+    specs = (
+        ActionSpec("layout_single", "&Single frame", ("F5",), "Show one frame as large as possible", Menu.VIEW, icon="layout_single", checkable=True, section=3, short="Single"),
+        ActionSpec("layout_ed_es", "ED and ES side &by side", ("F6",), "Show the slice at end-diastole and end-systole; you can correct both", Menu.VIEW, icon="layout_ed_es", checkable=True, section=3, short="ED and ES"),
+        ActionSpec("layout_before_after", "Before &and after", ("F7",), "Compare the frame before and after changes, with the difference in ml", Menu.VIEW, icon="layout_before_after", checkable=True, section=3, short="Before and after"),
+        ActionSpec("layout_montage", "Mo&ntage", ("F8",), "Show many frames at once: slices and phases, ED and ES, or all slices of a phase", Menu.VIEW, icon="layout_montage", checkable=True, section=3, short="Montage"),
+    )
+    # fmt: on
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -42,12 +53,12 @@ class LayoutsFeature(Feature):
 
     @property
     def name(self) -> str:
-        """Name of the layout on show."""
+        """Name of the current layout."""
         return self._name
 
     @property
     def layout(self) -> DeskLayout:
-        """The layout on show."""
+        """The current layout."""
         return self.layouts[self._name]
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
@@ -60,7 +71,7 @@ class LayoutsFeature(Feature):
         }
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
+        """Signals and slots."""
         session, desk, places = self.context.session, self.context.desk, self.context.parts.places
         second = places.second
         return (
@@ -75,12 +86,12 @@ class LayoutsFeature(Feature):
             (second.slice_stepped, desk.step_slice),
             (second.phase_stepped, desk.step_phase),
             (second.brush_stepped, desk.step_radius),
-            (second.heart_toggled, self.context.showing.toggle_heart),
+            (second.heart_toggled, self.context.display.toggle_heart),
             (self.montage.opened, self.choose_single),
         )
 
     def drop_study(self) -> None:
-        """All layouts drop it, on show or not."""
+        """All layouts drop it, shown or not."""
         for layout in self.layouts.values():
             layout.drop_study()
 
@@ -169,4 +180,4 @@ class LayoutsFeature(Feature):
     def _take_window(self, centre: float, width: float) -> None:
         """The second view was windowed, which cannot be seen as another window than the first's."""
         self.context.parts.view.set_window(centre, width)
-        self.context.showing.show_window()
+        self.context.display.show_window()

@@ -11,8 +11,8 @@ from cmr_viewer.ui.frame.thumbnails import Thumbnails
 from cmr_viewer.ui.layouts.desk_layout import DeskLayout
 from cmr_viewer.ui.layouts.montage_plan import Columns
 from cmr_viewer.ui.layouts.montage_view import MontageView
+from cmr_viewer.ui.window.display import cell_of
 from cmr_viewer.ui.window.feature import Context
-from cmr_viewer.ui.window.showing import cell_of
 from cmr_viewer.ui.window.widgets import label, row, slider
 
 _SMOOTH_MS = 1000.0 / 60.0
@@ -179,16 +179,16 @@ class MontageLayout(DeskLayout):
 
     def show_look(self) -> None:
         """Make thumbnails anew where colours, box or what is hidden are others."""
-        stack, showing, settings = self.stack, self.context.showing, self.context.settings
+        stack, display, settings = self.stack, self.context.display, self.context.settings
         if not self._on or stack is None or self._stale:
             return
         colours = {each: settings.label_colour(each) for each in STRUCTURES}
         regions = {each: settings.region_colour(each) for each in REGIONS}
-        look = (stack.stack_id, showing.box, colours, self.context.parts.view.hides_labels, regions)
+        look = (stack.stack_id, display.box, colours, self.context.parts.view.hides_labels, regions)
         if look == self._look:
             return
         self._look = look
-        made = Thumbnails(stack, showing.box, showing.usual_window, self._labels_of, colours)
+        made = Thumbnails(stack, display.box, display.usual_window, self._labels_of, colours)
         self.view.set_colours(regions)
         self.view.show_stack(made, stack.phases, stack.slices, self._cell_of)
         self._show_columns(stack)

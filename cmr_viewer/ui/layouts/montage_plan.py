@@ -41,7 +41,7 @@ class Columns(StrEnum):
 
 @dataclass(frozen=True)
 class MontagePlan:
-    """Thumbnails in blocks of phases, one block for each slice; blocks stand in rows from base to apex.
+    """Thumbnails in blocks of phases, one block for each slice; blocks are in rows from base to apex.
 
     Attributes:
         phases: Phase of each column of a block.
@@ -89,14 +89,14 @@ class MontagePlan:
         return tuple(FrameIndex(phase, index) for index in range(self.slices) for phase in self.phases)
 
     def place(self, index: int, column: int) -> QRect:
-        """Where the thumbnail of a slice stands, in one of a block's columns."""
+        """Where the thumbnail of a slice is, in one of a block's columns."""
         row, block = divmod(index, self.blocks)
         corner = self.corner
         left = corner.x() + block * self.block_width + column * self.step
         return QRect(left, corner.y() + row * self.step, self.side, self.side)
 
     def place_of(self, frame: FrameIndex) -> QRect | None:
-        """Where the thumbnail of a frame stands; None where it is not shown."""
+        """Where the thumbnail of a frame is; None where it is not shown."""
         if frame.phase not in self.phases or not 0 <= frame.slice_index < self.slices:
             return None
         return self.place(frame.slice_index, self.phases.index(frame.phase))

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from PySide6.QtCore import (
     QElapsedTimer,
     QEvent,
+    QObject,
     QPoint,
+    QPropertyAnimation,
     QRect,
     QRectF,
     QSize,
@@ -21,19 +23,143 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPen,
+    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QToolTip, QWidget
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame.frame_cell import Cell, tip_of
+from cmr_viewer.ui.frame.frame_cell import Cell, is_large, paint_region, paint_state, tip_of
 from cmr_viewer.ui.frame.thumbnails import KEPT_BYTES, Thumbnails
-from cmr_viewer.ui.layouts.montage_painting import paint_heads, paint_picture, paint_texts
 from cmr_viewer.ui.layouts.montage_plan import EDGE, GAP, HEAD, ROW_HEAD, MontagePlan, montage_plan
-from cmr_viewer.ui.layouts.smooth_scroll import SmoothScroll
 from cmr_viewer.ui.window.theme import REGION_COLOURS, image_colour
+
+
+def paint_picture(painter: QPainter, rect: QRectF, pixmap: QPixmap | None, tint: QColor, *, chosen: bool) -> None:
+    """Draw a thumbnail with the border of its region.
+
+    Args:
+        painter: On the viewport.
+        rect: Where it stands.
+        pixmap: The thumbnail; None while it is not made.
+        tint: Of the border.
+        chosen: Whether it is the frame that the reader is at.
+    """
+    if pixmap is None:
+        painter.fillRect(rect, image_colour("panel"))
+    else:
+        painter.drawPixmap(rect, pixmap, QRectF(pixmap.rect()))
+    width = 3.0 if is_large(rect) else 2.0
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(tint, width))
+    painter.drawRect(rect.adjusted(width / 2, width / 2, -width / 2, -width / 2))
+    if chosen:
+        painter.setPen(QPen(image_colour("bright"), 2.5))
+        painter.drawRect(rect.adjusted(-1.5, -1.5, 1.5, 1.5))
+
+
+def paint_texts(painter: QPainter, rect: QRectF, cell: Cell, tint: QColor, text: str) -> None:
+    """Write region, state and a text over a thumbnail.
+
+    Args:
+        painter: On the viewport.
+        rect: Where the thumbnail stands.
+        cell: What it says.
+        tint: Colour of its region.
+        text: For the upper left corner; may be empty.
+    """
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    paint_region(painter, rect, cell, tint)
+    paint_state(painter, rect, cell)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    if not text:
+        return
+    _set_font(painter, bold=True)
+    for pen, by in ((QColor(0, 0, 0, 200), 1), (image_colour("text"), 0)):
+        painter.setPen(pen)
+        painter.drawText(rect.adjusted(8 + by, 6 + by, 0, 0), Qt.AlignmentFlag.AlignLeft, text)
+
+
+def paint_heads(
+    painter: QPainter, view: QRect, plan: MontagePlan, scrolled: QPoint, current: FrameIndex, marks: Mapping[int, str]
+) -> None:
+    """Number the slices and phases at the edges, which stay where they are when thumbnails are scrolled.
+
+    Args:
+        painter: On the viewport.
+        view: The viewport.
+        plan: What stands where.
+        scrolled: Where the corner of all thumbnails is in the viewport.
+        current: The frame that the reader is at.
+        marks: "ED" and "ES" by phase.
+    """
+    ground, left = image_colour("ground"), max(0, scrolled.x())
+    painter.fillRect(QRect(left, 0, EDGE + ROW_HEAD - GAP, view.height()), ground)
+    for index in range(plan.slices):
+        here = index == current.slice_index
+        _set_font(painter, bold=here)
+        painter.setPen(image_colour("bright" if here else "soft"))
+        place = plan.place(index, 0).translated(scrolled)
+        box = QRect(left, place.top(), EDGE + ROW_HEAD - 2 * GAP, place.height())
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, str(index + 1))
+    painter.fillRect(QRect(0, 0, view.width(), HEAD - GAP // 2), ground)
+    painter.setClipRect(QRect(left + EDGE + ROW_HEAD - GAP, 0, view.width(), HEAD))
+    for column, phase in enumerate(plan.phases):
+        place = plan.place(0, column).translated(scrolled)
+        mark, here = marks.get(phase), phase == current.phase
+        _set_font(painter, bold=here or mark is not None)
+        painter.setPen(image_colour("bright" if here else "text" if mark else "soft"))
+        text = f"{mark} {phase + 1}" if mark else str(phase + 1)
+        painter.drawText(QRect(place.left(), 0, place.width(), HEAD - 2), Qt.AlignmentFlag.AlignCenter, text)
+    painter.setClipping(False)
+
+
+def _set_font(painter: QPainter, *, bold: bool) -> None:
+    font = painter.font()
+    font.setPixelSize(12)
+    font.setBold(bold)
+    painter.setFont(font)
+
+
+_SCROLL_MS = 140
+
+
+class SmoothScroll(QObject):
+    """Moves scroll bars in steps that the eye can follow; another goal while one is under way takes its place.
+
+    Args:
+        bars: The scroll bars.
+        parent: Owner.
+    """
+
+    def __init__(self, bars: Sequence[QScrollBar], parent: QObject) -> None:
+        super().__init__(parent)
+        self._movers = {bar: QPropertyAnimation(bar, b"value", self) for bar in bars}
+        for mover in self._movers.values():
+            mover.setDuration(_SCROLL_MS)
+
+    def goal(self, bar: QScrollBar) -> int:
+        """Where a bar is going, or where it is."""
+        mover = self._movers[bar]
+        return int(mover.endValue()) if mover.state() == QPropertyAnimation.State.Running else bar.value()
+
+    def go(self, bar: QScrollBar, value: int) -> None:
+        """Glide to a value, or to the end that is nearer."""
+        mover = self._movers[bar]
+        mover.stop()
+        mover.setStartValue(bar.value())
+        mover.setEndValue(min(bar.maximum(), max(0, value)))
+        mover.start()
+
+    def arrive(self) -> None:
+        """Be there at once."""
+        for mover in self._movers.values():
+            if mover.state() == QPropertyAnimation.State.Running:
+                mover.setCurrentTime(mover.duration())
+
 
 _MAKE_BUDGET_MS = 12.0
 _WHEEL_STEP = 120
@@ -100,10 +226,10 @@ class MontageView(QAbstractScrollArea):
         """Which phases are shown.
 
         Args:
-            phases: Phase of each column; none to say why in `message`.
+            phases: Phase of each column; none where `message` gives the reason.
             marks: "ED" and "ES" by phase.
             wraps: Whether slices may stand side by side.
-            message: What is said where nothing is shown.
+            message: Text where nothing is shown.
         """
         if (tuple(phases), dict(marks), wraps, message) == (self._phases, self._marks, self._wraps, self._message):
             return
@@ -140,7 +266,7 @@ class MontageView(QAbstractScrollArea):
 
     @property
     def plan(self) -> MontagePlan:
-        """What stands where."""
+        """The parts and their places."""
         return self._plan
 
     # The cine

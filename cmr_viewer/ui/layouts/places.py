@@ -1,4 +1,4 @@
-"""Where the frames of the desk stand: one alone, two side by side, or something else in their place, and a foot."""
+"""Where the frames of the desk are: one alone, two side by side, or something else in their place, and a foot."""
 
 from PySide6.QtCore import QRect, QSize, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
@@ -15,7 +15,7 @@ _GAP = 4
 class FramePlaces(QWidget):
     """Holds the first and the second view.
 
-    The first view is the one that tools work on; which place it stands in may change at any time, both places are of a
+    The first view is the one that tools work on; its place may change at any time; both places have the same
     size.
 
     Signals:
@@ -41,7 +41,7 @@ class FramePlaces(QWidget):
             widget.setParent(self)
         self.second.hide()
 
-    # What stands where
+    # Places
 
     def show_alone(self) -> None:
         """The first view has all of the room."""
@@ -59,7 +59,7 @@ class FramePlaces(QWidget):
         self._change(left, None, foot)
 
     def show_page(self, page: QWidget, foot: QWidget | None = None) -> None:
-        """Something else stands in the place of the views."""
+        """Something else is shown in place of the views."""
         self._change(None, page, foot)
 
     @property
@@ -95,7 +95,7 @@ class FramePlaces(QWidget):
         return self._left is None and self._page is None
 
     def set_covered(self, height: int) -> None:
-        """How much of the upper edge is covered by messages; the views' notes stand below."""
+        """How much of the upper edge is covered by messages; the views' notes move below."""
         self._covered = height
         self.first.set_covered(height)
         self.second.set_covered(height)

@@ -48,7 +48,7 @@ class SecondView(FrameView):
             self.look_like(self.first)
 
     def show_message(self, text: str) -> None:
-        """What is said in the middle while there is no frame."""
+        """The text in the middle while there is no frame."""
         if text != self._message:
             self._message = text
             self.setAccessibleDescription(text)
@@ -160,13 +160,13 @@ class SecondView(FrameView):
         QApplication.sendEvent(self.first, handed)
 
     def _in_first(self, on_screen: QPointF) -> QPointF:
-        """Where a position on the screen is in the first view, wherever both stand by now."""
+        """Where a position on the screen is in the first view, wherever both are now."""
         return QPointF(self.first.mapFromGlobal(on_screen))
 
     # Drawing
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The frame, or what is said in its place."""
+        """The frame, or the text in its place."""
         super().paintEvent(event)
         if self.has_frame or not self._message:
             return

@@ -1,14 +1,110 @@
 """What the reader is looking at, with which tool in hand; turns what they do into calls of the session."""
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame.ball_stroke import BallStroke
+from cmr_viewer.review.edit import discs_of_ball
 from cmr_viewer.ui.frame.cine import CinePlayer, cine_clock
 from cmr_viewer.ui.frame.mouse_tools import BRUSH, MOVE
+
+Box = tuple[int, int, int, int]
+"""(first row, row after the last, first column, column after the last)."""
+
+
+class BallStroke:
+    """A stroke through slices while it lasts.
+
+    The displayed frame is painted by the session's own brush, which is quick and is seen at once. The other slices are
+    painted beside, and at the end all of them are handed over together in the place of that stroke.
+
+    Args:
+        session: The session with an open study.
+        frame: The displayed frame; the middle of the ball lies in it.
+        label: What is painted; BACKGROUND erases.
+        radius_px: Radius of the ball in pixels of the frame.
+
+    Raises:
+        LabelMapError: The radius is not positive.
+        RuntimeError: No study is open.
+    """
+
+    def __init__(self, session: Session, frame: FrameIndex, label: Label, radius_px: float) -> None:
+        stack = session.study.stack
+        if stack is None:
+            raise RuntimeError("No study is open.")
+        self._session, self._stack = session, stack
+        self._frame, self._label, self._radius_px = frame, label, radius_px
+        discs = discs_of_ball(stack.geometry, frame.slice_index, radius_px)
+        self._discs = {FrameIndex(frame.phase, each): disc for each, disc in discs.items() if each != frame.slice_index}
+        self._painted: dict[FrameIndex, LabelMap] = {}
+        self._last: Point = (0.0, 0.0)
+
+    @property
+    def frames(self) -> tuple[FrameIndex, ...]:
+        """Frames that the ball reaches, the shown one first."""
+        return (self._frame, *self._discs)
+
+    @property
+    def text(self) -> str:
+        """What is done, in words."""
+        if self._label is Label.BACKGROUND:
+            return "erase through slices"
+        return f"paint {self._label.text} through slices"
+
+    def begin(self, point: Point) -> Box | None:
+        """Put the ball down at a (row, col) point; the box of the shown frame that changed, or None.
+
+        Raises:
+            LabelMapError: The point is not a number; nothing has begun.
+        """
+        box = self._session.study.begin_stroke(self._frame, self._label, self._radius_px, point)
+        if not (self._session.study.is_restored and self._session.study.can_change):  # refused, with a message
+            self._discs = {}
+        self._painted = {frame: self._canvas(frame) for frame in self._discs}
+        self._paint_beside(point, point)
+        return box
+
+    def extend(self, point: Point) -> Box | None:
+        """Move the ball; the box of the shown frame that changed, or None.
+
+        Raises:
+            LabelMapError: The point is not a number.
+        """
+        if self._session.study.stack is not self._stack:
+            return None
+        box = self._session.study.extend_stroke(point)
+        self._paint_beside(self._last, point)
+        return box
+
+    def end(self) -> tuple[FrameIndex, ...]:
+        """Lift the ball: one undo step over all slices; the frames that changed, none where the study was closed."""
+        if self._session.study.stack is not self._stack:
+            return ()
+        shown = self._session.study.frame_state(self._frame).labels
+        label_maps = {} if shown is None else {self._frame: shown.copy()}
+        self._session.study.cancel_stroke()
+        return self._session.study.change_labels(label_maps | self._painted, self.text)
+
+    def cancel(self) -> None:
+        """Lift the ball and take the stroke back."""
+        self._painted = {}
+        self._session.study.cancel_stroke()
+
+    def _paint_beside(self, from_point: Point, to_point: Point) -> None:
+        for frame, disc in self._discs.items():
+            labels = self._painted[frame]
+            disc.paint(labels, from_point, to_point, self._label).apply(labels)
+        self._last = to_point
+
+    def _canvas(self, frame: FrameIndex) -> LabelMap:
+        labels, geometry = self._session.study.frame_state(frame).labels, self._stack.geometry
+        return np.zeros((geometry.rows, geometry.cols), np.uint8) if labels is None else labels.copy()
+
 
 RADII_PX = (0.5, 40.0)
 
@@ -17,7 +113,7 @@ class Desk(QObject):
     """Position and tools of the reader.
 
     Attributes:
-        frame: The frame on show.
+        frame: The displayed frame.
         tool: Name of the tool in hand, as in `mouse_tools`.
         tools_with_label: Names of the tools that work on the chosen label; features add theirs.
         label: The label that is chosen.
@@ -29,7 +125,8 @@ class Desk(QObject):
     Signals:
         frame_changed(): `frame` is another.
         tool_changed(): `tool`, `label` or `radius_px`.
-        noted(str): What was done just now, in words; such as what was taken back.
+        noted(str): What was done just now, in words; such as what was undone.
+        next_changed(): Another frame may be the next to review.
         stroke_painted(object): The label map of `frame` changed in a box (row0, row1, col0, col1), ends excluded.
     """
 
@@ -37,6 +134,7 @@ class Desk(QObject):
     tool_changed = Signal()
     stroke_painted = Signal(object)
     noted = Signal(str)
+    next_changed = Signal()
 
     def __init__(self, session: Session, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -190,7 +288,7 @@ class Desk(QObject):
 
     @Slot(bool)
     def hold_brush(self, on: bool) -> None:
-        """Take the brush, or put it away."""
+        """Take the brush, or no tool."""
         self.hold(BRUSH if on else MOVE)
 
     @Slot(bool)
@@ -291,7 +389,7 @@ class Desk(QObject):
 
     @Slot()
     def undo(self) -> None:
-        """Take the last change back and show its frame."""
+        """Undo the last change and show its frame."""
         if not self.painting:
             text = self._session.study.undo_text
             self._follow(self._session.study.undo())
@@ -300,7 +398,7 @@ class Desk(QObject):
 
     @Slot()
     def redo(self) -> None:
-        """Make the change again and show its frame."""
+        """Redo the change and show its frame."""
         if not self.painting:
             text = self._session.study.redo_text
             self._follow(self._session.study.redo())
@@ -325,7 +423,7 @@ class Desk(QObject):
     # Review
 
     def set_region(self, region: Region) -> None:
-        """Say which region the frame is."""
+        """Set the region of the frame."""
         if self._session.study.stack is not None:
             self.player.stop()
             self._session.study.set_region(self.frame, region)
@@ -372,7 +470,7 @@ class Desk(QObject):
 
     @Slot()
     def take_proposal(self) -> None:
-        """Take what a tool or a model offers in the place of the reader's label map."""
+        """Replace the reader's label map with the suggestion of a tool or a model."""
         if self._session.study.offer is not None:
             self._session.study.take_offer()
         else:
@@ -380,7 +478,7 @@ class Desk(QObject):
 
     @Slot()
     def keep_mine(self) -> None:
-        """Drop what is offered."""
+        """Discard the suggestion."""
         if self._session.study.offer is not None:
             self._session.study.drop_offer()
         else:

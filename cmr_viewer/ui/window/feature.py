@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
@@ -12,12 +12,21 @@ from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.study import Study
+from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.ui.window.actions import ActionSpec
 from cmr_viewer.ui.window.desk import Desk
+from cmr_viewer.ui.window.display import Display
 from cmr_viewer.ui.window.layout import Parts
-from cmr_viewer.ui.window.showing import Showing
 
 Wire = tuple[Any, Callable[..., Any]]
 """A signal and the slot it is connected to."""
+
+
+class ShowMessage(Protocol):
+    """Shows the reader a message."""
+
+    def __call__(self, severity: str, text: str, action: QAction | None = None) -> None:
+        """Show it; severity is "info", "warning" or "error", and `action` is a remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +38,13 @@ class Context:
         retraining: Training beside it.
         settings: What the reader has set.
         desk: Where the reader is, with which tool.
-        showing: What brings the session onto the screen.
+        display: Shows the frame, and tells features when to show theirs.
         parts: The widgets of the window.
         actions: What a reader can do, by id.
-        say: (severity, text) tells the reader something; severity is "info", "warning" or "error".
-        say_of: (study, severity, text) tells something about a study that may be left by now.
+        specs: The table of these actions, in the order of the menus.
+        show_message: Shows a message about the open study, if there is one.
+        show_message_about: (study, severity, text) shows a message about a study that may be closed by now.
+        show_general_message: (severity, text) shows a message that is not about the open study.
         window: The window, parent of dialogs.
         refresh_possible: Asks all features again what is possible, and enables the actions accordingly.
     """
@@ -42,11 +53,13 @@ class Context:
     retraining: Retraining
     settings: Settings
     desk: Desk
-    showing: Showing
+    display: Display
     parts: Parts
     actions: Mapping[str, QAction]
-    say: Callable[[str, str], None]
-    say_of: Callable[[Study, str, str], None]
+    specs: tuple[ActionSpec, ...]
+    show_message: ShowMessage
+    show_message_about: Callable[[Study, str, str], None]
+    show_general_message: Callable[[str, str], None]
     window: QMainWindow
     refresh_possible: Callable[[], None]
 
@@ -62,8 +75,11 @@ class Feature(QObject):
     """One part of what the window can do. Features do not know one another; the window makes and wires them.
 
     Attributes:
+        specs: Its actions.
         context: What it works with.
     """
+
+    specs: ClassVar[tuple[ActionSpec, ...]] = ()
 
     def __init__(self, context: Context) -> None:
         super().__init__(context.window)
@@ -78,15 +94,24 @@ class Feature(QObject):
         return frozenset()
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom: signal, slot."""
+        """Signals and the slots they are connected to."""
         return ()
 
     def drop_study(self) -> None:
         """The study is left: drop all that is shown, known or computed of it. No study is open at this moment."""
 
     def possible(self) -> Mapping[str, bool]:
-        """Whether its actions are possible, by action id, where the table of actions does not say all.
+        """Whether its actions are possible, by action id, where `ActionSpec.when` is not all.
 
-        It counts only where what the table demands is so.
+        It counts only where that condition holds.
         """
         return {}
+
+
+def save_settings(context: Context) -> None:
+    """Save the settings, or show a warning."""
+    try:
+        context.settings.save()
+    except (CmrViewerError, OSError) as error:
+        text = f"Could not save the settings to {context.settings.path}: {error}"
+        context.show_general_message("warning", text)

@@ -1,4 +1,4 @@
-"""Where the parts of the window stand."""
+"""The parts that every window has, and the places where features put theirs."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -19,21 +19,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cmr_viewer.ui.features.long_axis.panel import LongAxisPanel
-from cmr_viewer.ui.features.measures.panel import MeasuresPanel
-from cmr_viewer.ui.features.models.panel import ModelsPanel
-from cmr_viewer.ui.features.region.panel import RegionPanel
-from cmr_viewer.ui.features.tools.panel import ToolsPanel
-from cmr_viewer.ui.features.worklist.panel import WorklistPanel
 from cmr_viewer.ui.frame.frame_view import FrameView
 from cmr_viewer.ui.frame.navigator import Navigator
-from cmr_viewer.ui.frame.proposal_bar import ProposalBar
 from cmr_viewer.ui.frame.stack_strip import StackStrip
 from cmr_viewer.ui.layouts.places import FramePlaces
-from cmr_viewer.ui.window.messages import Bell, MessageBar
-from cmr_viewer.ui.window.opening_page import OpeningPage
+from cmr_viewer.ui.window.messages import Bell, MessageBar, ProposalBar
+from cmr_viewer.ui.window.pages import OpeningPage, Welcome
 from cmr_viewer.ui.window.status_line import WorkLine
-from cmr_viewer.ui.window.welcome import Welcome
 from cmr_viewer.ui.window.widgets import Section, column, rule
 
 LEFT_WIDTH = 236
@@ -58,14 +50,13 @@ PAGE_TIPS = {
 
 
 class Parts:
-    """All parts of the window, made once; they do not know one another.
+    """Parts of the window, made once; they do not know one another.
 
     Args:
         actions: What a reader can do, by id.
     """
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
-        self.worklist = WorklistPanel(actions)
         self.view = FrameView()
         self.welcome = Welcome(actions)
         self.messages = MessageBar()
@@ -73,59 +64,59 @@ class Parts:
         self.proposal = ProposalBar(actions)
         self.navigator = Navigator(actions)
         self.strip = StackStrip()
-        self.tools = ToolsPanel(actions)
-        self.region = RegionPanel(actions)
-        self.measures = MeasuresPanel()
-        self.models = ModelsPanel(actions)
+        self.left = QFrame()
+        self.left.setObjectName("side")
         self.side = Side()
-        self.add_section(Page.FRAME, "Region of this frame", self.region)
-        self.add_section(Page.FRAME, "Tools", self.tools, self.tools.steps)
-        self.add_section(Page.MEASURES, "Measures", self.measures)
-        self.add_section(Page.MODELS, "Models", self.models)
         self.work = WorkLine("Ready")
-        self.training = WorkLine()
-        self.middle = QStackedWidget()
-        self.middle.addWidget(self.welcome)
         self.opening = OpeningPage()
-        self.middle.addWidget(self.opening)
-        self.long_axis = LongAxisPanel(actions)
-        beside = QSplitter(Qt.Orientation.Horizontal)
         self.places = FramePlaces(self.view)
-        beside.addWidget(self.places)
-        beside.addWidget(self.long_axis)
-        beside.setStretchFactor(0, 3)
-        beside.setStretchFactor(1, 2)
-        beside.setChildrenCollapsible(False)
-        beside.setSizes([620, 380])
+        self._beside = QSplitter(Qt.Orientation.Horizontal)
+        self._beside.addWidget(self.places)
+        self._beside.setChildrenCollapsible(False)
+        self._desk_column = column(self._beside, self.navigator, self.strip, spacing=0)
+        self._desk_column.setStretch(0, 1)
         self.desk_page = QWidget()
-        page = column(beside, self.navigator, self.strip, spacing=0)
-        page.setStretch(0, 1)
-        self.desk_page.setLayout(page)
-        self.middle.addWidget(self.desk_page)
+        self.desk_page.setLayout(self._desk_column)
+        self.middle = QStackedWidget()
+        for page in (self.welcome, self.opening, self.desk_page):
+            self.middle.addWidget(page)
 
     def arranged(self) -> QWidget:
         """The parts in their places: study left, frame in the middle, tools right."""
-        whole = QWidget()
-        layout = QVBoxLayout(whole)
-        layout.setContentsMargins(0, 0, 0, 0)
+        right = QFrame()
+        right.setObjectName("side")
+        right.setLayout(column(self.side))
         across = QSplitter(Qt.Orientation.Horizontal)
-        across.addWidget(_side(self.worklist, LEFT_WIDTH))
-        across.addWidget(self._centre())
-        across.addWidget(_side(self.side, RIGHT_WIDTH))
-        across.setStretchFactor(0, 0)
+        for widget, width in ((self.left, LEFT_WIDTH), (self._centre(), 0), (right, RIGHT_WIDTH)):
+            across.addWidget(widget)
+            if width:
+                widget.setMinimumWidth(width)
+                widget.setMaximumWidth(round(width * 1.6))
         across.setStretchFactor(1, 1)
-        across.setStretchFactor(2, 0)
         across.setSizes([LEFT_WIDTH, 1000, RIGHT_WIDTH])
         across.setChildrenCollapsible(False)
-        layout.addWidget(across)
+        self.left.setVisible(self.left.layout() is not None)
+        whole = QWidget()
+        whole.setLayout(column(across))
         return whole
 
     def _centre(self) -> QWidget:
         return UnderBars(self.middle, (self.messages, self.proposal), (self.proposal,), self.places)
 
-    def add_section(self, page: Page, title: str, widget: QWidget, extra: QWidget | None = None) -> None:
-        """Put a section below the others of a page of the right side; `extra` stands at the end of its heading."""
-        self.side.add_section(page, title, widget, extra)
+    def add_banner(self, banner: QWidget) -> None:
+        """Put a banner above the frames."""
+        self._desk_column.insertWidget(0, banner)
+
+    def add_beside(self, panel: QWidget) -> None:
+        """Put a panel to the right of the frames; the reader can change its share of the room."""
+        self._beside.addWidget(panel)
+        self._beside.setStretchFactor(0, 3)
+        self._beside.setStretchFactor(1, 2)
+        self._beside.setSizes([620, 380])
+
+    def fill_left(self, panel: QWidget) -> None:
+        """Put a panel into the left side."""
+        self.left.setLayout(column(panel))
 
 
 _TURNED_BY_WHEEL = (QAbstractSlider, QAbstractSpinBox, QComboBox)
@@ -141,21 +132,41 @@ class Side(QTabWidget):
         self.tabBar().setExpanding(True)
         self.tabBar().setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.tabBar().setAccessibleName("Pages of the right side")
-        self._sections: dict[Page, QVBoxLayout] = {}
+        self._pages: dict[Page, QVBoxLayout] = {}
+        self._sections: dict[tuple[Page, str], Section] = {}
         for page in Page:
             index = self.addTab(self._page(page), page.value)
             self.setTabToolTip(index, PAGE_TIPS[page])
 
     def add_section(self, page: Page, title: str, widget: QWidget, extra: QWidget | None = None) -> None:
-        """Put a section below the others of a page; `extra` stands at the end of its heading."""
-        sections = self._sections[page]
+        """Put a section below the others of a page; below its content where it is there already.
+
+        Args:
+            page: The page.
+            title: Heading of the section.
+            widget: The content.
+            extra: Goes to the end of the heading, where the section is new.
+        """
         for control in widget.findChildren(QWidget):
             if isinstance(control, _TURNED_BY_WHEEL) and not isinstance(control, QScrollBar):
                 control.installEventFilter(self)
                 if control.focusPolicy() == Qt.FocusPolicy.WheelFocus:
                     control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        sections.insertWidget(sections.count() - 1, Section(title, widget, extra))
-        sections.insertWidget(sections.count() - 1, rule())
+        known = self._sections.get((page, title))
+        if known is not None:
+            known.add(widget)
+            return
+        section = self._sections[page, title] = Section(title, widget, extra)
+        for part in (section, rule()):
+            self._pages[page].insertWidget(self._pages[page].count() - 1, part)
+
+    def section(self, page: Page, title: str) -> QWidget | None:
+        """A section by its heading, or None."""
+        return self._sections.get((page, title))
+
+    def has_sections(self, page: Page) -> bool:
+        """Whether a page shows anything."""
+        return any(at is page for at, _ in self._sections)
 
     def show_page(self, page: Page) -> None:
         """Bring a page to the front."""
@@ -195,7 +206,7 @@ class Side(QTabWidget):
     def _page(self, page: Page) -> QWidget:
         sections = column(spacing=0)
         sections.addStretch(1)
-        self._sections[page] = sections
+        self._pages[page] = sections
         content = QWidget()
         content.setLayout(sections)
         area = QScrollArea()
@@ -267,12 +278,3 @@ class UnderBars(QFrame):
         covered = top - area.top()
         self._places.set_covered(covered if over_frames else 0)
         self._above.setContentsMargins(0, 0 if over_frames else covered, 0, 0)
-
-
-def _side(content: QWidget, width: int) -> QFrame:
-    frame = QFrame()
-    frame.setObjectName("side")
-    frame.setLayout(column(content))
-    frame.setMinimumWidth(width)
-    frame.setMaximumWidth(round(width * 1.6))
-    return frame

@@ -1,5 +1,6 @@
-"""Messages of the program: a bar over the frame for the current one, and a list of all behind the bell."""
+"""Messages of the program: a bar over the frame for the current one, a list of all behind the bell, and suggestions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from cmr_viewer.ui.window.theme import icon
-from cmr_viewer.ui.window.widgets import column, label
+from cmr_viewer.ui.window.widgets import action_button, column, label
 
 _SHOWN_MS = {"info": 6000, "warning": 15000}
 _ICONS = {"info": ("info", "accent"), "warning": ("warning", "warn"), "error": ("error", "bad")}
@@ -106,7 +107,7 @@ class MessageBar(QFrame):
         """The suggested remedy, or None."""
         return self._action
 
-    def say(
+    def show_message(
         self, severity: str, text: str, action: QAction | None = None, *, study: str = "", ends: bool = False
     ) -> None:
         """Show a message; only another error replaces an error.
@@ -207,9 +208,9 @@ class Bell(QToolButton):
         self.setIcon(icon("bell", "warn" if self._unread else "soft"))
         unread = len(self._unread)
         self.setText(str(unread) if unread else "")
-        said = "No new warnings" if not unread else "1 new warning" if unread == 1 else f"{unread} new warnings"
-        self.setToolTip(f"{said}. Show all messages (F2)")
-        self.setAccessibleName(f"Messages: {said}")
+        unread_text = "No new warnings" if not unread else "1 new warning" if unread == 1 else f"{unread} new warnings"
+        self.setToolTip(f"{unread_text}. Show all messages (F2)")
+        self.setAccessibleName(f"Messages: {unread_text}")
 
 
 class MessagesDialog(QDialog):
@@ -238,3 +239,27 @@ class MessagesDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         self.setLayout(column(empty, listed, buttons, spacing=10, margins=(14, 14, 14, 14)))
+
+
+class ProposalBar(QFrame):
+    """Suggests a label map, to show, use or refuse; the reader's is never overwritten without this."""
+
+    def __init__(self, actions: Mapping[str, QAction]) -> None:
+        super().__init__()
+        self.setObjectName("proposal")
+        self._text = label("", wrap=True)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 6, 8, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self._text, 1)
+        for name in ("proposal_show", "proposal_take", "proposal_keep"):
+            button = action_button(actions[name])
+            button.setProperty("part", "boxed")
+            layout.addWidget(button)
+        self.hide()
+
+    def offer(self, text: str) -> None:
+        """Suggest something, in a sentence; empty for no suggestion."""
+        self.setVisible(bool(text))
+        self._text.setText(text)

@@ -1,5 +1,6 @@
 """Opens the window and runs it until it is closed."""
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,45 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program, Reporter, open_program, start_reporting
 from cmr_viewer.errors import StoreError
 from cmr_viewer.paths import demo_study_dir, resources_dir
-from cmr_viewer.ui.window.collecting import Collector
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.shell import ShellFeature
 from cmr_viewer.ui.window.theme import apply_theme
+
+INTERVAL_MS = 1000
+
+
+class Collector(QObject):
+    """Takes the place of automatic collection; made and used on the GUI thread, from before other threads start."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self._timer = QTimer(self, interval=INTERVAL_MS)
+        self._timer.timeout.connect(self.collect)
+        self._timer.start()
+
+    @Slot()
+    def collect(self) -> None:
+        """Collect the oldest generation that is due by Python's own thresholds, with all younger ones."""
+        for generation in (2, 1, 0):
+            if gc.get_count()[generation] > gc.get_threshold()[generation]:
+                gc.collect(generation)
+                return
+
+    @Slot()
+    def spare_what_is_loaded(self) -> None:
+        """Look no more at what is alive now, until `stop`: modules for the most part, which live to the end anyway.
+
+        Once torch is imported, looking at all of them takes more than 100 ms each time.
+        """
+        gc.freeze()
+
+    def stop(self) -> None:
+        """Hand collection back to Python, when the other threads have ended."""
+        self._timer.stop()
+        gc.unfreeze()
+        gc.enable()
+
 
 _SETTLE_MS = 400
 
@@ -100,7 +136,7 @@ def run(
     quit_after_s: float | None = None,
     qt_arguments: list[str] | None = None,
 ) -> int:
-    """Open the window and run it until it is closed. The order is told in `cmr_viewer.app.startup`.
+    """Open the window and run it until it is closed. `cmr_viewer.app.startup` gives the order.
 
     Args:
         argv_path: A study to open, or None.
@@ -174,9 +210,7 @@ def fit_on_screen(window: MainWindow) -> None:
 
 def _greet(window: MainWindow) -> None:
     """Offer the tour to a reader who has never seen the program."""
-    for feature in window.features:
-        if isinstance(feature, ShellFeature):
-            feature.greet()
+    window.feature(ShellFeature).greet()
 
 
 def application(arguments: list[str], theme: str = "system") -> QApplication:
@@ -200,12 +234,12 @@ def application(arguments: list[str], theme: str = "system") -> QApplication:
 
 
 def _opened(settings: Settings, workspace: Path | None, models: Path | None, *, interactive: bool) -> Program | None:
-    """Open the workspace; what stands in the way is said in a dialog, or on standard error where nobody looks."""
-    tell: Callable[[str], object] = _ask if interactive else _write
+    """Open the workspace; a problem is shown in a dialog, or on standard error where no one is at the screen."""
+    report: Callable[[str], object] = _ask if interactive else _write
     try:
         return open_program(settings, workspace_folder=workspace, shipped_models=models)
     except StoreError as error:
-        tell(str(error))
+        report(str(error))
         return None
 
 

@@ -1,4 +1,4 @@
-"""Parts of the whole window: palette of actions, keys, theme, tour, worklist page, text for screen readers."""
+"""Parts of the whole window: palette of actions, theme, tour, text for screen readers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,24 +8,20 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QApplication, QInputDialog, QWidget
+from PySide6.QtWidgets import QApplication
 
-from cmr_viewer.errors import CmrViewerError
+from cmr_viewer.domain.anatomy import STRUCTURES
+from cmr_viewer.domain.annotation import ReviewStatus
+from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.file_names import path_of_text, readable, text_of_path
 from cmr_viewer.paths import demo_study_dir
+from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.store.annotations import StudyRow
-from cmr_viewer.ui.features.keys.keys_dialog import KeysDialog
-from cmr_viewer.ui.features.queue.queue import ReviewQueue
-from cmr_viewer.ui.features.worklist.worklist import Worklist, WorklistEntry
-from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
-from cmr_viewer.ui.window.actions import ACTIONS, When, give_keys, keys_of, shown_keys
+from cmr_viewer.ui.window.actions import When, keys_of, shown_keys
 from cmr_viewer.ui.window.command_palette import Command, CommandPalette
-from cmr_viewer.ui.window.feature import Context, Feature, Wire
-from cmr_viewer.ui.window.spoken_frame import spoken_frame
-from cmr_viewer.ui.window.studies import show_dialog
+from cmr_viewer.ui.window.feature import Context, Feature, Wire, save_settings
 from cmr_viewer.ui.window.theme import THEMES, apply_theme, icon, theme_of, theme_on_show
-from cmr_viewer.ui.window.tour import Tour
-from cmr_viewer.ui.window.tour_steps import GREETING, tour_steps
+from cmr_viewer.ui.window.tour import GREETING, Tour, tour_steps
 
 _STUDY = "study:"
 _STUDIES = 50
@@ -36,17 +32,14 @@ _SPOKEN_AFTER_MS = 150
 
 
 class ShellFeature(Feature):
-    """The desk's shell."""
+    """Palette, theme, tour and the description of the displayed frame."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         window = context.window
         self.palette = CommandPalette(window)
         self.tour = Tour(window)
-        self.worklist = Worklist(context.session, self)
-        self.page = WorklistPage(context.actions, self.worklist)
-        context.parts.middle.addWidget(self.page)
-        self._tour_waits, self._was_here = False, False
+        self._tour_waits = False
         self._named: Sequence[StudyRow] = ()
         self._names: list[str] = []
         self._themes = QActionGroup(self)
@@ -61,36 +54,24 @@ class ShellFeature(Feature):
         """What its actions do."""
         return {
             "command_palette": self.ask,
-            "change_keys": self.change_keys,
             "tour": self.take_tour,
             "theme_system": self.follow_system,
             "theme_light": self.go_light,
             "theme_dark": self.go_dark,
-            "worklist": self.show_worklist,
-            "next_unread": self.open_next_unread,
-            "flag_study": self.flag_study,
         }
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
-        session, desk, parts = self.context.session, self.context.desk, self.context.parts
+        """Signals and slots."""
+        session, desk = self.context.session, self.context.desk
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         return (
             (self.palette.chosen, self.take_command),
             (self.tour.ended, self.show_tour_ended),
             (application.styleHints().colorSchemeChanged, self.take_system_theme),
-            (parts.middle.currentChanged, self.show_page),
-            (self.page.study_chosen, self.open_study),
-            (self.page.study_dismissed, self.dismiss_study),
-            (self.page.left, self.leave_worklist),
-            (self.page.table.selectionModel().currentRowChanged, self.show_chosen),
-            (session.worklist.changed, self.worklist.refresh),
             (session.study.opened, self.show_opened),
             (session.opening.failed, self.show_not_opened),
             (session.opening.cancelled, self.show_not_opened),
-            (session.opening.started, self.note_checks),
-            (session.study.frames_accepted, self.note_checks),
             (session.study.frames_changed, self.speak_soon),
             (session.study.phase_marks_changed, self.speak_soon),
             (desk.frame_changed, self.speak_soon),
@@ -101,10 +82,6 @@ class ShellFeature(Feature):
         """No frame is described."""
         self._spoken.stop()
         self.speak_frame()
-
-    def possible(self) -> Mapping[str, bool]:
-        """Flagging needs a study."""
-        return {"flag_study": bool(self._meant())}
 
     # Palette
 
@@ -118,7 +95,7 @@ class ShellFeature(Feature):
         self.palette.ask([*self._actions(), *self._recent_studies()], settings.recent_actions, self._studies)
 
     def _actions(self) -> Iterable[Command]:
-        for spec in ACTIONS:
+        for spec in self.context.specs:
             if spec.id == "command_palette":
                 continue
             action = self.context.actions[spec.id]
@@ -175,26 +152,20 @@ class ShellFeature(Feature):
         """Do what was chosen in the palette."""
         if name.startswith(_STUDY):
             stack_id, _, source = name.removeprefix(_STUDY).partition("\n")
-            self.open_study(path_of_text(source), stack_id or None)
+            self._open_study(path_of_text(source), stack_id or None)
             return
         self.context.settings.remember_action(name)
         self.context.actions[name].trigger()
 
-    # Keys and theme
+    def _open_study(self, path: Path, stack_id: str | None) -> None:
+        """Open a study, or go back to it where it is open."""
+        session, parts = self.context.session, self.context.parts
+        if session.study.stack is not None and session.study.stack.stack_id == stack_id:
+            parts.middle.setCurrentWidget(parts.desk_page)
+        else:
+            session.opening.open_path(path, stack_id)
 
-    @Slot()
-    def change_keys(self) -> None:
-        """Open the dialog that changes the keys."""
-        dialog = KeysDialog(self.context.settings, self.context.window)
-        dialog.accepted.connect(self.take_keys)
-        show_dialog(dialog)
-
-    @Slot()
-    def take_keys(self) -> None:
-        """Give the actions the keys of the settings."""
-        for spec in ACTIONS:
-            give_keys(self.context.actions[spec.id], spec, keys_of(spec, self.context.settings.key_bindings))
-        self._save()
+    # Theme
 
     @Slot()
     def follow_system(self) -> None:
@@ -225,16 +196,10 @@ class ShellFeature(Feature):
         if isinstance(application, QApplication):
             apply_theme(application, chosen)
         self._show_theme()
-        self._save()
+        save_settings(self.context)
 
     def _show_theme(self) -> None:
         self.context.actions[f"theme_{self.context.settings.theme}"].setChecked(True)
-
-    def _save(self) -> None:
-        try:
-            self.context.settings.save()
-        except (CmrViewerError, OSError) as error:
-            self.context.say("warning", f"The settings could not be saved to {self.context.settings.path}: {error}")
 
     # Tour
 
@@ -277,109 +242,9 @@ class ShellFeature(Feature):
         """Remember that it was seen; the greeting leads on to the tour."""
         greeted = not self.context.settings.tour_seen and self.context.session.study.data is None
         self.context.settings.tour_seen = True
-        self._save()
+        save_settings(self.context)
         if to_its_end and greeted:
             self.take_tour()
-
-    # Worklist
-
-    @Slot(bool)
-    def show_worklist(self, on: bool) -> None:
-        """Show the worklist in the middle of the window, or what else belongs there."""
-        self.context.parts.middle.setCurrentWidget(self.page if on else self._other_page())
-
-    @Slot()
-    def leave_worklist(self) -> None:
-        """Go back to the frame."""
-        self.show_worklist(False)
-
-    def _other_page(self) -> QWidget:
-        parts, session = self.context.parts, self.context.session
-        if session.opening.is_busy and session.study.data is None:
-            return parts.opening
-        return parts.welcome if session.study.data is None else parts.desk_page
-
-    @Slot()
-    def show_page(self) -> None:
-        """Another page is in the middle."""
-        here = self.context.parts.middle.currentWidget() is self.page
-        self.context.actions["worklist"].setChecked(here)
-        side = self.context.parts.side.parentWidget()
-        if side is not None:
-            side.setVisible(not here)  # it is about one study, and the list needs the room
-        stack = self.context.session.study.stack
-        if here:
-            self.note_checks()
-            self.context.desk.player.stop()
-            self.page.begin("" if stack is None else stack.stack_id)
-        elif self._was_here:
-            self.page.end()
-            self.context.parts.view.setFocus()
-        self._was_here = here
-        self.context.refresh_possible()
-
-    @Slot()
-    def show_chosen(self) -> None:
-        """Another study is chosen on the page."""
-        self.context.refresh_possible()
-
-    @Slot(object, object)
-    def open_study(self, path: Path, stack_id: str | None) -> None:
-        """Open a study, or go back to it where it is open."""
-        stack = self.context.session.study.stack
-        if stack is not None and stack.stack_id == stack_id:
-            self.leave_worklist()
-        else:
-            self.context.session.opening.open_path(path, stack_id)
-
-    @Slot(object)
-    def dismiss_study(self, path: Path) -> None:
-        """Remove a waiting study from the worklist."""
-        self.context.session.worklist.remove([path])
-
-    @Slot()
-    def note_checks(self) -> None:
-        """Record for the worklist how many checks of the open study fail, once all its frames are checked."""
-        session = self.context.session
-        order, stack = session.study.review_order, session.study.stack
-        if stack is None or not isinstance(order, ReviewQueue) or not order.is_ready:
-            return
-        failing = sum(not each.is_note for frame in stack.frame_indices for each in order.findings_of(frame))
-        self.worklist.note_failed_checks(stack.stack_id, failing)
-
-    @Slot()
-    def open_next_unread(self) -> None:
-        """Open the next study that no one has started."""
-        stack = self.context.session.study.stack
-        after = None if stack is None else self._entry(stack.stack_id)
-        if not self.page.open_next_unread(after):
-            narrowed = self.page.model.rowCount() < self.page.model.count
-            where = " among those that match the search and filters of the worklist" if narrowed else ""
-            self.context.say("info", f"No unread studies left{where}.")
-
-    def _entry(self, stack_id: str) -> WorklistEntry | None:
-        return next((each for each in self.worklist.entries_now() if each.stack_id == stack_id), None)
-
-    def _meant(self) -> str:
-        """Stack of the study selected on the page, else of the open study; empty for none."""
-        if self.context.parts.middle.currentWidget() is self.page:
-            return "" if self.page.current is None else self.page.current.stack_id
-        stack = self.context.session.study.stack
-        return "" if stack is None else stack.stack_id
-
-    @Slot()
-    def flag_study(self) -> None:
-        """Ask for the flag of a study."""
-        stack_id = self._meant()
-        entry = self._entry(stack_id)
-        if entry is None:
-            return
-        dialog = QInputDialog(self.context.window)
-        dialog.setWindowTitle("Flag study")
-        dialog.setLabelText(f"Remark for {entry.name} in the worklist; leave it empty to remove the flag:")
-        dialog.setTextValue(entry.marks.flag)
-        dialog.textValueSelected.connect(lambda word: self.worklist.flag(stack_id, word))
-        show_dialog(dialog)
 
     # Text for screen readers
 
@@ -394,10 +259,46 @@ class ShellFeature(Feature):
         """Describe the displayed frame."""
         session, frame = self.context.session, self.context.desk.frame
         if session.study.stack is None:
-            said = "No study is open."
+            text = "No study is open."
         else:
             state = session.study.frame_state(frame)
-            said = spoken_frame(session.study.stack, frame, state, session.study.ed_phase, session.study.es_phase)
+            text = spoken_frame(session.study.stack, frame, state, session.study.ed_phase, session.study.es_phase)
         view = self.context.parts.view
-        if view.accessibleDescription() != said:
-            view.setAccessibleDescription(said)
+        if view.accessibleDescription() != text:
+            view.setAccessibleDescription(text)
+
+
+def spoken_frame(stack: Stack, frame: FrameIndex, state: FrameState, ed: int | None, es: int | None) -> str:
+    """Slice, phase, region, label map and status of a frame in sentences.
+
+    Args:
+        stack: The stack.
+        frame: The frame of it.
+        state: What is known of it.
+        ed: Phase of end-diastole, or None.
+        es: Phase of end-systole, or None.
+    """
+    mark = {ed: ", end-diastole", es: ", end-systole"}.get(frame.phase, "")
+    sentences = [f"Slice {frame.slice_index + 1} of {stack.slices}, phase {frame.phase + 1} of {stack.phases}{mark}."]
+    if state.region is None:
+        sentences.append("Region not known yet.")
+    elif state.region_by == "reader":
+        sentences.append(f"Region {state.region.text.lower()}, set by the reader.")
+    elif state.region_prediction is not None:
+        certain = 100 * state.region_prediction.of(state.region)
+        sentences.append(f"Region {state.region.text.lower()}, {certain:.0f} percent.")
+    sentences.append(_labels(state))
+    if state.status is ReviewStatus.ACCEPTED:
+        sentences.append("Accepted.")
+    else:
+        sentences.append("Corrected, not accepted." if state.edited else "Not reviewed.")
+    if state.proposal is not None:
+        sentences.append("A new prediction is available.")
+    return " ".join(sentences)
+
+
+def _labels(state: FrameState) -> str:
+    if state.labels is None:
+        return "No label map yet."
+    drawn = [each.text for each in STRUCTURES if (state.labels == each).any()]
+    return f"Drawn: {', '.join(drawn)}." if drawn else "The label map is empty."

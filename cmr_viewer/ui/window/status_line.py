@@ -13,7 +13,7 @@ class WorkLine(QWidget):
     """The work that was begun last, how far it is, and Cancel; nothing while nothing runs.
 
     Signals:
-        cancel_wanted(str): Key of the work on show.
+        cancel_wanted(str): Key of the displayed work.
     """
 
     cancel_wanted = Signal(str)
@@ -45,12 +45,12 @@ class WorkLine(QWidget):
 
     @property
     def key(self) -> str | None:
-        """The work on show, or None."""
+        """The displayed work, or None."""
         return next(reversed(self._works), None)
 
     @property
     def text(self) -> str:
-        """What is said."""
+        """The text."""
         return self._text.text()
 
     def begin(self, key: str, text: str) -> None:
@@ -72,14 +72,14 @@ class WorkLine(QWidget):
 
     @Slot(str)
     def note(self, text: str) -> None:
-        """Say for a moment what was done; before whatever runs."""
+        """Show for a moment what was done, in place of what runs."""
         self._note = text
         self._noted.start()
         self._show()
 
     @Slot()
     def end_note(self) -> None:
-        """Say no longer what was done."""
+        """Show no longer what was done."""
         self._noted.stop()
         self._note = ""
         self._show()

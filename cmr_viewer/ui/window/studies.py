@@ -1,68 +1,77 @@
-"""Studies come and go: what is opened, how, and what is said about it."""
+"""Studies come and go: what is opened, how, and the notes on it."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any
 
-from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QMenu, QWidget
 
 from cmr_viewer.app.opening import OPEN_KEY
-from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.file_names import path_of_text, readable
 from cmr_viewer.load.gather import IMAGE_ENDINGS, archive_of
 from cmr_viewer.paths import demo_study_dir
-from cmr_viewer.store.annotations import StudyRow
-from cmr_viewer.ui.dialogs.notes_dialog import NotesDialog, notes_of, tells_choice
-from cmr_viewer.ui.dialogs.spacing_dialog import SpacingDialog
-from cmr_viewer.ui.dialogs.stacks_dialog import StacksDialog
-from cmr_viewer.ui.features.worklist.panel import StudyLine
-from cmr_viewer.ui.features.worklist.worklist import waiting_names
-from cmr_viewer.ui.window.layout import Parts
+from cmr_viewer.ui.dialogs.study_dialogs import NotesDialog, SpacingDialog, StacksDialog, notes_of
+from cmr_viewer.ui.window.feature import Context, Feature, Wire
 
 _FILES = "Studies (*.nii *.nii.gz *.mha *.mhd *.nrrd *.nhdr *.dcm *.zip DICOMDIR);;All files (*)"
 _PATIENCE_MS = 250
-"""How long the open study stays on show while another is being loaded; most are there by then."""
+"""How long the open study stays displayed while another is loading; most are loaded by then."""
 
 
-class Say(Protocol):
-    """Tells the reader something."""
+class Studies(Feature):
+    """Opens studies, shows them coming, and asks what can be decided about them; every window has it.
 
-    def __call__(self, severity: str, text: str, action: QAction | None = None) -> None:
-        """Tell it, with what can be done about it."""
-
-
-class Studies(QObject):
-    """Opens studies, shows them coming, and offers what can be decided about them.
-
-    Signals:
-        page_changed(): What stands in the middle of the window is another: welcome, opening or the frame.
+    Attributes:
+        recent_menu: The studies opened last.
     """
 
-    page_changed = Signal()
-
-    def __init__(
-        self,
-        session: Session,
-        settings: Settings,
-        parts: Parts,
-        actions: Mapping[str, QAction],
-        say: Say,
-        window: QWidget,
-    ) -> None:
-        super().__init__(window)
-        self._session, self._settings, self._parts = session, settings, parts
-        self._actions, self._say, self._window = actions, say, window
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._session, self._settings, self._parts = context.session, context.settings, context.parts
+        self._actions, self._window = context.actions, context.window
         self._asked, self._asked_stack = Path(), ""
         self._locate = QAction("Locate\u2026", self)
         self._locate.triggered.connect(self.locate)
         self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
         self._patience.timeout.connect(self._show_page)
+        self.recent_menu = QMenu("Open &recent", context.window)
+        self.recent_menu.aboutToShow.connect(self._fill_recent)
+        self._parts.welcome.show_recent(self._settings.recent_studies)
+
+    def slots(self) -> Mapping[str, Callable[..., Any]]:
+        """What its actions do."""
+        session = self._session
+        return {
+            "open_folder": self.open_folder,
+            "open_file": self.open_file,
+            "open_demo": self.open_demo,
+            "cancel_opening": session.opening.cancel,
+            "choose_stack": self.choose_stack,
+            "turn_round": session.opening.swap_ends,
+            "correct_spacing": self.correct_spacing,
+            "slice_axis": session.opening.take_next_slice_axis,
+            "any_size": session.opening.change_any_size,
+            "study_notes": self.show_notes,
+        }
+
+    def wires(self) -> Iterable[Wire]:
+        """Signals and slots."""
+        session, parts = self._session, self._parts
+        return (
+            (parts.welcome.study_chosen, self.open_path),
+            (parts.opening.cancel_wanted, session.opening.cancel),
+            (session.opening.started, self.show_opening),
+            (session.opening.previewed, parts.opening.show_preview),
+            (session.opening.failed, self.show_failed),
+            (session.opening.cancelled, self.show_cancelled),
+            (session.study.opened, self.show_opened),
+            (session.study.closed, self.show_closed),
+            (session.jobs.progressed, self.show_progress),
+        )
 
     # Opening
 
@@ -83,25 +92,22 @@ class Studies(QObject):
             text = f"{len(studies)} studies dropped: the first is being opened, the others are in the worklist."
             if all(path.is_dir() for path in studies) and len({path.parent for path in studies}) == 1:
                 text += " If they are series of one study, drop the folder that contains them."
-            self._say("info", text)
+            self.context.show_message("info", text)
         self.open_path(first)
-
-    @Slot(object)
-    def forget(self, path: Path) -> None:
-        """Take a study that waits off the worklist."""
-        self._session.worklist.remove([path])
 
     @Slot()
     def open_folder(self) -> None:
         """Ask for a folder."""
-        chosen = QFileDialog.getExistingDirectory(self._window, "Open a folder of DICOM files", self.last_folder())
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, "Open a folder of DICOM files", last_folder(self._settings)
+        )
         if chosen:
             self.open_path(Path(chosen))
 
     @Slot()
     def open_file(self) -> None:
         """Ask for a file."""
-        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open a study", self.last_folder(), _FILES)
+        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open a study", last_folder(self._settings), _FILES)
         if chosen:
             self.open_path(Path(chosen))
 
@@ -117,17 +123,18 @@ class Studies(QObject):
         if isinstance(action, QAction):
             self.open_path(path_of_text(str(action.data())))
 
-    def last_folder(self) -> str:
-        """Where a dialog for files begins."""
-        recent = self._settings.recent_studies
-        return str(path_of_text(recent[0]).parent) if recent else str(Path.home())
+    def _fill_recent(self) -> None:
+        self.recent_menu.clear()
+        for text in self._settings.recent_studies:
+            path = path_of_text(text)
+            action = self.recent_menu.addAction(readable(path.name).replace("&", "&&"))
+            action.setData(text)
+            action.setToolTip(readable(str(path)))
+            action.triggered.connect(self.open_recent)
+        if not self._settings.recent_studies:
+            self.recent_menu.addAction("No recent studies").setEnabled(False)
 
-    @Slot()
-    def cancel_opening(self) -> None:
-        """Stop loading."""
-        self._session.opening.cancel()
-
-    # What the session tells
+    # What the session signals
 
     @Slot(str)
     def show_opening(self, path: str) -> None:
@@ -138,7 +145,7 @@ class Studies(QObject):
             self._show_page()
         else:
             self._patience.start()
-        self.page_changed.emit()
+        self.context.refresh_possible()
 
     @Slot(str, float, str)
     def show_progress(self, key: str, fraction: float, text: str) -> None:
@@ -146,18 +153,15 @@ class Studies(QObject):
         if key == OPEN_KEY:
             self._parts.opening.show_progress(fraction, text)
 
-    @Slot(object)
-    def show_preview(self, pixels: NDArray[Any]) -> None:
-        """A first frame (row, col) is there."""
-        self._parts.opening.show_preview(pixels)
-
     @Slot(str)
     def show_failed(self, text: str) -> None:
         """It could not be loaded; where it is no longer there, the reader can point at where it is now."""
         self._show_page()
         gone = not self._asked.exists() and archive_of(self._asked) is None
         self._parts.bell.add("error", text, study=readable(self._asked.name))
-        self._parts.messages.say("error", text, self._locate if gone else None, study=readable(self._asked.name))
+        self._parts.messages.show_message(
+            "error", text, self._locate if gone else None, study=readable(self._asked.name)
+        )
 
     @Slot()
     def locate(self) -> None:
@@ -179,38 +183,25 @@ class Studies(QObject):
     def show_cancelled(self) -> None:
         """The reader stopped it."""
         self._show_page()
-        self._say("info", "Opening was cancelled.")
+        self.context.show_message("info", "Opening was cancelled.")
 
+    @Slot()
     def show_opened(self) -> None:
         """A study is there."""
         study = self._session.study.data
-        assert study is not None
+        if study is None:
+            return
         self._show_page()
         self._parts.view.setFocus()
-        self.show_worklist()
         self._settings.remember_study(study.source)
         notes = notes_of(study, self._session.opening.chosen)
-        self._parts.worklist.show_notes(len(notes), choices=tells_choice(study))
-        self._tell_notes(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
-
-    def drop_study(self) -> None:
-        """The study is left: its notes go, and it stands out in the worklist no longer."""
-        self._parts.worklist.show_notes(0, choices=False)
-        self.show_worklist()
+        self._show_first_note(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
 
     @Slot()
     def show_closed(self) -> None:
         """No study is open."""
         self._parts.welcome.show_recent(self._settings.recent_studies)
         self._show_page()
-
-    @Slot()
-    def show_worklist(self) -> None:
-        """List the studies of the workspace, and before them those that wait."""
-        stack = self._session.study.stack
-        open_stack = "" if stack is None else stack.stack_id
-        worklist = self._session.worklist
-        self._parts.worklist.show_worklist(WorklistLines(worklist.waiting, worklist.studies, open_stack))
 
     def _show_page(self) -> None:
         """Put in the middle what belongs there now."""
@@ -222,10 +213,10 @@ class Studies(QObject):
             parts.opening.begin("")
             page = parts.welcome if self._session.study.data is None else parts.desk_page
         parts.middle.setCurrentWidget(page)
-        self.page_changed.emit()
+        self.context.refresh_possible()
 
-    def _tell_notes(self, notes: Sequence[str], warnings: int, *, spacing_known: bool) -> None:
-        """Say in the bar what stood out, and keep all of it behind the bell; the first notes are warnings."""
+    def _show_first_note(self, notes: Sequence[str], warnings: int, *, spacing_known: bool) -> None:
+        """Show the first note in the bar, and list all behind the bell; the first `warnings` notes are warnings."""
         study = self._session.study.data
         name = "" if study is None else study.name
         for number, text in enumerate(notes):
@@ -243,7 +234,7 @@ class Studies(QObject):
         elif len(notes) == 1 and not warnings:
             action = "choose_stack" if self._actions["choose_stack"].isEnabled() else "turn_round"
         severity = "warning" if warnings else "info"
-        self._parts.messages.say(severity, text, self._actions[action], study=name, ends=True)
+        self._parts.messages.show_message(severity, text, self._actions[action], study=name, ends=True)
 
     # What can be decided
 
@@ -257,21 +248,6 @@ class Studies(QObject):
         dialog.stack_chosen.connect(self._session.opening.choose_stack)
         dialog.repeats_chosen.connect(self._session.opening.choose_repeats)
         show_study_dialog(dialog)
-
-    @Slot()
-    def turn_round(self) -> None:
-        """Turn base and apex round."""
-        self._session.opening.swap_ends()
-
-    @Slot()
-    def take_next_slice_axis(self) -> None:
-        """Open the volume with its slices along another axis."""
-        self._session.opening.take_next_slice_axis()
-
-    @Slot()
-    def change_any_size(self) -> None:
-        """Allow volumes that no human heart has, or withhold them again."""
-        self._session.opening.change_any_size()
 
     @Slot()
     def correct_spacing(self) -> None:
@@ -291,53 +267,10 @@ class Studies(QObject):
             show_study_dialog(NotesDialog(study, self._session.opening.chosen, self._actions, self._window))
 
 
-class WorklistLines(Sequence[StudyLine]):
-    """The lines of the worklist, each made when it is asked for: tens of thousands are there, and twenty are seen.
-
-    Args:
-        waiting: What waits to be opened for the first time; it stands first.
-        studies: Studies of the workspace.
-        open_stack: Stack of the open study; empty for none.
-    """
-
-    def __init__(self, waiting: Sequence[Path], studies: Sequence[StudyRow], open_stack: str) -> None:
-        self._waiting, self._studies, self._open = waiting, studies, open_stack
-        self._times = Counter(each.source for each in studies)
-        self._names = waiting_names(waiting)
-
-    def __len__(self) -> int:
-        return len(self._waiting) + len(self._studies)
-
-    @overload
-    def __getitem__(self, place: int) -> StudyLine: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[StudyLine]: ...
-    def __getitem__(self, place: int | slice) -> StudyLine | Sequence[StudyLine]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self):
-            raise IndexError(place)
-        if place < len(self._waiting):
-            path = self._waiting[place]
-            return StudyLine(self._names[place], path, 0, 0, 0)
-        row = self._studies[place - len(self._waiting)]
-        return StudyLine(
-            row.name,
-            Path(row.source),
-            row.frames,
-            row.accepted,
-            row.drafts,
-            is_open=row.stack_id == self._open,
-            stack_id=row.stack_id,
-            detail=f"{row.slices} slices, {row.phases} phases" if self._times[row.source] > 1 else "",
-        )
-
-    def place_of(self, source: Path, stack_id: str) -> int | None:
-        """Where the line of a study stands; None where there is none."""
-        if not stack_id:
-            return self._waiting.index(source) if source in self._waiting else None
-        rows = enumerate(self._studies, start=len(self._waiting))
-        return next((place for place, row in rows if row.stack_id == stack_id), None)
+def last_folder(settings: Settings) -> str:
+    """Where a dialog for files begins."""
+    recent = settings.recent_studies
+    return str(path_of_text(recent[0]).parent) if recent else str(Path.home())
 
 
 def show_dialog(dialog: QDialog) -> None:
@@ -350,13 +283,13 @@ _OF_STUDY = "of_study"
 
 
 def show_study_dialog(dialog: QDialog) -> None:
-    """Open a dialog about the open study, which ends with it: what it would do must not befall another one."""
+    """Open a dialog about the open study, which closes with it, so that it never acts on another study."""
     dialog.setProperty(_OF_STUDY, True)
     show_dialog(dialog)
 
 
 def close_study_dialogs(window: QWidget) -> None:
-    """Close the dialogs about the study that is left; nothing that was chosen in them is done."""
+    """Close the dialogs about the study that is left, without doing what was chosen in them."""
     for dialog in window.findChildren(QDialog):
         if dialog.property(_OF_STUDY):
             dialog.done(QDialog.DialogCode.Rejected)

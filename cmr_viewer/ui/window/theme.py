@@ -60,7 +60,7 @@ LIGHT: dict[str, str] = {
     "bad": "#b3261e",
     "bright": "#0b0d10",
 }
-"""The same names in the light theme; "dark" and "bright" in a name mean what stands out less and more."""
+"""The same names in the light theme; "dark" and "bright" in a name mean what is less and more prominent."""
 
 PALETTES: dict[str, dict[str, str]] = {"dark": DARK, "light": LIGHT}
 
@@ -99,7 +99,7 @@ def colour(name: str) -> QColor:
 
 
 def image_colour(name: str) -> QColor:
-    """A colour for what lies over or beside images: there it stays dark in every theme, for the eye to stay with it."""
+    """A colour for what is over or beside images: it stays dark in every theme, so that the eye stays adapted."""
     return QColor(DARK[name])
 
 
@@ -189,7 +189,7 @@ def _qt_palette() -> QPalette:
 
 
 class _ThemeIcon(QIconEngine):
-    """Draws an icon in the colours of the theme that is on show when it is drawn.
+    """Draws an icon in the colours of the current theme when it is drawn.
 
     Args:
         name: Name in `resources/icons`.
@@ -216,7 +216,7 @@ class _ThemeIcon(QIconEngine):
 
 @lru_cache(maxsize=256)
 def icon(name: str, tint: str = "text") -> QIcon:
-    """An icon of `resources/icons`, drawn in a colour of the theme on show and fainter where it is disabled."""
+    """An icon of `resources/icons`, drawn in a colour of the current theme, fainter where it is disabled."""
     return QIcon(_ThemeIcon(name, tint))
 
 

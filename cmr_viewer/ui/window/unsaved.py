@@ -1,4 +1,4 @@
-"""What could not be saved, such as on a full disk: told as long as it is so, and asked about before it is lost."""
+"""What could not be saved, such as on a full disk: shown until it is saved, with a question before it is lost."""
 
 from datetime import datetime
 from pathlib import Path

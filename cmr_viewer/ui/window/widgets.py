@@ -1,6 +1,6 @@
 """Small widgets that several panels share."""
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -10,12 +10,14 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLayout,
     QLineEdit,
     QSlider,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -159,6 +161,40 @@ def slider(name: str, low: int, high: int, tip: str) -> QSlider:
     return widget
 
 
+NAME_WIDTH = 48
+"""Of the names before controls, in pixels."""
+
+
+class SliderGrid(QGridLayout):
+    """Sliders in lines: name, slider and value.
+
+    Args:
+        named: Name and slider of each line.
+    """
+
+    def __init__(self, *named: tuple[str, QSlider]) -> None:
+        super().__init__()
+        self.setHorizontalSpacing(6)
+        self.setVerticalSpacing(2)
+        self._values: dict[QSlider, QLabel] = {}
+        for line, (text, widget) in enumerate(named):
+            name, value = label(text, "small"), label("", "small")
+            name.setFixedWidth(NAME_WIDTH)
+            name.setBuddy(widget)
+            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            value.setFixedWidth(52)
+            for place, one in enumerate((name, widget, value)):
+                self.addWidget(one, line, place)
+            self._values[widget] = value
+
+    def set_value(self, widget: QSlider, value: int, text: str) -> None:
+        """Show a value that was not set with the slider itself."""
+        widget.blockSignals(True)
+        widget.setValue(value)
+        widget.blockSignals(False)
+        self._values[widget].setText(text)
+
+
 def swatch(tint: str, size: int = 14) -> QIcon:
     """A rounded square of one colour as an icon."""
     pixmap = QPixmap(size * 2, size * 2)
@@ -183,7 +219,9 @@ class Section(QWidget):
 
     def __init__(self, title: str, content: QWidget, extra: QWidget | None = None) -> None:
         super().__init__()
-        self._content = content
+        self._content = QWidget()
+        self._column = column(content)
+        self._content.setLayout(self._column)
         self._head = QToolButton()
         self._head.setText(title.upper())
         self._head.setProperty("part", "heading")
@@ -196,8 +234,12 @@ class Section(QWidget):
         self._head.setToolTip("Expand or collapse")
         self._head.toggled.connect(self._fold)
         line = row(self._head, None, extra) if extra is not None else row(self._head, None)
-        self.setLayout(column(line, content, spacing=4, margins=(10, 6, 12, 8)))
+        self.setLayout(column(line, self._content, spacing=4, margins=(10, 6, 12, 8)))
         self._fold(True)
+
+    def add(self, content: QWidget) -> None:
+        """Put more content below."""
+        self._column.addWidget(content)
 
     def _fold(self, open_: bool) -> None:
         self._content.setVisible(open_)
@@ -223,3 +265,53 @@ def belongs_to_focus(event: QKeyEvent) -> bool:
     presses = isinstance(focus, _PRESSED) and key in _KEYS_THAT_PRESS
     moves = isinstance(focus, _MOVED) and key in _KEYS_THAT_MOVE
     return presses or moves
+
+
+_TALL_PX = 36
+"""Qt puts a tip so far below the pointer that it does not cover a button; what is taller it covers."""
+
+_GAP = 8
+_NAME = "qtooltip_label"
+"""What Qt calls the window of a tip."""
+
+
+class TipsBeside(QObject):
+    """Shows the tips of tall widgets beside them.
+
+    Args:
+        window: The window; tips of the widgets in it are placed.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        for widget in window.findChildren(QWidget):
+            widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the showing of a tip over, where it would cover what it is about."""
+        if event.type() is not QEvent.Type.ToolTip or not isinstance(watched, QWidget):
+            return False
+        text = watched.toolTip()
+        if not text or watched.height() <= _TALL_PX:
+            return False
+        about = QRect(watched.mapToGlobal(QPoint(0, 0)), watched.size())
+        QToolTip.showText(about.bottomLeft(), text, watched, watched.rect())
+        shown = (one for one in QApplication.topLevelWidgets() if one.objectName() == _NAME and one.isVisible())
+        tip = next(shown, None)
+        if tip is not None:  # its size is known once it is shown
+            place = tip_place(about, tip.size(), watched.screen().availableGeometry())
+            tip.move(tip.pos() if place is None else place)
+        return True
+
+
+def tip_place(about: QRect, tip: QSize, screen: QRect) -> QPoint | None:
+    """Where a tip goes: left or right of what it is about, else below or above it; None where there is no room."""
+    level = max(screen.top(), min(about.top(), screen.bottom() - tip.height()))
+    across = max(screen.left(), min(about.left(), screen.right() - tip.width()))
+    places = (
+        QPoint(about.left() - tip.width() - _GAP, level),
+        QPoint(about.right() + _GAP, level),
+        QPoint(across, about.bottom() + _GAP),
+        QPoint(across, about.top() - tip.height() - _GAP),
+    )
+    return next((place for place in places if screen.contains(QRect(place, tip))), None)

@@ -12,7 +12,7 @@ PATIENCE_MS = 20_000
 
 @pytest.fixture
 def feature(open_window: MainWindow) -> AheadFeature:
-    return next(one for one in open_window.features if isinstance(one, AheadFeature))
+    return open_window.feature(AheadFeature)
 
 
 def kept(window: MainWindow) -> set[FrameIndex]:
@@ -49,7 +49,7 @@ def test_a_frame_that_was_made_ready_looks_as_one_that_was_not(
     ready = view.grab().toImage()
     view._grey._kept.clear()
     view.forget_labels(FrameIndex(4, 3))
-    open_window.showing.show_frame()
+    open_window.display.show_frame()
     assert view.grab().toImage() == ready
 
 

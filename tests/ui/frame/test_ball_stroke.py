@@ -7,7 +7,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.edit import paint_line
-from cmr_viewer.ui.frame.ball_stroke import BallStroke
+from cmr_viewer.ui.window.desk import BallStroke
 from tests.app.test_session import kept, labels_of, open_whole
 
 FRAME = FrameIndex(1, 1)

@@ -8,7 +8,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.layouts.earlier_labels import Earlier, EarlierLabels
+from cmr_viewer.ui.layouts.before_after import Earlier, EarlierLabels
 from tests.app.test_session import kept, labels_of, open_whole, paint
 from tests.reading.small import model_labels
 

@@ -8,8 +8,9 @@ from cmr_viewer.app.settings import LAYOUTS, Settings
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.layouts.before_after import BeforeAfterLayout
-from cmr_viewer.ui.layouts.earlier_labels import Earlier
+from cmr_viewer.ui.features.long_axis.feature import LongAxisFeature
+from cmr_viewer.ui.frame.image import ImageFeature
+from cmr_viewer.ui.layouts.before_after import BeforeAfterLayout, Earlier
 from cmr_viewer.ui.layouts.ed_es import EdEsLayout
 from cmr_viewer.ui.layouts.feature import LayoutsFeature
 from cmr_viewer.ui.layouts.montage_plan import Columns
@@ -31,7 +32,7 @@ def window(open_window: MainWindow) -> MainWindow:
 
 @pytest.fixture
 def feature(window: MainWindow) -> LayoutsFeature:
-    return next(one for one in window.features if isinstance(one, LayoutsFeature))
+    return window.feature(LayoutsFeature)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_each_layout_has_a_key_and_one_is_chosen(window, feature):
 
 def test_the_layout_is_remembered_and_comes_back_with_the_next_study(window, feature, qtbot, study_path):
     choose(window, "ed_es")
-    window.save_settings()
+    window.settings.save()
     assert Settings.load(window.settings.path).layout == "ed_es"
     window.actions_by_id["close_study"].trigger()
     feature._show("single")
@@ -101,7 +102,7 @@ def test_the_long_axis_panel_has_room_beside_a_single_frame_only(window):
     choose(window, "before_after")
     choose(window, "single")
     assert told == [False, True]
-    assert not window.long_axis.has_views
+    assert not window.feature(LongAxisFeature).has_views
 
 
 # ED and ES side by side
@@ -306,7 +307,7 @@ def test_pixels_that_differ_are_shaded_until_the_shading_is_put_off(window, plac
     session.study.begin_stroke(window.desk.frame, Label.LVM, 1.0, (float(row), float(col)))
     session.study.end_stroke()
     settle(qtbot, window)
-    window.parts.tools.fill_chosen.emit(0.0)
+    window.feature(ImageFeature).panel.fill_chosen.emit(0.0)
     shaded = colour_at(places.first, row, col)
     assert shaded.blue() > bare.blue() + 60
     assert shaded.blue() > shaded.red()

@@ -13,6 +13,7 @@ from cmr_viewer.domain.annotation import Prediction
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.ui.features.region.feature import RegionFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.run import fit_on_screen
 from tests.phantom import Phantom
@@ -33,7 +34,7 @@ def test_a_study_is_opened_again_where_its_reader_was(
     window.session.close_study()
     opened(window, study_path, qtbot)
     assert window.desk.frame == FrameIndex(4, 1)
-    assert window.showing.state is not None and window.session.opening.begin_at == FrameIndex(4, 1)
+    assert window.display.state is not None and window.session.opening.begin_at == FrameIndex(4, 1)
     program.session.reads.set_reader("An Other")
     window.session.close_study()
     program.session.reads.set_reader("S. Omebody")
@@ -52,13 +53,13 @@ def test_a_frame_that_stands_for_another_carries_a_badge(window: MainWindow, pha
     badged = {
         frame
         for frame in phantom.stack.frame_indices
-        if window.showing.notes_of(phantom.stack, frame, window.session.study.frame_state(frame)).badge
+        if window.display.notes_of(phantom.stack, frame, window.session.study.frame_state(frame)).badge
     }
     assert badged == {FrameIndex(1, 3), FrameIndex(2, 3)}
     window.desk.go(FrameIndex(1, 3))
     with_badge = window.parts.view.grab().toImage()
     state = window.session.study.frame_state(FrameIndex(1, 3))
-    plain = window.showing.notes_of(phantom.stack, FrameIndex(1, 3), state)
+    plain = window.display.notes_of(phantom.stack, FrameIndex(1, 3), state)
     window.parts.view.set_notes(replace(plain, badge=""))
     assert window.parts.view.grab().toImage() != with_badge
 
@@ -89,7 +90,7 @@ def test_an_offer_names_the_model_that_made_it(open_window: MainWindow, made_by:
     labels = window.session.study.frame_state(frame).labels
     assert labels is not None and window.session.study.reading is not None
     window.session.study.reading.frames[frame].proposal = Prediction(labels, made_by, Region.MIDDLE, "It knows.")
-    window.showing.show_frame()
+    window.display.show_frame()
     assert named.removeprefix("the ") in (*(role.text.lower() for role in Role), "model gone-7")
     assert window.parts.proposal._text.text() == f"New prediction by {named}. Your label map is unchanged."
 
@@ -107,7 +108,7 @@ def test_the_window_with_its_frame_is_no_larger_than_the_screen(open_window: Mai
 
 @pytest.mark.parametrize("width", [240, 300, 470])
 def test_what_a_region_would_change_is_shown_whole_at_any_width(open_window: MainWindow, width: int) -> None:
-    panel = open_window.parts.region
+    panel = open_window.feature(RegionFeature).panel
     button = next(iter(panel._buttons.values()))
     button.show_what_if("EDV +14.1 ml, ESV -3.2 ml, EF +10.8 %, mass -20.3 g, RV EDV +12.0 ml, RV EF -3.3 %", "")
     one_line = button.heightForWidth(4000)

@@ -4,8 +4,9 @@ import pytest
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMenu
 
-from cmr_viewer.ui.features.keys.keys_sheet import sheet_groups
-from cmr_viewer.ui.window.actions import ACTIONS, MOUSE, Menu, build_actions, shown_keys, tip_of
+from cmr_viewer.ui.features.keys.feature import sheet_groups
+from cmr_viewer.ui.features.table import ACTIONS
+from cmr_viewer.ui.window.actions import Menu, build_actions, mouse_of, shown_keys, tip_of
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.theme import icon
 
@@ -72,11 +73,11 @@ def test_every_icon_of_the_table_can_be_drawn(app):
 
 
 def test_the_sheet_lists_every_action_and_the_mouse():
-    groups = sheet_groups({})
+    groups = sheet_groups(ACTIONS, {})
     listed = [text for _, lines in groups for text, _ in lines]
     for spec in ACTIONS:
-        assert spec.text.replace("&", "").rstrip("…") in listed
-    assert len(listed) == len(ACTIONS) + len(MOUSE)
+        assert spec.plain_text in listed
+    assert len(listed) == len(ACTIONS) + len(mouse_of(ACTIONS))
 
 
 def test_a_tip_names_the_key():
@@ -86,7 +87,7 @@ def test_a_tip_names_the_key():
 
 
 def test_the_readers_own_keys_go_before_the_tables(app, window):
-    actions = build_actions(window, {"brush": ["F5"]})
+    actions = build_actions(window, ACTIONS, {"brush": ["F5"]})
     assert [key.toString() for key in actions["brush"].shortcuts()] == ["F5"]
     assert "F5" in actions["brush"].toolTip()
     assert shown_keys(["F5", "F5"]) == "F5"

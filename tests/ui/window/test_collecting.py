@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cmr_viewer.ui.window.collecting import Collector
+from cmr_viewer.ui.window.run import Collector
 
 
 class Knot:

@@ -87,7 +87,7 @@ def test_what_is_not_possible_says_why_and_is_not_taken(palette, qtbot):
     with qtbot.assertNotEmitted(palette.chosen):
         qtbot.keyClick(palette.search, Qt.Key.Key_Return)
     assert palette.isVisible()
-    assert palette._said.text() == "Available when there is something to undo."
+    assert palette._hint.text() == "Available when there is something to undo."
 
 
 def test_a_click_takes(palette, qtbot):

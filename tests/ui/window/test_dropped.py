@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from cmr_viewer.ui.window.dropped import studies_of
+from cmr_viewer.ui.window.drop_target import studies_of
 
 
 def made(tmp_path: Path, *names: str) -> list[Path]:

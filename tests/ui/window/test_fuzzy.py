@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmr_viewer.ui.window.fuzzy import match
+from cmr_viewer.ui.window.command_palette import match
 
 
 @pytest.mark.parametrize(

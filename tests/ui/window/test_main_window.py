@@ -14,8 +14,13 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.promote.records import End, Outcome
 from cmr_viewer.ui.dialogs.about import NOT_A_DEVICE, About
-from cmr_viewer.ui.features.export.exporting import export_label_maps
-from cmr_viewer.ui.features.keys.keys_sheet import KeysSheet
+from cmr_viewer.ui.features.export.feature import export_label_maps
+from cmr_viewer.ui.features.keys.feature import KeysSheet
+from cmr_viewer.ui.features.measures.feature import MeasuresFeature
+from cmr_viewer.ui.features.models.feature import ModelsFeature
+from cmr_viewer.ui.features.region.feature import RegionFeature
+from cmr_viewer.ui.features.worklist.feature import WorklistFeature
+from cmr_viewer.ui.frame.image import ImageFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
 
@@ -87,8 +92,8 @@ def test_closing_the_study_leads_back_to_the_welcome_page_and_names_it_there(ope
 
 
 def test_the_worklist_shows_the_open_study(open_window):
-    assert open_window.parts.worklist._list.model().rowCount() == 1
-    assert "7 slices · 6 phases" in open_window.parts.worklist._facts.text()
+    assert open_window.feature(WorklistFeature).panel._list.model().rowCount() == 1
+    assert "7 slices · 6 phases" in open_window.feature(WorklistFeature).panel._facts.text()
 
 
 # Going about
@@ -139,7 +144,7 @@ def test_space_plays_and_pauses(open_window, qtbot):
 
 
 def test_the_keyboard_belongs_to_a_slider_that_has_it(open_window, qtbot):
-    before, slider = open_window.desk.frame, open_window.parts.tools._fill
+    before, slider = open_window.desk.frame, open_window.feature(ImageFeature).panel._fill
     slider.setFocus()
     value = slider.value()
     qtbot.keyClick(slider, Key.Key_Right)
@@ -150,7 +155,10 @@ def test_the_keyboard_belongs_to_a_slider_that_has_it(open_window, qtbot):
 
 def test_n_goes_to_the_frame_that_is_said_to_be_next(open_window, qtbot):
     wanted = open_window.session.study.next_review(open_window.desk.frame).frame
-    assert f"Slice {wanted.slice_index + 1}, phase {wanted.phase + 1}" in open_window.parts.worklist._next.text()
+    assert (
+        f"Slice {wanted.slice_index + 1}, phase {wanted.phase + 1}"
+        in open_window.feature(WorklistFeature).panel._next.text()
+    )
     press(qtbot, open_window, Key.Key_N)
     assert open_window.desk.frame == wanted
 
@@ -235,7 +243,7 @@ def test_the_panel_and_the_strip_say_where_the_stack_overrules_the_frame_alone(o
     open_window.session.study.reading.frames.receive_region(frame, alone)
     open_window.session.study.carry_out()
     settle(qtbot, open_window)
-    assert open_window.parts.region._decided.text() == (
+    assert open_window.feature(RegionFeature).panel._decided.text() == (
         "Set by the classifier. By itself the frame looks like apex (61 %); by its place in the stack it is middle."
     )
     assert open_window.parts.strip.cell(frame).probability == pytest.approx(0.9)
@@ -247,8 +255,11 @@ def test_a_frame_that_the_reader_calls_non_cardiac_loses_its_marks_at_once_and_g
     assert before.any()
     press(qtbot, open_window, Key.Key_4, Held.ShiftModifier)
     assert not open_window.session.study.frame_state(frame).labels.any()
-    assert open_window.parts.region._reason.text() == "Region non-cardiac by the reader; the label map is empty."
-    assert open_window.parts.region._model.isHidden(), "no model was asked"
+    assert (
+        open_window.feature(RegionFeature).panel._reason.text()
+        == "Region non-cardiac by the reader; the label map is empty."
+    )
+    assert open_window.feature(RegionFeature).panel._model.isHidden(), "no model was asked"
     press(qtbot, open_window, Key.Key_Z, Held.ControlModifier)
     assert np.array_equal(labels(open_window), before)
 
@@ -256,14 +267,14 @@ def test_a_frame_that_the_reader_calls_non_cardiac_loses_its_marks_at_once_and_g
 @pytest.mark.parametrize("region", [Region.BASE, Region.APEX])
 def test_a_region_button_sets_the_region_and_the_frame_is_segmented_anew(open_window, knowing, region, qtbot):
     frame = open_window.desk.frame
-    qtbot.mouseClick(open_window.parts.region._buttons[region], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(open_window.feature(RegionFeature).panel._buttons[region], Qt.MouseButton.LeftButton)
     settle(qtbot, open_window)
     state = open_window.session.study.frame_state(frame)
     assert (state.region, state.region_by) == (region, "reader")
     assert frame in knowing.segmented
     assert open_window.parts.strip.cell(frame).probability is None
     assert open_window.parts.strip.border_colour(frame).name() == open_window.settings.region_colour(region)
-    assert open_window.parts.region._buttons[region].isChecked()
+    assert open_window.feature(RegionFeature).panel._buttons[region].isChecked()
 
 
 def test_shift_and_a_number_set_the_region(open_window, qtbot):
@@ -313,14 +324,18 @@ def test_enter_accepts_and_the_progress_follows(open_window, qtbot):
     frame = open_window.desk.frame
     assert open_window.session.study.frame_state(frame).status is ReviewStatus.ACCEPTED
     assert open_window.parts.strip.cell(frame).accepted
-    assert open_window.parts.worklist._review.text() == "1 of 42 accepted"
+    assert open_window.feature(WorklistFeature).panel._review.text() == "1 of 42 accepted"
 
 
 def test_the_measures_and_the_curve_are_those_of_the_label_maps(open_window, qtbot):
     measures = open_window.session.study.measures
-    qtbot.waitUntil(lambda: open_window.parts.measures._figures["lv_edv_ml"].text() != "\N{EN DASH}", timeout=5000)
-    assert open_window.parts.measures._figures["lv_edv_ml"].text() == f"{measures.values['lv_edv_ml']:.0f}"
-    curve = open_window.parts.measures.curve._volumes
+    qtbot.waitUntil(
+        lambda: open_window.feature(MeasuresFeature).panel._figures["lv_edv_ml"].text() != "\N{EN DASH}", timeout=5000
+    )
+    assert (
+        open_window.feature(MeasuresFeature).panel._figures["lv_edv_ml"].text() == f"{measures.values['lv_edv_ml']:.0f}"
+    )
+    curve = open_window.feature(MeasuresFeature).panel.curve._volumes
     assert len(curve) == 6
     assert curve[measures.ed_phase] == pytest.approx(measures.values["lv_edv_ml"])
 
@@ -343,14 +358,14 @@ def test_exported_label_maps_are_those_on_show_on_the_grid_of_the_input(open_win
 
 
 def test_the_models_in_service_are_named(open_window, qtbot):
-    row = open_window.parts.models._rows[Role.BASE]
+    row = open_window.feature(ModelsFeature).panel._rows[Role.BASE]
     qtbot.waitUntil(lambda: "base-1" in row._model.text(), timeout=5000)
     assert "shipped" in row._model.text()
     assert not row._back.isEnabled()
 
 
 def test_a_training_is_seen_and_its_end_is_told_with_its_reason(open_window):
-    models, line = open_window.parts.models, open_window.parts.training
+    models, line = open_window.feature(ModelsFeature).panel, open_window.feature(ModelsFeature).line
     open_window.retraining.started.emit("base")
     open_window.retraining.progressed.emit(0.5, "Iteration 10 of 20")
     assert not models._training.isHidden()
@@ -395,11 +410,11 @@ def test_messages_cover_the_frame_without_moving_it(open_window):
 
 
 def test_an_error_stays_until_it_is_closed(window):
-    window.say("error", "The file cannot be read.")
-    window.say("info", "Something else.")
+    window.show_message("error", "The file cannot be read.")
+    window.show_message("info", "Something else.")
     assert window.parts.messages.text == "The file cannot be read."
     window.parts.messages._close()
-    window.say("info", "Something else.")
+    window.show_message("info", "Something else.")
     assert window.parts.messages.text == "Something else."
 
 

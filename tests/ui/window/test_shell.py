@@ -7,8 +7,9 @@ from PySide6.QtWidgets import QApplication, QInputDialog
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.store.annotations import StudyRow
+from cmr_viewer.ui.features.keys.feature import KeysFeature, KeysSheet
 from cmr_viewer.ui.features.keys.keys_dialog import KeysDialog
-from cmr_viewer.ui.features.keys.keys_sheet import KeysSheet
+from cmr_viewer.ui.features.worklist.feature import WorklistFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.shell import ShellFeature
 from cmr_viewer.ui.window.theme import PALETTE, apply_theme, theme_on_show
@@ -18,7 +19,7 @@ Key, Held = Qt.Key, Qt.KeyboardModifier
 
 
 def shell(window: MainWindow) -> ShellFeature:
-    return next(feature for feature in window.features if isinstance(feature, ShellFeature))
+    return window.feature(ShellFeature)
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,7 @@ def test_what_is_not_possible_says_when_it_is(window):
 
 def test_the_palette_shows_the_keys_that_the_reader_has(window):
     window.settings.key_bindings = {"open_demo": ["Ctrl+F7"]}
-    shell(window).take_keys()
+    window.feature(KeysFeature).take_keys()
     window.actions_by_id["command_palette"].trigger()
     assert next(each.keys for each in shell(window).palette.hits if each.name == "open_demo") == "Ctrl+F7"
 
@@ -130,7 +131,7 @@ def test_keys_that_are_changed_work_at_once_and_are_on_the_sheet(open_window, qt
     assert open_window.actions_by_id["hide_masks"].isChecked()
     open_window.actions_by_id["keys"].trigger()
     (sheet,) = open_window.findChildren(KeysSheet)
-    texts = [each.text() for each in sheet.findChildren(type(open_window.parts.worklist._next))]
+    texts = [each.text() for each in sheet.findChildren(type(open_window.feature(WorklistFeature).panel._next))]
     assert "PgDown or Down" in texts
     assert open_window.settings.load(open_window.settings.path).key_bindings["hide_masks"] == ["S"]
 
@@ -144,7 +145,7 @@ def test_the_theme_is_switched_at_run_time_and_kept(open_window, theme):
     assert theme_on_show() == theme
     assert open_window.palette().window().color().name() == PALETTE["panel"]
     assert open_window.settings.load(open_window.settings.path).theme == theme
-    shown = open_window.parts.worklist.grab().toImage()
+    shown = open_window.feature(WorklistFeature).panel.grab().toImage()
     assert (shown.pixelColor(2, 2).lightness() > 128) == (theme == "light")
 
 
@@ -206,7 +207,7 @@ def test_the_frame_says_what_it_shows(open_window, qtbot):
 
 
 def test_the_open_study_is_flagged_with_a_word(open_window, qtbot):
-    feature = shell(open_window)
+    feature = open_window.feature(WorklistFeature)
     open_window.actions_by_id["flag_study"].trigger()
     (dialog,) = [each for each in open_window.findChildren(QInputDialog) if each.isVisible()]
     dialog.setTextValue("ask Eve")
@@ -222,10 +223,10 @@ def test_without_a_study_nothing_can_be_flagged(window):
 
 
 def test_failed_checks_of_the_open_study_stand_in_the_worklist(open_window, qtbot):
-    feature, session = shell(open_window), open_window.session
+    feature, session = open_window.feature(WorklistFeature), open_window.session
     qtbot.waitUntil(lambda: session.study.review_order.is_ready, timeout=PATIENCE_MS)
     frames = session.study.stack.frame_indices
-    failing = sum(not each.is_note for frame in frames for each in session.study.review_order.findings_of(frame))
+    failing = sum(not each.is_note for frame in frames for each in session.study.review_order.findings.get(frame, ()))
     assert failing > 0, "the phantom's specialists move their label maps"
     open_window.actions_by_id["worklist"].trigger()
     said = "1 check failed" if failing == 1 else f"{failing} checks failed"

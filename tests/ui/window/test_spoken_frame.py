@@ -7,7 +7,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frames import FrameState
-from cmr_viewer.ui.window.spoken_frame import spoken_frame
+from cmr_viewer.ui.window.shell import spoken_frame
 
 FRAME = FrameIndex(2, 3)
 

@@ -14,9 +14,15 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, StackChoice, Study
 from cmr_viewer.errors import LoadError
-from cmr_viewer.ui.dialogs.notes_dialog import NotesDialog, choice_note, offers_choice, tells_choice
-from cmr_viewer.ui.dialogs.spacing_dialog import SpacingDialog
-from cmr_viewer.ui.dialogs.stacks_dialog import StacksDialog
+from cmr_viewer.ui.dialogs.study_dialogs import (
+    NotesDialog,
+    SpacingDialog,
+    StacksDialog,
+    choice_note,
+    offers_choice,
+    shows_choice,
+)
+from cmr_viewer.ui.features.worklist.feature import WorklistFeature
 from cmr_viewer.ui.window.drop_target import drop_text
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
@@ -189,7 +195,7 @@ def test_of_several_studies_the_first_is_opened_and_the_others_wait_in_the_workl
     first, second, third = (tmp_path / name for name in ("a.nii", "b.nii", "c.zip"))
     data = urls(first, second, third)
     drop = QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Held.NoModifier)
-    listed = window.parts.worklist._list
+    listed = window.feature(WorklistFeature).panel._list
     lines = listed.model()
 
     def said(row):
@@ -209,7 +215,7 @@ def test_of_several_studies_the_first_is_opened_and_the_others_wait_in_the_workl
     assert window.session.study.data.source == second
     qtbot.waitUntil(lambda: "b.nii" not in said(0), timeout=PATIENCE_MS)
     listed.setCurrentIndex(lines.index(1))
-    assert not window.parts.worklist._dismiss.isEnabled(), "it was opened, and what is kept of it stays"
+    assert not window.feature(WorklistFeature).panel._dismiss.isEnabled(), "it was opened, and what is kept of it stays"
     listed.setCurrentIndex(lines.index(0))
     listed.setFocus()
     qtbot.keyClick(listed, Qt.Key.Key_Delete)
@@ -231,8 +237,8 @@ def test_all_notes_can_be_read_in_full(rich):
     choice = "The study contains 2 short-axis cines. Open: SAX, 10:21. Slice 3 was acquired more than once."
     assert bar.text == f"{WARNINGS[0]} There are 2 more notes on this study."
     assert [message.text for message in rich.parts.bell.messages][-3:] == [*WARNINGS, choice]
-    assert rich.parts.worklist._notes.isVisible()
-    assert rich.parts.worklist._notes.text() == "3 notes"
+    assert rich.feature(WorklistFeature).panel._notes.isVisible()
+    assert rich.feature(WorklistFeature).panel._notes.text() == "3 notes"
     bar._remedy.click()
     notes = dialog(rich, NotesDialog)
     assert list(notes.texts) == [*WARNINGS, choice]
@@ -243,7 +249,7 @@ def test_all_notes_can_be_read_in_full(rich):
 def test_a_study_without_notes_says_none(window, study_path, qtbot):
     with qtbot.waitSignal(window.session.study.restored, timeout=PATIENCE_MS):
         window.studies.open_path(study_path)
-    assert not window.parts.worklist._notes.isVisible()
+    assert not window.feature(WorklistFeature).panel._notes.isVisible()
     assert not window.actions_by_id["choose_stack"].isEnabled()
     window.actions_by_id["study_notes"].trigger()
     notes = dialog(window, NotesDialog)
@@ -265,7 +271,7 @@ def test_another_stack_is_chosen_and_remembered(rich, reader, qtbot):
         stacks._take.click()
     assert reader.asked[-1] == Opening(stack="B")
     settle(qtbot, rich)
-    assert rich.parts.worklist._list.model().rowCount() == 2
+    assert rich.feature(WorklistFeature).panel._list.model().rowCount() == 2
     with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         rich.studies.open_path(PATH)
     assert reader.asked[-1] == Opening(stack="B")
@@ -299,9 +305,9 @@ def test_what_a_reader_accepted_is_still_accepted_after_turning_and_the_worklist
     rich.actions_by_id["accept_slice"].trigger()
     settle(qtbot, rich)
     do(rich, "turn_round", qtbot)
-    assert rich.parts.worklist._review.text() == "6 of 42 accepted"
+    assert rich.feature(WorklistFeature).panel._review.text() == "6 of 42 accepted"
     assert "6 saved frames were carried over" in rich.parts.bell.messages[-1].text
-    assert rich.parts.worklist._list.model().rowCount() == 1
+    assert rich.feature(WorklistFeature).panel._list.model().rowCount() == 1
 
 
 def test_a_spacing_that_is_not_known_is_offered_to_be_corrected_where_that_is_said(window, reader, qtbot):
@@ -338,16 +344,16 @@ def test_the_spacing_dialog_says_how_volumes_would_change(rich):
 
 def test_a_stack_that_was_turned_round_says_so_as_long_as_it_is(rich, qtbot):
     do(rich, "turn_round", qtbot)
-    assert rich.parts.worklist._notes.text() == "4 notes"
+    assert rich.feature(WorklistFeature).panel._notes.text() == "4 notes"
     assert "A reader swapped base and apex." in [m.text for m in rich.parts.bell.messages]
     do(rich, "turn_round", qtbot)
-    assert rich.parts.worklist._notes.text() == "3 notes"
+    assert rich.feature(WorklistFeature).panel._notes.text() == "3 notes"
 
 
 def test_other_stacks_than_cines_can_be_chosen_and_are_not_told_of(app, qtbot, phantom):
     choices = (StackChoice("A", "SAX", opened=True), StackChoice("P", "perfusion", is_cine=False))
     study = Study("rich", PATH, (phantom.stack,), choices=choices)
-    assert offers_choice(study) and not tells_choice(study)
+    assert offers_choice(study) and not shows_choice(study)
     assert choice_note(study) == ""
     stacks = StacksDialog(study, NO_CHOICES)
     qtbot.addWidget(stacks)
@@ -357,7 +363,7 @@ def test_other_stacks_than_cines_can_be_chosen_and_are_not_told_of(app, qtbot, p
         "OTHER STACKS",
     ]
     more = replace(study, choices=(*choices, StackChoice("B", "SAX, later")))
-    assert tells_choice(more)
+    assert shows_choice(more)
     assert choice_note(more) == "The study contains 2 short-axis cines. Open: SAX."
 
 

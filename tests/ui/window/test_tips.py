@@ -5,8 +5,9 @@ from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QApplication, QToolTip
 
+from cmr_viewer.ui.features.region.feature import RegionFeature
 from cmr_viewer.ui.window.main_window import MainWindow
-from cmr_viewer.ui.window.tips import tip_place
+from cmr_viewer.ui.window.widgets import tip_place
 
 SCREEN = QRect(0, 0, 1280, 800)
 
@@ -28,11 +29,13 @@ def test_where_there_is_no_room_beside_qt_decides() -> None:
 @pytest.mark.qt_log_ignore("does not support raise")
 def test_the_tip_of_a_region_leaves_the_other_regions_to_be_read(open_window: MainWindow) -> None:
     window = open_window
-    button = next(one for one in window.parts.region._buttons.values() if one.toolTip())
+    button = next(one for one in window.feature(RegionFeature).panel._buttons.values() if one.toolTip())
     at = button.rect().center()
     QApplication.sendEvent(button, QHelpEvent(QHelpEvent.Type.ToolTip, at, button.mapToGlobal(at)))
     assert QToolTip.isVisible() and QToolTip.text() == button.toolTip()
     (tip,) = [one for one in QApplication.topLevelWidgets() if one.objectName() == "qtooltip_label" and one.isVisible()]
-    panel = QRect(window.parts.region.mapToGlobal(QPoint(0, 0)), window.parts.region.size())
+    panel = QRect(
+        window.feature(RegionFeature).panel.mapToGlobal(QPoint(0, 0)), window.feature(RegionFeature).panel.size()
+    )
     assert not tip.geometry().intersects(panel)
     QToolTip.hideText()

@@ -2,10 +2,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 
+from cmr_viewer.ui.features.keys.feature import KeysFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.shell import ShellFeature
-from cmr_viewer.ui.window.tour import Step, Tour
-from cmr_viewer.ui.window.tour_steps import tour_steps
+from cmr_viewer.ui.window.tour import Step, Tour, tour_steps
 from tests.ui.conftest import PATIENCE_MS, settle
 
 Key = Qt.Key
@@ -103,7 +103,7 @@ def test_a_screen_reader_hears_the_stop(tour, qtbot):
 
 
 def shell(window: MainWindow) -> ShellFeature:
-    return next(feature for feature in window.features if isinstance(feature, ShellFeature))
+    return window.feature(ShellFeature)
 
 
 def test_every_stop_of_the_tour_lights_a_real_part(open_window):
@@ -123,7 +123,7 @@ def test_every_stop_of_the_tour_lights_a_real_part(open_window):
 
 def test_the_texts_name_the_keys_that_the_reader_has(open_window):
     open_window.settings.key_bindings = {"play": ["Ctrl+F7"]}
-    shell(open_window).take_keys()
+    open_window.feature(KeysFeature).take_keys()
     texts = " ".join(step.text for step in tour_steps(open_window.parts, open_window.actions_by_id))
     assert "Ctrl+F7 plays" in texts and "Ctrl+K finds" in texts
 
@@ -168,7 +168,7 @@ def test_who_declines_is_not_asked_again(window, program, qtbot):
 def test_each_stop_lights_the_whole_of_its_part(open_window, layout, qtbot):
     """A part that scrolls, as the strip does, is covered by its own viewport and is lit all the same."""
     open_window.actions_by_id[f"layout_{layout}"].trigger()
-    feature = next(one for one in open_window.features if isinstance(one, ShellFeature))
+    feature = open_window.feature(ShellFeature)
     feature.take_tour()
     tour, parts = feature.tour, open_window.parts
     lit = {}

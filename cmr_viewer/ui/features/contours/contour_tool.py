@@ -223,7 +223,7 @@ class ContourTool(MouseTool):
         self._hit, self._at = None, None
         canvas.redraw()
 
-    def put_away(self, canvas: Canvas) -> None:
+    def let_go(self, canvas: Canvas) -> None:
         """Drop what was begun."""
         self.drop()
         self._hit = None

@@ -1,4 +1,5 @@
-"""Contour mode in the window: the contours of the frame on show, and the label maps that their edits make."""
+# ruff: noqa: E501 - one row per action reads as a table
+"""Contour mode in the window: the contours of the displayed frame, and the label maps that their edits make."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from cmr_viewer.review.frame_contours import Contours, frame_contours, refreshed
 from cmr_viewer.review.spline import Contour
 from cmr_viewer.ui.features.contours.contour_tool import ContourTool
 from cmr_viewer.ui.frame.mouse_tools import CONTOUR, MOVE
+from cmr_viewer.ui.window.actions import ActionSpec, Menu
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 
 _REACH = 3.0
@@ -26,6 +28,12 @@ _EARLIER = 12
 
 class ContourFeature(Feature):
     """Contours are dragged with the mouse; the pixels follow at once, and each drag is one step to undo."""
+
+    # fmt: off
+    specs = (
+        ActionSpec("contour", "C&ontours", ("O",), "Move, pull and draw contours: 1 LV endocardium, 2 LV epicardium, 3 RV endocardium", Menu.EDIT, icon="contour", checkable=True, section=1, short="Contours"),
+    )
+    # fmt: on
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -46,7 +54,7 @@ class ContourFeature(Feature):
         return {"contour": self._hold}
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
+        """Signals and slots."""
         context, tool = self.context, self.tool
         return (
             (context.desk.tool_changed, self._take_tool),
@@ -110,7 +118,7 @@ class ContourFeature(Feature):
         self.tool.show({}, self.tool.label, self.context.parts.view.colour_of(self.tool.label))
 
     def _refresh(self) -> None:
-        """Take the label map of the frame on show; contours that still fit it stay as they are."""
+        """Take the label map of the displayed frame; contours that still fit it stay as they are."""
         session, desk, view = self.context.session, self.context.desk, self.context.parts.view
         if session.study.stack is None:
             return
@@ -174,8 +182,8 @@ class ContourFeature(Feature):
         self._dragged = None
         if self._previewed is not None:
             self._previewed = None
-            self.context.showing.show_frame()
+            self.context.display.show_frame()
 
     @Slot(str)
     def _refuse(self, why: str) -> None:
-        self.context.say("info", why)
+        self.context.show_message("info", why)

@@ -30,7 +30,7 @@ Codes = Mapping[int, Label]
 
 
 class LabelsRead(Protocol):
-    """What a file says; `load.labels.imported.ImportedLabels`."""
+    """What a file states; `load.labels.imported.ImportedLabels`."""
 
     @property
     def labels(self) -> LabelMap:
@@ -50,7 +50,7 @@ class LabelsRead(Protocol):
 
     @property
     def made(self) -> Provenance | None:
-        """How the label maps came to be, as the source says; None where it does not."""
+        """How the label maps came to be, as the source states; None where it does not."""
 
 
 class LabelReader(Protocol):
@@ -59,7 +59,7 @@ class LabelReader(Protocol):
     def __call__(
         self, path: Path, study: Study, codes: Codes | None, phase: int | None, progress: Progress
     ) -> LabelsRead:
-        """Read a file or folder; codes and phase as the reader said them, where the file does not tell them."""
+        """Read a file or folder; codes and phase as the reader set them, where the file does not give them."""
 
 
 def read_with_load(path: Path, study: Study, codes: Codes | None, phase: int | None, progress: Progress) -> LabelsRead:
@@ -71,12 +71,12 @@ def read_with_load(path: Path, study: Study, codes: Codes | None, phase: int | N
 
 @dataclass(frozen=True, eq=False)
 class ImportRequest:
-    """A file that is to be read, with what the reader said about it.
+    """A file that is to be read, with what the reader set for it.
 
     Attributes:
         path: File or folder.
         study: The study that was open.
-        shown_phase: The phase that was on show.
+        shown_phase: The phase that was displayed.
         codes: What its numbers mean, or None for what the file tells.
         phase: The phase that it belongs to, or None for what the file tells.
     """
@@ -90,13 +90,13 @@ class ImportRequest:
 
 @dataclass(frozen=True, eq=False)
 class ImportQuestion:
-    """Something that the file does not tell and the reader has to say.
+    """Something that the file does not give and the reader has to set.
 
     Attributes:
         request: What was asked for; `LabelImport.answer` goes on with it.
         text: What is not known, for a reader.
         codes: Where it is the meaning of numbers: each number, and in how many pixels it occurs; else empty.
-        guess: Where it is that: what the reader said of the same numbers last time, or nothing.
+        guess: Where it is that: what the reader set for the same numbers last time, or nothing.
     """
 
     request: ImportRequest
@@ -138,7 +138,7 @@ class LabelImport(QObject):
     """Reads label maps on the job thread and puts them into the open study.
 
     Signals:
-        asked(object ImportQuestion): Something has to be said first; `answer` goes on.
+        asked(object ImportQuestion): Something has to be set first; `answer` goes on.
         offered(object ImportOffer): They were read; `take` puts them in.
         refused(str message): They could not be read.
         taken(str text, bool warned): They are in; what was taken, in words, and whether something was left out.
@@ -152,14 +152,14 @@ class LabelImport(QObject):
     def __init__(self, session: Session, reader: LabelReader = read_with_load, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._reader = session, reader
-        self._said: dict[int, Label] = {}
+        self._meanings: dict[int, Label] = {}
 
     def read(self, path: Path, shown_phase: int) -> None:
         """Read a file or folder for the open study.
 
         Args:
             path: What holds the label maps.
-            shown_phase: The phase that is on show.
+            shown_phase: The displayed phase.
         """
         study = self._session.study.data
         if study is not None:
@@ -167,7 +167,7 @@ class LabelImport(QObject):
             self._submit(ImportRequest(path, study, shown_phase))
 
     def answer(self, question: ImportQuestion, *, codes: Codes | None = None, phase: int | None = None) -> None:
-        """Go on with what the reader said.
+        """Go on with what the reader set.
 
         Args:
             question: What was asked.
@@ -179,7 +179,7 @@ class LabelImport(QObject):
             return
         request = question.request
         if codes is not None:
-            self._said.update(codes)
+            self._meanings.update(codes)
             request = replace(request, codes=codes)
         self._submit(request if phase is None else replace(request, phase=phase))
 
@@ -202,7 +202,7 @@ class LabelImport(QObject):
             self.refused.emit(_other_study(name))
         elif isinstance(result, LabelMapError):
             codes = result.codes if isinstance(result, UnknownCodesError) else {}
-            guess = {code: self._said[code] for code in codes if code in self._said}
+            guess = {code: self._meanings[code] for code in codes if code in self._meanings}
             self.asked.emit(ImportQuestion(request, str(result), codes, guess))
         elif not result.structures:
             self.refused.emit(f"{name} contains no labels for the frames of this study.")
@@ -237,7 +237,7 @@ class LabelImport(QObject):
             self._session.study.put_labels(
                 maps, Imported(read.provenance, f"import {offer.name}", frozenset(whole), read.made)
             )
-        self.taken.emit(told(offer, frozenset(maps)), bool(offer.read.warnings))
+        self.taken.emit(report_of(offer, frozenset(maps)), bool(offer.read.warnings))
 
 
 def _other_study(name: str) -> str:
@@ -247,7 +247,7 @@ def _other_study(name: str) -> str:
 
 
 def _read(reader: LabelReader, request: ImportRequest, study: Study, progress: Progress) -> LabelsRead | LabelMapError:
-    """What a file says, or what a reader has to say first."""
+    """What a file states, or what a reader has to set first."""
     try:
         return reader(request.path, study, request.codes, request.phase, progress)
     except (UnknownCodesError, UnknownPhaseError) as question:
@@ -286,7 +286,7 @@ def merged(shown: LabelMap | None, incoming: LabelMap, stated: frozenset[Label])
     return result
 
 
-def told(offer: ImportOffer, taken: frozenset[FrameIndex]) -> str:
+def report_of(offer: ImportOffer, taken: frozenset[FrameIndex]) -> str:
     """What was imported, for a reader."""
     counts = Counter(label for frame in taken for label in offer.read.structures[frame])
     parts = ", ".join(f"{label.text} in {counts[label]}" for label in STRUCTURES if counts[label])

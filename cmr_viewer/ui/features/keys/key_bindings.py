@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeySequence
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.ui.features.keys.key_presets import PRESETS, Keys, Preset
-from cmr_viewer.ui.window.actions import ACTIONS, ActionSpec
+from cmr_viewer.ui.window.actions import ActionSpec
 
 FORMAT = "cmr-viewer-keys"
 VERSION = 1
@@ -30,11 +30,11 @@ class KeyBindings:
 
     Args:
         chosen: Keys by action id where they differ from the table of actions, as `Settings.key_bindings`.
-        actions: The table.
+        specs: The table of actions.
     """
 
-    def __init__(self, chosen: Mapping[str, Sequence[str]], actions: Sequence[ActionSpec] = ACTIONS) -> None:
-        self._own = {spec.id: cleaned(spec.keys) for spec in actions}
+    def __init__(self, chosen: Mapping[str, Sequence[str]], specs: Sequence[ActionSpec]) -> None:
+        self._own = {spec.id: cleaned(spec.keys) for spec in specs}
         self._keys = dict(self._own)
         self._keys.update({name: cleaned(keys) for name, keys in chosen.items() if name in self._own})
 

@@ -1,7 +1,7 @@
-"""Keys of programs that readers come from, as tables; what each is taken from stands in docs/keys.md.
+"""Keys of programs that readers come from, as tables; docs/keys.md gives their sources.
 
 An action that is not in a preset keeps its own keys of the table of actions, but for those that the preset gives to
-another. An action whose only key means something else in the other program stands in the preset's `moved` with the key
+another. An action whose only key means something else in the other program is in the preset's `moved` with the key
 that it has instead.
 """
 

@@ -1,5 +1,6 @@
 """Changes the keys of actions: one by one, by preset or from a file. No two actions may share a key."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.errors import CmrViewerError
 from cmr_viewer.ui.features.keys.key_bindings import KeyBindings
 from cmr_viewer.ui.features.keys.key_presets import PRESETS
-from cmr_viewer.ui.window.actions import ACTIONS, ActionSpec, shown_keys
+from cmr_viewer.ui.window.actions import ActionSpec, shown_keys
 from cmr_viewer.ui.window.theme import colour
 from cmr_viewer.ui.window.widgets import DASH, column, label, name_clear_button, row, search_line
 
@@ -32,24 +33,20 @@ _FILES = "Keys (*.json)"
 _HEADS = ("Action", "Menu", "Keys")
 
 
-def plain_text(spec: ActionSpec) -> str:
-    """The name of an action, without the accelerator mark."""
-    return spec.text.replace("&", "").rstrip("…")
-
-
 class KeysModel(QAbstractTableModel):
     """Actions with their keys, those that a search means.
 
     Args:
         bindings: The keys.
+        specs: The table of actions.
         parent: Qt parent.
     """
 
-    def __init__(self, bindings: KeyBindings, parent: QObject) -> None:
+    def __init__(self, bindings: KeyBindings, specs: Sequence[ActionSpec], parent: QObject) -> None:
         super().__init__(parent)
-        self._bindings = bindings
+        self._bindings, self._specs = bindings, specs
         self._words: list[str] = []
-        self._shown: list[ActionSpec] = list(ACTIONS)
+        self._shown: list[ActionSpec] = list(specs)
         self._clashing: frozenset[str] = frozenset()
 
     def spec(self, index: QModelIndex | QPersistentModelIndex) -> ActionSpec:
@@ -70,12 +67,12 @@ class KeysModel(QAbstractTableModel):
         """The keys have changed."""
         self.beginResetModel()
         self._clashing = frozenset(name for names in self._bindings.conflicts().values() for name in names)
-        self._shown = [spec for spec in ACTIONS if all(word in self._haystack(spec) for word in self._words)]
+        self._shown = [spec for spec in self._specs if all(word in self._haystack(spec) for word in self._words)]
         self.endResetModel()
 
     def _haystack(self, spec: ActionSpec) -> str:
         keys = self._bindings.keys(spec.id)
-        parts = (plain_text(spec), spec.tip, spec.menu.value.replace("&", ""), *keys, shown_keys(keys))
+        parts = (spec.plain_text, spec.tip, spec.menu.value.replace("&", ""), *keys, shown_keys(keys))
         return " ".join(parts).casefold()
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
@@ -100,7 +97,7 @@ class KeysModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             shown = shown_keys(keys) or DASH
             last = f"{shown}  (used twice)" if clashes else shown
-            return (plain_text(spec), spec.menu.value.replace("&", ""), last)[index.column()]
+            return (spec.plain_text, spec.menu.value.replace("&", ""), last)[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
             return spec.tip
         if role == Qt.ItemDataRole.ForegroundRole and index.column() > 0:
@@ -117,14 +114,15 @@ class KeysDialog(QDialog):
 
     Args:
         settings: The settings.
+        specs: The table of actions.
         parent: The window.
     """
 
-    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, specs: Sequence[ActionSpec], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Change keys")
-        self._settings = settings
-        self.bindings = KeyBindings(settings.key_bindings)
+        self._settings, self._specs = settings, specs
+        self.bindings = KeyBindings(settings.key_bindings, specs)
         self.search = search_line("Search actions and keys", "Type part of a name, or a key")
         self.presets = QComboBox()
         self.presets.setAccessibleName("Keys of another program")
@@ -132,7 +130,7 @@ class KeysDialog(QDialog):
             "Use the keys of a program that you know; actions without a counterpart keep their own keys"
         )
         self.presets.addItems([each.name for each in PRESETS])
-        self.model = KeysModel(self.bindings, self)
+        self.model = KeysModel(self.bindings, specs, self)
         self.table = self._make_table()
         self._name = label("", "title")
         self._tip = label("", "small", wrap=True)
@@ -143,12 +141,12 @@ class KeysDialog(QDialog):
         self._import = self._button("Import…", "Import keys from a file")
         self._export = self._button("Export…", "Export the keys of all actions to a file")
         self._reset_all = self._button("Reset all", "Restore the default keys of all actions")
-        self._said = label("", "small", wrap=True)
+        self._message = label("", "small", wrap=True)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self._arrange()
         self._connect()
         self._show_all()
-        self._select(ACTIONS[0].id)
+        self._select(specs[0].id)
         self.resize(720, 640)
         self.search.setFocus()
 
@@ -207,7 +205,7 @@ class KeysDialog(QDialog):
         top = row(self.search, keys_of, self.presets, spacing=10)
         top.setStretch(0, 1)
         ends = row(self._import, self._export, self._reset_all, None, self._buttons, spacing=8)
-        layout = column(top, self.table, card, self._said, ends, spacing=10, margins=(16, 16, 16, 14))
+        layout = column(top, self.table, card, self._message, ends, spacing=10, margins=(16, 16, 16, 14))
         layout.setStretch(1, 1)
         self.setLayout(layout)
 
@@ -243,9 +241,9 @@ class KeysDialog(QDialog):
     @Slot()
     def _show_one(self) -> None:
         name = self.chosen
-        spec = next((each for each in ACTIONS if each.id == name), None)
+        spec = next((each for each in self._specs if each.id == name), None)
         keys = self.bindings.keys(name) if name else ()
-        self._name.setText("No action has that name or key" if spec is None else plain_text(spec))
+        self._name.setText("No action has that name or key" if spec is None else spec.plain_text)
         self._tip.setText("" if spec is None else spec.tip)
         for place, edit in enumerate(self.edits):
             edit.setEnabled(bool(name))
@@ -260,19 +258,19 @@ class KeysDialog(QDialog):
     def _show_conflicts(self) -> None:
         """Show a key that two actions share: of the chosen action first, else any."""
         conflicts, name = self.bindings.conflicts(), self.chosen
-        texts = {spec.id: plain_text(spec) for spec in ACTIONS}
+        texts = {spec.id: spec.plain_text for spec in self._specs}
         own = next((key for key, names in conflicts.items() if name in names), None)
         key = own or next(iter(conflicts), None)
-        said = ""
+        text = ""
         if key is not None:
             others = " and ".join(f'"{texts[each]}"' for each in conflicts[key] if each != name or own is None)
-            said = (
+            text = (
                 f"{shown_keys([key])} is also assigned to {others}."
                 if own
                 else f"{shown_keys([key])} is assigned to {others}."
             )
-        self._clash.setText(said)
-        self._clash.setVisible(bool(said))
+        self._clash.setText(text)
+        self._clash.setVisible(bool(text))
         self._resolve.setVisible(own is not None)
         ok = self._buttons.button(QDialogButtonBox.StandardButton.Ok)
         ok.setEnabled(not conflicts)
@@ -339,10 +337,10 @@ class KeysDialog(QDialog):
         try:
             unknown = self.bindings.load(path)
         except CmrViewerError as error:
-            self._say(str(error))
+            self._show_message(str(error))
             return
         more = f" {len(unknown)} of them belong to no action of this program." if unknown else ""
-        self._say(f"The keys in {path.name} were imported.{more}")
+        self._show_message(f"The keys in {path.name} were imported.{more}")
         self._show_all()
 
     @Slot()
@@ -353,17 +351,17 @@ class KeysDialog(QDialog):
         try:
             self.bindings.save(Path(file))
         except CmrViewerError as error:
-            self._say(str(error))
+            self._show_message(str(error))
         else:
-            self._say(f"The keys were exported to {Path(file).name}.")
+            self._show_message(f"The keys were exported to {Path(file).name}.")
 
-    def _say(self, text: str) -> None:
-        self._said.setText(text)
+    def _show_message(self, text: str) -> None:
+        self._message.setText(text)
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The last text on a file."""
-        return self._said.text()
+        return self._message.text()
 
     def accept(self) -> None:
         """Put the keys into the settings."""

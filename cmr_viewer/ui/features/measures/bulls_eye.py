@@ -81,7 +81,7 @@ class BullsEye(QWidget):
         self.update()
 
     def set_current(self, segment: int) -> None:
-        """The segment that stands out; 0 for none."""
+        """The highlighted segment; 0 for none."""
         self._current = segment
         self._describe()
         self.update()
@@ -312,11 +312,13 @@ class BullsEyePanel(QWidget):
             self._choices.addButton(button, index)
             buttons.append(button)
         self._choices.idToggled.connect(self._choose)
-        self._said = label("", "small")
+        self._summary = label("", "small")
         self._note = label("", "small", wrap=True)
         back = action_button(as_found)
         back.setProperty("part", "boxed")
-        self.setLayout(column(row(*buttons, spacing=4), self._said, self.eye, self._note, row(back, None), spacing=6))
+        self.setLayout(
+            column(row(*buttons, spacing=4), self._summary, self.eye, self._note, row(back, None), spacing=6)
+        )
         self.show_wall({}, {}, {}, "The segments are calculated from the label maps at ED and ES.")
 
     def show_wall(self, thickness_mm: Values, thickening_percent: Values, names: Mapping[int, str], note: str) -> None:
@@ -335,9 +337,9 @@ class BullsEyePanel(QWidget):
         self._show()
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """The text on the segment under the pointer, or the chosen one."""
-        return self._said.text()
+        return self._summary.text()
 
     @property
     def note(self) -> str:
@@ -358,10 +360,10 @@ class BullsEyePanel(QWidget):
         known = [value for value in self.eye.values.values() if value is not None]
         if segment:
             name = self._names.get(segment, "")
-            self._said.setText(f"{segment} {name}: {self.eye.text_of(segment)}")
+            self._summary.setText(f"{segment} {name}: {self.eye.text_of(segment)}")
         elif known:
             mean = sum(known) / len(known)
             digits = 1 if self._shown is Shown.THICKNESS else 0
-            self._said.setText(f"{min(known):.{digits}f} to {max(known):.{digits}f}, mean {mean:.{digits}f} {unit}")
+            self._summary.setText(f"{min(known):.{digits}f} to {max(known):.{digits}f}, mean {mean:.{digits}f} {unit}")
         else:
-            self._said.setText("")
+            self._summary.setText("")

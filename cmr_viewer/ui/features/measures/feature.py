@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one row per action reads as a table
 """The page of the measures: values, curves, bull's-eye, facts of the patient."""
 
 import csv
@@ -6,10 +7,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QPointF, QRectF, Qt, Slot
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
 from cmr_viewer.domain.label_map import Point
+from cmr_viewer.domain.measures.insertion_points import InsertionPoints
 from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.measures.patient_measures import (
     ALL_MEASURE_NAMES,
@@ -22,14 +25,14 @@ from cmr_viewer.domain.measures.patient_measures import (
 )
 from cmr_viewer.domain.measures.segments_aha import SEGMENT_NAMES
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.errors import CmrViewerError
 from cmr_viewer.reading.study_measures import Curves, patient_in_files
 from cmr_viewer.ui.features.measures.bulls_eye import BullsEyePanel
-from cmr_viewer.ui.features.measures.insertion_overlay import InsertionOverlay
 from cmr_viewer.ui.features.measures.measuring import Measuring
-from cmr_viewer.ui.features.measures.panel import digits_of
+from cmr_viewer.ui.features.measures.panel import MeasuresPanel, digits_of
 from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog
-from cmr_viewer.ui.window.feature import Context, Feature, Wire
+from cmr_viewer.ui.frame.mouse_tools import Canvas
+from cmr_viewer.ui.window.actions import ActionSpec, Menu
+from cmr_viewer.ui.window.feature import Context, Feature, Wire, save_settings
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.studies import show_study_dialog
 
@@ -37,24 +40,37 @@ _INSERTIONS = ("insertion_anterior", "insertion_inferior", "insertion_found")
 
 
 class MeasuresFeature(Feature):
-    """Brings what is measured onto the screen, and takes what the reader says about it.
+    """Shows the measures, and takes the reader's facts and marks.
 
     Attributes:
         measuring: What is measured.
         wall_panel: The bull's-eye.
-        insertions: Draws the RV insertion points over the frame while the page is on show.
+        insertions: Draws the RV insertion points over the frame while the page is shown.
     """
+
+    # fmt: off
+    specs = (
+        ActionSpec("patient", "Pat&ient and body size…", ("Ctrl+Shift+P",), "Set sex, age, height, weight, heart rate and how papillary muscles are counted", Menu.STUDY, icon="patient", section=2, short="Patient"),
+        ActionSpec("copy_measures", "&Copy measures", ("Ctrl+Shift+C",), "Copy all measures to the clipboard as a table", Menu.STUDY, icon="copy", section=2, short="Copy"),
+        ActionSpec("insertion_anterior", "Set &anterior RV insertion point here", ("Ctrl+Alt+A",), "Set the anterior RV insertion point under the pointer, at ED or ES", Menu.STUDY, section=3),
+        ActionSpec("insertion_inferior", "Set in&ferior RV insertion point here", ("Ctrl+Alt+I",), "Set the inferior RV insertion point under the pointer, at ED or ES", Menu.STUDY, section=3),
+        ActionSpec("insertion_found", "Reset RV insertion p&oints to automatic", (), "Calculate the RV insertion points from the label maps again", Menu.STUDY, section=3, short="Reset to automatic"),
+    )
+    # fmt: on
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.measuring = Measuring(context.session, context.settings, self)
         self.wall_panel = BullsEyePanel(context.actions["insertion_found"])
-        self._panel = context.parts.measures
-        self._panel.set_actions([context.actions[name] for name in ("patient", "copy_measures", "report")])
-        context.parts.add_section(Page.MEASURES, "Wall", self.wall_panel)
+        self.panel = MeasuresPanel()
+        shown = ("patient", "copy_measures", "report")
+        self.panel.set_actions([context.actions[name] for name in shown if name in context.actions])
+        context.parts.side.add_section(Page.MEASURES, "Measures", self.panel)
+        context.parts.side.add_section(Page.MEASURES, "Wall", self.wall_panel)
         self._pointer: Point | None = None
         self.insertions = InsertionOverlay()
         context.parts.view.add_overlay(self.insertions)
+        self._show_colours()
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
         """What its actions do."""
@@ -67,7 +83,7 @@ class MeasuresFeature(Feature):
         }
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
+        """Signals and slots."""
         session, desk = self.context.session, self.context.desk
         return (
             (session.study.opened, self._show_study),
@@ -76,8 +92,11 @@ class MeasuresFeature(Feature):
             (self.measuring.choices_changed, self.context.refresh_possible),
             (session.study.phase_marks_changed, self.context.refresh_possible),
             (session.study.phase_marks_changed, self._show),
+            (session.study.phase_marks_changed, self._show_marks),
             (desk.frame_changed, self._show_current),
-            (self._panel.mark_moved, self._move_mark),
+            (self.context.display.colours_changed, self._show_colours),
+            (self.panel.phase_chosen, desk.go_phase),
+            (self.panel.mark_moved, self._move_mark),
             (self.wall_panel.segment_chosen, self.go_to_segment),
             (self.wall_panel.turned, self.measuring.turn_insertions),
             (self.context.parts.view.pointed, self._note_pointer),
@@ -87,7 +106,9 @@ class MeasuresFeature(Feature):
     def drop_study(self) -> None:
         """No values, curves or segments; `measuring` has dropped them by itself."""
         self._pointer = None
-        self._panel.curve.set_times(None)
+        self.panel.curve.set_times(None)
+        self.panel.curve.set_phase(0)
+        self._show_marks()
         self._show()
         self._show_wall()
 
@@ -106,13 +127,14 @@ class MeasuresFeature(Feature):
     @Slot()
     def _show_study(self) -> None:
         stack = self.context.session.study.stack
-        self._panel.curve.set_times(None if stack is None else stack.phase_times_ms)
+        self.panel.curve.set_times(None if stack is None else stack.phase_times_ms)
+        self._show_marks()
         self._show()
 
     @Slot()
     def _show(self) -> None:
         """Values and curves."""
-        panel, curves = self._panel, self.measuring.curves
+        panel, curves = self.panel, self.measuring.curves
         if curves is None:
             panel.show_measures(None)
             panel.curve.show_volumes((), "ml")
@@ -145,13 +167,22 @@ class MeasuresFeature(Feature):
         self._show_current()
 
     @Slot()
+    def _show_colours(self) -> None:
+        self.panel.curve.set_colours(self.context.display.label_colours)
+
+    @Slot()
+    def _show_marks(self) -> None:
+        self.panel.curve.set_marks(self.context.session.study.ed_phase, self.context.session.study.es_phase)
+
+    @Slot()
     def _show_current(self) -> None:
+        self.panel.curve.set_phase(self.context.desk.frame.phase)
         self._show_points()
         self.context.refresh_possible()
 
     @Slot()
     def _show_points(self) -> None:
-        """Draw the RV insertion points where they are looked at: while this page is on show."""
+        """Draw the RV insertion points while this page is shown."""
         wanted = self.context.parts.side.shows(Page.MEASURES)
         points = self.measuring.wall.points.get(self.context.desk.frame) if wanted else None
         if points != self.insertions.points:
@@ -196,11 +227,11 @@ class MeasuresFeature(Feature):
     def _set_insertion(self, which: str) -> None:
         if self._pointer is None:
             key = self.context.actions[f"insertion_{which}"].shortcut().toString()
-            self.context.say("info", f"Point at the {which} RV insertion in the frame and press {key}.")
+            self.context.show_message("info", f"Point at the {which} RV insertion in the frame and press {key}.")
             return
         why_not = self.measuring.set_insertion(self.context.desk.frame, **{which: self._pointer})
         if why_not:
-            self.context.say("info", why_not)
+            self.context.show_message("info", why_not)
 
     @Slot()
     def ask_patient(self) -> None:
@@ -227,10 +258,7 @@ class MeasuresFeature(Feature):
         if (settings.bsa_formula, settings.papillary) == (formula, convention):
             return
         settings.bsa_formula, settings.papillary = formula.value, convention.value
-        try:
-            settings.save()
-        except (CmrViewerError, OSError) as error:
-            self.context.say("warning", f"Could not save the settings to {settings.path}: {error}")
+        save_settings(self.context)
         self.measuring.take_settings()
 
     @Slot()
@@ -239,7 +267,7 @@ class MeasuresFeature(Feature):
         if self.context.session.study.data is None:
             return
         QApplication.clipboard().setText(table_of(self.measuring.measures))
-        self.context.say("info", "Measures copied. You can paste the table into a spreadsheet or a document.")
+        self.context.show_message("info", "Measures copied. You can paste the table into a spreadsheet or a document.")
 
 
 def normals_of(measures: PatientMeasures) -> tuple[dict[str, NormalRange], str]:
@@ -262,8 +290,8 @@ def rates_text(curves: Curves) -> tuple[str, str]:
         words = [f"{word} {peak.rate_ml_per_s:.0f}" for word, peak in peaks if peak is not None]
         if words and curves.unit == "ml":
             lines.append(f"{side} peak {', '.join(words)} ml/s")
-    said = [f"{text}: {value}" for text, value in curves.rates]
-    return "\n".join(lines) or curves.lv.reason, "\n".join([*said, curves.lv.method]).strip()
+    rates = [f"{text}: {value}" for text, value in curves.rates]
+    return "\n".join(lines) or curves.lv.reason, "\n".join([*rates, curves.lv.method]).strip()
 
 
 def patient_text(measures: PatientMeasures) -> str:
@@ -298,3 +326,34 @@ def table_of(measures: PatientMeasures) -> str:
         writer.writerow([text_of(name), shown, unit_of(name), *limits])
     writer.writerow([measures.papillary.text])
     return text.getvalue()
+
+
+_ARM_PX = 5.0
+_TINTS = ((QColor(0, 0, 0, 190), 3.6), (QColor("#ffffff"), 1.6))
+"""Colours and widths, the lower first: white with a dark rim is seen on blood and on muscle."""
+
+
+class InsertionOverlay:
+    """Draws the points of the displayed frame; given to `FrameView.add_overlay`.
+
+    Attributes:
+        points: What is drawn; None for nothing.
+    """
+
+    def __init__(self) -> None:
+        self.points: InsertionPoints | None = None
+
+    def __call__(self, painter: QPainter, canvas: Canvas) -> None:
+        """Draw a cross at each point, with A for anterior or I for inferior; in the widget's own pixels."""
+        if self.points is None:
+            return
+        painter.resetTransform()
+        for letter, point in (("A", self.points.anterior), ("I", self.points.inferior)):
+            at = canvas.to_widget(point)
+            text = QRectF(at.x() + _ARM_PX, at.y() - _ARM_PX - 14.0, 16.0, 16.0)
+            for tint, width in _TINTS:
+                painter.setPen(QPen(tint, width))
+                for slope in (-_ARM_PX, _ARM_PX):
+                    painter.drawLine(at - QPointF(_ARM_PX, slope), at + QPointF(_ARM_PX, slope))
+                moved = text.translated(1.0, 1.0) if width > 2 else text
+                painter.drawText(moved, Qt.AlignmentFlag.AlignCenter, letter)

@@ -78,7 +78,7 @@ class Measuring(QObject):
 
     @property
     def choices(self) -> MeasureChoices:
-        """What the reader said of the study."""
+        """What the reader set for the study."""
         return self._choices
 
     @property
@@ -93,7 +93,7 @@ class Measuring(QObject):
 
     @property
     def patient(self) -> Patient:
-        """What is known of the patient: as typed, else as the files say."""
+        """The patient's data: as typed, else as in the files."""
         study = self._session.study.data
         return UNKNOWN_PATIENT if study is None else patient_in_files(study).with_typed(self._choices.typed)
 
@@ -132,15 +132,15 @@ class Measuring(QObject):
         """Whether something is still to be measured."""
         return self._pause.isActive() or self._asked > 0
 
-    # -- what the reader says ------------------------------------------------------------------------------------------
+    # -- what the reader sets ------------------------------------------------------------------------------------------
 
     def type_patient(self, typed: Patient) -> None:
-        """Take facts of the patient that the reader typed: one undo step, and they are kept with the study."""
+        """Take facts of the patient that the reader typed: one undo step, and they are saved with the study."""
         if self._session.study.stack is not None and typed != self._choices.typed:
             self._session.study.set_fact(PATIENT_FACT, patient_fact(typed), "patient data")
 
     def set_insertions(self, insertions: Insertions) -> None:
-        """Take RV insertion points that the reader set: one undo step, and they are kept with the study."""
+        """Take RV insertion points that the reader set: one undo step, and they are saved with the study."""
         if self._session.study.stack is not None and insertions != self._choices.insertions:
             self._session.study.set_fact(INSERTIONS_FACT, insertions_fact(insertions), "set RV insertion points")
 

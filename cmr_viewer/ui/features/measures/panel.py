@@ -278,8 +278,8 @@ def _sentence(name: str, measures: PatientMeasures, normal: NormalRange | None) 
     if value is None:
         reason = measures.reasons.get(name, "")
         return f"{text_of(name)}: {reason}" if reason else ""
-    said = f"{text_of(name)} {value:.{digits}f} {unit}"
+    text = f"{text_of(name)} {value:.{digits}f} {unit}"
     if normal is None:
-        return said
+        return text
     range_ = f"{normal.low:.{digits}f} to {normal.high:.{digits}f} {unit}"
-    return f"{said}, {normal.place_of(value)} the normal range of {range_} ({normal.holds_for}; {normal.source})"
+    return f"{text}, {normal.place_of(value)} the normal range of {range_} ({normal.holds_for}; {normal.source})"

@@ -17,10 +17,10 @@ _NUMBERS = (
 
 
 class PatientDialog(QDialog):
-    """Asks for what the files do not tell of the patient, or tell wrong.
+    """Asks for the patient's data that the files lack or have wrong.
 
     Args:
-        in_files: What the files say.
+        in_files: The files' values.
         typed: What was typed before.
         formula: Of body surface area.
         convention: Where papillary muscles are counted.
@@ -104,7 +104,7 @@ class PatientDialog(QDialog):
 
     @property
     def entered(self) -> Patient:
-        """What stands in the boxes; None where a box is empty."""
+        """The values in the boxes; None where a box is empty."""
         values = {name: box.value() if box.value() > box.minimum() else None for name, box in self._numbers.items()}
         sex = self._sex.currentData()  # Qt gives the text of an enumeration back
         return Patient(sex=None if sex is None else Sex(sex), **values)
@@ -120,8 +120,8 @@ class PatientDialog(QDialog):
         return PapillaryConvention(self._convention.currentData())
 
     @property
-    def said(self) -> str:
-        """What is said of the body surface area."""
+    def bsa_text(self) -> str:
+        """The text on the body surface area."""
         return self._bsa.text()
 
     def _put(self, patient: Patient) -> None:

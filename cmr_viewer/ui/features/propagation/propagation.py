@@ -25,10 +25,10 @@ class Propagation(QObject):
     """Carries label maps of the open study from frame to frame on the job thread, and offers what comes of it.
 
     Signals:
-        said(str severity, str text): Something for the reader, such as why there is nothing to offer.
+        message(str severity, str text): Something for the reader, such as why there is nothing to offer.
     """
 
-    said = Signal(str, str)
+    message = Signal(str, str)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -70,10 +70,12 @@ class Propagation(QObject):
     def _propagate(self, stack: Stack, slice_index: int, corrected: list[FrameIndex], wanted: list[FrameIndex]) -> None:
         known = {each.phase: labels for each in corrected if (labels := self._labels(each)) is not None}
         if not known or not any(labels.any() for labels in known.values()):
-            self.said.emit("info", "Nothing to propagate. Draw or correct this frame first.")
+            self.message.emit("info", "Nothing to propagate. Draw or correct this frame first.")
             return
         if not wanted:
-            self.said.emit("info", "Every phase of this slice is corrected already. This frame alone can go over all.")
+            self.message.emit(
+                "info", "Every phase of this slice is corrected already. This frame alone can go over all."
+            )
             return
         drawn = {each.phase: labels for each in wanted if (labels := self._prediction(each)) is not None}
         phases = sorted(each.phase for each in wanted)
@@ -87,14 +89,14 @@ class Propagation(QObject):
             return
         labels = self._labels(source)
         if labels is None or not labels.any():
-            self.said.emit("info", f"{_place(source, frame)} has no label map to copy.")
+            self.message.emit("info", f"{_place(source, frame)} has no label map to copy.")
             return
         text = f"copy from {_place(source, frame).lower()}, refined"
         self._offer(stack, text, partial(_refine, stack, source, frame, labels))
 
     def _offer(self, stack: Stack, text: str, work: Callable[[Progress], LabelMaps]) -> None:
         if self._session.jobs.is_busy(PROPAGATION_KEY):
-            self.said.emit("info", "Another suggestion is still being calculated. Wait for it, or cancel it.")
+            self.message.emit("info", "Another suggestion is still being calculated. Wait for it, or cancel it.")
             return
         self._session.jobs.submit(
             PROPAGATION_KEY,
@@ -109,7 +111,7 @@ class Propagation(QObject):
             return
         self._session.study.offer_labels(found, text)
         if self._session.study.offer is None:
-            self.said.emit("info", f"{text[:1].upper()}{text[1:]}: nothing would change.")
+            self.message.emit("info", f"{text[:1].upper()}{text[1:]}: nothing would change.")
         else:
             self._given.update({each: _mark(labels) for each, labels in found.items()})
 
@@ -118,7 +120,7 @@ class Propagation(QObject):
         return None if labels is None else labels.copy()  # a brush stroke writes into what is shown
 
     def _prediction(self, frame: FrameIndex) -> LabelMap | None:
-        """What a model drew and shows, where nobody corrected it."""
+        """What a model drew and shows, where no one corrected it."""
         state = self._session.study.frame_state(frame)
         if state.edited or state.imported or state.labels is None or not state.labels.any():
             return None

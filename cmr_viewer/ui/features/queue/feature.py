@@ -5,7 +5,6 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Slot
 
-from cmr_viewer.domain.anatomy import REGIONS
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.queue.panel import QueuePanel
 from cmr_viewer.ui.features.queue.queue import ReviewQueue
@@ -13,19 +12,19 @@ from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page
 
 DWELL_MS = 1500
-"""A frame that is on show so long counts as looked at."""
+"""A frame that is displayed this long counts as reviewed."""
 
 _AFTER_STROKE_MS = 40
 
 
 class QueueFeature(Feature):
-    """Brings the review queue onto the screen and tells it what the reader looks at."""
+    """Shows the review queue, and notes what the reader looks at."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.queue = ReviewQueue(context.session, self)
         self.panel = QueuePanel(context.actions)
-        context.parts.add_section(Page.REVIEW, "Review queue", self.panel)
+        context.parts.side.add_section(Page.REVIEW, "Review queue", self.panel)
         context.session.study.review_order = self.queue
         self._dwell = QTimer(self, singleShot=True, interval=DWELL_MS)
         self._dwell.timeout.connect(self._note)
@@ -37,7 +36,7 @@ class QueueFeature(Feature):
         return {"next_review": self.go_on}
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
+        """Signals and slots."""
         session, desk = self.context.session, self.context.desk
         return (
             (session.study.opened, self.queue.begin),
@@ -49,7 +48,7 @@ class QueueFeature(Feature):
             (self.panel.frame_chosen, self.go_to),
             (desk.frame_changed, self._look),
             (desk.player.running_changed, self._look),
-            (self.context.parts.region.rule_chosen, self.queue.start_over),
+            (self.context.display.rule_changed, self.queue.start_over),
         )
 
     def drop_study(self) -> None:
@@ -61,12 +60,12 @@ class QueueFeature(Feature):
 
     @Slot()
     def go_on(self) -> None:
-        """The frame on show was looked at: go to the one with most at stake."""
+        """The displayed frame was looked at: go to the one with most at stake."""
         desk = self.context.desk
         self.queue.note_looked_at(desk.frame)
         order = self.context.session.study.review_order  # another one while reads are adjudicated
         if self.queue.is_ready and order is not None and order.next_frame(desk.frame) is None:
-            self.context.say("info", "The review queue is empty.")
+            self.context.show_message("info", "The review queue is empty.")
         desk.next_review()
 
     @Slot(object)
@@ -92,20 +91,17 @@ class QueueFeature(Feature):
     def _show_current(self) -> None:
         session, frame = self.context.session, self.context.desk.frame
         self.panel.show_current(frame, (session.study.ed_phase, session.study.es_phase))
-        alone = {finding.text for finding in session.study.findings(frame)}
-        beside = [one.text for one in self.queue.findings_of(frame) if one.text not in alone and not one.is_note]
-        self.context.parts.region.show_beside(beside)
 
     @Slot()
     def _show(self) -> None:
         if self.context.desk.painting:  # the stroke has all of the time; the queue follows when it ends
             self._after_stroke.start()
             return
-        colours = {region: self.context.settings.region_colour(region) for region in REGIONS}
-        self.panel.set_colours(colours)
+        self.panel.set_colours(self.context.display.region_colours)
         session = self.context.session
         if session.study.stack is not None:
             self._show_current()
         entries = self.queue.entries()
         self.panel.show_queue(entries, self.queue.progress(entries), ready=self.queue.is_ready)
-        self.context.showing.show_next()
+        self.context.display.checked.emit(self.queue.findings)
+        self.context.desk.next_changed.emit()

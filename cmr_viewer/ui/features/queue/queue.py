@@ -1,5 +1,6 @@
-"""The review queue of the open study: frames by what is at stake, kept up while nothing else runs."""
+"""The review queue of the open study: frames by what is at stake, updated while nothing else runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,11 +15,10 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.frames import FrameRecord
 from cmr_viewer.reading.open_study import OpenStudy
+from cmr_viewer.reading.opinions import Question, segmenters_of
+from cmr_viewer.reading.stakes import TEXT, FrameSnapshot, Memory, Snapshot, Stakes, stakes_of_frames
 from cmr_viewer.review.queue import FrameReview, Next, Stake, next_frame, queue
 from cmr_viewer.review.what_if import amount_text
-from cmr_viewer.ui.features.queue.opinions import Asked, segmenters_of
-from cmr_viewer.ui.features.queue.ordering import TEXT, Bench, Order, Ordered, Pictured, order_frames
-from cmr_viewer.ui.features.region.what_if import is_held
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding
@@ -99,8 +99,8 @@ class ReviewQueue(QObject):
         super().__init__(parent)
         self._session = session
         self._reading: OpenStudy | None = None
-        self._bench = Bench()
-        self._ordered: Ordered | None = None
+        self._memory = Memory()
+        self._stakes: Stakes | None = None
         self._looked: set[FrameIndex] = set()
         self._dirty: set[FrameIndex] = set()
         self._since: set[FrameIndex] = set()
@@ -112,11 +112,12 @@ class ReviewQueue(QObject):
     @property
     def is_ready(self) -> bool:
         """Whether stakes are known."""
-        return self._ordered is not None
+        return self._stakes is not None
 
-    def findings_of(self, frame: FrameIndex) -> "tuple[Finding, ...]":
-        """What checks say of a frame, those beside other frames included; as of the last change."""
-        return () if self._ordered is None else self._ordered.findings.get(frame, ())
+    @property
+    def findings(self) -> "Mapping[FrameIndex, tuple[Finding, ...]] | None":
+        """Findings of the checks by frame, as of the last change; None while they are not known."""
+        return None if self._stakes is None else self._stakes.findings
 
     def entries(self) -> list[Entry]:
         """The queue in order; frames that were looked at or accepted come last."""
@@ -135,7 +136,7 @@ class ReviewQueue(QObject):
 
     def next_frame(self, current: FrameIndex | None) -> Next | None:
         """The next frame to review and why; None where nothing is known yet, or nothing is left in the queue."""
-        if self._ordered is None:
+        if self._stakes is None:
             return None
         left = {f: one for f, one in self._reviews().items() if one.is_worth_a_look and not one.looked_at}
         left = {f: one for f, one in left.items() if f != current}
@@ -143,20 +144,20 @@ class ReviewQueue(QObject):
 
     def _reviews(self) -> dict[FrameIndex, FrameReview]:
         """The frames that belong into the queue: something is at stake in them, or the reader has looked at them."""
-        reading, ordered = self._reading, self._ordered
-        if reading is None or ordered is None:
+        reading, stakes = self._reading, self._stakes
+        if reading is None or stakes is None:
             return {}
-        frames = {frame for frame, stake in ordered.stakes.items() if stake.is_worth_a_look} | self._looked
-        return {frame: self._review(frame, reading.frames[frame], ordered) for frame in frames}
+        frames = {frame for frame, stake in stakes.stakes.items() if stake.is_worth_a_look} | self._looked
+        return {frame: self._review(frame, reading.frames[frame], stakes) for frame in frames}
 
-    def _review(self, frame: FrameIndex, record: FrameRecord, ordered: Ordered) -> FrameReview:
+    def _review(self, frame: FrameIndex, record: FrameRecord, stakes: Stakes) -> FrameReview:
         predicted = record.region_prediction
         return FrameReview(
             region=record.region,
             probability=None if predicted is None else predicted.probability,
             by_reader=record.reader_region is not None,
             status=record.status,
-            stake=ordered.stakes.get(frame),
+            stake=stakes.stakes.get(frame),
             looked_at=frame in self._looked or record.edited,
         )
 
@@ -192,7 +193,7 @@ class ReviewQueue(QObject):
         """Other models are in service, or the rules are others: what was found is dropped, what was looked at stays."""
         self._session.jobs.cancel(KEY)
         self._reading = self._session.study.reading
-        self._bench, self._ordered = Bench(), None
+        self._memory, self._stakes = Memory(), None
         self._dirty = set() if self._reading is None else set(self._reading.frames)
         self.changed.emit()
         self.refresh()
@@ -224,48 +225,48 @@ class ReviewQueue(QObject):
         changed = frozenset(self._dirty)
         self._since.clear()
         work = partial(
-            order_frames,
-            self._bench,
+            stakes_of_frames,
+            self._memory,
             session.models.flow,
             reading.stack,
             session.models.loaded,
             session.study.ring_fraction,
-            self._picture(reading),
+            self._snapshot(reading),
         )
         session.jobs.submit(KEY, TEXT, work, priority=PRIORITY, on_partial=partial(self._take, reading, changed))
 
-    def _picture(self, reading: OpenStudy) -> Order:
+    def _snapshot(self, reading: OpenStudy) -> Snapshot:
         records, (ed, es), models = reading.frames, reading.ed_es(), self._session.models.loaded
         ids = () if models is None else tuple(segmenters_of(models.active))
         known = {}
         for frame in (f for f in records if f.phase in (ed, es)):
             made = records[frame].predictions
-            known.update({Asked(frame, model): made[model].labels for model in ids if model in made})
+            known.update({Question(frame, model): made[model].labels for model in ids if model in made})
         changed = {f: (_still(reading, f), records[f].region) for f in self._dirty}
-        frames = {frame: _pictured(record) for frame, record in records.items()}
+        frames = {frame: _frame_snapshot(record) for frame, record in records.items()}
         geometry = reading.stack.geometry
         voxel_ml = reading.voxel_ml()[0]
         slice_ml = geometry.slice_weights * (voxel_ml or 0.001)
-        return Order(changed, frames, known, ed, es, slice_ml, voxel_ml is not None)
+        return Snapshot(changed, frames, known, ed, es, slice_ml, voxel_ml is not None)
 
-    def _take(self, reading: OpenStudy, changed: frozenset[FrameIndex], ordered: Ordered) -> None:
+    def _take(self, reading: OpenStudy, changed: frozenset[FrameIndex], stakes: Stakes) -> None:
         if reading is self._reading:
             self._dirty -= changed - self._since  # what has changed since the job was made is for the next one
-            self._ordered = ordered
+            self._stakes = stakes
             self.changed.emit()
 
 
 def _still(reading: OpenStudy, frame: FrameIndex) -> LabelMap | None:
-    """The label map of a frame, which nobody writes to; None where there is none."""
+    """The label map of a frame, which is never written to; None where there is none."""
     return None if reading.frames[frame].labels is None else reading.still(frame)
 
 
-def _pictured(record: FrameRecord) -> Pictured:
-    return Pictured(
+def _frame_snapshot(record: FrameRecord) -> FrameSnapshot:
+    return FrameSnapshot(
         region=record.region,
         by_reader=record.reader_region is not None,
         predicted=record.region_prediction,
         model_id=record.origin,
-        done=is_held(record),
+        done=record.stays,
         offered=None if record.proposal is None else record.proposal.labels,
     )

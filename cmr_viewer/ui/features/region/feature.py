@@ -1,14 +1,23 @@
+# ruff: noqa: E501 - one row per action reads as a table
 """The region decision: what each region would change is shown before it is set, with masks, measures and base card."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer, Slot
 
 from cmr_viewer.domain.anatomy import Region
+from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.frames import FrameState
+from cmr_viewer.ui.features.region.panel import RegionPanel
 from cmr_viewer.ui.features.region.what_if import WhatIf
+from cmr_viewer.ui.window.actions import ActionSpec, Menu, When
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
+from cmr_viewer.ui.window.layout import Page
+
+if TYPE_CHECKING:
+    from cmr_viewer.review.checks import Finding
 
 _GATHER_MS = 60
 
@@ -16,9 +25,23 @@ _GATHER_MS = 60
 class RegionFeature(Feature):
     """What-if, base card and regions of whole slices, in the panel of the frame's region."""
 
+    # fmt: off
+    specs = (
+        ActionSpec("region_base", "Region: &base", ("Shift+1",), "Set the region to base; the base specialist segments the frame", Menu.REVIEW),
+        ActionSpec("region_middle", "Region: &middle", ("Shift+2",), "Set the region to middle; the middle specialist segments the frame", Menu.REVIEW),
+        ActionSpec("region_apex", "Region: &apex", ("Shift+3",), "Set the region to apex; the apex specialist segments the frame", Menu.REVIEW),
+        ActionSpec("region_non_cardiac", "Region: &non-cardiac", ("Shift+4",), "Set the region to non-cardiac; the baseline model segments the frame", Menu.REVIEW),
+        ActionSpec("region_all_phases", "Same region at a&ll phases", ("Shift+5",), "Apply this region to all phases of the slice in one step; otherwise it applies to this phase only", Menu.REVIEW, When.REGION, short="Same region at all phases"),
+    )
+    # fmt: on
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.what_if = WhatIf(context.session, self)
+        self.panel = RegionPanel(context.actions)
+        context.parts.side.add_section(Page.FRAME, "Region of this frame", self.panel)
+        self._show_colours()
+        self._findings: Mapping[FrameIndex, Sequence[Finding]] = {}
         self._pointed: Region | None = None
         self._gather = QTimer(self, singleShot=True, interval=_GATHER_MS)
         self._gather.timeout.connect(self._refresh)
@@ -26,17 +49,26 @@ class RegionFeature(Feature):
 
     def slots(self) -> Mapping[str, Callable[..., Any]]:
         """What its actions do."""
-        return {"region_all_phases": self.set_all_phases}
+        desk = self.context.desk
+        return {
+            "region_base": desk.region_base,
+            "region_middle": desk.region_middle,
+            "region_apex": desk.region_apex,
+            "region_non_cardiac": desk.region_non_cardiac,
+            "region_all_phases": self.set_all_phases,
+        }
 
     def drop_study(self) -> None:
         """No candidates, and no masks of one over the frame."""
         self._gather.stop()
+        self._findings = {}
+        self.panel.show_nothing()
         self._begin()
         self._show_card()
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
-        session, desk, panel = self.context.session, self.context.desk, self.context.parts.region
+        """Signals and slots."""
+        session, desk, panel, display = self.context.session, self.context.desk, self.panel, self.context.display
         return (
             (session.study.opened, self._begin),
             (session.models.changed, self._begin),
@@ -48,11 +80,14 @@ class RegionFeature(Feature):
             (self.what_if.changed, self._show),
             (panel.candidate_pointed, self.point_at),
             (panel.rule_chosen, self.set_rule),
+            (display.state_shown, self._show_state),
+            (display.colours_changed, self._show_colours),
+            (display.checked, self._take_findings),
         )
 
     @Slot()
     def set_all_phases(self) -> None:
-        """Give the slice on show the frame's region at all phases."""
+        """Set the frame's region for its slice at all phases."""
         session, frame = self.context.session, self.context.desk.frame
         region = None if session.study.stack is None else session.study.frame_state(frame).region
         if region is None:
@@ -60,7 +95,7 @@ class RegionFeature(Feature):
         changed = session.study.set_region_of_slice(frame.slice_index, region)
         phases = "1 phase" if len(changed) == 1 else f"{len(changed)} phases"
         text = f"Slice {frame.slice_index + 1} is now {region.text.lower()} in all phases; {phases} changed."
-        self.context.say("info", text if changed else "You have already set this region in all phases.")
+        self.context.show_message("info", text if changed else "You have already set this region in all phases.")
 
     @Slot(object)
     def point_at(self, region: Region | None) -> None:
@@ -73,8 +108,43 @@ class RegionFeature(Feature):
         """Another share of the ring makes a basal slice count as left ventricle."""
         self.context.settings.base_ring_percent = percent
         self.context.session.study.ring_fraction = percent / 100.0
-        self.context.showing.show_frame()
+        self.context.display.rule_changed.emit()
+        self.context.display.show_frame()
         self._show_card()
+
+    @Slot()
+    def _show_colours(self) -> None:
+        self.panel.set_colours(self.context.display.region_colours)
+
+    @Slot(object)
+    def _show_state(self, state: FrameState) -> None:
+        """Show what is known of the displayed frame."""
+        self.panel.show_region(
+            state.region,
+            state.region_prediction,
+            by_reader=state.region_by == "reader",
+            reason=state.reason,
+            model_id=state.model_id,
+            accepted=state.status is ReviewStatus.ACCEPTED,
+        )
+        found = self.context.session.study.findings(self.context.desk.frame)
+        self.panel.show_findings(
+            [one.text for one in found if not one.is_note], [one.text for one in found if one.is_note]
+        )
+        self._show_beside()
+
+    @Slot(object)
+    def _take_findings(self, findings: "Mapping[FrameIndex, Sequence[Finding]] | None") -> None:
+        self._findings = findings or {}
+        self._show_beside()
+
+    def _show_beside(self) -> None:
+        """Show what looks wrong compared with other frames."""
+        session, frame = self.context.session, self.context.desk.frame
+        if session.study.stack is not None:
+            alone = {one.text for one in session.study.findings(frame)}
+            found = self._findings.get(frame, ())
+            self.panel.show_beside([one.text for one in found if one.text not in alone and not one.is_note])
 
     @Slot()
     def _begin(self) -> None:
@@ -122,7 +192,7 @@ class RegionFeature(Feature):
                 hint = f"Neighbouring frames that would change region too are included. {hint}"
             if not at:
                 hint = f"Neither ED nor ES: this frame affects only the volume curve. {hint}"
-        self.context.parts.region.show_what_if(candidates, at, hint)
+        self.panel.show_what_if(candidates, at, hint)
         self._show_masks()
 
     def _show_masks(self) -> None:
@@ -133,10 +203,10 @@ class RegionFeature(Feature):
         if found is not None and not found.chosen and found.labels is not None:
             self.context.parts.view.show_proposal(found.labels)
         else:
-            self.context.showing.show_offer()
+            self.context.display.show_offer()
 
     def _show_card(self) -> None:
-        session, frame, card = self.context.session, self.context.desk.frame, self.context.parts.region.base_card
+        session, frame, card = self.context.session, self.context.desk.frame, self.panel.base_card
         study, reading = session.study.data, session.study.reading
         if study is None or reading is None:
             card.show_card(None, "")
@@ -157,5 +227,5 @@ class RegionFeature(Feature):
             rule=session.study.ring_fraction or 0.5,
             views=study.long_axis,
         )
-        told = regions.get(frame) is Region.BASE and made.enclosed is not None
-        card.show_card(made, session.study.measures.papillary.text, ring_is_told=told)
+        ring_is_shown = regions.get(frame) is Region.BASE and made.enclosed is not None
+        card.show_card(made, session.study.measures.papillary.text, ring_is_shown=ring_is_shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -16,14 +17,117 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QSpinBox, QWidget
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.review.what_if import Candidate, signed
-from cmr_viewer.ui.features.region.base_card_view import BaseCardView
 from cmr_viewer.ui.window.theme import REGION_COLOURS, colour, readable_on
 from cmr_viewer.ui.window.widgets import action_button, column, label, row
+
+if TYPE_CHECKING:
+    from cmr_viewer.review.base_card import BaseCard
+
+
+class RingMeter(QWidget):
+    """A bar that fills with the share of the blood pool that myocardium surrounds; a mark at the rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Myocardium around the LV blood pool")
+        self._share: float | None = None
+        self._rule = 0.5
+
+    def show_share(self, share: float | None, rule: float, text: str) -> None:
+        """Show a share, 0.0 to 1.0, against the rule; None for nothing to be shown."""
+        self._share, self._rule = share, rule
+        self.setToolTip(text)
+        self.setAccessibleDescription(text)
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Flat."""
+        return QSize(160, 14)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the bar."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        groove = QRectF(self.rect()).adjusted(1, 3, -1, -3)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour("edge"))
+        painter.drawRoundedRect(groove, 4, 4)
+        if self._share is not None:
+            filled = QRectF(groove)
+            filled.setWidth(max(1.0, groove.width() * self._share))
+            painter.setBrush(colour("good" if self._share >= self._rule else "warn"))
+            painter.drawRoundedRect(filled, 4, 4)
+        at = groove.left() + groove.width() * self._rule
+        painter.setPen(QPen(colour("bright"), 2))
+        painter.drawLine(int(at), 0, int(at), self.height())
+
+
+class BaseCardView(QWidget):
+    """The card; hidden where the base is far.
+
+    Signals:
+        rule_chosen(int): Share of the blood pool that myocardium must surround, in per cent.
+    """
+
+    rule_chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._meter = RingMeter()
+        self._rule = QSpinBox()
+        self._rule.setRange(5, 100)
+        self._rule.setSingleStep(5)
+        self._rule.setSuffix(" %")
+        self._rule.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._rule.setKeyboardTracking(False)
+        self._rule.setAccessibleName("Threshold for basal slices, per cent of the blood pool")
+        self._rule.setToolTip(
+            "A basal slice counts as left ventricle if myocardium surrounds at least this share of the blood pool"
+        )
+        self._rule.valueChanged.connect(self.rule_chosen)
+        self._ring = label("", "small", wrap=True)
+        self._descent = label("", "small", wrap=True)
+        self._lines = label("", "small", wrap=True)
+        self._papillary = label("", "small", wrap=True)
+        texts = column(self._ring, self._descent, self._lines, self._papillary, spacing=2)
+        head = row(label("Base", "soft"), None, label("Rule", "small"), self._rule)
+        self.setLayout(column(head, self._meter, texts, spacing=4, margins=(0, 6, 0, 0)))
+        self.show_card(None, "")
+
+    def show_card(self, card: "BaseCard | None", papillary: str, *, ring_is_shown: bool = False) -> None:
+        """Show what is known; None hides the card.
+
+        Args:
+            card: The card.
+            papillary: Where papillary muscles are counted, in words.
+            ring_is_shown: Whether the text on the ring is shown already, beside the checks.
+        """
+        self.setVisible(card is not None)
+        if card is None:
+            self._meter.show_share(None, 0.5, "")
+            for place in (self._ring, self._descent, self._lines, self._papillary):
+                place.setText("")
+            return
+        self._rule.blockSignals(True)
+        self._rule.setValue(round(100 * card.rule))
+        self._rule.blockSignals(False)
+        self._meter.show_share(card.enclosed, card.rule, card.ring_text)
+        texts = (
+            (self._ring, "" if ring_is_shown else card.ring_text),
+            (self._descent, card.descent_text),
+            (self._lines, card.lines_text),
+            (self._papillary, f"Measures with {papillary}." if papillary else ""),
+        )
+        for place, text in texts:
+            place.setText(text)
+            place.setVisible(bool(text))
+
 
 _HEIGHT = 44
 _LINE_HEIGHT, _LINE_LEFT, _LINE_RIGHT = 16, 29, 8
@@ -90,8 +194,8 @@ class RegionButton(QAbstractButton):
         self._probability = probability
         self.setChecked(chosen)
         self.setEnabled(enabled)
-        said = "" if probability is None else f", {100 * probability:.0f} %"
-        self.setAccessibleName(f"Region {self.text()}{said}")
+        text = "" if probability is None else f", {100 * probability:.0f} %"
+        self.setAccessibleName(f"Region {self.text()}{text}")
         self.update()
 
     def set_colour(self, tint: str) -> None:
@@ -157,9 +261,9 @@ class RegionButton(QAbstractButton):
         painter.setFont(font)
         if self._probability is None:
             return
-        said = QRectF(area.right() - 54, area.top(), 46, area.height())
+        place = QRectF(area.right() - 54, area.top(), 46, area.height())
         painter.drawText(
-            said, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, f"{100 * self._probability:.0f} %"
+            place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, f"{100 * self._probability:.0f} %"
         )
         groove = QRectF(area.left() + 118, area.center().y() - 3, area.width() - 176, 6)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -178,7 +282,7 @@ class RegionButton(QAbstractButton):
 
 
 class RegionPanel(QWidget):
-    """Region of the frame on show.
+    """Region of the displayed frame.
 
     Signals:
         candidate_pointed(object): The pointer or the keyboard is at a `Region`; None: at none.
@@ -235,7 +339,7 @@ class RegionPanel(QWidget):
         """No study is open."""
         for button in self._buttons.values():
             button.show_state(None, chosen=False, enabled=False)
-        self._say("No study is open.", "", "")
+        self._show_decision("No study is open.", "", "")
         self.show_findings(())
         self.show_beside(())
         self.show_what_if((), "", "")
@@ -265,11 +369,11 @@ class RegionPanel(QWidget):
             probability = None if prediction is None else prediction.of(each)
             button.show_state(probability, chosen=each is region, enabled=True)
         if region is None:
-            self._say("Region not known yet.", "", "")
+            self._show_decision("Region not known yet.", "", "")
         elif by_reader:
-            self._say(decided_by_reader(region, prediction), reason, model_id or "")
+            self._show_decision(decided_by_reader(region, prediction), reason, model_id or "")
         else:
-            self._say(decided_by_classifier(prediction), reason, model_id or "")
+            self._show_decision(decided_by_classifier(prediction), reason, model_id or "")
         self._accept.defaultAction().setIconText("Accepted" if accepted else "Accept frame")
 
     def show_what_if(self, candidates: Sequence[Candidate], at: str, hint: str) -> None:
@@ -301,7 +405,7 @@ class RegionPanel(QWidget):
             place.setText("\n".join(lines))
             place.setVisible(bool(lines))
 
-    def _say(self, decided: str, reason: str, model: str) -> None:
+    def _show_decision(self, decided: str, reason: str, model: str) -> None:
         self._decided.setText(decided)
         self._reason.setText(reason)
         self._reason.setVisible(bool(reason))

@@ -104,23 +104,23 @@ class ComparisonModel(QAbstractTableModel):
         return f"{tip}. Click to sort" if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """What a cell tells, or `FRAME`, the whole difference."""
+        """What a cell shows, or with `FRAME` the whole difference."""
         if not index.isValid():
             return None
         one, column = self._frames[index.row()], list(Column)[index.column()]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                told: Any = _text(one, column)
+                shown: Any = _text(one, column)
             case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
-                told = sentence_of(one)
+                shown = sentence_of(one)
             case Qt.ItemDataRole.TextAlignmentRole:
                 side = Qt.AlignmentFlag.AlignLeft if column is Column.FRAME else Qt.AlignmentFlag.AlignRight
-                told = int(side | Qt.AlignmentFlag.AlignVCenter)
+                shown = int(side | Qt.AlignmentFlag.AlignVCenter)
             case Qt.ItemDataRole.ForegroundRole:
-                told = colour("faint") if one.agrees() else None
+                shown = colour("faint") if one.agrees() else None
             case _:
-                told = _order(one, column) if role == SORTED_BY else one if role == FRAME else None
-        return told
+                shown = _order(one, column) if role == SORTED_BY else one if role == FRAME else None
+        return shown
 
 
 def _text(one: FrameDifference, column: Column) -> str:

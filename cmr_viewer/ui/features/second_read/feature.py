@@ -1,30 +1,122 @@
+# ruff: noqa: E501 - one row per action reads as a table
 """Second reads, comparison and adjudication in the window."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QTimer, Slot
-from PySide6.QtWidgets import QBoxLayout, QFileDialog, QMessageBox
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QPainter, QPainterPath
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from cmr_viewer.app.reads import FIRST, SECOND
+from cmr_viewer.app.session import Session
+from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.outlines import outlines_of
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.export.tables import write_comparison
 from cmr_viewer.progress import Progress
-from cmr_viewer.reading.reads import read_name
+from cmr_viewer.reading.open_study import OpenStudy
+from cmr_viewer.reading.reads import BothReads, both_reads, read_name
 from cmr_viewer.review.compare_reads import AGREEMENT_DICE, Comparison
 from cmr_viewer.review.queue import Next
 from cmr_viewer.store.reads import Read, ReadKind, ReadSummary
-from cmr_viewer.ui.features.second_read.comparing import Comparing, comparable
-from cmr_viewer.ui.features.second_read.panel import ReadsPanel
-from cmr_viewer.ui.features.second_read.read_banner import ReadBanner
-from cmr_viewer.ui.features.second_read.read_overlay import READ_COLOURS, ReadOverlay
-from cmr_viewer.ui.features.second_read.second_read_dialog import ReaderDialog
+from cmr_viewer.ui.features.second_read.panel import ReadBanner, ReaderDialog, ReadsPanel
+from cmr_viewer.ui.frame.drawing import outline_paths, screen_pen
+from cmr_viewer.ui.frame.mouse_tools import Canvas
+from cmr_viewer.ui.window.actions import ActionSpec, Menu
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.studies import show_study_dialog
 from cmr_viewer.ui.window.widgets import swatch
+
+
+def comparable(summaries: tuple[ReadSummary, ...]) -> tuple[ReadSummary, ...]:
+    """Reads that may be compared with the first: second ones that are finished, or were never blinded."""
+    return tuple(
+        one
+        for one in summaries
+        if one.read is not None and one.read.kind is ReadKind.SECOND and (one.read.is_finished or not one.read.blinded)
+    )
+
+
+class Comparing(QObject):
+    """Compares the first read of the open study with another, as both are saved.
+
+    Signals:
+        changed(): `both` is new.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._of: tuple[str, BothReads] | None = None
+
+    @property
+    def both(self) -> BothReads | None:
+        """Both reads of the study that is open; None while they were not compared, or one is read blinded."""
+        stack = self._session.study.stack
+        if self._of is None or stack is None or self._session.study.is_blinded:
+            return None
+        stack_id, both = self._of
+        return both if stack_id == stack.stack_id else None
+
+    def compare(self, second_id: int) -> None:
+        """Compare with a read; `changed` follows when it is done. Not while the displayed read is blinded."""
+        session, reading = self._session, self._session.study.reading
+        if reading is None or session.study.is_blinded:
+            return
+        work = partial(both_reads, session.saved, reading.study, second_id)
+        session.saving.do("Comparing the reads", work, on_done=partial(self._take, reading))
+
+    def _take(self, reading: OpenStudy, both: BothReads) -> None:
+        if reading is self._session.study.reading and not self._session.study.is_blinded:
+            self._of = reading.stack.stack_id, both
+            self.changed.emit()
+
+
+READ_COLOURS = ("#4fc3f7", "#f48fd0")
+"""Of the first and of the second read: light blue and pink, which all eyes distinguish from one another and from the colours of labels."""
+
+
+class ReadOverlay:
+    """Draws up to two label maps as dashed outlines; given to `FrameView.add_overlay`."""
+
+    def __init__(self) -> None:
+        self._paths: tuple[tuple[QColor, QPainterPath], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many label maps are drawn."""
+        return len(self._paths)
+
+    def show(self, label_maps: Sequence[LabelMap | None]) -> None:
+        """Draw the label maps (row, col) of the first and the second read; None for none."""
+        made = []
+        for tint, labels in zip(READ_COLOURS, label_maps, strict=False):
+            if labels is not None and labels.any():
+                path = QPainterPath()
+                for one in outline_paths(outlines_of(labels)).values():
+                    path.addPath(one)
+                made.append((QColor(tint), path))
+        self._paths = tuple(made)
+
+    def __call__(self, painter: QPainter, canvas: Canvas) -> None:
+        """Draw them, x = col and y = row."""
+        ratio = canvas.screen_ratio()
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(screen_pen(QColor(0, 0, 0, 150), 3.2, ratio))
+        for _tint, path in self._paths:
+            painter.drawPath(path)
+        for number, (tint, path) in enumerate(self._paths):
+            pen = screen_pen(tint, 2.0, ratio, [4, 4])
+            pen.setDashOffset(4.0 * number)  # where both run together, their dashes alternate
+            painter.setPen(pen)
+            painter.drawPath(path)
+
 
 COMPARISON_KEY = "comparison"
 REFRESH_MS = 1500
@@ -54,6 +146,20 @@ class SecondReadFeature(Feature):
         question: The question before something that cannot be taken back, while it is open.
     """
 
+    # fmt: off
+    specs = (
+        ActionSpec("read_begin", "Start secon&d read…", ("Ctrl+Alt+B",), "Let another reader read this study, blinded or not", Menu.REVIEW, icon="reads", section=4, short="Second read"),
+        ActionSpec("read_other", "Show other &read", ("Ctrl+Alt+R",), "Switch between the first read and the latest other read", Menu.REVIEW, section=4, short="Other read"),
+        ActionSpec("read_finish", "&Finish read", ("Ctrl+Alt+F",), "Finish the displayed second read or adjudication; it can no longer be changed", Menu.REVIEW, icon="check", section=4, short="Finish"),
+        ActionSpec("read_compare", "Compare reads", ("Ctrl+Alt+C",), "Compare the first and second read frame by frame", Menu.REVIEW, section=4, short="Compare"),
+        ActionSpec("comparison_export", "Export comparison…", (), "Export the comparison of the reads as CSV or JSON", Menu.REVIEW, icon="export", section=4, short="Export"),
+        ActionSpec("read_adjudicate", "Ad&judicate reads…", ("Ctrl+Alt+J",), "Decide where the reads differ; frames on which they agree are copied", Menu.REVIEW, section=5, short="Adjudicate"),
+        ActionSpec("take_first", "Use first read", ("Alt+1",), "Use this frame from the first read and accept it", Menu.REVIEW, section=5, short="Use first"),
+        ActionSpec("take_second", "Use second read", ("Alt+2",), "Use this frame from the second read and accept it", Menu.REVIEW, section=5, short="Use second"),
+        ActionSpec("read_outlines", "O&utlines of other reads", ("Shift+V",), "Show the other reads with dashed outlines", Menu.REVIEW, checkable=True, section=5, short="Outlines"),
+    )
+    # fmt: on
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.comparing = Comparing(context.session, self)
@@ -67,10 +173,8 @@ class SecondReadFeature(Feature):
         self._own_order = context.session.study.review_order
         self._order = AdjudicationOrder(context)
         self._folder = Path.home()
-        context.parts.add_section(Page.REVIEW, "Reads", self.panel)
-        layout = context.parts.desk_page.layout()
-        assert isinstance(layout, QBoxLayout)
-        layout.insertWidget(0, self.banner)
+        context.parts.side.add_section(Page.REVIEW, "Reads", self.panel)
+        context.parts.add_banner(self.banner)
         context.parts.view.add_overlay(self.overlay)
         context.actions["read_outlines"].setChecked(True)
         self._stale = QTimer(self, singleShot=True, interval=REFRESH_MS)
@@ -96,7 +200,7 @@ class SecondReadFeature(Feature):
         return frozenset({"read_outlines"})
 
     def wires(self) -> Iterable[Wire]:
-        """Who tells whom."""
+        """Signals and slots."""
         session = self.context.session
         return (
             (session.reads.changed, self.refresh),
@@ -207,7 +311,7 @@ class SecondReadFeature(Feature):
 
     @Slot()
     def ask_finish(self) -> None:
-        """Finish the read on show; where frames at ED or ES are not accepted, that is said first."""
+        """Finish the displayed read; where frames at ED or ES are not accepted, a question names them first."""
         session = self.context.session
         lacking = session.reads.lacking()
         ends = session.study.ed_phase is None or session.study.es_phase is None
@@ -283,12 +387,12 @@ class SecondReadFeature(Feature):
             f"Writing {path.name}",
             partial(_write, path, both.comparison),
             on_finished=partial(self._on_written, study),
-            on_failed=partial(self.context.say_of, study, "error"),
+            on_failed=partial(self.context.show_message_about, study, "error"),
             outlives_study=True,
         )
 
     def _on_written(self, study: Study, path: Path) -> None:
-        self.context.say_of(study, "info", f"The comparison was written to {path}.")
+        self.context.show_message_about(study, "info", f"The comparison was written to {path}.")
 
     @Slot()
     def _show_comparison(self) -> None:
@@ -334,7 +438,7 @@ class SecondReadFeature(Feature):
 
     @Slot()
     def refresh(self) -> None:
-        """The reads are others, or another is on show."""
+        """The reads have changed, or another is displayed."""
         session = self.context.session
         adjudicating = session.reads.both is not None and session.study.can_change
         if session.study.review_order is not self._order:
@@ -343,7 +447,7 @@ class SecondReadFeature(Feature):
         self.panel.show_reads(session.reads.summaries, session.study.read, can_choose=not session.study.is_blinded)
         self._show_banner()
         self._show_comparison()
-        self.context.showing.show_next()
+        self.context.desk.next_changed.emit()
 
     def _show_banner(self) -> None:
         session, read = self.context.session, self.context.session.study.read

@@ -1,16 +1,23 @@
 """The reads of the study and how two of them differ; a click on a frame goes there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QFrame,
     QGridLayout,
     QHeaderView,
     QLabel,
+    QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QSizePolicy,
     QTableView,
     QWidget,
 )
@@ -23,7 +30,7 @@ from cmr_viewer.review.what_if import MINUS
 from cmr_viewer.store.reads import Read, ReadSummary
 from cmr_viewer.ui.features.second_read.comparison_model import FRAME, SORTED_BY, Column, ComparisonModel
 from cmr_viewer.ui.window.theme import icon
-from cmr_viewer.ui.window.widgets import DASH, action_button, column, label, row, rule
+from cmr_viewer.ui.window.widgets import DASH, ICON, action_button, column, label, row, rule, swatch
 
 _READ = Qt.ItemDataRole.UserRole
 _WIDTHS = {Column.FRAME: 46, Column.ML: 37, Column.LVBP: 30, Column.LVM: 30, Column.RVBP: 30, Column.HAUSDORFF: 34}
@@ -162,7 +169,7 @@ class ReadsPanel(QWidget):
 
         Args:
             summaries: The reads, the first first.
-            on_show: The one on show; None for the first.
+            on_show: The displayed one; None for the first.
             can_choose: Whether another can be shown.
         """
         self._reads.clear()
@@ -213,7 +220,7 @@ class ReadsPanel(QWidget):
             cells[2].setToolTip(tip)
 
     def show_current(self, frame: FrameIndex | None) -> None:
-        """Show which frame is on show."""
+        """Show which frame is displayed."""
         frames = self.frames
         if frame in frames:
             self.table.selectRow(frames.index(frame))
@@ -236,3 +243,137 @@ def _ends(comparison: Comparison) -> str:
             first, second = (DASH if phase is None else str(phase + 1) for phase in (one, other))
             words.append(f"{mark} is at phase {first} in the first read and {second} in the second.")
     return " ".join(words)
+
+
+class ReadBanner(QFrame):
+    """Stays as long as the read is displayed.
+
+    Args:
+        actions: What a reader can do, by id.
+    """
+
+    def __init__(self, actions: Mapping[str, QAction]) -> None:
+        super().__init__()
+        self.setObjectName("read_banner")
+        self._text = label("", "title")
+        self._text.setAccessibleName("Current read")
+        self._text.setToolTip("Your changes belong to this read")
+        self._more = label("", "small")
+        self._more.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._keys = tuple((QLabel(), label("", "small")) for _ in range(2))
+        self._buttons = {
+            name: action_button(actions[name]) for name in ("take_first", "take_second", "read_finish", "read_other")
+        }
+        for button in self._buttons.values():
+            button.setProperty("part", "boxed")
+        keys = [one for pair in self._keys for one in pair]
+        self.setLayout(row(self._text, *keys, self._more, *self._buttons.values(), spacing=8, margins=(12, 5, 8, 5)))
+        self.layout().setStretchFactor(self._more, 1)  # type: ignore[union-attr]
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        return self._text.text()
+
+    @property
+    def more(self) -> str:
+        """The small text beside it."""
+        return self._more.text()
+
+    def show_read(self, text: str, more: str, beside: Sequence[tuple[str, str]], buttons: frozenset[str]) -> None:
+        """Name the displayed read; an empty text for the first.
+
+        Args:
+            text: Which.
+            more: How far it is.
+            beside: Reads whose outlines lie over the frame: colour and name.
+            buttons: Ids of the actions that are offered.
+        """
+        self.setVisible(bool(text))
+        self._text.setText(text)
+        self._more.setText(more)
+        shown = [*beside, *[("", "")] * len(self._keys)][: len(self._keys)]
+        for (mark, name), (tint, words) in zip(self._keys, shown, strict=True):
+            mark.setVisible(bool(words))
+            name.setVisible(bool(words))
+            if words:
+                mark.setPixmap(swatch(tint).pixmap(ICON))
+                name.setText(words)
+        for action, button in self._buttons.items():
+            button.setVisible(action in buttons)
+
+
+class ReaderDialog(QDialog):
+    """Asks for a reader's name before a read begins.
+
+    Args:
+        title: What begins.
+        text: What comes of it, in a sentence or two.
+        why_not: Why a name will not do, in words; empty if it will.
+        asks_blinded: Whether it may be blinded.
+        parent: The window.
+
+    Signals:
+        wanted(str name, bool blinded): The read is to begin.
+    """
+
+    wanted = Signal(str, bool)
+
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        why_not: Callable[[str], str],
+        *,
+        asks_blinded: bool,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self._why_not, self._asks_blinded = why_not, asks_blinded
+        self.name = QLineEdit()
+        self.name.setAccessibleName("Reader's name")
+        self.name.setPlaceholderText("Name of the reader")
+        self.name.setToolTip("Recorded with every change in this read")
+        self.name.textChanged.connect(self._show_possible)
+        self.blinded = QCheckBox("Blinded: the first read is hidden until this read is finished")
+        self.blinded.setToolTip(
+            "Starts from the models' label maps. Label maps, regions, ED/ES and log of the first read are hidden"
+        )
+        self.blinded.setChecked(asks_blinded)
+        self.blinded.setVisible(asks_blinded)
+        self._problem = label("", "small", wrap=True)
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.begin = self._buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.begin.setText("Start")
+        self.begin.setProperty("part", "primary")
+        self._buttons.accepted.connect(self._begin)
+        self._buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        form.setSpacing(10)
+        form.addRow("Reader", self.name)
+        self.setLayout(
+            column(
+                label(title, "title"),
+                label(text, "soft", wrap=True),
+                form,
+                self.blinded,
+                self._problem,
+                self._buttons,
+                spacing=12,
+                margins=(18, 16, 18, 14),
+            )
+        )
+        self.setMinimumWidth(500)
+        self._show_possible()
+
+    def _show_possible(self) -> None:
+        why_not = self._why_not(self.name.text())
+        self.begin.setEnabled(not why_not)
+        self._problem.setText(why_not if self.name.text().strip() else "")
+
+    def _begin(self) -> None:
+        if self.begin.isEnabled():
+            self.wanted.emit(self.name.text(), self._asks_blinded and self.blinded.isChecked())
+            self.accept()

@@ -51,10 +51,10 @@ class Tools(QObject):
     """Corrects label maps of the open study; every correction is one undo step.
 
     Signals:
-        said(str severity, str text): Something for the reader, such as why there was nothing to do.
+        message(str severity, str text): Something for the reader, such as why there was nothing to do.
     """
 
-    said = Signal(str, str)
+    message = Signal(str, str)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -100,10 +100,10 @@ class Tools(QObject):
         try:
             changed = work(silent)
         except LabelMapError as error:
-            self.said.emit("warning", str(error))
+            self.message.emit("warning", str(error))
             return
         if not self._session.study.change_labels(changed, wanted.text):
-            self.said.emit("info", wanted.nothing)
+            self.message.emit("info", wanted.nothing)
 
     def fill_at(self, frame: FrameIndex, point: Point | None, label: Label) -> None:
         """Fill the region under a point with a label; None where the pointer is not over the frame."""
@@ -112,23 +112,23 @@ class Tools(QObject):
         if self._session.study.stack is None:
             return
         if point is None:
-            self.said.emit("info", "Fill works at the pointer. Point at an enclosed area of the frame.")
+            self.message.emit("info", "Fill works at the pointer. Point at an enclosed area of the frame.")
             return
         try:
             filled = fill_at(self._canvas(frame), point, label)
         except LabelMapError as error:
-            self.said.emit("info", str(error))
+            self.message.emit("info", str(error))
             return
         text = "empty an area" if label is Label.BACKGROUND else f"fill with {label.text}"
         if not self._session.study.change_labels({frame: filled}, text):
-            self.said.emit("info", f"This area is already {label.text}.")
+            self.message.emit("info", f"This area is already {label.text}.")
 
     def copy_from(self, frame: FrameIndex, source: FrameIndex, label: Label | None) -> None:
         """Take over the label map of another frame, or one outline of it.
 
         Args:
             frame: The frame that is changed.
-            source: The frame beside it; one that is not in the stack is told.
+            source: The frame beside it; one that is not in the stack gives a message.
             label: Whose outline; None for everything.
         """
         from cmr_viewer.review.shape import take_over  # noqa: PLC0415 - scipy; imported beside the window by now
@@ -138,17 +138,17 @@ class Tools(QObject):
             return
         where = f"slice {source.slice_index + 1}, phase {source.phase + 1}"
         if not (0 <= source.slice_index < stack.slices and 0 <= source.phase < stack.phases):
-            self.said.emit("info", "There is no frame on that side to copy from.")
+            self.message.emit("info", "There is no frame on that side to copy from.")
             return
         taken = self._session.study.frame_state(source).labels
         if taken is None or not (taken.any() if label is None else (taken == int(label)).any()):
             what = "labels" if label is None else label.text
-            self.said.emit("info", f"There is no {what} in {where} to copy.")
+            self.message.emit("info", f"There is no {what} in {where} to copy.")
             return
         whose = "" if label is None else f"{label.text} "
         labels = take_over(taken, self._canvas(frame), label)
         if not self._session.study.change_labels({frame: labels}, f"copy {whose}from {where}"):
-            self.said.emit("info", f"This frame already matches {where}.")
+            self.message.emit("info", f"This frame already matches {where}.")
 
     # -- between corrected frames --------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Tools(QObject):
             return
         known = self._corrected(Scope.PHASE.frames(stack, frame))
         if len(known) < 2:
-            self.said.emit(
+            self.message.emit(
                 "info", "Interpolation needs two corrected slices in this phase. Correct or accept one more."
             )
             return
@@ -182,7 +182,7 @@ class Tools(QObject):
             return
         known = self._corrected(Scope.SLICE.frames(stack, frame))
         if len(known) < 2:
-            self.said.emit(
+            self.message.emit(
                 "info", "Interpolation needs two corrected phases of this slice. Correct or accept one more."
             )
             return
@@ -228,8 +228,8 @@ class Tools(QObject):
     def _in_background(
         self, text: str, work: Callable[[Progress], LabelMaps], done: Callable[[LabelMaps], None]
     ) -> None:
-        said = f"{text[:1].upper()}{text[1:]}"
-        self._session.jobs.submit(TOOLS_KEY, said, work, priority=Priority.READER, on_finished=done)
+        shown = f"{text[:1].upper()}{text[1:]}"
+        self._session.jobs.submit(TOOLS_KEY, shown, work, priority=Priority.READER, on_finished=done)
 
     def _waits(self, again: Callable[[], None]) -> bool:
         """Whether a correction of several frames is still being made; then this one is made after it."""
@@ -264,10 +264,10 @@ class Tools(QObject):
         changed = self._session.study.change_labels(current, text)
         left = len(found) - len(current)
         frames = "1 frame" if len(changed) == 1 else f"{len(changed)} frames"
-        said = f"{text[:1].upper()}{text[1:]}: {frames} changed." if changed else nothing
+        summary = f"{text[:1].upper()}{text[1:]}: {frames} changed." if changed else nothing
         if left:
-            said += f" {left} changed in the meantime and {'was' if left == 1 else 'were'} not touched."
-        self.said.emit("info", said)
+            summary += f" {left} changed in the meantime and {'was' if left == 1 else 'were'} not touched."
+        self.message.emit("info", summary)
         return changed
 
 

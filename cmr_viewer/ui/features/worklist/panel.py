@@ -1,9 +1,10 @@
 """The open study, its review progress, and the studies of the workspace."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -27,9 +28,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cmr_viewer.domain.study import Stack
 from cmr_viewer.file_names import readable
+from cmr_viewer.store.annotations import StudyRow
+from cmr_viewer.ui.features.worklist.worklist import waiting_names
 from cmr_viewer.ui.window.theme import colour
-from cmr_viewer.ui.window.widgets import action_button, column, label, row
+from cmr_viewer.ui.window.widgets import TIMES, action_button, column, label, row
 
 _ROW = Qt.ItemDataRole.UserRole
 
@@ -113,28 +117,47 @@ class _StudyDelegate(QStyledItemDelegate):
         painter.restore()
 
 
-class Lines(Protocol):
-    """Lines of the list that are made when they are asked for."""
+class WorklistLines:
+    """The lines of the list, each made when it is asked for: there are tens of thousands, and twenty are visible.
+
+    Args:
+        waiting: What waits to be opened for the first time; it comes first.
+        studies: Studies of the workspace.
+        open_stack: Stack of the open study; empty for none.
+    """
+
+    def __init__(self, waiting: Sequence[Path], studies: Sequence[StudyRow], open_stack: str) -> None:
+        self._waiting, self._studies, self._open = waiting, studies, open_stack
+        self._times = Counter(each.source for each in studies)
+        self._names = waiting_names(waiting)
 
     def __len__(self) -> int:
-        """How many there are."""
+        return len(self._waiting) + len(self._studies)
 
     def __getitem__(self, place: int) -> StudyLine:
-        """The line at a place."""
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        if place < len(self._waiting):
+            path = self._waiting[place]
+            return StudyLine(self._names[place], path, 0, 0, 0)
+        row = self._studies[place - len(self._waiting)]
+        return StudyLine(
+            row.name,
+            Path(row.source),
+            row.frames,
+            row.accepted,
+            row.drafts,
+            is_open=row.stack_id == self._open,
+            stack_id=row.stack_id,
+            detail=f"{row.slices} slices, {row.phases} phases" if self._times[row.source] > 1 else "",
+        )
 
     def place_of(self, source: Path, stack_id: str) -> int | None:
-        """Where the line of a study stands; None where there is none."""
-
-
-class _NoLines:
-    def __len__(self) -> int:
-        return 0
-
-    def __getitem__(self, place: int) -> StudyLine:
-        raise IndexError(place)
-
-    def place_of(self, source: Path, stack_id: str) -> int | None:
-        return None
+        """Place of a study's line; None where there is none."""
+        if not stack_id:
+            return self._waiting.index(source) if source in self._waiting else None
+        rows = enumerate(self._studies, start=len(self._waiting))
+        return next((place for place, row in rows if row.stack_id == stack_id), None)
 
 
 class StudyLines(QAbstractListModel):
@@ -142,9 +165,9 @@ class StudyLines(QAbstractListModel):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._lines: Lines = _NoLines()
+        self._lines = WorklistLines((), (), "")
 
-    def show(self, lines: Lines) -> None:
+    def show(self, lines: WorklistLines) -> None:
         """Show other lines."""
         self.beginResetModel()
         self._lines = lines
@@ -159,7 +182,7 @@ class StudyLines(QAbstractListModel):
         return 0 if parent is not None and parent.isValid() else len(self._lines)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """A line, what is said of it, or the tip of it."""
+        """A line, its text, or its tip."""
         line = self._lines[index.row()]
         if role == _ROW:
             return line
@@ -280,7 +303,7 @@ class WorklistPanel(QWidget):
         self._next.setText(text)
         self._next_box.setVisible(bool(text))
 
-    def show_worklist(self, lines: Lines) -> None:
+    def show_worklist(self, lines: WorklistLines) -> None:
         """List the studies of the workspace."""
         current = self.current
         self._lines.show(lines)
@@ -309,3 +332,21 @@ class WorklistPanel(QWidget):
         line: StudyLine = index.data(_ROW)
         if not line.is_open:
             self.study_chosen.emit(line.source, line.stack_id or None)
+
+
+def facts_of(stack: Stack, format_name: str) -> list[str]:
+    """The facts of a stack that a reader needs, line by line."""
+    geometry = stack.geometry
+    lines = [f"{stack.slices} slices · {stack.phases} phases"]
+    matrix = f"{geometry.rows} {TIMES} {geometry.cols}"
+    if geometry.spacing_known:
+        down, across = geometry.pixel_spacing_mm
+        in_plane = f"{down:.2f} mm" if abs(down - across) < 0.005 else f"{down:.2f} {TIMES} {across:.2f} mm"
+        apart = geometry.single_slice_spacing_mm if geometry.slices == 1 else geometry.slice_spacing_mm
+        lines.append(f"{matrix} · {in_plane}")
+        lines += [] if apart is None else [f"Slices {apart:.1f} mm apart"]
+    else:
+        lines += [matrix, "Spacing not known: no ml, mm or g"]
+    rate = f"{stack.heart_rate_bpm:.0f} beats/min" if stack.heart_rate_bpm else ""
+    last = " · ".join(text for text in (format_name, rate) if text)
+    return [*lines, last] if last else lines

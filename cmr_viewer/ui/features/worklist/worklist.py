@@ -41,7 +41,7 @@ class WorklistEntry:
         accepted: Accepted frames.
         drafts: Frames begun and not accepted.
         opened_at: When it was last opened; None where it was not yet.
-        marks: What stands beside it.
+        marks: Its marks.
     """
 
     name: str
@@ -56,7 +56,7 @@ class WorklistEntry:
 
     @cached_property
     def key(self) -> str:
-        """What tells it from all others."""
+        """What distinguishes it from all others."""
         return self.stack_id or str(self.source)
 
     @cached_property
@@ -82,25 +82,25 @@ class WorklistEntry:
 
     @cached_property
     def flags(self) -> tuple[str, ...]:
-        """What stands out of it, in words; a reader's own first."""
+        """Its flags, in words; a reader's own first."""
         marks = self.marks
-        said = [marks.flag] if marks.flag else []
+        flags = [marks.flag] if marks.flag else []
         if marks.failed_checks:
-            said.append("1 check failed" if marks.failed_checks == 1 else f"{marks.failed_checks} checks failed")
+            flags.append("1 check failed" if marks.failed_checks == 1 else f"{marks.failed_checks} checks failed")
         if marks.reopened:
-            said.append("reopened")
+            flags.append("reopened")
         if marks.imported:
-            said.append("imported")
-        return tuple(said)
+            flags.append("imported")
+        return tuple(flags)
 
     @property
     def is_unread(self) -> bool:
-        """Whether nobody has kept anything of it."""
+        """Whether no one has saved anything of it."""
         return not self.accepted and not self.drafts
 
 
 def entry_of(row: StudyRow, marks: StudyMarks) -> WorklistEntry:
-    """A study that was opened, with what stands beside it."""
+    """A study that was opened, with its marks."""
     return WorklistEntry(
         row.name,
         Path(row.source),
@@ -128,14 +128,14 @@ def entries_of(
     Args:
         studies: Studies of the workspace.
         waiting: Files and folders that wait to be opened for the first time.
-        marks: What stands beside studies, by stack.
+        marks: Marks of studies, by stack.
     """
     fresh = tuple(WorklistEntry(name, path) for name, path in zip(waiting_names(waiting), waiting, strict=True))
     return fresh + tuple(entry_of(row, marks.get(row.stack_id, NO_MARKS)) for row in studies)
 
 
 class Worklist(QObject):
-    """Keeps the entries up to date while somebody looks at them; reads and writes on the store thread.
+    """Keeps the entries up to date while someone looks at them; reads and writes on the store thread.
 
     Args:
         session: The workspace and its studies.
@@ -165,17 +165,17 @@ class Worklist(QObject):
 
     @property
     def looked_at(self) -> bool:
-        """Whether somebody looks at the entries, which keeps them up to date."""
+        """Whether someone looks at the entries, which keeps them up to date."""
         return self._looked_at
 
     def entries_now(self) -> tuple[WorklistEntry, ...]:
-        """As `entries`, also where nobody has looked at them: by what the session knows, with the marks read last."""
+        """As `entries`, also where no one has looked at them: by what the session knows, with the marks read last."""
         return entries_of(
             self._session.worklist.studies, self._session.worklist.waiting, _without(self._marks, self._unseen())
         )
 
     def look(self, on: bool) -> None:
-        """Say whether somebody looks at the entries; while nobody does, nothing is read."""
+        """Set whether someone looks at the entries; while no one does, nothing is read."""
         self._looked_at = on
         self.refresh()
 
@@ -198,7 +198,7 @@ class Worklist(QObject):
     def note_failed_checks(self, stack_id: str, count: int) -> None:
         """Keep how many checks of a study fail now, where that is not known already."""
         known = self._noted.get(stack_id, self._marks.get(stack_id, NO_MARKS).failed_checks)
-        if known == count or self._session.study.read is not None:  # the worklist tells of first reads
+        if known == count or self._session.study.read is not None:  # the worklist is about first reads
             return
         self._noted[stack_id] = count
         work = partial(self._facts.set, stack_id, FAILED_CHECKS_KEY, count)
@@ -228,10 +228,10 @@ class Worklist(QObject):
         self._reading = False
 
     def _unseen(self) -> str:
-        """The stack whose marks are not to be told, because it is read blinded; empty for none."""
+        """The stack whose marks are hidden, because it is read blinded; empty for none."""
         stack = self._session.study.stack
         return stack.stack_id if stack is not None and self._session.study.is_blinded else ""
 
 
 def _without(marks: Mapping[str, StudyMarks], stack_id: str) -> Mapping[str, StudyMarks]:
-    return {one: said for one, said in marks.items() if one != stack_id} if stack_id in marks else marks
+    return {stack: one for stack, one in marks.items() if stack != stack_id} if stack_id in marks else marks

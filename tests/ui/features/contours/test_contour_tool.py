@@ -38,7 +38,7 @@ class Hand:
 @pytest.fixture
 def window(open_window: MainWindow, qtbot) -> MainWindow:
     open_window.desk.go(FRAME)
-    open_window.showing.fit_heart()
+    open_window.display.fit_heart()
     open_window.actions_by_id["contour"].trigger()
     return open_window
 
@@ -50,7 +50,7 @@ def hand(window, qtbot) -> Hand:
 
 @pytest.fixture
 def feature(window) -> ContourFeature:
-    return next(one for one in window.features if isinstance(one, ContourFeature))
+    return window.feature(ContourFeature)
 
 
 def labels_of(window) -> np.ndarray:

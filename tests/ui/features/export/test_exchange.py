@@ -16,10 +16,9 @@ from cmr_viewer.errors import UnknownCodesError, UnknownPhaseError
 from cmr_viewer.export.deidentify import saved_secret
 from cmr_viewer.export.formats import FORMATS, Anonymity
 from cmr_viewer.export.study import Exported
-from cmr_viewer.ui.features.export import exporting
-from cmr_viewer.ui.features.export.export_dialog import ExportDialog
-from cmr_viewer.ui.features.export.exporting import results_now
-from cmr_viewer.ui.features.export.import_dialog import ImportDialog
+from cmr_viewer.ui.features.export import feature as export_feature
+from cmr_viewer.ui.features.export.dialogs import ExportDialog, ImportDialog
+from cmr_viewer.ui.features.export.feature import ExportFeature, results_now
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
 
@@ -61,13 +60,13 @@ class LabelFile:
 @pytest.fixture
 def file(open_window: MainWindow) -> LabelFile:
     made = LabelFile()
-    open_window.exchange.label_import._reader = made
+    open_window.feature(ExportFeature).label_import._reader = made
     return made
 
 
 def import_file(window: MainWindow, qtbot, signal: str = "taken") -> None:
-    with qtbot.waitSignal(getattr(window.exchange.label_import, signal), timeout=PATIENCE_MS):
-        window.exchange.import_from(FILE)
+    with qtbot.waitSignal(getattr(window.feature(ExportFeature).label_import, signal), timeout=PATIENCE_MS):
+        window.feature(ExportFeature).import_from(FILE)
     settle(qtbot, window)
 
 
@@ -133,7 +132,7 @@ def test_a_file_that_does_not_say_its_phase_is_asked_about(open_window, file, qt
     (dialog,) = visible(open_window, ImportDialog)
     assert dialog._phase.currentText() == "Phase 3  (current)" or "current" in dialog._phase.currentText()
     dialog._phase.setCurrentIndex(1)
-    with qtbot.waitSignal(open_window.exchange.label_import.taken, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.taken, timeout=PATIENCE_MS):
         dialog._import.click()
     assert file.asked == [None, 1]
     settle(qtbot, open_window)
@@ -148,7 +147,7 @@ def test_numbers_that_do_not_say_what_they_mean_are_asked_about_one_by_one(open_
     dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("None of these"))
     assert not dialog._import.isEnabled(), "nothing would be imported"
     dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("LV myocardium"))
-    with qtbot.waitSignal(open_window.exchange.label_import.taken, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.taken, timeout=PATIENCE_MS):
         dialog._import.click()
     assert file.codes == {1: Label.BACKGROUND, 9: Label.LVM}
     settle(qtbot, open_window)
@@ -163,8 +162,8 @@ def test_a_question_that_is_not_answered_imports_nothing(open_window, file, qtbo
 
 
 def test_a_file_that_cannot_be_read_is_said(open_window, qtbot, tmp_path):
-    with qtbot.waitSignal(open_window.exchange.label_import.refused, timeout=PATIENCE_MS):
-        open_window.exchange.import_from(tmp_path / "gone.nii.gz")
+    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.refused, timeout=PATIENCE_MS):
+        open_window.feature(ExportFeature).import_from(tmp_path / "gone.nii.gz")
     assert "gone.nii.gz" in open_window.parts.messages.text
     settle(qtbot, open_window)
 
@@ -268,7 +267,7 @@ def test_exports_without_the_patient_belong_together_by_the_secret_of_the_worksp
         taken.append(anonymity)
         return Exported(folder, (), ())
 
-    monkeypatch.setattr(exporting, "export_study", export)
+    monkeypatch.setattr(export_feature, "export_study", export)
     for name in ("one", "two"):
         dialog = export_dialog(open_window, tmp_path / name)
         dialog._deidentify.setChecked(True)

@@ -8,7 +8,7 @@ from cmr_viewer.__main__ import main
 from cmr_viewer.export import formats
 from cmr_viewer.export.formats import Format, Job
 from cmr_viewer.progress import Progress
-from cmr_viewer.ui.features.export.export_dialog import ExportDialog
+from cmr_viewer.ui.features.export.dialogs import ExportDialog
 from tests.phantom import default_affine, sax_cine, voxels_of, write_nifti
 
 

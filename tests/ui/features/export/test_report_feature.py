@@ -5,14 +5,14 @@ from PySide6.QtGui import QDesktopServices
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.export.report.write import ReportFormat
-from cmr_viewer.ui.features.export.report_feature import REPORT_KEY, ReportFeature
-from cmr_viewer.ui.features.table import FEATURES
+from cmr_viewer.ui.features.export.feature import ExportFeature
+from cmr_viewer.ui.features.export.reports import REPORT_KEY
 from tests.ui.conftest import settle
 
 
 @pytest.fixture
 def feature(open_window):
-    return open_window.features[FEATURES.index(ReportFeature)]
+    return open_window.feature(ExportFeature).reports
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_a_report_and_an_export_wait_for_the_analysis(window, program, study_pat
     with qtbot.waitSignal(session.study.opened, timeout=20000):
         session.opening.open_path(study_path)
     assert "frames have no label map yet" in session.study.why_not_whole
-    feature = window.features[FEATURES.index(ReportFeature)]
+    feature = window.feature(ExportFeature).reports
     window.actions_by_id["report"].trigger()
     window.actions_by_id["export"].trigger()
-    dialogs = (feature.dialog, window.exchange._dialog)
+    dialogs = (feature.dialog, window.feature(ExportFeature)._dialog)
     for dialog in dialogs:
         assert "The analysis is not finished" in dialog.waits_for and not dialog._go.isEnabled()
     with qtbot.waitSignal(session.study.analysed, timeout=60000):

@@ -4,10 +4,10 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialogButtonBox
 
 from cmr_viewer.app.settings import Settings
+from cmr_viewer.ui.features.keys.feature import sheet_groups
 from cmr_viewer.ui.features.keys.key_bindings import KeyBindings
 from cmr_viewer.ui.features.keys.keys_dialog import YOURS, KeysDialog
-from cmr_viewer.ui.features.keys.keys_sheet import sheet_groups
-from cmr_viewer.ui.window.actions import ACTIONS
+from cmr_viewer.ui.features.table import ACTIONS
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def settings(tmp_path) -> Settings:
 
 @pytest.fixture
 def dialog(app, settings, qtbot) -> KeysDialog:
-    made = KeysDialog(settings)
+    made = KeysDialog(settings, ACTIONS)
     qtbot.addWidget(made)
     made.show()
     return made
@@ -103,7 +103,7 @@ def test_a_preset_is_taken_and_its_keys_are_on_the_sheet(dialog, settings):
     dialog.accept()
     assert settings.key_preset == "Slicer"
     assert settings.key_bindings["undo"] == ["Z", "Ctrl+Z"]
-    edit = dict(next(lines for heading, lines in sheet_groups(settings.key_bindings) if heading == "Edit"))
+    edit = dict(next(lines for heading, lines in sheet_groups(ACTIONS, settings.key_bindings) if heading == "Edit"))
     assert edit["Undo"] == "Z or Ctrl+Z"
 
 
@@ -115,10 +115,10 @@ def test_cancel_leaves_the_settings(dialog, settings):
 
 def test_keys_are_taken_from_a_file_and_what_is_wrong_with_it_is_said(dialog, tmp_path):
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    KeyBindings({"brush": ["Ctrl+F7"]}).save(good)
+    KeyBindings({"brush": ["Ctrl+F7"]}, ACTIONS).save(good)
     bad.write_text("{}")
     dialog.take_file(bad)
-    assert "not a keys file" in dialog.said
+    assert "not a keys file" in dialog.text
     dialog.take_file(good)
-    assert dialog.said == "The keys in good.json were imported."
+    assert dialog.text == "The keys in good.json were imported."
     assert dialog.bindings.chosen() == {"brush": ["Ctrl+F7"]}

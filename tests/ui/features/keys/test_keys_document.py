@@ -3,21 +3,22 @@ from pathlib import Path
 import pytest
 
 import cmr_viewer
+from benchmarks.write_keys import BEGIN, END, rewritten, tables
 from cmr_viewer.errors import StoreError
-from cmr_viewer.ui.features.keys.keys_document import BEGIN, END, rewritten, tables
-from cmr_viewer.ui.window.actions import ACTIONS, MOUSE
+from cmr_viewer.ui.features.table import ACTIONS
+from cmr_viewer.ui.window.actions import mouse_of
 
 DOCUMENT = Path(cmr_viewer.__file__).parent.parent / "docs" / "keys.md"
 
 
 def test_the_document_lists_exactly_the_keys_of_the_program():
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert rewritten(text) == text, "run: python -m cmr_viewer.ui.features.keys.keys_document docs/keys.md"
+    assert rewritten(text) == text, "run: python benchmarks/write_keys.py docs/keys.md"
 
 
 def test_every_action_has_one_row():
     rows = [line for line in tables().splitlines() if line.startswith("| ") and not line.startswith("| action")]
-    assert len(rows) == len(ACTIONS) + len(MOUSE) + 1
+    assert len(rows) == len(ACTIONS) + len(mouse_of(ACTIONS)) + 1
 
 
 def test_a_row_names_the_key_in_every_preset():

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.ui.features.long_axis.presenter import heart_box
+from cmr_viewer.ui.features.long_axis.feature import LongAxisFeature, heart_box
 from cmr_viewer.ui.frame.cine import cine_clock, matching_phases
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
@@ -28,7 +28,7 @@ def rich(window: MainWindow, phantom, program, qtbot) -> MainWindow:
 
 
 def test_the_views_of_the_study_are_listed_and_the_slice_is_marked(rich):
-    panel = rich.parts.long_axis
+    panel = rich.feature(LongAxisFeature).panel
     assert panel.isVisible()
     assert list(panel.names) == ["cine 2CH", "cine 4CH"]
     assert panel.view.current == rich.desk.frame.slice_index
@@ -37,7 +37,7 @@ def test_the_views_of_the_study_are_listed_and_the_slice_is_marked(rich):
 
 
 def test_the_lines_follow_one_another_from_base_to_apex_as_far_apart_as_the_slices(rich, phantom):
-    view = rich.parts.long_axis.view
+    view = rich.feature(LongAxisFeature).panel.view
     lines = [view.line_of(each) for each in range(7)]
     heights = [(line.y1() + line.y2()) / 2 for line in lines]
     steps = [b - a for a, b in pairwise(heights)]
@@ -48,7 +48,7 @@ def test_the_lines_follow_one_another_from_base_to_apex_as_far_apart_as_the_slic
 
 
 def test_a_click_near_a_line_goes_to_its_slice_and_elsewhere_nowhere(rich, qtbot):
-    view = rich.parts.long_axis.view
+    view = rich.feature(LongAxisFeature).panel.view
     line = view.line_of(6)
     at = line.center().toPoint()
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=at)
@@ -61,7 +61,7 @@ def test_a_click_near_a_line_goes_to_its_slice_and_elsewhere_nowhere(rich, qtbot
 
 
 def test_dragging_goes_through_the_slices(rich, qtbot):
-    view = rich.parts.long_axis.view
+    view = rich.feature(LongAxisFeature).panel.view
     start, end = (view.line_of(each).center().toPoint() for each in (1, 4))
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=start)
     assert rich.desk.frame.slice_index == 1
@@ -71,7 +71,7 @@ def test_dragging_goes_through_the_slices(rich, qtbot):
 
 
 def test_the_same_part_of_the_cycle_is_shown(rich):
-    panel = rich.parts.long_axis
+    panel = rich.feature(LongAxisFeature).panel
     shown = []
     for phase in range(6):
         rich.desk.go_phase(phase)
@@ -85,7 +85,7 @@ def test_the_same_part_of_the_cycle_is_shown(rich):
 
 
 def test_l_hides_the_views_and_shows_them_again_where_the_reader_is(rich, qtbot):
-    panel = rich.parts.long_axis
+    panel = rich.feature(LongAxisFeature).panel
     qtbot.keyClick(rich.parts.view, Qt.Key.Key_L)
     assert not panel.isVisible()
     rich.desk.go(FrameIndex(1, 6))
@@ -97,13 +97,13 @@ def test_l_hides_the_views_and_shows_them_again_where_the_reader_is(rich, qtbot)
 def test_a_stack_without_long_axis_views_shows_none(rich, qtbot):
     with qtbot.waitSignal(rich.session.study.restored, timeout=PATIENCE_MS):
         rich.session.opening.choose_stack("B")
-    assert not rich.parts.long_axis.isVisible()
+    assert not rich.feature(LongAxisFeature).panel.isVisible()
     assert not rich.actions_by_id["long_axis"].isEnabled()
     settle(qtbot, rich)
 
 
 def test_a_frame_is_drawn_once_for_each_phase_and_lines_are_not_worked_out_again(rich, monkeypatch):
-    view = rich.parts.long_axis.view
+    view = rich.feature(LongAxisFeature).panel.view
     arranged = []
     monkeypatch.setattr(view, "_arrange", lambda: arranged.append(1))
     for phase in (0, 1, 2, 3, 4, 5, 0, 1):

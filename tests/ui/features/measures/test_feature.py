@@ -13,7 +13,6 @@ from cmr_viewer.reading.study_measures import AS_FOUND, Insertions
 from cmr_viewer.ui.features.measures.bulls_eye import Shown
 from cmr_viewer.ui.features.measures.feature import MeasuresFeature
 from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog
-from cmr_viewer.ui.features.table import FEATURES
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import settle
 
@@ -21,7 +20,7 @@ DASH = "\N{EN DASH}"
 
 
 def feature_of(window: MainWindow) -> MeasuresFeature:
-    return window.features[FEATURES.index(MeasuresFeature)]  # type: ignore[return-value]
+    return window.feature(MeasuresFeature)
 
 
 def measured(qtbot, window: MainWindow) -> MeasuresFeature:
@@ -38,7 +37,7 @@ def ml_of_a_voxel(phantom) -> float:
 
 def test_the_curves_are_the_volumes_of_both_ventricles(open_window, qtbot):
     measured(qtbot, open_window)
-    session, curve = open_window.session, open_window.parts.measures.curve
+    session, curve = open_window.session, open_window.feature(MeasuresFeature).panel.curve
     stack = session.study.stack
     pixel = np.prod(stack.geometry.pixel_spacing_mm) * stack.geometry.slice_spacing_mm / 1000.0
     for name, label in (("LV", Label.LVBP), ("RV", Label.RVBP)):
@@ -50,7 +49,7 @@ def test_the_curves_are_the_volumes_of_both_ventricles(open_window, qtbot):
 
 def test_the_curve_follows_a_stroke_before_the_brush_is_lifted(open_window, qtbot):
     measured(qtbot, open_window)
-    desk, curve = open_window.desk, open_window.parts.measures.curve
+    desk, curve = open_window.desk, open_window.feature(MeasuresFeature).panel.curve
     before = curve.curves["RV"][desk.frame.phase]
     desk.choose_label(Label.RVBP)
     desk.begin_stroke(3.0, 3.0, False)
@@ -64,7 +63,7 @@ def test_without_body_size_indexed_values_say_why_they_are_missing(open_window, 
     feature = measured(qtbot, open_window)
     reasons = feature.measuring.measures.reasons
     assert "height and weight" in reasons["lv_edv_index_ml_per_m2"]
-    assert "height and weight" in open_window.parts.measures._figures["lv_edv_ml"].toolTip()
+    assert "height and weight" in open_window.feature(MeasuresFeature).panel._figures["lv_edv_ml"].toolTip()
 
 
 def test_typed_facts_index_the_values_and_can_be_undone(open_window, qtbot):
@@ -95,7 +94,7 @@ def test_typed_facts_are_there_when_the_study_is_opened_again(open_window, study
 def test_a_value_outside_its_normal_range_is_marked(open_window, qtbot):
     feature = measured(qtbot, open_window)
     feature.measuring.type_patient(Patient(sex=Sex.FEMALE, age_years=50, height_cm=170, weight_kg=65))
-    cell = open_window.parts.measures._cells["lv_ef_percent"]
+    cell = open_window.feature(MeasuresFeature).panel._cells["lv_ef_percent"]
     measures = feature.measuring.measures
     low, high = 61 - 1.96 * 5, 61 + 1.96 * 5  # Petersen et al. 2017: 61 % with an SD of 5 % in women
     ef = measures.values["lv_ef_percent"]
@@ -106,7 +105,7 @@ def test_a_value_outside_its_normal_range_is_marked(open_window, qtbot):
 
 def test_dragging_es_on_the_curve_marks_another_phase(open_window, qtbot):
     measured(qtbot, open_window)
-    session, curve = open_window.session, open_window.parts.measures.curve
+    session, curve = open_window.session, open_window.feature(MeasuresFeature).panel.curve
     open_window.parts.side.show_measures()
     es = session.study.es_phase
     wanted = es - 1
@@ -124,7 +123,7 @@ def test_a_click_on_the_curve_goes_to_the_phase_and_the_pointer_tells_it(open_wi
     measured(qtbot, open_window)
     open_window.parts.side.show_measures()
     QApplication.processEvents()  # the page is laid out when it is first shown
-    curve = open_window.parts.measures.curve
+    curve = open_window.feature(MeasuresFeature).panel.curve
     at = QPoint(round(curve.x_of(4)), round(curve.area().bottom()) - 2)
     qtbot.mouseMove(curve, at)
     qtbot.waitUntil(lambda: curve.told.startswith("Phase 5"), timeout=5000)
@@ -156,7 +155,7 @@ def test_a_click_on_a_segment_goes_to_a_slice_it_was_measured_on(open_window, qt
     qtbot.mouseClick(eye, Qt.MouseButton.LeftButton, pos=eye.point_of(segment.number).toPoint())
     assert open_window.desk.frame.slice_index in segment.slices
     assert open_window.desk.frame.phase in (open_window.session.study.ed_phase, open_window.session.study.es_phase)
-    assert str(segment.number) in feature.wall_panel.said
+    assert str(segment.number) in feature.wall_panel.summary
 
 
 def test_turning_the_rim_turns_the_insertion_points_and_as_found_takes_it_back(open_window, qtbot):
@@ -225,7 +224,7 @@ def test_papillary_muscles_in_the_mass_move_volume_from_the_pool_to_the_wall(ope
     moved_ml = before.values["lv_edv_ml"] - after.values["lv_edv_ml"]
     assert moved_ml >= 0
     assert after.values["lv_mass_g"] - before.values["lv_mass_g"] == pytest.approx(1.05 * moved_ml)
-    assert "mass" in open_window.parts.measures._method.text()
+    assert "mass" in open_window.feature(MeasuresFeature).panel._method.text()
 
 
 def test_the_copied_table_holds_every_value(open_window, qtbot):
@@ -252,10 +251,10 @@ def test_the_dialog_tells_only_what_differs_from_the_files(app, qtbot):
 def test_the_dialog_shows_the_body_surface_area_of_what_is_typed(app, qtbot):
     dialog = PatientDialog(Patient(), Patient(), *_METHOD)
     qtbot.addWidget(dialog)
-    assert "not known" in dialog.said
+    assert "not known" in dialog.bsa_text
     dialog._numbers["height_cm"].setValue(180)
     dialog._numbers["weight_kg"].setValue(80)
-    assert dialog.said == "2.00 m²"
+    assert dialog.bsa_text == "2.00 m²"
     dialog._use_the_files()
     assert dialog.entered == Patient()
 
@@ -263,7 +262,7 @@ def test_the_dialog_shows_the_body_surface_area_of_what_is_typed(app, qtbot):
 def test_without_a_study_nothing_is_shown(open_window, qtbot):
     feature = measured(qtbot, open_window)
     open_window.session.close_study()
-    panel = open_window.parts.measures
+    panel = open_window.feature(MeasuresFeature).panel
     assert all(figure.text() == DASH for figure in panel._figures.values())
     assert panel.curve.phases == 0
     assert not any(feature.wall_panel.eye.values.values())
@@ -280,7 +279,7 @@ _METHOD = _method()
 
 def test_a_marked_ed_that_disagrees_with_the_curve_is_shown_and_a_click_takes_the_other(open_window, qtbot):
     measured(qtbot, open_window)
-    session, panel = open_window.session, open_window.parts.measures
+    session, panel = open_window.session, open_window.feature(MeasuresFeature).panel
     ed, es = session.study.ed_phase, session.study.es_phase
     text, button, whole = panel._disagreements["ED"]
     assert whole.isHidden() and "largest LV blood pool" in panel._ed_es.text()

@@ -10,8 +10,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.measures.measuring import Measuring
-from tests.app.conftest import FormulaFlow
-from tests.reading.small import PHASES, SLICES
+from tests.reading.small import PHASES, SLICES, FormulaFlow
 
 FRAME = FrameIndex(0, 1)
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QToolButton
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.features.propagation.click_tool import CLICK
-from cmr_viewer.ui.features.propagation.feature import ProposeFeature
-from cmr_viewer.ui.features.propagation.prompts import CLICK_KEY
+from cmr_viewer.ui.features.clicks.feature import CLICK, ClickFeature
+from cmr_viewer.ui.features.clicks.prompts import CLICK_KEY
+from cmr_viewer.ui.features.propagation.feature import PropagationFeature
 from cmr_viewer.ui.features.propagation.propagation import PROPAGATION_KEY
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.phantom import Phantom
@@ -57,8 +57,8 @@ def desk_window(open_window: MainWindow, qtbot) -> MainWindow:
     return open_window
 
 
-def feature(window: MainWindow) -> ProposeFeature:
-    return next(each for each in window.children() if isinstance(each, ProposeFeature))
+def feature(window: MainWindow) -> ClickFeature:
+    return window.feature(ClickFeature)
 
 
 def test_a_left_click_is_inside_the_chosen_label_and_a_right_one_outside(desk_window, qtbot):
@@ -94,9 +94,8 @@ def test_the_clicks_of_a_frame_are_shown_and_go_with_undo(desk_window, qtbot):
 
 
 def test_click_mode_says_what_a_click_means_and_leaves_with_its_key(desk_window):
-    panel = feature(desk_window).panel
+    line = feature(desk_window).hint
     do(desk_window, "label_lvm", "click")
-    line = next(each for each in panel.findChildren(QLabel) if each.accessibleName() == "Hint for clicks")
     assert "LV myocardium" in line.text()
     assert desk_window.actions_by_id["click"].isChecked()
     do(desk_window, "click")
@@ -162,7 +161,7 @@ def test_without_a_study_nothing_of_this_is_possible(window: MainWindow):
 
 
 def test_every_button_is_named_and_tells_its_key(desk_window):
-    buttons = feature(desk_window).panel.findChildren(QToolButton)
+    buttons = desk_window.feature(PropagationFeature).panel.findChildren(QToolButton)
     assert len(buttons) == 6
     for button in buttons:
         assert button.accessibleName() or button.text()
@@ -187,9 +186,9 @@ def test_a_click_is_shown_as_soon_as_it_is_made_and_the_panel_names_the_work(des
     QTest.mouseClick(view, Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier, view.to_widget(at).toPoint())
     (pending,) = made.prompts.pending_of(MIDDLE)
     assert (pending.label, pending.inside) == (Label.RVBP, False)
-    assert made.panel._line.text().startswith("Segmenting around the click")
+    assert made.hint.text().startswith("Segmenting around the click")
     at_work = view.grab().toImage()
     settle(qtbot, desk_window)
     assert made.prompts.pending_of(MIDDLE) == ()
-    assert made.panel._line.text().startswith("Left click")
+    assert made.hint.text().startswith("Left click")
     assert view.grab().toImage() != at_work

@@ -30,7 +30,7 @@ def told() -> Told:
 def propagation(qtbot: Any, session: Session, told: Told) -> Propagation:
     """On an open study, everything computed."""
     made = Propagation(session, session)
-    made.said.connect(told.take)
+    made.message.connect(told.take)
     session.study.opened.connect(made.forget)
     session.study.closed.connect(made.forget)
     open_whole(qtbot, session)

@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.queue.feature import QueueFeature
+from cmr_viewer.ui.features.worklist.feature import WorklistFeature
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.main_window import MainWindow
 
@@ -14,7 +15,7 @@ PATIENCE_MS = 20_000
 
 @pytest.fixture
 def feature(open_window: MainWindow, qtbot: QtBot) -> QueueFeature:
-    made = next(one for one in open_window.features if isinstance(one, QueueFeature))
+    made = open_window.feature(QueueFeature)
     open_window.parts.side.show_page(Page.REVIEW)
     made._dwell.setInterval(10**8)  # how long a frame is on show is for the tests to say
     finished(qtbot, open_window, made)
@@ -41,7 +42,7 @@ def test_the_queue_is_listed_in_its_order_and_says_why(open_window: MainWindow, 
     assert feature.panel.progress_text == feature.queue.progress().text
     first = feature.queue.next_frame(open_window.desk.frame)
     assert first is not None
-    beside = open_window.parts.worklist._next.text()
+    beside = open_window.feature(WorklistFeature).panel._next.text()
     assert beside.startswith(f"Slice {first.frame.slice_index + 1}, phase {first.frame.phase + 1}.")
     assert "ml at stake" in beside
 

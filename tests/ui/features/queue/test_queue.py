@@ -11,8 +11,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import Check
 from cmr_viewer.review.queue import MASKS_WRONG
 from cmr_viewer.ui.features.queue.queue import QueueProgress, ReviewQueue
-from tests.app.conftest import FormulaFlow
-from tests.reading.small import SLICES
+from tests.reading.small import SLICES, FormulaFlow
 
 ED, ES = 0, 2
 VOXEL_ML = 0.04
@@ -55,7 +54,7 @@ def test_millilitres_are_chances_times_changes(queue: ReviewQueue) -> None:
     by_region = sum(0.1 * abs(change) for change in others) * VOXEL_ML
     models = [abs(area(f"{name}-1", ED) - shown) for name in ("baseline", "middle", "apex")]
     expected = by_region + MASKS_WRONG[Region.BASE] * max(models) * VOXEL_ML
-    checks = [one for one in queue.findings_of(FrameIndex(ED, 0)) if not one.is_note]
+    checks = [one for one in queue.findings[FrameIndex(ED, 0)] if not one.is_note]
     expected += sum(0.1 * one.pixels * VOXEL_ML for one in checks)
     assert stake_of(queue, FrameIndex(ED, 0)) == pytest.approx(expected)
 
@@ -116,13 +115,13 @@ def test_a_corrected_frame_counts_as_looked_at_and_an_accepted_one_is_done(
 
 
 def test_only_frames_that_changed_are_checked_again(qtbot: Any, queue: ReviewQueue, session: Session) -> None:
-    checks = queue._bench.checks
+    checks = queue._memory.checks
     assert checks is not None
     before = checks.looked_at
     session.study.begin_stroke(FrameIndex(1, 1), Label.RVBP, 1.5, (20.0, 15.0))
     session.study.end_stroke()
     finished(qtbot, session, queue)
-    assert queue._bench.checks is checks
+    assert queue._memory.checks is checks
     assert checks.looked_at == before + 1
 
 
@@ -148,7 +147,7 @@ def test_what_is_painted_wrongly_is_found_beside_the_other_frames(
     session.study.begin_stroke(frame, Label.LVBP, 9.0, (12.0, 10.0))
     session.study.end_stroke()
     finished(qtbot, session, queue)
-    assert Check.SMALLER_AT_ED in {one.check for one in queue.findings_of(frame)}
+    assert Check.SMALLER_AT_ED in {one.check for one in queue.findings[frame]}
 
 
 def test_a_closed_study_leaves_no_queue(queue: ReviewQueue, session: Session) -> None:
@@ -174,7 +173,7 @@ def test_label_maps_that_a_brush_may_write_to_are_copied_for_the_job(queue: Revi
     session.study.begin_stroke(frame, Label.LVM, 1.5, (20.0, 15.0))
     reading = session.study.reading
     assert reading is not None
-    labels, _ = queue._picture(reading).changed[frame]
+    labels, _ = queue._snapshot(reading).changed[frame]
     before = np.array(labels)
     session.study.extend_stroke((20.0, 18.0))
     assert np.array_equal(labels, before)
@@ -188,7 +187,7 @@ def test_a_frame_that_changes_while_a_job_for_it_is_running_is_checked_again(que
     queue._submit()
     queue.take_changes((frame,))
     queue._idle.stop()  # as when the models are at work again: the next job is made when they are done
-    ordered, reading = queue._ordered, queue._reading
-    assert ordered is not None and reading is not None
-    queue._take(reading, frozenset({frame}), ordered)
+    stakes, reading = queue._stakes, queue._reading
+    assert stakes is not None and reading is not None
+    queue._take(reading, frozenset({frame}), stakes)
     assert queue._dirty == {frame}

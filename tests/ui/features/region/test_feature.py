@@ -21,7 +21,7 @@ PATIENCE_MS = 20_000
 
 
 def feature(window: MainWindow) -> RegionFeature:
-    return next(one for one in window.features if isinstance(one, RegionFeature))
+    return window.feature(RegionFeature)
 
 
 def candidates(window: MainWindow, qtbot: QtBot, frame: FrameIndex) -> dict[Region, Candidate]:
@@ -53,7 +53,7 @@ def test_a_button_says_what_its_region_would_change_and_where_no_measure_does(
     open_window: MainWindow, qtbot: QtBot, basal: FrameIndex
 ) -> None:
     found = candidates(open_window, qtbot, basal)
-    buttons = open_window.parts.region._buttons
+    buttons = open_window.feature(RegionFeature).panel._buttons
     none = found[Region.NON_CARDIAC]
     assert none.together is not None and none.together.by_name["lv_edv_ml"] < 0
     assert buttons[Region.NON_CARDIAC]._line == none.together.headline()
@@ -67,7 +67,7 @@ def test_a_button_says_what_its_region_would_change_and_where_no_measure_does(
         if f.phase not in (session.study.ed_phase, session.study.es_phase)
     )
     candidates(open_window, qtbot, FrameIndex(between, 3))
-    assert open_window.parts.region._hint.text().startswith("Neither ED nor ES")
+    assert open_window.feature(RegionFeature).panel._hint.text().startswith("Neither ED nor ES")
 
 
 def test_pointing_at_a_region_shows_its_masks_dashed_and_leaving_takes_them_away(
@@ -77,7 +77,7 @@ def test_pointing_at_a_region_shows_its_masks_dashed_and_leaving_takes_them_away
     shown: list[Any] = []
     show = open_window.parts.view.show_proposal
     monkeypatch.setattr(open_window.parts.view, "show_proposal", lambda labels: (shown.append(labels), show(labels)))
-    button = open_window.parts.region._buttons[Region.APEX]
+    button = open_window.feature(RegionFeature).panel._buttons[Region.APEX]
     before = open_window.session.study.frame_state(basal)
     centre = QPointF(button.rect().center())
     QApplication.sendEvent(button, QEnterEvent(centre, centre, QPointF(button.mapToGlobal(centre))))
@@ -127,7 +127,7 @@ def test_a_region_can_be_given_to_all_phases_of_a_slice_as_one_step(
 def test_the_base_card_stands_at_the_base_and_beside_it_and_follows_the_rule(
     open_window: MainWindow, qtbot: QtBot, basal: FrameIndex
 ) -> None:
-    card = open_window.parts.region.base_card
+    card = open_window.feature(RegionFeature).panel.base_card
     open_window.desk.go(basal)
     assert not card.isHidden()
     assert "papillary muscles in the blood pool" in card._papillary.text()
@@ -148,7 +148,7 @@ def test_the_base_card_stands_at_the_base_and_beside_it_and_follows_the_rule(
 
 def test_nothing_is_told_without_a_study(window: MainWindow) -> None:
     assert feature(window).what_if.candidates == ()
-    assert window.parts.region.base_card.isHidden()
+    assert window.feature(RegionFeature).panel.base_card.isHidden()
     assert not window.actions_by_id["region_all_phases"].isEnabled()
 
 

@@ -9,10 +9,10 @@ from cmr_viewer.domain.anatomy import REGIONS, Label, Region
 from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.reading.what_if import WhatIfQuestion, followers
 from cmr_viewer.review.what_if import Candidate
-from cmr_viewer.ui.features.region.what_if import Question, WhatIf, followers
-from tests.app.conftest import FormulaFlow
-from tests.reading.small import PHASES, SLICES, model_labels
+from cmr_viewer.ui.features.region.what_if import WhatIf
+from tests.reading.small import PHASES, SLICES, FormulaFlow, model_labels
 
 ED, ES, BETWEEN = 0, 2, 1  # squares shrink with the phase
 VOXEL_ML = 0.04
@@ -149,18 +149,18 @@ def test_neighbours_that_are_less_certain_follow_the_region_and_those_that_are_h
     frame = FrameIndex(ED, 1)
     assert predictions[frame].region is Region.BASE or predictions[frame].region is Region.MIDDLE
     held = frozenset({FrameIndex(ED, 2)})
-    question = Question(frame, (), ALL, predictions, {}, frozenset(), (ED, ES), {}, ())
+    question = WhatIfQuestion(frame, (), ALL, predictions, {}, frozenset(), (ED, ES), {}, ())
     other = Region.APEX
     free = followers(question, other, PHASES, len(row))
     assert free.frames and frame not in free.frames
     assert set(free.models) <= {f for f in free.frames if f.phase in (ED, ES)}
-    kept = followers(Question(frame, (), ALL, predictions, {}, held, (ED, ES), {}, ()), other, PHASES, len(row))
+    kept = followers(WhatIfQuestion(frame, (), ALL, predictions, {}, held, (ED, ES), {}, ()), other, PHASES, len(row))
     assert kept.frames == free.frames
     assert set(kept.models) == set(free.models) - held
 
 
 def test_a_stack_that_was_not_decided_as_a_whole_has_no_followers() -> None:
-    question = Question(
+    question = WhatIfQuestion(
         FrameIndex(0, 0), (), ALL, {FrameIndex(0, 0): prediction(Region.BASE, 0.9)}, {}, frozenset(), (0,), {}, ()
     )
     assert followers(question, Region.APEX, PHASES, SLICES).frames == ()

@@ -25,7 +25,7 @@ PAINTED = FrameIndex(ED, 3)
 
 @pytest.fixture
 def feature(open_window: MainWindow) -> SecondReadFeature:
-    made = next(one for one in open_window.features if isinstance(one, SecondReadFeature))
+    made = open_window.feature(SecondReadFeature)
     open_window.parts.side.show_page(Page.REVIEW)
     return made
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QToolButton
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.outlines import has_closed_ring, outline_mask
+from cmr_viewer.ui.features.tools.feature import ToolsFeature
 from cmr_viewer.ui.features.tools.tools import TOOLS_KEY
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS
@@ -87,7 +88,7 @@ def test_an_outline_grows_and_shrinks_by_the_step_that_is_chosen(desk_window):
     do(desk_window, "tool_grow")
     by_pixel = (labels(desk_window) == Label.LVBP).sum()
     do(desk_window, "undo")
-    desk_window.parts.tools._step.setCurrentText("0.5 mm")
+    desk_window.feature(ToolsFeature).panel._step.setCurrentText("0.5 mm")
     do(desk_window, "tool_grow")
     by_half_mm = (labels(desk_window) == Label.LVBP).sum()
     assert (before == Label.LVBP).sum() < by_half_mm < by_pixel
@@ -150,7 +151,7 @@ def test_the_region_under_the_pointer_is_filled(desk_window):
 
 
 def test_a_ring_is_drawn_as_thick_as_the_panel_says_and_closed(desk_window, phantom):
-    desk_window.parts.tools._wall.setValue(10.0)
+    desk_window.feature(ToolsFeature).panel._wall.setValue(10.0)
     do(desk_window, "tool_ring")
     after = labels(desk_window)
     rows_mm, cols_mm = phantom.stack.geometry.pixel_spacing_mm
@@ -276,11 +277,15 @@ def test_a_new_study_begins_with_this_frame_alone(desk_window):
 
 
 def test_every_tool_has_a_button_with_an_icon_or_words_in_the_panel(window):
-    shown = {b.defaultAction().objectName() for b in window.parts.tools.findChildren(QToolButton) if b.defaultAction()}
+    shown = {
+        b.defaultAction().objectName()
+        for b in window.feature(ToolsFeature).panel.findChildren(QToolButton)
+        if b.defaultAction()
+    }
     tools = {name for name in window.actions_by_id if name.startswith(("tool_", "nudge_", "reach_", "interpolate_"))}
     assert tools | {"copy_base", "copy_apex", "copy_before", "copy_after", "ball_brush", "all_labels"} <= shown
 
 
 def test_the_panel_fits_the_right_side(open_window):
     open_window.resize(1280, 800)
-    assert open_window.parts.tools.minimumSizeHint().width() <= 300 - 22
+    assert open_window.feature(ToolsFeature).panel.minimumSizeHint().width() <= 300 - 22

@@ -32,7 +32,7 @@ def told() -> Told:
 def tools(qtbot: Any, session: Session, told: Told) -> Tools:
     """Tools on an open study, everything computed: every frame has a square of LV blood pool."""
     made = Tools(session, session)
-    made.said.connect(told.take)
+    made.message.connect(told.take)
     session.study.opened.connect(made.begin_study)
     session.study.closed.connect(made.forget_study)
     open_whole(qtbot, session)
@@ -247,7 +247,7 @@ def test_interpolation_needs_two_corrected_frames(session: Session, tools: Tools
 
 def test_without_a_study_nothing_happens(session: Session, told: Told) -> None:
     tools = Tools(session, session)
-    tools.said.connect(told.take)
+    tools.message.connect(told.take)
     tools.correct(FRAME, DOWN)
     tools.fill_at(FRAME, (1.0, 1.0), Label.LVM)
     tools.copy_from(FRAME, FRAME, None)

@@ -2,26 +2,26 @@ import pytest
 from PySide6.QtCore import Qt
 
 from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.ui.features.worklist.feature import WorklistFeature
 from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
 from cmr_viewer.ui.window.main_window import MainWindow
-from cmr_viewer.ui.window.shell import ShellFeature
 from tests.ui.conftest import PATIENCE_MS, settle
 from tests.ui.features.worklist.worklist_entries import several
 
 Key, Held = Qt.Key, Qt.KeyboardModifier
 
 
-def shell(window: MainWindow) -> ShellFeature:
-    return next(feature for feature in window.features if isinstance(feature, ShellFeature))
+def worklist(window: MainWindow) -> WorklistFeature:
+    return window.feature(WorklistFeature)
 
 
 @pytest.fixture
 def page(window, qtbot) -> WorklistPage:
     """The page in front, with entries of every kind."""
-    shown = shell(window).page
+    shown = worklist(window).page
     window.actions_by_id["worklist"].trigger()
     qtbot.waitUntil(lambda: not window.session.saving.is_busy, timeout=PATIENCE_MS)
-    shell(window).worklist._entries = tuple(several())
+    worklist(window).worklist._entries = tuple(several())
     shown.renew()
     return shown
 
@@ -31,7 +31,7 @@ def names(page):
 
 
 def test_the_key_brings_the_page_and_takes_it_away(open_window, qtbot):
-    page = shell(open_window).page
+    page = worklist(open_window).page
     qtbot.keyClick(open_window.parts.view, Key.Key_L, Held.ControlModifier)
     assert open_window.parts.middle.currentWidget() is page
     assert open_window.actions_by_id["worklist"].isChecked()
@@ -45,7 +45,7 @@ def test_the_key_brings_the_page_and_takes_it_away(open_window, qtbot):
 
 def test_it_lists_what_the_workspace_holds_and_says_so(open_window, qtbot):
     open_window.actions_by_id["worklist"].trigger()
-    page = shell(open_window).page
+    page = worklist(open_window).page
     qtbot.waitUntil(lambda: page.model.count == 1, timeout=PATIENCE_MS)
     assert names(page) == ["phantom"]
     assert page._count.text() == "1 study"
@@ -132,14 +132,14 @@ def test_the_next_unread_study_is_opened_by_its_key(window, program, study_path,
     settle(qtbot, window)
     window.actions_by_id["next_unread"].trigger()
     assert window.parts.messages.text == "No unread studies left."
-    shell(window).page.search.setText("nobody at all")
+    worklist(window).page.search.setText("nobody at all")
     window.actions_by_id["next_unread"].trigger()
     said = "No unread studies left among those that match the search and filters of the worklist."
     assert window.parts.messages.text == said
 
 
 def test_a_flag_is_kept_and_shown(open_window, qtbot):
-    feature, stack = shell(open_window), open_window.session.study.stack.stack_id
+    feature, stack = worklist(open_window), open_window.session.study.stack.stack_id
     open_window.actions_by_id["worklist"].trigger()
     qtbot.waitUntil(lambda: feature.page.model.count == 1, timeout=PATIENCE_MS)
     assert open_window.actions_by_id["flag_study"].isEnabled()
@@ -153,7 +153,7 @@ def test_a_flag_is_kept_and_shown(open_window, qtbot):
 
 
 def test_what_the_reader_does_comes_to_the_page(open_window, qtbot):
-    feature = shell(open_window)
+    feature = worklist(open_window)
     open_window.desk.go(FrameIndex(0, 3))
     open_window.desk.accept()
     settle(qtbot, open_window)

@@ -1,0 +1,1 @@
+"""Clicks inside and outside a label, each of which segments the frame around it."""

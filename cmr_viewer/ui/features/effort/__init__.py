@@ -1,0 +1,1 @@
+"""The reader's effort at the study."""

@@ -22,7 +22,7 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import (
     MOST_POINTS,
-    FrameContours,
+    DrawnContours,
     FrameLookup,
     ImportedLabels,
     points_in_frame,
@@ -78,7 +78,7 @@ def read_cvi42(path: Path, study: Study, progress: Progress = silent) -> Importe
         LoadError: The file cannot be read.
         LabelMapError: No contour in it belongs to a frame of the study.
     """
-    lookup, outlines = FrameLookup(study.stack), FrameContours(study.stack)
+    lookup, outlines = FrameLookup(study.stack), DrawnContours(study.stack)
     found = missing = opened = 0
     for contour in contours_of(path, part(progress, 0.0, 0.7)):
         label = LABELS.get(contour.name)

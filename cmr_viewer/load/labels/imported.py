@@ -130,7 +130,7 @@ def source_of(stack: Stack, frame: FrameIndex) -> FrameSource:
     return stack.frame_sources[frame.phase][frame.slice_index] if stack.frame_sources else FrameSource(Path())
 
 
-class FrameContours:
+class DrawnContours:
     """Contours by frame and label, gathered from a file, and what was wrong with some of them."""
 
     def __init__(self, stack: Stack) -> None:

@@ -19,7 +19,7 @@ from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LabelMapError, UnknownPhaseError
 from cmr_viewer.load.dicom.with_pydicom import read_object
 from cmr_viewer.load.labels.grid import in_pixels, slice_in_plane
-from cmr_viewer.load.labels.imported import FrameContours, FrameLookup, ImportedLabels, require_match
+from cmr_viewer.load.labels.imported import DrawnContours, FrameLookup, ImportedLabels, require_match
 from cmr_viewer.load.labels.meaning import concepts_of, label_of_segment
 from cmr_viewer.progress import Progress, part, silent
 
@@ -69,7 +69,7 @@ def _drawn(
     phase: int | None,
     progress: Progress,
 ) -> ImportedLabels:
-    stack, lookup, outlines = study.stack, FrameLookup(study.stack), FrameContours(study.stack)
+    stack, lookup, outlines = study.stack, FrameLookup(study.stack), DrawnContours(study.stack)
     found = missing = 0
     passed: list[str] = []
     for roi in data.get("ROIContourSequence") or []:

@@ -26,7 +26,7 @@ from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import LabelMapError, LoadError
 from cmr_viewer.load.labels.imported import (
     MOST_POINTS,
-    FrameContours,
+    DrawnContours,
     ImportedLabels,
     checked_points,
     points_in_frame,
@@ -101,7 +101,7 @@ def read_sunnybrook(folder: Path, study: Study, progress: Progress = silent) -> 
     found = [item for item in _contour_files(folder) if item[1] != "p"]
     if not found:
         raise LoadError(f"{folder} contains no Sunnybrook contours.")
-    outlines = FrameContours(study.stack)
+    outlines = DrawnContours(study.stack)
     elsewhere, damaged = [], []
     for done, (number, kind, path) in enumerate(found):
         progress(0.5 * done / len(found), f"Reading contours: {done} of {len(found)} files")
@@ -130,7 +130,7 @@ def drawn_by_phase(contours: ImportedLabels) -> dict[int, frozenset[Label]]:
 
 
 def _refuse(
-    folder: Path, study: Study, elsewhere: list[tuple[int, Path]], damaged: list[LoadError], outlines: FrameContours
+    folder: Path, study: Study, elsewhere: list[tuple[int, Path]], damaged: list[LoadError], outlines: DrawnContours
 ) -> NoReturn:
     if damaged:
         raise damaged[0]

@@ -27,14 +27,14 @@ frames_of_stack = partial(frames_with, weights=WEIGHTS)
 ROW = ".BBMMMMMAA."
 
 
-def said(letter: str, sure: float = 0.97) -> RegionPrediction:
+def predicted(letter: str, sure: float = 0.97) -> RegionPrediction:
     other = (1.0 - sure) / 3.0
     base, middle, apex, none = (sure if c == letter else other for c in "BMA.")
     return RegionPrediction((base, middle, apex, none), "classifier-1")
 
 
 def alone(rows: list[str], sure: float = 0.97) -> dict[FrameIndex, RegionPrediction]:
-    return {FrameIndex(p, s): said(c, sure) for p, row in enumerate(rows) for s, c in enumerate(row)}
+    return {FrameIndex(p, s): predicted(c, sure) for p, row in enumerate(rows) for s, c in enumerate(row)}
 
 
 def words(found: dict[FrameIndex, RegionPrediction], phase: int) -> str:
@@ -42,7 +42,7 @@ def words(found: dict[FrameIndex, RegionPrediction], phase: int) -> str:
     return "".join("BMA."[REGIONS.index(found[frame].region)] for frame in frames)
 
 
-def test_the_frame_alone_and_the_frame_in_its_stack_are_both_told() -> None:
+def test_the_frame_alone_and_the_frame_in_its_stack_are_both_known() -> None:
     frames = alone([".BBMMAMMAA."] * 2)
     found = frames_of_stack(frames, phases=2, slices=11).in_stack({})
     odd = found[FrameIndex(1, 5)]
@@ -65,7 +65,7 @@ def test_no_frames_are_no_stack() -> None:
 
 
 def test_a_few_frames_of_a_large_stack_are_decided_among_themselves() -> None:
-    frames = {at: said("M") for at in (FrameIndex(7, 4), FrameIndex(2, 5))}
+    frames = {at: predicted("M") for at in (FrameIndex(7, 4), FrameIndex(2, 5))}
     found = frames_of_stack(frames, phases=20, slices=10).in_stack({})
     assert {at: one.region for at, one in found.items()} == dict.fromkeys(frames, Region.MIDDLE)
 
@@ -103,7 +103,7 @@ def test_only_frames_that_were_classified_are_asked_about() -> None:
     assert FrameIndex(0, 9) not in frames_of_stack(frames, phases=1, slices=11).to_ask()
 
 
-def test_a_reader_leads_the_others_and_the_readers_own_frame_says_what_it_would_without() -> None:
+def test_a_reader_leads_the_others_and_the_readers_own_frame_is_as_without_the_reader() -> None:
     frames = alone(["BBMMMMMMAA"], sure=0.6)
     found = frames_of_stack(frames, phases=1, slices=10, readers={FrameIndex(0, 1): Region.NON_CARDIAC}).in_stack({})
     assert words(found, 0)[0] == "."
@@ -136,7 +136,7 @@ def test_regions_that_a_reader_sets_later_lead_the_frames_as_if_they_had_been_th
     changed = led_by_readers(known, readers, phases=3, slices=11)
     assert {**known, **changed} == at_first
     assert changed and all(known[frame] != one for frame, one in changed.items())
-    assert FrameIndex(1, 10) not in changed, "of the reader's own frame is told what would be said without the reader"
+    assert FrameIndex(1, 10) not in changed, "the reader's own frame has the prediction without the reader"
     assert at_first[FrameIndex(1, 9)].heart_mm2 is None and at_first[FrameIndex(0, 10)].heart_mm2 == 20.0
     back = led_by_readers({**known, **changed}, {}, phases=3, slices=11)
     assert {**at_first, **back} == known
@@ -146,5 +146,5 @@ def test_frames_that_were_not_all_seen_in_their_stack_are_not_led() -> None:
     frames = alone([ROW] * 2)
     known = frames_with(frames, phases=2, slices=11).in_stack({})
     readers = {FrameIndex(0, 5): Region.APEX}
-    assert led_by_readers({**known, FrameIndex(0, 0): said(".")}, readers, phases=2, slices=11) == {}
+    assert led_by_readers({**known, FrameIndex(0, 0): predicted(".")}, readers, phases=2, slices=11) == {}
     assert led_by_readers(dict(list(known.items())[1:]), readers, phases=2, slices=11) == {}

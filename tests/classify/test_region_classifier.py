@@ -109,7 +109,7 @@ def test_a_classifier_of_other_classes_is_refused(tmp_path: Path) -> None:
         load_classifier(folder, CPU)
 
 
-def test_options_that_are_no_mapping_are_told(tmp_path: Path) -> None:
+def test_options_that_are_no_mapping_are_reported(tmp_path: Path) -> None:
     folder = write(tmp_path / "c", plan(), nn.Linear(1, 1))
     values = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
     (folder / PLAN_FILE).write_text(json.dumps({**values, "options": [1, 2]}), encoding="utf-8")

@@ -88,10 +88,10 @@ def all_shapes(slices: int) -> Iterator[tuple[tuple[int, int] | None, tuple[int,
                     yield (first, last), regions, abs(more_base) + abs(more_apex)
 
 
-def brute_force(told: Floats) -> tuple[float, list[str], Floats]:
+def brute_force(evidence: Floats) -> tuple[float, list[str], Floats]:
     """Score and regions of the best path, and the probabilities, over every path there is."""
-    phases, slices = told.shape[:2]
-    scaled = told * min(1.0, INDEPENDENT_PHASES / phases)
+    phases, slices = evidence.shape[:2]
+    scaled = evidence * min(1.0, INDEPENDENT_PHASES / phases)
     shapes = list(all_shapes(slices))
     best, best_path, total = -math.inf, [""], 0.0
     posterior = np.zeros((phases, slices, 4))
@@ -120,9 +120,9 @@ def brute_force(told: Floats) -> tuple[float, list[str], Floats]:
 def test_path_and_probabilities_are_those_of_all_paths_tried_one_by_one(phases: int, slices: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(3):
-        told = np.log(rng.dirichlet([0.6] * 4, (phases, slices)))
-        _, path, posterior = brute_force(told)
-        found = decode(told, weights=WEIGHTS)
+        evidence = np.log(rng.dirichlet([0.6] * 4, (phases, slices)))
+        _, path, posterior = brute_force(evidence)
+        found = decode(evidence, weights=WEIGHTS)
         assert words(found.regions) == path
         np.testing.assert_allclose(found.posterior, posterior, atol=1e-9)
 
@@ -132,26 +132,26 @@ def test_path_and_probabilities_are_those_of_all_paths_tried_one_by_one(phases: 
 
 @given(frames, st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_the_regions_of_every_phase_are_in_order(told: Floats, closed: bool) -> None:
-    assert all(in_order(row) for row in decode(told, closed=closed).regions.tolist())
+def test_the_regions_of_every_phase_are_in_order(evidence: Floats, closed: bool) -> None:
+    assert all(in_order(row) for row in decode(evidence, closed=closed).regions.tolist())
 
 
 @given(frames, st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_the_probabilities_of_a_frame_add_up_to_one(told: Floats, closed: bool) -> None:
-    posterior = decode(told, closed=closed).posterior
-    assert posterior.shape == told.shape
+def test_the_probabilities_of_a_frame_add_up_to_one(evidence: Floats, closed: bool) -> None:
+    posterior = decode(evidence, closed=closed).posterior
+    assert posterior.shape == evidence.shape
     assert (posterior >= 0).all()
     np.testing.assert_allclose(posterior.sum(axis=2), 1.0, atol=1e-9)
 
 
 @given(frames, st.data())
 @settings(max_examples=60, deadline=None)
-def test_what_a_reader_set_is_kept_and_all_else_is_in_order(told: Floats, data: st.DataObject) -> None:
-    phases, slices = told.shape[:2]
+def test_what_a_reader_set_stays_and_all_else_is_in_order(evidence: Floats, data: st.DataObject) -> None:
+    phases, slices = evidence.shape[:2]
     frame = st.builds(FrameIndex, st.integers(0, phases - 1), st.integers(0, slices - 1))
     pinned: Mapping[FrameIndex, Region] = data.draw(st.dictionaries(frame, st.sampled_from(REGIONS), max_size=6))
-    found = decode(told, pinned=pinned)
+    found = decode(evidence, pinned=pinned)
     for at, region in pinned.items():
         assert REGIONS[found.regions[at]] is region
         assert found.posterior[at][REGIONS.index(region)] == 1.0
@@ -174,14 +174,14 @@ def test_what_is_certain_and_in_order_stays_as_it_is(row: str) -> None:
 
 
 def by_order(
-    told: Floats,
+    evidence: Floats,
     *,
     closed: bool = False,
     pinned: Mapping[FrameIndex, Region] | None = None,
     **changed: float,
 ) -> Decoded:
     """Decoded with the weights of these tests, not with those in use, which are fitted anew with each classifier."""
-    return decode(told, closed=closed, pinned=pinned, weights=replace(WEIGHTS, **changed))
+    return decode(evidence, closed=closed, pinned=pinned, weights=replace(WEIGHTS, **changed))
 
 
 def test_an_apex_in_the_middle_of_the_heart_is_middle() -> None:
@@ -192,7 +192,7 @@ def test_a_frame_without_a_heart_inside_the_heart_is_part_of_it() -> None:
     assert words(by_order(likelihoods(["BBMM.MMMAA"])).regions) == ["BBMMMMMMAA"]
 
 
-def test_one_phase_in_a_cycle_that_says_otherwise_is_overruled_by_the_others() -> None:
+def test_one_phase_in_a_cycle_that_differs_is_overruled_by_the_others() -> None:
     rows = [".BBMMMMMAA."] * 9
     odd = ["BBMMMMMMAA."]
     found = by_order(likelihoods(rows[:5] + odd + rows[5:], sure=0.8), closed=True, move=4.0)
@@ -205,9 +205,9 @@ def test_the_base_may_leave_the_first_slice_at_es_and_come_back() -> None:
 
 
 def test_the_first_phase_of_a_cycle_is_seen_beside_the_last() -> None:
-    told = likelihoods(["." * 6, "BMMMA.", "BMMMA.", "BMMMA.", ".BMMMA", ".BMMMA", ".BMMMA"], sure=0.99)
-    told[0] = 0.0  # nothing is known of the first phase
-    alone, closed = (by_order(told, closed=c, move=2.0).posterior[0, 0, N] for c in (False, True))
+    evidence = likelihoods(["." * 6, "BMMMA.", "BMMMA.", "BMMMA.", ".BMMMA", ".BMMMA", ".BMMMA"], sure=0.99)
+    evidence[0] = 0.0  # nothing is known of the first phase
+    alone, closed = (by_order(evidence, closed=c, move=2.0).posterior[0, 0, N] for c in (False, True))
     assert closed > alone + 0.1
 
 
@@ -216,23 +216,23 @@ def test_a_stack_without_any_heart_is_non_cardiac_throughout() -> None:
         assert words(by_order(likelihoods(["........"] * phases)).regions) == ["........"] * phases
 
 
-def test_frames_that_say_nothing_follow_those_beside_them() -> None:
-    told = likelihoods(["BBMMMMMMAA", "BBMMMMMMAA"], sure=0.999)
-    told[1, 2:8] = 0.0
-    assert words(by_order(told).regions) == ["BBMMMMMMAA"] * 2
+def test_frames_without_evidence_follow_those_beside_them() -> None:
+    evidence = likelihoods(["BBMMMMMMAA", "BBMMMMMMAA"], sure=0.999)
+    evidence[1, 2:8] = 0.0
+    assert words(by_order(evidence).regions) == ["BBMMMMMMAA"] * 2
 
 
 def test_a_readers_region_leads_the_slices_beside_it() -> None:
-    told = likelihoods(["BBMMMMMMAA"], sure=0.6)
-    found = by_order(told, pinned={FrameIndex(0, 1): Region.NON_CARDIAC})
+    evidence = likelihoods(["BBMMMMMMAA"], sure=0.6)
+    found = by_order(evidence, pinned={FrameIndex(0, 1): Region.NON_CARDIAC})
     assert words(found.regions[:, :2]) == [".."]
     assert words(found.regions[:, 2:3]) == ["B"]
 
 
 def test_a_reader_against_all_order_is_obeyed_in_that_frame_alone() -> None:
-    told = likelihoods(["BBMMMMMMAA"], sure=0.9999)
+    evidence = likelihoods(["BBMMMMMMAA"], sure=0.9999)
     pinned = {FrameIndex(0, 3): Region.APEX, FrameIndex(0, 5): Region.BASE, FrameIndex(0, 6): Region.MIDDLE}
-    found = words(by_order(told, pinned=pinned).regions)[0]
+    found = words(by_order(evidence, pinned=pinned).regions)[0]
     assert (found[3], found[5], found[6]) == ("A", "B", "M")
     assert found.startswith("B") and found.endswith("A")
 
@@ -245,7 +245,7 @@ def test_sixty_slices_of_fifty_phases_are_decoded() -> None:
 # ------------------------------------------------------------------------------------------ what a frame says
 
 
-def test_a_frame_not_looked_at_says_nothing() -> None:
+def test_a_frame_not_looked_at_has_no_evidence() -> None:
     assert log_likelihoods(np.full(4, np.nan), np.array(np.nan), WEIGHTS).tolist() == [0.0] * 4
 
 
@@ -270,7 +270,7 @@ def test_shares_of_the_training_frames_are_taken_out() -> None:
     np.testing.assert_allclose(found, 0.0, atol=1e-12)
 
 
-def test_a_cine_says_no_more_than_a_few_phases() -> None:
+def test_a_cine_weighs_no_more_than_a_few_phases() -> None:
     """Ten equal phases give the ends as much certainty as three, not as much as ten."""
     still = replace(WEIGHTS, move=50.0, slack=4.0, nothing=6.0)
     few, many = (

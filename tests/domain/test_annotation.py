@@ -24,7 +24,7 @@ def test_in_a_stack_its_region_and_probabilities_go_before_those_of_the_frame_al
     assert prediction.of(Region.APEX) == 0.25
 
 
-def test_what_the_frame_alone_looks_like_is_stated_where_its_place_says_otherwise():
+def test_what_the_frame_alone_looks_like_is_stated_where_its_place_differs():
     prediction = RegionPrediction((0.1, 0.2, 0.61, 0.09), "classifier-1", Region.MIDDLE, (0.0, 0.75, 0.25, 0.0))
     assert prediction.differs == "By itself the frame looks like apex (61 %); by its place in the stack it is middle."
 

@@ -1,4 +1,4 @@
-"""What a reader decided about opening a study survives being kept."""
+"""What a reader decided about opening a study comes back as it was saved."""
 
 import json
 

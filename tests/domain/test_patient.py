@@ -9,7 +9,7 @@ from cmr_viewer.domain.patient import LIMITS, UNKNOWN_PATIENT, Patient, Sex, pat
 KNOWN = Patient(sex=Sex.FEMALE, age_years=61.0, height_cm=168.0, weight_kg=64.0, heart_rate_bpm=72.0)
 
 
-def test_what_is_typed_goes_before_what_the_files_say():
+def test_what_is_typed_goes_before_what_the_files_state():
     typed = Patient(height_cm=170.0, sex=Sex.MALE)
     assert KNOWN.with_typed(typed) == Patient(Sex.MALE, 61.0, 170.0, 64.0, 72.0)
 

@@ -33,7 +33,7 @@ def test_a_frame_is_that_of_its_phase_and_slice():
     assert stack().frame(FrameIndex(phase=1, slice_index=2))[0, 0] == 100
 
 
-def test_source_slices_are_in_order_unless_said_otherwise():
+def test_source_slices_are_in_order_unless_given_otherwise():
     assert stack().source_slices == (0, 1, 2)
 
 

@@ -19,13 +19,13 @@ def test_auto_takes_a_cuda_device_where_there_is_one(monkeypatch: pytest.MonkeyP
     assert device.choose_device("cpu").type == "cpu"
 
 
-def test_cuda_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelError, match="--device cpu"):
         device.choose_device("cuda")
 
 
-def test_a_device_that_is_not_known_is_told() -> None:
+def test_a_device_that_is_not_known_is_reported() -> None:
     with pytest.raises(ModelError, match=r"'tpu'.*auto, cpu, cuda"):
         device.choose_device("tpu")
 

@@ -115,7 +115,7 @@ def test_an_ensemble_averages_the_logits_of_its_members() -> None:
         {"features": "wide"},
     ],
 )
-def test_what_makes_no_network_is_told(change: dict[str, object]) -> None:
+def test_what_makes_no_network_is_reported(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match="Could not build the network 'plain_conv_unet'"):
         build("plain_conv_unet", {**FORM, **change})
 

@@ -76,14 +76,14 @@ def test_weights_that_are_no_numbers_are_refused(saved: tuple[UNet2d, Path]) -> 
         load_weights(small(), saved[1])
 
 
-@pytest.mark.parametrize("kept", [0, 5, 200, -1])
-def test_a_file_that_is_cut_off_is_refused(saved: tuple[UNet2d, Path], kept: int) -> None:
-    saved[1].write_bytes(saved[1].read_bytes()[:kept])
+@pytest.mark.parametrize("length", [0, 5, 200, -1])
+def test_a_file_that_is_cut_off_is_refused(saved: tuple[UNet2d, Path], length: int) -> None:
+    saved[1].write_bytes(saved[1].read_bytes()[:length])
     with pytest.raises(ModelError, match="cannot be read"):
         load_weights(small(), saved[1])
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         load_weights(small(), tmp_path / "weights.safetensors")
 

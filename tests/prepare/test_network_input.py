@@ -12,7 +12,7 @@ from tests.phantom import sax_cine
 STACK = sax_cine(phases=2, slices=4, rows=40, cols=36).stack
 
 
-def test_a_frame_stands_between_its_neighbours_base_side_first() -> None:
+def test_a_frame_is_between_its_neighbours_base_side_first() -> None:
     around = slices_around(STACK, FrameIndex(1, 2), 1)
     for found, s in zip(around, (1, 2, 3), strict=True):
         assert found is not None
@@ -24,7 +24,7 @@ def test_beyond_the_ends_of_the_stack_there_is_nothing() -> None:
     assert [s is None for s in slices_around(STACK, FrameIndex(0, 3), 1)] == [False, False, True]
 
 
-def test_without_context_a_frame_stands_alone() -> None:
+def test_without_context_a_frame_is_alone() -> None:
     (alone,) = slices_around(STACK, FrameIndex(0, 1), 0)
     assert alone is not None
     assert_array_equal(alone, STACK.pixels[0, 1])

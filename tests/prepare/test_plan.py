@@ -28,8 +28,8 @@ def write(folder: Path, **changes: Any) -> Path:
     PLAN.write(folder)
     values = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
     values.update(changes)
-    kept = {name: value for name, value in values.items() if value is not None}
-    (folder / PLAN_FILE).write_text(json.dumps(kept), encoding="utf-8")
+    written = {name: value for name, value in values.items() if value is not None}
+    (folder / PLAN_FILE).write_text(json.dumps(written), encoding="utf-8")
     return folder
 
 
@@ -49,7 +49,7 @@ def test_a_folder_without_a_plan_is_no_model_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'"text"', b"\xff\xfe\x00", b'{"format": 99}', b"{}"])
-def test_what_is_no_plan_is_told_with_its_place(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_plan_is_reported_with_its_place(tmp_path: Path, content: bytes) -> None:
     (tmp_path / PLAN_FILE).write_bytes(content)
     with pytest.raises(ModelError) as caught:
         read_plan(tmp_path)
@@ -81,7 +81,7 @@ def test_what_is_no_plan_is_told_with_its_place(tmp_path: Path, content: bytes) 
         {"from_the_future": 1},
     ],
 )
-def test_a_value_of_the_wrong_kind_is_told_with_its_place(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_value_of_the_wrong_kind_is_reported_with_its_place(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(ModelError) as caught:
         read_plan(write(tmp_path, **changes))
     assert str(tmp_path) in str(caught.value)
@@ -92,7 +92,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         read_plan(write(tmp_path, architecture=None, rows=None))
 
 
-def test_a_plan_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_plan_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("no folder", encoding="utf-8")
     with pytest.raises(ModelError, match="cannot be read"):
         read_plan(tmp_path / "model")

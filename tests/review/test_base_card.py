@@ -24,7 +24,7 @@ def half_ring() -> np.ndarray:
     return labels
 
 
-def test_the_ring_is_told_against_the_rule() -> None:
+def test_the_ring_is_reported_against_the_rule() -> None:
     known = regions([B, B, M, A, N], [N, B, M, A, N])
     for rule, verdict in ((0.5, "counts as left ventricle"), (0.6, "does not count as left ventricle")):
         card = base_card(FrameIndex(0, 0), half_ring(), known, STACK, ed_phase=0, es_phase=1, rule=rule)
@@ -62,7 +62,7 @@ def test_the_descent_is_in_words(es: list[Region], text: str) -> None:
     assert "8 mm higher at ES, which is not possible in a beating heart" in turned.descent_text
 
 
-def test_what_is_not_known_is_not_told() -> None:
+def test_what_is_not_known_is_not_shown() -> None:
     card = base_card(FrameIndex(0, 0), None, {}, STACK, ed_phase=None, es_phase=None)
     assert (card.descent_mm, card.descent_text, card.lines_text) == (None, "", "")
 

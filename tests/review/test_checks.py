@@ -53,7 +53,7 @@ def test_a_blood_pool_at_the_edge_of_the_frame_is_open_there() -> None:
     assert enclosed_fraction(np.zeros((2, 2), np.uint8)) is None
 
 
-def test_at_the_base_the_fraction_is_told_and_is_wrong_below_one_half_only() -> None:
+def test_at_the_base_the_fraction_is_reported_and_is_wrong_below_one_half_only() -> None:
     labels = closed_ring()
     assert found(labels, Region.BASE) == [(Check.BASE_RING, True)]
     labels[3:8, 7] = labels[7, 3:8] = Label.BACKGROUND
@@ -67,7 +67,7 @@ def test_at_the_base_the_fraction_is_told_and_is_wrong_below_one_half_only() -> 
     assert "25 % of the LV blood pool, too little" in finding.text
 
 
-def test_islands_are_told_with_their_sizes_and_touching_corners_are_one_piece() -> None:
+def test_islands_are_reported_with_their_sizes_and_touching_corners_are_one_piece() -> None:
     labels = closed_ring()
     labels[7, 11] = Label.RVBP  # touches the RV's corner at (6, 10)
     assert found(labels, Region.MIDDLE) == []
@@ -98,7 +98,7 @@ def test_the_rv_is_missed_at_base_and_middle_but_not_at_the_apex() -> None:
     assert found(np.zeros((5, 5), np.uint8), Region.MIDDLE) == []
 
 
-def test_labels_in_a_non_cardiac_frame_are_told() -> None:
+def test_labels_in_a_non_cardiac_frame_are_reported() -> None:
     labels = np.zeros((5, 5), np.uint8)
     assert found(labels, Region.NON_CARDIAC) == []
     labels[1, 1:4] = Label.LVM
@@ -126,7 +126,7 @@ def test_a_small_gap_between_the_ventricles_is_no_hole_and_a_large_one_is() -> N
         assert not holes or holes[0].pixels == length
 
 
-def test_findings_say_by_how_many_pixels() -> None:
+def test_findings_state_by_how_many_pixels() -> None:
     labels = closed_ring()
     labels[0, 0:3] = Label.LVM
     (finding,) = check_frame(FRAME, labels, Region.MIDDLE)

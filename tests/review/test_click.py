@@ -81,7 +81,7 @@ def test_a_click_lets_the_model_have_its_way_where_it_doubted():
     assert agreed is not None and agreed > 0.85
 
 
-def test_the_pixel_that_was_clicked_is_as_the_reader_said():
+def test_the_clicked_pixel_has_the_label_of_the_click():
     for label in (Label.LVBP, Label.LVM, Label.RVBP):
         for inside in (True, False):
             for point in (LV, rv_middle(), (3.0, 3.0)):

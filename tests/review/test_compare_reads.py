@@ -61,7 +61,7 @@ def test_millilitres_of_an_impossible_heart_are_not_compared() -> None:
     assert all(one.first is None and one.difference is None for one in found.measures.values())
 
 
-def test_a_frame_tells_dice_hausdorff_area_and_millilitres_of_each_label() -> None:
+def test_a_frame_gives_dice_hausdorff_area_and_millilitres_of_each_label() -> None:
     other = FrameRead(square(8, at=3), Region.MIDDLE)  # moved by a row and a column
     larger = FrameRead(square(10), Region.MIDDLE)
     found = compared(read("a"), read("b", p0s0=other, p0s1=larger), GEOMETRY)
@@ -117,7 +117,7 @@ def test_mass_counts_at_ed_and_myocardium_elsewhere_is_at_no_stake() -> None:
     assert found.measures["lv_mass_g"].difference == pytest.approx(-64 * VOXEL_ML * 1.05)
 
 
-def test_another_ed_is_told_apart_from_other_label_maps() -> None:
+def test_another_ed_is_reported_apart_from_other_label_maps() -> None:
     found = compared(read("a"), read("b", ed=1, p0s0=FrameRead(square(7), Region.MIDDLE)), GEOMETRY)
     edv = found.measures["lv_edv_ml"]
     assert edv.difference == pytest.approx((2 * 36 - 2 * 64) * VOXEL_ML)
@@ -156,7 +156,7 @@ def test_frames_that_a_reader_worked_on_are_compared_at_every_phase() -> None:
     assert found.by_frame[FrameIndex(1, 1)].marks == "" and FrameIndex(1, 0) not in found.by_frame
 
 
-def test_without_spacing_no_millimetres_and_millilitres_are_told() -> None:
+def test_without_spacing_no_millimetres_and_millilitres_are_reported() -> None:
     unknown = Geometry(
         ROWS, COLS, (1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), GEOMETRY.positions_mm, spacing_known=False
     )

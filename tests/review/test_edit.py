@@ -140,7 +140,7 @@ def test_a_patch_does_not_go_onto_a_label_map_that_has_changed_meanwhile() -> No
     np.testing.assert_array_equal(labels, before)
 
 
-def test_a_patch_keeps_copies_of_its_own() -> None:
+def test_a_patch_has_copies_of_its_own() -> None:
     labels = np.zeros((5, 5), np.uint8)
     patch = paint_line(labels, (2, 2), (2, 2), 1, Label.LVM)
     patch.apply(labels)

@@ -92,9 +92,9 @@ def test_an_edit_changes_only_pixels_between_the_contour_before_and_after(labels
         knot = data.draw(st.integers(0, len(contour.knots) - 1))
         to = contour.knot_points[knot] + by
         after = knot_moved(contour, knot, (to[0], to[1]))
-    kept = labels.copy()
+    before = labels.copy()
     result = with_contour(labels, label, contour, after)
-    np.testing.assert_array_equal(labels, kept)
+    np.testing.assert_array_equal(labels, before)
     between = filled([contour], SHAPE) != filled([after], SHAPE)
     assert not ((result != labels) & ~between).any()
 
@@ -157,7 +157,7 @@ def test_a_hole_has_a_contour_of_its_own_that_can_be_closed():
     assert not any(contour.hole for contour in contours_of(result, Label.RVBP))
 
 
-def test_contours_that_still_fit_are_kept_with_their_knots_and_others_are_made_anew():
+def test_contours_that_still_fit_stay_with_their_knots_and_others_are_made_anew():
     labels = heart()
     known = frame_contours(labels)
     changed = labels.copy()

@@ -21,15 +21,15 @@ def test_the_epicardium_encloses_the_blood_pool():
 
 
 @given(SCRIBBLES)
-def test_a_ring_is_closed_where_the_check_says_that_it_is_whole(labels):
+def test_a_ring_is_closed_where_the_check_finds_it_whole(labels):
     assert has_closed_ring(labels) == (enclosed_fraction(labels) == 1.0)
 
 
 @settings(deadline=None)
 @given(SCRIBBLES, st.sampled_from(STRUCTURES))
 def test_an_outline_that_stays_where_it_is_changes_nothing(labels, label):
-    kept = with_outline(labels, label, outline_mask(labels, label))
-    np.testing.assert_array_equal(kept, labels)
+    same = with_outline(labels, label, outline_mask(labels, label))
+    np.testing.assert_array_equal(same, labels)
 
 
 @settings(deadline=None)
@@ -57,7 +57,7 @@ def test_the_blood_pool_is_touched_by_no_outline_but_its_own_and_takes_no_rv(lab
 
 @settings(deadline=None)
 @given(SCRIBBLES, MASKS)
-def test_where_no_ring_is_to_be_kept_the_outline_is_where_it_was_wanted(labels, wanted):
+def test_where_no_ring_is_to_stay_the_outline_is_where_it_was_wanted(labels, wanted):
     labels[labels == Label.LVBP] = Label.BACKGROUND
     for label in (Label.LVM, Label.RVBP):
         np.testing.assert_array_equal(with_outline(labels, label, wanted) == label, wanted)
@@ -102,7 +102,7 @@ def test_the_nearest_label_is_nearest_by_definition(labels, row, col):
 
 
 @pytest.mark.parametrize(("margin", "expected"), [(0, (2, 4, 1, 3)), (1, (1, 5, 0, 4)), (9, (0, 6, 0, 5))])
-def test_a_box_keeps_within_the_frame(margin, expected):
+def test_a_box_stays_within_the_frame(margin, expected):
     mask = np.zeros((6, 5), bool)
     mask[2, 1] = mask[3, 2] = True
     rows, cols = box_around(mask, margin)

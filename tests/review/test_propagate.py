@@ -80,10 +80,10 @@ def test_a_corrected_phase_without_labels_leads_to_phases_without_labels(phantom
 
 
 def test_progress_rises_to_nearly_one_and_stops_the_work_when_asked(phantom):
-    told: list[float] = []
+    shares: list[float] = []
     truth = phantom.labels[:, MIDDLE]
-    propagate(cine_of(phantom), {0: truth[0]}, [1, 2], progress=lambda part, text: told.append(part))
-    assert told == sorted(told) and told[0] == 0.0 and len(told) == 2 + 9
+    propagate(cine_of(phantom), {0: truth[0]}, [1, 2], progress=lambda part, text: shares.append(part))
+    assert shares == sorted(shares) and shares[0] == 0.0 and len(shares) == 2 + 9
 
     def stop(part: float, text: str) -> None:
         raise Cancelled

@@ -63,7 +63,7 @@ def test_accepted_frames_are_skipped_and_the_search_wraps_around() -> None:
     assert seen == [2, 0, 2]
 
 
-def test_the_next_frame_is_told_with_its_draft_or_who_set_the_region() -> None:
+def test_the_next_frame_is_reported_with_its_draft_or_who_set_the_region() -> None:
     states = {
         FRAMES[0]: FrameReview(None, None),
         FRAMES[1]: FrameReview(BASE, 0.2, status=DRAFT),
@@ -143,7 +143,7 @@ def test_what_es_depends_on_comes_before_more_millilitres_elsewhere() -> None:
     assert [one.frame for one in queue(frames)] == [FRAMES[1], FRAMES[0], FRAMES[2]]
 
 
-def test_without_a_spacing_no_millilitres_are_told() -> None:
+def test_without_a_spacing_no_millilitres_are_reported() -> None:
     frames = {FRAMES[0]: FrameReview(BASE, 0.9, stake=Stake(1.234, "Apex is likely.", in_ml=False))}
     assert queue(frames)[0].why.startswith("1234 pixels at stake.") and " ml" not in queue(frames)[0].why
 
@@ -172,7 +172,7 @@ def frame() -> FrameStakes:
     )
 
 
-def test_the_stake_is_chances_times_changes_and_says_the_largest_parts() -> None:
+def test_the_stake_is_chances_times_changes_and_states_the_largest_parts() -> None:
     stake = stake_of(frame(), voxel_ml=0.1)
     assert stake.ml == pytest.approx(0.2 * 1.0 + 0.1 * 10.0 + MASKS_WRONG[Region.BASE] * 3.0)
     assert stake.why == (

@@ -464,16 +464,16 @@ def test_any_tool_gives_a_label_map_of_its_own_from_any_label_map(labels, tool, 
         (Correction(Tool.PAPILLARIES, Label.LVBP), "include papillary muscles"),
     ],
 )
-def test_what_is_done_is_said_in_words(wanted, text):
+def test_what_is_done_has_a_text(wanted, text):
     assert wanted.text == text
 
 
 @pytest.mark.parametrize("tool", Tool)
 @pytest.mark.parametrize("label", [None, Label.RVBP])
-def test_where_there_is_nothing_to_do_a_sentence_says_why(tool, label):
-    said = Correction(tool, label).nothing
-    assert said.endswith(".")
-    assert len(said) > 20
+def test_where_there_is_nothing_to_do_a_sentence_states_why(tool, label):
+    why = Correction(tool, label).nothing
+    assert why.endswith(".")
+    assert len(why) > 20
 
 
 def test_a_correction_snaps_all_outlines_and_needs_the_image():

@@ -63,14 +63,14 @@ def test_slices_that_are_not_segmented_are_not_compared() -> None:
     assert slice_jumps(counts) == []
 
 
-def test_the_worst_structure_of_a_frame_is_told() -> None:
+def test_the_worst_structure_of_a_frame_is_reported() -> None:
     counts = heart()
     counts[1, 2, Label.LVM] = counts[1, 2, Label.LVBP] = 0
     (finding,) = slice_jumps(counts)
     assert finding.text.startswith("LV blood pool is")  # 410 pixels; of myocardium 410 of twice as many
 
 
-def test_one_phase_that_stands_out_is_told_and_the_cycle_closes() -> None:
+def test_one_phase_that_differs_is_reported_and_the_cycle_closes() -> None:
     counts = heart(phases=10, shrink=0.0)
     counts[0, 2, Label.LVBP] += 300
     (finding,) = phase_jumps(counts)
@@ -82,7 +82,7 @@ def test_ed_and_es_alone_are_no_neighbours_in_time() -> None:
     assert phase_jumps(heart(phases=2, shrink=0.9)) == []
 
 
-def test_a_slice_that_is_larger_at_es_is_told_there() -> None:
+def test_a_slice_that_is_larger_at_es_is_reported_there() -> None:
     counts = heart()
     counts[1, 6, Label.LVBP] = 260 + 19  # 2 % of 900 are 18 pixels
     (finding,) = check_counts(counts, {}, 0, 1)
@@ -96,7 +96,7 @@ def test_a_stack_that_is_larger_at_es_has_its_phases_checked() -> None:
     assert "The LV blood pool of the whole stack is larger at ES than at ED. Check which phases are ED and ES." in texts
 
 
-def test_mass_that_differs_by_more_than_the_limit_is_told_at_the_slice_that_differs_most() -> None:
+def test_mass_that_differs_by_more_than_the_limit_is_reported_at_the_slice_that_differs_most() -> None:
     counts = heart()
     counts[1, :, Label.LVM] = counts[0, :, Label.LVM] * 13 // 10
     assert found(counts) == []
@@ -106,7 +106,7 @@ def test_mass_that_differs_by_more_than_the_limit_is_told_at_the_slice_that_diff
     assert finding.text == "LV mass is 50 % larger at ES than at ED, most of it in this slice."
 
 
-def test_stroke_volumes_that_disagree_are_told_at_the_rv_s_basal_slice() -> None:
+def test_stroke_volumes_that_disagree_are_reported_at_the_rv_s_basal_slice() -> None:
     counts = heart()
     counts[:, 0, Label.RVBP] = 0
     counts[1, 1:, Label.RVBP] = counts[0, 1:, Label.RVBP] * 9 // 10
@@ -116,11 +116,11 @@ def test_stroke_volumes_that_disagree_are_told_at_the_rv_s_basal_slice() -> None
 
 
 @pytest.mark.parametrize(("ed", "es"), [(None, 1), (0, None), (0, 0)])
-def test_without_ed_and_es_nothing_is_said_of_them(ed: int | None, es: int | None) -> None:
+def test_without_ed_and_es_they_are_not_checked(ed: int | None, es: int | None) -> None:
     assert found(heart()[::-1], ed, es) == []
 
 
-def test_regions_out_of_order_and_gaps_are_told() -> None:
+def test_regions_out_of_order_and_gaps_are_reported() -> None:
     row = [NONE, BASE, APEX, MIDDLE, NONE, APEX, NONE]
     findings = region_order({FrameIndex(0, s): region for s, region in enumerate(row)}, 1, SLICES)
     assert [(one.frame.slice_index, one.text) for one in findings] == [
@@ -130,7 +130,7 @@ def test_regions_out_of_order_and_gaps_are_told() -> None:
 
 
 @given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
-def test_regions_in_order_are_never_told(above: int, base: int, middle: int, apex: int, below: int) -> None:
+def test_regions_in_order_are_never_reported(above: int, base: int, middle: int, apex: int, below: int) -> None:
     row = [NONE] * above + [BASE] * base + [MIDDLE] * middle + [APEX] * apex + [NONE] * below
     assert region_order({FrameIndex(0, s): region for s, region in enumerate(row)}, 1, len(row)) == []
 
@@ -199,7 +199,7 @@ def beating(lost_at: int | None) -> np.ndarray:
     return counts
 
 
-def test_a_basal_slice_that_loses_its_blood_pool_and_so_makes_a_phase_es_is_told_first():
+def test_a_basal_slice_that_loses_its_blood_pool_and_so_makes_a_phase_es_is_reported_first():
     counts = beating(6)
     assert counts[:, :, Label.LVBP].sum(axis=1).argmin() == 6
     (finding,) = [one for one in check_counts(counts, {}, 0, 6) if one.frame == FrameIndex(6, 0) and one.goes_first]

@@ -68,25 +68,25 @@ def test_elsewhere_no_measure_changes_but_the_volume_of_the_phase_does() -> None
     assert phase_change_ml(study()[2, 0], instead, None) is None
 
 
-def test_without_spacing_only_fractions_are_told() -> None:
+def test_without_spacing_only_fractions_are_reported() -> None:
     assert set(changes({FrameIndex(ED, 1): pixels(300, 0, 0)}, None).by_name) == {"lv_ef_percent", "rv_ef_percent"}
 
 
-def test_a_fraction_of_next_to_nothing_is_not_told() -> None:
+def test_a_fraction_of_next_to_nothing_is_not_shown() -> None:
     gone = {FrameIndex(ED, s): pixels(0, 0, 0) for s in (0, 1)} | {FrameIndex(ED, 0): pixels(10, 0, 10)}
     found = changes(gone)
     assert "lv_ef_percent" not in found.by_name
     assert found.by_name["lv_edv_ml"] == pytest.approx(-119.0)
 
 
-def test_nothing_is_told_before_ed_and_es_are_known() -> None:
+def test_nothing_is_reported_before_ed_and_es_are_known() -> None:
     counts = study()
     gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
     change = partial(measure_changes, counts, gone, voxel_ml=1.0, slice_weights=np.ones(2))
     assert not change(ed_phase=None, es_phase=None).by_name
 
 
-def test_with_ed_alone_as_in_a_study_of_one_phase_edv_and_mass_are_told() -> None:
+def test_with_ed_alone_as_in_a_study_of_one_phase_edv_and_mass_are_reported() -> None:
     gone = {FrameIndex(0, 0): pixels(0, 0, 0)}
     found = measure_changes(study()[:1], gone, voxel_ml=1.0, slice_weights=np.ones(2), ed_phase=0, es_phase=None)
     assert set(found.by_name) == {"lv_edv_ml", "rv_edv_ml", "lv_mass_g"}
@@ -131,7 +131,7 @@ def test_numbers_have_their_sign() -> None:
     assert (signed(1.26), signed(-0.8)) == ("+1.3", "\u22120.8")
 
 
-def test_a_candidate_says_who_segments_it_and_who_follows() -> None:
+def test_a_candidate_states_who_segments_it_and_who_follows() -> None:
     followers = (FrameIndex(0, 1), FrameIndex(0, 2), FrameIndex(1, 2))
     one = Candidate(Region.MIDDLE, False, "Baseline", "baseline-1", (Region.APEX,), followers=followers)
     assert one.model_text == "Segmented by baseline, with the same label map as for apex."
@@ -139,5 +139,5 @@ def test_a_candidate_says_who_segments_it_and_who_follows() -> None:
     assert Candidate(Region.NON_CARDIAC, False, "Baseline", "").model_text == "The frame would have no labels."
 
 
-def test_the_labels_of_a_frame_count_as_label_says() -> None:
+def test_the_labels_of_a_frame_count_in_the_order_of_label() -> None:
     assert [int(label) for label in (Label.LVBP, Label.LVM, Label.RVBP)] == [1, 2, 3]

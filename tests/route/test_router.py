@@ -22,14 +22,14 @@ def test_each_region_goes_to_its_model(region: Region, role: Role, model_id: str
     assert (chosen.role, chosen.model_id, chosen.region) == (role, model_id, region)
 
 
-def test_the_reason_of_a_specialist_names_who_said_it_and_the_region() -> None:
+def test_the_reason_of_a_specialist_names_who_set_it_and_the_region() -> None:
     assert route(Region.APEX, active=ALL).reason == "Region apex by the classifier; its specialist segments it."
     assert (
         route(Region.APEX, active=ALL, by="reader").reason == "Region apex by the reader; its specialist segments it."
     )
 
 
-def test_the_reason_of_a_non_cardiac_frame_says_why_the_baseline() -> None:
+def test_the_reason_of_a_non_cardiac_frame_states_why_the_baseline() -> None:
     chosen = route(Region.NON_CARDIAC, active=ALL)
     assert chosen.reason == "Region non-cardiac by the classifier; the baseline segments non-cardiac frames."
     assert not chosen.empty
@@ -46,7 +46,7 @@ def test_nothing_is_marked_in_a_frame_that_is_surely_non_cardiac(certainty: floa
     assert route(Region.NON_CARDIAC, active=ALL, certainty=certainty).empty is empty
 
 
-def test_the_reason_of_an_empty_label_map_says_how_certain_that_is() -> None:
+def test_the_reason_of_an_empty_label_map_states_how_certain_that_is() -> None:
     reason = route(Region.NON_CARDIAC, active=ALL, certainty=0.93).reason
     assert reason == (
         "Region non-cardiac by the classifier, 93 % certain by its place in the stack; the label map is empty."

@@ -104,7 +104,7 @@ def test_mirroring_can_be_left_out_and_is_not_added(tmp_path: Path) -> None:
     assert imported(tmp_path / "b", Model(mirror_axes=None))[0].preparation["mirror_axes"] == []
 
 
-def test_a_configuration_inherits_what_it_does_not_say(tmp_path: Path) -> None:
+def test_a_configuration_inherits_what_it_does_not_state(tmp_path: Path) -> None:
     model = Model()
     usual = model.all_plans()["configurations"]["2d"]
     child = {"inherits_from": "parent", "patch_size": [64, 32]}
@@ -157,12 +157,12 @@ def architecture(name: str = "PlainConvUNet", **changes: Any) -> dict[str, Any]:
         ({"labels": {"background": 0, "all": [1, 2, 3], "LV": 1, "MYO": 2, "RV": 3}}, "regions that overlap"),
     ],
 )
-def test_what_cannot_be_imported_is_told(tmp_path: Path, change: Mapping[str, Any], says: str) -> None:
+def test_what_cannot_be_imported_is_reported(tmp_path: Path, change: Mapping[str, Any], says: str) -> None:
     with pytest.raises(ModelError, match=says):
         imported(tmp_path / "m", replace(Model(), **change))
 
 
-def test_weights_that_the_plans_do_not_know_are_told_with_the_trainer(tmp_path: Path) -> None:
+def test_weights_that_the_plans_do_not_know_are_reported_with_the_trainer(tmp_path: Path) -> None:
     more = {**drawn_weights(PLAIN_SHAPES), "encoder.stages.0.0.convs.0.norm.running_mean": torch.zeros(4)}
     with pytest.raises(ModelError, match=r"not in the plans: .*running_mean.*nnUNetTrainerBN"):
         imported(tmp_path / "a", Model({"0": more}, trainer="nnUNetTrainerBN"))
@@ -171,7 +171,7 @@ def test_weights_that_the_plans_do_not_know_are_told_with_the_trainer(tmp_path: 
         imported(tmp_path / "b", Model({"0": fewer}))
 
 
-def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+def test_weights_that_are_no_numbers_are_reported(tmp_path: Path) -> None:
     weights = drawn_weights(PLAIN_SHAPES)
     weights["decoder.transpconvs.0.bias"][0] = float("nan")
     with pytest.raises(ModelError, match="not numbers"):
@@ -183,7 +183,7 @@ def test_a_classifier_cannot_be_imported(tmp_path: Path) -> None:
         convert(Model().write(tmp_path / "m"), role=Role.CLASSIFIER, model_id="m")
 
 
-def test_folders_that_hold_no_finished_training_are_told(tmp_path: Path) -> None:
+def test_folders_without_a_finished_training_are_reported(tmp_path: Path) -> None:
     inner = Model().write(tmp_path / "Dataset" / "nnUNetTrainer__nnUNetPlans__2d")
     with pytest.raises(ModelError, match=r"no plans\.json.*nnUNetTrainer__nnUNetPlans__2d"):
         convert(inner.parent, role=Role.BASE, model_id="m")
@@ -247,7 +247,7 @@ def test_code_in_a_checkpoint_is_refused_and_never_run(tmp_path: Path, place: st
     assert mark.exists()
 
 
-def test_a_truncated_checkpoint_is_told(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_reported(tmp_path: Path) -> None:
     whole = saved(tmp_path / "c.pth").read_bytes()
     for share in (0.0, 0.3, 0.97):
         (tmp_path / "half.pth").write_bytes(whole[: int(share * len(whole))])
@@ -256,7 +256,7 @@ def test_a_truncated_checkpoint_is_told(tmp_path: Path) -> None:
         assert "half.pth" in str(caught.value)
 
 
-def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
+def test_what_is_no_checkpoint_is_reported(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("nothing", encoding="utf-8")
     torch.save(torch.zeros(3), tmp_path / "tensor.pth")
     torch.save({"state_dict": {}}, tmp_path / "other.pth")
@@ -275,6 +275,6 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
         {"inference_allowed_mirroring_axes": ("x",)},
     ],
 )
-def test_values_of_the_wrong_kind_are_told(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_values_of_the_wrong_kind_are_reported(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="can read"):
         read_checkpoint(saved(tmp_path / "c.pth", **changes))

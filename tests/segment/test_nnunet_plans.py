@@ -57,7 +57,7 @@ def test_given_names_come_before_the_known_ones() -> None:
         (None, "names no labels"),
     ],
 )
-def test_what_cannot_be_mapped_is_told(labels: object, says: str) -> None:
+def test_what_cannot_be_mapped_is_reported(labels: object, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         read_outputs(labels)
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_mapped_is_told(labels: object, says: str) -> None:
         ("LVBP=LV,LVM=LV", "cannot be both LVBP and LVM"),
     ],
 )
-def test_names_that_do_not_fit_are_told(text: str, says: str) -> None:
+def test_names_that_do_not_fit_are_reported(text: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         read_outputs({"background": 0, "LV": 1, "MYO": 2, "RV": 3}, parse_names(text))
 
@@ -79,6 +79,6 @@ def test_no_names_are_an_empty_mapping() -> None:
 
 
 @pytest.mark.parametrize("text", ["LV=left", "LVBP", "LVBP=", "background=x"])
-def test_names_that_cannot_be_understood_are_told(text: str) -> None:
+def test_names_that_cannot_be_understood_are_reported(text: str) -> None:
     with pytest.raises(ModelError, match="LABEL=NAME"):
         parse_names(text)

@@ -65,7 +65,7 @@ def test_slices_are_never_mixed(spacing: tuple[float, float, float]) -> None:
     assert_allclose(both[1:2], alone, atol=1e-12)
 
 
-def test_far_apart_slices_are_kept_within_their_own_range_and_close_ones_within_that_of_all() -> None:
+def test_far_apart_slices_stay_within_their_own_range_and_close_ones_within_that_of_all() -> None:
     pixels = np.zeros((2, 12, 12))
     pixels[0, :, 6:] = 100.0
     pixels[1] = 200.0 * (pixels[0] > 0)
@@ -194,6 +194,6 @@ def test_a_preparation_is_read_as_it_was_written() -> None:
         {"unknown": 1},
     ],
 )
-def test_a_preparation_that_makes_no_sense_is_told(change: dict[str, Any]) -> None:
+def test_a_preparation_that_makes_no_sense_is_reported(change: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="has an invalid value"):
         read_preparation({**HOW.as_dict(), **change})

@@ -130,7 +130,7 @@ def test_predictions_are_averaged_over_the_mirrored_frames(tmp_path: Path) -> No
     assert 10 < np.count_nonzero(labels) < 500
 
 
-def test_a_prepared_phase_is_kept_and_the_oldest_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prepared_phase_stays_in_memory_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared: list[int] = []
     original = nnunet_segmenter.prepare_phase
 
@@ -175,7 +175,7 @@ def test_a_written_model_is_loaded_and_gives_the_same_label_maps(tmp_path: Path)
         assert_array_equal(a, b)
 
 
-def test_a_patch_that_the_network_cannot_halve_is_told(tmp_path: Path) -> None:
+def test_a_patch_that_the_network_cannot_halve_is_reported(tmp_path: Path) -> None:
     plan, network = convert(Model().write(tmp_path / "nnunet"), role=Role.BASELINE, model_id="m")
     odd = replace(plan, preparation={**plan.preparation, "patch": [32, 31]})
     with pytest.raises(ModelError, match=r"not a multiple of \(2, 2\)"):
@@ -190,7 +190,7 @@ def test_the_heart_is_found_with_an_imported_baseline(tmp_path: Path) -> None:
     assert (row, col) == pytest.approx((60, 30), abs=1.0)
 
 
-def test_probabilities_of_a_frame_are_most_where_its_label_map_says(tmp_path: Path) -> None:
+def test_probabilities_of_a_frame_are_most_in_its_label_map(tmp_path: Path) -> None:
     stack = stack_of(noise(1, 2, 40, 36), (1.5, 1.7))
     one = segmenter(tmp_path / "m", bright_is_lvbp())
     made = one.frame_probabilities(stack, FrameIndex(0, 1), CENTRE)

@@ -76,8 +76,8 @@ def test_a_stated_ed_below_the_largest_volume_is_noted_with_the_phase_to_take_in
 
 def test_three_per_cent_is_the_limit_at_both_ends():
     def marks(ed, es):
-        said = choose_ed_es(stack(), (0, 4), (ed, es))
-        return [one.mark for one in disagreements(said, VOLUMES, "ml")]
+        chosen = choose_ed_es(stack(), (0, 4), (ed, es))
+        return [one.mark for one in disagreements(chosen, VOLUMES, "ml")]
 
     assert marks(1, 4) == []  # 258 of 261 ml: 1.1 %
     assert marks(0, 5) == ["ES"]  # 94 against 90 ml: 4.4 %

@@ -113,7 +113,7 @@ def test_narrow_contact_at_the_tip_of_the_rv_does_not_show_where_the_septum_is()
     assert degrees(alone[0].anterior) == pytest.approx(150.0, abs=2.5), "where there is nothing wider it is used"
 
 
-def test_narrow_points_of_a_reader_are_kept():
+def test_narrow_points_of_a_reader_stay():
     labels = np.stack([ring(rv_deg=(120.0, 240.0)), ring(rv_deg=(110.0, 150.0))])
     own = find_insertion_points(labels[1], SPACING).moved()
     assert insertion_points_of_slices(labels, SPACING, by_reader={1: own})[1] == own

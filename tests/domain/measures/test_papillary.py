@@ -79,7 +79,7 @@ def test_pixels_and_labels_must_be_of_one_frame():
         labels_by_convention(pixels[:-1], labels, PapillaryConvention.IN_MASS)
 
 
-def test_every_convention_says_what_it_is():
+def test_every_convention_states_what_it_is():
     assert all(c.text and c.method.endswith(".") for c in PapillaryConvention)
 
 

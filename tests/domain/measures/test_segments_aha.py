@@ -151,7 +151,7 @@ def test_a_thick_septum_shows_in_its_segments_alone():
     assert [found[n] for n in (5, 6)] == pytest.approx([9.0, 9.0], abs=0.6)
 
 
-def test_segments_of_levels_that_have_no_slice_say_so():
+def test_segments_of_levels_that_have_no_slice_give_the_reason():
     only_base = phase(8.0, slices=1)
     found = segment_thicknesses(only_base, None, SPACING)
     assert found[0].ed_mean_mm is not None

@@ -21,7 +21,7 @@ def wave(phases=25, mean=100.0, swing=40.0, cycle=CYCLE):
 
 
 @pytest.mark.parametrize("phases", [LEAST_PHASES, 20, 25, 30])
-def test_a_cosine_empties_and_fills_as_its_derivative_says(phases):
+def test_a_cosine_empties_and_fills_as_its_derivative(phases):
     times, volumes = wave(phases)
     curve = volume_curve(volumes, times, CYCLE)
     rate = 2 * np.pi * 40.0 / 1.0  # ml/s for a cycle of 1 s

@@ -99,7 +99,7 @@ def test_all_measures_of_a_segmented_stack():
     assert result.reasons == {}
 
 
-def test_figures_say_where_papillary_muscles_are_counted():
+def test_figures_state_where_papillary_muscles_are_counted():
     assert measure(COUNTS, voxel_ml=1.0, ed_phase=0, es_phase=1).papillary is PapillaryConvention.IN_BLOOD_POOL
 
 
@@ -204,11 +204,11 @@ def test_a_heart_that_no_human_has_is_not(ml):
 @pytest.mark.parametrize("voxel_ml", [0.049, 15.1])
 def test_no_figure_of_an_impossible_heart_is_given_and_each_states_why(voxel_ml):
     found = measure(BELIEVABLE, voxel_ml=voxel_ml, ed_phase=0, es_phase=1)
-    kept = believed(found)
-    assert set(kept.values.values()) == {None}
-    assert set(kept.reasons) == set(MEASURE_NAMES)
-    assert all("Check the spacing" in reason for reason in kept.reasons.values())
-    assert (kept.ed_phase, kept.es_phase) == (0, 1)
+    after = believed(found)
+    assert set(after.values.values()) == {None}
+    assert set(after.reasons) == set(MEASURE_NAMES)
+    assert all("Check the spacing" in reason for reason in after.reasons.values())
+    assert (after.ed_phase, after.es_phase) == (0, 1)
     assert believed(found, any_size=True) is found
 
 

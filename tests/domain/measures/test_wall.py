@@ -65,7 +65,7 @@ def test_where_there_is_no_myocardium_there_is_no_thickness():
     assert np.nanmean(wall.thickness_mm) == pytest.approx(9.0, abs=0.4)
 
 
-def test_ends_of_the_chords_lie_on_the_borders_and_as_far_apart_as_they_say():
+def test_ends_of_the_chords_lie_on_the_borders_and_as_far_apart_as_their_lengths():
     spacing = (1.0, 1.6)
     wall = wall_thickness(ring(30.0, 22.0, spacing=spacing), spacing)
     across = (wall.epi - wall.endo) * spacing

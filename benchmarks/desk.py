@@ -190,7 +190,7 @@ class Desk:
     def forget_frames(self) -> None:
         """Let the view forget what it kept of frames, as after a change of zoom and labels."""
         view = self.window.parts.view
-        view._grey._kept.clear()
+        view._grey._scaled_frames.clear()
         view._marks._remembered.clear()
         self.window.parts.strip.refresh_all()
         view.repaint()

@@ -19,7 +19,7 @@ from cmr_viewer.domain.outlines import outlines_of
 from cmr_viewer.ui.frame.drawing import grey_image, outline_paths, screen_pen
 from cmr_viewer.ui.window.theme import STRUCTURE_COLOURS, image_colour
 
-KEPT_BYTES = 256 * 1024 * 1024
+CACHE_BYTES = 256 * 1024 * 1024
 """Scaled frames of one view take no more; 40 phases at 3300 x 1800 fit."""
 
 _REMEMBERED = 512
@@ -35,7 +35,7 @@ class GreyLayer:
         self.pixels: NDArray[Any] | None = None
         self._key: Hashable = None
         self._window = (0.5, 1.0)
-        self._kept: OrderedDict[Hashable, QImage] = OrderedDict()
+        self._scaled_frames: OrderedDict[Hashable, QImage] = OrderedDict()
         self._place: tuple[Any, ...] = ()
         self._drawn = QImage()
 
@@ -48,13 +48,13 @@ class GreyLayer:
                 frame that is not to be kept.
         """
         if key is None or pixels is None:
-            self._kept.pop(None, None)
+            self._scaled_frames.pop(None, None)
         self.pixels, self._key = pixels, key
 
     def forget(self) -> None:
         """Forget all frames: another study comes, or none."""
         self.pixels, self._key = None, None
-        self._kept.clear()
+        self._scaled_frames.clear()
 
     @property
     def window(self) -> tuple[float, float]:
@@ -65,7 +65,7 @@ class GreyLayer:
         """Window centre and width in the pixels' own unit; DICOM (0028,1050) and (0028,1051)."""
         if (centre, width) != self._window:
             self._window = (centre, width)
-            self._kept.clear()
+            self._scaled_frames.clear()
 
     def paint(self, painter: QPainter, area: QRectF, transform: QTransform, size: QSize, ratio: float) -> None:
         """Draw a part of the frame.
@@ -79,34 +79,34 @@ class GreyLayer:
         """
         if self.pixels is None:
             return
-        scaled = self._kept_or_scaled(self.pixels, self._key, transform, size, ratio)
+        scaled = self._scaled_frame(self.pixels, self._key, transform, size, ratio)
         source = QRectF(area.x() * ratio, area.y() * ratio, area.width() * ratio, area.height() * ratio)
         painter.drawImage(area, scaled, source)
 
     def prepare(self, pixels: NDArray[Any], key: Hashable, transform: QTransform, size: QSize, ratio: float) -> None:
         """Scale a frame that will be shown soon, and keep it; arguments as for `show` and `paint`."""
-        self._kept_or_scaled(pixels, key, transform, size, ratio)
+        self._scaled_frame(pixels, key, transform, size, ratio)
 
     @staticmethod
     def room(size: QSize, ratio: float) -> int:
         """How many frames are kept at a size of the widget."""
-        return max(1, int(KEPT_BYTES / max(1.0, size.width() * ratio * size.height() * ratio)))
+        return max(1, int(CACHE_BYTES / max(1.0, size.width() * ratio * size.height() * ratio)))
 
-    def _kept_or_scaled(
+    def _scaled_frame(
         self, pixels: NDArray[Any], key: Hashable, transform: QTransform, size: QSize, ratio: float
     ) -> QImage:
         place = (transform.m11(), transform.m22(), transform.dx(), transform.dy(), size.width(), size.height(), ratio)
         if place != self._place:
-            self._kept.clear()
+            self._scaled_frames.clear()
             self._place = place
-        scaled = self._kept.get(key)
+        scaled = self._scaled_frames.get(key)
         if scaled is not None:
-            self._kept.move_to_end(key)
+            self._scaled_frames.move_to_end(key)
             return scaled
         scaled = self._scaled(pixels, transform, size, ratio)
-        self._kept[key] = scaled
-        while len(self._kept) > 1 and len(self._kept) * scaled.sizeInBytes() > KEPT_BYTES:
-            self._kept.popitem(last=False)
+        self._scaled_frames[key] = scaled
+        while len(self._scaled_frames) > 1 and len(self._scaled_frames) * scaled.sizeInBytes() > CACHE_BYTES:
+            self._scaled_frames.popitem(last=False)
         return scaled
 
     def _scaled(self, pixels: NDArray[Any], transform: QTransform, size: QSize, ratio: float) -> QImage:

@@ -153,9 +153,9 @@ class PointerInput(QWidget):
         elif right and pointer.holds(Qt.KeyboardModifier.ControlModifier):
             self._taken = "window"
         elif right or button == Qt.MouseButton.LeftButton:
-            told = self._tool.double_click if again else self._tool.press
+            takes = self._tool.double_click if again else self._tool.press
             before = self._tool
-            if told(pointer, self):
+            if takes(pointer, self):
                 self._taken = "tool" if self._tool is before else ""
             else:
                 self._taken = "window" if right else "move"

@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 """(row0, row1, col0, col1), ends excluded."""
 
 
-KEPT_BYTES = 384 * 1024 * 1024
+CACHE_BYTES = 384 * 1024 * 1024
 """Thumbnails of one size take no more; those that were seen longest ago go first."""
 
 _FILLED_BELOW_PX = 64
@@ -101,7 +101,7 @@ class Thumbnails:
                 self._outline(painter, labels)
         painter.end()
         self._made[frame] = pixmap
-        while len(self._made) > 1 and len(self._made) * 4 * self._side**2 > KEPT_BYTES:
+        while len(self._made) > 1 and len(self._made) * 4 * self._side**2 > CACHE_BYTES:
             self._made.popitem(last=False)
         return pixmap
 

@@ -33,7 +33,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QToolTip,
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.frame.frame_cell import Cell, is_large, paint_region, paint_state, tip_of
-from cmr_viewer.ui.frame.thumbnails import KEPT_BYTES, Thumbnails
+from cmr_viewer.ui.frame.thumbnails import CACHE_BYTES, Thumbnails
 from cmr_viewer.ui.layouts.montage_plan import EDGE, GAP, HEAD, ROW_HEAD, MontagePlan, montage_plan
 from cmr_viewer.ui.window.theme import REGION_COLOURS, image_colour
 
@@ -164,7 +164,7 @@ class SmoothScroll(QObject):
 _MAKE_BUDGET_MS = 12.0
 _WHEEL_STEP = 120
 _ZOOMS = (1.0, 6.0)
-_KEPT_TIMES = 120
+_LAST_TIMES = 120
 
 
 class MontageView(QAbstractScrollArea):
@@ -315,7 +315,7 @@ class MontageView(QAbstractScrollArea):
     def _made_side(self) -> int:
         """Side in device pixels: as it is shown, but so that all phases of what can be played fit into memory."""
         frames = max(1, self._stack_phases * self._slices)
-        return max(32, min(round(self._plan.side * self.devicePixelRatioF()), int((KEPT_BYTES / 4 / frames) ** 0.5)))
+        return max(32, min(round(self._plan.side * self.devicePixelRatioF()), int((CACHE_BYTES / 4 / frames) ** 0.5)))
 
     def _scrolled(self) -> QPoint:
         """Where the upper left corner of all thumbnails is in the viewport; in the middle where they are smaller."""
@@ -417,7 +417,7 @@ class MontageView(QAbstractScrollArea):
             paint_heads(painter, self.viewport().rect(), self._plan, scrolled, self._current, self._marks)
         if self._offset is not None:
             self._times_ms.append(1000.0 * (time.perf_counter() - began))
-            del self._times_ms[:-_KEPT_TIMES]
+            del self._times_ms[:-_LAST_TIMES]
         if self._missing:
             self._later.start()
 

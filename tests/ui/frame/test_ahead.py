@@ -16,7 +16,7 @@ def feature(open_window: MainWindow) -> AheadFeature:
 
 
 def kept(window: MainWindow) -> set[FrameIndex]:
-    return set(window.parts.view._grey._kept)
+    return set(window.parts.view._grey._scaled_frames)
 
 
 def rest(qtbot: QtBot, feature: AheadFeature) -> None:
@@ -47,7 +47,7 @@ def test_a_frame_that_was_made_ready_looks_as_one_that_was_not(
     rest(qtbot, feature)
     open_window.desk.go(FrameIndex(4, 3))
     ready = view.grab().toImage()
-    view._grey._kept.clear()
+    view._grey._scaled_frames.clear()
     view.forget_labels(FrameIndex(4, 3))
     open_window.display.show_frame()
     assert view.grab().toImage() == ready
@@ -83,7 +83,7 @@ def test_no_more_frames_are_made_ready_than_are_kept(
     open_window: MainWindow, qtbot: QtBot, feature: AheadFeature, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = open_window.parts.view.size()
-    monkeypatch.setattr("cmr_viewer.ui.frame.frame_layers.KEPT_BYTES", 3 * (size.width() + 4) * size.height())
+    monkeypatch.setattr("cmr_viewer.ui.frame.frame_layers.CACHE_BYTES", 3 * (size.width() + 4) * size.height())
     open_window.desk.go(FrameIndex(5, 2))
     open_window.parts.view.repaint()
     rest(qtbot, feature)

@@ -22,7 +22,7 @@ from cmr_viewer.review.correction import Click
 CLICK_KEY = "click"
 AHEAD_KEY = "click-ahead"
 
-KEPT = 32
+MOST_KNOWN = 32
 """Frames whose probabilities are cached; 0.5 MB each at 256 x 256."""
 
 Probabilities = NDArray[np.float16]
@@ -136,7 +136,7 @@ class Prompts(QObject):
         self._session.jobs.submit(
             CLICK_KEY,
             "Segmenting around the click",
-            partial(_segment, stack, frame, clicked.drawn, clicks, self._kept(frame), self._question(frame)),
+            partial(_segment, stack, frame, clicked.drawn, clicks, self._known_for(frame), self._question(frame)),
             priority=Priority.READER,
             on_finished=partial(self._show, stack, frame, click, drawn),
             on_failed=self._skip,
@@ -174,7 +174,7 @@ class Prompts(QObject):
 
     # -- what the model thinks -----------------------------------------------------------------------------------------
 
-    def _kept(self, frame: FrameIndex) -> Probabilities | None:
+    def _known_for(self, frame: FrameIndex) -> Probabilities | None:
         role = self._role(frame)
         return None if role is None else self._known.get((frame, role[1]))
 
@@ -185,7 +185,7 @@ class Prompts(QObject):
     def _keep(self, known: "_Known | None") -> None:
         if known is not None:
             self._known[known.frame, known.model_id] = known.probabilities
-            while len(self._known) > KEPT:
+            while len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
 
     def _role(self, frame: FrameIndex) -> tuple[Role, str] | None:

@@ -10,7 +10,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.correction import Click
-from cmr_viewer.ui.features.clicks.prompts import KEPT, Prompts
+from cmr_viewer.ui.features.clicks.prompts import MOST_KNOWN, Prompts
 from tests.app.test_session import kept, labels_of, open_whole
 from tests.reading.small import COLS, ROWS
 
@@ -175,4 +175,4 @@ def test_closing_the_study_forgets_clicks_and_what_was_computed(
 
 
 def test_only_so_many_frames_are_remembered() -> None:
-    assert 0 < KEPT * 4 * 512 * 512 * 2 < 128 * 2**20
+    assert 0 < MOST_KNOWN * 4 * 512 * 512 * 2 < 128 * 2**20

@@ -28,7 +28,7 @@ class What(StrEnum):
     STACK_CHANGED = "stack_changed"
     MODEL_ADOPTED = "model_adopted"
     MODEL_PROMOTED = "model_promoted"
-    MODEL_KEPT = "model_kept"
+    MODEL_NOT_PROMOTED = "model_kept"
     MODEL_ROLLED_BACK = "model_rolled_back"
     CHANGED = "changed"
     OFFER_TAKEN = "offer_taken"

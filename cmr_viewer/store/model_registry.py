@@ -270,7 +270,9 @@ class ModelRegistry:
                 session_id=workspace.session(),
             )
         )
-        what = {"promote": What.MODEL_PROMOTED, "keep": What.MODEL_KEPT, "roll_back": What.MODEL_ROLLED_BACK}[kind]
+        what = {"promote": What.MODEL_PROMOTED, "keep": What.MODEL_NOT_PROMOTED, "roll_back": What.MODEL_ROLLED_BACK}[
+            kind
+        ]
         detail = {"role": str(role), "previous_model_id": previous, "reason": reason}
         write_event(connection, workspace, what, model_id=model_id, detail=detail)
 

@@ -30,7 +30,7 @@ from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.worklist import FLAG_KEY, WorklistMarks
 from cmr_viewer.ui.features.worklist.feature import WorklistFeature
-from cmr_viewer.ui.features.worklist.worklist_model import Column
+from cmr_viewer.ui.features.worklist.page import Column
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.run import application
 from cmr_viewer.ui.window.shell import ShellFeature

@@ -10,8 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.atomic import write_atomically
-from cmr_viewer.ui.features.keys.key_bindings import KeyBindings
-from cmr_viewer.ui.features.keys.key_presets import PRESETS
+from cmr_viewer.ui.features.keys.key_bindings import PRESETS, KeyBindings
 from cmr_viewer.ui.features.table import ACTIONS
 from cmr_viewer.ui.window.actions import Menu, mouse_of
 from cmr_viewer.ui.window.widgets import DASH

@@ -98,7 +98,6 @@ WITHOUT_QT = {
     "app/private_log.py": "the log is there before Qt is",
     "app/settings.py": "they are read before Qt starts",
     "app/training_child.py": "the child that trains has no Qt",
-    "ui/features/keys/key_presets.py": "a table",
 }
 """Modules of the window's layer that use nothing of Qt, each with the reason why it does not lie below."""
 

@@ -45,8 +45,8 @@ from cmr_viewer.ui.features.measures.feature import MeasuresFeature
 from cmr_viewer.ui.features.measures.patient_dialog import PatientDialog
 from cmr_viewer.ui.features.queue.feature import QueueFeature
 from cmr_viewer.ui.features.region.feature import RegionFeature
+from cmr_viewer.ui.features.worklist.page import WorklistPage
 from cmr_viewer.ui.features.worklist.panel import WorklistPanel
-from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
 from cmr_viewer.ui.frame.stack_strip import StackStrip
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.main_window import MainWindow

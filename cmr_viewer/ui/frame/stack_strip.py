@@ -20,8 +20,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QSizePolicy, QToolTip
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame.frame_cell import Cell, is_large, paint_region, paint_state, tip_of
-from cmr_viewer.ui.frame.thumbnails import Thumbnails
+from cmr_viewer.ui.frame.thumbnails import Cell, Thumbnails, is_large, paint_region, paint_state, tip_of
 from cmr_viewer.ui.window.theme import REGION_COLOURS, image_colour
 
 _GAP = 4

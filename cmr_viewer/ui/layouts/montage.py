@@ -6,8 +6,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QSlider, QToolB
 from cmr_viewer.domain.anatomy import REGIONS, STRUCTURES
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.ui.frame.frame_cell import Cell
-from cmr_viewer.ui.frame.thumbnails import Thumbnails
+from cmr_viewer.ui.frame.thumbnails import Cell, Thumbnails
 from cmr_viewer.ui.layouts.desk_layout import DeskLayout
 from cmr_viewer.ui.layouts.montage_plan import Columns
 from cmr_viewer.ui.layouts.montage_view import MontageView

@@ -32,8 +32,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QToolTip,
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame.frame_cell import Cell, is_large, paint_region, paint_state, tip_of
-from cmr_viewer.ui.frame.thumbnails import CACHE_BYTES, Thumbnails
+from cmr_viewer.ui.frame.thumbnails import CACHE_BYTES, Cell, Thumbnails, is_large, paint_region, paint_state, tip_of
 from cmr_viewer.ui.layouts.montage_plan import EDGE, GAP, HEAD, ROW_HEAD, MontagePlan, montage_plan
 from cmr_viewer.ui.window.theme import REGION_COLOURS, image_colour
 

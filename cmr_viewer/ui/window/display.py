@@ -9,10 +9,9 @@ from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.reading.frames import FrameState
-from cmr_viewer.ui.frame.frame_cell import Cell
 from cmr_viewer.ui.frame.frame_notes import FrameNotes
 from cmr_viewer.ui.frame.frame_view import Box
-from cmr_viewer.ui.frame.thumbnails import Thumbnails, moving_box, usual_window
+from cmr_viewer.ui.frame.thumbnails import Cell, Thumbnails, moving_box, usual_window
 from cmr_viewer.ui.window.desk import Desk
 from cmr_viewer.ui.window.layout import Parts
 from cmr_viewer.ui.window.theme import STRUCTURE_TEXTS

@@ -23,9 +23,8 @@ from cmr_viewer.ui.frame.frame_view import FrameView
 from cmr_viewer.ui.frame.navigator import Navigator
 from cmr_viewer.ui.frame.stack_strip import StackStrip
 from cmr_viewer.ui.layouts.places import FramePlaces
-from cmr_viewer.ui.window.messages import Bell, MessageBar, ProposalBar
+from cmr_viewer.ui.window.messages import Bell, MessageBar, ProposalBar, WorkLine
 from cmr_viewer.ui.window.pages import OpeningPage, Welcome
-from cmr_viewer.ui.window.status_line import WorkLine
 from cmr_viewer.ui.window.widgets import Section, column, rule
 
 LEFT_WIDTH = 236

@@ -24,8 +24,7 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.study import Study
 from cmr_viewer.paths import log_dir
-from cmr_viewer.ui.dialogs.about import NOT_A_DEVICE, About
-from cmr_viewer.ui.dialogs.settings_dialog import SettingsDialog
+from cmr_viewer.ui.dialogs.program_dialogs import NOT_A_DEVICE, About, SettingsDialog
 from cmr_viewer.ui.dialogs.study_dialogs import offers_choice
 from cmr_viewer.ui.features.table import ACTIONS, FEATURES
 from cmr_viewer.ui.window.actions import When, build_actions, give_keys, keys_of, tip_of

@@ -4,9 +4,8 @@ from PySide6.QtGui import QColor
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.frame.frame_cell import Cell, tip_of
 from cmr_viewer.ui.frame.stack_strip import StackStrip
-from cmr_viewer.ui.frame.thumbnails import Thumbnails, moving_box, usual_window
+from cmr_viewer.ui.frame.thumbnails import Cell, Thumbnails, moving_box, tip_of, usual_window
 from cmr_viewer.ui.window.theme import REGION_COLOURS
 
 

@@ -13,7 +13,7 @@ from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.promote.records import End, Outcome
-from cmr_viewer.ui.dialogs.about import NOT_A_DEVICE, About
+from cmr_viewer.ui.dialogs.program_dialogs import NOT_A_DEVICE, About
 from cmr_viewer.ui.features.export.feature import export_label_maps
 from cmr_viewer.ui.features.keys.feature import KeysSheet
 from cmr_viewer.ui.features.measures.feature import MeasuresFeature

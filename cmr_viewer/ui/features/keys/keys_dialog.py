@@ -22,8 +22,7 @@ from PySide6.QtWidgets import (
 
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.errors import CmrViewerError
-from cmr_viewer.ui.features.keys.key_bindings import KeyBindings
-from cmr_viewer.ui.features.keys.key_presets import PRESETS
+from cmr_viewer.ui.features.keys.key_bindings import PRESETS, KeyBindings
 from cmr_viewer.ui.window.actions import ActionSpec, shown_keys
 from cmr_viewer.ui.window.theme import colour
 from cmr_viewer.ui.window.widgets import DASH, column, label, name_clear_button, row, search_line

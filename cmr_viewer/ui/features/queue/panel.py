@@ -1,6 +1,7 @@
 """The review queue: frames by millilitres at stake, each with its reason; a click goes there."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QFontMetrics, QPainter
@@ -16,13 +17,69 @@ from PySide6.QtWidgets import (
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.features.queue.queue import Entry, QueueProgress
+from cmr_viewer.review.what_if import amount_text
 from cmr_viewer.ui.window.theme import REGION_COLOURS, colour, readable_on
 from cmr_viewer.ui.window.widgets import action_button, column, label, row
 
 _ROW = Qt.ItemDataRole.UserRole
 _HEIGHT = 62
 _LETTERS = {Region.BASE: "B", Region.MIDDLE: "M", Region.APEX: "A", Region.NON_CARDIAC: "N"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A frame of the queue.
+
+    Attributes:
+        frame: The frame.
+        region: Its region now, or None.
+        ml: Millilitres at stake; thousands of pixels where the spacing is not known.
+        why: Why it is in the queue, in words.
+        failed: Whether a check fails.
+        looked_at: Whether the reader has looked at it.
+        accepted: Whether the reader accepted it.
+        in_ml: Whether the spacing is known.
+    """
+
+    frame: FrameIndex
+    region: Region | None
+    ml: float
+    why: str
+    failed: bool
+    looked_at: bool
+    accepted: bool
+    in_ml: bool = True
+
+    @property
+    def amount(self) -> str:
+        """What is at stake, with its unit."""
+        return amount_text(self.ml, self.in_ml)
+
+
+@dataclass(frozen=True)
+class QueueProgress:
+    """How far the reader is in the queue.
+
+    Attributes:
+        looked_at: Frames of the queue that were looked at.
+        frames: Frames of the queue.
+        left_ml: Millilitres at stake in those that were not.
+        in_ml: Whether they are millilitres; else the spacing is not known, and they are thousands of pixels.
+    """
+
+    looked_at: int
+    frames: int
+    left_ml: float
+    in_ml: bool = True
+
+    @property
+    def text(self) -> str:
+        """In words: "18 left to review, 3.2 ml at stake"."""
+        if not self.frames:
+            return "Nothing to review."
+        left = amount_text(self.left_ml, self.in_ml)
+        unknown = "" if self.in_ml else " (spacing not known)"
+        return f"{self.frames - self.looked_at} left to review, {left} at stake{unknown}"
 
 
 class _EntryDelegate(QStyledItemDelegate):

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.dialogs.study_dialogs import notes_of, shows_choice
+from cmr_viewer.ui.features.worklist.page import WorklistPage
 from cmr_viewer.ui.features.worklist.panel import WorklistLines, WorklistPanel, facts_of
 from cmr_viewer.ui.features.worklist.worklist import Worklist, WorklistEntry
-from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
 from cmr_viewer.ui.window.actions import ActionSpec, Menu, When
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.studies import show_dialog

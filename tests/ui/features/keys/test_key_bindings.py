@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmr_viewer.errors import StoreError
-from cmr_viewer.ui.features.keys.key_bindings import KeyBindings
-from cmr_viewer.ui.features.keys.key_presets import PRESETS
+from cmr_viewer.ui.features.keys.key_bindings import PRESETS, KeyBindings
 from cmr_viewer.ui.features.table import ACTIONS
 from cmr_viewer.ui.window.actions import Menu
 

@@ -11,8 +11,7 @@ from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.clicks.feature import CLICK, ClickFeature
 from cmr_viewer.ui.features.clicks.prompts import CLICK_KEY
-from cmr_viewer.ui.features.propagation.feature import PropagationFeature
-from cmr_viewer.ui.features.propagation.propagation import PROPAGATION_KEY
+from cmr_viewer.ui.features.propagation.feature import PROPAGATION_KEY, PropagationFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.phantom import Phantom
 from tests.ui.conftest import PATIENCE_MS, settle

@@ -7,7 +7,7 @@ from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import Provenance
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.features.propagation.propagation import PROPAGATION_KEY, Propagation
+from cmr_viewer.ui.features.propagation.feature import PROPAGATION_KEY, Propagation
 from tests.app.test_session import kept, labels_of, open_whole
 from tests.reading.small import PHASES
 

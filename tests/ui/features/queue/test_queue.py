@@ -10,7 +10,8 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import Check
 from cmr_viewer.review.queue import MASKS_WRONG
-from cmr_viewer.ui.features.queue.queue import QueueProgress, ReviewQueue
+from cmr_viewer.ui.features.queue.feature import ReviewQueue
+from cmr_viewer.ui.features.queue.panel import QueueProgress
 from tests.reading.small import SLICES, FormulaFlow
 
 ED, ES = 0, 2

@@ -11,7 +11,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.reading.what_if import WhatIfQuestion, followers
 from cmr_viewer.review.what_if import Candidate
-from cmr_viewer.ui.features.region.what_if import WhatIf
+from cmr_viewer.ui.features.region.feature import WhatIf
 from tests.reading.small import PHASES, SLICES, FormulaFlow, model_labels
 
 ED, ES, BETWEEN = 0, 2, 1  # squares shrink with the phase

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 
+from cmr_viewer.ui.features.worklist.page import Column, Flagged, Wanted, WorklistModel
 from cmr_viewer.ui.features.worklist.worklist import Progress
-from cmr_viewer.ui.features.worklist.worklist_model import Column, Flagged, Wanted, WorklistModel
 from cmr_viewer.ui.window.widgets import DASH, TIMES
 from tests.ui.features.worklist.worklist_entries import NOON, entry, several, waiting
 

@@ -3,7 +3,7 @@ from PySide6.QtCore import Qt
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.ui.features.worklist.feature import WorklistFeature
-from cmr_viewer.ui.features.worklist.worklist_page import WorklistPage
+from cmr_viewer.ui.features.worklist.page import WorklistPage
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.ui.conftest import PATIENCE_MS, settle
 from tests.ui.features.worklist.worklist_entries import several

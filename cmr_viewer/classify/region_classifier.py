@@ -15,7 +15,7 @@ from cmr_viewer.errors import ModelError
 from cmr_viewer.networks.catalogue import CLASSIFIERS, build
 from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.weights import load_weights
-from cmr_viewer.prepare.grid import Placement, working_spacing_mm
+from cmr_viewer.prepare.grid import Placement
 from cmr_viewer.prepare.network_input import Slices, network_input, slices_around
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
 
@@ -45,8 +45,7 @@ class RegionClassifier:
         Returns:
             One prediction per frame.
         """
-        shape = (stack.geometry.rows, stack.geometry.cols)
-        place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
+        place = self.plan.grid.placed_on(stack.geometry, centre)
         return self.predict([(slices_around(stack, frame, self.plan.context), place) for frame in frames])
 
     def predict(self, frames: Sequence[tuple[Slices, Placement]]) -> list[RegionPrediction]:

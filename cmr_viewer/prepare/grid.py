@@ -34,6 +34,10 @@ class Grid:
     rows: int
     cols: int
 
+    def placed_on(self, geometry: Geometry, centre: tuple[float, float]) -> "Placement":
+        """The grid on the frames of a stack, around a (row, col) in pixels."""
+        return Placement(self, (geometry.rows, geometry.cols), working_spacing_mm(geometry), centre)
+
 
 @dataclass(frozen=True)
 class Placement:

@@ -1,7 +1,7 @@
 """The motion of the heart from one frame of a slice to another, from the images alone.
 
 Thirion's demons with symmetric forces, from coarse to fine, by SimpleITK. docs/propagation.md compares them with other
-methods.
+methods; scikit-image's optical flow is as accurate and no faster (docs/decisions/0021-libraries.md).
 
 Source:
     J.-P. Thirion. "Image matching as a diffusion process: an analogy with Maxwell's demons." Med Image Anal

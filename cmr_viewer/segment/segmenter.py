@@ -108,8 +108,7 @@ class Segmenter:
         Returns:
             As `predict`.
         """
-        shape = (stack.geometry.rows, stack.geometry.cols)
-        place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
+        place = self.plan.grid.placed_on(stack.geometry, centre)
         return self.predict([(slices_around(stack, frame, self.plan.context), place) for frame in frames])
 
     def frame_probabilities(self, stack: Stack, frame: FrameIndex, centre: tuple[float, float]) -> NDArray[np.float16]:
@@ -124,8 +123,7 @@ class Segmenter:
             (label, row, col) in the order of `Label`, on the frame's own pixels, adding up to 1; background where the
             model does not look.
         """
-        shape = (stack.geometry.rows, stack.geometry.cols)
-        place = Placement(self.plan.grid, shape, working_spacing_mm(stack.geometry), centre)
+        place = self.plan.grid.placed_on(stack.geometry, centre)
         image = network_input(slices_around(stack, frame, self.plan.context), place)
         found = place.on_frame(self.probabilities(image[None])[0])
         found[0] += 1.0 - found.sum(axis=0)
@@ -214,7 +212,7 @@ def heart_centre(stack: Stack, segmenter: FrameSegmenter) -> tuple[float, float]
     spacing = working_spacing_mm(stack.geometry)
     middle = frame_centre(rows, cols)
     levels = _frames_at(stack, SEARCHED_LEVELS)
-    place = Placement(wide_grid(segmenter.plan.spacing_mm), (rows, cols), spacing, middle)
+    place = wide_grid(segmenter.plan.spacing_mm).placed_on(stack.geometry, middle)
     context = segmenter.plan.context
     seen = [(slices_around(stack, frame, context), place) for frame in levels]
     found = [clean(labels) for labels in segmenter.predict(seen)]

@@ -112,7 +112,7 @@ def ray_angles() -> NDArray[np.float64]:
 
 
 def sample(mask: Mask, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A mask between pixel centres, bilinearly; 0 outside of the frame."""
+    """A mask between pixel centres, bilinearly; 0 outside of the frame. scipy's `map_coordinates`, for NumPy alone."""
     padded = np.pad(mask.astype(np.float64), 1)
     r = np.clip(rows + 1.0, 0.0, padded.shape[0] - 1.001)
     c = np.clip(cols + 1.0, 0.0, padded.shape[1] - 1.001)

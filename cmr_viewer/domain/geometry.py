@@ -27,6 +27,15 @@ def vector(values: NDArray[np.float64]) -> Vector:
     return x, y, z
 
 
+def is_oblique(normal: NDArray[np.float64]) -> bool:
+    """Whether a slice normal (unit vector in the patient, (3,)) can be that of real short-axis slices.
+
+    A short-axis plane is oblique to the axes of the body. A normal within 10 degrees of one of them is a sign of a file
+    whose orientation was lost and replaced by a default.
+    """
+    return bool(np.abs(normal).max() < np.cos(np.deg2rad(10.0)))
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Grid of a stack: one orientation, one pixel spacing, one position per slice.

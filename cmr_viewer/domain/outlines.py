@@ -12,7 +12,6 @@ from cmr_viewer.domain.polygons import trace
 Polygon = NDArray[np.float64]
 """(point, 2): a closed outline, its first point not repeated."""
 
-
 _AVERAGINGS = 16
 _SHORT = 12
 _LARGEST_TURN = 0.15

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.geometry import Geometry, Vector
+from cmr_viewer.domain.geometry import Geometry, Vector, is_oblique
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import LongAxisView
 
@@ -35,15 +35,6 @@ _ROTATED_LIKENESS, _ROTATED_CLEARLY, _ROTATED_SURELY = 0.7, 0.25, 0.4
 _BEYOND_MM = 30.0
 _PHASES_LOOKED_AT = 10
 _LEAST_PIXELS = 16
-
-
-def is_oblique(normal: NDArray[np.float64]) -> bool:
-    """Whether a slice normal (unit vector in the patient, (3,)) can be that of real short-axis slices.
-
-    A short-axis plane is oblique to the axes of the body. A normal within 10 degrees of one of them is a sign of a file
-    whose orientation was lost and replaced by a default.
-    """
-    return bool(np.abs(normal).max() < np.cos(np.deg2rad(10.0)))
 
 
 def points_to_apex(direction: NDArray[np.float64]) -> bool:

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cmr_viewer.domain.geometry import is_oblique
 from cmr_viewer.domain.study import LongAxisView
 from cmr_viewer.load.base_end import (
     TO_APEX,
     axis_likeness,
-    is_oblique,
     points_to_apex,
     shows_the_apex,
     starts_at_base,

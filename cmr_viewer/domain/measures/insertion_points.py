@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.domain.geometry import Geometry
+from cmr_viewer.domain.geometry import Geometry, is_oblique
 from cmr_viewer.domain.label_map import LabelMap, Point
 from cmr_viewer.domain.measures.wall import RAYS, LvOutline, lv_outline, ray_angles, sample
 
@@ -27,10 +27,6 @@ LEAST_CONTACT_DEG = 25
 NARROW_DEG = 60
 """Contact narrower than this, at the tip of the RV or where it is cut at its valve, does not show where the septum is,
 and slices with wider contact go before it."""
-
-_ALONG_THE_BODY = float(np.cos(np.deg2rad(10.0)))
-"""Cosine between a slice's normal and an axis of the body above which the orientation was lost, and a default written.
-"""
 
 
 class InsertionOrigin(StrEnum):
@@ -87,7 +83,7 @@ def seen_from_apex(geometry: Geometry) -> bool:
         SCMR post-processing guidelines, Schulz-Menger et al. 2020, for how short-axis frames are looked at; the cross
         product of row and column direction points away from who looks at a frame.
     """
-    if geometry.slices < 2 or float(np.abs(geometry.normal).max()) >= _ALONG_THE_BODY:
+    if geometry.slices < 2 or not is_oblique(geometry.normal):
         return True
     to_base = np.asarray(geometry.positions_mm[0]) - np.asarray(geometry.positions_mm[-1])
     return float(geometry.normal @ to_base) >= 0.0

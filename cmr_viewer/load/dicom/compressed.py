@@ -1,7 +1,8 @@
 """Compressed frames: where the fragments of each are in a file, and its stored values.
 
 The first bytes of a frame show how it is compressed; some files have a wrong Transfer Syntax UID.
-The size that a compressed image states is compared with the header's before it is decoded.
+The size that a compressed image states is compared with the header's before it is decoded. pydicom decodes by the
+transfer syntax that the file states.
 
 Fragments are those of DICOM PS3.5, annex A.4.
 """

@@ -1,7 +1,8 @@
 """The elements of a DICOM file that a stack needs, read without building a data set of all of them.
 
 A header scan needs some forty elements of files that contain hundreds, and the start of the pixel data. It walks over
-the elements in place and skips the others. The bytes themselves show how elements are encoded; some files have a wrong
+the elements in place and skips the others; pydicom makes a data set of them all, which takes longer, and trusts what
+the file states about itself. The bytes themselves show how elements are encoded; some files have a wrong
 Transfer Syntax UID.
 
 The encoding is that of DICOM PS3.5, chapter 7 (elements, sequences), annex A (transfer syntaxes), and PS3.10, chapter 7

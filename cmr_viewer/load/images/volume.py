@@ -12,20 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmr_viewer.domain.geometry import LPS_RAS, Geometry, vector
+from cmr_viewer.domain.geometry import LPS_RAS, Geometry, is_oblique, vector
 from cmr_viewer.domain.notes import Code, Note, counted
 from cmr_viewer.domain.patient_key import patient_key_at
 from cmr_viewer.domain.study import FileAxes, Stack, Study
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError
 from cmr_viewer.file_names import readable
-from cmr_viewer.load.base_end import (
-    BASE_END_GUESSED,
-    ROTATED,
-    is_oblique,
-    is_rotated,
-    points_to_apex,
-    starts_at_base,
-)
+from cmr_viewer.load.base_end import BASE_END_GUESSED, ROTATED, is_rotated, points_to_apex, starts_at_base
 from cmr_viewer.load.images.voxels import SPACING_MISSING, axes_across, exchanged_note, find_slice_axis, slice_axis_note
 from cmr_viewer.load.names import name_of
 from cmr_viewer.load.spacing import gap_notes

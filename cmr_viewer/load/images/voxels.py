@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmr_viewer.domain.geometry import is_oblique
 from cmr_viewer.domain.notes import Code, Note
 from cmr_viewer.domain.study import FileAxes
-from cmr_viewer.load.base_end import TO_APEX, axis_likeness, is_oblique
+from cmr_viewer.load.base_end import TO_APEX, axis_likeness
 
 _COARSER = 1.5
 _FEWER = 0.5

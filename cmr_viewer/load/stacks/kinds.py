@@ -96,12 +96,12 @@ def is_magnitude(header: Header) -> bool:
 def names_other_than_cine(header: Header) -> bool:
     """Whether the names of a series hold a word that means something else than a plain cine, and nothing but that."""
     localizer = any("LOCALIZER" in value.upper() for value in header.image_type)
-    return localizer or _OTHER_THAN_CINE.search(_names(header)) is not None
+    return localizer or _OTHER_THAN_CINE.search(names_in(header)) is not None
 
 
 def may_name_other_than_sax(header: Header) -> bool:
     """Whether the names hold a word that can mean something else than a short-axis cine, in one language or another."""
-    return _MAYBE_OTHER.search(_names(header)) is not None or names_long_axis(header)
+    return _MAYBE_OTHER.search(names_in(header)) is not None or names_long_axis(header)
 
 
 def could_be_cine(header: Header) -> bool:
@@ -111,10 +111,11 @@ def could_be_cine(header: Header) -> bool:
 
 def names_long_axis(header: Header) -> bool:
     """Whether the names of a series are those of another view than the short axis; a hint."""
-    return _LONG_AXIS.search(_names(header)) is not None
+    return _LONG_AXIS.search(names_in(header)) is not None
 
 
-def _names(header: Header) -> str:
+def names_in(header: Header) -> str:
+    """Description and protocol of a series, as words."""
     return f"{header.description} {header.protocol}".replace("_", " ")
 
 

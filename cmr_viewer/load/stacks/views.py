@@ -15,7 +15,7 @@ from cmr_viewer.load.dicom.pixels import Place, pixel_dtype, read_into
 from cmr_viewer.load.stacks.acquisitions import Acquisition
 from cmr_viewer.load.stacks.groups import Group
 from cmr_viewer.load.stacks.identity import patient_in
-from cmr_viewer.load.stacks.kinds import could_be_cine, is_dynamic, is_magnitude, names_long_axis
+from cmr_viewer.load.stacks.kinds import could_be_cine, is_dynamic, is_magnitude, names_in, names_long_axis
 from cmr_viewer.load.stacks.places import geometry_of, line_angle_deg, plane_of
 from cmr_viewer.progress import Progress, part
 
@@ -110,8 +110,7 @@ def _is_cine(acquisition: Acquisition) -> bool:
 
 def describe(header: Header, short_axis: NDArray[np.float64]) -> str:
     """A view in words, by a frame of it: what its description states, or else its plane, and the description."""
-    text = f"{header.description} {header.protocol}".replace("_", " ")
-    name = next((name for name, words in _NAMES if re.search(words, text, re.IGNORECASE)), "")
+    name = next((name for name, words in _NAMES if re.search(words, names_in(header), re.IGNORECASE)), "")
     if not name:
         name = _name_by_plane(plane_of(header).normal, short_axis)
     return f"{name}: {header.description}" if header.description else name

@@ -21,7 +21,7 @@ def load_script(path: Path) -> ModuleType:
 
 
 class Installed:
-    """Stands in for venv and pip: notes what was asked for and makes what the script looks for."""
+    """Replaces venv and pip: notes what was asked for and makes what the script looks for."""
 
     def __init__(self, start: Any) -> None:
         self.start = start
@@ -107,14 +107,14 @@ class TestSetUp:
         self, start: Any, installed: Installed
     ) -> None:
         start.ensure(dev=False)
-        kept = start.VENV / "kept"
-        kept.touch()
+        there = start.VENV / "there"
+        there.touch()
         installed.refused["[dev]"] = start.SetupError("no network", harmless=True, offline=True)
         with pytest.raises(start.SetupError):
             start.ensure(dev=True)
         installed.refused.clear()
         start.ensure(dev=True)
-        assert kept.exists()
+        assert there.exists()
 
     def test_an_environment_of_another_python_is_made_anew(self, start: Any, installed: Installed) -> None:
         start.ensure(dev=False)
@@ -342,7 +342,7 @@ class TestChecks:
     def test_without_an_x_server_the_xcb_tests_are_left_out(self, checks: Any) -> None:
         assert "tests with Qt, xcb" not in [step.name for step in checks.testing_steps(ROOT / "tests", None)]
 
-    def test_output_is_shown_and_the_status_kept(self, checks: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_output_is_shown_and_the_status_returned(self, checks: Any, capsys: pytest.CaptureFixture[str]) -> None:
         code = "print('== 2 passed in 0.10s =='); raise SystemExit(3)"
         outcome = checks.run(checks.Step("a", [sys.executable, "-c", code], {}))
         assert (outcome.status, outcome.closing) == (3, "2 passed in 0.10s")

@@ -99,12 +99,12 @@ def test_the_table_has_the_measures_above_the_frames(path: Path, workspace: Path
     assert table[0][:3] == ["phase_number", "slice_number", "marks"] and len(table) == 9
 
 
-@pytest.mark.parametrize(("more", "says"), [(("--second", "9"), "no read 9"), ((), "ends in .csv or .json")])
+@pytest.mark.parametrize(("more", "message"), [(("--second", "9"), "no read 9"), ((), "ends in .csv or .json")])
 def test_what_cannot_be_done_is_said_in_a_line(
-    path: Path, workspace: Path, tmp_path: Path, more: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+    path: Path, workspace: Path, tmp_path: Path, more: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(path, workspace, tmp_path / ("a.csv" if more else "a.txt"), *more) == 1
-    assert says in capsys.readouterr().err and not (tmp_path / "a.txt").exists()
+    assert message in capsys.readouterr().err and not (tmp_path / "a.txt").exists()
 
 
 def test_export_and_report_are_of_the_finished_adjudication_and_say_so(

@@ -132,7 +132,7 @@ def test_regions_can_be_measured_alone(data: Path, models_folder: Path, tmp_path
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_label_maps_are_kept_on_the_grid_of_their_images(data: Path, models_folder: Path, tmp_path: Path) -> None:
+def test_label_maps_are_saved_on_the_grid_of_their_images(data: Path, models_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert evaluate(data, models_folder, out, "--save-labels") == 0
     saved: Any = nibabel.load(out / "labels" / "patient001.nii.gz")

@@ -236,7 +236,7 @@ def test_a_format_that_is_not_known_is_wrong_usage(tmp_path: Path, capsys: pytes
     assert "stl is not a known format" in capsys.readouterr().err
 
 
-def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_kept(
+def test_imported_label_maps_that_are_automatic_are_exported_as_they_were_saved(
     tmp_path: Path, images: Path, heart: Phantom
 ) -> None:
     study = open_study(images)
@@ -263,7 +263,7 @@ def test_label_maps_of_one_phase_are_exported_for_the_phase_that_is_said_and_wit
     affine = _affine(tmp_path, images, heart.labels)
     path = write_nifti(tmp_path / "Doe_Jane.nii.gz", voxels_of(heart.labels[[2]])[..., 0], affine)
     given = ("--labels", path, "--codes", "own", "--output", tmp_path / "out", "--deidentify")
-    assert export(images, *given) != 0, "nothing tells its phase"
+    assert export(images, *given) != 0, "nothing states its phase"
     assert export(images, *given, "--phase", "3") == 0
     assert {row["phase_number"] for row in rows_of(tmp_path / "out" / "regions.csv")} == {"3"}
     for file in (tmp_path / "out").rglob("*"):

@@ -417,7 +417,7 @@ def test_where_papillary_muscles_are_counted_makes_no_other_ed_and_es(tmp_path: 
     assert volume_ml(heart, 1, Label.LVBP) < volume_ml(heart, 0, Label.LVBP)
     found = measured(one, Choices(papillary=PapillaryConvention.IN_MASS))
     assert (found["ed_phase_number"], found["es_phase_number"]) == (1, 2)
-    assert found["values"]["lv_edv_ml"] < found["values"]["lv_esv_ml"], "else this tells nothing"
+    assert found["values"]["lv_edv_ml"] < found["values"]["lv_esv_ml"], "else this shows nothing"
 
 
 def test_an_impossible_heart_has_no_figures_unless_any_size_is_allowed(tmp_path: Path, heart: Phantom) -> None:

@@ -60,7 +60,7 @@ def test_a_model_is_promoted_and_rolled_back(
 
 
 @pytest.mark.parametrize(
-    ("action", "says"),
+    ("action", "message"),
     [
         (["promote", "base", "nobody"], "nobody"),
         (["promote", "base", "tiny-apex"], "tiny-apex"),
@@ -69,11 +69,11 @@ def test_a_model_is_promoted_and_rolled_back(
     ],
 )
 def test_what_cannot_be_done_is_noted_in_one_line(
-    models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], action: list[str], says: str
+    models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], action: list[str], message: str
 ) -> None:
     assert models(action, tmp_path / "workspace", models_folder) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert says in line
+    assert message in line
 
 
 def test_models_cannot_be_changed_while_a_window_holds_the_workspace(

@@ -90,7 +90,7 @@ def test_a_region_without_a_specialist_gets_its_first_from_the_baseline_that_ser
     assert Assessment.from_json(done["assessment"]).active_id == "tiny-baseline"
 
 
-def test_the_classifier_is_retrained_on_the_regions_that_the_reader_kept(
+def test_the_classifier_is_retrained_on_the_regions_that_the_reader_left(
     workspace: Path, models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(child(workspace, models_folder, tmp_path / "m", "classifier")) == 0

@@ -80,11 +80,11 @@ def test_a_training_that_was_killed_goes_on_from_its_checkpoint(
     given = ["train", "--spec", str(spec), "--data", str(data), "--output", str(out), "--device", "cpu"]
 
     def killed() -> Progress:
-        def tell(fraction: float, text: str) -> None:
+        def report(fraction: float, text: str) -> None:
             if text.startswith("Training 75 %"):
                 raise KeyboardInterrupt
 
-        return tell
+        return report
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "text_progress", killed)
@@ -129,7 +129,7 @@ def test_progress_can_be_printed_as_json(data: Path, tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "message"),
     [
         (["--role", "base"], "--data"),
         (["--data", "DATA"], "--role or --spec"),
@@ -142,13 +142,13 @@ def test_progress_can_be_printed_as_json(data: Path, tmp_path: Path, capsys: pyt
     ],
 )
 def test_what_cannot_be_trained_is_noted_in_one_line(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], says: str
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], message: str
 ) -> None:
     filled = [str(data) if one == "DATA" else one for one in given]
     assert main(["train", *filled, "--output", str(tmp_path / "m"), "--device", "cpu"]) == 1
     printed = [line for line in capsys.readouterr().err.splitlines() if not line.lstrip()[:1].isdigit()]
     assert len(printed) == 1
-    assert says in printed[0]
+    assert message in printed[0]
     assert not (tmp_path / "m" / "plan.json").exists()
 
 

@@ -29,7 +29,7 @@ def test_each_number_that_is_noted_is_one_of_the_frames(pairs):
     assert text.startswith(("slice", str(len(pairs))))
 
 
-def test_what_is_kept_with_a_step_is_one_line_with_all_its_frames():
+def test_what_is_saved_with_a_step_is_one_line_with_all_its_frames():
     events = [
         event(1, What.ACCEPTED, F(0, 0), seconds=0.0),
         event(2, What.ACCEPTED, F(0, 1), seconds=0.0),
@@ -52,7 +52,7 @@ def test_readers_are_noted_apart():
     assert [line.who for line in lines] == ["R. Eader", "B. Other"]
 
 
-def test_a_workspace_without_steps_shows_what_was_kept():
+def test_a_workspace_without_steps_shows_what_was_saved():
     lines = log_lines(
         [
             event(1, What.DRAFT_SAVED, F(0, 0)),

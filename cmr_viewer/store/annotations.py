@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select
+from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from cmr_viewer.domain.anatomy import Region
@@ -28,7 +28,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import Effort, write_effort
-from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.events import What, Writing, write_event
 from cmr_viewer.store.openings import moved_slices
 from cmr_viewer.store.predictions import (
     last_predictions,
@@ -41,7 +41,7 @@ from cmr_viewer.store.predictions import (
 )
 from cmr_viewer.store.reads import check_read
 from cmr_viewer.store.study_facts import write_fact
-from cmr_viewer.store.tables import check_frames, frame_of, in_read, is_frame, is_unfinished, latest_rows, now_text
+from cmr_viewer.store.tables import frame_of, in_read, is_frame, is_unfinished, latest_rows, now_text
 from cmr_viewer.store.undo_log import write_moves
 from cmr_viewer.store.versions import (
     AcceptedSample,
@@ -233,24 +233,22 @@ class AnnotationStore:
         regions = region_prediction_rows(stack_id, work.region_predictions)
         made, shown = prediction_rows(stack_id, work.predictions), prediction_rows(stack_id, work.shown)
         with workspace.write() as connection:
+            writing = Writing(connection, workspace, stack_id, read_id)
             check_read(connection, stack_id, read_id)
-            check_frames(connection, stack_id, work.frames)
+            writing.check_frames(work.frames)
             for frame, region in work.regions.items():
-                _add_region(connection, workspace, stack_id, frame, region, read_id)
-            saved = [
-                add_version(connection, workspace, stack_id, one, data, read_id)
-                for one, data in zip(work.versions, blobs, strict=True)
-            ]
+                _add_region(writing, frame, region)
+            saved = [add_version(writing, one, data) for one, data in zip(work.versions, blobs, strict=True)]
             replace_rows(connection, tables.region_predictions, regions)
             replace_rows(connection, tables.predictions, made if read_id is not None else made + shown)
             if read_id is not None:  # not the first read's to be shown
                 save_shown_in_read(connection, read_id, shown)
             if work.phase_marks is not None:
-                _add_phase_marks(connection, workspace, stack_id, work.phase_marks, read_id)
+                _add_phase_marks(writing, work.phase_marks)
             for key, value in work.facts.items():
-                write_fact(connection, workspace, stack_id, key, value, read_id)
-            write_moves(connection, workspace, stack_id, work.moves, read_id)
-            write_effort(connection, workspace, stack_id, work.effort, read_id)
+                write_fact(writing, key, value)
+            write_moves(writing, work.moves)
+            write_effort(writing, work.effort)
         return saved
 
     def latest(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, Annotation]:
@@ -345,23 +343,15 @@ class AnnotationStore:
             return connection.execute(statement).mappings().all()
 
 
-def _add_region(
-    connection: Connection, workspace: Workspace, stack_id: str, frame: FrameIndex, new: RegionSet, read_id: int | None
-) -> None:
+def _add_region(writing: Writing, frame: FrameIndex, new: RegionSet) -> None:
     region, predicted = (None if one is None else str(one) for one in (new.region, new.predicted))
-    of = {"stack_id": stack_id, "read_id": read_id}
-    values = {**of, **frame._asdict(), "region": region, "predicted": predicted, **workspace.stamp()}
-    connection.execute(insert(tables.regions).values(values))
-    what = What.REGION_WITHDRAWN if region is None else What.REGION_SET
-    detail = {"region": region, "predicted": predicted}
-    write_event(connection, workspace, what, stack_id=stack_id, frame=frame, detail=detail, read_id=read_id)
+    values = {"region": region, "predicted": predicted}
+    writing.add(tables.regions, frame._asdict() | values)
+    writing.event(What.REGION_WITHDRAWN if region is None else What.REGION_SET, values, frame=frame)
 
 
-def _add_phase_marks(
-    connection: Connection, workspace: Workspace, stack_id: str, marks: PhasePair, read_id: int | None
-) -> None:
-    check_frames(connection, stack_id, [FrameIndex(phase, 0) for phase in marks if phase is not None])
-    detail = dict(zip(("ed", "es"), marks, strict=True))
-    values = {"stack_id": stack_id, tables.READ_COLUMN: read_id, **detail, **workspace.stamp()}
-    connection.execute(insert(tables.phase_marks).values(values))
-    write_event(connection, workspace, What.PHASE_MARKS_SET, stack_id=stack_id, detail=detail, read_id=read_id)
+def _add_phase_marks(writing: Writing, marks: PhasePair) -> None:
+    writing.check_frames([FrameIndex(phase, 0) for phase in marks if phase is not None])
+    values = dict(zip(("ed", "es"), marks, strict=True))
+    writing.add(tables.phase_marks, values)
+    writing.event(What.PHASE_MARKS_SET, values)

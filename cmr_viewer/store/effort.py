@@ -1,13 +1,14 @@
 """Readers' effort: active time and number of edits by frame, reader and session; rows are added and never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import func, select
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.tables import READ_COLUMN, check_frames, effort, in_read
+from cmr_viewer.store.events import Writing
+from cmr_viewer.store.tables import effort, in_read
 
 
 @dataclass(frozen=True)
@@ -57,35 +58,16 @@ class EffortRow:
     effort: Effort
 
 
-def write_effort(
-    connection: Connection,
-    workspace: Workspace,
-    stack_id: str,
-    spent: Mapping[FrameIndex, Effort],
-    read_id: int | None = None,
-) -> None:
-    """Add what the reader spent since the last time to an open transaction.
+def write_effort(writing: Writing, spent: Mapping[FrameIndex, Effort]) -> None:
+    """Add what the reader spent since the last time, by frame.
 
     Raises:
         StoreError: The study or a frame is not known.
     """
-    rows = [
-        {
-            "stack_id": stack_id,
-            READ_COLUMN: read_id,
-            **frame._asdict(),
-            "active_s": one.active_s,
-            "strokes": one.strokes,
-            "edits": one.edits,
-            "undos": one.undos,
-            **workspace.stamp(),
-        }
-        for frame, one in spent.items()
-        if one
-    ]
-    if rows:
-        check_frames(connection, stack_id, list(spent))
-        connection.execute(insert(effort), rows)
+    for frame, one in spent.items():
+        if one:
+            writing.check_frames([frame])
+            writing.add(effort, {**frame._asdict(), **asdict(one)})
 
 
 class EffortStore:
@@ -105,7 +87,7 @@ class EffortStore:
             StoreError: The study or a frame is not known, or it cannot be written.
         """
         with self._workspace.write() as connection:
-            write_effort(connection, self._workspace, stack_id, spent, read_id)
+            write_effort(Writing(connection, self._workspace, stack_id, read_id), spent)
 
     def rows(self, stack_id: str, read_id: int | None = None) -> tuple[EffortRow, ...]:
         """What was spent on a study, by frame, reader and session, in that order."""

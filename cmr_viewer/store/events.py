@@ -1,18 +1,18 @@
 """The event log: who did what, when, to what, with which model. Rows are added and never changed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, Table, insert, select
 
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.tables import READ_COLUMN, events, now_text
+from cmr_viewer.store.tables import READ_COLUMN, check_frames, events, now_text
 
 
 class What(StrEnum):
@@ -103,6 +103,52 @@ def write_event(
         READ_COLUMN: read_id,
     }
     connection.execute(insert(events).values(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """An open transaction on one stack in one of its reads.
+
+    Attributes:
+        connection: The transaction.
+        workspace: The workspace.
+        stack_id: The stack.
+        read_id: The read; None for the first.
+    """
+
+    connection: Connection
+    workspace: Workspace
+    stack_id: str
+    read_id: int | None = None
+
+    def check_frames(self, frames: Sequence[FrameIndex]) -> None:
+        """As `tables.check_frames`."""
+        check_frames(self.connection, self.stack_id, frames)
+
+    def add(self, table: Table, values: Mapping[str, Any]) -> int:
+        """Add a row of a reader's work, with stack, read, reader, time and session; its id."""
+        row = {"stack_id": self.stack_id, READ_COLUMN: self.read_id, **values, **self.workspace.stamp()}
+        return int(self.connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+    def event(
+        self,
+        what: What,
+        detail: Mapping[str, Any],
+        *,
+        frame: FrameIndex | None = None,
+        model_id: str | None = None,
+    ) -> None:
+        """Add an event; as `write_event`."""
+        write_event(
+            self.connection,
+            self.workspace,
+            what,
+            stack_id=self.stack_id,
+            frame=frame,
+            model_id=model_id,
+            detail=detail,
+            read_id=self.read_id,
+        )
 
 
 class EventLog:

@@ -18,11 +18,14 @@ from cmr_viewer.domain.opening import Opening, SliceMap, StackChange, opening_fr
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.events import What, Writing, write_event
 from cmr_viewer.store.reads import carry_reads_over
 from cmr_viewer.store.study_facts import carry_facts_over
 from cmr_viewer.store.tables import in_read, is_frame, latest_rows
-from cmr_viewer.store.undo_log import ReadPair, carry_undo_over
+from cmr_viewer.store.undo_log import carry_undo_over
+
+ReadPair = tuple[int | None, int | None]
+"""A read in the stack that was open, and the same read in the one that takes its place; None for the first read."""
 
 
 class OpeningStore:
@@ -124,7 +127,7 @@ class StackChangeStore:
                 annotations += _add_newer(connection, workspace, tables.annotations, "version", change, both)
                 regions += _add_newer(connection, workspace, tables.regions, "id", change, both)
                 _add_newer_marks(connection, workspace, change, both)
-                steps += carry_undo_over(connection, workspace, change, both)
+                steps += carry_undo_over(Writing(connection, workspace, change.to_stack_id, there), change, here)
             carry_facts_over(
                 connection,
                 workspace,

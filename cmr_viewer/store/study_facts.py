@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Select, func, insert, select
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.events import What, write_event
-from cmr_viewer.store.tables import READ_COLUMN, check_frames, in_read, reader_settings, study_facts
+from cmr_viewer.store.events import What, Writing
+from cmr_viewer.store.tables import READ_COLUMN, in_read, reader_settings, study_facts
 
 PATIENT_PREFIX = "patient."
 """How keys of facts about the patient begin, such as "patient.height_cm"."""
@@ -34,18 +34,15 @@ def follows(key: str, *, same_slices: bool) -> bool:
     return same_slices or key.startswith((PATIENT_PREFIX, WORKLIST_PREFIX))
 
 
-def write_fact(
-    connection: Connection, workspace: Workspace, stack_id: str, key: str, value: Any, read_id: int | None = None
-) -> None:
-    """Add a fact with its event to an open transaction; the event names the key and not the value.
+def write_fact(writing: Writing, key: str, value: Any) -> None:
+    """Add a fact with its event; the event names the key and not the value.
 
     Raises:
         StoreError: The study is not known, or JSON cannot hold the value.
     """
-    check_frames(connection, stack_id, [FrameIndex(0, 0)])
-    values = {"stack_id": stack_id, READ_COLUMN: read_id, "key": key, "value": _json(key, value)}
-    connection.execute(insert(study_facts).values(values | workspace.stamp()))
-    write_event(connection, workspace, What.FACT_SET, stack_id=stack_id, detail={"key": key}, read_id=read_id)
+    writing.check_frames([FrameIndex(0, 0)])
+    writing.add(study_facts, {"key": key, "value": _json(key, value)})
+    writing.event(What.FACT_SET, {"key": key})
 
 
 class StudyFacts:
@@ -71,7 +68,7 @@ class StudyFacts:
             StoreError: The study is not known, JSON cannot hold the value, or it cannot be written.
         """
         with self._workspace.write() as connection:
-            write_fact(connection, self._workspace, stack_id, key, value, read_id)
+            write_fact(Writing(connection, self._workspace, stack_id, read_id), key, value)
 
     def get(self, stack_id: str, key: str, read_id: int | None = None) -> Any:
         """The last value; None where none was set, or it was removed."""

@@ -18,12 +18,11 @@ from cmr_viewer.domain.label_codec import encode_label_map
 from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.events import What, Writing
 from cmr_viewer.store.predictions import prediction_of
 from cmr_viewer.store.study_facts import follows
 from cmr_viewer.store.tables import (
     READ_COLUMN,
-    check_frames,
     frame_of,
     in_read,
     undo_changes,
@@ -36,38 +35,28 @@ _AT_ONCE = 500
 """Ids in one statement; SQLite takes 999 at least."""
 
 
-def write_moves(
-    connection: Connection, workspace: Workspace, stack_id: str, moves: Sequence[Move], read_id: int | None = None
-) -> None:
-    """Add changes and moves over them, with their events, to an open transaction.
+def write_moves(writing: Writing, moves: Sequence[Move]) -> None:
+    """Add changes and moves over them, with their events.
 
     A move over a change that could not be saved when it was made, as on a full disk, is not saved either.
 
     Raises:
         StoreError: The study or a frame is not known, or a change cannot be saved.
     """
+    s = undo_steps
     for move in moves:
         verb, change, more = move.verb, move.change, {}
         if verb is Verb.DO:
-            check_frames(connection, stack_id, change.frames)
-            step_id = _add_change(connection, workspace, stack_id, change, read_id)
+            step_id: int | None = _add_change(writing, change)
             more = {"frames": len(change.frames)} if change.frames else {}
         else:
-            s = undo_steps
-            known = connection.execute(select(s.c.id).where(s.c.stack_id == stack_id, s.c.key == change.key)).first()
-            if known is None:
+            known = select(s.c.id).where(s.c.stack_id == writing.stack_id, s.c.key == change.key)
+            step_id = writing.connection.execute(known).scalar_one_or_none()
+            if step_id is None:
                 continue
-            step_id = known.id
-        _add_move(connection, workspace, stack_id, verb, step_id, read_id)
-        write_event(
-            connection,
-            workspace,
-            _event(verb, change.kind),
-            stack_id=stack_id,
-            frame=change.frame,
-            detail={"step": step_id, "text": change.text, "kind": str(change.kind), **more},
-            read_id=read_id,
-        )
+        _add_move(writing, verb, step_id)
+        detail = {"step": step_id, "text": change.text, "kind": str(change.kind), **more}
+        writing.event(_event(verb, change.kind), detail, frame=change.frame)
 
 
 def _event(verb: Verb, kind: ChangeKind) -> What:
@@ -76,15 +65,12 @@ def _event(verb: Verb, kind: ChangeKind) -> What:
     return {Verb.UNDO: What.UNDONE, Verb.REDO: What.REDONE}.get(verb, What.STEP_LEFT)
 
 
-def _add_change(
-    connection: Connection, workspace: Workspace, stack_id: str, change: Change, read_id: int | None
-) -> int:
-    values = {"key": change.key, "stack_id": stack_id, READ_COLUMN: read_id, "kind": str(change.kind)}
-    values |= {"text": change.text, **workspace.stamp()}
-    step_id = int(connection.execute(insert(undo_steps).values(values).returning(undo_steps.c.id)).scalar_one())
-    p = undo_predictions
+def _add_change(writing: Writing, change: Change) -> int:
+    writing.check_frames(change.frames)
+    step_id = writing.add(undo_steps, {"key": change.key, "kind": str(change.kind), "text": change.text})
+    p, connection = undo_predictions, writing.connection
     for (frame, digest), base in change.bases.items():  # those of the models are replaced when a model predicts again
-        key = {"stack_id": stack_id, **frame._asdict(), "digest": digest}
+        key = {"stack_id": writing.stack_id, **frame._asdict(), "digest": digest}
         if connection.execute(select(p.c.id).filter_by(**key)).first() is None:
             values = {"model_id": base.model_id, "region": str(base.region), "reason": base.reason}
             connection.execute(insert(p).values(**key, **values, labels=encode_label_map(base.labels)))
@@ -93,18 +79,8 @@ def _add_change(
     return step_id
 
 
-def _add_move(
-    connection: Connection,
-    workspace: Workspace,
-    stack_id: str,
-    verb: Verb,
-    step_id: int | None,
-    read_id: int | None,
-    detail: Mapping[str, Any] | None = None,
-) -> None:
-    values = {"stack_id": stack_id, READ_COLUMN: read_id, "verb": str(verb), "step_id": step_id}
-    text = json.dumps(dict(detail or {}))
-    connection.execute(insert(undo_moves).values({**values, "detail": text, **workspace.stamp()}))
+def _add_move(writing: Writing, verb: Verb, step_id: int | None, detail: Mapping[str, Any] | None = None) -> None:
+    writing.add(undo_moves, {"verb": str(verb), "step_id": step_id, "detail": json.dumps(dict(detail or {}))})
 
 
 def _ids(connection: Connection, stack_id: str, read_id: int | None) -> tuple[list[int], list[int]]:
@@ -182,30 +158,25 @@ def _changes(
 # -- stacks that are opened differently --------------------------------------------------------------------------------
 
 
-ReadPair = tuple[int | None, int | None]
-"""A read in the stack that was open, and the same read in the one that takes its place; None for the first read."""
-
-
-def carry_undo_over(connection: Connection, workspace: Workspace, way: StackChange, reads: ReadPair) -> int:
-    """Let the changes of a stack follow its frames to another, within an open transaction.
+def carry_undo_over(writing: Writing, way: StackChange, read_id: int | None) -> int:
+    """Let the changes of a stack follow its frames to the one that is written.
 
     Changes that the other stack has already are not added again; of a change of several frames those parts follow whose
     frames do. Changes that the other stack alone has, on frames that the first has not, keep their place by time.
 
     Args:
-        connection: In a transaction.
-        workspace: The workspace.
-        way: From one stack to the other.
-        reads: Which read in the first, and the same one in the second.
+        writing: The transaction, on the stack that takes the place of the first.
+        way: From the one stack to the other.
+        read_id: The read in the first stack.
 
     Returns:
         Number of changes that were added.
     """
-    start, end = way.from_stack_id, way.to_stack_id
-    lines = _ids(connection, start, reads[0])
+    connection, start, end = writing.connection, way.from_stack_id, way.to_stack_id
+    lines = _ids(connection, start, read_id)
     if not lines[0] and not lines[1]:
         return 0
-    there = _ids(connection, end, reads[1])
+    there = _ids(connection, end, writing.read_id)
     from_here, over_there = _keys(connection, start), _keys(connection, end)
     ids = {key: step_id for step_id, key in over_there.items()}
     carried = set(from_here.values())
@@ -215,7 +186,7 @@ def carry_undo_over(connection: Connection, workspace: Workspace, way: StackChan
         for step_id in line:
             copy = ids.get(from_here[step_id])
             if copy is None:
-                copy = _copy_change(connection, workspace, way, reads[1], step_id)
+                copy = _copy_change(writing, way, step_id)
                 added += copy is not None
             if copy is not None:
                 result.append(copy)
@@ -224,8 +195,7 @@ def carry_undo_over(connection: Connection, workspace: Workspace, way: StackChan
     done = list(merge(own_done, new[0], key=times.__getitem__))
     undone = list(merge(own_undone[::-1], new[1][::-1], key=times.__getitem__))[::-1]
     if (done, undone) != there:
-        detail = {"done": done, "undone": undone}
-        _add_move(connection, workspace, end, Verb.SET, None, reads[1], detail)
+        _add_move(writing, Verb.SET, None, {"done": done, "undone": undone})
     return added
 
 
@@ -240,11 +210,9 @@ def _times(connection: Connection, stack_id: str) -> dict[int, str]:
     return {row.id: row.created_at for row in rows}
 
 
-def _copy_change(
-    connection: Connection, workspace: Workspace, way: StackChange, read_id: int | None, step_id: int
-) -> int | None:
+def _copy_change(writing: Writing, way: StackChange, step_id: int) -> int | None:
     """Copy a change as far as its frames go over; its new id, or None where none does."""
-    s, c = undo_steps, undo_changes
+    s, c, connection = undo_steps, undo_changes, writing.connection
     parts = []
     for row in connection.execute(select(c).where(c.c.step_id == step_id).order_by(c.c.place)).mappings():
         values = {name: value for name, value in row.items() if name != "id"}
@@ -261,7 +229,7 @@ def _copy_change(
         return None
     row = connection.execute(select(s).where(s.c.id == step_id)).mappings().one()
     values = {name: value for name, value in row.items() if name != "id"}
-    values |= {"stack_id": way.to_stack_id, READ_COLUMN: read_id, "session_id": workspace.session()}
+    values |= {"stack_id": writing.stack_id, READ_COLUMN: writing.read_id, "session_id": writing.workspace.session()}
     copy = int(connection.execute(insert(s).values(values).returning(s.c.id)).scalar_one())
     connection.execute(insert(c), [{**one, "step_id": copy, "place": place} for place, one in enumerate(parts)])
     return copy

@@ -17,9 +17,9 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
-from cmr_viewer.store.events import What, write_event
+from cmr_viewer.store.events import What, Writing
 from cmr_viewer.store.openings import moved_slices
-from cmr_viewer.store.tables import READ_COLUMN, frame_of, is_frame, latest_rows
+from cmr_viewer.store.tables import frame_of, is_frame, latest_rows
 
 Encoded = tuple[bytes, Mapping[int, bytes]]
 """Compressed label map, and pixels by distance in slices (0 is the frame itself)."""
@@ -78,52 +78,33 @@ def encoded(new: Version) -> Encoded:
     return encode_label_map(labels), {offset: encode_pixels(one) for offset, one in around.items()}
 
 
-def add_version(
-    connection: Connection,
-    workspace: Workspace,
-    stack_id: str,
-    new: Version,
-    blobs: Encoded,
-    read_id: int | None = None,
-) -> Annotation:
-    """Add a version of a frame, with its pixels where it is accepted, and its event, to an open transaction.
+def add_version(writing: Writing, new: Version, blobs: Encoded) -> Annotation:
+    """Add a version of a frame, with its pixels where it is accepted, and its event.
 
     Raises:
         StoreError: It is accepted and its pixels are neither given nor saved.
     """
-    a = tables.annotations
-    last = connection.execute(select(func.max(a.c.version)).where(is_frame(a, stack_id, new.frame))).scalar_one()
+    a, connection = tables.annotations, writing.connection
+    last = select(func.max(a.c.version)).where(is_frame(a, writing.stack_id, new.frame))
     values = {
-        "stack_id": stack_id,
-        READ_COLUMN: read_id,
         **new.frame._asdict(),
-        "version": (last or 0) + 1,
+        "version": (connection.execute(last).scalar_one() or 0) + 1,
         "labels": blobs[0],
         "region": str(new.region),
         "provenance": str(new.provenance),
         "status": str(new.status),
         "model_id": new.model_id,
         tables.IMPORTED_COLUMN: new.imported_from or None,
-        **workspace.stamp(),
     }
-    row = connection.execute(insert(a).values(values).returning(a)).mappings().one()
+    number = writing.add(a, values)
     accepted = new.status is ReviewStatus.ACCEPTED
     if accepted:
-        _save_pixels(connection, stack_id, new, blobs[1])
-    write_event(
-        connection,
-        workspace,
-        What.ACCEPTED if accepted else What.DRAFT_SAVED,
-        stack_id=stack_id,
-        frame=new.frame,
-        model_id=new.model_id,
-        detail={
-            **({"imported_from": new.imported_from} if new.imported_from else {}),
-            **{name: values[name] for name in ("version", "region", "provenance")},
-        },
-        read_id=read_id,
-    )
-    return annotation_of(row)
+        _save_pixels(connection, writing.stack_id, new, blobs[1])
+    imported = {"imported_from": new.imported_from} if new.imported_from else {}
+    detail = imported | {name: values[name] for name in ("version", "region", "provenance")}
+    what = What.ACCEPTED if accepted else What.DRAFT_SAVED
+    writing.event(what, detail, frame=new.frame, model_id=new.model_id)
+    return annotation_of(connection.execute(select(a).where(a.c.id == number)).mappings().one())
 
 
 def _save_pixels(connection: Connection, stack_id: str, new: Version, pixels: Mapping[int, bytes]) -> None:

@@ -30,7 +30,7 @@ from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.worklist import FLAG_KEY, WorklistMarks
 from cmr_viewer.ui.features.worklist.feature import WorklistFeature
-from cmr_viewer.ui.features.worklist.page import Column
+from cmr_viewer.ui.features.worklist.page import WorklistColumn
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.run import application
 from cmr_viewer.ui.window.shell import ShellFeature
@@ -119,7 +119,7 @@ def measure(program: Program, window: MainWindow, repeats: int) -> dict[str, dic
         wait(lambda: page.model.count == len(program.session.worklist.studies) and not program.session.saving.is_busy)
         note("show what was read", page.renew)
         note("show it in the list at the left", feature.list_studies)
-        for column in range(len(Column)):
+        for column in range(len(WorklistColumn)):
             for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
                 note("sort by a column", lambda c=column, o=order: page.table.sortByColumn(c, o))
         for query in QUERIES:

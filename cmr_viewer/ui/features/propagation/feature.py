@@ -1,7 +1,6 @@
 # ruff: noqa: E501 - one row per action reads as a table
 """Label maps propagated through the phases, or copied and fitted to the image, in the window."""
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.annotation import ReviewStatus
-from cmr_viewer.domain.label_map import LabelMap
+from cmr_viewer.domain.label_map import LabelMap, fingerprint
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.offers import cycle_of
@@ -53,7 +52,7 @@ class Propagation(QObject):
         state = self._session.study.frame_state(frame)
         if state.status is ReviewStatus.ACCEPTED:
             return True
-        return state.edited and state.labels is not None and self._given.get(frame) != _mark(state.labels)
+        return state.edited and state.labels is not None and self._given.get(frame) != fingerprint(state.labels)
 
     def propagate(self, frame: FrameIndex) -> None:
         """Offer the phases of a slice that are not corrected, from those that are.
@@ -120,7 +119,7 @@ class Propagation(QObject):
         if self._session.study.offer is None:
             self.message.emit("info", f"{text[:1].upper()}{text[1:]}: nothing would change.")
         else:
-            self._given.update({each: _mark(labels) for each, labels in found.items()})
+            self._given.update({each: fingerprint(labels) for each, labels in found.items()})
 
     def _labels(self, frame: FrameIndex) -> LabelMap | None:
         labels = self._session.study.frame_state(frame).labels
@@ -138,10 +137,6 @@ def _place(source: FrameIndex, frame: FrameIndex) -> str:
     if source.phase != frame.phase:
         return f"Phase {source.phase + 1}"
     return f"Slice {source.slice_index + 1}"
-
-
-def _mark(labels: LabelMap) -> int:
-    return zlib.crc32(np.ascontiguousarray(labels).data)
 
 
 def _carry(

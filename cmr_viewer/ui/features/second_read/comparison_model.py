@@ -18,7 +18,7 @@ _Index = QModelIndex | QPersistentModelIndex
 _NOT_KNOWN = -1.0
 
 
-class Column(Enum):
+class DifferenceColumn(Enum):
     """Columns, in their order: heading and what it is."""
 
     FRAME = ("Frame", "Slice and phase")
@@ -30,7 +30,7 @@ class Column(Enum):
     REGION = ("Reg.", "Region in the first and in the second read, if they differ")
 
 
-_DICE = {Column.LVBP: Label.LVBP, Column.LVM: Label.LVM, Column.RVBP: Label.RVBP}
+_DICE = {DifferenceColumn.LVBP: Label.LVBP, DifferenceColumn.LVM: Label.LVM, DifferenceColumn.RVBP: Label.RVBP}
 
 
 def place_of(one: FrameDifference) -> str:
@@ -90,14 +90,14 @@ class ComparisonModel(QAbstractTableModel):
 
     def columnCount(self, parent: _Index | None = None) -> int:
         """How many columns."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
+        return 0 if parent is not None and parent.isValid() else len(DifferenceColumn)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """What a column is called, and what it is."""
-        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(Column):
+        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(DifferenceColumn):
             return None
-        heading, tip = list(Column)[section].value
-        if list(Column)[section] is Column.ML and any(not one.in_ml for one in self._frames):
+        heading, tip = list(DifferenceColumn)[section].value
+        if list(DifferenceColumn)[section] is DifferenceColumn.ML and any(not one.in_ml for one in self._frames):
             heading, tip = "pixels", "Pixels by which the reads differ; the spacing is not known"
         if role == Qt.ItemDataRole.DisplayRole:
             return heading
@@ -107,14 +107,14 @@ class ComparisonModel(QAbstractTableModel):
         """What a cell shows, or with `FRAME` the whole difference."""
         if not index.isValid():
             return None
-        one, column = self._frames[index.row()], list(Column)[index.column()]
+        one, column = self._frames[index.row()], list(DifferenceColumn)[index.column()]
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 shown: Any = _text(one, column)
             case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
                 shown = sentence_of(one)
             case Qt.ItemDataRole.TextAlignmentRole:
-                side = Qt.AlignmentFlag.AlignLeft if column is Column.FRAME else Qt.AlignmentFlag.AlignRight
+                side = Qt.AlignmentFlag.AlignLeft if column is DifferenceColumn.FRAME else Qt.AlignmentFlag.AlignRight
                 shown = int(side | Qt.AlignmentFlag.AlignVCenter)
             case Qt.ItemDataRole.ForegroundRole:
                 shown = colour("faint") if one.agrees() else None
@@ -123,15 +123,15 @@ class ComparisonModel(QAbstractTableModel):
         return shown
 
 
-def _text(one: FrameDifference, column: Column) -> str:
+def _text(one: FrameDifference, column: DifferenceColumn) -> str:
     if column in _DICE:
         found = one.labels[_DICE[column]].dice
         return DASH if found is None else f"{100 * found:.0f}"
-    if column is Column.FRAME:
+    if column is DifferenceColumn.FRAME:
         return place_of(one)
-    if column is Column.ML:
+    if column is DifferenceColumn.ML:
         return f"{one.at_stake_ml:.1f}" if one.in_ml else f"{1000.0 * one.at_stake_ml:.0f}"
-    if column is Column.HAUSDORFF:
+    if column is DifferenceColumn.HAUSDORFF:
         most = _hausdorff(one)
         return DASH if most < 0 else f"{most:.1f}"
     if not one.regions_differ:
@@ -139,15 +139,15 @@ def _text(one: FrameDifference, column: Column) -> str:
     return "/".join("?" if region is None else REGION_LETTERS[region] for region in one.regions)
 
 
-def _order(one: FrameDifference, column: Column) -> Any:
+def _order(one: FrameDifference, column: DifferenceColumn) -> Any:
     if column in _DICE:
         found = one.labels[_DICE[column]].dice
         return 2.0 if found is None else found
-    if column is Column.FRAME:
+    if column is DifferenceColumn.FRAME:
         return one.frame.slice_index * 10_000 + one.frame.phase
-    if column is Column.ML:
+    if column is DifferenceColumn.ML:
         return one.at_stake_ml
-    return _hausdorff(one) if column is Column.HAUSDORFF else _text(one, column)
+    return _hausdorff(one) if column is DifferenceColumn.HAUSDORFF else _text(one, column)
 
 
 def _hausdorff(one: FrameDifference) -> float:

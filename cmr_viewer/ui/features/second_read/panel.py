@@ -28,12 +28,19 @@ from cmr_viewer.reading.reads import read_name
 from cmr_viewer.review.compare_reads import COMPARED_MEASURES, Comparison
 from cmr_viewer.review.what_if import MINUS
 from cmr_viewer.store.reads import Read, ReadSummary
-from cmr_viewer.ui.features.second_read.comparison_model import FRAME, SORTED_BY, Column, ComparisonModel
+from cmr_viewer.ui.features.second_read.comparison_model import FRAME, SORTED_BY, ComparisonModel, DifferenceColumn
 from cmr_viewer.ui.window.theme import icon
 from cmr_viewer.ui.window.widgets import DASH, ICON, action_button, column, label, row, rule, swatch
 
 _READ = Qt.ItemDataRole.UserRole
-_WIDTHS = {Column.FRAME: 46, Column.ML: 37, Column.LVBP: 30, Column.LVM: 30, Column.RVBP: 30, Column.HAUSDORFF: 34}
+_WIDTHS = {
+    DifferenceColumn.FRAME: 46,
+    DifferenceColumn.ML: 37,
+    DifferenceColumn.LVBP: 30,
+    DifferenceColumn.LVM: 30,
+    DifferenceColumn.RVBP: 30,
+    DifferenceColumn.HAUSDORFF: 34,
+}
 _ROW_HEIGHT, _ROWS = 24, 9
 _LINE_HEIGHT = 17
 
@@ -137,13 +144,13 @@ class ReadsPanel(QWidget):
         head.setMinimumSectionSize(24)
         head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        for number, each in enumerate(Column):
+        for number, each in enumerate(DifferenceColumn):
             head.resizeSection(number, _WIDTHS.get(each, 30))
         head.setStretchLastSection(True)
         head.setProperty("part", "narrow")
         table.setProperty("part", "narrow")
         table.setSortingEnabled(True)
-        table.sortByColumn(list(Column).index(Column.ML), Qt.SortOrder.DescendingOrder)
+        table.sortByColumn(list(DifferenceColumn).index(DifferenceColumn.ML), Qt.SortOrder.DescendingOrder)
         table.setMinimumHeight(_ROWS * _ROW_HEIGHT)
         table.clicked.connect(self._on_frame)
         table.activated.connect(self._on_frame)

@@ -1,6 +1,5 @@
 """Correction tools on frames of the open study: one at once, several on the job thread, each as one undo step."""
 
-import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -13,7 +12,7 @@ from cmr_viewer.app.jobs import Priority
 from cmr_viewer.app.session import Session
 from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.annotation import ReviewStatus
-from cmr_viewer.domain.label_map import LabelMap, Point
+from cmr_viewer.domain.label_map import LabelMap, Point, fingerprint
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import LabelMapError
 from cmr_viewer.progress import Progress, silent
@@ -159,7 +158,7 @@ class Tools(QObject):
             return True
         if not state.edited or state.labels is None:
             return False
-        return self._interpolated.get(frame) != _mark(state.labels)
+        return self._interpolated.get(frame) != fingerprint(state.labels)
 
     def interpolate_slices(self, frame: FrameIndex) -> None:
         """Fill the slices of a phase that lie between corrected ones; those stay as they are."""
@@ -201,7 +200,7 @@ class Tools(QObject):
         def done(found: LabelMaps) -> None:
             changed = self._put(stack, before, text, nothing, found)
             for each in changed:
-                self._interpolated[each] = _mark(found[each])
+                self._interpolated[each] = fingerprint(found[each])
 
         self._in_background(text, work, done)
 
@@ -277,10 +276,6 @@ def _import_tools() -> None:
     import skimage.graph  # noqa: F401, PLC0415
 
     from cmr_viewer.review import interpolate, shape  # noqa: F401, PLC0415
-
-
-def _mark(labels: LabelMap) -> int:
-    return zlib.crc32(np.ascontiguousarray(labels).data)
 
 
 def _correct_all(stack: Stack, before: LabelMaps, wanted: Correction, progress: Progress) -> LabelMaps:

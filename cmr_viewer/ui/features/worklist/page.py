@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QFrame, QHeaderView, QTableView
 
 from cmr_viewer.file_names import readable
-from cmr_viewer.ui.features.worklist.worklist import Progress, Worklist, WorklistEntry
+from cmr_viewer.ui.features.worklist.worklist import ReviewProgress, Worklist, WorklistEntry
 from cmr_viewer.ui.window.theme import colour
 from cmr_viewer.ui.window.widgets import DASH, TIMES, action_button, column, label, row, search_line
 
@@ -20,7 +20,7 @@ ENTRY = Qt.ItemDataRole.UserRole
 """Role of the `WorklistEntry` of a row."""
 
 
-class Column(Enum):
+class WorklistColumn(Enum):
     """Columns in their order; the value is the heading."""
 
     NAME = "Study"
@@ -53,16 +53,16 @@ _FLAGGED: dict[Flagged, Callable[[WorklistEntry], bool]] = {
     Flagged.NONE: lambda entry: not entry.flags,
 }
 
-_ORDER = {progress: place for place, progress in enumerate(Progress)}
+_ORDER = {progress: place for place, progress in enumerate(ReviewProgress)}
 _NEVER = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 
-_SORTED: dict[Column, Callable[[WorklistEntry], Any]] = {
-    Column.NAME: lambda entry: entry.name.casefold(),
-    Column.STATUS: lambda entry: (_ORDER[entry.progress], entry.accepted / (entry.frames or 1), entry.drafts),
-    Column.READER: lambda entry: entry.marks.readers,
-    Column.FLAGS: lambda entry: (not entry.flags, entry.flags),
-    Column.OPENED: lambda entry: entry.opened_at or _NEVER,
-    Column.SIZE: lambda entry: (entry.phases, entry.slices),
+_SORTED: dict[WorklistColumn, Callable[[WorklistEntry], Any]] = {
+    WorklistColumn.NAME: lambda entry: entry.name.casefold(),
+    WorklistColumn.STATUS: lambda entry: (_ORDER[entry.progress], entry.accepted / (entry.frames or 1), entry.drafts),
+    WorklistColumn.READER: lambda entry: entry.marks.readers,
+    WorklistColumn.FLAGS: lambda entry: (not entry.flags, entry.flags),
+    WorklistColumn.OPENED: lambda entry: entry.opened_at or _NEVER,
+    WorklistColumn.SIZE: lambda entry: (entry.phases, entry.slices),
 }
 
 
@@ -78,7 +78,7 @@ class Wanted:
     """
 
     text: str = ""
-    progress: Progress | None = None
+    progress: ReviewProgress | None = None
     reader: str = ""
     flagged: Flagged = Flagged.ANY
 
@@ -120,7 +120,7 @@ class WorklistModel(QAbstractTableModel):
         self._sorted: Sequence[WorklistEntry] = ()
         self._shown: list[WorklistEntry] = []
         self._wanted = Wanted()
-        self._column: Column | None = None
+        self._column: WorklistColumn | None = None
         self._descending = False
 
     @property
@@ -193,7 +193,7 @@ class WorklistModel(QAbstractTableModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; by none, that is waiting ones first and then the last opened, where it is negative."""
-        self._column = list(Column)[column] if column >= 0 else None
+        self._column = list(WorklistColumn)[column] if column >= 0 else None
         self._descending = order is Qt.SortOrder.DescendingOrder
         self.layoutAboutToBeChanged.emit()
         held = self.persistentIndexList()
@@ -212,14 +212,14 @@ class WorklistModel(QAbstractTableModel):
 
     def columnCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
         """How many columns there are."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
+        return 0 if parent is not None and parent.isValid() else len(WorklistColumn)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Headings of the columns, and their tooltip."""
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return list(Column)[section].value
+            return list(WorklistColumn)[section].value
         return "Click to sort; click again to reverse the order" if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -242,7 +242,11 @@ class WorklistModel(QAbstractTableModel):
         if column == 1:
             progress = self._shown[index.row()].progress
             return colour(
-                "good" if progress is Progress.FINISHED else "text" if progress is not Progress.WAITING else "soft"
+                "good"
+                if progress is ReviewProgress.FINISHED
+                else "text"
+                if progress is not ReviewProgress.WAITING
+                else "soft"
             )
         return colour("warn" if column == 3 else "soft")
 
@@ -264,7 +268,13 @@ _TEXTS: tuple[Callable[[WorklistEntry], str], ...] = (
 
 _ANYBODY = "All readers"
 _ANY_STATUS = "Any status"
-_WIDTHS = {Column.NAME: 200, Column.STATUS: 170, Column.READER: 130, Column.OPENED: 142, Column.SIZE: 124}
+_WIDTHS = {
+    WorklistColumn.NAME: 200,
+    WorklistColumn.STATUS: 170,
+    WorklistColumn.READER: 130,
+    WorklistColumn.OPENED: 142,
+    WorklistColumn.SIZE: 124,
+}
 
 
 class WorklistPage(QFrame):
@@ -293,7 +303,7 @@ class WorklistPage(QFrame):
         tip = "Type to search; Down goes to the table, Enter opens the selected study"
         self.search = search_line("Search studies, readers and flags", tip)
         self.search.installEventFilter(self)
-        self.status = self._combo("Status", [_ANY_STATUS, *(each.value for each in Progress)])
+        self.status = self._combo("Status", [_ANY_STATUS, *(each.value for each in ReviewProgress)])
         self.reader = self._combo("Reader", [_ANYBODY])
         self.flagged = self._combo("Flags", [each.value for each in Flagged])
         self._count = label("", "small")
@@ -342,9 +352,9 @@ class WorklistPage(QFrame):
         head.setHighlightSections(False)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        head.setSectionResizeMode(list(Column).index(Column.FLAGS), QHeaderView.ResizeMode.Stretch)
+        head.setSectionResizeMode(list(WorklistColumn).index(WorklistColumn.FLAGS), QHeaderView.ResizeMode.Stretch)
         for each, width in _WIDTHS.items():
-            table.setColumnWidth(list(Column).index(each), width)
+            table.setColumnWidth(list(WorklistColumn).index(each), width)
         head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         head.setSortIndicatorClearable(True)
         table.setSortingEnabled(True)
@@ -408,7 +418,7 @@ class WorklistPage(QFrame):
         self.model.want(
             Wanted(
                 self.search.text(),
-                None if status == _ANY_STATUS else Progress(status),
+                None if status == _ANY_STATUS else ReviewProgress(status),
                 "" if reader == _ANYBODY else reader,
                 Flagged(self.flagged.currentText()),
             )

@@ -19,7 +19,7 @@ from cmr_viewer.store.worklist import FAILED_CHECKS_KEY, FLAG_KEY, StudyMarks, W
 NO_MARKS = StudyMarks()
 
 
-class Progress(Enum):
+class ReviewProgress(Enum):
     """How far the review of a study is, in the order of work."""
 
     WAITING = "Waiting"
@@ -65,19 +65,19 @@ class WorklistEntry:
         return self.phases * self.slices
 
     @cached_property
-    def progress(self) -> Progress:
+    def progress(self) -> ReviewProgress:
         """How far its review is."""
         if not self.stack_id:
-            return Progress.WAITING
+            return ReviewProgress.WAITING
         if self.frames and self.accepted == self.frames:
-            return Progress.FINISHED
-        return Progress.ACCEPTED if self.accepted else Progress.BEGUN
+            return ReviewProgress.FINISHED
+        return ReviewProgress.ACCEPTED if self.accepted else ReviewProgress.BEGUN
 
     @cached_property
     def status(self) -> str:
         """How far its review is, in words."""
         progress = self.progress
-        text = f"Accepted {self.accepted}/{self.frames}" if progress is Progress.ACCEPTED else progress.value
+        text = f"Accepted {self.accepted}/{self.frames}" if progress is ReviewProgress.ACCEPTED else progress.value
         return f"{text}, {self.drafts} draft{'s' if self.drafts > 1 else ''}" if self.drafts else text
 
     @cached_property

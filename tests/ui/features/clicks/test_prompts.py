@@ -10,7 +10,7 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.correction import Click
-from cmr_viewer.ui.features.clicks.prompts import MOST_KNOWN, Prompts
+from cmr_viewer.ui.features.clicks.feature import MOST_KNOWN, Prompts
 from tests.app.test_session import kept, labels_of, open_whole
 from tests.reading.small import COLS, ROWS
 

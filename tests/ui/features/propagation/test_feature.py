@@ -9,8 +9,7 @@ from PySide6.QtWidgets import QToolButton
 from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.ui.features.clicks.feature import CLICK, ClickFeature
-from cmr_viewer.ui.features.clicks.prompts import CLICK_KEY
+from cmr_viewer.ui.features.clicks.feature import CLICK, CLICK_KEY, ClickFeature
 from cmr_viewer.ui.features.propagation.feature import PROPAGATION_KEY, PropagationFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from tests.phantom import Phantom

@@ -13,7 +13,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.reads import ReadKind
-from cmr_viewer.ui.features.second_read.comparison_model import Column
+from cmr_viewer.ui.features.second_read.comparison_model import DifferenceColumn
 from cmr_viewer.ui.features.second_read.feature import SecondReadFeature
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.main_window import MainWindow
@@ -178,7 +178,7 @@ def test_the_comparison_lists_frames_by_millilitres_sorts_and_goes_there(
     assert more < 0
     assert feature.panel.measure_texts("rv_edv_ml")[2] == f"\N{MINUS SIGN}{-more:.1f}"
     assert feature.panel.measure_texts("lv_edv_ml")[2] == "0.0"
-    feature.panel.table.sortByColumn(list(Column).index(Column.FRAME), Qt.SortOrder.DescendingOrder)
+    feature.panel.table.sortByColumn(list(DifferenceColumn).index(DifferenceColumn.FRAME), Qt.SortOrder.DescendingOrder)
     assert feature.panel.frames[0] == FrameIndex(ES, 6)
     place = feature.panel.table.visualRect(feature.panel.table.model().index(1, 0)).center()
     qtbot.mouseClick(feature.panel.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(place))

@@ -9,7 +9,7 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.worklist import StudyMarks
-from cmr_viewer.ui.features.worklist.worklist import NO_MARKS, Progress, Worklist, WorklistEntry, waiting_names
+from cmr_viewer.ui.features.worklist.worklist import NO_MARKS, ReviewProgress, Worklist, WorklistEntry, waiting_names
 from tests.store.saving import STACK_ID, save, save_study
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_read_while_nobody_looks(session, worklist):
 def test_what_waits_stands_first_and_studies_with_their_marks_behind(worklist):
     worklist.look(True)
     new, study = worklist.entries
-    assert (new.name, new.progress, new.key) == ("new.nii", Progress.WAITING, "/data/new.nii")
+    assert (new.name, new.progress, new.key) == ("new.nii", ReviewProgress.WAITING, "/data/new.nii")
     assert (study.stack_id, study.status, study.marks.readers) == (STACK_ID, "Accepted 1/12", ("R. Eader",))
 
 
@@ -109,7 +109,7 @@ def test_failed_checks_are_kept_when_they_are_others(session, worklist):
 def test_a_study_whose_frames_are_all_accepted_is_finished():
     entry = WorklistEntry("one", Path("one"), "stack", 2, 3, 6, marks=StudyMarks(reopened=1))
     assert (entry.progress, entry.status, entry.flags, entry.is_unread) == (
-        Progress.FINISHED,
+        ReviewProgress.FINISHED,
         "Finished",
         ("reopened",),
         False,

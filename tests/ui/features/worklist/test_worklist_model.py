@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 
-from cmr_viewer.ui.features.worklist.page import Column, Flagged, Wanted, WorklistModel
-from cmr_viewer.ui.features.worklist.worklist import Progress
+from cmr_viewer.ui.features.worklist.page import Flagged, Wanted, WorklistColumn, WorklistModel
+from cmr_viewer.ui.features.worklist.worklist import ReviewProgress
 from cmr_viewer.ui.window.widgets import DASH, TIMES
 from tests.ui.features.worklist.worklist_entries import NOON, entry, several, waiting
 
@@ -23,17 +23,17 @@ def names(model):
 
 
 def cell(model, row, column):
-    return model.index(row, list(Column).index(column)).data()
+    return model.index(row, list(WorklistColumn).index(column)).data()
 
 
 def test_entries_say_how_far_they_are():
     assert [(each.name, each.status, each.progress) for each in several()] == [
-        ("delta", "Waiting", Progress.WAITING),
-        ("alpha", "Started, 2 drafts", Progress.BEGUN),
-        ("Bravo", "Accepted 5/250", Progress.ACCEPTED),
-        ("charlie", "Finished", Progress.FINISHED),
-        ("echo", "Accepted 120/200", Progress.ACCEPTED),
-        ("foxtrot", "Started", Progress.BEGUN),
+        ("delta", "Waiting", ReviewProgress.WAITING),
+        ("alpha", "Started, 2 drafts", ReviewProgress.BEGUN),
+        ("Bravo", "Accepted 5/250", ReviewProgress.ACCEPTED),
+        ("charlie", "Finished", ReviewProgress.FINISHED),
+        ("echo", "Accepted 120/200", ReviewProgress.ACCEPTED),
+        ("foxtrot", "Started", ReviewProgress.BEGUN),
     ]
 
 
@@ -50,26 +50,31 @@ def test_a_study_is_unread_until_something_is_kept_of_it():
 
 
 def test_cells_are_words(model):
-    assert [cell(model, 2, column) for column in Column][:4] == ["Bravo", "Accepted 5/250", "Adam, Zoe", "ask Eve"]
-    assert cell(model, 2, Column.SIZE) == f"25 {TIMES} 10"
-    assert cell(model, 2, Column.OPENED) == f"{NOON.astimezone():%Y-%m-%d %H:%M}"
-    assert cell(model, 0, Column.OPENED) == cell(model, 0, Column.SIZE) == DASH
+    assert [cell(model, 2, column) for column in WorklistColumn][:4] == [
+        "Bravo",
+        "Accepted 5/250",
+        "Adam, Zoe",
+        "ask Eve",
+    ]
+    assert cell(model, 2, WorklistColumn.SIZE) == f"25 {TIMES} 10"
+    assert cell(model, 2, WorklistColumn.OPENED) == f"{NOON.astimezone():%Y-%m-%d %H:%M}"
+    assert cell(model, 0, WorklistColumn.OPENED) == cell(model, 0, WorklistColumn.SIZE) == DASH
 
 
 @pytest.mark.parametrize(
     ("column", "order", "expected"),
     [
-        (Column.NAME, UP, ["alpha", "Bravo", "charlie", "delta", "echo", "foxtrot"]),
-        (Column.NAME, DOWN, ["foxtrot", "echo", "delta", "charlie", "Bravo", "alpha"]),
-        (Column.STATUS, UP, ["delta", "foxtrot", "alpha", "Bravo", "echo", "charlie"]),
-        (Column.READER, UP, ["delta", "echo", "foxtrot", "charlie", "Bravo", "alpha"]),
-        (Column.FLAGS, UP, ["charlie", "Bravo", "echo", "delta", "alpha", "foxtrot"]),
-        (Column.OPENED, DOWN, ["echo", "alpha", "Bravo", "charlie", "foxtrot", "delta"]),
-        (Column.SIZE, UP, ["delta", "alpha", "charlie", "echo", "foxtrot", "Bravo"]),
+        (WorklistColumn.NAME, UP, ["alpha", "Bravo", "charlie", "delta", "echo", "foxtrot"]),
+        (WorklistColumn.NAME, DOWN, ["foxtrot", "echo", "delta", "charlie", "Bravo", "alpha"]),
+        (WorklistColumn.STATUS, UP, ["delta", "foxtrot", "alpha", "Bravo", "echo", "charlie"]),
+        (WorklistColumn.READER, UP, ["delta", "echo", "foxtrot", "charlie", "Bravo", "alpha"]),
+        (WorklistColumn.FLAGS, UP, ["charlie", "Bravo", "echo", "delta", "alpha", "foxtrot"]),
+        (WorklistColumn.OPENED, DOWN, ["echo", "alpha", "Bravo", "charlie", "foxtrot", "delta"]),
+        (WorklistColumn.SIZE, UP, ["delta", "alpha", "charlie", "echo", "foxtrot", "Bravo"]),
     ],
 )
 def test_a_click_on_a_head_sorts(model, column, order, expected):
-    model.sort(list(Column).index(column), order)
+    model.sort(list(WorklistColumn).index(column), order)
     assert names(model) == expected
 
 
@@ -86,7 +91,7 @@ def test_without_a_column_the_order_is_as_it_came(model):
         (Wanted("zoe ask"), ["Bravo"]),
         (Wanted("finished"), ["charlie"]),
         (Wanted("nobody"), []),
-        (Wanted(progress=Progress.ACCEPTED), ["Bravo", "echo"]),
+        (Wanted(progress=ReviewProgress.ACCEPTED), ["Bravo", "echo"]),
         (Wanted(reader="Adam"), ["Bravo", "charlie"]),
         (Wanted(flagged=Flagged.SOME), ["Bravo", "charlie", "echo"]),
         (Wanted(flagged=Flagged.WORD), ["Bravo"]),
@@ -94,7 +99,7 @@ def test_without_a_column_the_order_is_as_it_came(model):
         (Wanted(flagged=Flagged.REOPENED), ["echo"]),
         (Wanted(flagged=Flagged.IMPORTED), ["charlie"]),
         (Wanted(flagged=Flagged.NONE), ["delta", "alpha", "foxtrot"]),
-        (Wanted("a", Progress.ACCEPTED, "Zoe", Flagged.WORD), ["Bravo"]),
+        (Wanted("a", ReviewProgress.ACCEPTED, "Zoe", Flagged.WORD), ["Bravo"]),
     ],
 )
 def test_only_what_is_wanted_is_shown(model, wanted, expected):
@@ -108,7 +113,7 @@ def test_the_next_unread_is_below_and_then_from_the_top(model):
     assert model.next_unread(None) == delta
     assert model.next_unread(bravo) == foxtrot
     assert model.next_unread(foxtrot) == delta
-    model.want(Wanted(progress=Progress.FINISHED))
+    model.want(Wanted(progress=ReviewProgress.FINISHED))
     assert model.next_unread(None) is None
 
 
@@ -123,7 +128,7 @@ def test_readers_are_named_once(model):
 
 @given(
     st.lists(st.tuples(st.text(max_size=4), st.integers(0, 200)), max_size=20, unique_by=lambda each: each[0]),
-    st.sampled_from(range(len(Column))),
+    st.sampled_from(range(len(WorklistColumn))),
     st.sampled_from([UP, DOWN]),
 )
 def test_sorting_and_filtering_keep_every_wanted_entry_once(made, column, order):
@@ -132,5 +137,5 @@ def test_sorting_and_filtering_keep_every_wanted_entry_once(made, column, order)
     model.show(entries)
     model.sort(column, order)
     assert sorted(names(model)) == sorted(each.name for each in entries)
-    model.want(Wanted(progress=Progress.FINISHED))
+    model.want(Wanted(progress=ReviewProgress.FINISHED))
     assert sorted(names(model)) == sorted(name for name, accepted in made if accepted == 200)

@@ -230,38 +230,6 @@ class BrushTool(MouseTool):
             painter.drawPath(circle)
 
 
-class PointTool(MouseTool):
-    """Sets points: a click with the left button means inside, with the right one or the eraser's end of a pen outside.
-
-    Signals:
-        pressed(float, float, bool): (row, col), and whether it means inside.
-        dragged(float, float): (row, col), with the button still down.
-        released(): It was let go.
-    """
-
-    cursor = Qt.CursorShape.CrossCursor
-    pressed = Signal(float, float, bool)
-    dragged = Signal(float, float)
-    released = Signal()
-
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.name = name
-
-    def press(self, pointer: Pointer, canvas: Canvas) -> bool:
-        """Tell where."""
-        self.pressed.emit(*pointer.point, not (pointer.right or pointer.eraser))
-        return True
-
-    def drag(self, pointer: Pointer, canvas: Canvas) -> None:
-        """Tell where."""
-        self.dragged.emit(*pointer.point)
-
-    def release(self, pointer: Pointer, canvas: Canvas) -> None:
-        """Tell it."""
-        self.released.emit()
-
-
 def widget_area(area: QRectF, canvas: Canvas, margin: int = 4) -> QRect:
     """The part of a widget that an area of the frame (x = col, y = row) covers, with a margin for the pen."""
     corner = canvas.to_widget((area.top(), area.left()))

@@ -5,8 +5,9 @@ from PySide6.QtGui import QColor, QInputDevice, QPainter, QPen, QPointingDevice,
 from PySide6.QtWidgets import QApplication
 
 from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.ui.features.clicks.feature import ClickTool
 from cmr_viewer.ui.frame.frame_view import FrameView
-from cmr_viewer.ui.frame.mouse_tools import BRUSH, MOVE, WINDOW, PointTool
+from cmr_viewer.ui.frame.mouse_tools import BRUSH, MOVE, WINDOW
 
 ROWS, COLS = 40, 30
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
@@ -31,9 +32,10 @@ def view(app, qtbot) -> FrameView:
 
 @pytest.fixture
 def clicks(view) -> list[tuple]:
-    """A tool that sets points is held; what it tells."""
-    tool, told = PointTool("click", view), []
-    tool.pressed.connect(lambda *args: told.append(args))
+    """The tool that clicks is held; what it reports."""
+    tool, told = ClickTool(), []
+    tool.setParent(view)
+    tool.clicked.connect(lambda *args: told.append(args))
     view.add_tool(tool)
     view.hold("click")
     return told

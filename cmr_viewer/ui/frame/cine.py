@@ -45,7 +45,7 @@ class CineClock:
 def cine_clock(phases: int, times_ms: Sequence[float] | None, heart_rate_bpm: float | None) -> CineClock:
     """Clock of a stack.
 
-    The phase times are taken where they rise; the last phase lasts until the cycle of the heart rate is over, or as
+    The phase times are used where they rise; the last phase lasts until the cycle of the heart rate is over, or as
     long as a phase lasts on average. Without phase times the phases share the cycle evenly.
 
     Args:
@@ -69,7 +69,7 @@ def cine_clock(phases: int, times_ms: Sequence[float] | None, heart_rate_bpm: fl
 def matching_phases(clock: CineClock, other: CineClock) -> tuple[int, ...]:
     """Per phase of one cine: the phase of another that shows the heart at the same part of its cycle.
 
-    Cines of as many phases go together one by one; else the nearest in time, as a part of the cycle, is taken.
+    Cines of as many phases go together one by one; else the nearest in time, as a part of the cycle, is used.
 
     Args:
         clock: Of the first cine.

@@ -23,7 +23,7 @@ class FrameNotes:
         region: Region and who decided it, or empty while it is not known.
         region_colour: Colour of the region's chip.
         state: What the reader did with the frame, such as "Accepted", or empty.
-        badge: What is to be known before the frame is trusted, or empty; stands out below the region.
+        badge: What a reader must know before trusting the frame, or empty; highlighted below the region.
         window: Window and level, for the lower left corner.
         legend: (colour, text) of each structure, for the lower right corner.
     """

@@ -101,7 +101,7 @@ class MouseTool(QObject):
         """A key was pressed that the tool wanted."""
 
     def let_go(self, canvas: Canvas) -> None:
-        """Another tool is taken."""
+        """Another tool is chosen."""
 
     def paint(self, painter: QPainter, canvas: Canvas) -> None:
         """Draw what belongs to the tool, x = col and y = row of the frame."""

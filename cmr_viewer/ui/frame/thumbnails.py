@@ -224,7 +224,7 @@ def moving_box(stack: Stack) -> Box:
     """The square part of the frames that beats: where the heart is, with room around it.
 
     The first harmonic of each pixel through the cycle, squared, is added up over the middle half of the stack. Of what
-    stands out of nine tenths of the frame, the rows and columns between the 6th and 94th percentile are taken, and the
+    is above nine tenths of the frame, the rows and columns between the 6th and 94th percentile are used, and the
     larger side is widened by nine tenths; to 165 mm at most, which holds any heart, around where most of it beats. A
     frame without time is shown from its centre.
 

@@ -46,7 +46,7 @@ class MontagePlan:
     Attributes:
         phases: Phase of each column of a block.
         slices: How many slices.
-        blocks: How many blocks stand side by side.
+        blocks: How many blocks are side by side.
         side: Of a thumbnail, in widget pixels.
         heads: Whether there are heads above columns and before rows, which only a single block has.
     """
@@ -129,7 +129,7 @@ def montage_plan(room: QSize, phases: Sequence[int], slices: int, *, wraps: bool
         room: What can be seen at once.
         phases: Phase of each column.
         slices: How many slices, >= 1.
-        wraps: Whether slices may stand side by side; else they stand below one another.
+        wraps: Whether slices may be side by side; else they are below one another.
         zoom: How much larger thumbnails are than what fits.
     """
     columns = tuple(phases)

@@ -42,7 +42,7 @@ def paint_picture(painter: QPainter, rect: QRectF, pixmap: QPixmap | None, tint:
 
     Args:
         painter: On the viewport.
-        rect: Where it stands.
+        rect: Its place.
         pixmap: The thumbnail; None while it is not made.
         tint: Of the border.
         chosen: Whether it is the frame that the reader is at.
@@ -65,7 +65,7 @@ def paint_texts(painter: QPainter, rect: QRectF, cell: Cell, tint: QColor, text:
 
     Args:
         painter: On the viewport.
-        rect: Where the thumbnail stands.
+        rect: Place of the thumbnail.
         cell: What it says.
         tint: Colour of its region.
         text: For the upper left corner; may be empty.
@@ -90,7 +90,7 @@ def paint_heads(
     Args:
         painter: On the viewport.
         view: The viewport.
-        plan: What stands where.
+        plan: Places of the thumbnails.
         scrolled: Where the corner of all thumbnails is in the viewport.
         current: The frame that the reader is at.
         marks: "ED" and "ES" by phase.
@@ -227,7 +227,7 @@ class MontageView(QAbstractScrollArea):
         Args:
             phases: Phase of each column; none where `message` gives the reason.
             marks: "ED" and "ES" by phase.
-            wraps: Whether slices may stand side by side.
+            wraps: Whether slices may be side by side.
             message: Text where nothing is shown.
         """
         if (tuple(phases), dict(marks), wraps, message) == (self._phases, self._marks, self._wraps, self._message):

@@ -52,8 +52,8 @@ class FramePlaces(QWidget):
 
         Args:
             left: The one at the left.
-            foot: What stands below them.
-            framed: Whether the first one stands out by a frame.
+            foot: What is below them.
+            framed: Whether the first one is highlighted by a frame.
         """
         self._framed = framed
         self._change(left, None, foot)

@@ -162,7 +162,7 @@ def found(query: str, commands: Sequence[Command], recent: Sequence[str] = ()) -
     Args:
         query: What was typed.
         commands: In their own order, which holds where nothing else decides.
-        recent: Names of those that were taken lately, the last first; they go before others that fit as well.
+        recent: Names of those that were used lately, the last first; they go before others that fit as well.
     """
     ranks = {name: rank for rank, name in enumerate(recent)}
     hits = []
@@ -266,7 +266,7 @@ class CommandPalette(QFrame):
         window: What it lies over.
 
     Signals:
-        chosen(str name): A command was taken; it is possible.
+        chosen(str name): A command was chosen; it is possible.
     """
 
     chosen = Signal(str)
@@ -312,7 +312,7 @@ class CommandPalette(QFrame):
 
         Args:
             commands: What can be found.
-            recent: Names of what was taken lately, the last first.
+            recent: Names of what was used lately, the last first.
             more: Gives further commands that a query may mean, where there are too many to hand over; None for none.
         """
         self._commands, self._recent, self._more = commands, recent, more or _none

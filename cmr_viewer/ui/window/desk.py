@@ -293,13 +293,13 @@ class Desk(QObject):
 
     @Slot(bool)
     def hold_ball(self, on: bool) -> None:
-        """Make the brush a ball that paints through slices, or flat again; a ball is taken in hand at once."""
+        """Make the brush a ball that paints through slices, or flat again; a ball is selected at once."""
         if on != self.ball_on:
             self.ball_on = on
             self.hold(BRUSH if on else self.tool)
 
     def choose_label(self, label: Label) -> None:
-        """Choose a label for the tool in hand; the brush is taken where that has no use for one.
+        """Choose a label for the tool in hand; the brush is selected where that has no use for one.
 
         `BACKGROUND` erases, which only the brush does.
         """

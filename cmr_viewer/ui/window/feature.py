@@ -38,7 +38,7 @@ class Context:
         retraining: Training beside it.
         settings: What the reader has set.
         desk: Where the reader is, with which tool.
-        display: Shows the frame, and tells features when to show theirs.
+        display: Shows the frame, and signals features when to show theirs.
         parts: The widgets of the window.
         actions: What a reader can do, by id.
         specs: The table of these actions, in the order of the menus.

@@ -230,7 +230,7 @@ class UnderBars(QFrame):
         below: What fills the place, a page at a time.
         bars: From above.
         of_frames: Those of them that have no place on a page without frames.
-        places: Where the frames stand, whose notes make room.
+        places: Where the frames are, whose notes make room.
     """
 
     def __init__(

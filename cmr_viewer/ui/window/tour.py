@@ -24,7 +24,7 @@ class Step:
     Attributes:
         title: What the part is called.
         text: What it is for, and its keys.
-        part: Gives the part when the stop is reached; None for no part, the card stands in the middle.
+        part: Gives the part when the stop is reached; None for no part, with the card in the middle.
         before: Brings the part to the front first, or None.
     """
 

@@ -412,7 +412,7 @@ class ImportDialog(QDialog):
         parent: The window.
 
     Signals:
-        codes_chosen(object): What each number means, dict of int to `Label`; BACKGROUND for what is not taken.
+        codes_chosen(object): What each number means, dict of int to `Label`; BACKGROUND for what is left out.
         phase_chosen(int): The phase, from 0.
     """
 

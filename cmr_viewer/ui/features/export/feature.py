@@ -74,7 +74,7 @@ class ExportFeature(Feature):
             (label_import.asked, self.ask),
             (label_import.offered, self.confirm),
             (label_import.refused, self._on_refused),
-            (label_import.taken, self._on_taken),
+            (label_import.imported, self._on_taken),
             (session.jobs.progressed, self._on_progress),
             (session.jobs.cancelled, self._on_cancelled),
         )
@@ -255,7 +255,7 @@ def export_label_maps(session: Session, study: Study, path: Path, show_message: 
     """Write what is shown of all frames as one NIfTI file, on the grid of the input; on the job thread.
 
     Args:
-        session: The session; its label maps are taken as they are now.
+        session: The session; its label maps are used as they are now.
         study: The open study.
         path: Where to write; replaced whole if it exists.
         show_message: Called with severity and text when it is done.
@@ -293,7 +293,7 @@ def export_chosen(
     """Write a study in the forms that were chosen; on the job thread.
 
     Args:
-        session: The session; what it shows is taken as it is now.
+        session: The session; what it shows is used as it is now.
         study: The open study.
         choice: What to write, and where.
         on_done: Called with what was written.

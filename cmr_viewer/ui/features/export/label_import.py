@@ -77,8 +77,8 @@ class ImportRequest:
         path: File or folder.
         study: The study that was open.
         shown_phase: The phase that was displayed.
-        codes: What its numbers mean, or None for what the file tells.
-        phase: The phase that it belongs to, or None for what the file tells.
+        codes: What its numbers mean, or None for what the file gives.
+        phase: The phase that it belongs to, or None for what the file gives.
     """
 
     path: Path
@@ -141,13 +141,13 @@ class LabelImport(QObject):
         asked(object ImportQuestion): Something has to be set first; `answer` goes on.
         offered(object ImportOffer): They were read; `take` puts them in.
         refused(str message): They could not be read.
-        taken(str text, bool warned): They are in; what was taken, in words, and whether something was left out.
+        imported(str text, bool warned): They are in; what was imported, in words, and whether something was left out.
     """
 
     asked = Signal(object)
     offered = Signal(object)
     refused = Signal(str)
-    taken = Signal(str, bool)
+    imported = Signal(str, bool)
 
     def __init__(self, session: Session, reader: LabelReader = read_with_load, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -237,7 +237,7 @@ class LabelImport(QObject):
             self._session.study.put_labels(
                 maps, Imported(read.provenance, f"import {offer.name}", frozenset(whole), read.made)
             )
-        self.taken.emit(report_of(offer, frozenset(maps)), bool(offer.read.warnings))
+        self.imported.emit(report_of(offer, frozenset(maps)), bool(offer.read.warnings))
 
 
 def _other_study(name: str) -> str:
@@ -286,14 +286,14 @@ def merged(shown: LabelMap | None, incoming: LabelMap, stated: frozenset[Label])
     return result
 
 
-def report_of(offer: ImportOffer, taken: frozenset[FrameIndex]) -> str:
+def report_of(offer: ImportOffer, imported: frozenset[FrameIndex]) -> str:
     """What was imported, for a reader."""
-    counts = Counter(label for frame in taken for label in offer.read.structures[frame])
+    counts = Counter(label for frame in imported for label in offer.read.structures[frame])
     parts = ", ".join(f"{label.text} in {counts[label]}" for label in STRUCTURES if counts[label])
-    frames = "1 frame" if len(taken) == 1 else f"{len(taken)} frames"
+    frames = "1 frame" if len(imported) == 1 else f"{len(imported)} frames"
     text = f"Imported {offer.name} ({offer.read.provenance}): {frames}"
     text += f" ({parts})." if parts else "."
-    left = len(offer.frames) - len(taken)
+    left = len(offer.frames) - len(imported)
     if left:
         text += f" {left} that you worked on {'was' if left == 1 else 'were'} not changed."
     return " ".join([text, *offer.read.warnings])

@@ -24,7 +24,7 @@ class Preset:
 
     Attributes:
         name: What readers call it.
-        taken: Keys of its own for what this program can do too, by action id.
+        taken: Its own keys for what this program can do too, by action id.
         moved: Keys of actions that make room for those, by action id.
     """
 

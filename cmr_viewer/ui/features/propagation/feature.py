@@ -57,7 +57,7 @@ class Propagation(QObject):
     def propagate(self, frame: FrameIndex) -> None:
         """Offer the phases of a slice that are not corrected, from those that are.
 
-        Where none is corrected, the frame itself is taken for corrected.
+        Where none is corrected, the frame itself counts as corrected.
         """
         stack = self._session.study.stack
         if stack is None:

@@ -143,7 +143,7 @@ class SecondReadFeature(Feature):
 
     Attributes:
         dialog: The dialog that asks for a reader, while it is open.
-        question: The question before something that cannot be taken back, while it is open.
+        question: The question before something that cannot be undone, while it is open.
     """
 
     # fmt: off

@@ -132,7 +132,7 @@ def test_a_file_that_does_not_say_its_phase_is_asked_about(open_window, file, qt
     (dialog,) = visible(open_window, ImportDialog)
     assert dialog._phase.currentText() == "Phase 3  (current)" or "current" in dialog._phase.currentText()
     dialog._phase.setCurrentIndex(1)
-    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.taken, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.imported, timeout=PATIENCE_MS):
         dialog._import.click()
     assert file.asked == [None, 1]
     settle(qtbot, open_window)
@@ -147,7 +147,7 @@ def test_numbers_that_do_not_say_what_they_mean_are_asked_about_one_by_one(open_
     dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("None of these"))
     assert not dialog._import.isEnabled(), "nothing would be imported"
     dialog._boxes[9].setCurrentIndex(dialog._boxes[9].findText("LV myocardium"))
-    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.taken, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(open_window.feature(ExportFeature).label_import.imported, timeout=PATIENCE_MS):
         dialog._import.click()
     assert file.codes == {1: Label.BACKGROUND, 9: Label.LVM}
     settle(qtbot, open_window)

@@ -89,7 +89,7 @@ def opened(qtbot: Any, session: Session) -> Session:
 def test_imported_label_maps_are_drafts_with_their_provenance_in_the_log(qtbot: Any, opened: Session) -> None:
     note = Note("One contour is open.", Code.LABELS_CHANGED)
     importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL, SECOND: ALL}, note)))
-    with qtbot.waitSignal(importing.taken) as told:
+    with qtbot.waitSignal(importing.imported) as told:
         importing.take(offer, replace_worked_on=True)
     assert told.args[0] == (
         "Imported contours.cvi42wsx (cvi42 workspace): 2 frames (LV blood pool in 2, LV myocardium in 2, "
@@ -132,7 +132,7 @@ def test_what_the_reader_worked_on_is_told_and_left_where_that_is_wanted(qtbot: 
     mine = labels(opened, SECOND)
     importing, offer = offered(qtbot, opened, File(drawn({FIRST: ALL, SECOND: ALL, third: ALL})))
     assert (offer.accepted, offer.corrected) == ({FIRST}, {SECOND})
-    with qtbot.waitSignal(importing.taken) as told:
+    with qtbot.waitSignal(importing.imported) as told:
         importing.take(offer, replace_worked_on=False)
     assert "1 frame (" in told.args[0] and "2 that you worked on were not changed." in told.args[0]
     assert opened.study.frame_state(FIRST).status is ReviewStatus.ACCEPTED

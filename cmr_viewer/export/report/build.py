@@ -26,8 +26,9 @@ from cmr_viewer.export.report.contents import (
     Report,
 )
 from cmr_viewer.export.report.log_lines import log_lines
-from cmr_viewer.export.report.material import FrameFacts, Material
+from cmr_viewer.export.report.material import Material
 from cmr_viewer.progress import Progress, silent
+from cmr_viewer.reading.frames import FrameState
 from cmr_viewer.review.checks import Finding
 from cmr_viewer.review.stack_checks import StackChecks
 from cmr_viewer.store.events import What
@@ -87,7 +88,7 @@ def build_report(material: Material, progress: Progress = silent) -> Report:
         segments_note=material.wall.note,
         pictures=pictures,
         frames=tuple(
-            frame_line(FrameIndex(phase, index), mark, material.read.frames, stack)
+            frame_line(FrameIndex(phase, index), mark, material.read.frames[FrameIndex(phase, index)], stack)
             for index in range(stack.slices)
             for mark, phase in marks.items()
         ),
@@ -232,37 +233,42 @@ def _several(number: int, word: str) -> str:
 def _models(material: Material) -> tuple[tuple[str, str], ...]:
     """Models whose predictions the label maps started from, with the number of frames of each region."""
     frames: dict[str, Counter[str]] = {}
-    for facts in material.read.frames.values():
-        if facts.model_id:
-            region = "no region" if facts.region is None else facts.region.text.lower()
-            frames.setdefault(facts.model_id, Counter())[region] += 1
+    for state in material.read.frames.values():
+        if model_id := _began_as(state):
+            region = "no region" if state.region is None else state.region.text.lower()
+            frames.setdefault(model_id, Counter())[region] += 1
     return tuple(
         (model, ", ".join(f"{number} {region}" for region, number in regions.most_common()))
         for model, regions in sorted(frames.items())
     )
 
 
-def frame_line(frame: FrameIndex, mark: str, frames: Mapping[FrameIndex, FrameFacts], stack: Stack) -> FrameLine:
+def _began_as(state: FrameState) -> str:
+    """The model whose prediction a label map started from; empty where there was none."""
+    return "" if state.prediction is None or state.labels is None else state.prediction.model_id
+
+
+def frame_line(frame: FrameIndex, mark: str, state: FrameState, stack: Stack) -> FrameLine:
     """What is known of one frame, for the table."""
-    facts, geometry = frames.get(frame, FrameFacts(None)), stack.geometry
+    predicted, geometry = state.region_prediction, stack.geometry
     areas = None
-    if facts.labels is not None and geometry.spacing_known:
+    if state.labels is not None and geometry.spacing_known:
         pixel = geometry.pixel_spacing_mm[0] * geometry.pixel_spacing_mm[1]
-        lv, wall, rv = (float(np.count_nonzero(facts.labels == int(label)) * pixel) for label in STRUCTURES)
+        lv, wall, rv = (float(np.count_nonzero(state.labels == int(label)) * pixel) for label in STRUCTURES)
         areas = (lv, wall, rv)
-    drawn = "" if facts.provenance is None else _DRAWN[facts.provenance]
-    if facts.imported:
-        drawn = f"imported from {facts.imported}"
+    drawn = "" if state.provenance is None else _DRAWN[state.provenance]
+    if state.imported:
+        drawn = f"imported from {state.imported}"
     status = {ReviewStatus.ACCEPTED: "accepted", ReviewStatus.DRAFT: "not accepted"}
     return FrameLine(
         frame=frame,
         mark=mark,
-        region=facts.region,
-        by=facts.region_by,
-        probability=facts.probability,
-        model_id=facts.model_id,
+        region=state.region,
+        by=state.region_by or "",
+        probability=None if predicted is None or state.region is None else predicted.of(state.region),
+        model_id=_began_as(state),
         drawn=drawn or "no label map",
-        status="not reviewed" if facts.status is None else status[facts.status],
+        status="not reviewed" if state.status is None else status[state.status],
         areas_mm2=areas,
     )
 

@@ -1,12 +1,9 @@
 """What a report is built from: a study as it was read at one moment, measured. Nothing in it changes any more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Provenance, ReviewStatus
-from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures.ed_es import EdEs
 from cmr_viewer.domain.measures.papillary import PapillaryConvention
 from cmr_viewer.domain.measures.patient_measures import BsaFormula, PatientMeasures, patient_measures
@@ -34,31 +31,6 @@ from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import EffortRow, EffortStore
 from cmr_viewer.store.events import Event, EventLog
 from cmr_viewer.store.reads import ReadStore
-
-
-@dataclass(frozen=True, eq=False)
-class FrameFacts:
-    """What is known of one frame.
-
-    Attributes:
-        labels: (row, col) label map, or None.
-        region: Its region, or None.
-        region_by: "reader", "predicted" or empty.
-        probability: The classifier's of that region, 0 to 1, or None.
-        model_id: The model whose prediction the label map started from; empty where there was none.
-        provenance: How the label map was made, or None without one.
-        status: Draft, accepted, or None where no reader has touched the frame.
-        imported: Where the label map was imported from; empty where it was not.
-    """
-
-    labels: LabelMap | None
-    region: Region | None = None
-    region_by: str = ""
-    probability: float | None = None
-    model_id: str = ""
-    provenance: Provenance | None = None
-    status: ReviewStatus | None = None
-    imported: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +79,7 @@ class AsRead:
     """
 
     study: Study
-    frames: Mapping[FrameIndex, FrameFacts]
+    frames: Mapping[FrameIndex, FrameState]
     choices: MeasureChoices
     ed_es: EdEs
     notes: tuple[Note, ...] = ()
@@ -115,24 +87,12 @@ class AsRead:
 
 def as_read(reading: OpenStudy) -> AsRead:
     """A study as it is read now; call it on the thread that the reader works on."""
-    frames = {frame: _facts(reading.frames.state(frame)) for frame in reading.frames}
+    states = {frame: reading.frames.state(frame) for frame in reading.frames}
+    frames = {
+        frame: replace(one, labels=None if one.labels is None else one.labels.copy()) for frame, one in states.items()
+    }
     notes = (*not_segmented(reading.stack, reading.frames.segmented()), *reading.notes())
     return AsRead(reading.study, frames, choices_of(reading.facts), reading.ed_es_choice(), notes)
-
-
-def _facts(state: FrameState) -> FrameFacts:
-    predicted, region = state.region_prediction, state.region
-    began_as = state.prediction
-    return FrameFacts(
-        labels=None if state.labels is None else state.labels.copy(),
-        region=region,
-        region_by=state.region_by or "",
-        probability=None if predicted is None or region is None else predicted.of(region),
-        model_id=began_as.model_id if began_as is not None and state.labels is not None else "",
-        provenance=state.provenance,
-        status=state.status,
-        imported=state.imported,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +143,7 @@ def material_of(
     """
     study, stack, frames = read.study, read.study.stack, read.frames
     progress(0.0, "Measuring volumes")
-    label_maps = {frame: facts.labels for frame, facts in frames.items() if facts.labels is not None}
+    label_maps = {frame: one.labels for frame, one in frames.items() if one.labels is not None}
     counts = VoxelCounts(stack.phases, stack.geometry.slice_weights)
     for frame, one in counts_by_convention(stack, label_maps, convention).items():
         counts.set_counts(frame, one)
@@ -193,6 +153,6 @@ def material_of(
     curves = curves_of(counts.of_phases(), stack, patient)
     progress(0.4, "Measuring wall thickness")
     marked = {frame: labels for frame, labels in label_maps.items() if frame.phase in (ed, es)}
-    regions = {frame: facts.region for frame, facts in frames.items() if facts.region is not None}
+    regions = {frame: one.region for frame, one in frames.items() if one.region is not None}
     wall = wall_of(WallMaterial(stack, ed, es, marked, regions, choices.insertions)) if marked else Wall((), "")
     return Material(read, work, measures, curves, wall, made_by, datetime.now(UTC).astimezone(), patient_name)

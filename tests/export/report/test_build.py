@@ -12,7 +12,6 @@ from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.export.report.build import MARGIN_MM, MOST_LOG_LINES, box_of, build_report, frame_line, pictures_of
 from cmr_viewer.export.report.contents import Curve
 from cmr_viewer.export.report.figures import curve_drawing, frame_drawing, outlines
-from cmr_viewer.export.report.material import FrameFacts
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.store.effort import Effort, EffortRow
 from cmr_viewer.store.events import What
@@ -92,7 +91,7 @@ def test_regions_say_who_decided_and_which_model_drew(report):
 
 def test_areas_of_a_frame_are_in_mm2(heart):
     labels = heart.labels[0, 2]
-    one = frame_line(FrameIndex(0, 2), "ED", {FrameIndex(0, 2): FrameFacts(labels)}, heart.stack)
+    one = frame_line(FrameIndex(0, 2), "ED", reading_of(heart).frames.state(FrameIndex(0, 2)), heart.stack)
     assert one.areas_mm2 == pytest.approx([4.0 * np.count_nonzero(labels == label) for label in (1, 2, 3)])
 
 
@@ -103,7 +102,7 @@ def test_an_accepted_frame_of_a_reader_says_so(heart):
     facts = made.read.frames[FrameIndex(0, 1)]
     assert facts.region_by == "reader"
     accepted = replace(facts, status=ReviewStatus.ACCEPTED)
-    assert frame_line(FrameIndex(0, 1), "ED", {FrameIndex(0, 1): accepted}, heart.stack).status == "accepted"
+    assert frame_line(FrameIndex(0, 1), "ED", accepted, heart.stack).status == "accepted"
 
 
 def test_nobody_is_named_unless_asked(heart):

@@ -147,7 +147,7 @@ class Records:
         if decision.promote:
             self.registry.promote(run.role, model_id, decision.reason)
             return Outcome(run.role, End.PROMOTED, decision.reason, model_id)
-        self.registry.keep(run.role, model_id, decision.reason)
+        self.registry.decline(run.role, model_id, decision.reason)
         return Outcome(run.role, End.NOT_PROMOTED, decision.reason, model_id)
 
     def corrections(self, role: Role, *, since: datetime | None = None) -> int:

@@ -217,7 +217,7 @@ class ModelRegistry:
             self._note(connection, role, "promote", model_id, previous, reason)
         return replace(scan.found[model_id], active=True)
 
-    def keep(self, role: Role, candidate_id: str, reason: str) -> None:
+    def decline(self, role: Role, candidate_id: str, reason: str) -> None:
         """Note that a candidate was not put in service."""
         workspace = self._writable()
         with workspace.write() as connection:

@@ -30,9 +30,9 @@ insertions = st.builds(
 
 
 @given(insertions)
-def test_insertion_points_come_back_as_they_were_kept(one):
-    kept = insertions_fact(one)
-    facts = {} if kept is None else {INSERTIONS_FACT: kept}
+def test_insertion_points_come_back_as_they_were_saved(one):
+    saved = insertions_fact(one)
+    facts = {} if saved is None else {INSERTIONS_FACT: saved}
     assert choices_of(facts).insertions == one
 
 
@@ -46,13 +46,13 @@ def test_insertion_points_come_back_as_they_were_kept(one):
         heart_rate_bpm=st.none() | st.floats(20, 300),
     )
 )
-def test_typed_facts_come_back_as_they_were_kept(typed):
-    kept = patient_fact(typed)
-    facts = {} if kept is None else {PATIENT_FACT: kept}
+def test_typed_facts_come_back_as_they_were_saved(typed):
+    saved = patient_fact(typed)
+    facts = {} if saved is None else {PATIENT_FACT: saved}
     assert choices_of(facts).typed == typed
 
 
-def test_nothing_said_is_kept_as_nothing():
+def test_nothing_said_is_saved_as_nothing():
     assert patient_fact(Patient()) is None
     assert insertions_fact(AS_FOUND) is None
     assert choices_of({}) == MeasureChoices()
@@ -77,7 +77,7 @@ anything = st.recursive(
 @example({"height_cm": 10**400}, {"points": 5})
 @example({}, {"points": [{"phase": 0, "slice_index": 1, "anterior": [float("nan"), 0.0], "inferior": [1.0, 1.0]}]})
 @example({}, {"turn_degrees": 10**400, "points": [{"phase": float("inf"), "slice_index": 0}]})
-def test_whatever_is_kept_can_be_read_and_is_a_number_where_it_is_one(patient, points):
+def test_whatever_is_saved_can_be_read_and_is_a_number_where_it_is_one(patient, points):
     choices = choices_of({PATIENT_FACT: patient, INSERTIONS_FACT: points})
     assert -360.0 <= choices.insertions.turn_degrees <= 360.0
     for one in choices.insertions.points.values():

@@ -124,7 +124,7 @@ def test_what_a_reader_drew_is_never_changed_by_a_prediction(steps: list[tuple[A
             act(reading, step)
 
 
-def test_effects_say_what_is_to_be_kept_and_computed() -> None:
+def test_effects_say_what_is_to_be_saved_and_computed() -> None:
     reading = OpenStudy(small_study())
     reading.frames.set_active(ACTIVE)
     frame = FRAMES[0]

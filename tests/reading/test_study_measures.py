@@ -90,7 +90,7 @@ def test_without_ed_or_spacing_the_wall_says_why_it_is_not_measured(stack):
     assert "No RV insertion points" in wall_of(replace(material, label_maps={})).note
 
 
-def test_a_point_that_a_reader_sets_is_kept_and_the_other_stays(stack):
+def test_a_point_that_a_reader_sets_is_saved_and_the_other_stays(stack):
     labels = ring(20.0, 29.0)
     found = find_insertion_points(labels, SPACING)
     assert found is not None

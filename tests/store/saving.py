@@ -115,8 +115,8 @@ def _save_until_killed(folder: Path, number: int) -> None:
     save_study(store)
     _tell("ready")
     while True:
-        kept = save(store, frame_of(number), number, status=status_of(number))
-        _tell(f"{number} {kept.version}")
+        saved = save(store, frame_of(number), number, status=status_of(number))
+        _tell(f"{number} {saved.version}")
         number += 1
 
 

@@ -86,7 +86,7 @@ def test_a_version_keeps_all_that_it_was_saved_with(store: AnnotationStore) -> N
     assert given_back.created_at == read.created_at
 
 
-def test_a_label_map_that_changes_after_saving_does_not_change_what_is_kept(store: AnnotationStore) -> None:
+def test_a_label_map_that_changes_after_saving_does_not_change_what_is_saved(store: AnnotationStore) -> None:
     labels = labels_of(1).copy()
     kept = store.save(
         STACK_ID, Work([Version(FRAME, labels, region=Region.BASE, provenance=Provenance.MANUAL, status=DRAFT)])
@@ -120,7 +120,7 @@ def test_several_frames_are_saved_all_or_none(store: AnnotationStore) -> None:
     assert store.latest(STACK_ID).keys() == {FRAME, OTHER}
 
 
-def test_pixels_are_needed_once_and_kept_as_they_were(store: AnnotationStore) -> None:
+def test_pixels_are_needed_once_and_saved_as_they_were(store: AnnotationStore) -> None:
     save(store, FRAME, 1, status=ACCEPTED)
     again = store.save(
         STACK_ID,
@@ -135,7 +135,7 @@ def test_pixels_are_needed_once_and_kept_as_they_were(store: AnnotationStore) ->
     assert (sample.patient_key, sample.region, sample.provenance) == ("patient", Region.BASE, Provenance.MANUAL)
 
 
-def test_the_slices_beside_an_accepted_frame_are_kept_with_it(store: AnnotationStore) -> None:
+def test_the_slices_beside_an_accepted_frame_are_saved_with_it(store: AnnotationStore) -> None:
     at = FrameIndex(1, 2)
     above, below = FrameIndex(1, 1), FrameIndex(1, 3)
     kept = Version(
@@ -184,7 +184,7 @@ def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) ->
     assert [one.patient_key for one in store.accepted_samples()] == ["b" * 32]
 
 
-def test_what_does_not_fit_is_refused_and_nothing_is_kept(store: AnnotationStore) -> None:
+def test_what_does_not_fit_is_refused_and_nothing_is_saved(store: AnnotationStore) -> None:
     good = {"region": Region.BASE, "provenance": Provenance.MANUAL, "status": ACCEPTED}
     with pytest.raises(StoreError, match="not in this workspace"):
         store.save(

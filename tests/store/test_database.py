@@ -66,7 +66,7 @@ def test_closing_twice_does_nothing_and_a_closed_workspace_says_so(tmp_path: Pat
 
 @pytest.mark.parametrize("table", [table.name for table in tables.APPEND_ONLY])
 @pytest.mark.parametrize("verb", ["UPDATE {} SET id = id + 100", "DELETE FROM {}"])
-def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, table: str, verb: str) -> None:
+def test_what_is_saved_is_neither_changed_nor_deleted(store: AnnotationStore, table: str, verb: str) -> None:
     workspace = store._workspace
     save(store, FRAME, status=ReviewStatus.ACCEPTED)
     store.save(STACK_ID, Work(regions={FRAME: RegionSet(Region.BASE)}))
@@ -89,7 +89,7 @@ def test_what_is_kept_is_neither_changed_nor_deleted(store: AnnotationStore, tab
         connection.exec_driver_sql(verb.format(table))
 
 
-def test_a_kept_row_is_not_replaced_by_an_insert(store: AnnotationStore) -> None:
+def test_a_saved_row_is_not_replaced_by_an_insert(store: AnnotationStore) -> None:
     save(store, FRAME, 1)
     copy = "INSERT OR REPLACE INTO annotations SELECT * FROM annotations"
     with pytest.raises(StoreError, match="append-only"), store._workspace.write() as connection:
@@ -152,7 +152,7 @@ def test_an_empty_database_file_is_a_new_workspace(tmp_path: Path) -> None:
         assert AnnotationStore(workspace).studies() == []
 
 
-def test_a_database_of_another_program_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / DATABASE_NAME
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE theirs (a)")
@@ -448,7 +448,7 @@ def test_only_drafts_newer_than_any_acceptance_are_recovered(tmp_path: Path) -> 
         assert workspace.recovery == Recovery(drafts=2, unclean=True)
 
 
-def test_several_threads_save_at_once_and_each_version_is_kept(store: AnnotationStore) -> None:
+def test_several_threads_save_at_once_and_each_version_is_saved(store: AnnotationStore) -> None:
     def work(number: int) -> int:
         version = save(store, FRAME, number).version
         assert store.latest(STACK_ID)[FRAME].version >= version

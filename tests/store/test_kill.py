@@ -108,9 +108,9 @@ def check_all(store: AnnotationStore, acknowledged: dict[int, int]) -> None:
         for one in store.versions(saving.STACK_ID, frame)
     }
     for number, version in acknowledged.items():
-        kept = versions[saving.frame_of(number), version]
-        np.testing.assert_array_equal(kept.labels, saving.labels_of(number))
-        assert kept.status is saving.status_of(number)
+        saved = versions[saving.frame_of(number), version]
+        np.testing.assert_array_equal(saved.labels, saving.labels_of(number))
+        assert saved.status is saving.status_of(number)
     for sample in store.accepted_samples():
         np.testing.assert_array_equal(sample.pixels, saving.pixels_of(sample.frame))
     latest = store.latest(saving.STACK_ID)

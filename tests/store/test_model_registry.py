@@ -164,7 +164,7 @@ def test_only_a_whole_model_of_the_role_is_promoted(registry: ModelRegistry) -> 
 
 def test_a_candidate_that_is_kept_out_is_logged_and_changes_nothing(registry: ModelRegistry) -> None:
     adopt(registry, "candidate")
-    registry.keep(Role.BASE, "candidate", "No better.")
+    registry.decline(Role.BASE, "candidate", "No better.")
     assert registry.active(Role.BASE).model_id == "shipped-base"
     (row,) = registry.history(Role.BASE)
     assert (row.kind, row.model_id, row.previous_model_id) == ("keep", "candidate", "shipped-base")
@@ -175,7 +175,7 @@ def test_rolling_back_goes_one_model_back_each_time_as_far_as_the_shipped_one(re
         adopt(registry, model_id)
         registry.promote(Role.BASE, model_id, "better")
     registry.promote(Role.BASE, "one", "better after all")
-    registry.keep(Role.BASE, "three", "no better")
+    registry.decline(Role.BASE, "three", "no better")
     names = [registry.roll_back(Role.BASE, "worse").model_id for _ in range(3)]
     assert names == ["two", "one", "shipped-base"]
     assert registry.active(Role.BASE).model_id == "shipped-base"

@@ -26,8 +26,10 @@ def second(reads: ReadStore) -> Read:
 
 
 def keep(store: AnnotationStore, number: int, read: Read | None, status: ReviewStatus = ReviewStatus.DRAFT) -> None:
-    kept = Version(FRAME, labels_of(number), Region.BASE, Provenance.MANUAL, status, None, pixels_of(FRAME), SPACING_MM)
-    store.save(STACK_ID, Work([kept]), read_id=None if read is None else read.id)
+    saved = Version(
+        FRAME, labels_of(number), Region.BASE, Provenance.MANUAL, status, None, pixels_of(FRAME), SPACING_MM
+    )
+    store.save(STACK_ID, Work([saved]), read_id=None if read is None else read.id)
 
 
 def test_a_read_is_begun_and_finished_by_its_reader(reads: ReadStore, store: AnnotationStore) -> None:

@@ -33,8 +33,8 @@ def test_annotations_follow_their_frames_with_reader_time_and_status(
     assert set(found) == {FrameIndex(1, 3), FrameIndex(2, 0)}
     after = found[FrameIndex(1, 3)]
     assert np.array_equal(after.labels, labels_of(5))
-    kept = (before.region, before.provenance, before.status, before.reader, before.model_id, before.created_at)
-    assert (after.region, after.provenance, after.status, after.reader, after.model_id, after.created_at) == kept
+    saved = (before.region, before.provenance, before.status, before.reader, before.model_id, before.created_at)
+    assert (after.region, after.provenance, after.status, after.reader, after.model_id, after.created_at) == saved
     assert len(store.versions(STACK_ID, FrameIndex(1, 0))) == 1, "the stack that was left keeps what it has"
 
 

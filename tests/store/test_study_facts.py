@@ -43,14 +43,14 @@ def test_what_json_cannot_hold_and_studies_that_are_not_known_are_refused(store:
 
 
 @pytest.mark.parametrize(
-    ("slices", "kept"),
+    ("slices", "saved"),
     [
         ((0, 1, None, 3), {"patient.sex", "worklist.flag", "points"}),
         ((3, 2, 1, 0), {"patient.sex", "worklist.flag"}),
     ],
 )
 def test_facts_follow_where_they_hold_in_the_new_stack(
-    store: AnnotationStore, slices: tuple[int | None, ...], kept: set[str]
+    store: AnnotationStore, slices: tuple[int | None, ...], saved: set[str]
 ) -> None:
     save_study(store, OTHER_ID)
     facts = StudyFacts(store._workspace)
@@ -59,7 +59,7 @@ def test_facts_follow_where_they_hold_in_the_new_stack(
     facts.set(STACK_ID, "points", [1, 2])
     change = StackChange(STACK_ID, OTHER_ID, slices)
     StackChangeStore(store._workspace).carry_over(change, pixel_spacing_mm=(1.0, 1.0))
-    assert set(facts.all(OTHER_ID)) == kept
+    assert set(facts.all(OTHER_ID)) == saved
     facts.set(OTHER_ID, "patient.sex", "M")
     StackChangeStore(store._workspace).carry_over(change, pixel_spacing_mm=(1.0, 1.0))
     assert facts.get(OTHER_ID, "patient.sex") == "M", "the newer word holds"

@@ -68,7 +68,7 @@ def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
     before, after = labels_of(3)[4:9, 2:8], labels_of(4)[4:9, 2:8]
     start = Marks(None, marks(1).base, "model-1", False)
     end = Marks(Region.APEX, marks(2).base, "model-2", True, "a file", Provenance.MANUAL)
-    kept = Change(
+    saved = Change(
         ChangeKind.STROKE,
         "paint LV myocardium",
         (
@@ -80,10 +80,10 @@ def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
         ),
         "key",
     )
-    write(undo, STACK_ID, [Move(Verb.DO, kept)])
+    write(undo, STACK_ID, [Move(Verb.DO, saved)])
     (found,) = undo.lines(STACK_ID).done
     assert (found.key, found.kind, found.text) == ("key", ChangeKind.STROKE, "paint LV myocardium")
-    assert found.parts[1:] == kept.parts[1:]
+    assert found.parts[1:] == saved.parts[1:]
     part = found.parts[0]
     assert isinstance(part, FramePart) and part.frame == (2, 1) and part.patch is not None
     assert (part.patch.row0, part.patch.col0) == (4, 2)
@@ -103,7 +103,7 @@ def test_a_step_comes_back_whole(store: AnnotationStore, undo: UndoLog) -> None:
     assert found.frames == ((2, 1), (1, 3), (1, 2))
 
 
-def test_a_prediction_that_many_steps_start_from_is_kept_once(store: AnnotationStore, undo: UndoLog) -> None:
+def test_a_prediction_that_many_steps_start_from_is_saved_once(store: AnnotationStore, undo: UndoLog) -> None:
     write(undo, STACK_ID, [do(str(number)) for number in range(5)])
     with store._workspace.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM undo_predictions").scalar_one() == 1
@@ -139,7 +139,7 @@ def test_a_step_that_was_left_is_in_neither_line(undo: UndoLog) -> None:
     assert keys(undo.lines(STACK_ID)) == ([], ["a"])
 
 
-def test_a_move_over_a_step_that_was_never_kept_is_not_kept_either(undo: UndoLog) -> None:
+def test_a_move_over_a_step_that_was_never_saved_is_not_saved_either(undo: UndoLog) -> None:
     write(undo, STACK_ID, [do("a"), move(Verb.UNDO, "lost"), move(Verb.REDO, "lost")])
     assert keys(undo.lines(STACK_ID)) == (["a"], [])
 
@@ -172,14 +172,14 @@ def test_the_lines_are_those_of_two_stacks(tmp_path_factory: pytest.TempPathFact
         assert keys(UndoLog(workspace).lines(STACK_ID)) == (done, undone)
 
 
-def test_a_step_is_kept_with_what_it_changed_or_not_at_all(store: AnnotationStore, undo: UndoLog) -> None:
-    kept = Version(FRAME, labels_of(1), Region.BASE, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
+def test_a_step_is_saved_with_what_it_changed_or_not_at_all(store: AnnotationStore, undo: UndoLog) -> None:
+    saved = Version(FRAME, labels_of(1), Region.BASE, Provenance.SEMIAUTOMATIC, ReviewStatus.DRAFT)
     outside = step("b", FrameIndex(0, 9))
-    work = Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a"), Move(Verb.DO, outside)])
+    work = Work([saved], {FRAME: RegionSet(Region.APEX)}, moves=[do("a"), Move(Verb.DO, outside)])
     with pytest.raises(StoreError, match="slice 9 is not in the study"):
         store.save(STACK_ID, work)
     assert store.latest(STACK_ID) == {} and store.regions(STACK_ID) == {} and undo.lines(STACK_ID).done == ()
-    store.save(STACK_ID, Work([kept], {FRAME: RegionSet(Region.APEX)}, moves=[do("a")]))
+    store.save(STACK_ID, Work([saved], {FRAME: RegionSet(Region.APEX)}, moves=[do("a")]))
     assert set(store.latest(STACK_ID)) == {FRAME} and store.regions(STACK_ID) == {FRAME: Region.APEX}
     assert keys(undo.lines(STACK_ID)) == (["a"], [])
 
@@ -286,8 +286,8 @@ def test_a_second_read_and_what_can_be_undone_in_it_follow_too(
     write(undo, STACK_ID, [do("a")])
     write(undo, STACK_ID, [do("z", FrameIndex(0, 1))], read.id)
     save(store, FRAME, 5)
-    kept = Version(FrameIndex(0, 1), labels_of(6), Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)
-    store.save(STACK_ID, Work([kept]), read_id=read.id)
+    saved = Version(FrameIndex(0, 1), labels_of(6), Region.BASE, Provenance.MANUAL, ReviewStatus.DRAFT)
+    store.save(STACK_ID, Work([saved]), read_id=read.id)
     carry(changes, TURN)
     (there,) = reads.list(TURNED_ID)
     assert (there.reader, there.kind, there.started_at) == (read.reader, read.kind, read.started_at)

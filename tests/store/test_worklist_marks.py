@@ -22,11 +22,11 @@ def marks(workspace: Workspace, store: AnnotationStore) -> WorklistMarks:
     return WorklistMarks(workspace)
 
 
-def test_a_study_of_which_nothing_is_kept_has_no_marks(marks: WorklistMarks) -> None:
+def test_a_study_of_which_nothing_is_saved_has_no_marks(marks: WorklistMarks) -> None:
     assert marks.all() == {}
 
 
-def test_everybody_who_kept_something_is_a_reader_once(tmp_path: Path) -> None:
+def test_everybody_who_saved_something_is_a_reader_once(tmp_path: Path) -> None:
     for reader in ("zoe", "adam", "zoe"):
         with open_workspace(tmp_path / "workspace", reader=reader) as workspace:
             store = AnnotationStore(workspace)
@@ -51,7 +51,7 @@ def test_a_frame_is_reopened_while_it_was_accepted_and_is_not_any_more(
 
 
 def test_imported_frames_are_counted_once(marks: WorklistMarks, store: AnnotationStore) -> None:
-    kept = Version(
+    saved = Version(
         FrameIndex(0, 0),
         labels_of(1),
         Region.BASE,
@@ -59,8 +59,8 @@ def test_imported_frames_are_counted_once(marks: WorklistMarks, store: Annotatio
         ReviewStatus.DRAFT,
         imported_from="cvi42 workspace",
     )
-    store.save(STACK_ID, Work([kept, replace(kept, frame=FrameIndex(0, 1))]))
-    store.save(STACK_ID, Work([kept]))
+    store.save(STACK_ID, Work([saved, replace(saved, frame=FrameIndex(0, 1))]))
+    store.save(STACK_ID, Work([saved]))
     save(store, FrameIndex(0, 2))
     assert marks.all()[STACK_ID].imported == 2
 

@@ -4,7 +4,7 @@ Every frame is classified by itself and then in the order of its stack, routed t
 torch is imported only when models are loaded.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -73,6 +73,20 @@ class FrameResult:
     frame: FrameIndex
     region_prediction: RegionPrediction | None = None
     prediction: Prediction | None = None
+
+
+def by_frame(
+    results: Iterable[FrameResult],
+) -> tuple[dict[FrameIndex, RegionPrediction], dict[FrameIndex, Prediction]]:
+    """The last region prediction and the last segmentation of each frame that has one."""
+    regions: dict[FrameIndex, RegionPrediction] = {}
+    predictions: dict[FrameIndex, Prediction] = {}
+    for one in results:
+        if one.region_prediction is not None:
+            regions[one.frame] = one.region_prediction
+        if one.prediction is not None:
+            predictions[one.frame] = one.prediction
+    return regions, predictions
 
 
 def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:

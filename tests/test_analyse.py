@@ -11,6 +11,7 @@ from cmr_viewer.analyse import (
     FrameResult,
     Models,
     analyse,
+    by_frame,
     certainty_of,
     classify_frames,
     frame_probabilities,
@@ -56,11 +57,11 @@ def results(phantom: Phantom, models: Models) -> list[FrameResult]:
 
 def regions_in(results: list[FrameResult]) -> dict[FrameIndex, RegionPrediction]:
     """The last that was said of each frame."""
-    return {r.frame: r.region_prediction for r in results if r.region_prediction is not None}
+    return by_frame(results)[0]
 
 
 def predictions_in(results: list[FrameResult]) -> dict[FrameIndex, Prediction]:
-    return {r.frame: r.prediction for r in results if r.prediction is not None}
+    return by_frame(results)[1]
 
 
 # ------------------------------------------------------------------------------------------ the whole way

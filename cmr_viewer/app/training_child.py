@@ -21,7 +21,7 @@ NICE = 10
 """How much the child gives way to the window. POSIX `nice`; on Windows the priority class below normal."""
 
 TERMINATE_SECONDS = 2.0
-"""How long a child that was asked to end may take before it is killed."""
+"""How long a child may take to end after SIGTERM before it is killed."""
 
 EXIT_SECONDS = 10.0
 """How long a child that closed its output may take to end before it is killed."""

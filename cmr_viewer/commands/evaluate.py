@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cmr_viewer.analyse import Models, analyse, classify_frames, segment_frames
+from cmr_viewer.analyse import Models, analyse, by_frame, classify_frames, segment_frames
 from cmr_viewer.commands.service import make_output_folder, models_in, notes_json, print_notes
 from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap
@@ -145,14 +145,7 @@ def predict(
 ) -> tuple[dict[FrameIndex, RegionPrediction], dict[FrameIndex, Prediction]]:
     """Regions and label maps of the frames that are measured; `routing` as in `evaluate_stack`."""
     if routing == "predicted":
-        found: dict[FrameIndex, RegionPrediction] = {}
-        made: dict[FrameIndex, Prediction] = {}
-        for result in analyse(stack, models, order=list(places)):
-            if result.region_prediction is not None:
-                found[result.frame] = result.region_prediction
-            if result.prediction is not None:
-                made[result.frame] = result.prediction
-        return found, made
+        return by_frame(analyse(stack, models, order=list(places)))
     found = classify_frames(stack, list(places), models)
     if routing == "none":
         return found, {}

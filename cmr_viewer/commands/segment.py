@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cmr_viewer import NOTICE, PROGRAM
-from cmr_viewer.analyse import Models, analyse
+from cmr_viewer.analyse import Models, analyse, by_frame
 from cmr_viewer.commands.service import (
     make_output_folder,
     measured,
@@ -19,10 +19,9 @@ from cmr_viewer.commands.service import (
     opening_of,
     print_notes,
 )
-from cmr_viewer.domain.annotation import RegionPrediction
 from cmr_viewer.domain.notes import Note
 from cmr_viewer.domain.opening import NO_CHOICES, Opening
-from cmr_viewer.domain.study import FrameIndex, Study
+from cmr_viewer.domain.study import Study
 from cmr_viewer.errors import CmrViewerError, LoadError, in_one_line
 from cmr_viewer.export.formats import RegionRow
 from cmr_viewer.export.nifti import nifti_notes, write_label_files
@@ -93,16 +92,12 @@ def segment_one(
     """
     study = open_study(path, opening=opening)
     stack = study.stack
+    regions, made = by_frame(analyse(stack, models, baseline_only=baseline_only))
     labels = np.zeros(stack.pixels.shape, dtype=np.uint8)
-    regions: dict[FrameIndex, RegionPrediction] = {}
-    model_ids: dict[FrameIndex, str] = {}
-    for result in analyse(stack, models, baseline_only=baseline_only):
-        if result.region_prediction is not None:
-            regions[result.frame] = result.region_prediction
-        if result.prediction is not None:
-            labels[result.frame], model_ids[result.frame] = result.prediction.labels, result.prediction.model_id
+    for frame, prediction in made.items():
+        labels[frame] = prediction.labels
     rows = [
-        RegionRow(*frame, stack.source_slices[frame.slice_index], one.region, one.probability, model_ids[frame])
+        RegionRow(*frame, stack.source_slices[frame.slice_index], one.region, one.probability, made[frame].model_id)
         for frame, one in regions.items()
     ]
     measures, notes = measured(stack, labels)

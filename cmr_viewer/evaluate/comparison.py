@@ -95,7 +95,7 @@ def check_same_frames(baseline: NamedRun, other: NamedRun) -> None:
     """See that two runs were measured on the same frames, against the same reference.
 
     Raises:
-        LoadError: They were not; says which frames.
+        LoadError: They were not; the message names the frames.
     """
     first, second = _references(baseline.run), _references(other.run)
     sides = ((first, second, baseline, other), (second, first, other, baseline))

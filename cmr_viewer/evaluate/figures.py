@@ -50,8 +50,8 @@ STYLE: dict[Any, Any] = {
 }
 
 LABEL_COLOURS: Mapping[Label, str] = {Label.LVBP: "#c8323c", Label.LVM: "#009e73", Label.RVBP: "#d99a00"}
-"""The window's red, green and yellow, in hues and lightnesses that stand on white and that colour-blind readers tell
-apart (green towards blue, after Okabe and Ito 2008)."""
+"""The window's red, green and yellow, in hues and lightnesses that are visible on white and that colour-blind readers
+distinguish (green towards blue, after Okabe and Ito 2008)."""
 
 REGION_COLOURS: Mapping[Region, str] = {
     Region.BASE: "#e69f00",
@@ -258,19 +258,19 @@ def _draw_differences(axes: Axes, pairs: Sequence[VolumePair], agreement: Mappin
         axes.scatter(mean, difference, marker=mark, s=22, color=colour, alpha=0.75, linewidths=0)
     axes.axhline(0, color="#9aa4b0", linewidth=0.8)
     axes.axhline(agreement["bias"], color="#20262e", linewidth=1.5)
-    told = f"bias {agreement['bias']:+.1f}"
+    text = f"bias {agreement['bias']:+.1f}"
     if agreement["sd"] is not None:
         for limit in (agreement["lower"], agreement["upper"]):
             axes.axhline(limit, color="#20262e", linewidth=1.0, linestyle=(0, (4, 3)))
-        told += f" ± {1.96 * agreement['sd']:.1f}"
+        text += f" ± {1.96 * agreement['sd']:.1f}"
     reach = 1.25 * max(np.abs(predicted - reference).max(), *(abs(agreement[k] or 0.0) for k in ("lower", "upper")))
     axes.set_ylim(-max(reach, 1e-6), 1.35 * max(reach, 1e-6))
     axes.margins(x=0.08)
-    axes.text(0.5, 0.98, told, ha="center", va="top", fontsize=9, transform=axes.transAxes)
+    axes.text(0.5, 0.98, text, ha="center", va="top", fontsize=9, transform=axes.transAxes)
 
 
 def _group_legend(axes: Axes, pairs: Sequence[VolumePair]) -> None:
-    """The last panel tells what the marks and lines are."""
+    """The last panel is the legend of marks and lines."""
     axes.set_axis_off()
     for group, (mark, colour) in GROUP_MARKS.items():
         n = len({pair.patient for pair in pairs if pair.group == group})
@@ -283,7 +283,7 @@ def _group_legend(axes: Axes, pairs: Sequence[VolumePair]) -> None:
 
 
 RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#6b7480", "#b8a800")
-"""Of the palette that colour-blind readers tell apart (Okabe and Ito 2008); the first four in the order of figure 2 of
+"""Of the palette that colour-blind readers distinguish (Okabe and Ito 2008); the first four in the order of figure 2 of
 the paper: baseline, approach 1, approach 2, upper bound. Further runs begin again."""
 
 _INTERVAL = ("difference", "low", "high")

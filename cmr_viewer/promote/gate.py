@@ -23,7 +23,7 @@ MAX_LABEL_LOSS = 0.01
 """No label may lose more than this."""
 
 NO_CHANGE = "No change: the current model stays."
-"""Told to the reader where the candidate is not promoted."""
+"""Begins the reason, for the reader, where the candidate is not promoted."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Decision:
 def decide(assessment: Assessment) -> Decision:
     """Decide by the figures.
 
-    A candidate is promoted if there are enough held-out patients and frames to tell, its mean gain over the frames is
+    A candidate is promoted if there are enough held-out patients and frames to decide, its mean gain over the frames is
     `MIN_GAIN` or more and larger than the gain's standard error, and no label loses more than `MAX_LABEL_LOSS`.
     Otherwise the active model stays.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cmr_viewer.analyse import FrameResult
+from cmr_viewer.analyse import FrameResult, by_frame
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.change import (
@@ -177,8 +177,7 @@ class OpenStudy:
     def receive(self, results: Sequence[FrameResult]) -> None:
         """Models computed regions and label maps: they are shown, offered or only remembered, and are to be saved."""
         effects, frames = self.frames.effects, self.frames
-        regions = {one.frame: one.region_prediction for one in results if one.region_prediction is not None}
-        made = {one.frame: one.prediction for one in results if one.prediction is not None}
+        regions, made = by_frame(results)
         for frame, predicted in regions.items():
             frames.receive_region(frame, predicted)
         if regions:

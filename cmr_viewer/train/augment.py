@@ -118,9 +118,9 @@ def augment_batch(
     moved = functional.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=True)
     changed = _change_intensity(changed, how, generator)
     middle = images.shape[1] // 2
-    kept = torch.rand(present.shape, generator=generator).to(images.device) >= how.no_neighbour
-    kept[:, middle] = True
-    changed = changed * (present & kept)[:, :, None, None]
+    shown = torch.rand(present.shape, generator=generator).to(images.device) >= how.no_neighbour
+    shown[:, middle] = True
+    changed = changed * (present & shown)[:, :, None, None]
     if how.narrow:
         seen = _field_of_view(images.shape[0], size, how, generator).to(images.device)
         changed, moved = changed * seen, moved * seen

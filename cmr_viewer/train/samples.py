@@ -275,7 +275,7 @@ def end_weights(positions: Sequence[float | None], ratio: float) -> NDArray[np.f
 
     Returns:
         (sample,) adding up to 1: quadratic in the position, smallest in the middle of the heart; non-cardiac frames
-        keep the chance that they have without it.
+        have the same chance as without it.
 
     Raises:
         TrainingError: No samples, or a ratio below 1.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.errors import GeometryError, LabelMapError, LoadError, TrainingError
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.prepare.grid import Grid
@@ -85,7 +85,7 @@ class TrainingSpec:
 
     @property
     def network_options(self) -> Mapping[str, Any]:
-        """The network's options, with as many input channels as the context asks for."""
+        """The network's options, with the input channels that the context needs."""
         return {**self.options, "inputs": 1 + 2 * self.context} if self.context else self.options
 
     @property
@@ -103,7 +103,7 @@ class TrainingSpec:
         self._check_shares()
         if self.optimizer not in OPTIMIZERS:
             raise TrainingError(f"The optimizer {self.optimizer!r} is not known. Choose from {', '.join(OPTIMIZERS)}.")
-        for name, low, high in _LIMITS:
+        for name, (low, high) in _LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 upper = "" if high == inf else f" and at most {high:g}"
                 raise TrainingError(f"{name} of a training must be at least {low:g}{upper}, not {getattr(self, name)}.")
@@ -139,26 +139,14 @@ class TrainingSpec:
 
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
-_NUMBERS = (
-    "spacing_mm", "learning_rate", "weight_decay", "momentum", "average", "focus_share", "ends_ratio", "shift_px",
-)  # fmt: skip
-_WHOLE_NUMBERS = ("rows", "cols", "context", "iterations", "batch", "warm_up", "validate_every", "seed")
-_LIMITS: tuple[tuple[str, float, float], ...] = (
-    ("iterations", 1, inf),
-    ("batch", 1, inf),
-    ("validate_every", 1, inf),
-    ("rows", 32, inf),
-    ("cols", 32, inf),
-    ("context", 0, inf),
-    ("warm_up", 0, inf),
-    ("seed", 0, inf),
-    ("weight_decay", 0, inf),
-    ("shift_px", 0, inf),
-    ("momentum", 0, 1),
-    ("average", 0, 1),
-    ("focus_share", 0, 1),
-    ("ends_ratio", 1, inf),
-)
+_NUMBERS = tuple(one.name for one in fields(TrainingSpec) if one.type is float)
+_WHOLE_NUMBERS = tuple(one.name for one in fields(TrainingSpec) if one.type is int)
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("iterations", "batch", "validate_every", "ends_ratio"), (1, inf)),
+    **dict.fromkeys(("rows", "cols"), (32, inf)),
+    **dict.fromkeys(("context", "warm_up", "seed", "weight_decay", "shift_px"), (0, inf)),
+    **dict.fromkeys(("momentum", "average", "focus_share"), (0, 1)),
+}
 
 _DEFAULTS: Mapping[Role, TrainingSpec] = {
     Role.CLASSIFIER: TrainingSpec(
@@ -173,9 +161,7 @@ _DEFAULTS: Mapping[Role, TrainingSpec] = {
         shift_px=12.0,
     ),
     Role.BASELINE: TrainingSpec(Role.BASELINE),
-    Role.BASE: TrainingSpec(Role.BASE, iterations=400, learning_rate=4e-4),
-    Role.MIDDLE: TrainingSpec(Role.MIDDLE, iterations=400, learning_rate=4e-4),
-    Role.APEX: TrainingSpec(Role.APEX, iterations=400, learning_rate=4e-4),
+    **{role: TrainingSpec(role, iterations=400, learning_rate=4e-4) for role in SPECIALISTS},
 }
 
 
@@ -205,7 +191,7 @@ def read_spec(path: Path) -> TrainingSpec:
 Recipe = Literal["nnunet", "light"]
 
 SMALLEST_FEATURE_MAP = 4
-"""nnU-Net halves an axis as long as the feature map keeps this many pixels."""
+"""nnU-Net halves an axis as long as the feature map has this many pixels."""
 
 FIRST_WIDTH, LARGEST_WIDTH = 32, 512
 """nnU-Net's channels: 32 at full resolution, doubled at each halving up to 512 in 2D."""

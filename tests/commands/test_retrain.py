@@ -20,7 +20,7 @@ from cmr_viewer.store.database import open_workspace, open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.store.versions import AcceptedSample
 from cmr_viewer.train.retrain import accepted_frames
-from tests.commands.workspaces import HELD_OUT, TRAINED_ON, make_workspace
+from tests.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from cmr_viewer.promote.records import End, Records, RetrainingRun, Trained
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
-from tests.commands.workspaces import make_workspace
+from tests.workspaces import make_workspace
 
 CLEAR = (0.04, 0.05, 0.06, 0.04, 0.05, 0.06)
 BETTER = Assessment(Role.BASE, "base-2", "base-1", 3, 6, "Dice", {"LVBP": 0.8}, {"LVBP": 0.85}, CLEAR)

@@ -6,8 +6,8 @@ from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.versions import AcceptedSample
 from cmr_viewer.train.retrain import LARGEST_BATCH, RETRAINING_ITERATIONS, retraining_spec, split_by_patient
 from cmr_viewer.train.train_model import plan_of
-from tests.commands.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 from tests.tiny_models import tiny_spec
+from tests.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,9 @@ from cmr_viewer.reading.opening import OpeningRequest
 from cmr_viewer.reading.saving import SavedStudies, acceptances_of, put_back, work_of, works_of_acceptance
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
-from tests.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 from tests.phantom import Phantom, default_affine, sax_cine, voxels_of, write_nifti
 from tests.tiny_models import calm_torch, write_tiny_models
+from tests.workspaces import HELD_OUT, TRAINED_ON, make_workspace
 
 LEARNT = Role.MIDDLE
 

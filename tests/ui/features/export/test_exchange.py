@@ -64,7 +64,7 @@ def file(open_window: MainWindow) -> LabelFile:
     return made
 
 
-def import_file(window: MainWindow, qtbot, signal: str = "taken") -> None:
+def import_file(window: MainWindow, qtbot, signal: str = "imported") -> None:
     with qtbot.waitSignal(getattr(window.feature(ExportFeature).label_import, signal), timeout=PATIENCE_MS):
         window.feature(ExportFeature).import_from(FILE)
     settle(qtbot, window)

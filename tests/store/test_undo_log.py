@@ -19,7 +19,6 @@ from cmr_viewer.domain.change import (
     PhaseMarksPart,
     UndoLines,
     Verb,
-    label_digest,
 )
 from cmr_viewer.domain.opening import StackChange
 from cmr_viewer.domain.study import FrameIndex
@@ -205,23 +204,6 @@ def test_each_way_of_a_reader_is_in_the_log_with_its_words(store: AnnotationStor
     assert [event.detail["text"] for event in events] == ["take the new prediction"] * 3 + ["smooth LV myocardium"] * 2
     assert [event.frame for event in events] == [FRAME] * 3 + [FrameIndex(1, 1)] * 2
     assert events[3].detail["frames"] == 2 and {event.who for event in events} == {"reader"}
-
-
-def test_a_damaged_step_is_said(store: AnnotationStore, undo: UndoLog) -> None:
-    whole = Patch(0, 0, labels_of(1), labels_of(2)).packed()
-    assert whole is not None
-    damaged = type(whole)(0, 0, whole.data[:-3])
-    with pytest.raises(StoreError, match="damaged"):
-        damaged.unpacked()
-
-
-def test_label_maps_are_told_apart_by_codes_and_shape() -> None:
-    one = np.zeros((2, 6), np.uint8)
-    assert label_digest(one) == label_digest(one.copy())
-    assert len({label_digest(one), label_digest(one.reshape(3, 4)), label_digest(one + 1)}) == 3
-    dots = [np.zeros((5, 5), np.uint8) for _ in range(3)]
-    dots[1][1, 2] = dots[2][2, 1] = 3  # the same box elsewhere is another label map
-    assert len({label_digest(each) for each in dots}) == 3
 
 
 # -- stacks that are opened differently --------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ class VolumeCurve(QWidget):
     """LV and RV blood pool through the cycle.
 
     A click goes to the phase under the pointer; the marks of ED and ES are dragged by their names. What is under the
-    pointer is told in words above the curve.
+    pointer is shown in words above the curve.
 
     Signals:
         phase_chosen(int): The phase under the pointer.
@@ -100,7 +100,7 @@ class VolumeCurve(QWidget):
         return self._marks["ED"], self._marks["ES"]
 
     @property
-    def told(self) -> str:
+    def pointer_text(self) -> str:
         """What is said of the phase under the pointer; empty where the pointer is elsewhere."""
         return "" if self._hover is None else self.words_of(self._hover)
 
@@ -208,7 +208,7 @@ class VolumeCurve(QWidget):
         head = QRectF(10, 3, self.width() - 20, 16)
         if self._hover is not None:
             painter.setPen(colour("text"))
-            painter.drawText(head, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.told)
+            painter.drawText(head, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.pointer_text)
             return
         painter.setPen(colour("soft"))
         painter.drawText(head, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self._unit)

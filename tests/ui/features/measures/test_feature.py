@@ -126,9 +126,9 @@ def test_a_click_on_the_curve_goes_to_the_phase_and_the_pointer_tells_it(open_wi
     curve = open_window.feature(MeasuresFeature).panel.curve
     at = QPoint(round(curve.x_of(4)), round(curve.area().bottom()) - 2)
     qtbot.mouseMove(curve, at)
-    qtbot.waitUntil(lambda: curve.told.startswith("Phase 5"), timeout=5000)
-    assert "LV" in curve.told
-    assert "RV" in curve.told
+    qtbot.waitUntil(lambda: curve.pointer_text.startswith("Phase 5"), timeout=5000)
+    assert "LV" in curve.pointer_text
+    assert "RV" in curve.pointer_text
     qtbot.mouseClick(curve, Qt.MouseButton.LeftButton, pos=at)
     assert open_window.desk.frame.phase == 4
 

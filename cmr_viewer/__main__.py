@@ -21,6 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cmr_viewer import NOTICE, PROGRAM
 from cmr_viewer.errors import in_one_line
@@ -104,17 +105,22 @@ def _run(command: str, arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _path(parser: argparse._ActionsContainer, name: str, metavar: str, text: str, **more: Any) -> None:
+    """An argument that is a file or folder."""
+    parser.add_argument(name, type=Path, metavar=metavar, help=text, **more)
+
+
 def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cmr-viewer",
         description=f"Annotate and review short-axis cine cardiac MR, region by region. {NOTICE}",
         epilog=f"Commands without a window: cmr-viewer {' | '.join(COMMANDS)}. Each has its own --help.",
     )
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="DICOM folder or image file to open")
+    _path(parser, "path", "PATH", "DICOM folder or image file to open", nargs="?")
     parser.add_argument("--demo", action="store_true", help="open the demo study")
-    parser.add_argument("--workspace", type=Path, metavar="DIR", help="folder where corrections are saved")
-    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
-    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a picture of the window, then quit")
+    _path(parser, "--workspace", "DIR", "folder where corrections are saved")
+    _path(parser, "--models", "DIR", "folder of models", default=shipped_models_dir())
+    _path(parser, "--screenshot", "FILE", "save a picture of the window, then quit")
     parser.add_argument("--quit-after", type=float, metavar="SECONDS", help="quit after this time")
     _debug_option(parser)
     parser.add_argument("--version", action="version", version=PROGRAM)
@@ -148,7 +154,7 @@ def _codes(text: str) -> object:
 
 
 def _network_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
+    _path(parser, "--models", "DIR", "folder of models", default=shipped_models_dir())
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="device that runs the networks"
     )
@@ -176,9 +182,7 @@ def _opening_options(parser: argparse._ActionsContainer) -> None:
 
 
 def _split_file_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--split-file", type=Path, metavar="FILE", help="JSON that assigns patients to train, validation, test"
-    )
+    _path(parser, "--split-file", "FILE", "JSON that assigns patients to train, validation, test")
 
 
 def _convention_options(parser: argparse.ArgumentParser) -> None:
@@ -194,8 +198,8 @@ def _convention_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _segment_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="DICOM folder or image file")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="write results to DIR/<name>/")
+    _path(parser, "input", "INPUT", "DICOM folder or image file", nargs="+")
+    _path(parser, "--output", "DIR", "write results to DIR/<name>/", required=True)
     parser.add_argument(
         "--routing",
         choices=("predicted", "baseline"),
@@ -208,19 +212,17 @@ def _segment_options(parser: argparse.ArgumentParser) -> None:
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", choices=ROLES, help="role of the model to train")
-    parser.add_argument("--spec", type=Path, metavar="FILE", help="training spec, TOML or JSON")
-    parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="DIR", help="labelled data sets")
+    _path(parser, "--spec", "FILE", "training spec, TOML or JSON")
+    _path(parser, "--data", "DIR", "labelled data sets", nargs="+", default=[])
     _split_file_option(parser)
-    parser.add_argument(
-        "--workspace", type=Path, metavar="DIR", help="retrain on the accepted frames of this workspace"
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="new model folder")
-    parser.add_argument("--start-from", type=Path, metavar="FOLDER", help="model folder with the starting weights")
-    parser.add_argument(
+    _path(parser, "--workspace", "DIR", "retrain on the accepted frames of this workspace")
+    _path(parser, "--output", "FOLDER", "new model folder", required=True)
+    _path(parser, "--start-from", "FOLDER", "model folder with the starting weights")
+    _path(
+        parser,
         "--snapshot",
-        type=Path,
-        metavar="FOLDER",
-        help="do not train: write the best model of the stopped training in --output to this folder",
+        "FOLDER",
+        "do not train: write the best model of the stopped training in --output to this folder",
     )
     parser.add_argument("--note", metavar="TEXT", help="sentence to add to the model card")
     parser.add_argument("--iterations", type=int, metavar="N", help="number of batches")
@@ -235,15 +237,13 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="image, DICOM folder, or folder of patients"
-    )
-    parser.add_argument(
+    _path(parser, "images", "IMAGE", "image, DICOM folder, or folder of patients", nargs="+")
+    _path(
+        parser,
         "--labels",
+        "LABELMAP",
+        "label maps or contours, one for each IMAGE, or several for one IMAGE; default: those next to the images",
         nargs="+",
-        type=Path,
-        metavar="LABELMAP",
-        help="label maps or contours, one for each IMAGE, or several for one IMAGE; default: those next to the images",
     )
     _codes_option(parser)
     _opening_options(parser)
@@ -259,9 +259,7 @@ def _measure_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--height", type=float, metavar="CM", help="for indexed measures; default: from the header")
     parser.add_argument("--weight", type=float, metavar="KG", help="for indexed measures; default: from the header")
     parser.add_argument("--heart-rate", type=float, metavar="BPM", help="for cardiac output; default: from the header")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="FILE.json, or FILE.csv, which also writes FILE.json"
-    )
+    _path(parser, "--output", "FILE", "FILE.json, or FILE.csv, which also writes FILE.json", required=True)
     _debug_option(parser)
 
 
@@ -269,18 +267,14 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     from cmr_viewer.export import formats
 
     names = ", ".join(one.name for one in formats.FORMATS)
-    parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
+    _path(parser, "study", "STUDY", "DICOM folder or image file")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--workspace", type=Path, metavar="DIR", help="workspace with the corrections; default: the usual one"
-    )
-    what.add_argument(
-        "--labels", type=Path, metavar="FILE", help="label maps or contours to use instead of a workspace"
-    )
+    _path(what, "--workspace", "DIR", "workspace with the corrections; default: the usual one")
+    _path(what, "--labels", "FILE", "label maps or contours to use instead of a workspace")
     _codes_option(parser)
     parser.add_argument("--phase", type=int, metavar="N", help="phase of FILE, counted from 1")
     _opening_options(parser.add_argument_group("with --labels; a workspace has the choices of its reader"))
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
+    _path(parser, "--output", "DIR", "folder to write to", required=True)
     parser.add_argument(
         "--formats",
         type=_export_formats,
@@ -298,11 +292,9 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
-    parser.add_argument(
-        "--workspace", type=Path, metavar="DIR", help="workspace with the corrections; default: the usual one"
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.pdf, FILE.html or FILE.csv")
+    _path(parser, "study", "STUDY", "DICOM folder or image file")
+    _path(parser, "--workspace", "DIR", "workspace with the corrections; default: the usual one")
+    _path(parser, "--output", "FILE", "FILE.pdf, FILE.html or FILE.csv", required=True)
     parser.add_argument("--reader", default="", metavar="NAME", help="name of the reader on the report")
     parser.add_argument(
         "--patient", default="", metavar="TEXT", help="name of the patient on the report; default: not named"
@@ -317,14 +309,12 @@ def _incomplete(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare_reads_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, metavar="STUDY", help="DICOM folder or image file")
-    parser.add_argument(
-        "--workspace", type=Path, metavar="DIR", help="workspace with the reads; default: the usual one"
-    )
+    _path(parser, "study", "STUDY", "DICOM folder or image file")
+    _path(parser, "--workspace", "DIR", "workspace with the reads; default: the usual one")
     parser.add_argument(
         "--second", type=int, metavar="ID", help="ID of the second read; default: the last finished one"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="FILE.csv or FILE.json")
+    _path(parser, "--output", "FILE", "FILE.csv or FILE.json", required=True)
     _debug_option(parser)
 
 
@@ -340,7 +330,7 @@ def _export_formats(text: str) -> tuple[str, ...]:
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
     roles = [role for role in ROLES if role != "classifier"]
-    parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="labelled data sets")
+    _path(parser, "--data", "DIR", "labelled data sets", nargs="+", required=True)
     _split_file_option(parser)
     parser.add_argument("--role", choices=roles, default="baseline", help="role of the model to train")
     parser.add_argument(
@@ -349,15 +339,13 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
         default="nnunet",
         help="training as in the paper, or light enough for CPUs",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="TOML file for the spec")
+    _path(parser, "--output", "FILE", "TOML file for the spec", required=True)
     _debug_option(parser)
 
 
 def _evaluate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="+", type=Path, metavar="DATA", help="labelled data sets or patients")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for tables, figures and pictures"
-    )
+    _path(parser, "data", "DATA", "labelled data sets or patients", nargs="+")
+    _path(parser, "--output", "DIR", "folder for tables, figures and pictures", required=True)
     parser.add_argument(
         "--split",
         choices=("train", "validation", "test", "all", "held-out"),
@@ -377,12 +365,12 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="output of evaluate on the same frames")
-    parser.add_argument("--baseline", type=Path, required=True, metavar="RUN_DIR", help="run to compare with")
+    _path(parser, "runs", "RUN_DIR", "output of evaluate on the same frames", nargs="+")
+    _path(parser, "--baseline", "RUN_DIR", "run to compare with", required=True)
     parser.add_argument(
         "--names", metavar="A,B,...", help="names of the baseline and the runs, in order; default: folder names"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="compare.json, tables.md, pictures")
+    _path(parser, "--output", "DIR", "compare.json, tables.md, pictures", required=True)
     _debug_option(parser)
 
 
@@ -399,17 +387,17 @@ def _models_options(parser: argparse.ArgumentParser) -> None:
             one.add_argument("--reason", default="From the command line.", help="reason for the log")
         if action == "promote":
             one.add_argument("model_id", help="ID of the model")
-        one.add_argument("--workspace", type=Path, default=default_workspace_dir(), metavar="DIR", help="workspace")
-        one.add_argument("--models", type=Path, default=shipped_models_dir(), metavar="DIR", help="folder of models")
+        _path(one, "--workspace", "DIR", "workspace", default=default_workspace_dir())
+        _path(one, "--models", "DIR", "folder of models", default=shipped_models_dir())
         _debug_option(one)
     _import_options(actions.add_parser("import-nnunet", help="make a model folder from a trained nnU-Net v2 model"))
 
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
     roles = [role for role in ROLES if role != "classifier"]
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with plans.json, dataset.json and fold_*")
+    _path(parser, "folder", "FOLDER", "folder with plans.json, dataset.json and fold_*")
     parser.add_argument("--role", choices=roles, required=True, help="role of the model")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="new model folder")
+    _path(parser, "--output", "FOLDER", "new model folder", required=True)
     parser.add_argument("--fold", nargs="+", default=[], metavar="N", help="folds to average; default: all")
     parser.add_argument(
         "--labels",

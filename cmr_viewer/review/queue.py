@@ -34,7 +34,7 @@ MASKS_WRONG: Mapping[Region, float] = {
 WRONG_ML = 2.0
 """From this error on, the masks of a frame count as wrong."""
 
-CHECK_TELLS = 0.10
+CHECK_CHANCE = 0.10
 """Chance that what a failed check is about is an error of as many millilitres; a larger one made the order no better on
 the validation patients."""
 
@@ -140,7 +140,7 @@ def stake_of(frame: FrameStakes, voxel_ml: float, *, in_ml: bool = True) -> Stak
         )
     failed = [finding for finding in frame.findings if not finding.is_note]
     for finding in failed:
-        reasons.append((CHECK_TELLS * finding.pixels * voxel_ml, finding.text))
+        reasons.append((CHECK_CHANCE * finding.pixels * voxel_ml, finding.text))
     why = [text for ml, text in sorted(reasons, key=lambda one: -one[0]) if ml >= LEAST_ML][:2]
     why += [finding.text for finding in failed if finding.text not in why]
     first = any(finding.goes_first for finding in failed)

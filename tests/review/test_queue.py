@@ -10,7 +10,7 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.review.checks import Check, Finding
 from cmr_viewer.review.queue import (
-    CHECK_TELLS,
+    CHECK_CHANCE,
     MASKS_WRONG,
     FrameReview,
     FrameStakes,
@@ -196,7 +196,7 @@ def test_a_failed_check_brings_a_frame_into_the_queue_with_its_words_and_a_note_
     quiet = replace(frame(), if_region={}, opinions=[])
     failed = Finding(HERE, "A hole.", Check.HOLES, pixels=50)
     stake = stake_of(replace(quiet, findings=(failed,)), 0.1)
-    assert stake.ml == pytest.approx(CHECK_TELLS * 5.0)
+    assert stake.ml == pytest.approx(CHECK_CHANCE * 5.0)
     assert (stake.why, stake.failed, stake.is_worth_a_look) == ("A hole.", True, True)
     note = replace(failed, is_note=True)
     assert not stake_of(replace(quiet, findings=(note,)), 0.1).is_worth_a_look

@@ -15,7 +15,7 @@ from cmr_viewer.ui.window.feature import Context
 from cmr_viewer.ui.window.widgets import label, row, slider
 
 _SMOOTH_MS = 1000.0 / 60.0
-_SAY_RATE_MS = 500
+_RATE_EVERY_MS = 500
 _SLIDER = 100
 
 
@@ -90,8 +90,8 @@ class MontageLayout(DeskLayout):
         self._look: object = None
         self._last = FrameIndex(0, 0)
         self._from_phase = 0
-        self._say_rate = QTimer(self, interval=_SAY_RATE_MS)
-        self._say_rate.timeout.connect(self._show_rate)
+        self._rate_timer = QTimer(self, interval=_RATE_EVERY_MS)
+        self._rate_timer.timeout.connect(self._show_rate)
         self.foot.buttons[self._columns].setChecked(True)
         self.foot.columns_chosen.connect(self.choose_columns)
         self.foot.zoom_chosen.connect(self.view.set_zoom)
@@ -234,10 +234,10 @@ class MontageLayout(DeskLayout):
             slices = range(stack.slices)
             self.view.play(0)
             self.view.want([FrameIndex(phase, index) for phase in range(stack.phases) for index in slices])
-            self._say_rate.start()
+            self._rate_timer.start()
             self._show_rate()
         else:
-            self._say_rate.stop()
+            self._rate_timer.stop()
             self.view.play(None)
             self._show_hint()
 

@@ -20,7 +20,7 @@ from cmr_viewer.store.annotations import StudyRow
 from cmr_viewer.ui.window.actions import When, keys_of, shown_keys
 from cmr_viewer.ui.window.command_palette import Command, CommandPalette
 from cmr_viewer.ui.window.feature import Context, Feature, Wire, save_settings
-from cmr_viewer.ui.window.theme import THEMES, apply_theme, icon, theme_of, theme_on_show
+from cmr_viewer.ui.window.theme import THEMES, apply_theme, icon, shown_theme, theme_of
 from cmr_viewer.ui.window.tour import GREETING, Tour, tour_steps
 
 _STUDY = "study:"
@@ -187,7 +187,7 @@ class ShellFeature(Feature):
         """The system went from light to dark, or back."""
         application = QApplication.instance()
         chosen = self.context.settings.theme
-        if isinstance(application, QApplication) and theme_of(application, chosen) != theme_on_show():
+        if isinstance(application, QApplication) and theme_of(application, chosen) != shown_theme():
             apply_theme(application, chosen)
 
     def _take_theme(self, chosen: str) -> None:

@@ -124,7 +124,7 @@ def style_sheet(palette: Mapping[str, str] | None = None) -> str:
     return text
 
 
-def theme_on_show() -> str:
+def shown_theme() -> str:
     """The current theme, "light" or "dark"."""
     return "light" if PALETTE["text"] == LIGHT["text"] else "dark"
 

@@ -12,7 +12,7 @@ from cmr_viewer.ui.features.keys.keys_dialog import KeysDialog
 from cmr_viewer.ui.features.worklist.feature import WorklistFeature
 from cmr_viewer.ui.window.main_window import MainWindow
 from cmr_viewer.ui.window.shell import ShellFeature
-from cmr_viewer.ui.window.theme import PALETTE, apply_theme, theme_on_show
+from cmr_viewer.ui.window.theme import PALETTE, apply_theme, shown_theme
 from tests.ui.conftest import PATIENCE_MS, settle
 
 Key, Held = Qt.Key, Qt.KeyboardModifier
@@ -142,7 +142,7 @@ def test_keys_that_are_changed_work_at_once_and_are_on_the_sheet(open_window, qt
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_theme_is_switched_at_run_time_and_kept(open_window, theme):
     open_window.actions_by_id[f"theme_{theme}"].trigger()
-    assert theme_on_show() == theme
+    assert shown_theme() == theme
     assert open_window.palette().window().color().name() == PALETTE["panel"]
     assert open_window.settings.load(open_window.settings.path).theme == theme
     shown = open_window.feature(WorklistFeature).panel.grab().toImage()
@@ -174,13 +174,13 @@ def test_icons_follow_the_theme(open_window):
 def test_by_default_the_theme_is_the_systems_and_dark_where_that_does_not_say(window, app):
     assert window.settings.theme == "system"
     assert window.actions_by_id["theme_system"].isChecked()
-    assert theme_on_show() == "dark"
+    assert shown_theme() == "dark"
 
 
 def test_the_theme_chosen_in_the_settings_is_shown(window):
     window.settings.theme = "light"
     window._take_settings()
-    assert theme_on_show() == "light"
+    assert shown_theme() == "light"
     assert window.actions_by_id["theme_light"].isChecked()
 
 

@@ -20,9 +20,9 @@ from cmr_viewer.ui.window.theme import (
     icon,
     image_colour,
     readable_on,
+    shown_theme,
     style_sheet,
     theme_of,
-    theme_on_show,
 )
 
 SIGHT = {
@@ -128,7 +128,7 @@ def test_all_themes_name_the_same_colours():
 def test_colours_and_icons_are_those_of_the_theme_on_show_and_images_stay_dark(app, chosen):
     kept = icon("bell")
     apply_theme(app, chosen)
-    assert theme_of(app, chosen) == theme_on_show() == chosen
+    assert theme_of(app, chosen) == shown_theme() == chosen
     assert colour("text").name() == PALETTES[chosen]["text"]
     assert image_colour("text").name() == DARK["text"]
     image = kept.pixmap(32, 32).toImage()

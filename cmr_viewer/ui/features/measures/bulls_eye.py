@@ -288,8 +288,8 @@ class BullsEyePanel(QWidget):
         self._shown = Shown.THICKNESS
         self.eye = BullsEye()
         self.eye.segment_chosen.connect(self.segment_chosen)
-        self.eye.segment_chosen.connect(self._tell)
-        self.eye.segment_pointed.connect(self._tell)
+        self.eye.segment_chosen.connect(self._show_line)
+        self.eye.segment_pointed.connect(self._show_line)
         self.eye.turned.connect(self.turned)
         self._choices = QButtonGroup(self)
         self._choices.setExclusive(True)
@@ -353,9 +353,9 @@ class BullsEyePanel(QWidget):
 
     def _show(self) -> None:
         self.eye.show_values(self._values.get(self._shown, {}), _SCALES[self._shown])
-        self._tell(self.eye.pointed)
+        self._show_line(self.eye.pointed)
 
-    def _tell(self, segment: int) -> None:
+    def _show_line(self, segment: int) -> None:
         unit = "mm at ED" if self._shown is Shown.THICKNESS else "% from ED to ES"
         known = [value for value in self.eye.values.values() if value is not None]
         if segment:

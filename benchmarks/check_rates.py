@@ -16,6 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
+
 from cmr_viewer.domain.anatomy import Region, reference_regions
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.load.datasets import find_labelled
@@ -35,16 +37,19 @@ def main() -> None:
 
 
 def check_study(path: Path, models: Path) -> None:
-    from cmr_viewer.commands.service import analyse_stack, models_in
+    from cmr_viewer.analyse import analyse, by_frame
+    from cmr_viewer.commands.service import measured, models_in
     from cmr_viewer.load.study import open_study
     from cmr_viewer.progress import silent
 
     stack = open_study(path, silent).stack
-    analysis = analyse_stack(stack, models_in(models, "cpu"))
+    regions, made = by_frame(analyse(stack, models_in(models, "cpu")))
+    labels = np.stack([[made[FrameIndex(p, s)].labels for s in range(stack.slices)] for p in range(stack.phases)])
+    measures, _ = measured(stack, labels)
     checks = StackChecks(stack.phases, stack.slices)
     for frame in stack.frame_indices:
-        checks.put(frame, analysis.labels[frame], analysis.regions[frame].region)
-    found = checks.findings(analysis.measures.ed_phase, analysis.measures.es_phase)
+        checks.put(frame, labels[frame], regions[frame].region)
+    found = checks.findings(measures.ed_phase, measures.es_phase)
     texts = [(frame, each) for frame, several in found.items() for each in several if not each.is_note]
     print(f"{stack.phases * stack.slices} frames, {len({frame for frame, _ in texts})} with a finding\n")
     for frame, each in texts:

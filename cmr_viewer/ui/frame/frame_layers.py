@@ -134,7 +134,7 @@ class LabelLayer:
     """Outlines and fills of one label map, and the dashed outline of another beside it.
 
     Attributes:
-        labels: (row, col) label map on show, or None.
+        labels: (row, col) displayed label map, or None.
         fill: Opacity of the fills, 0.0 to 1.0.
         hidden: Whether nothing is drawn.
         without_outline: A label whose outline somebody else draws, or None.
@@ -169,7 +169,7 @@ class LabelLayer:
             self.refresh(labels, key)
 
     def refresh(self, labels: LabelMap | None, key: Hashable = None) -> None:
-        """The label map on show was changed."""
+        """The displayed label map was changed."""
         self.labels = labels
         self._paths, self._fills = ({}, {}) if labels is None else self._traced(labels)
         if key is not None and labels is not None:

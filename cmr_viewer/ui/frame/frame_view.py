@@ -118,7 +118,7 @@ class FrameView(PointerInput):
         return self._marks.shows_proposal
 
     def refresh_labels(self, labels: LabelMap, box: Box, key: Hashable = None) -> None:
-        """The label map on show was changed in a box: draw that part again.
+        """The displayed label map was changed in a box: draw that part again.
 
         Args:
             labels: (row, col), the label map after the change.
@@ -245,7 +245,7 @@ class FrameView(PointerInput):
 
     @property
     def has_frame(self) -> bool:
-        """Whether a frame is on show."""
+        """Whether a frame is displayed."""
         return self._grey.pixels is not None
 
     @property

@@ -90,7 +90,7 @@ class PointerInput(QWidget):
 
     @property
     def has_frame(self) -> bool:
-        """Whether a frame is on show; without one the pointer does nothing."""
+        """Whether a frame is displayed; without one the pointer does nothing."""
         raise NotImplementedError
 
     def screen_ratio(self) -> float:

@@ -73,7 +73,7 @@ class VolumeCurve(QWidget):
         self.update()
 
     def set_phase(self, phase: int) -> None:
-        """The phase on show."""
+        """The displayed phase."""
         self._phase = phase
         self.update()
 

@@ -59,6 +59,17 @@ def test_a_class_that_the_text_names_is_in_its_file(name: str, file: str) -> Non
     assert name in names_in(PACKAGE / file)
 
 
+def test_other_pages_name_files_where_they_are() -> None:
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md"), *ROOT.glob("*.md")]
+    missing = {
+        f"{page.name}: {path}"
+        for page in pages
+        for path in quoted(page.read_text(encoding="utf-8"))
+        if re.fullmatch(r"\w+/[\w/]+\.py", path) and not any((base / path).exists() for base in (PACKAGE, ROOT))
+    }
+    assert sorted(missing) == []
+
+
 def test_the_page_has_its_three_walks_and_its_table() -> None:
     assert len(PATHS) > 30
     assert len(ROWS) > 40

@@ -32,7 +32,9 @@ WITHOUT_QT = [
     *(
         "test_analyse.py",
         "test_pipeline.py",
-        "test_errors.py",
+        "test_words.py",
+        "test_architecture.py",
+        "test_file_names.py",
         "test_paths.py",
         "test_progress.py",
         "test_phantom.py",

@@ -38,7 +38,7 @@ from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
 from cmr_viewer.errors import LoadError
-from cmr_viewer.progress import ReviewProgress
+from cmr_viewer.progress import Progress
 from cmr_viewer.ui.features.effort.feature import EffortPanel
 from cmr_viewer.ui.features.long_axis.feature import LongAxisFeature
 from cmr_viewer.ui.features.measures.feature import MeasuresFeature
@@ -93,7 +93,7 @@ class Hearts:
             name, Path("/nowhere") / name, (stack,), patient_key=name, long_axis=views, warnings=warnings
         )
 
-    def open(self, path: Path, progress: ReviewProgress, opening: Opening, preview: object) -> Study:
+    def open(self, path: Path, progress: Progress, opening: Opening, preview: object) -> Study:
         progress(0.5, f"Reading {path.name}")
         if path.name in self.failing:
             raise LoadError(f"{path.name} cannot be read.")
@@ -124,7 +124,7 @@ class Hearts:
         self,
         stack: Stack,
         models: "Knowing",
-        progress: ReviewProgress,
+        progress: Progress,
         regions: Mapping[FrameIndex, Region],
         order: Sequence[FrameIndex],
     ) -> Iterator[FrameResult]:
@@ -144,7 +144,7 @@ class Hearts:
         stack: Stack,
         regions: Mapping[FrameIndex, Region],
         models: "Knowing",
-        progress: ReviewProgress,
+        progress: Progress,
         by: object = None,
         certainty: object = None,
     ) -> Iterator[tuple[FrameIndex, Prediction]]:

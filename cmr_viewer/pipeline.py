@@ -46,7 +46,7 @@ from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import ModelError
-from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.reading.missing import Missing
 from cmr_viewer.reading.open_study import OpenStudy
@@ -138,6 +138,7 @@ def retrain(
     device: str = "auto",
     iterations: int | None = None,
     progress: Progress = silent,
+    follow: Follow = not_followed,
 ) -> Assessment:
     """Train a candidate from the active model on accepted frames, and compare both on held-out patients.
 
@@ -152,6 +153,7 @@ def retrain(
         device: "auto", "cpu" or "cuda".
         iterations: Batches to learn from; None for the default.
         progress: 0 to 1 over the whole.
+        follow: Called with values of the curves of the training.
 
     Raises:
         TrainingError: Nothing is accepted to train on, or the training failed.
@@ -164,7 +166,15 @@ def retrain(
     frames = accepted_frames(workspace, role, shipped)
     progress(0.0, f"Preparing {len(frames.train)} accepted frames")
     spec, data = refinement_of(frames, iterations)
-    where, learning = choose_device(device), part(progress, 0.02, 0.92)
-    train_model(spec, data, folder, model_id=model_id, device=where, start_from=frames.active, progress=learning)
+    train_model(
+        spec,
+        data,
+        folder,
+        model_id=model_id,
+        device=choose_device(device),
+        start_from=frames.active,
+        progress=part(progress, 0.02, 0.92),
+        follow=follow,
+    )
     progress(0.92, f"Comparing with the current model on {len(frames.held_out)} held-out frames")
     return compare_models(role, folder, frames.active, frames.held_out, device)

@@ -29,6 +29,15 @@ class Progress(Protocol):
         """
 
 
+Follow = Callable[[str, int, float], None]
+"""Called by a training, from the thread that trains, with values of its curves: ("loss", batches done, mean loss of the
+last batches) and ("validation", batches done, score from 0 to 1)."""
+
+
+def not_followed(curve: str, batch: int, value: float) -> None:
+    """Curves that no one watches."""
+
+
 def silent(fraction: float, text: str) -> None:
     """Progress that no one watches."""
 

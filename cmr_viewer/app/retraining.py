@@ -50,6 +50,7 @@ class Retraining(QObject):
     Signals:
         started(str role): Training begins; `running` is true from here until `finished`.
         progressed(float fraction, str text): How far it is.
+        learned(str curve, int batch, float value): A value of a curve of the training, see `progress.Follow`.
         finished(object Outcome): It ended, in whatever way; also emitted where it was refused.
         rolled_back(str role, str model_id): An earlier model is in service again.
         waiting_changed(): `corrections_waiting` is new.
@@ -57,10 +58,12 @@ class Retraining(QObject):
 
     started = Signal(str)
     progressed = Signal(float, str)
+    learned = Signal(str, int, float)
     finished = Signal(object)
     rolled_back = Signal(str, str)
     waiting_changed = Signal()
     _child_progressed = Signal(float, str)
+    _child_learned = Signal(str, int, float)
     _child_ended = Signal()
 
     def __init__(
@@ -103,6 +106,7 @@ class Retraining(QObject):
         self._waiting: dict[Role, int] = {}
         self._tried: dict[Role, int] = {}
         self._child_progressed.connect(self._on_progress)
+        self._child_learned.connect(self._on_learned)
         self._child_ended.connect(self._on_child_ended)
 
     # -- what there is -------------------------------------------------------------------------------------------------
@@ -195,7 +199,7 @@ class Retraining(QObject):
     def _supervise(self, child: TrainingChild) -> None:
         """Follow the child; on the training thread."""
         try:
-            self._result = child.run(self._child_progressed.emit)
+            self._result = child.run(self._child_progressed.emit, self._child_learned.emit)
         except Exception as error:
             log.exception("The supervision of the training failed.")
             child.cancel()
@@ -206,6 +210,11 @@ class Retraining(QObject):
     def _on_progress(self, fraction: float, text: str) -> None:
         if self._stage is _Stage.TRAINING and not self._cancel_wanted:
             self.progressed.emit(fraction, text)
+
+    @Slot(str, int, float)
+    def _on_learned(self, curve: str, batch: int, value: float) -> None:
+        if self._stage is _Stage.TRAINING and not self._cancel_wanted:
+            self.learned.emit(curve, batch, value)
 
     @Slot()
     def _on_child_ended(self) -> None:

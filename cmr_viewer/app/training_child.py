@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cmr_viewer.progress import Follow, not_followed
 from cmr_viewer.promote.records import Trained
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,12 @@ class TrainingChild:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, on_progress: Callable[[float, str], None]) -> Trained:
+    def run(self, on_progress: Callable[[float, str], None], on_value: Follow = not_followed) -> Trained:
         """Start the child and follow it to its end.
 
         Args:
             on_progress: Called on this thread with (fraction, text).
+            on_value: Called on this thread with values of the curves of the training.
         """
         self.stderr_file.parent.mkdir(parents=True, exist_ok=True)
         with self.stderr_file.open("w", encoding="utf-8") as stderr:
@@ -65,7 +67,7 @@ class TrainingChild:
             except OSError as error:
                 return Trained(reason=f"Could not start the training process: {error.strerror or error}.")
             try:
-                last = self._follow(self._process, on_progress)
+                last = self._follow(self._process, on_progress, on_value)
             finally:
                 self._ended.set()
         return self._result(self._process.returncode, last)
@@ -84,7 +86,9 @@ class TrainingChild:
         if not self._ended.wait(TERMINATE_SECONDS):
             _signal_group(process, kill=True)
 
-    def _follow(self, process: "subprocess.Popen[str]", on_progress: Callable[[float, str], None]) -> dict[str, Any]:
+    def _follow(
+        self, process: "subprocess.Popen[str]", on_progress: Callable[[float, str], None], on_value: Follow
+    ) -> dict[str, Any]:
         """Read lines until the child closes its output; the last "done" or "error" line, or nothing."""
         assert process.stdout is not None and process.stdin is not None
         last: dict[str, Any] = {}
@@ -93,6 +97,9 @@ class TrainingChild:
                 message = _parsed(line)
                 if message.get("event") == "progress":
                     on_progress(_fraction(message.get("fraction")), str(message.get("text", "")))
+                elif message.get("event") == "curve":
+                    with contextlib.suppress(KeyError, TypeError, ValueError):  # a line that is not whole is left out
+                        on_value(str(message["curve"]), int(message["batch"]), float(message["value"]))
                 elif message.get("event") in ("done", "error"):
                     last = message
         try:

@@ -20,7 +20,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.pipeline import retrain
-from cmr_viewer.progress import Progress, part
+from cmr_viewer.progress import Follow, Progress, not_followed, part
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
 from cmr_viewer.train.samples import read_training_data
 from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
@@ -46,6 +46,11 @@ def json_progress() -> Progress:
             json_line({"event": "progress", "fraction": round(fraction, 4), "text": text})
 
     return report
+
+
+def json_curve(curve: str, batch: int, value: float) -> None:
+    """Values of the curves of a training as JSON lines; a `progress.Follow`."""
+    json_line({"event": "curve", "curve": curve, "batch": batch, "value": round(value, 5)})
 
 
 def text_progress() -> Progress:
@@ -88,7 +93,8 @@ def run(arguments: Namespace) -> int:
     try:
         if arguments.threads is not None:
             use_threads(arguments.threads)
-        done = _from_workspace(arguments, progress) if arguments.workspace else _from_data(arguments, progress)
+        train = _from_workspace if arguments.workspace else _from_data
+        done = train(arguments, progress, json_curve if as_json else not_followed)
     except (CmrViewerError, OSError) as error:
         if not as_json:
             raise
@@ -136,7 +142,7 @@ def _empty_folder(folder: Path, option: str) -> Path:
     return folder
 
 
-def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
+def _from_data(arguments: Namespace, progress: Progress, follow: Follow) -> dict[str, Any]:
     if not arguments.data:
         raise TrainingError("Name the training data with --data, or a workspace with --workspace.")
     spec = _spec_of(arguments)
@@ -160,11 +166,12 @@ def _from_data(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         start_from=arguments.start_from,
         snapshot_of=folder if arguments.snapshot else None,
         progress=part(progress, 0.05, 1.0),
+        follow=follow,
     )
     return {"model_id": plan.model_id, "folder": str(written)}
 
 
-def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
+def _from_workspace(arguments: Namespace, progress: Progress, follow: Follow) -> dict[str, Any]:
     if arguments.role is None:
         raise TrainingError("Set which model to retrain with --role.")
     role = Role(arguments.role)
@@ -178,6 +185,7 @@ def _from_workspace(arguments: Namespace, progress: Progress) -> dict[str, Any]:
         device=arguments.device,
         iterations=arguments.iterations,
         progress=progress,
+        follow=follow,
     )
     return {"model_id": assessment.candidate_id, "folder": str(folder), "assessment": assessment.as_json()}
 

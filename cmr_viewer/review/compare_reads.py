@@ -77,12 +77,14 @@ class LabelDifference:
         hausdorff_mm: Hausdorff distance; None where one has not the label, or the spacing is not known.
         area_mm2: Difference of the areas; None where the spacing is not known.
         ml: Difference of the volumes in this slice; None where the spacing is not known.
+        mean_ml: Mean of the volumes in this slice; None where the spacing is not known.
     """
 
     dice: float | None
     hausdorff_mm: float | None
     area_mm2: float | None
     ml: float | None
+    mean_ml: float | None
 
 
 @dataclass(frozen=True)
@@ -285,14 +287,15 @@ def _compare_label(
 ) -> LabelDifference:
     score = dice(a, b, label)
     if voxel_ml is None:
-        return LabelDifference(score, None, None, None)
+        return LabelDifference(score, None, None, None, None)
     mask, other = a == int(label), b == int(label)
-    more = int(np.count_nonzero(other)) - int(np.count_nonzero(mask))
+    first, second = int(np.count_nonzero(mask)), int(np.count_nonzero(other))
     return LabelDifference(
         dice=score,
         hausdorff_mm=hausdorff_mm(mask, other, pixel_spacing_mm),
-        area_mm2=more * pixel_spacing_mm[0] * pixel_spacing_mm[1],
-        ml=more * voxel_ml,
+        area_mm2=(second - first) * pixel_spacing_mm[0] * pixel_spacing_mm[1],
+        ml=(second - first) * voxel_ml,
+        mean_ml=(first + second) / 2 * voxel_ml,
     )
 
 

@@ -21,7 +21,7 @@ from cmr_viewer.networks.device import fast_arithmetic
 from cmr_viewer.networks.unets import UNet2d
 from cmr_viewer.networks.weights import load_weights
 from cmr_viewer.prepare.plan import WEIGHTS_FILE, read_plan
-from cmr_viewer.progress import Progress, silent
+from cmr_viewer.progress import Follow, Progress, not_followed, silent
 from cmr_viewer.train.augment import Augmentation, augment_batch
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE, TrainingState, copy_of, identity_of, read_checkpoint
 from cmr_viewer.train.samples import Sample, end_weights, specialist_weights, with_non_cardiac, with_shares
@@ -104,6 +104,7 @@ def fit(
     validation: Sequence[Sample] = (),
     checkpoints: Path | None = None,
     progress: Progress = silent,
+    follow: Follow = not_followed,
 ) -> Fitted:
     """Train a network.
 
@@ -116,6 +117,7 @@ def fit(
         checkpoints: Folder for a checkpoint at each validation; a training continues from a checkpoint in it; the
             checkpoint is removed at the end.
         progress: Called after each batch.
+        follow: Called with the loss at each per cent, and with the score at each validation.
 
     Raises:
         TrainingError: There are no samples, the loss is not a number, memory runs out, or the checkpoint belongs to
@@ -139,12 +141,15 @@ def fit(
                 raise TrainingError(f"The loss of batch {state.done} is not a number. Try a lower learning rate.")
             if state.done % spec.validate_every == 0 or state.done == spec.iterations:
                 _validate(state, spec, validation, device)
+                if state.validation and state.validation[-1][0] == state.done:
+                    follow("validation", *state.validation[-1])
                 if checkpoints is not None and state.done < spec.iterations:
                     state.checkpoint(identity).write(checkpoints)
             done = state.done / spec.iterations
             if int(100 * done) > int(100 * (state.done - 1) / spec.iterations):
                 recent = float(np.mean(state.losses[-20:]))
                 _log.info("Batch %d of %d: loss %.3f", state.done, spec.iterations, recent)
+                follow("loss", state.done, recent)
             progress(done, f"Training {100 * done:.0f} %{clock.left(state.done)}")
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):

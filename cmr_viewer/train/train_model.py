@@ -19,7 +19,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.plan import CARD_FILE, PLAN_FILE, WEIGHTS_FILE, Plan
-from cmr_viewer.progress import Progress, part, silent
+from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
 from cmr_viewer.train.fit import Fitted, best_so_far, fit
 from cmr_viewer.train.samples import TrainingData, fingerprint
 from cmr_viewer.train.spec import TrainingSpec
@@ -78,6 +78,7 @@ def train_model(
     start_from: Path | None = None,
     snapshot_of: Path | None = None,
     progress: Progress = silent,
+    follow: Follow = not_followed,
 ) -> Plan:
     """Fit a network and write its model folder.
 
@@ -90,6 +91,7 @@ def train_model(
         start_from: See `fit`.
         snapshot_of: Folder of a stopped training: write its best weights so far, and train nothing.
         progress: 0 to 1 over the whole.
+        follow: See `fit`.
 
     Returns:
         The plan that was written.
@@ -105,6 +107,7 @@ def train_model(
             validation=data.validation,
             checkpoints=folder,
             progress=part(progress, 0.0, 0.99),
+            follow=follow,
         )
     training = {
         "samples": len(data.samples),

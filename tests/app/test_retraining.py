@@ -22,6 +22,7 @@ CHILD = """
 import json, os, pathlib, sys, time
 output, how, role = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 print(json.dumps({"event": "progress", "fraction": 0.5, "text": "Training"}), flush=True)
+print(json.dumps({"event": "curve", "curve": "loss", "batch": 20, "value": 0.5}), flush=True)
 if how == "hang":
     (output / "half").write_text("half a model")
     time.sleep(60)
@@ -95,6 +96,7 @@ def test_a_better_candidate_is_promoted_and_used(
     told: list[Any] = []
     retraining.started.connect(told.append)
     retraining.progressed.connect(lambda *args: told.append(args))
+    retraining.learned.connect(lambda *args: told.append(args))
     with qtbot.waitSignal(session.models.changed):
         outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
     assert (
@@ -102,7 +104,7 @@ def test_a_better_candidate_is_promoted_and_used(
         and outcome.model_id == "base-22"
         and outcome.reason.startswith("Promoted: Dice +5.0")
     )
-    assert told[0] == "base" and (0.5, "Training") in told
+    assert told[0] == "base" and (0.5, "Training") in told and ("loss", 20, 0.5) in told
     assert not retraining.running
     kept(qtbot, session)
     assert session.models.registry.active(Role.BASE).model_id == "base-22" and not staging_left(session)

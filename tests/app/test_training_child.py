@@ -22,14 +22,18 @@ def ignore(fraction: float, text: str) -> None:
 
 def test_progress_and_the_last_line_are_read(tmp_path: Path) -> None:
     told: list[tuple[float, str]] = []
+    values: list[tuple[str, int, float]] = []
     script = """if True:
+        print('{"event": "curve", "curve": "loss", "batch": 20, "value": 0.25}')
+        print('{"event": "curve", "curve": "loss", "batch": null}')
         print('{"event": "progress", "fraction": 0.5, "text": "Half"}')
         print('not json')
         print('[1]')
         print('{"event": "progress", "fraction": 7, "text": "More"}')
         print('{"event": "done", "assessment": {"frames": 3}}')
     """
-    result = child(tmp_path, script).run(lambda *args: told.append(args))
+    result = child(tmp_path, script).run(lambda *args: told.append(args), lambda *args: values.append(args))
+    assert values == [("loss", 20, 0.25)]
     assert told == [(0.5, "Half"), (1.0, "More")]
     assert result.assessment == {"frames": 3} and not result.cancelled and result.reason == ""
 

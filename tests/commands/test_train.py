@@ -125,7 +125,15 @@ def test_progress_can_be_printed_as_json(data: Path, tmp_path: Path, capsys: pyt
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == {"event": "done", "model_id": "m", "folder": str(tmp_path / "m")}
     assert lines[-2] == {"event": "progress", "fraction": 1.0, "text": "Model saved"}
-    assert {line["event"] for line in lines[:-1]} == {"progress"}
+    curves = [line for line in lines[:-1] if line["event"] == "curve"]
+    assert {line["event"] for line in lines[:-1]} == {"progress", "curve"}
+    assert [(line["curve"], line["batch"]) for line in curves] == [
+        ("loss", 1),
+        ("loss", 2),
+        ("validation", 3),
+        ("loss", 3),
+    ]
+    assert all(line["value"] >= 0.0 for line in curves)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyqtgraph  # noqa: F401 - so that plots are made in the turn in which they are shown
 import pytest
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication

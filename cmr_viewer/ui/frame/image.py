@@ -1,4 +1,4 @@
-"""How the frame looks: opacity of the fills, window and level, zoom."""
+"""How the frame looks: histogram, opacity of the fills, window and level, zoom."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,6 +6,8 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
+from cmr_viewer.reading.frames import FrameState
+from cmr_viewer.ui.frame.histogram import Histogram
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.widgets import SliderGrid, action_button, column, row, slider
@@ -13,6 +15,9 @@ from cmr_viewer.ui.window.widgets import SliderGrid, action_button, column, row,
 
 class ImagePanel(QWidget):
     """Controls for the display.
+
+    Attributes:
+        histogram: Grey values of the displayed frame, with window and level.
 
     Signals:
         fill_chosen(float): Opacity of the fills, 0.0 to 1.0.
@@ -24,6 +29,7 @@ class ImagePanel(QWidget):
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
+        self.histogram = Histogram()
         self._fill = slider("Fill opacity", 0, 100, "Opacity of the fills; outlines do not change")
         self._level = slider("Level", 0, 1000, "Brightness: grey value at the window centre (right-drag up or down)")
         self._width = slider("Window", 1, 1000, "Contrast: range of grey values (right-drag left or right)")
@@ -35,7 +41,7 @@ class ImagePanel(QWidget):
             *(action_button(actions[name], text=False) for name in ("window_auto", "zoom_heart", "zoom_fit")),
             spacing=4,
         )
-        self.setLayout(column(self._sliders, buttons))
+        self.setLayout(column(self.histogram, self._sliders, buttons))
         self._fill.valueChanged.connect(self._on_fill)
         self._level.valueChanged.connect(self._on_window)
         self._width.valueChanged.connect(self._on_window)
@@ -79,6 +85,10 @@ class ImageFeature(Feature):
             (self.context.session.study.opened, self._show_study),
             (display.colours_changed, self._show_fill),
             (display.window_changed, self.panel.set_window),
+            (display.window_changed, self._show_window),
+            (display.state_shown, self._show_frame),
+            (self.panel.histogram.window_dragged, display.set_window),
+            (self.panel.histogram.place.message, self.context.show_message),
             (self.panel.fill_chosen, self._set_fill),
             (self.panel.window_chosen, display.set_window_parts),
         )
@@ -86,10 +96,23 @@ class ImageFeature(Feature):
     def drop_study(self) -> None:
         """There is nothing to look at."""
         self.panel.set_possible(False)
+        self.panel.histogram.show_frame(None)
 
     @Slot()
     def _show_study(self) -> None:
         self.panel.set_possible(True)
+
+    @Slot(object)
+    def _show_frame(self, _state: FrameState) -> None:
+        stack = self.context.session.study.stack
+        if stack is not None:
+            self.panel.histogram.show_frame(stack.frame(self.context.desk.frame))
+
+    @Slot(float, float, float, float)
+    def _show_window(self, centre: float, width: float, centre_part: float, width_part: float) -> None:
+        span = width / width_part if width_part > 0 else width
+        low = centre - centre_part * span
+        self.panel.histogram.show_window(centre, width, low, low + span)
 
     @Slot()
     def _show_fill(self) -> None:

@@ -336,7 +336,12 @@ class Display(QObject):
     def set_window_parts(self, centre_part: float, width_part: float) -> None:
         """Window and level from the sliders."""
         low, span = self._range()
-        self._parts.view.set_window(low + centre_part * span, max(width_part, 0.001) * span)
+        self.set_window(low + centre_part * span, max(width_part, 0.001) * span)
+
+    @Slot(float, float)
+    def set_window(self, centre: float, width: float) -> None:
+        """Window and level from the histogram, in the pixels' own unit."""
+        self._parts.view.set_window(centre, width)
         self.show_window()
 
     @Slot()

@@ -254,6 +254,10 @@ _PRESSED = (QAbstractButton, QComboBox, QAbstractItemView)
 _MOVED = (QAbstractSlider, QAbstractItemView, QComboBox, QAbstractSpinBox)
 
 
+TAKES_ARROWS = "takes_arrows"
+"""Property of a widget that takes the arrow keys while it has the focus."""
+
+
 def belongs_to_focus(event: QKeyEvent) -> bool:
     """Whether the focused control needs a key for itself, so that it is no key of the window.
 
@@ -263,7 +267,8 @@ def belongs_to_focus(event: QKeyEvent) -> bool:
         return False
     key, focus = event.key(), QApplication.focusWidget()
     presses = isinstance(focus, _PRESSED) and key in _KEYS_THAT_PRESS
-    moves = isinstance(focus, _MOVED) and key in _KEYS_THAT_MOVE
+    takes_arrows = isinstance(focus, _MOVED) or (focus is not None and bool(focus.property(TAKES_ARROWS)))
+    moves = takes_arrows and key in _KEYS_THAT_MOVE
     return presses or moves
 
 

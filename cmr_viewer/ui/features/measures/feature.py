@@ -95,6 +95,7 @@ class MeasuresFeature(Feature):
             (session.study.phase_marks_changed, self._show_marks),
             (desk.frame_changed, self._show_current),
             (self.context.display.colours_changed, self._show_colours),
+            (self.panel.curve.place.message, self.context.show_message),
             (self.panel.phase_chosen, desk.go_phase),
             (self.panel.mark_moved, self._move_mark),
             (self.wall_panel.segment_chosen, self.go_to_segment),

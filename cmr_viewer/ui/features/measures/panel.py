@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QWi
 from cmr_viewer.domain.measures.ed_es import Disagreement, EdEs, Mark
 from cmr_viewer.domain.measures.patient_measures import INDEXED, NormalRange, PatientMeasures, text_of, unit_of
 from cmr_viewer.domain.measures.volumes import Measures
-from cmr_viewer.ui.features.measures.volume_curve import VolumeCurve
+from cmr_viewer.ui.features.measures.volume_plot import VolumePlot
 from cmr_viewer.ui.window.theme import colour
 from cmr_viewer.ui.window.widgets import DASH, action_button, column, label, row
 
@@ -113,7 +113,7 @@ class MeasuresPanel(QWidget):
         self._others: dict[Mark, int] = {}
         self._figures: dict[str, QLabel] = {}
         self._heads: list[QLabel] = []
-        self.curve = VolumeCurve()
+        self.curve = VolumePlot()
         self.curve.phase_chosen.connect(self.phase_chosen)
         self.curve.mark_moved.connect(self.mark_moved)
         self._note = label("", "small", wrap=True)

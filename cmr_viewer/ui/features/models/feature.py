@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QProgressBar, QToolButton, QWidget
 from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.promote.records import End, Outcome
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.ui.features.models.training_plot import TrainingPlot
 from cmr_viewer.ui.window.actions import ActionSpec, Menu, When
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page
@@ -95,6 +96,9 @@ class _RoleRow(QWidget):
 class ModelsPanel(QWidget):
     """Active models and training.
 
+    Attributes:
+        curves: The course of the present or last training; hidden before the first.
+
     Signals:
         roll_back_wanted(object): `Role`.
     """
@@ -120,8 +124,11 @@ class ModelsPanel(QWidget):
         self._training.hide()
         self._outcome = label("", "small", wrap=True)
         self._outcome.hide()
+        self.curves = TrainingPlot()
+        self.curves.hide()
         self.show_models({}, idle=True)
-        self.setLayout(column(self._problem, self._training, self._outcome, *self._rows.values(), spacing=5))
+        rows = self._rows.values()
+        self.setLayout(column(self._problem, self._training, self._outcome, self.curves, *rows, spacing=5))
 
     def show_models(self, lines: Mapping[Role, ModelLine], *, idle: bool, problem: str = "") -> None:
         """Show the active models.
@@ -141,6 +148,8 @@ class ModelsPanel(QWidget):
         self._what.setText(what)
         self._how_far.setValue(0)
         self._training.show()
+        self.curves.clear()
+        self.curves.show()
         self._outcome.hide()
 
     def show_progress(self, fraction: float, text: str) -> None:
@@ -200,6 +209,8 @@ class ModelsFeature(Feature):
             (self._session.models.changed, self.refresh),
             (retraining.started, self.show_started),
             (retraining.progressed, self.show_progress),
+            (retraining.learned, self.panel.curves.add),
+            (self.panel.curves.place.message, self.context.show_general_message),
             (retraining.finished, self.show_finished),
             (retraining.rolled_back, self.show_rolled_back),
             (retraining.waiting_changed, self.show_lines),

@@ -211,6 +211,7 @@ class SecondReadFeature(Feature):
             (self.comparing.changed, self._show_comparison),
             (self.panel.read_chosen, self.show_read),
             (self.panel.frame_chosen, self._go),
+            (self.panel.differences.place.message, self.context.show_message),
             (self.context.desk.frame_changed, self._show_frame),
         )
 

@@ -29,6 +29,7 @@ from cmr_viewer.review.compare_reads import COMPARED_MEASURES, Comparison
 from cmr_viewer.review.what_if import MINUS
 from cmr_viewer.store.reads import Read, ReadSummary
 from cmr_viewer.ui.features.second_read.comparison_model import FRAME, SORTED_BY, ComparisonModel, DifferenceColumn
+from cmr_viewer.ui.features.second_read.difference_plot import DifferencePlot
 from cmr_viewer.ui.window.theme import icon
 from cmr_viewer.ui.window.widgets import DASH, ICON, action_button, column, label, row, rule, swatch
 
@@ -107,8 +108,12 @@ class ReadsPanel(QWidget):
         self._sorted.setSortRole(SORTED_BY)
         self.table = self._make_table()
         self._export = action_button(actions["comparison_export"])
+        self.differences = DifferencePlot()
+        self.differences.frame_chosen.connect(self.frame_chosen)
         self._below = QWidget()
-        self._below.setLayout(column(rule(), self._head, self._measures, self.table, row(None, self._export)))
+        self._below.setLayout(
+            column(rule(), self._head, self._measures, self.differences, self.table, row(None, self._export))
+        )
         self.setLayout(column(self._reads, row(*buttons[:2], None), row(*buttons[2:], None), self._below, spacing=6))
         self.show_reads((), None, can_choose=False)
         self.show_comparison(None)
@@ -201,6 +206,7 @@ class ReadsPanel(QWidget):
         """Show how two reads differ; None for no comparison."""
         self._below.setVisible(comparison is not None)
         self._model.show(() if comparison is None else comparison.frames)
+        self.differences.show_comparison(comparison)
         if comparison is None:
             self._head.setText("")
             for cells in self._cells.values():

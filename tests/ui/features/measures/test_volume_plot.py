@@ -2,12 +2,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from cmr_viewer.domain.anatomy import Label
-from cmr_viewer.ui.features.measures.volume_curve import VolumeCurve, _nice
+from cmr_viewer.ui.features.measures.volume_plot import VolumePlot
 
 
 @pytest.fixture
 def curve(app, qtbot):
-    made = VolumeCurve()
+    made = VolumePlot()
     qtbot.addWidget(made)
     made.resize(276, 164)
     made.show_volumes([100.0, 80.0, None, 60.0, 90.0], "ml", [110.0, 95.0, 85.0, 80.0, 100.0])
@@ -65,8 +65,3 @@ def test_a_study_without_volumes_is_drawn_as_a_sentence(curve):
 def test_other_colours_are_taken(curve):
     curve.set_colours({Label.LVBP: "#112233", Label.LVM: "#000000", Label.RVBP: "#445566"})
     assert curve._colours["LV"].name() == "#112233"
-
-
-@pytest.mark.parametrize(("value", "end"), [(187.0, 200.0), (243.0, 250.0), (0.7, 0.8), (100.0, 100.0), (0.0, 1.0)])
-def test_the_axis_ends_at_a_round_number(value, end):
-    assert _nice(value) == pytest.approx(end)

@@ -32,6 +32,7 @@ def test_a_study_is_opened_again_where_its_reader_was(
     window = open_window
     window.desk.go(FrameIndex(4, 1))
     window.session.close_study()
+    qtbot.waitUntil(lambda: not window.session.saving.is_busy, timeout=PATIENCE_MS)  # the place is on disk
     opened(window, study_path, qtbot)
     assert window.desk.frame == FrameIndex(4, 1)
     assert window.display.state is not None and window.session.opening.begin_at == FrameIndex(4, 1)

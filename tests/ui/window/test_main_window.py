@@ -335,7 +335,7 @@ def test_the_measures_and_the_curve_are_those_of_the_label_maps(open_window, qtb
     assert (
         open_window.feature(MeasuresFeature).panel._figures["lv_edv_ml"].text() == f"{measures.values['lv_edv_ml']:.0f}"
     )
-    curve = open_window.feature(MeasuresFeature).panel.curve._volumes
+    curve = open_window.feature(MeasuresFeature).panel.curve.curves["LV"]
     assert len(curve) == 6
     assert curve[measures.ed_phase] == pytest.approx(measures.values["lv_edv_ml"])
 

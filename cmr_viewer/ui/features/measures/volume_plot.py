@@ -119,7 +119,7 @@ class VolumePlot(QWidget):
         return self._marks["ED"], self._marks["ES"]
 
     @property
-    def told(self) -> str:
+    def pointer_text(self) -> str:
         """The phase under the pointer in words; empty where the pointer is elsewhere."""
         return "" if self._hover is None else self.words_of(self._hover)
 
@@ -146,7 +146,7 @@ class VolumePlot(QWidget):
         if self.place.text:
             self._head.setText("")
         elif self._hover is not None:
-            self._head.setText(self.told.replace("   ", "&nbsp;&nbsp; "))
+            self._head.setText(self.pointer_text.replace("   ", "&nbsp;&nbsp; "))
         else:
             names = "&nbsp;&nbsp; ".join(
                 f'<span style="color:{self._colours[name].name()}">\N{EM DASH}</span> {name}' for name in self.curves

@@ -124,6 +124,7 @@ def test_a_click_on_the_curve_goes_to_the_phase_and_the_pointer_tells_it(open_wi
     open_window.parts.side.show_measures()
     QApplication.processEvents()  # the page is laid out when it is first shown
     curve = open_window.feature(MeasuresFeature).panel.curve
+    qtbot.waitUntil(lambda: curve.area().width() > 150, timeout=5000)
     at = QPoint(round(curve.x_of(4)), round(curve.area().bottom()) - 2)
     qtbot.mouseMove(curve, at)
     qtbot.waitUntil(lambda: curve.pointer_text.startswith("Phase 5"), timeout=5000)

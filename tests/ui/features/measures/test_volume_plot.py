@@ -15,6 +15,7 @@ def curve(app, qtbot):
     made.set_marks(0, 3)
     made.show()
     qtbot.waitExposed(made)
+    qtbot.waitUntil(lambda: made.area().width() > 150)
     return made
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyqtgraph  # noqa: F401 - so that plots are made in the turn in which they are shown
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from cmr_viewer.analyse import Flow, FrameResult
@@ -100,6 +102,15 @@ def qapp_cls() -> type[QApplication]:
 def app(qapp: QApplication) -> QApplication:
     """The application with the program's look."""
     return application([])
+
+
+@pytest.fixture(autouse=True)
+def no_button_stays_down(app: QApplication) -> Iterator[None]:
+    """A press that closed or hid its widget leaves the button down for Qt, and for the test that comes next."""
+    yield
+    if app.mouseButtons() != Qt.MouseButton.NoButton:
+        widget = QWidget()
+        QTest.mouseRelease(widget, Qt.MouseButton.LeftButton)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QImage, QPainter, QP
 from PySide6.QtSvg import QSvgGenerator, QSvgRenderer
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QSizePolicy, QWidget
 
+from cmr_viewer.errors import StoreError
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.ui.window.theme import colour, shown_theme
 from cmr_viewer.ui.window.widgets import column
@@ -311,8 +312,8 @@ class PlotPlace(QWidget):
         """Write a file, whole, and report it."""
         try:
             write_atomically(path, content)
-        except OSError as error:
-            self.message.emit("error", f"Could not write {path}: {error.strerror or error}. Choose another folder.")
+        except StoreError as error:
+            self.message.emit("error", str(error))
             return
         self._folder = path.parent
         self.message.emit("info", f"The plot was written to {path}.")

@@ -197,7 +197,9 @@ class PlotPlace(QWidget):
         view.setMinimumSize(0, 0)
         view.ci.layout.setContentsMargins(2, 4, 6, 2)
         view.ci.layout.setSpacing(2)
-        view.setAccessibleName(self._name)
+        for widget in (view, view.viewport()):
+            widget.setAccessibleName(self._name)
+            widget.setToolTip(self.toolTip())
         self.layout_widget = view
         layout = self.layout()
         assert layout is not None

@@ -18,6 +18,7 @@ from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.paths import demo_study_dir, program_command, shipped_models_dir
+from cmr_viewer.promote.records import End
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.ui.window.main_window import MainWindow
@@ -162,7 +163,7 @@ def test_a_study_is_opened_corrected_kept_learned_from_and_found_again(
         assert window.desk.frame == FrameIndex(ed, frame.slice_index + 1)
     settle(qtbot, window)
     outcome = ended.args[0]
-    assert outcome.kept, outcome
+    assert outcome.end is End.NOT_PROMOTED, outcome
     assert "Too few" in outcome.reason
     assert serving(session, Role.BASE) == active
     keep_picture(window, "whole-way-retrained")

@@ -6,6 +6,7 @@ first plot has something to show, and a plot is made and drawn only while it is 
 
 import csv
 import io
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -227,6 +228,7 @@ class PlotPlace(QWidget):
             axis.setTickFont(font)
             axis.setStyle(tickTextOffset=3, tickLength=-3)
             axis.label.setFont(font)
+            axis.enableAutoSIPrefix(side == "bottom" and bool(unit))
             if text:
                 axis.setLabel(text, units=unit if side == "bottom" and unit else None)
         plot.getAxis("bottom").setHeight(34 if bottom else 18)
@@ -244,7 +246,8 @@ class PlotPlace(QWidget):
                 axis = plot.getAxis(side)
                 axis.setPen(colour("edge"))
                 axis.setTextPen(colour("soft"))
-                axis.setLabel(color=colour("soft").name())
+                if axis.labelText:  # setLabel without the text and its unit would take them away
+                    axis.setLabel(axis.labelText, axis.labelUnits, color=colour("soft").name())
 
     # The widget
 
@@ -334,7 +337,10 @@ class PlotPlace(QWidget):
         image = QImage(self.layout_widget.size() * _PNG_SCALE, QImage.Format.Format_RGB32)
         painter = QPainter(image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        QSvgRenderer(QByteArray(self.as_svg())).render(painter)
+        wide = re.sub(
+            rb'(stroke-(?:width|dasharray)=")([\d.,]+)', _widened, self.as_svg()
+        )  # they are not scaled with the picture
+        QSvgRenderer(QByteArray(wide)).render(painter)
         painter.end()
         content = QByteArray()
         buffer = QBuffer(content)
@@ -348,13 +354,18 @@ class PlotPlace(QWidget):
         generator = QSvgGenerator()
         generator.setOutputDevice(QBuffer(content))
         generator.setSize(view.size())
+        generator.setResolution(view.logicalDpiX())  # axes are recorded for the screen's
         generator.setViewBox(view.rect())
         generator.setTitle(self._name)
         painter = QPainter(generator)
         view.render(painter)
         painter.end()
-        # Lines of the screen are as wide at every zoom; those of a drawing are scaled with it.
-        return bytes(content.data()).replace(b'vector-effect="non-scaling-stroke"', b"")
+        return bytes(content.data())
+
+
+def _widened(stroke: re.Match[bytes]) -> bytes:
+    numbers = stroke[2].split(b",")
+    return stroke[1] + b",".join(b"%.2f" % (_PNG_SCALE * float(number)) for number in numbers)
 
 
 def cosmetic(tint: QColor, width: float, *, dashed: bool = False) -> QPen:

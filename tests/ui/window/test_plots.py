@@ -1,4 +1,5 @@
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
@@ -39,6 +40,21 @@ def test_a_plot_is_saved_as_picture_drawing_and_values(place, tmp_path):
     assert (picture.width(), picture.height()) == (3 * place.layout_widget.width(), 3 * place.layout_widget.height())
     assert (tmp_path / "plot.svg").read_text().lstrip().startswith("<?xml")
     assert (tmp_path / "plot.csv").read_text().splitlines() == ["time (s),volume (ml)", "0.0,2.0", "1.0,"]
+
+
+def test_a_saved_picture_looks_like_the_plot_on_the_screen(place):
+    shown = place.layout_widget.grab().toImage().scaled(60, 30)
+    saved = QImage.fromData(place.as_png()).scaled(60, 30, mode=Qt.TransformationMode.SmoothTransformation)
+    pixels = [(x, y) for x in range(60) for y in range(30)]
+    apart = [abs(shown.pixelColor(*at).lightness() - saved.pixelColor(*at).lightness()) for at in pixels]
+    assert sum(apart) / len(apart) < 8
+
+
+def test_axes_keep_their_names_when_the_theme_is_applied(place):
+    axes = [place._axes[0].getAxis(side) for side in ("left", "bottom")]
+    place._dress()
+    assert ["Volume" in axes[0].label.toPlainText(), "Time" in axes[1].label.toPlainText()] == [True, True]
+    assert axes[1].labelUnits == "s"
 
 
 def test_a_file_that_cannot_be_written_is_reported_with_what_to_do(place, tmp_path):

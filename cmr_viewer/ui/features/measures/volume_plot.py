@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPen
+from PySide6.QtGui import QBrush, QColor, QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cmr_viewer.domain.anatomy import Label
@@ -193,7 +193,7 @@ class VolumePlot(QWidget):
             item.setPen(cosmetic(colour("accent" if held else "faint"), 1, dashed=True))
             item.label.setColor(colour("bright" if held else "text"))
             item.label.fill = QBrush(colour("accent_dark" if held else "raised"))
-            item.label.border = QPen(colour("accent" if held else "edge"))
+            item.label.border = cosmetic(colour("accent" if held else "edge"), 1)
             item.label.setFont(self.font())
         self._show_phase()
         self._show_pointer()

@@ -195,6 +195,7 @@ class Studies(Feature):
         self._parts.view.setFocus()
         self._settings.remember_study(study.source)
         notes = notes_of(study, self._session.opening.chosen)
+        self._actions["study_notes"].setIconText("1 note" if len(notes) == 1 else f"{len(notes)} notes")
         self._show_first_note(notes, len(study.warnings), spacing_known=study.stack.geometry.spacing_known)
 
     @Slot()

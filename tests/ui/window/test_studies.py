@@ -236,6 +236,7 @@ def test_all_notes_can_be_read_in_full(rich):
     bar = rich.parts.messages
     choice = "The study contains 2 short-axis cines. Open: SAX, 10:21. Slice 3 was acquired more than once."
     assert bar.text == f"{WARNINGS[0]} There are 2 more notes on this study."
+    assert bar._remedy.text() == "3 notes"
     assert [message.text for message in rich.parts.bell.messages][-3:] == [*WARNINGS, choice]
     assert rich.feature(WorklistFeature).panel._notes.isVisible()
     assert rich.feature(WorklistFeature).panel._notes.text() == "3 notes"

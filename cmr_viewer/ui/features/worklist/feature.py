@@ -76,7 +76,7 @@ class WorklistFeature(Feature):
         self.panel.show_study("", ())
         self.panel.show_progress(0, 0)
         self.panel.show_next("")
-        self.panel.show_notes(0, choices=False)
+        self.panel.show_buttons(notes=False, choices=False)
         self.list_studies()
 
     def possible(self) -> Mapping[str, bool]:
@@ -91,7 +91,7 @@ class WorklistFeature(Feature):
         if study is not None:
             self.panel.show_study(study.name, facts_of(study.stack, study.format_name))
             notes = notes_of(study, self.context.session.opening.chosen)
-            self.panel.show_notes(len(notes), choices=shows_choice(study))
+            self.panel.show_buttons(notes=bool(notes), choices=shows_choice(study))
             self.list_studies()
 
     @Slot()

@@ -284,10 +284,9 @@ class WorklistPanel(QWidget):
         self._name.setToolTip(name)
         self._facts.setText("\n".join(facts) if name else "Open a study to begin")
 
-    def show_notes(self, notes: int, *, choices: bool) -> None:
-        """Show how many notes the study has, and whether there are stacks to choose from."""
-        self._notes.setVisible(notes > 0)
-        self._notes.defaultAction().setIconText("1 note" if notes == 1 else f"{notes} notes")
+    def show_buttons(self, *, notes: bool, choices: bool) -> None:
+        """Show the ways to the notes on the study and to its stacks, where it has any."""
+        self._notes.setVisible(notes)
         self._stacks.setVisible(choices)
 
     def show_progress(self, accepted: int, frames: int) -> None:

@@ -29,9 +29,11 @@ sys.path.insert(0, str(ROOT))
 from cmr_viewer import __version__  # noqa: E402 - found through the line above
 from cmr_viewer.domain.anatomy import STRUCTURES, Region  # noqa: E402
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus  # noqa: E402
+from cmr_viewer.domain.geometry import Geometry, geometry_to_json  # noqa: E402
 from cmr_viewer.domain.study import FrameIndex  # noqa: E402
 from cmr_viewer.store.annotations import AnnotationStore, Work  # noqa: E402
 from cmr_viewer.store.database import open_workspace  # noqa: E402
+from cmr_viewer.store.frame_pixels import Pixels  # noqa: E402
 from cmr_viewer.store.versions import Version  # noqa: E402
 
 LIMIT_S = 900
@@ -141,17 +143,16 @@ def make_workspace(folder: Path) -> None:
             pixels = (np.array([40, 220, 90, 210])[labels] + rng.normal(0, 8, labels.shape)).astype(np.float32)
             stack_id = f"{patient:032x}"
             about = {"name": f"smoke-{patient}", "source": "smoke test", "patient_key": f"patient-{patient}"}
-            store.save_study(stack_id, **about, geometry_json="{}", phases=1, slices=1)
+            geometry = Geometry(128, 128, (1.4, 1.4), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), ((0.0, 0.0, 0.0),), 8.0)
+            store.save_study(stack_id, **about, geometry_json=geometry_to_json(geometry), phases=1, slices=1)
             version = Version(
                 FrameIndex(0, 0),
                 labels,
                 region=Region.BASE,
                 provenance=Provenance.MANUAL,
                 status=ReviewStatus.ACCEPTED,
-                frame_pixels=pixels,
-                pixel_spacing_mm=(1.4, 1.4),
             )
-            store.save(stack_id, Work([version]))
+            store.save(stack_id, Work([version]), pixels=Pixels({FrameIndex(0, 0): pixels}, (1.4, 1.4)))
 
 
 def try_training(program: Path, home: Path) -> float:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from cmr_viewer.domain.anatomy import Region, reference_regions
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
+from cmr_viewer.domain.geometry import geometry_to_json
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.frame_pixels import Pixels
 from cmr_viewer.store.versions import Version
 from tests.phantom import sax_cine
 
@@ -28,7 +30,7 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
                 name=patient,
                 source="phantom",
                 patient_key=patient,
-                geometry_json="{}",
+                geometry_json=geometry_to_json(stack.geometry),
                 phases=stack.phases,
                 slices=stack.slices,
             )
@@ -42,10 +44,9 @@ def make_workspace(folder: Path, patients: Sequence[str], status: ReviewStatus =
                         regions[s],
                         Provenance.MANUAL,
                         status,
-                        frame_pixels=stack.pixels[phase, s],
-                        pixel_spacing_mm=stack.geometry.pixel_spacing_mm,
                     )
                     for s in range(stack.slices)
                 ]
-            store.save(stack.stack_id, Work(saved))
+            frames = {frame: stack.frame(frame) for frame in stack.frame_indices}
+            store.save(stack.stack_id, Work(saved), pixels=Pixels(frames, stack.geometry.pixel_spacing_mm))
     return folder

@@ -3,8 +3,9 @@
 Patient coordinates are DICOM's (LPS: x to the left, y to the back, z to the head), in mm.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -139,6 +140,40 @@ class Geometry:
             + np.asarray(self.row_direction) * (col * self.pixel_spacing_mm[1]),
             dtype=np.float64,
         )
+
+
+def geometry_to_json(geometry: Geometry) -> str:
+    """A geometry as JSON text; `geometry_from_json` is the way back."""
+    return json.dumps(asdict(geometry))
+
+
+def geometry_from_json(text: str) -> Geometry:
+    """Read what `geometry_to_json` wrote.
+
+    Raises:
+        GeometryError: It is no geometry.
+    """
+    try:
+        values = json.loads(text)
+        row_mm, col_mm = values["pixel_spacing_mm"]
+        spacing = values.get("single_slice_spacing_mm")
+        return Geometry(
+            rows=int(values["rows"]),
+            cols=int(values["cols"]),
+            pixel_spacing_mm=(float(row_mm), float(col_mm)),
+            row_direction=_vector_of(values["row_direction"]),
+            col_direction=_vector_of(values["col_direction"]),
+            positions_mm=tuple(_vector_of(one) for one in values["positions_mm"]),
+            single_slice_spacing_mm=None if spacing is None else float(spacing),
+            spacing_known=bool(values.get("spacing_known", True)),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise GeometryError(f"A stored geometry is damaged: {error!r}.") from error
+
+
+def _vector_of(values: Sequence[float]) -> Vector:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
 
 
 def slice_spacing_from_positions_mm(positions_mm: Sequence[Vector], normal: NDArray[np.float64]) -> float:

@@ -1,9 +1,8 @@
 """What the workspace saves of the open study, and what it gives back when the study is opened again."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from cmr_viewer.classify.in_stack import led_by_readers
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.change import Move, UndoLines
+from cmr_viewer.domain.geometry import geometry_to_json
 from cmr_viewer.domain.measures.ed_es import PhasePair
 from cmr_viewer.domain.opening import NO_CHOICES, Opening
 from cmr_viewer.domain.study import FrameIndex, Stack, Study
@@ -23,6 +23,7 @@ from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, Preview, 
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import Workspace, copied_workspace
 from cmr_viewer.store.effort import Effort, EffortRow, EffortStore
+from cmr_viewer.store.frame_pixels import Pixels
 from cmr_viewer.store.openings import OpeningStore, StackChangeStore
 from cmr_viewer.store.reads import ReadStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
@@ -35,7 +36,8 @@ REGION_OF_DRAFTS = Region.MIDDLE
 """Saved with drafts of frames whose region nobody has set; the region itself is saved apart from them."""
 
 FRAMES_AT_ONCE = 16
-"""Accepted frames of one transaction; compressing their pixels takes some 20 ms each, and other writes wait for it."""
+"""Accepted frames of one transaction; compressing the pixels of their phases takes some 20 ms a slice, and other writes
+wait for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ class SavedStudies:
             name=study.study.name,
             source=str(study.study.source),
             patient_key=study.study.patient_key,
-            geometry_json=json.dumps(asdict(stack.geometry)),
+            geometry_json=geometry_to_json(stack.geometry),
             phases=stack.phases,
             slices=stack.slices,
         )
@@ -234,10 +236,18 @@ class SavedStudies:
     def save(self, study: OpenStudy, work: Work) -> None:
         """Save all of some work, or nothing; on disk when this returns.
 
+        Where a frame is accepted or a region is set, the pixels of all slices of its phase are saved too: what is
+        learnt from it is judged as it is served, in the order of the stack and around the heart that is found in it.
+
         Raises:
             StoreError: It cannot be written; the read is not known or finished.
         """
-        self.annotations.save(study.stack.stack_id, work, read_id=study.read_id)
+        stack = study.stack
+        phases = {one.frame.phase for one in work.versions if one.status is ReviewStatus.ACCEPTED}
+        phases |= {frame.phase for frame, one in work.regions.items() if one.region is not None}
+        frames = {one: stack.frame(one) for one in stack.frame_indices if one.phase in phases}
+        pixels = Pixels(frames, working_spacing_mm(stack.geometry)) if frames else None
+        self.annotations.save(stack.stack_id, work, read_id=study.read_id, pixels=pixels)
 
     def save_elsewhere(self, folder: Path, unsaved: Mapping[OpenStudy, Work]) -> Path:
         """Copy the workspace to another folder, and save there what could not be saved here.
@@ -420,25 +430,9 @@ def why_not_acceptable(study: OpenStudy, frame: FrameIndex) -> str:
 
 
 def acceptances_of(study: OpenStudy, frames: Iterable[FrameIndex]) -> list[Version]:
-    """What is to be saved of those frames that can be accepted and are not yet, with the pixels that training needs."""
+    """What is to be saved of those frames that can be accepted and are not yet."""
     wanted = [one for one in frames if not (study.frames[one].is_held or why_not_acceptable(study, one))]
-    with_pixels = {frame for frame, record in study.frames.items() if record.is_held}
-    with_pixels.update(wanted)
-    return [
-        replace(
-            draft_of(study, frame),
-            status=ReviewStatus.ACCEPTED,
-            frame_pixels=study.stack.frame(frame),
-            pixel_spacing_mm=working_spacing_mm(study.stack.geometry),
-            neighbours={
-                offset: study.stack.frame(beside)
-                for offset in (-1, 1)
-                if (beside := FrameIndex(frame.phase, frame.slice_index + offset)) in study.frames
-                and beside not in with_pixels
-            },
-        )
-        for frame in wanted
-    ]
+    return [replace(draft_of(study, frame), status=ReviewStatus.ACCEPTED) for frame in wanted]
 
 
 def works_of_acceptance(versions: Sequence[Version], moves: Sequence[Move] = ()) -> list[Work]:

@@ -29,8 +29,10 @@ from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.effort import Effort, write_effort
 from cmr_viewer.store.events import What, Writing, write_event
+from cmr_viewer.store.frame_pixels import Pixels, add_pixels, pixel_rows
 from cmr_viewer.store.openings import moved_slices
 from cmr_viewer.store.predictions import (
+    Rows,
     last_predictions,
     last_region_predictions,
     prediction_rows,
@@ -212,13 +214,17 @@ class AnnotationStore:
             if row["stack_id"] not in moved
         ]
 
-    def save(self, stack_id: str, work: Work, *, read_id: int | None = None) -> list[Annotation]:
+    def save(
+        self, stack_id: str, work: Work, *, read_id: int | None = None, pixels: Pixels | None = None
+    ) -> list[Annotation]:
         """Save all that an action of a reader changed, or nothing; on disk when this returns.
 
         Args:
             stack_id: The stack, known by `save_study`.
             work: What changed.
             read_id: The read it belongs to.
+            pixels: Pixels of frames that are saved with it, as far as they are not saved yet: those of accepted frames
+                at least.
 
         Returns:
             The annotations of `work.versions` with their versions, reader and time.
@@ -229,16 +235,23 @@ class AnnotationStore:
                 without pixels, or it cannot be written.
         """
         workspace = self._workspace
-        blobs = [encoded(one) for one in work.versions]
+        label_maps = [encoded(one) for one in work.versions]
+        images: Rows = []
+        if pixels is not None:
+            for one in work.versions:
+                pixels.check(one.labels.shape)
+            with workspace.read() as connection:
+                images = pixel_rows(connection, stack_id, pixels)
         regions = region_prediction_rows(stack_id, work.region_predictions)
         made, shown = prediction_rows(stack_id, work.predictions), prediction_rows(stack_id, work.shown)
         with workspace.write() as connection:
             writing = Writing(connection, workspace, stack_id, read_id)
             check_read(connection, stack_id, read_id)
-            writing.check_frames(work.frames)
+            writing.check_frames([*work.frames, *(pixels.frames if pixels is not None else ())])
+            add_pixels(connection, images)
             for frame, region in work.regions.items():
                 _add_region(writing, frame, region)
-            saved = [add_version(writing, one, data) for one, data in zip(work.versions, blobs, strict=True)]
+            saved = [add_version(writing, one, data) for one, data in zip(work.versions, label_maps, strict=True)]
             replace_rows(connection, tables.region_predictions, regions)
             replace_rows(connection, tables.predictions, made if read_id is not None else made + shown)
             if read_id is not None:  # not the first read's to be shown

@@ -1,28 +1,25 @@
-"""Versions of frames: encoded, added with the pixels that training needs and with their event, and read again."""
+"""Versions of frames: encoded, added with their event, and read again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select
+from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Provenance, ReviewStatus
-from cmr_viewer.domain.label_codec import decode_label_map, decode_pixels, encode_label_map, encode_pixels
+from cmr_viewer.domain.label_codec import decode_label_map, decode_pixels, encode_label_map
 from cmr_viewer.domain.label_map import LabelMap, as_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError
 from cmr_viewer.store import tables
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.events import What, Writing
+from cmr_viewer.store.frame_pixels import check_has_pixels
 from cmr_viewer.store.openings import moved_slices
 from cmr_viewer.store.tables import frame_of, is_frame, latest_rows
-
-Encoded = tuple[bytes, Mapping[int, bytes]]
-"""Compressed label map, and pixels by distance in slices (0 is the frame itself)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +33,7 @@ class Version:
         provenance: How the label map was made.
         status: Draft or accepted.
         model_id: Model whose prediction it started from, or None.
-        frame_pixels: (row, col) pixels of the frame; needed the first time that a frame is accepted, ignored in drafts
-            and later.
-        pixel_spacing_mm: (row, col); needed with `frame_pixels`.
         imported_from: Where the label map was imported from, for a reader; empty where it was not.
-        neighbours: (row, col) pixels of the slices beside an accepted frame, by distance in slices, -1 towards the
-            base; networks with context learn from them too.
     """
 
     frame: FrameIndex
@@ -50,46 +42,34 @@ class Version:
     provenance: Provenance
     status: ReviewStatus
     model_id: str | None = None
-    frame_pixels: NDArray[Any] | None = None
-    pixel_spacing_mm: tuple[float, float] | None = None
-    neighbours: Mapping[int, NDArray[Any]] = field(default_factory=dict)
     imported_from: str = ""
 
 
-def encoded(new: Version) -> Encoded:
-    """Compress what is saved, before the transaction, so that others need not wait for it.
+def encoded(new: Version) -> bytes:
+    """Compress a label map, before the transaction, so that others need not wait for it.
 
     Raises:
         LabelMapError: The labels are no label map.
-        StoreError: The pixels or their spacing do not fit.
+        StoreError: They are not those of one frame.
     """
     labels = as_label_map(new.labels)
     if labels.ndim != 2:
         raise StoreError(f"An annotation needs one frame, (row, col), not an array of shape {labels.shape}.")
-    if new.status is not ReviewStatus.ACCEPTED or new.frame_pixels is None:
-        return encode_label_map(labels), {}
-    pixels, spacing = new.frame_pixels, new.pixel_spacing_mm
-    around = {0: pixels, **new.neighbours}
-    for one in around.values():
-        if one.shape != labels.shape:
-            raise StoreError(f"Pixels of shape {one.shape} do not fit a label map of shape {labels.shape}.")
-    if spacing is None or not all(np.isfinite(value) and value > 0 for value in spacing):
-        raise StoreError(f"An accepted frame needs its pixel spacing, not {spacing}.")
-    return encode_label_map(labels), {offset: encode_pixels(one) for offset, one in around.items()}
+    return encode_label_map(labels)
 
 
-def add_version(writing: Writing, new: Version, blobs: Encoded) -> Annotation:
-    """Add a version of a frame, with its pixels where it is accepted, and its event.
+def add_version(writing: Writing, new: Version, labels: bytes) -> Annotation:
+    """Add a version of a frame, with its label map as `encoded` gives it, and its event.
 
     Raises:
-        StoreError: It is accepted and its pixels are neither given nor saved.
+        StoreError: It is accepted and its pixels are not saved.
     """
     a, connection = tables.annotations, writing.connection
     last = select(func.max(a.c.version)).where(is_frame(a, writing.stack_id, new.frame))
     values = {
         **new.frame._asdict(),
         "version": (connection.execute(last).scalar_one() or 0) + 1,
-        "labels": blobs[0],
+        "labels": labels,
         "region": str(new.region),
         "provenance": str(new.provenance),
         "status": str(new.status),
@@ -99,34 +79,12 @@ def add_version(writing: Writing, new: Version, blobs: Encoded) -> Annotation:
     number = writing.add(a, values)
     accepted = new.status is ReviewStatus.ACCEPTED
     if accepted:
-        _save_pixels(connection, writing.stack_id, new, blobs[1])
+        check_has_pixels(connection, writing.stack_id, new.frame)
     imported = {"imported_from": new.imported_from} if new.imported_from else {}
     detail = imported | {name: values[name] for name in ("version", "region", "provenance")}
     what = What.ACCEPTED if accepted else What.DRAFT_SAVED
     writing.event(what, detail, frame=new.frame, model_id=new.model_id)
     return annotation_of(connection.execute(select(a).where(a.c.id == number)).mappings().one())
-
-
-def _save_pixels(connection: Connection, stack_id: str, new: Version, pixels: Mapping[int, bytes]) -> None:
-    """Save the pixels of an accepted frame and of its neighbours, unless they are saved already."""
-    p = tables.frame_pixels
-    phase, at = new.frame.phase, new.frame.slice_index
-    for offset in sorted({0, *pixels}):
-        frame = FrameIndex(phase, at + offset)
-        if connection.execute(select(p.c.id).where(is_frame(p, stack_id, frame))).first() is not None:
-            continue
-        if offset not in pixels or new.pixel_spacing_mm is None:
-            raise StoreError(f"Phase {phase}, slice {at} cannot be accepted without its pixels and their spacing.")
-        connection.execute(
-            insert(p).values(
-                stack_id=stack_id,
-                phase=phase,
-                slice_index=frame.slice_index,
-                pixels=pixels[offset],
-                row_spacing_mm=float(new.pixel_spacing_mm[0]),
-                col_spacing_mm=float(new.pixel_spacing_mm[1]),
-            )
-        )
 
 
 def annotation_of(row: RowMapping) -> Annotation:

@@ -119,9 +119,8 @@ class Reader:
     """Does one thing after another, by chance."""
 
     def __init__(self, workspace: Workspace, read_id: int | None, chance: random.Random) -> None:
-        self.store, self.chance = AnnotationStore(workspace), chance
+        self.saved, self.chance = SavedStudies(workspace), chance
         self.reading = opened(workspace, read_id)
-        self.stack_id, self.read_id = self.reading.stack.stack_id, read_id
         self.tip = tip_of(self.reading)
 
     def act(self) -> None:
@@ -142,7 +141,7 @@ class Reader:
         for one in effects.held:
             self.reading.frames[one].status = ReviewStatus.ACCEPTED
             self.reading.frames[one].saved = True
-        self._keep(lambda: self.store.save(self.stack_id, work, read_id=self.read_id))
+        self._keep(lambda: self.saved.save(self.reading, work))
         if effects.accepting:
             self._write_accepted(effects.accepting, ())
 
@@ -163,7 +162,7 @@ class Reader:
         for one in kept:
             self.reading.frames[one.frame].status = ReviewStatus.ACCEPTED
             self.reading.frames[one.frame].saved = True
-        self._keep(lambda: self.store.save(self.stack_id, Work(kept, moves=moves), read_id=self.read_id))
+        self._keep(lambda: self.saved.save(self.reading, Work(kept, moves=moves)))
 
     def _stroke(self, frame: FrameIndex) -> None:
         row, col = self.chance.randrange(ROWS), self.chance.randrange(COLS)

@@ -14,6 +14,7 @@ from cmr_viewer.domain.study import Study
 from cmr_viewer.load.study import open_study
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.frame_pixels import Pixels
 from cmr_viewer.store.reads import ReadKind, ReadStore
 from cmr_viewer.store.versions import Version
 from tests.phantom import Phantom, ras_affine, sax_cine, voxels_of, write_nifti
@@ -39,13 +40,11 @@ def save(store: AnnotationStore, study: Study, labels: np.ndarray, read_id: int 
             Region.MIDDLE,
             Provenance.MANUAL,
             ReviewStatus.ACCEPTED,
-            None,
-            stack.frame(frame),
-            stack.geometry.pixel_spacing_mm,
         )
         for frame in stack.frame_indices
     ]
-    store.save(stack.stack_id, Work(saved), read_id=read_id)
+    pixels = Pixels({frame: stack.frame(frame) for frame in stack.frame_indices}, stack.geometry.pixel_spacing_mm)
+    store.save(stack.stack_id, Work(saved), read_id=read_id, pixels=pixels)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.geometry import Geometry, slice_spacing_from_positions_mm
+from cmr_viewer.domain.geometry import Geometry, geometry_from_json, geometry_to_json, slice_spacing_from_positions_mm
 from cmr_viewer.errors import GeometryError
 
 
@@ -159,3 +159,16 @@ def test_every_point_of_a_slice_is_one_slice_spacing_from_the_next(g, row, col):
 def test_slice_spacing_is_the_same_from_either_end(g):
     forwards = slice_spacing_from_positions_mm(g.positions_mm, g.normal)
     assert slice_spacing_from_positions_mm(g.positions_mm[::-1], g.normal) == pytest.approx(forwards)
+
+
+@pytest.mark.parametrize(("spacing", "known"), [(None, True), (7.5, False)])
+def test_a_geometry_comes_back_from_json_as_it_was(spacing: float | None, known: bool) -> None:
+    positions = ((0.1, -2.0, 3.5), (1 / 3, 0.0, 12.0))
+    made = Geometry(9, 7, (1.25, 1.5), (1.0, 0.0, 0.0), (0.0, 0.6, 0.8), positions, spacing, known)
+    assert geometry_from_json(geometry_to_json(made)) == made
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"rows": 2}', '{"rows": 2, "pixel_spacing_mm": 3}'])
+def test_what_is_no_geometry_is_refused(text: str) -> None:
+    with pytest.raises(GeometryError, match="geometry is damaged"):
+        geometry_from_json(text)

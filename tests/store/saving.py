@@ -18,18 +18,28 @@ import numpy as np
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, ReviewStatus
 from cmr_viewer.domain.change import Marks
+from cmr_viewer.domain.geometry import Geometry, geometry_to_json
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.atomic import write_atomically
 from cmr_viewer.store.database import Workspace, open_workspace
+from cmr_viewer.store.frame_pixels import Pixels
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 from cmr_viewer.store.versions import Version
 
 STACK_ID = "a" * 32
 PHASES, SLICES = 3, 4
 SPACING_MM = (1.25, 1.5)
+GEOMETRY = Geometry(
+    rows=24,
+    cols=20,
+    pixel_spacing_mm=SPACING_MM,
+    row_direction=(1.0, 0.0, 0.0),
+    col_direction=(0.0, 1.0, 0.0),
+    positions_mm=tuple((0.0, 0.0, 8.0 * s) for s in range(SLICES)),
+)
 
 
 def save_study(store: AnnotationStore, stack_id: str = STACK_ID, patient_key: str = "patient") -> None:
@@ -38,7 +48,7 @@ def save_study(store: AnnotationStore, stack_id: str = STACK_ID, patient_key: st
         name="Study 1",
         source="study",
         patient_key=patient_key,
-        geometry_json="{}",
+        geometry_json=geometry_to_json(GEOMETRY),
         phases=PHASES,
         slices=SLICES,
     )
@@ -50,6 +60,10 @@ def labels_of(number: int) -> LabelMap:
 
 def pixels_of(frame: FrameIndex) -> np.ndarray:
     return np.random.default_rng([frame.phase, frame.slice_index]).integers(0, 4000, (24, 20)).astype(np.int16)
+
+
+def pixels(*frames: FrameIndex) -> Pixels:
+    return Pixels({frame: pixels_of(frame) for frame in frames}, SPACING_MM)
 
 
 def save(
@@ -73,11 +87,10 @@ def save(
                     provenance=provenance,
                     status=status,
                     model_id="model-1",
-                    frame_pixels=pixels_of(frame),
-                    pixel_spacing_mm=SPACING_MM,
                 )
             ]
         ),
+        pixels=pixels(frame),
     )[0]
 
 

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from cmr_viewer.domain.anatomy import REGIONS, Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
+from cmr_viewer.domain.label_codec import encode_pixels
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import LabelMapError, StoreError
+from cmr_viewer.store import frame_pixels
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.events import EventLog, What
+from cmr_viewer.store.frame_pixels import Pixels
 from cmr_viewer.store.versions import Version
-from tests.store.saving import PHASES, SLICES, SPACING_MM, STACK_ID, labels_of, pixels_of, save, save_study
+from tests.store.saving import PHASES, SLICES, SPACING_MM, STACK_ID, labels_of, pixels, pixels_of, save, save_study
 
 DRAFT, ACCEPTED = ReviewStatus.DRAFT, ReviewStatus.ACCEPTED
 FRAME, OTHER = FrameIndex(0, 1), FrameIndex(2, 3)
@@ -106,26 +109,23 @@ def test_each_save_is_in_the_event_log(store: AnnotationStore) -> None:
     assert {one.model_id for one in found} == {"model-1"}
 
 
-def test_several_frames_are_saved_all_or_none(store: AnnotationStore) -> None:
-    def kept(frame: FrameIndex, pixels: np.ndarray | None) -> Version:
-        labels = labels_of(1)
-        return Version(frame, labels, Region.BASE, Provenance.AUTOMATIC, ACCEPTED, "m", pixels, SPACING_MM)
+def accepted(frame: FrameIndex, number: int = 1) -> Version:
+    return Version(frame, labels_of(number), Region.BASE, Provenance.MANUAL, ACCEPTED, "m")
 
+
+def test_several_frames_are_saved_all_or_none(store: AnnotationStore) -> None:
+    both = Work([accepted(FRAME), accepted(OTHER)])
     with pytest.raises(StoreError, match="cannot be accepted without its pixels"):
-        store.save(STACK_ID, Work([kept(FRAME, pixels_of(FRAME)), kept(OTHER, None)]))
+        store.save(STACK_ID, both, pixels=pixels(FRAME))
     assert store.latest(STACK_ID) == {}
     assert store.accepted_samples() == []
-    both = store.save(STACK_ID, Work([kept(FRAME, pixels_of(FRAME)), kept(OTHER, pixels_of(OTHER))]))
-    assert [one.version for one in both] == [1, 1]
+    assert [one.version for one in store.save(STACK_ID, both, pixels=pixels(FRAME, OTHER))] == [1, 1]
     assert store.latest(STACK_ID).keys() == {FRAME, OTHER}
 
 
 def test_pixels_are_needed_once_and_saved_as_they_were(store: AnnotationStore) -> None:
     save(store, FRAME, 1, status=ACCEPTED)
-    again = store.save(
-        STACK_ID,
-        Work([Version(FRAME, labels_of(2), region=Region.BASE, provenance=Provenance.MANUAL, status=ACCEPTED)]),
-    )[0]
+    again = store.save(STACK_ID, Work([accepted(FRAME, 2)]))[0]
     assert again.version == 2
     (sample,) = store.accepted_samples()
     assert np.array_equal(sample.labels, labels_of(2))
@@ -135,47 +135,19 @@ def test_pixels_are_needed_once_and_saved_as_they_were(store: AnnotationStore) -
     assert (sample.patient_key, sample.region, sample.provenance) == ("patient", Region.BASE, Provenance.MANUAL)
 
 
-def test_the_slices_beside_an_accepted_frame_are_saved_with_it(store: AnnotationStore) -> None:
-    at = FrameIndex(1, 2)
-    above, below = FrameIndex(1, 1), FrameIndex(1, 3)
-    kept = Version(
-        at,
-        labels_of(1),
-        Region.BASE,
-        Provenance.AUTOMATIC,
-        ACCEPTED,
-        "m",
-        pixels_of(at),
-        SPACING_MM,
-        neighbours={-1: pixels_of(above), 1: pixels_of(below)},
-    )
-    store.save(STACK_ID, Work([kept]))
-    (sample,) = store.accepted_samples()
-    assert sorted(sample.neighbours) == [-1, 1]
-    assert np.array_equal(sample.neighbours[-1], pixels_of(above))
-    assert np.array_equal(sample.neighbours[1], pixels_of(below))
-    # a neighbour that is accepted later has its pixels already, and has the first frame beside it
-    save(store, below, status=ACCEPTED)
-    of_below = next(one for one in store.accepted_samples() if one.frame == below)
-    assert np.array_equal(of_below.pixels, pixels_of(below))
-    assert np.array_equal(of_below.neighbours[-1], pixels_of(at))
+def test_pixels_that_are_saved_are_not_encoded_again(store: AnnotationStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[np.ndarray] = []
 
+    def encode(one: np.ndarray) -> bytes:
+        encoded.append(one)
+        return encode_pixels(one)
 
-def test_neighbours_of_another_shape_are_refused(store: AnnotationStore) -> None:
-    odd = {1: np.ones((2, 2), np.int16)}
-    kept = Version(
-        FRAME,
-        labels_of(1),
-        Region.BASE,
-        Provenance.AUTOMATIC,
-        ACCEPTED,
-        "m",
-        pixels_of(FRAME),
-        SPACING_MM,
-        neighbours=odd,
-    )
-    with pytest.raises(StoreError, match="do not fit"):
-        store.save(STACK_ID, Work([kept]))
+    monkeypatch.setattr(frame_pixels, "encode_pixels", encode)
+    phase = [FrameIndex(FRAME.phase, s) for s in range(SLICES)]
+    for frame in phase:
+        store.save(STACK_ID, Work([accepted(frame)]), pixels=pixels(*phase))
+    assert len(encoded) == SLICES
+    assert [one.frame for one in store.accepted_samples()] == phase
 
 
 def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) -> None:
@@ -187,10 +159,7 @@ def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) ->
 def test_what_does_not_fit_is_refused_and_nothing_is_saved(store: AnnotationStore) -> None:
     good = {"region": Region.BASE, "provenance": Provenance.MANUAL, "status": ACCEPTED}
     with pytest.raises(StoreError, match="not in this workspace"):
-        store.save(
-            "c" * 32,
-            Work([Version(FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=SPACING_MM, **good)]),
-        )[0]
+        store.save("c" * 32, Work([accepted(FRAME)]), pixels=pixels(FRAME))
     with pytest.raises(StoreError, match="3 phases and 4 slices"):
         save(store, FrameIndex(0, SLICES))
     with pytest.raises(LabelMapError):
@@ -198,15 +167,12 @@ def test_what_does_not_fit_is_refused_and_nothing_is_saved(store: AnnotationStor
     with pytest.raises(StoreError, match="one frame"):
         store.save(STACK_ID, Work([Version(FRAME, np.zeros((1, 2, 2), np.uint8), **good)]))
     with pytest.raises(StoreError, match="do not fit"):
-        store.save(
-            STACK_ID,
-            Work([Version(FRAME, labels_of(1), frame_pixels=np.ones((2, 2)), pixel_spacing_mm=(1, 1), **good)]),
-        )[0]
-    with pytest.raises(StoreError, match="needs its pixel spacing"):
-        store.save(
-            STACK_ID,
-            Work([Version(FRAME, labels_of(1), frame_pixels=pixels_of(FRAME), pixel_spacing_mm=(0, 1), **good)]),
-        )[0]
+        odd = {**pixels(FRAME).frames, OTHER: np.ones((2, 2))}
+        store.save(STACK_ID, Work([accepted(FRAME)]), pixels=Pixels(odd, SPACING_MM))
+    with pytest.raises(StoreError, match="need their pixel spacing"):
+        store.save(STACK_ID, Work([accepted(FRAME)]), pixels=Pixels(pixels(FRAME).frames, (0, 1)))
+    with pytest.raises(StoreError, match="3 phases and 4 slices"):
+        store.save(STACK_ID, Work([accepted(FRAME)]), pixels=pixels(FRAME, FrameIndex(0, SLICES)))
     assert store.latest(STACK_ID) == {}
 
 

@@ -10,7 +10,7 @@ from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.reads import Read, ReadKind, ReadStore
 from cmr_viewer.store.study_facts import StudyFacts
 from cmr_viewer.store.versions import Version
-from tests.store.saving import SPACING_MM, STACK_ID, labels_of, pixels_of, save, save_study
+from tests.store.saving import STACK_ID, labels_of, pixels, save, save_study
 
 FRAME = FrameIndex(0, 0)
 
@@ -26,10 +26,8 @@ def second(reads: ReadStore) -> Read:
 
 
 def keep(store: AnnotationStore, number: int, read: Read | None, status: ReviewStatus = ReviewStatus.DRAFT) -> None:
-    saved = Version(
-        FRAME, labels_of(number), Region.BASE, Provenance.MANUAL, status, None, pixels_of(FRAME), SPACING_MM
-    )
-    store.save(STACK_ID, Work([saved]), read_id=None if read is None else read.id)
+    saved = Version(FRAME, labels_of(number), Region.BASE, Provenance.MANUAL, status)
+    store.save(STACK_ID, Work([saved]), read_id=None if read is None else read.id, pixels=pixels(FRAME))
 
 
 def test_a_read_is_begun_and_finished_by_its_reader(reads: ReadStore, store: AnnotationStore) -> None:

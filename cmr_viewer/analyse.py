@@ -17,7 +17,7 @@ from cmr_viewer.domain.annotation import Prediction, RegionPrediction
 from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.errors import ModelError
+from cmr_viewer.errors import ModelError, UnusableModelError
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.progress import Progress, part, silent
 from cmr_viewer.route.router import DecidedBy, Route, route
@@ -97,7 +97,8 @@ def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        ModelError: A model is missing or cannot be read, or there is no such device.
+        UnusableModelError: One of them cannot be read.
+        ModelError: A model is missing, or there is no such device.
     """
     from cmr_viewer.classify.region_classifier import load_classifier
     from cmr_viewer.networks.device import choose_device
@@ -107,10 +108,16 @@ def load_models(folders: Mapping[Role, Path], device: str = "auto") -> Models:
         if needed not in folders:
             raise ModelError(f"The models folder has no {needed.text.lower()}. Choose a complete models folder.")
     where = choose_device(device)
-    segmenters: dict[Role, FrameSegmenter] = {
-        role: load_segmenter(path, where) for role, path in folders.items() if role is not Role.CLASSIFIER
-    }
-    return Models(load_classifier(folders[Role.CLASSIFIER], where), segmenters)
+    segmenters: dict[Role, FrameSegmenter] = {}
+    for role, path in folders.items():
+        try:
+            if role is Role.CLASSIFIER:
+                classifier = load_classifier(path, where)
+            else:
+                segmenters[role] = load_segmenter(path, where)
+        except ModelError as error:
+            raise UnusableModelError(str(error), role) from error
+    return Models(classifier, segmenters)
 
 
 def classify_frames(

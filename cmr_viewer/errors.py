@@ -8,6 +8,7 @@
     │   ├── UnknownCodesError   nothing states what its numbers mean; a reader can state it
     │   └── UnknownPhaseError   nothing states which phase it belongs to; a reader can state it
     ├── ModelError              a model folder that cannot be read or does not fit
+    │   └── UnusableModelError  the model of one role, which another one can stand in for
     ├── StoreError              the workspace cannot be read or written
     │   └── WorkspaceInUseError another program holds it
     └── TrainingError           training cannot start or go on
@@ -67,6 +68,18 @@ class UnknownPhaseError(LabelMapError):
 
 class ModelError(CmrViewerError):
     """A model folder that cannot be read or does not fit."""
+
+
+class UnusableModelError(ModelError):
+    """The model of one role cannot be loaded; another one can stand in for it.
+
+    Attributes:
+        role: The value of the role.
+    """
+
+    def __init__(self, message: str, role: str) -> None:
+        super().__init__(message)
+        self.role = role
 
 
 class StoreError(CmrViewerError):

@@ -37,7 +37,8 @@ tests/test_pipeline.py makes all of them. None needs Qt; torch is imported when 
     outcome = records.conclude(run, Trained(assessment.as_json()))  -> Outcome, recorded with its reason
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from cmr_viewer.analyse import Flow, FrameResult, LoadedModels
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Stack, Study
-from cmr_viewer.errors import ModelError
+from cmr_viewer.errors import ModelError, UnusableModelError
 from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.reading.missing import Missing
@@ -53,6 +54,8 @@ from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, Preview
 from cmr_viewer.reading.saving import SavedStudies
 from cmr_viewer.store.model_registry import ModelRegistry
+
+log = logging.getLogger(__name__)
 
 
 def open_study(
@@ -94,22 +97,48 @@ def begin(loaded: Loaded) -> OpenStudy:
 
 
 def load_active_models(
-    flow: Flow, registry: ModelRegistry, device: str = "auto", progress: Progress = silent
+    flow: Flow,
+    registry: ModelRegistry,
+    device: str = "auto",
+    progress: Progress = silent,
+    *,
+    warn: Callable[[str], None] = log.warning,
 ) -> LoadedModels:
     """Load the models that are in service; imports torch.
 
+    A retrained model that cannot be loaded does not take the others with it: the one before it stands in.
+
+    Args:
+        flow: What loads them.
+        registry: Which are in service.
+        device: "auto", "cpu" or "cuda".
+        progress: 0 to 1.
+        warn: Takes what a reader should know about a model that could not be loaded.
+
     Raises:
-        ModelError: None is there, or one cannot be read.
+        ModelError: None is there, or a shipped one cannot be read.
     """
-    folders = {role: entry.folder for role, entry in registry.active_all().items()}
-    if not folders:
-        raise ModelError(
-            "No models are installed, so regions and label maps are not predicted. Give their folder with --models."
-        )
-    progress(0.1, "Loading models")
-    models = flow.load_models(folders, device)
-    progress(1.0, "Models loaded")
-    return models
+    unusable: dict[str, tuple[Role, str]] = {}
+    while True:
+        entries = registry.active_all(without=unusable)
+        if not entries:
+            raise ModelError(
+                "No models are installed, so regions and label maps are not predicted. Give their folder with --models."
+            )
+        progress(0.1, "Loading models")
+        try:
+            models = flow.load_models({role: entry.folder for role, entry in entries.items()}, device)
+        except UnusableModelError as error:
+            entry = entries[Role(error.role)]
+            if entry.shipped:
+                raise
+            unusable[entry.model_id] = entry.role, str(error)
+            continue
+        for model_id, (role, why) in unusable.items():
+            instead = f"The model {entries[role].model_id}" if role in entries else "The baseline"
+            warn(f"The {role.text.lower()} {model_id} is not used. {why} {instead} is used instead.")
+        progress(1.0, "Models loaded")
+        return models
 
 
 def analyse(

@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +132,39 @@ def test_without_any_model_the_message_says_what_to_do(tmp_path: Path) -> None:
     nothing = Flow(load_models=lambda folders, device: pytest.fail("loaded"), analyse=iter, segment_frames=iter)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="--models"):
         load_active_models(nothing, ModelRegistry(tmp_path / "none", None))
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", None])
+def test_a_retrained_model_that_is_damaged_does_not_take_the_others_with_it(
+    tmp_path: Path, shipped: Path, content: bytes | None
+) -> None:
+    with open_workspace(tmp_path / "workspace", reader="R. Eader") as workspace:
+        registry = ModelRegistry(shipped, workspace)
+        staging = registry.staging_folder()
+        shutil.copytree(registry.active(Role.BASELINE).folder, staging, dirs_exist_ok=True)
+        plan = json.loads((staging / "plan.json").read_text(encoding="utf-8"))
+        (staging / "plan.json").write_text(json.dumps({**plan, "model_id": "mine"}), encoding="utf-8")
+        whole = (staging / "weights.safetensors").read_bytes()
+        registry.adopt(staging)
+        registry.promote(Role.BASELINE, "mine", "better")
+        assert load_active_models(own_flow(), registry, "cpu").active[Role.BASELINE] == "mine"
+        damaged = whole[: len(whole) // 2] if content is None else content
+        (workspace.models_folder / "mine" / "weights.safetensors").write_bytes(damaged)
+
+        warnings: list[str] = []
+        models = load_active_models(own_flow(), registry, "cpu", warn=warnings.append)
+        assert models.active[Role.BASELINE] == "tiny-baseline"
+        (text,) = warnings
+        assert "The baseline mine is not used" in text and "Copy the model folder again" in text
+        assert "The model tiny-baseline is used instead" in text
+
+
+def test_a_shipped_model_that_is_damaged_is_an_error(tmp_path: Path, shipped: Path) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(shipped, folder)
+    (ModelRegistry(folder, None).active(Role.BASELINE).folder / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_active_models(own_flow(), ModelRegistry(folder, None), "cpu")
 
 
 @pytest.mark.parametrize("module", ["cmr_viewer.pipeline", "cmr_viewer.__main__", "cmr_viewer"])

@@ -12,6 +12,7 @@ from cmr_viewer.app.jobs import Jobs, Priority
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.pipeline import analyse, load_active_models
+from cmr_viewer.progress import Progress
 from cmr_viewer.reading.missing import missing_of, missing_of_frame
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.model_registry import ModelRegistry
@@ -33,7 +34,8 @@ class ModelsInUse(QObject):
 
     Signals:
         changed(): `loaded` or `problem` is new: the models were loaded, or loaded anew after a promotion or roll-back.
-        not_loaded(str message): The models could not be loaded; earlier ones stay in use. `changed` follows.
+        not_loaded(str message): The models could not be loaded; earlier ones stay in use. Or a retrained one could not
+            be; the one before it stands in. `changed` follows.
         computed(object OpenStudy, object list of FrameResult): New results of a study; a batch at a time.
         analysed(): Everything that was missing of a study is computed.
     """
@@ -72,16 +74,24 @@ class ModelsInUse(QObject):
         self._jobs.submit(
             MODELS_KEY,
             "Loading models",
-            lambda progress: load_active_models(self.flow, self.registry, self._device, progress),
+            self._load,
             priority=Priority.MODELS,
             outlives_study=True,
             on_finished=self._on_loaded,
             on_failed=self._on_not_loaded,
         )
 
-    def _on_loaded(self, models: LoadedModels) -> None:
+    def _load(self, progress: Progress) -> tuple[LoadedModels, list[str]]:
+        """The active models, and what the reader should know about those that are not among them."""
+        warnings: list[str] = []
+        return load_active_models(self.flow, self.registry, self._device, progress, warn=warnings.append), warnings
+
+    def _on_loaded(self, loaded: tuple[LoadedModels, list[str]]) -> None:
+        models, warnings = loaded
         self.loaded, self.problem = models, ""
         log.info("Models in use: %s.", ", ".join(models.active.values()))
+        for warning in warnings:
+            self.not_loaded.emit(warning)
         self.changed.emit()
 
     def _on_not_loaded(self, message: str) -> None:

@@ -30,6 +30,7 @@ class What(StrEnum):
     MODEL_PROMOTED = "model_promoted"
     MODEL_NOT_PROMOTED = "model_kept"
     MODEL_ROLLED_BACK = "model_rolled_back"
+    MODEL_REMOVED = "model_removed"
     CHANGED = "changed"
     OFFER_TAKEN = "offer_taken"
     UNDONE = "undone"

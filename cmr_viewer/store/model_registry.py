@@ -5,11 +5,12 @@ ones are in `<workspace>/models/<model_id>/`. The promotions, which are append-o
 """
 
 import json
+import logging
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from cmr_viewer.store.atomic import sync_folder
 from cmr_viewer.store.database import STAGING_PREFIX, Workspace
 from cmr_viewer.store.events import What, write_event
 from cmr_viewer.store.tables import now_text, promotions, training_runs
+
+log = logging.getLogger(__name__)
 
 PLAN_NAME = "plan.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -122,9 +125,14 @@ class ModelRegistry:
             )
         return entry
 
-    def active_all(self) -> dict[Role, ModelEntry]:
-        """The model in service of each role that has one."""
-        scan, in_service = self._look()
+    def active_all(self, without: Collection[str] = ()) -> dict[Role, ModelEntry]:
+        """The model in service of each role that has one.
+
+        Args:
+            without: Retrained models that could not be loaded. As for one that is missing, the model before it stands
+                in, as far back as the shipped one.
+        """
+        scan, in_service = self._look(without)
         return {role: replace(scan.found[model_id], active=True) for role, model_id in in_service.items()}
 
     def problems(self) -> list[str]:
@@ -134,10 +142,11 @@ class ModelRegistry:
         for role, history in self._histories().items():
             wanted = _in_service(history)
             if wanted is not None and not _usable(scan, role, wanted):
-                instead = scan.default.get(role)
+                instead = _resolved(scan, role, history)
+                shipped = "shipped model" if instead == scan.default.get(role) else "model before it,"
                 texts.append(
                     f"The model {wanted}, in use as {role.text}, is missing or damaged; "
-                    + (f"the shipped model {instead} is used instead." if instead else "there is no other model.")
+                    + (f"the {shipped} {instead} is used instead." if instead else "there is no other model.")
                 )
         return texts
 
@@ -241,11 +250,53 @@ class ModelRegistry:
             earlier = _stack(history)
             if not earlier:
                 raise StoreError(f"The shipped model is in use as {role.text}; there is nothing to roll back to.")
+            while earlier and not _usable(scan, role, earlier[-1]):
+                earlier.pop()  # one that is missing: the model before it stands in for it already
             target = next((one for one in reversed(earlier[:-1]) if _usable(scan, role, one)), scan.default.get(role))
             if target is None:
                 raise StoreError(f"There is no earlier model for the role {role.text} to roll back to.")
             self._note(connection, role, "roll_back", target, _resolved(scan, role, history), reason)
         return replace(scan.found[target], active=True)
+
+    def clean_up(self, keep: int = 3) -> list[str]:
+        """Remove candidates that were declined and never in service, all but the last of each role.
+
+        A model that is or ever was in service stays, so that it can be gone back to; so does a model that was never
+        declined, and a shipped one. A program that is killed meanwhile leaves no half model: the folder is renamed as
+        those in the making are, which the next opening removes.
+
+        Args:
+            keep: How many declined candidates of each role stay, the last declined; >= 0.
+
+        Returns:
+            Names of the models that were removed. One that another program uses may stay until the next time.
+
+        Raises:
+            StoreError: There is no workspace to write to, or it cannot be written.
+        """
+        workspace = self._writable()
+        removed: dict[str, Path] = {}
+        with workspace.write() as connection:
+            scan = self._scan()
+            for role in Role:
+                for model_id in _declined(_history(connection, role))[keep:]:
+                    entry = scan.found.get(model_id)
+                    if entry is None or entry.shipped or entry.role is not role:
+                        continue
+                    aside = entry.folder.with_name(f"{STAGING_PREFIX}removed-{model_id}")
+                    try:
+                        shutil.rmtree(aside, ignore_errors=True)
+                        entry.folder.rename(aside)
+                    except OSError as error:
+                        log.warning("The candidate %s could not be removed: %s", model_id, error)
+                        continue
+                    removed[model_id] = aside
+                    write_event(
+                        connection, workspace, What.MODEL_REMOVED, model_id=model_id, detail={"role": str(role)}
+                    )
+        for aside in removed.values():
+            shutil.rmtree(aside, ignore_errors=True)
+        return list(removed)
 
     def history(self, role: Role) -> list[PromotionRow]:
         """All decisions about a role, oldest first."""
@@ -281,8 +332,9 @@ class ModelRegistry:
             raise StoreError("Open a workspace to add or promote models.")
         return self._workspace
 
-    def _look(self) -> tuple[_Scan, dict[Role, str]]:
+    def _look(self, without: Collection[str] = ()) -> tuple[_Scan, dict[Role, str]]:
         scan = self._scan()
+        scan = replace(scan, found={name: one for name, one in scan.found.items() if name not in without})
         resolved = {role: _resolved(scan, role, history) for role, history in self._histories().items()}
         return scan, {role: model_id for role, model_id in resolved.items() if model_id is not None}
 
@@ -418,6 +470,13 @@ def _stack(history: Sequence[PromotionRow]) -> list[str]:
     return stack
 
 
+def _declined(history: Sequence[PromotionRow]) -> list[str]:
+    """Candidates that were declined and never in service, the last declined first, whatever the clock showed."""
+    served = {row.model_id for row in history if row.kind != "keep"} | {row.previous_model_id for row in history}
+    declined = dict.fromkeys(row.model_id for row in reversed(history) if row.kind == "keep")
+    return [one for one in declined if one not in served]
+
+
 def _in_service(history: Sequence[PromotionRow]) -> str | None:
     stack = _stack(history)
     return stack[-1] if stack else None
@@ -429,11 +488,8 @@ def _usable(scan: _Scan, role: Role, model_id: str) -> bool:
 
 
 def _resolved(scan: _Scan, role: Role, history: Sequence[PromotionRow]) -> str | None:
-    """The model in service: the promoted one, or the shipped default where that is gone or there was none."""
-    wanted = _in_service(history)
-    if wanted is not None and _usable(scan, role, wanted):
-        return wanted
-    return scan.default.get(role)
+    """The model in service: the promoted one, where that is gone the one before it, and at last the shipped default."""
+    return next((one for one in reversed(_stack(history)) if _usable(scan, role, one)), scan.default.get(role))
 
 
 def _sync_tree(folder: Path) -> None:
@@ -448,6 +504,9 @@ def _sync_tree(folder: Path) -> None:
 
 INTERRUPTED = "interrupted"
 """Outcome of a run whose program ended before it did."""
+
+LOGGED = ("reason", "model_id")
+"""What the event log gets of the detail of a run; the rest, such as frames before and after, is with the run alone."""
 
 
 @dataclass(frozen=True)
@@ -501,22 +560,28 @@ class TrainingRuns:
         Args:
             run_id: From `start`.
             outcome: "promoted", "kept", "cancelled", "failed" or the like.
-            detail: Anything more, as JSON can hold it; the event log gets it too.
+            detail: Anything more, as JSON can hold it; the event log gets `LOGGED` of it.
 
         Raises:
-            StoreError: There is no such run, it has ended already, or it cannot be written.
+            StoreError: There is no such run, it has ended already, `detail` is not what JSON can hold, or it cannot be
+                written.
         """
         workspace = self._workspace
         content = dict(detail or {})
+        try:
+            text = json.dumps(content, allow_nan=False, sort_keys=True)
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"The detail of training run {run_id} could not be saved as JSON: {error}.") from error
+        logged = {name: content[name] for name in LOGGED if name in content}
         with workspace.write() as connection:
             write_event(
                 connection,
                 workspace,
                 What.TRAINING_FINISHED,
-                detail={**content, "training_run": run_id, "outcome": outcome},
+                detail={**logged, "training_run": run_id, "outcome": outcome},
             )
             running = (training_runs.c.id == run_id) & training_runs.c.finished_at.is_(None)
-            values = {"finished_at": now_text(), "outcome": outcome, "detail": json.dumps(content, sort_keys=True)}
+            values = {"finished_at": now_text(), "outcome": outcome, "detail": text}
             if connection.execute(update(training_runs).where(running).values(values)).rowcount != 1:
                 raise StoreError(f"Training run {run_id} is not running.")
 

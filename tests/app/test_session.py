@@ -14,7 +14,7 @@ from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
-from cmr_viewer.errors import ModelError
+from cmr_viewer.errors import ModelError, UnusableModelError
 from cmr_viewer.progress import Progress
 from cmr_viewer.reading.opening import Preview
 from cmr_viewer.store.annotations import AnnotationStore
@@ -500,6 +500,30 @@ def test_a_promoted_specialist_segments_unedited_frames_of_its_region_anew(
     assert np.array_equal(session.study.frame_state(BASAL).labels, mine)
     assert session.study.frame_state(FrameIndex(1, 0)).status is ReviewStatus.ACCEPTED
     assert session.study.frame_state(FrameIndex(1, 0)).prediction.model_id == "base-1"
+
+
+def test_a_retrained_model_that_cannot_be_loaded_is_replaced_and_the_reader_is_told(
+    qtbot: Any, session: Session, shipped: Path
+) -> None:
+    open_whole(qtbot, session)
+    entry = session.models.registry.adopt(write_model(shipped.parent / "new", "base-22", Role.BASE))
+    session.models.registry.promote(Role.BASE, entry.model_id, "better")
+    told: list[tuple[Any, ...]] = []
+    session.message.connect(lambda *args: told.append(args))
+    load = session.models.flow.load_models
+
+    def damaged(folders: Any, device: str) -> Any:
+        if folders[Role.BASE].name == "base-22":
+            raise UnusableModelError("Its weights cannot be read.", Role.BASE)
+        return load(folders, device)
+
+    session.models.flow = replace(session.models.flow, load_models=damaged)
+    with qtbot.waitSignal(session.models.changed):
+        session.models.load()
+    assert session.models.loaded is not None and session.models.loaded.active[Role.BASE] == "base-1"
+    text = "The base specialist base-22 is not used. Its weights cannot be read. The model base-1 is used instead."
+    assert told == [("warning", text)]
+    kept(qtbot, session)
 
 
 def test_models_that_cannot_be_loaded_anew_leave_the_old_ones(

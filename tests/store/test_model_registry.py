@@ -7,9 +7,11 @@ import pytest
 
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError, StoreError
+from cmr_viewer.store import model_registry
 from cmr_viewer.store.database import STAGING_PREFIX, Workspace, open_workspace
 from cmr_viewer.store.events import EventLog, What
 from cmr_viewer.store.model_registry import ModelRegistry
+from tests.store.saving import abandon
 
 
 def make_model(folder: Path, model_id: str, role: str = "base", **more: object) -> Path:
@@ -219,6 +221,83 @@ def test_rolling_back_passes_over_a_model_that_has_vanished(registry: ModelRegis
     assert registry.roll_back(Role.BASE).model_id == "one"
     assert registry.active(Role.BASE).model_id == "one"
     assert registry.roll_back(Role.BASE).model_id == "shipped-base"
+
+
+def test_the_model_before_serves_where_the_promoted_one_has_vanished_or_cannot_be_loaded(
+    registry: ModelRegistry, workspace: Workspace
+) -> None:
+    for model_id in ("one", "two"):
+        adopt(registry, model_id)
+        registry.promote(Role.BASE, model_id, "")
+    assert registry.active_all(without=["two"])[Role.BASE].model_id == "one"
+    assert registry.active_all(without=["two", "one"])[Role.BASE].model_id == "shipped-base"
+    vanish(workspace, "two")
+    assert registry.active(Role.BASE).model_id == "one"
+    assert "the model before it, one is used instead" in registry.problems()[-1]
+    assert registry.roll_back(Role.BASE).model_id == "shipped-base"  # and not to the one that stands in
+    assert registry.active(Role.BASE).model_id == "shipped-base"
+
+
+def test_a_declined_candidate_can_be_used_all_the_same_and_rolled_back(registry: ModelRegistry) -> None:
+    for model_id in ("one", "two"):
+        adopt(registry, model_id)
+        registry.decline(Role.BASE, model_id, "No better.")
+    registry.promote(Role.BASE, "two", "It looks right to me.")
+    registry.promote(Role.BASE, "one", "This one rather.")
+    assert registry.active(Role.BASE).model_id == "one"
+    assert [registry.roll_back(Role.BASE).model_id for _ in range(2)] == ["two", "shipped-base"]
+    assert [row.reason for row in registry.history(Role.BASE)][2:4] == ["It looks right to me.", "This one rather."]
+
+
+# -- old candidates are removed ----------------------------------------------------------------------------------------
+
+
+def decline(registry: ModelRegistry, *model_ids: str, role: Role = Role.BASE) -> None:
+    for model_id in model_ids:
+        adopt(registry, model_id, role)
+        registry.decline(role, model_id, "No better.")
+
+
+def of_workspace(registry: ModelRegistry) -> set[str]:
+    return {one.model_id for one in registry.models() if not one.shipped}
+
+
+def test_the_last_declined_candidates_of_each_role_stay(registry: ModelRegistry, workspace: Workspace) -> None:
+    decline(registry, "e", "d", "c", "b", "a")
+    decline(registry, "only", role=Role.APEX)
+    assert registry.clean_up(keep=3) == ["d", "e"]
+    assert of_workspace(registry) == {"a", "b", "c", "only"}
+    assert sorted(one.name for one in workspace.models_folder.iterdir()) == ["a", "b", "c", "only"]
+    assert [one.model_id for one in EventLog(workspace).events(what=What.MODEL_REMOVED)] == ["d", "e"]
+    assert registry.clean_up(keep=3) == []
+    assert registry.problems() == []
+
+
+def test_what_is_or_was_in_service_is_never_removed(registry: ModelRegistry) -> None:
+    decline(registry, "used", "gone-back-from", "other")
+    for model_id in ("gone-back-from", "used"):
+        registry.promote(Role.BASE, model_id, "all the same")
+        registry.roll_back(Role.BASE)
+    registry.promote(Role.BASE, "used", "after all")
+    registry.decline(Role.BASE, "shipped-base-2", "no better")
+    adopt(registry, "undecided")
+    assert registry.clean_up(keep=0) == ["other"]
+    assert of_workspace(registry) == {"used", "gone-back-from", "undecided"}
+    assert "shipped-base-2" in {one.model_id for one in registry.models()}
+
+
+def test_a_removal_that_is_cut_off_leaves_no_half_model(
+    registry: ModelRegistry, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decline(registry, "old")
+    monkeypatch.setattr(model_registry.shutil, "rmtree", lambda *_args, **_more: None)  # killed before it is deleted
+    registry.clean_up(keep=0)
+    assert of_workspace(registry) == set()
+    assert registry.problems() == []
+    monkeypatch.undo()
+    abandon(workspace)
+    with open_workspace(workspace.folder, reader="reader") as again:
+        assert list(again.models_folder.iterdir()) == []
 
 
 def test_a_model_in_the_making_is_no_model(registry: ModelRegistry) -> None:

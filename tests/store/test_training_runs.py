@@ -13,15 +13,26 @@ from tests.store.saving import abandon
 def test_a_run_is_begun_and_finished_and_logged(workspace: Workspace) -> None:
     runs = TrainingRuns(workspace)
     first, second = runs.start(Role.BASE), runs.start(Role.APEX)
-    runs.finish(first, "promoted", {"dice": 0.9})
+    detail = {"dice": [0.9] * 1000, "reason": "Better.", "model_id": "base-2"}
+    runs.finish(first, "promoted", detail)
     (run,) = runs.runs(Role.BASE)
-    assert (run.id, run.role, run.outcome, run.detail) == (first, Role.BASE, "promoted", {"dice": 0.9})
+    assert (run.id, run.role, run.outcome, run.detail) == (first, Role.BASE, "promoted", detail)
     assert run.finished_at is not None
     assert run.finished_at >= run.started_at
     assert [(one.id, one.outcome) for one in runs.runs()] == [(first, "promoted"), (second, None)]
     found = EventLog(workspace).events()
     assert [one.what for one in found] == [What.TRAINING_STARTED, What.TRAINING_STARTED, What.TRAINING_FINISHED]
-    assert found[-1].detail == {"dice": 0.9, "training_run": first, "outcome": "promoted"}
+    logged = {"reason": "Better.", "model_id": "base-2", "training_run": first, "outcome": "promoted"}
+    assert found[-1].detail == logged
+
+
+def test_what_json_cannot_hold_does_not_end_a_run(workspace: Workspace) -> None:
+    runs = TrainingRuns(workspace)
+    number = runs.start(Role.BASE)
+    for wrong in ({"gain": float("nan")}, {"path": Path("x")}):
+        with pytest.raises(StoreError, match="could not be saved as JSON"):
+            runs.finish(number, "kept", wrong)
+    assert runs.runs()[0].finished_at is None
 
 
 def test_a_run_ends_once(workspace: Workspace) -> None:

@@ -31,6 +31,7 @@ WITHOUT_QT = [
     *("train", "promote", "evaluate", "commands", "export", "reading"),
     *(
         "test_analyse.py",
+        "test_learn.py",
         "test_pipeline.py",
         "test_words.py",
         "test_architecture.py",

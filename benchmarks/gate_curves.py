@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cmr_viewer.domain.anatomy import STRUCTURES, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.promote.gains import CLASSIFIER_CLIP, CLIP, p_value
-from cmr_viewer.promote.verdict import (
+from cmr_viewer.promote.gate import (
     LEAST_GAIN,
     LOOKS,
     LOSS_LEVEL,
@@ -209,7 +209,7 @@ Test = Callable[[Array, float], Array]
 
 
 def lets_in(sites: Sites, looks: tuple[int, ...] = LOOKS, test: Test = p_value) -> NDArray[np.bool_]:
-    """The gate at a series of looks, with its vetoes, as `cmr_viewer.promote.verdict.decide`."""
+    """The gate at a series of looks, with its vetoes, as `cmr_viewer.promote.gate.decide`."""
     made = []
     for at, look in enumerate(looks):
         gains = sites.clipped[:, :look]
@@ -365,7 +365,7 @@ def simulate(count: int, seed: int) -> tuple[dict[str, tuple[float, float]], dic
         null_row(name, of_frames(of(rng, count), rng), rng)
     flat = [base(rng, 25), NULLS["large, normal, SD 10"](0.3)(rng, 25), GAINS["everywhere +1, SD 3"](rng, 25)]
     compared = sum(check_against_decide(made, _equal_labels(made)) for made in flat)
-    print(f"\n{compared} decisions here and of cmr_viewer.promote.verdict.decide are the same.")
+    print(f"\n{compared} decisions here and of cmr_viewer.promote.gate.decide are the same.")
     return nulls, gains
 
 

@@ -27,12 +27,12 @@ tests/test_pipeline.py makes all of them. None needs Qt; torch is imported when 
     for work in works_of_acceptance(acceptances_of(reading, frames)):
         saved.save(reading, work)
 
-5. Retrain: accepted frames refine the model of a role; the window does this in a child process.
+5. Retrain: reviewed frames refine the model of a role (`learn.py`); the window does this in a child process.
 
-    run = records.begin(role, minimum)                              -> RetrainingRun, if there is enough to learn from
+    run = records.begin(role)                                       -> RetrainingRun, if it can be decided
     assessment = retrain(workspace.folder, role, run.staging, ...)  -> Assessment, the candidate beside the active model
 
-6. Promote: the gate (`promote.gate.decide`) puts the candidate in service, or the active model stays.
+6. Promote: the gate (`promote/gate.py`) puts the candidate in service, or the active model stays.
 
     outcome = records.conclude(run, Trained(assessment.as_json()))  -> Outcome, recorded with its reason
 """
@@ -47,8 +47,7 @@ from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import ModelError, UnusableModelError
-from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
-from cmr_viewer.promote.gate import Assessment
+from cmr_viewer.progress import Progress, silent
 from cmr_viewer.reading.missing import Missing
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, Preview
@@ -155,55 +154,3 @@ def analyse(
     else:
         for frame, made in flow.segment_frames(stack, missing.segment, models, progress, missing.by, missing.certainty):
             yield FrameResult(frame, prediction=made)
-
-
-def retrain(
-    workspace: Path,
-    role: Role,
-    folder: Path,
-    *,
-    model_id: str,
-    shipped: Path,
-    device: str = "auto",
-    iterations: int | None = None,
-    progress: Progress = silent,
-    follow: Follow = not_followed,
-) -> Assessment:
-    """Train a candidate from the active model on accepted frames, and compare both on held-out patients.
-
-    It only reads the workspace; the window runs it in a child process, as `cmr-viewer train --workspace`.
-
-    Args:
-        workspace: The workspace; another program may have it open.
-        role: Which model.
-        folder: Where the candidate is written.
-        model_id: Its name.
-        shipped: Folder of the shipped models.
-        device: "auto", "cpu" or "cuda".
-        iterations: Batches to learn from; None for the default.
-        progress: 0 to 1 over the whole.
-        follow: Called with values of the curves of the training.
-
-    Raises:
-        TrainingError: Nothing is accepted to train on, or the training failed.
-    """
-    from cmr_viewer.networks.device import choose_device
-    from cmr_viewer.promote.compare import compare_models
-    from cmr_viewer.train.retrain import accepted_frames, refinement_of
-    from cmr_viewer.train.train_model import train_model
-
-    frames = accepted_frames(workspace, role, shipped)
-    progress(0.0, f"Preparing {len(frames.train)} accepted frames")
-    spec, data = refinement_of(frames, iterations)
-    train_model(
-        spec,
-        data,
-        folder,
-        model_id=model_id,
-        device=choose_device(device),
-        start_from=frames.active,
-        progress=part(progress, 0.02, 0.92),
-        follow=follow,
-    )
-    progress(0.92, f"Comparing with the current model on {len(frames.held_out)} held-out frames")
-    return compare_models(role, folder, frames.active, frames.held_out, device)

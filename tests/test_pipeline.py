@@ -16,8 +16,9 @@ from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Study
 from cmr_viewer.errors import ModelError
+from cmr_viewer.learn import retrain
 from cmr_viewer.load.study import open_study as load_study
-from cmr_viewer.pipeline import analyse, begin, load_active_models, open_study, retrain
+from cmr_viewer.pipeline import analyse, begin, load_active_models, open_study
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.promote.gate import decide
 from cmr_viewer.promote.records import End, Records, Trained
@@ -29,7 +30,7 @@ from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 from tests.phantom import Phantom, default_affine, sax_cine, voxels_of, write_nifti
 from tests.tiny_models import calm_torch, write_tiny_models
-from tests.workspaces import HELD_OUT, TRAINED_ON, make_workspace
+from tests.workspaces import PATIENTS, make_workspace
 
 LEARNT = Role.MIDDLE
 
@@ -47,13 +48,13 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def of_a_patient_to_train_on(*given: Any) -> Study:
+def of_the_last_patient(*given: Any) -> Study:
     """Loads a study; whose patient it is would else follow from its folder."""
-    return replace(load_study(*given), patient_key=TRAINED_ON[0])
+    return replace(load_study(*given), patient_key=PATIENTS[4])
 
 
 def opened(saved: SavedStudies, path: Path) -> OpenStudy:
-    loaded = open_study(saved, OpeningRequest(path), opener=of_a_patient_to_train_on)
+    loaded = open_study(saved, OpeningRequest(path), opener=of_the_last_patient)
     reading = begin(loaded)
     put_back(reading, saved.open(loaded, reading))
     return reading
@@ -83,9 +84,9 @@ def corrected(reading: OpenStudy, phantom: Phantom) -> list[FrameIndex]:
 
 
 def test_the_whole_flow_from_a_file_to_a_model_in_service_or_not(tmp_path: Path, shipped: Path) -> None:
-    phantom = sax_cine(phases=2, slices=6, rows=64, cols=60, seed=100)
+    phantom = sax_cine(phases=2, slices=6, rows=64, cols=60, seed=90)
     path = write_nifti(tmp_path / "cine.nii.gz", voxels_of(phantom.stack.pixels), default_affine(phantom.stack))
-    with open_workspace(make_workspace(tmp_path / "workspace", HELD_OUT), reader="R. Eader") as workspace:
+    with open_workspace(make_workspace(tmp_path / "workspace", PATIENTS[:4]), reader="R. Eader") as workspace:
         saved, registry = SavedStudies(workspace), ModelRegistry(shipped, workspace)
         reading = opened(saved, path)
 
@@ -111,15 +112,16 @@ def test_the_whole_flow_from_a_file_to_a_model_in_service_or_not(tmp_path: Path,
 
 
 def retrained_and_judged(workspace: Workspace, registry: ModelRegistry, shipped: Path) -> None:
-    records = Records(SavedStudies(workspace).annotations, registry, TrainingRuns(workspace))
-    run = records.begin(LEARNT, minimum=2)
-    options: dict[str, Any] = {"model_id": "middle-2", "shipped": shipped, "device": "cpu", "iterations": 3}
-    assessment = retrain(workspace.folder, LEARNT, run.staging, **options)
-    assert read_plan(run.staging).training["samples"] == 2
-    assert (assessment.candidate_id, assessment.patients) == ("middle-2", len(HELD_OUT))
+    records = Records(workspace, registry)
+    run = records.begin(LEARNT)
+    assert (run.readiness.patients, run.readiness.look) == (len(PATIENTS), 4)
+    options: dict[str, Any] = {"model_id": "middle-2", "shipped": shipped, "device": "cpu"}
+    assessment = retrain(workspace.folder, LEARNT, run.staging, changes={"iterations": 3}, **options)
+    assert read_plan(run.staging).training["samples"] == run.readiness.corrections
+    assert (assessment.candidate_id, assessment.patients) == ("middle-2", len(PATIENTS))
 
     outcome = records.conclude(run, Trained(assessment.as_json()))
-    decision = decide(assessment)
+    decision = decide(assessment, ())
     assert outcome.end is (End.PROMOTED if decision.promote else End.NOT_PROMOTED)
     assert outcome.reason == decision.reason
     assert "Too few" not in outcome.reason

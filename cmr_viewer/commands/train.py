@@ -18,8 +18,8 @@ from cmr_viewer import __version__
 from cmr_viewer.commands.service import make_output_folder
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
+from cmr_viewer.learn import retrain
 from cmr_viewer.networks.device import choose_device, use_threads
-from cmr_viewer.pipeline import retrain
 from cmr_viewer.progress import Follow, Progress, not_followed, part
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
 from cmr_viewer.train.samples import read_training_data
@@ -82,14 +82,17 @@ def run(arguments: Namespace) -> int:
     """
     if arguments.nice and hasattr(os, "nice"):
         os.nice(arguments.nice)
+    may_go_on = threading.Event()
+    may_go_on.set()
     if arguments.end_with_input:
-        threading.Thread(target=_end_with_input, name="cmr-viewer-input", daemon=True).start()
+        follow_input = threading.Thread(target=_follow_input, args=(may_go_on,), name="cmr-viewer-input", daemon=True)
+        follow_input.start()
     as_json = arguments.progress == "json"
     if not as_json:
         logging.getLogger("cmr_viewer.train").setLevel(
             logging.INFO
         )  # what is found at each look at the validation part
-    progress = json_progress() if as_json else text_progress()
+    progress = resting(json_progress() if as_json else text_progress(), may_go_on)
     try:
         if arguments.threads is not None:
             use_threads(arguments.threads)
@@ -107,21 +110,34 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _end_with_input() -> None:
-    """End the process when standard input ends: the program that started the training is gone."""
-    while sys.stdin.readline():
-        pass
+def resting(progress: Progress, may_go_on: threading.Event) -> Progress:
+    """Progress that waits at its next call while it may not go on."""
+
+    def report(fraction: float, text: str) -> None:
+        may_go_on.wait()
+        progress(fraction, text)
+
+    return report
+
+
+def _follow_input(may_go_on: threading.Event) -> None:
+    """Rest at "pause" and go on at "go on"; end the process when standard input ends: its program is gone."""
+    while line := sys.stdin.readline():
+        if line.strip() == "pause":
+            may_go_on.clear()
+        else:
+            may_go_on.set()
     os._exit(1)
 
 
+def _given(arguments: Namespace) -> dict[str, Any]:
+    """Values of the spec that the command line names."""
+    values = {name: getattr(arguments, name) for name in ("iterations", "batch", "seed", "learning_rate")}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _spec_of(arguments: Namespace) -> TrainingSpec:
-    changes = {
-        "iterations": arguments.iterations,
-        "batch": arguments.batch,
-        "seed": arguments.seed,
-        "learning_rate": arguments.learning_rate,
-    }
-    given = {name: value for name, value in changes.items() if value is not None}
+    given = _given(arguments)
     if arguments.spec:
         return replace(read_spec(arguments.spec), **given).check()
     if arguments.role is None:
@@ -183,7 +199,7 @@ def _from_workspace(arguments: Namespace, progress: Progress, follow: Follow) ->
         model_id=new_model_id(role),
         shipped=arguments.models,
         device=arguments.device,
-        iterations=arguments.iterations,
+        changes=_given(arguments),
         progress=progress,
         follow=follow,
     )

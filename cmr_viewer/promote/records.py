@@ -1,22 +1,25 @@
-"""A retraining in the workspace's records: begun where there is enough to learn from, and concluded by the gate."""
+"""A retraining in the workspace's records: begun where it can be decided, and concluded by the gate."""
 
+import hashlib
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer.domain.anatomy import REGIONS
-from cmr_viewer.domain.role import Role
-from cmr_viewer.errors import CmrViewerError, TrainingError
-from cmr_viewer.promote.gate import NO_CHANGE, Assessment, decide
-from cmr_viewer.store.annotations import AnnotationStore
-from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
+from cmr_viewer.domain.role import SPECIALISTS, Role
+from cmr_viewer.errors import CmrViewerError, ModelError, StoreError, TrainingError
+from cmr_viewer.promote.gate import NO_CHANGE, Assessment, Decision, decide, due_look, missing_patients
+from cmr_viewer.store.database import Workspace
+from cmr_viewer.store.model_registry import INTERRUPTED, ModelEntry, ModelRegistry, TrainingRun, TrainingRuns
+from cmr_viewer.store.reviewed import ReviewedStack, corrections_of, read_reviewed
 
 log = logging.getLogger(__name__)
+
+CANDIDATES_SAVED = 3
+"""Candidates of a role that were never in service and stay on disk, to be looked at and used all the same."""
 
 
 class End(StrEnum):
@@ -41,12 +44,14 @@ class Outcome:
         end: How it ended.
         reason: Why, for a reader.
         model_id: The candidate, or None.
+        decision: The figures that decided; None where there is no candidate.
     """
 
     role: Role
     end: End
     reason: str
     model_id: str | None = None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,15 @@ class Trained:
         assessment: `Assessment.as_json` of the candidate; None where there is no candidate.
         cancelled: Whether it was cancelled.
         reason: Why there is no candidate, for a reader; empty if there is one.
+        curve: (batches done, loss) as it was trained, for the record.
+        seconds: How long it took.
     """
 
     assessment: Mapping[str, Any] | None = None
     cancelled: bool = False
     reason: str = ""
+    curve: Sequence[tuple[int, float]] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +81,84 @@ class RetrainingRun:
         role: What is trained.
         run_id: Row of the run.
         staging: Folder for the candidate.
+        readiness: What it learns from.
     """
 
     role: Role
     run_id: int
     staging: Path
+    readiness: "Readiness"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a role could learn from now, and what it lacks to be judged.
+
+    Attributes:
+        role: The role.
+        active_id: The model that serves its frames; None where none does.
+        patients: Patients with corrections that the active model has not learned from.
+        corrections: Their corrected frames; for the classifier, corrected regions.
+        earlier: Looks that were used against the active model.
+        look: The look that is due, in patients; None if none is.
+        missing: How many more patients the next look takes; None where no look is left.
+        fingerprint: Of the corrections; changes with each of them.
+        tried: Whether a run on these corrections ended without a promotion; one that was interrupted does not count.
+    """
+
+    role: Role
+    active_id: str | None
+    patients: int
+    corrections: int
+    earlier: tuple[int, ...]
+    look: int | None
+    missing: int | None
+    fingerprint: str
+    tried: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is missing, for a reader; empty where the role can be trained."""
+        if self.active_id is None:
+            return "No model serves these frames."
+        if self.look is not None:
+            return ""
+        if self.missing is None:
+            return f"Judged at {max(self.earlier)} patients for the last time; the model in use stays."
+        more = "1 more patient" if self.missing == 1 else f"{self.missing} more patients"
+        return f"{more} with {_corrected(self.role)}"
+
+
+def _corrected(role: Role) -> str:
+    if role is Role.CLASSIFIER:
+        return "corrected regions, beside regions that you accepted as right"
+    return "corrected frames" if role.region is None else f"corrected {_ADJECTIVES[role]} frames"
+
+
+_ADJECTIVES = {Role.BASE: "basal", Role.MIDDLE: "mid-ventricular", Role.APEX: "apical"}
+
+
+def serving(registry: ModelRegistry, role: Role) -> ModelEntry:
+    """The model for a role's frames: the one in use, or the baseline where a region has no specialist.
+
+    Raises:
+        ModelError: There is none.
+    """
+    active = registry.active_all()
+    if role not in active and role in SPECIALISTS and Role.BASELINE in active:
+        return active[Role.BASELINE]
+    return registry.active(role)
+
+
+def learned_patients(runs: Sequence[TrainingRun], model_id: str | None) -> frozenset[str]:
+    """Patients whose corrections a model has learned from, itself or as the model that it was grown from."""
+    learned: set[str] = set()
+    made = {run.detail.get("model_id"): run for run in runs if run.detail.get("model_id")}
+    while model_id in made:
+        run = made.pop(model_id)
+        learned.update(run.detail.get("patients", ()))
+        model_id = run.detail.get("parent")
+    return frozenset(learned)
 
 
 @dataclass(frozen=True)
@@ -84,36 +166,68 @@ class Records:
     """Where retrainings are recorded.
 
     Attributes:
-        store: Accepted frames.
+        workspace: Where corrections are saved.
         registry: Models and promotions.
-        runs: Training runs.
     """
 
-    store: AnnotationStore
+    workspace: Workspace
     registry: ModelRegistry
-    runs: TrainingRuns
 
-    def begin(self, role: Role, minimum: int) -> RetrainingRun:
-        """Check that there is something to learn from, and begin a run.
+    @property
+    def runs(self) -> TrainingRuns:
+        """The training runs."""
+        return TrainingRuns(self.workspace)
 
-        Args:
-            role: What is to be trained.
-            minimum: Accepted corrections that it takes.
+    def readiness(self) -> dict[Role, Readiness]:
+        """What each role could learn from now."""
+        stacks = list(read_reviewed(self.workspace, pixels=False))
+        runs = self.runs.runs()
+        return {role: self._readiness(role, stacks, runs)[0] for role in Role}
+
+    def _readiness(
+        self, role: Role, stacks: Sequence[ReviewedStack], runs: Sequence[TrainingRun]
+    ) -> tuple[Readiness, list[str]]:
+        """What a role could learn from, and all patients that it would learn from."""
+        found = corrections_of(stacks, role)
+        try:
+            active: str | None = serving(self.registry, role).model_id
+        except ModelError:
+            active = None
+        learned = learned_patients(runs, active)
+        new = {patient: numbers for patient, numbers in found.items() if patient not in learned}
+        against = [run for run in runs if run.role is role and run.detail.get("parent") == active]
+        looks = (run.detail.get("decision", {}).get("look") for run in against)
+        earlier = tuple(sorted(look for look in looks if isinstance(look, int)))
+        digest = hashlib.blake2b(repr(sorted(found.items())).encode(), digest_size=8).hexdigest()
+        look = None if active is None else due_look(len(new), earlier)
+        missing = missing_patients(len(new), earlier)
+        corrections = sum(len(numbers) for numbers in new.values())
+        ended = [run for run in against if run.outcome not in (None, INTERRUPTED)]
+        tried = any(run.detail.get("fingerprint") == digest for run in ended)
+        return Readiness(role, active, len(new), corrections, earlier, look, missing, digest, tried), sorted(found)
+
+    def begin(self, role: Role) -> RetrainingRun:
+        """Check that a candidate could be judged, and begin a run.
 
         Raises:
-            TrainingError: There is too little.
+            TrainingError: It could not, with what is missing.
             StoreError: It cannot be written.
         """
-        found = self.corrections(role)
-        if found < minimum:
-            where = "" if role.region is None else f" of region {role.region.text.lower()}"
-            raise TrainingError(
-                f"Too few accepted corrections{where} for retraining: {found}, and {minimum} are needed. Correct "
-                "and accept more frames."
-            )
+        stacks = list(read_reviewed(self.workspace, pixels=False))
+        readiness, patients = self._readiness(role, stacks, self.runs.runs())
+        if readiness.look is None:
+            what = f"The {role.text.lower()} is not trained now."
+            lacks = f"Needed: {readiness.text}." if readiness.missing else readiness.text
+            raise TrainingError(f"{what} {lacks}")
         staging = self.registry.staging_folder()
         try:
-            return RetrainingRun(role, self.runs.start(role), staging)
+            begun = {
+                "parent": readiness.active_id,
+                "corrections": readiness.corrections,
+                "fingerprint": readiness.fingerprint,
+                "patients": patients,
+            }
+            return RetrainingRun(role, self.runs.start(role, begun), staging, readiness)
         except CmrViewerError:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -131,7 +245,19 @@ class Records:
             outcome = Outcome(run.role, End.FAILED, f"{error} {NO_CHANGE}")
         finally:
             shutil.rmtree(run.staging, ignore_errors=True)
-        self.runs.finish(run.run_id, outcome.end, {"reason": outcome.reason, "model_id": outcome.model_id})
+        detail = {
+            "reason": outcome.reason,
+            "model_id": outcome.model_id,
+            "seconds": round(trained.seconds, 1),
+            "curve": [[batch, round(loss, 4)] for batch, loss in trained.curve],
+            **({} if outcome.decision is None else {"decision": outcome.decision.as_json()}),
+            **({} if trained.assessment is None else {"guards": trained.assessment.get("guards", [])}),
+        }
+        self.runs.finish(run.run_id, outcome.end, detail)
+        try:
+            self.registry.clean_up(CANDIDATES_SAVED)
+        except StoreError:  # of no consequence for this run; the next one cleans up
+            log.exception("Old candidates could not be removed.")
         return outcome
 
     def _outcome(self, run: RetrainingRun, trained: Trained) -> Outcome:
@@ -142,26 +268,20 @@ class Records:
         assessment = Assessment.from_json(trained.assessment)
         if assessment.role is not run.role:
             raise TrainingError(f"The candidate is for the role {assessment.role.text}, not {run.role.text}.")
-        decision = decide(assessment)
+        in_use = serving(self.registry, run.role).model_id
+        for compared_with in (assessment.active_id, run.readiness.active_id):
+            if compared_with != in_use:
+                raise TrainingError(
+                    f"The model in use changed from {compared_with} to {in_use} while the new one was trained. Train "
+                    "again."
+                )
+        decision = decide(assessment, run.readiness.earlier)
         model_id = self.registry.adopt(run.staging).model_id
+        # Before the promotion: if the program ends in between, it is still known what the model learned from, and that
+        # the look is used up.
+        self.runs.note(run.run_id, {"model_id": model_id, "decision": decision.as_json()})
         if decision.promote:
             self.registry.promote(run.role, model_id, decision.reason)
-            return Outcome(run.role, End.PROMOTED, decision.reason, model_id)
+            return Outcome(run.role, End.PROMOTED, decision.reason, model_id, decision)
         self.registry.decline(run.role, model_id, decision.reason)
-        return Outcome(run.role, End.NOT_PROMOTED, decision.reason, model_id)
-
-    def corrections(self, role: Role, *, since: datetime | None = None) -> int:
-        """Accepted frames, not as predicted, that a role learns from: a specialist from its region, others from all."""
-        regions = REGIONS if role.region is None else (role.region,)
-        return sum(self.store.count_corrections(one, since=since) for one in regions)
-
-    def corrections_waiting(self) -> dict[Role, int]:
-        """Per role: corrections that were accepted since its last training began.
-
-        A training that was cancelled, failed or interrupted counts too, so that it is not begun again and again.
-        """
-        waiting = {}
-        for role in Role:
-            runs = self.runs.runs(role)
-            waiting[role] = self.corrections(role, since=runs[-1].started_at if runs else None)
-        return waiting
+        return Outcome(run.role, End.NOT_PROMOTED, decision.reason, model_id, decision)

@@ -16,7 +16,6 @@ from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import (
     Annotation,
     Prediction,
-    Provenance,
     RegionPrediction,
     ReviewStatus,
 )
@@ -46,12 +45,10 @@ from cmr_viewer.store.study_facts import write_fact
 from cmr_viewer.store.tables import frame_of, in_read, is_frame, is_unfinished, latest_rows, now_text
 from cmr_viewer.store.undo_log import write_moves
 from cmr_viewer.store.versions import (
-    AcceptedSample,
     Version,
     add_version,
     annotation_of,
     encoded,
-    read_accepted_samples,
 )
 
 
@@ -309,39 +306,6 @@ class AnnotationStore:
         statement = select(t).where(t.c.stack_id == stack_id, in_read(t, read_id)).order_by(t.c.id.desc()).limit(1)
         rows = self._rows(statement)
         return (rows[0]["ed"], rows[0]["es"]) if rows else (None, None)
-
-    def accepted_samples(self, region: Region | None = None) -> list[AcceptedSample]:
-        """Frames whose latest version is accepted, with their pixels, in the order of stack, phase and slice.
-
-        Args:
-            region: Frames that were accepted as this region; None for all.
-
-        Raises:
-            StoreError: The database, or a frame in it, is damaged.
-        """
-        return read_accepted_samples(self._workspace, region)
-
-    def count_corrections(self, region: Region, *, since: datetime | None = None) -> int:
-        """Frames of a region whose latest version is accepted and not as predicted.
-
-        Args:
-            region: Region when they were accepted.
-            since: Saved later than this only (with time zone), or None for all.
-        """
-        a = tables.annotations
-        last = latest_rows(a, "version").where(
-            a.c.status == str(ReviewStatus.ACCEPTED),
-            a.c.region == str(region),
-            a.c.provenance != str(Provenance.AUTOMATIC),
-        )
-        with self._workspace.read() as connection:
-            moved = moved_slices(connection)
-            rows = connection.execute(last.with_only_columns(a.c.created_at, a.c.stack_id, a.c.slice_index)).all()
-        return sum(
-            (since is None or datetime.fromisoformat(row.created_at) > since)
-            and row.slice_index not in moved.get(row.stack_id, frozenset())
-            for row in rows
-        )
 
     def last_accepted(self, stack_id: str, read_id: int | None = None) -> dict[FrameIndex, LabelMap]:
         """The label maps (row, col) that were accepted last, by frame, also where a later draft exists."""

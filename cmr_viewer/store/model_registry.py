@@ -537,15 +537,24 @@ class TrainingRuns:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def start(self, role: Role) -> int:
+    def start(self, role: Role, detail: Mapping[str, Any] | None = None) -> int:
         """Note that a run begins.
+
+        Args:
+            role: What is trained.
+            detail: What it learns from, as JSON can hold it; also there where the run is interrupted.
 
         Returns:
             The run's id, for `finish`.
         """
         workspace = self._workspace
         with workspace.write() as connection:
-            values = {"role": str(role), "started_at": now_text(), "session_id": workspace.session()}
+            values = {
+                "role": str(role),
+                "started_at": now_text(),
+                "session_id": workspace.session(),
+                "detail": json.dumps(dict(detail or {}), sort_keys=True),
+            }
             run_id = int(
                 connection.execute(insert(training_runs).values(values).returning(training_runs.c.id)).scalar_one()
             )
@@ -560,18 +569,14 @@ class TrainingRuns:
         Args:
             run_id: From `start`.
             outcome: "promoted", "kept", "cancelled", "failed" or the like.
-            detail: Anything more, as JSON can hold it; the event log gets `LOGGED` of it.
+            detail: Anything more, as JSON can hold it, beside that of `start`; the event log gets `LOGGED` of it.
 
         Raises:
             StoreError: There is no such run, it has ended already, `detail` is not what JSON can hold, or it cannot be
                 written.
         """
         workspace = self._workspace
-        content = dict(detail or {})
-        try:
-            text = json.dumps(content, allow_nan=False, sort_keys=True)
-        except (TypeError, ValueError) as error:
-            raise StoreError(f"The detail of training run {run_id} could not be saved as JSON: {error}.") from error
+        content = _as_json(run_id, detail or {})
         logged = {name: content[name] for name in LOGGED if name in content}
         with workspace.write() as connection:
             write_event(
@@ -580,10 +585,17 @@ class TrainingRuns:
                 What.TRAINING_FINISHED,
                 detail={**logged, "training_run": run_id, "outcome": outcome},
             )
-            running = (training_runs.c.id == run_id) & training_runs.c.finished_at.is_(None)
-            values = {"finished_at": now_text(), "outcome": outcome, "detail": text}
-            if connection.execute(update(training_runs).where(running).values(values)).rowcount != 1:
-                raise StoreError(f"Training run {run_id} is not running.")
+            _add_to(connection, run_id, content, finished_at=now_text(), outcome=outcome)
+
+    def note(self, run_id: int, detail: Mapping[str, Any]) -> None:
+        """Add to the detail of a run that has not ended, so that it is there also if the program ends before the run.
+
+        Raises:
+            StoreError: As `finish`.
+        """
+        content = _as_json(run_id, detail)
+        with self._workspace.write() as connection:
+            _add_to(connection, run_id, content)
 
     def runs(self, role: Role | None = None) -> list[TrainingRun]:
         """All runs, or those of one role, oldest first."""
@@ -603,3 +615,21 @@ class TrainingRuns:
             )
             for row in rows
         ]
+
+
+def _as_json(run_id: int, detail: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(content := dict(detail), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"The detail of training run {run_id} could not be saved as JSON: {error}.") from error
+    return content
+
+
+def _add_to(connection: Connection, run_id: int, detail: Mapping[str, Any], **columns: str) -> None:
+    """Add to the detail of a run that has not ended, and set columns."""
+    running = (training_runs.c.id == run_id) & training_runs.c.finished_at.is_(None)
+    begun = connection.execute(select(training_runs.c.detail).where(running)).scalar_one_or_none()
+    if begun is None:
+        raise StoreError(f"Training run {run_id} is not running.")
+    text = json.dumps({**json.loads(begun), **detail}, sort_keys=True)
+    connection.execute(update(training_runs).where(running).values(detail=text, **columns))

@@ -155,7 +155,19 @@ def fit(
         if not out_of_memory(error):
             raise
         raise TrainingError("Not enough memory to train. Close other programs or use a smaller batch.") from error
-    return _ended(state, spec, checkpoints)
+    fitted = _ended(state, spec, checkpoints)
+    if start_from is not None and spec.start_share:
+        _blend(fitted.network, _starting_network(spec, start_from), spec.start_share)
+    return fitted
+
+
+def _blend(network: nn.Module, other: nn.Module, share: float) -> None:
+    """Move the weights of a network towards those of another, by a share of the way."""
+    theirs = other.state_dict()
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(theirs[name].to(value.dtype), share)
 
 
 def best_so_far(spec: TrainingSpec, samples: Sequence[Sample], checkpoints: Path) -> Fitted:

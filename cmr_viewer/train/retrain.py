@@ -1,111 +1,71 @@
-"""What the model of a role learns from the frames that readers of a workspace accepted, and how.
+"""What the model of a role learns from the frames that readers of a workspace reviewed, and how."""
 
-It only reads the workspace, which another program may have open.
-"""
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+import numpy as np
 
-from cmr_viewer.domain.role import SPECIALISTS, Role
+from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
+from cmr_viewer.domain.label_map import empty_label_map
+from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import TrainingError
-from cmr_viewer.prepare.plan import Plan, read_plan
-from cmr_viewer.store.annotations import AnnotationStore
-from cmr_viewer.store.database import open_workspace_readonly
-from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry
-from cmr_viewer.store.versions import AcceptedSample
-from cmr_viewer.train.samples import Sample, TrainingData, make_sample
+from cmr_viewer.prepare.grid import Placement
+from cmr_viewer.prepare.network_input import normalise, offsets
+from cmr_viewer.prepare.plan import Plan
+from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
+from cmr_viewer.train.samples import Sample, sample_grid
 from cmr_viewer.train.spec import TrainingSpec, default_spec
-from cmr_viewer.train.split import is_held_out
 
-WORKSPACE_FOLD = 4
-"""One patient of a workspace in this many is held out."""
+ITERATIONS = 100
+BATCH = 8
+CLASSIFIER_BATCH = 12
+RATE = 2e-4
+"""Of the first batches after the warm-up. With 3e-5 a site gains two thirds as much; from 1e-3 on it forgets."""
 
-RETRAINING_ITERATIONS = 150
-RETRAINING_RATE = 3e-5
-"""Far below the rate of the first training: corrections refine a model and do not replace what it has learned."""
+FEW_FRAMES = 20
+FEW_RATE = 1e-4
+"""Below `FEW_FRAMES` frames: ten frames at 3e-4 cost 4.5 points elsewhere."""
 
-LARGEST_BATCH = 8
+WARM_UP = 10
+AVERAGE = 0.97
+"""Decay of the running average of the weights, which becomes the model."""
+
+CORRECTED, AGREED = "corrected", "agreed"
+"""Groups of samples: frames whose label map a reader changed, and frames that a reader accepted as predicted."""
+
+CORRECTED_SHARE = 0.7
+"""Of the batches, where there are frames of both groups. Accepted frames hold the model where it is right already."""
 
 
-@dataclass(frozen=True, eq=False)
-class AcceptedFrames:
-    """What a role can learn from a workspace.
+def teaches(role: Role, one: ReviewedFrame) -> bool:
+    """Whether a role learns from a reviewed frame: the classifier from its region, others from its label map."""
+    if role is Role.CLASSIFIER:
+        return True
+    return one.labels is not None and role.region in (None, one.region)
 
-    Attributes:
-        role: The role.
-        active: Model folder of the model that serves its frames; training starts from it.
-        train: Frames to learn from.
-        held_out: Frames of other patients, to compare the candidate with the active model on; may be none.
+
+def known_structures(stack: ReviewedStack, phase: int) -> frozenset[Label]:
+    """The structures that were drawn at a phase.
+
+    Every heart has all three at its base and middle. A structure that no accepted frame of a phase holds, though frames
+    of base or middle are among them, was not drawn there, as the right ventricle in references of the left one alone;
+    its absence means nothing then.
     """
+    accepted = [one for frame, one in stack.frames.items() if frame.phase == phase and one.labels is not None]
+    drawn = frozenset(s for s in STRUCTURES if any(np.any(one.labels == s) for one in accepted))
+    whole = any(one.region in (Region.BASE, Region.MIDDLE) for one in accepted)
+    return drawn if whole and drawn else frozenset(STRUCTURES)
 
-    role: Role
-    active: Path
-    train: Sequence[AcceptedSample]
-    held_out: Sequence[AcceptedSample]
 
-
-def accepted_frames(workspace: Path, role: Role, shipped: Path) -> AcceptedFrames:
-    """Read what a role can learn from a workspace: a specialist from the frames of its region, others from all.
+def retraining_spec(plan: Plan, frames: int, **changes: Any) -> TrainingSpec:
+    """How to refine a model on a few frames: its own network, grid and augmentation, gently.
 
     Args:
-        workspace: The workspace; another program may have it open.
-        role: Which model.
-        shipped: Folder of the shipped models.
-
-    Raises:
-        ModelError: No model serves the role.
-        StoreError: The workspace cannot be read.
-        TrainingError: Nothing is accepted.
-    """
-    region = role.region
-    with open_workspace_readonly(workspace) as opened:
-        accepted = AnnotationStore(opened).accepted_samples(region)
-        active = _serving(ModelRegistry(shipped, opened), role)
-    if not accepted:
-        of_region = f" of the region {region.text.lower()}" if region else ""
-        raise TrainingError(f"There are no accepted frames{of_region} to train on. Accept some frames first.")
-    return AcceptedFrames(role, active.folder, *split_by_patient(accepted))
-
-
-def split_by_patient(samples: Sequence[AcceptedSample]) -> tuple[list[AcceptedSample], list[AcceptedSample]]:
-    """Frames to train on and frames held out.
-
-    If all patients would be held out, training uses them all: there is then nothing to compare with, and the active
-    model stays.
-    """
-    train = [s for s in samples if not is_held_out(s.patient_key, WORKSPACE_FOLD)]
-    held_out = [s for s in samples if is_held_out(s.patient_key, WORKSPACE_FOLD)]
-    return (train, held_out) if train else (held_out, [])
-
-
-def refinement_of(frames: AcceptedFrames, iterations: int | None = None) -> tuple[TrainingSpec, TrainingData]:
-    """How the active model is refined on accepted frames, and the samples made of them, for `train_model`.
-
-    Args:
-        frames: What to learn from.
-        iterations: Batches to learn from; None for the default.
-
-    Raises:
-        TrainingError: The active model cannot be retrained here.
-    """
-    spec = retraining_spec(replace(read_plan(frames.active), role=frames.role), len(frames.train), iterations)
-    held_out = len({s.patient_key for s in frames.held_out})
-    origin = {
-        "data": ["accepted frames of a workspace"],
-        "patients": len({s.patient_key for s in frames.train}),
-        "held_out": f"patients with blake2b-64(key) % {WORKSPACE_FOLD} == 0: {held_out}",
-    }
-    return spec, TrainingData([_sample(s, spec) for s in frames.train], origin=origin)
-
-
-def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> TrainingSpec:
-    """How to refine a model on a few frames: the active model's own network and grid, slowly.
-
-    Args:
-        plan: Of the active model.
-        frames: Number of frames to train on.
-        iterations: Batches to learn from; None for the default.
+        plan: Of the active model, with the role of the new one.
+        frames: Number of frames to learn from.
+        changes: Values that differ from the recipe.
 
     Raises:
         TrainingError: The model was imported: it needs whole phases, and a workspace stores frames.
@@ -116,37 +76,67 @@ def retraining_spec(plan: Plan, frames: int, iterations: int | None = None) -> T
             "workspace stores single frames. Train it in nnU-Net and import it again, or roll back to a model of this "
             "program."
         )
-    return default_spec(
-        plan.role,
-        architecture=plan.architecture,
-        options={name: value for name, value in plan.options.items() if name != "inputs"},
-        context=plan.context,
-        spacing_mm=plan.spacing_mm,
-        rows=plan.rows,
-        cols=plan.cols,
-        iterations=RETRAINING_ITERATIONS if iterations is None else iterations,
-        batch=min(max(2, frames), LARGEST_BATCH),
-        learning_rate=RETRAINING_RATE,
-        focus_share=1.0,
-    )
+    own: Mapping[str, object] = plan.training.get("spec") or {}
+    like_its_own = {name: own[name] for name in ("augmentation", "shift_px", "weight_decay") if name in own}
+    recipe = {
+        "architecture": plan.architecture,
+        "options": {name: value for name, value in plan.options.items() if name != "inputs"},
+        "context": plan.context,
+        "spacing_mm": plan.spacing_mm,
+        "rows": plan.rows,
+        "cols": plan.cols,
+        "iterations": ITERATIONS,
+        "batch": CLASSIFIER_BATCH if plan.role is Role.CLASSIFIER else BATCH,
+        "learning_rate": RATE if frames >= FEW_FRAMES else FEW_RATE,
+        "warm_up": WARM_UP,
+        "average": AVERAGE,
+        "focus_share": 1.0,
+    }
+    return default_spec(plan.role, **{**recipe, **like_its_own, **changes})
 
 
-def _serving(registry: ModelRegistry, role: Role) -> ModelEntry:
-    """The model for a role's frames: the one in use, or the baseline where a region has no specialist."""
-    active = registry.active_all()
-    if role not in active and role in SPECIALISTS and Role.BASELINE in active:
-        return active[Role.BASELINE]
-    return registry.active(role)
+def with_shares_of(spec: TrainingSpec, samples: Iterable[Sample]) -> TrainingSpec:
+    """The spec with a share of the batches for corrected frames, where there are also others.
+
+    Not of a classifier, which would take the regions that it confuses for the frequent ones.
+    """
+    groups = {one.group for one in samples} if spec.role is not Role.CLASSIFIER else set()
+    return replace(spec, set_shares={CORRECTED: CORRECTED_SHARE}) if {CORRECTED, AGREED} <= groups else spec
 
 
-def _sample(accepted: AcceptedSample, spec: TrainingSpec) -> Sample:
-    return make_sample(
-        accepted.pixels,
-        accepted.labels,
-        pixel_spacing_mm=accepted.pixel_spacing_mm,
-        grid=spec.grid,
-        region=accepted.region,
-        patient_key=accepted.patient_key,
-        name=f"phase {accepted.frame.phase}, slice {accepted.frame.slice_index}",
-        neighbours=accepted.neighbours,
-    )
+def samples_of_reviewed(
+    stack: ReviewedStack, phase: int, spec: TrainingSpec, centre: tuple[float, float]
+) -> list[Sample]:
+    """The frames of a phase that a role learns from, as the model will see them when it serves.
+
+    Args:
+        stack: With pixels.
+        phase: The phase.
+        spec: What is trained.
+        centre: (row, col) of the heart, as it is found when the model serves.
+    """
+    shape = (stack.geometry.rows, stack.geometry.cols)
+    place = Placement(sample_grid(spec.grid), shape, stack.pixel_spacing_mm, centre)
+    inside = place.coverage() > 0.5
+    wanted = [one for frame, one in stack.frames.items() if frame.phase == phase and teaches(spec.role, one)]
+    beside = {one.frame.slice_index + offset for one in wanted for offset in offsets(spec.context)}
+    images = {
+        s: normalise(place.to_grid(stack.pixels[FrameIndex(phase, s)]), inside)
+        for s in beside
+        if FrameIndex(phase, s) in stack.pixels
+    }
+    structures = known_structures(stack, phase)
+    return [
+        Sample(
+            images[s],
+            place.labels_to_grid(empty_label_map(*shape) if one.labels is None else one.labels),
+            one.region,
+            stack.patient_key,
+            f"phase {phase + 1}, slice {s + 1}",
+            {offset: images[s + offset] for offset in offsets(spec.context) if offset and s + offset in images},
+            structures,
+            group=CORRECTED if one.corrected or one.region_corrected else AGREED,
+        )
+        for one in wanted
+        if (s := one.frame.slice_index) in images
+    ]

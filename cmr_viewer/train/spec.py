@@ -40,6 +40,8 @@ class TrainingSpec:
         weight_decay: Of the optimizer.
         momentum: Of "sgd".
         average: Largest decay of the running average of the weights, which becomes the model; 0 for the last weights.
+        start_share: Share of the weights that training started from in the model; the rest is what was learned. A model
+            that learns from a few frames so forgets less.
         focus_share: For a specialist: share of its own region in the batches.
         ends_ratio: How much more often the ends of the heart are drawn than its middle; 1 for equal. For the baseline.
         non_cardiac_share: Share of non-cardiac frames in what is drawn from each set that has some; None for as many as
@@ -68,6 +70,7 @@ class TrainingSpec:
     weight_decay: float = 1e-4
     momentum: float = 0.99
     average: float = 0.0
+    start_share: float = 0.0
     focus_share: float = 0.8
     ends_ratio: float = 1.0
     non_cardiac_share: float | None = None
@@ -145,7 +148,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("iterations", "batch", "validate_every", "ends_ratio"), (1, inf)),
     **dict.fromkeys(("rows", "cols"), (32, inf)),
     **dict.fromkeys(("context", "warm_up", "seed", "weight_decay", "shift_px"), (0, inf)),
-    **dict.fromkeys(("momentum", "average", "focus_share"), (0, 1)),
+    **dict.fromkeys(("momentum", "average", "start_share", "focus_share"), (0, 1)),
 }
 
 _DEFAULTS: Mapping[Role, TrainingSpec] = {

@@ -25,16 +25,6 @@ def hash_of(patient: str) -> int:
     return int.from_bytes(digest, "big")
 
 
-def is_held_out(patient_key: str, fold: int) -> bool:
-    """Whether a patient of a workspace is left out of retraining; the same on every machine and in every run.
-
-    Args:
-        patient_key: `Study.patient_key`.
-        fold: One in this many is left out.
-    """
-    return hash_of(patient_key) % fold == 0
-
-
 @dataclass(frozen=True)
 class Split:
     """The part of each patient; all of a patient's frames are in one part.

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cmr_viewer.classify.region_classifier import RegionClassifier
 from cmr_viewer.domain.anatomy import STRUCTURES, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.plan import CARD_FILE, PLAN_FILE, WEIGHTS_FILE, Plan
 from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
+from cmr_viewer.segment.segmenter import FrameSegmenter, Segmenter
 from cmr_viewer.train.fit import Fitted, best_so_far, fit
 from cmr_viewer.train.samples import TrainingData, fingerprint
 from cmr_viewer.train.spec import TrainingSpec
@@ -127,6 +129,22 @@ def train_model(
     write_model(folder, plan, fitted)
     progress(1.0, "Model saved")
     return plan
+
+
+def trained_model(
+    spec: TrainingSpec,
+    data: TrainingData,
+    *,
+    model_id: str,
+    device: torch.device,
+    start_from: Path,
+    progress: Progress = silent,
+    follow: Follow = not_followed,
+) -> FrameSegmenter | RegionClassifier:
+    """Fit a network and make a model of it that is ready to run, without a folder; see `train_model`."""
+    fitted = fit(spec, data.samples, device=device, start_from=start_from, progress=progress, follow=follow)
+    make = RegionClassifier if spec.role is Role.CLASSIFIER else Segmenter
+    return make(plan_of(spec, model_id, {}), fitted.network, device)
 
 
 TERMS: Mapping[str, str] = {

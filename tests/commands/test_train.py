@@ -185,7 +185,7 @@ def test_an_error_is_noted_as_json_where_json_is_read(tmp_path: Path, capsys: py
     given = ["train", "--workspace", str(tmp_path / "w"), "--role", "base", "--output", str(tmp_path / "m")]
     assert main([*given, "--progress", "json"]) == 1
     printed = capsys.readouterr()
-    (line,) = printed.out.splitlines()
+    line = printed.out.splitlines()[-1]
     assert json.loads(line)["event"] == "error"
     assert "no workspace" in json.loads(line)["message"]
     assert printed.err == ""

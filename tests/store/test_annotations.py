@@ -1,6 +1,6 @@
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_viewer.domain.anatomy import REGIONS, Region
+from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import Annotation, Prediction, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_codec import encode_pixels
 from cmr_viewer.domain.study import FrameIndex
@@ -18,6 +18,7 @@ from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.events import EventLog, What
 from cmr_viewer.store.frame_pixels import Pixels
+from cmr_viewer.store.reviewed import ReviewedFrame, read_reviewed
 from cmr_viewer.store.versions import Version
 from tests.store.saving import PHASES, SLICES, SPACING_MM, STACK_ID, labels_of, pixels, pixels_of, save, save_study
 
@@ -50,6 +51,10 @@ def test_latest_and_versions_agree_with_what_was_saved(steps: list) -> None:
             workspace.close()
 
 
+def reviewed(store: AnnotationStore) -> dict[FrameIndex, ReviewedFrame]:
+    return {frame: one for stack in read_reviewed(store._workspace) for frame, one in stack.frames.items()}
+
+
 def check_against(store: AnnotationStore, saved: dict[FrameIndex, list[tuple[ReviewStatus, Region, int]]]) -> None:
     latest = store.latest(STACK_ID)
     assert latest.keys() == saved.keys()
@@ -60,15 +65,13 @@ def check_against(store: AnnotationStore, saved: dict[FrameIndex, list[tuple[Rev
             assert (one.status, one.region) == (status, region)
             assert np.array_equal(one.labels, labels_of(number))
         assert latest[frame].version == len(states)
-    for wanted in (None, *REGIONS):
-        samples = {one.frame: one for one in store.accepted_samples(wanted)}
-        last = {frame: states[-1] for frame, states in saved.items()}
-        assert set(samples) == {
-            frame for frame, (status, region, _) in last.items() if status is ACCEPTED and wanted in (None, region)
-        }
-        for frame, sample in samples.items():
-            assert np.array_equal(sample.labels, labels_of(last[frame][2]))
-            assert np.array_equal(sample.pixels, pixels_of(frame))
+    accepted_now = {frame: states[-1] for frame, states in saved.items() if states[-1][0] is ACCEPTED}
+    found = reviewed(store)
+    assert found.keys() == accepted_now.keys()
+    for frame, (_, region, number) in accepted_now.items():
+        labels = found[frame].labels
+        assert found[frame].region is region
+        assert labels is not None and np.array_equal(labels, labels_of(number))
     row = store.studies()[0]
     assert row.accepted == sum(states[-1][0] is ACCEPTED for states in saved.values())
     assert row.drafts == sum(states[-1][0] is DRAFT for states in saved.values())
@@ -118,7 +121,7 @@ def test_several_frames_are_saved_all_or_none(store: AnnotationStore) -> None:
     with pytest.raises(StoreError, match="cannot be accepted without its pixels"):
         store.save(STACK_ID, both, pixels=pixels(FRAME))
     assert store.latest(STACK_ID) == {}
-    assert store.accepted_samples() == []
+    assert reviewed(store) == {}
     assert [one.version for one in store.save(STACK_ID, both, pixels=pixels(FRAME, OTHER))] == [1, 1]
     assert store.latest(STACK_ID).keys() == {FRAME, OTHER}
 
@@ -127,12 +130,11 @@ def test_pixels_are_needed_once_and_saved_as_they_were(store: AnnotationStore) -
     save(store, FRAME, 1, status=ACCEPTED)
     again = store.save(STACK_ID, Work([accepted(FRAME, 2)]))[0]
     assert again.version == 2
-    (sample,) = store.accepted_samples()
-    assert np.array_equal(sample.labels, labels_of(2))
-    assert np.array_equal(sample.pixels, pixels_of(FRAME))
-    assert sample.pixels.dtype == np.int16
-    assert sample.pixel_spacing_mm == SPACING_MM
-    assert (sample.patient_key, sample.region, sample.provenance) == ("patient", Region.BASE, Provenance.MANUAL)
+    (stack,) = read_reviewed(store._workspace)
+    labels, saved = stack.frames[FRAME].labels, stack.pixels[FRAME]
+    assert labels is not None and np.array_equal(labels, labels_of(2))
+    assert np.array_equal(saved, pixels_of(FRAME)) and saved.dtype == np.int16
+    assert stack.pixel_spacing_mm == SPACING_MM
 
 
 def test_pixels_that_are_saved_are_not_encoded_again(store: AnnotationStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,13 +149,7 @@ def test_pixels_that_are_saved_are_not_encoded_again(store: AnnotationStore, mon
     for frame in phase:
         store.save(STACK_ID, Work([accepted(frame)]), pixels=pixels(*phase))
     assert len(encoded) == SLICES
-    assert [one.frame for one in store.accepted_samples()] == phase
-
-
-def test_a_study_without_a_patient_is_its_own_patient(store: AnnotationStore) -> None:
-    save_study(store, "b" * 32, patient_key="")
-    save(store, FRAME, status=ACCEPTED, stack_id="b" * 32)
-    assert [one.patient_key for one in store.accepted_samples()] == ["b" * 32]
+    assert list(reviewed(store)) == phase
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_saved(store: AnnotationStore) -> None:
@@ -236,19 +232,6 @@ def test_a_study_opened_again_keeps_its_work_and_comes_first(store: AnnotationSt
     assert [one.stack_id for one in store.studies()] == ["b" * 32, STACK_ID]
     save_study(store)
     assert [(one.stack_id, one.drafts) for one in store.studies()] == [(STACK_ID, 1), ("b" * 32, 0)]
-
-
-def test_corrections_are_counted_by_region_and_time(store: AnnotationStore) -> None:
-    save(store, FrameIndex(0, 0), status=ACCEPTED)
-    save(store, FrameIndex(0, 1), status=ACCEPTED, provenance=Provenance.AUTOMATIC)
-    save(store, FrameIndex(0, 2), status=ACCEPTED, region=Region.APEX)
-    first = store.latest(STACK_ID)[FrameIndex(0, 0)].created_at
-    save(store, FrameIndex(0, 3), status=ACCEPTED)
-    save(store, FrameIndex(1, 0), status=DRAFT)
-    assert store.count_corrections(Region.BASE) == 2
-    assert store.count_corrections(Region.BASE, since=first) == 1
-    assert store.count_corrections(Region.BASE, since=first + timedelta(days=1)) == 0
-    assert store.count_corrections(Region.MIDDLE) == 0
 
 
 def test_a_frame_that_came_back_to_its_prediction_is_no_unfinished_draft(store: AnnotationStore) -> None:

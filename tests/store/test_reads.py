@@ -8,6 +8,7 @@ from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.effort import Effort, EffortStore
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.reads import Read, ReadKind, ReadStore
+from cmr_viewer.store.reviewed import read_reviewed
 from cmr_viewer.store.study_facts import StudyFacts
 from cmr_viewer.store.versions import Version
 from tests.store.saving import STACK_ID, labels_of, pixels, save, save_study
@@ -69,9 +70,11 @@ def test_a_second_read_counts_neither_in_the_worklist_nor_for_training(store: An
     keep(store, 2, second, ReviewStatus.ACCEPTED)
     (row,) = store.studies()
     assert (row.accepted, row.drafts) == (0, 1)
-    assert store.accepted_samples() == [] and store.count_corrections(Region.BASE) == 0
+    assert list(read_reviewed(store._workspace)) == []
     save(store, FRAME, 3, status=ReviewStatus.ACCEPTED)
-    assert [(sample.labels == labels_of(3)).all() for sample in store.accepted_samples()] == [True]
+    (stack,) = read_reviewed(store._workspace)
+    labels = stack.frames[FRAME].labels
+    assert list(stack.frames) == [FRAME] and labels is not None and (labels == labels_of(3)).all()
 
 
 def test_what_a_second_read_is_shown_does_not_become_what_the_first_is_shown(

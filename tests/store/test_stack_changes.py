@@ -4,10 +4,12 @@ import pytest
 from cmr_viewer.domain.anatomy import Region
 from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.opening import StackChange
+from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore, RegionSet, Work
 from cmr_viewer.store.events import EventLog
 from cmr_viewer.store.openings import StackChangeStore
+from cmr_viewer.store.reviewed import corrections_of, read_reviewed
 from cmr_viewer.store.study_facts import StudyFacts
 from tests.store.saving import STACK_ID, labels_of, pixels_of, save, save_study
 
@@ -103,10 +105,11 @@ def test_an_accepted_frame_is_trained_on_once_and_with_the_spacing_of_the_stack_
 ) -> None:
     save(store, FrameIndex(1, 0), 5, status=ReviewStatus.ACCEPTED)
     changes.carry_over(TURN, pixel_spacing_mm=SPACING_MM)
-    (sample,) = store.accepted_samples()
-    assert (sample.stack_id, sample.frame, sample.pixel_spacing_mm) == (TURNED_ID, FrameIndex(1, 3), SPACING_MM)
-    assert np.array_equal(sample.pixels, pixels_of(FrameIndex(1, 0)))
-    assert store.count_corrections(Region.BASE) == 1
+    (stack,) = read_reviewed(store._workspace)
+    (frame,) = stack.frames
+    assert (stack.stack_id, frame, stack.pixel_spacing_mm) == (TURNED_ID, FrameIndex(1, 3), SPACING_MM)
+    assert np.array_equal(stack.pixels[frame], pixels_of(FrameIndex(1, 0)))
+    assert [len(one) for one in corrections_of([stack], Role.BASE).values()] == [1]
 
 
 def test_a_slice_that_is_not_in_the_new_stack_stays_where_it_is(
@@ -116,7 +119,8 @@ def test_a_slice_that_is_not_in_the_new_stack_stays_where_it_is(
     save(store, FrameIndex(0, 1), 2, status=ReviewStatus.ACCEPTED)
     changes.carry_over(StackChange(STACK_ID, TURNED_ID, (0, None, 2, 3)), pixel_spacing_mm=SPACING_MM)
     assert set(store.latest(TURNED_ID)) == {FrameIndex(0, 0)}
-    assert {(s.stack_id, s.frame.slice_index) for s in store.accepted_samples()} == {(TURNED_ID, 0), (STACK_ID, 1)}
+    found = {(stack.stack_id, frame.slice_index) for stack in read_reviewed(store._workspace) for frame in stack.frames}
+    assert found == {(TURNED_ID, 0), (STACK_ID, 1)}
 
 
 def test_the_worklist_names_the_stack_that_is_in_use(store: AnnotationStore, changes: StackChangeStore) -> None:

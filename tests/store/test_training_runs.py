@@ -55,3 +55,19 @@ def test_a_run_that_was_cut_off_is_interrupted_at_the_next_opening(tmp_path: Pat
     with open_workspace(tmp_path, reader="reader") as workspace:
         assert workspace.recovery.interrupted_training == 1
         assert [one.outcome for one in TrainingRuns(workspace).runs()] == ["kept", INTERRUPTED]
+
+
+def test_what_is_known_at_the_beginning_or_noted_meanwhile_is_there_also_after_an_interruption(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path, reader="reader")
+    runs = TrainingRuns(workspace)
+    first, second = (runs.start(Role.BASE, {"parent": "base-1", "look": None}) for _ in range(2))
+    runs.finish(first, "kept", {"look": 4})
+    runs.note(second, {"model_id": "base-2"})
+    with pytest.raises(StoreError, match="is not running"):
+        runs.note(first, {"look": 8})
+    abandon(workspace)
+    with open_workspace(tmp_path, reader="reader") as workspace:
+        ended, interrupted = TrainingRuns(workspace).runs()
+    assert ended.detail == {"parent": "base-1", "look": 4}
+    assert interrupted.outcome == INTERRUPTED
+    assert interrupted.detail == {"parent": "base-1", "look": None, "model_id": "base-2"}

@@ -1,40 +1,184 @@
+"""What a role learns from reviewed frames, and how."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
 import pytest
 
+from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
+from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
-from cmr_viewer.store.annotations import AnnotationStore
-from cmr_viewer.store.database import open_workspace_readonly
-from cmr_viewer.store.versions import AcceptedSample
-from cmr_viewer.train.retrain import LARGEST_BATCH, RETRAINING_ITERATIONS, retraining_spec, split_by_patient
+from cmr_viewer.domain.study import FrameIndex
+from cmr_viewer.errors import TrainingError
+from cmr_viewer.prepare.plan import Plan
+from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
+from cmr_viewer.train.retrain import (
+    AGREED,
+    AVERAGE,
+    CORRECTED,
+    CORRECTED_SHARE,
+    FEW_FRAMES,
+    FEW_RATE,
+    ITERATIONS,
+    RATE,
+    WARM_UP,
+    known_structures,
+    retraining_spec,
+    samples_of_reviewed,
+    teaches,
+    with_shares_of,
+)
+from cmr_viewer.train.samples import Sample, sample_grid
 from cmr_viewer.train.train_model import plan_of
+from tests.phantom import Phantom, sax_cine
 from tests.tiny_models import tiny_spec
-from tests.workspaces import HELD_OUT, TRAINED_ON, make_workspace
+
+PHASE = 1
+LV = frozenset({Label.LVBP, Label.LVM})
+
+
+def plan(role: Role = Role.BASE, **changes: object) -> Plan:
+    return plan_of(tiny_spec(role, **changes), "tiny", {})
+
+
+def reviewed(
+    s: int,
+    region: Region,
+    labels: LabelMap | None = None,
+    *,
+    corrected: bool = True,
+    predicted: Region | None = None,
+    phase: int = PHASE,
+) -> ReviewedFrame:
+    return ReviewedFrame(FrameIndex(phase, s), region, predicted, labels, corrected, s + 1)
 
 
 @pytest.fixture(scope="module")
-def accepted(tmp_path_factory: pytest.TempPathFactory) -> list[AcceptedSample]:
-    folder = make_workspace(tmp_path_factory.mktemp("retrain") / "workspace", [*TRAINED_ON, *HELD_OUT])
-    with open_workspace_readonly(folder) as opened:
-        return AnnotationStore(opened).accepted_samples(None)
+def phantom() -> Phantom:
+    """Two phases of six slices, of which the first and the last are not of the heart."""
+    return sax_cine(phases=2, slices=6, rows=64, cols=60, seed=5)
 
 
-def test_patients_are_split_and_never_on_both_sides(accepted: list[AcceptedSample]) -> None:
-    train, held = split_by_patient(accepted)
-    assert {s.patient_key for s in train} == set(TRAINED_ON)
-    assert {s.patient_key for s in held} == set(HELD_OUT)
+def stack_of(frames: Sequence[ReviewedFrame], phantom: Phantom, slices: Sequence[int] = range(6)) -> ReviewedStack:
+    geometry = phantom.stack.geometry
+    pixels = {FrameIndex(p, s): phantom.stack.frame(FrameIndex(p, s)) for p in range(2) for s in slices}
+    by_frame = MappingProxyType({one.frame: one for one in frames})
+    return ReviewedStack("a", "smith", geometry, geometry.pixel_spacing_mm, by_frame, MappingProxyType(pixels))
 
 
-def test_where_all_patients_would_be_held_out_all_are_trained_on(accepted: list[AcceptedSample]) -> None:
-    only_held = [s for s in accepted if s.patient_key in HELD_OUT]
-    assert split_by_patient(only_held) == (only_held, [])
-    assert split_by_patient([]) == ([], [])
+# -- the recipe --------------------------------------------------------------------------------------------------------
 
 
 def test_a_model_is_refined_on_its_own_network_and_grid() -> None:
-    plan = plan_of(tiny_spec(Role.BASE), "tiny-base", {})
-    spec = retraining_spec(plan, frames=3)
+    spec = retraining_spec(plan(), frames=50)
     assert (spec.role, spec.architecture, dict(spec.options)) == (Role.BASE, "unet2d", {"widths": [12, 24, 32]})
     assert (spec.spacing_mm, spec.rows, spec.cols) == (4.0, 32, 32)
-    assert (spec.iterations, spec.batch, spec.focus_share) == (RETRAINING_ITERATIONS, 3, 1.0)
-    assert retraining_spec(plan, frames=1).batch == 2
-    assert retraining_spec(plan, frames=99).batch == LARGEST_BATCH
-    assert retraining_spec(plan, 5, iterations=7).iterations == 7
+    assert (spec.iterations, spec.warm_up, spec.average) == (ITERATIONS, WARM_UP, AVERAGE)
+    assert (spec.focus_share, spec.learning_rate) == (1.0, RATE)
+
+
+def test_its_own_augmentation_is_learned_with() -> None:
+    own = plan(augmentation={"rotation_deg": 7.0}, shift_px=5.0, weight_decay=0.25)
+    spec = retraining_spec(own, frames=50)
+    assert (spec.augmentation, spec.shift_px, spec.weight_decay) == ({"rotation_deg": 7.0}, 5.0, 0.25)
+
+
+def test_a_model_whose_training_is_not_known_is_refined_with_the_defaults() -> None:
+    assert retraining_spec(replace(plan(), training={}), frames=50).augmentation == {}
+
+
+def test_a_few_frames_are_learned_more_gently() -> None:
+    assert FEW_RATE < RATE
+    rates = [retraining_spec(plan(), frames).learning_rate for frames in (1, FEW_FRAMES - 1, FEW_FRAMES)]
+    assert rates == [FEW_RATE, FEW_RATE, RATE]
+
+
+def test_values_that_are_asked_for_go_before_the_recipe() -> None:
+    spec = retraining_spec(plan(), 5, iterations=7, learning_rate=0.5, batch=3, seed=9)
+    assert (spec.iterations, spec.learning_rate, spec.batch, spec.seed) == (7, 0.5, 3, 9)
+
+
+def test_a_model_of_nnunet_is_not_retrained() -> None:
+    with pytest.raises(TrainingError, match="comes from nnU-Net"):
+        retraining_spec(replace(plan(), preparation={"spacing": [1.0]}), 5)
+
+
+# -- what teaches ------------------------------------------------------------------------------------------------------
+
+
+def test_the_classifier_learns_from_regions_and_the_others_from_label_maps_of_their_region() -> None:
+    drawn, region_alone = reviewed(1, Region.BASE, np.zeros((2, 2), np.uint8)), reviewed(1, Region.BASE)
+    assert {role: (teaches(role, drawn), teaches(role, region_alone)) for role in Role} == {
+        Role.CLASSIFIER: (True, True),
+        Role.BASELINE: (True, False),
+        Role.BASE: (True, False),
+        Role.MIDDLE: (False, False),
+        Role.APEX: (False, False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("frames", "known"),
+    [
+        ([(Region.MIDDLE, STRUCTURES)], frozenset(STRUCTURES)),
+        ([(Region.MIDDLE, LV), (Region.APEX, LV)], LV),
+        ([(Region.MIDDLE, STRUCTURES), (Region.BASE, LV)], frozenset(STRUCTURES)),
+        # at the apex alone the right ventricle may be absent, so its absence means something
+        ([(Region.APEX, LV)], frozenset(STRUCTURES)),
+        # an empty frame alone may be a frame that the reader emptied
+        ([(Region.BASE, ())], frozenset(STRUCTURES)),
+        ([(Region.NON_CARDIAC, ())], frozenset(STRUCTURES)),
+    ],
+)
+def test_a_structure_that_no_frame_of_a_phase_holds_was_not_drawn(
+    phantom: Phantom, frames: list[tuple[Region, Sequence[Label]]], known: frozenset[Label]
+) -> None:
+    drawn = [
+        reviewed(s, region, np.array([[0, *structures]], np.uint8)) for s, (region, structures) in enumerate(frames)
+    ]
+    other_phase = reviewed(5, Region.MIDDLE, np.array([[0, *STRUCTURES]], np.uint8), phase=0)
+    assert known_structures(stack_of([*drawn, other_phase], phantom), PHASE) == known
+
+
+def test_samples_lie_around_the_centre_that_is_found_with_the_slices_beside(phantom: Phantom) -> None:
+    frames = [
+        reviewed(2, Region.BASE, phantom.labels[PHASE, 2]),
+        reviewed(3, Region.MIDDLE, phantom.labels[PHASE, 3]),
+        reviewed(2, Region.BASE, phantom.labels[0, 2], phase=0),
+    ]
+    spec = tiny_spec(Role.BASE, context=1)
+    (sample,) = samples_of_reviewed(stack_of(frames, phantom, slices=(2, 3, 4)), PHASE, spec, (30.0, 31.0))
+    wide = sample_grid(spec.grid)
+    assert sample.image.shape == sample.labels.shape == (wide.rows, wide.cols)
+    assert (sample.region, sample.patient_key, sample.name) == (Region.BASE, "smith", "phase 2, slice 3")
+    assert list(sample.neighbours) == [1], "slice 2 is not saved"
+    assert set(np.unique(sample.labels)) == {0, *STRUCTURES}
+    # moved by two points of the grid, the picture moves by as much
+    points = 2 * spec.spacing_mm / phantom.stack.geometry.pixel_spacing_mm[0]
+    (moved,) = samples_of_reviewed(stack_of(frames, phantom), PHASE, spec, (30.0 + points, 31.0))
+    assert np.array_equal(moved.labels[:-2], sample.labels[2:])
+
+
+def test_frames_are_learned_in_two_groups(phantom: Phantom) -> None:
+    labels = phantom.labels[PHASE]
+    frames = [
+        reviewed(1, Region.BASE, labels[1]),
+        reviewed(2, Region.MIDDLE, labels[2], corrected=False, predicted=Region.MIDDLE),
+        reviewed(3, Region.MIDDLE, None, corrected=False, predicted=Region.APEX),
+    ]
+    stack, spec = stack_of(frames, phantom), tiny_spec(Role.CLASSIFIER)
+    samples = samples_of_reviewed(stack, PHASE, spec, (30.0, 31.0))
+    assert [one.group for one in samples] == [CORRECTED, AGREED, CORRECTED]
+    assert not samples[2].labels.any()
+    assert with_shares_of(tiny_spec(Role.BASELINE), samples).set_shares == {CORRECTED: CORRECTED_SHARE}
+    assert with_shares_of(spec, samples) is spec, "a classifier learns how frequent regions are"
+
+
+@pytest.mark.parametrize("group", [CORRECTED, AGREED])
+def test_a_single_group_has_all_of_the_batches(group: str) -> None:
+    blank = np.zeros((2, 2), np.float32)
+    sample = Sample(blank, blank.astype(np.uint8), Region.BASE, "p", "n", group=group)
+    spec = tiny_spec(Role.BASE)
+    assert with_shares_of(spec, [sample]) is spec

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cmr_viewer.errors import TrainingError
-from cmr_viewer.train.split import Split, hash_of, is_held_out, read_split
+from cmr_viewer.train.split import Split, hash_of, read_split
 
 PATIENTS = [f"patient{n:03d}" for n in range(1, 41)]
 TEST = [1, 7, 8, 12, 16, 27, 29, 30, 34]
@@ -61,14 +61,3 @@ def test_an_unknown_part_is_told(tmp_path: Path) -> None:
     path.write_text(json.dumps({"train": ["a"], "exam": ["b"]}), encoding="utf-8")
     with pytest.raises(TrainingError, match="exam"):
         read_split(path)
-
-
-def test_who_of_a_workspace_is_held_out_never_changes() -> None:
-    # blake2b of 8 bytes, big-endian, modulo the fold
-    assert [n for n in range(1, 41) if is_held_out(f"patient{n:03d}", 5)] == TEST
-    assert [n for n in range(1, 21) if is_held_out(f"patient{n:03d}", 4)] == [3, 7, 16]
-
-
-def test_about_one_in_the_fold_is_held_out() -> None:
-    count = sum(is_held_out(f"p{n}", 5) for n in range(2000))
-    assert count == pytest.approx(400, abs=60)

@@ -1,0 +1,198 @@
+"""Learn from the frames that readers of a workspace reviewed: a candidate, and how it does beside the active model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from cmr_viewer.analyse import Models, load_models
+from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.role import Role
+from cmr_viewer.errors import TrainingError
+from cmr_viewer.networks.device import choose_device
+from cmr_viewer.prepare.plan import read_plan
+from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
+from cmr_viewer.promote.gate import Assessment, GuardScore
+from cmr_viewer.promote.judge import Key, Made, judged, judged_frames, judges, mean_score, with_model, write_changes
+from cmr_viewer.promote.records import learned_patients, serving
+from cmr_viewer.store.database import open_workspace_readonly
+from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry, TrainingRuns
+from cmr_viewer.store.reviewed import ReviewedStack, corrections_of, read_reviewed
+from cmr_viewer.train.retrain import known_structures, retraining_spec, samples_of_reviewed, teaches, with_shares_of
+from cmr_viewer.train.samples import Sample, TrainingData
+from cmr_viewer.train.spec import TrainingSpec
+from cmr_viewer.train.split import hash_of
+from cmr_viewer.train.train_model import train_model, trained_model
+
+FOLDS = 4
+"""Folds of patients: each is judged by a model that learned from three quarters of the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a role learns from a workspace.
+
+    Attributes:
+        role: The role.
+        active: The model that training starts from.
+        in_use: The models in use.
+        stacks: Those with a reviewed frame that teaches the role.
+        judging: Patients with corrections that the active model has not learned from.
+        learned: Patients that it has learned from.
+    """
+
+    role: Role
+    active: ModelEntry
+    in_use: dict[Role, ModelEntry]
+    stacks: Sequence[ReviewedStack]
+    judging: frozenset[str]
+    learned: frozenset[str]
+
+    @cached_property
+    def fold_of(self) -> dict[str, int]:
+        """The fold of each patient that judges; the folds are of one size, and the same in every run."""
+        return {patient: number % FOLDS for number, patient in enumerate(sorted(self.judging, key=hash_of))}
+
+    @cached_property
+    def structures(self) -> dict[str, dict[int, frozenset[Label]]]:
+        """Structures that the reference includes, by stack and phase."""
+        return {s.stack_id: {phase: known_structures(s, phase) for phase in _phases(s)} for s in self.stacks}
+
+    def made_by(self, models: Models, stacks: Sequence[ReviewedStack]) -> dict[Key, Made]:
+        """What the role's model among `models` makes of the frames of some stacks that judge."""
+        return {
+            key: made for s in stacks for key, made in judged(self.role, models, s, self.structures[s.stack_id]).items()
+        }
+
+    def samples(self, spec: TrainingSpec, models: Models) -> list[Sample]:
+        """All that it learns from, each phase around the heart's centre as it is found when the models serve."""
+        return [
+            sample
+            for stack in self.stacks
+            for phase in _phases(stack)
+            if (served := stack.served(phase)) is not None
+            for sample in samples_of_reviewed(stack, phase, spec, models.heart_centre(served[0]))
+        ]
+
+
+def read_lesson(workspace: Path, role: Role, shipped: Path) -> Lesson:
+    """Read what a role learns from a workspace, which another program may have open.
+
+    Raises:
+        ModelError: No model serves the role.
+        StoreError: The workspace cannot be read.
+        TrainingError: Nothing is corrected.
+    """
+    with open_workspace_readonly(workspace) as opened:
+        registry = ModelRegistry(shipped, opened)
+        active, in_use = serving(registry, role), registry.active_all()
+        learned = learned_patients(TrainingRuns(opened).runs(), active.model_id)
+        stacks = [s for s in read_reviewed(opened) if any(teaches(role, one) for one in s.frames.values())]
+    corrected = corrections_of(stacks, role)
+    if not corrected:
+        what = "corrected regions" if role is Role.CLASSIFIER else "corrected frames"
+        where = "" if role.region is None else f" of the region {role.region.text.lower()}"
+        raise TrainingError(f"There are no {what}{where} to train on. Correct and accept some frames first.")
+    return Lesson(role, active, in_use, stacks, frozenset(corrected) - learned, learned)
+
+
+def retrain(
+    workspace: Path,
+    role: Role,
+    folder: Path,
+    *,
+    model_id: str,
+    shipped: Path,
+    device: str = "auto",
+    changes: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+    follow: Follow = not_followed,
+) -> Assessment:
+    """Train a candidate from the active model on reviewed frames, and judge both on the corrected ones.
+
+    Every corrected patient both teaches and judges: patients are dealt into `FOLDS` folds, and the frames of each fold
+    are judged by a model that learned from the other folds in the same way. The candidate itself learns from all.
+    Patients that the active model has learned from teach, but they guard against forgetting and do not judge.
+
+    It only reads the workspace; the window runs it in a child process, as `cmr-viewer train --workspace`.
+
+    Args:
+        workspace: The workspace; another program may have it open.
+        role: Which model.
+        folder: Where the candidate is written.
+        model_id: Its name.
+        shipped: Folder of the shipped models.
+        device: "auto", "cpu" or "cuda".
+        changes: Values of the `TrainingSpec` that differ from the recipe, by name.
+        progress: 0 to 1 over the whole.
+        follow: Called with values of the curves of the training; batches count through all folds.
+
+    Raises:
+        TrainingError: Nothing is corrected to train on, or the training failed.
+    """
+    progress(0.0, "Reading reviewed frames")
+    lesson = read_lesson(workspace, role, shipped)
+    folders = {each: entry.folder for each, entry in lesson.in_use.items()}
+    models, where, start = load_models(folders, device), choose_device(device), lesson.active.folder
+    plan = replace(read_plan(start), role=role)
+    samples = lesson.samples(retraining_spec(plan, 0), models)
+    spec = with_shares_of(retraining_spec(plan, len(samples), **(changes or {})), samples)
+    candidate: dict[Key, Made] = {}
+    courses = [*sorted(set(lesson.fold_of.values())), None]  # the last learns from all
+    for step, fold in enumerate(courses):
+        chosen = [one for one in samples if fold is None or lesson.fold_of.get(one.patient_key) != fold]
+        if not chosen:
+            continue
+        patients = len({one.patient_key for one in chosen})
+        data = TrainingData(chosen, origin={"data": ["reviewed frames of a workspace"], "patients": patients})
+        span = part(progress, 0.05 + 0.9 * step / len(courses), 0.05 + 0.9 * (step + 1) / len(courses))
+        heard = partial(_counted_on, follow, step * spec.iterations)
+        if fold is None:
+            train_model(
+                spec, data, folder, model_id=model_id, device=where, start_from=start, progress=span, follow=heard
+            )
+        else:
+            fold_spec = replace(spec, seed=spec.seed + step + 1)
+            model = trained_model(
+                fold_spec, data, model_id=model_id, device=where, start_from=start, progress=span, follow=heard
+            )
+            held = [s for s in lesson.stacks if lesson.fold_of.get(s.patient_key) == fold]
+            candidate |= lesson.made_by(with_model(models, role, model), held)
+    progress(0.96, "Comparing with the current model")
+    judging = [s for s in lesson.stacks if s.patient_key in lesson.judging]
+    before = lesson.made_by(models, judging)
+    write_changes(folder, judging, before, candidate)
+    return Assessment(
+        role,
+        model_id,
+        lesson.active.model_id,
+        "accuracy" if role is Role.CLASSIFIER else "Dice",
+        judged_frames(judging, before, candidate),
+        _guards(lesson, models, folder, device),
+    )
+
+
+def _counted_on(follow: Follow, before: int, curve: str, batch: int, value: float) -> None:
+    follow(curve, before + batch, value)
+
+
+def _guards(lesson: Lesson, models: Models, folder: Path, device: str) -> tuple[GuardScore, ...]:
+    """The candidate and the active model on patients that the active model has learned from."""
+    earlier = [
+        s
+        for s in lesson.stacks
+        if s.patient_key in lesson.learned and any(judges(lesson.role, one) for one in s.frames.values())
+    ]
+    if not earlier:
+        return ()
+    patient_of = {s.stack_id: s.patient_key for s in earlier}
+    folders = {each: entry.folder for each, entry in lesson.in_use.items()}
+    changed = load_models({**folders, lesson.role: folder}, device)
+    old, patients, frames = mean_score(lesson.made_by(models, earlier), patient_of)
+    new, _, _ = mean_score(lesson.made_by(changed, earlier), patient_of)
+    return (GuardScore("earlier corrections", patients, frames, old, new),)
+
+
+def _phases(stack: ReviewedStack) -> list[int]:
+    return sorted({frame.phase for frame in stack.frames})

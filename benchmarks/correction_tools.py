@@ -35,7 +35,7 @@ from tests.review.hearts import roughened
 
 SPACING = (1.2, 1.2)
 
-NO_TRAINING = Settings(auto_retrain_after=0)
+NO_TRAINING = Settings(auto_retrain=False)
 
 
 def wanted(tool: Tool, label: Label | None) -> Correction:

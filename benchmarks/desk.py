@@ -56,7 +56,7 @@ class Desk:
         self.path = folder / "study.nii.gz"
         write_nifti(self.path, voxels_of(phantom.stack.pixels), ras_affine(phantom.stack))
         self.program = open_program(
-            Settings(reader="R. Eader", path=folder / "settings.json", auto_retrain_after=0),
+            Settings(reader="R. Eader", path=folder / "settings.json", auto_retrain=False),
             workspace_folder=folder / "workspace",
             shipped_models=_models(folder / "models"),
             flow=KnowingFlow(phantom).flow(),

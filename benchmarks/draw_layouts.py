@@ -40,7 +40,7 @@ class Artist:
 
     def __init__(self, workspace: Path, folder: Path, size: str, theme: str) -> None:
         self.app = application([], theme)
-        settings = Settings(reader="R. Eader", theme=theme, path=workspace / "settings.json", auto_retrain_after=0)
+        settings = Settings(reader="R. Eader", theme=theme, path=workspace / "settings.json", auto_retrain=False)
         settings.tour_seen = True
         self.program = open_program(settings, workspace_folder=workspace)
         self.window = MainWindow(self.program.session, settings, "")

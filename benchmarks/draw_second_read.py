@@ -77,7 +77,7 @@ def show_reads(window: MainWindow, feature: SecondReadFeature) -> None:
 def main() -> None:
     app = application([])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        settings = Settings(reader="A. First", path=Path(place) / "settings.json", auto_retrain_after=0, tour_seen=True)
+        settings = Settings(reader="A. First", path=Path(place) / "settings.json", auto_retrain=False, tour_seen=True)
         program = open_program(
             settings, workspace_folder=Path(place) / "workspace", shipped_models=shipped_models_dir()
         )

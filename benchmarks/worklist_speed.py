@@ -151,7 +151,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         fill(place / "workspace", given.studies, given.frames)
-        settings = Settings(reader="benchmark", path=place / "settings.json", auto_retrain_after=0)
+        settings = Settings(reader="benchmark", path=place / "settings.json", auto_retrain=False)
         app = application([])
         (place / "models").mkdir()
         program = open_program(settings, workspace_folder=place / "workspace", shipped_models=place / "models")

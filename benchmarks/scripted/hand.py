@@ -274,7 +274,7 @@ def environment_for(folder: Path, display: str) -> dict[str, str]:
     """Environment of the program: a display, and settings of its own without retraining."""
     config = folder / "config" / "cmr-viewer"
     config.mkdir(parents=True, exist_ok=True)
-    settings = {"reader": "scripted reader", "auto_retrain_after": 0, "tour_seen": True, "theme": "dark"}
+    settings = {"reader": "scripted reader", "auto_retrain": False, "tour_seen": True, "theme": "dark"}
     (config / "settings.json").write_text(json.dumps(settings))
     places = {f"XDG_{name}_HOME": str(folder / "config") for name in ("CONFIG", "DATA", "STATE", "CACHE")}
     return {**os.environ, **places, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}

@@ -1,14 +1,15 @@
-"""Retraining of a region's specialist beside the reader's work, in a child process."""
+"""Retraining of models beside the reader's work, in a child process."""
 
 import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from cmr_viewer.app.models import ModelsInUse
 from cmr_viewer.app.saving import Saving
@@ -16,12 +17,17 @@ from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.training_child import EXIT_SECONDS, NICE, TERMINATE_SECONDS, TrainingChild
 from cmr_viewer.domain.role import Role
 from cmr_viewer.paths import log_dir, program_command
-from cmr_viewer.promote.records import End, Outcome, Records, RetrainingRun, Trained
-from cmr_viewer.store.model_registry import TrainingRuns
+from cmr_viewer.promote.records import End, Outcome, Readiness, Records, RetrainingRun, Trained
 
 log = logging.getLogger(__name__)
 
 CHILD_LOG_NAME = "training.log"
+
+COUNT_MS = 1_000
+"""Corrections are counted when so long none was added: to count those of 40 patients takes about 0.2 s."""
+
+IDLE_MS = 20_000
+"""How long a reader must not have drawn, set or accepted anything before a training begins by itself."""
 
 
 def _threads() -> int:
@@ -44,8 +50,8 @@ class Retraining(QObject):
 
     The child reads the workspace and writes a candidate to a staging folder; everything else - the decision, the
     promotion, the event log - happens here, after the child has ended. A cancelled, crashed or killed child leaves
-    nothing and the active model stays. Corrections that the reader accepts are counted, and enough new ones of a region
-    begin a training by themselves (`Settings.auto_retrain_after`).
+    nothing and the active model stays. Corrected patients are counted, and a training begins by itself as soon as a
+    candidate could be judged and the reader pauses (`Settings.auto_retrain`).
 
     Signals:
         started(str role): Training begins; `running` is true from here until `finished`.
@@ -53,7 +59,8 @@ class Retraining(QObject):
         learned(str curve, int batch, float value): A value of a curve of the training, see `progress.Follow`.
         finished(object Outcome): It ended, in whatever way; also emitted where it was refused.
         rolled_back(str role, str model_id): An earlier model is in service again.
-        waiting_changed(): `corrections_waiting` is new.
+        readiness_changed(): `readiness` is new.
+        paused_changed(bool paused): The training pauses, or goes on.
     """
 
     started = Signal(str)
@@ -61,7 +68,8 @@ class Retraining(QObject):
     learned = Signal(str, int, float)
     finished = Signal(object)
     rolled_back = Signal(str, str)
-    waiting_changed = Signal()
+    readiness_changed = Signal()
+    paused_changed = Signal(bool)
     _child_progressed = Signal(float, str)
     _child_learned = Signal(str, int, float)
     _child_ended = Signal()
@@ -91,7 +99,7 @@ class Retraining(QObject):
         super().__init__(parent)
         self._saving, self._models = saving, models
         self._settings = settings
-        self._records = Records(saving.saved.annotations, models.registry, TrainingRuns(saving.workspace))
+        self.records = Records(saving.workspace, models.registry)
         self._shipped_models = shipped_models
         self._command_for = command_for or self._train_command
         self._child_log = child_log or log_dir() / CHILD_LOG_NAME
@@ -103,8 +111,15 @@ class Retraining(QObject):
         self._result: Trained | None = None
         self._cancel_wanted = False
         self._closing = False
-        self._waiting: dict[Role, int] = {}
-        self._tried: dict[Role, int] = {}
+        self._readiness: dict[Role, Readiness] = {}
+        self._tried: set[tuple[Role, str]] = set()
+        self._paused = False
+        self._curve: list[tuple[int, float]] = []
+        self._clock = QElapsedTimer()
+        self._counting = QTimer(self, singleShot=True, interval=COUNT_MS)
+        self._counting.timeout.connect(self._count)
+        self._idle = QTimer(self, singleShot=True, interval=IDLE_MS)
+        self._idle.timeout.connect(self._begin_what_is_due)
         self._child_progressed.connect(self._on_progress)
         self._child_learned.connect(self._on_learned)
         self._child_ended.connect(self._on_child_ended)
@@ -121,15 +136,27 @@ class Retraining(QObject):
         """What is being trained, or None."""
         return self._role
 
-    def corrections_waiting(self, role: Role) -> int:
-        """Corrections that were accepted since the role's last training began; as of the last waiting_changed."""
-        return self._waiting.get(role, 0)
+    @property
+    def paused(self) -> bool:
+        """Whether the training that runs is paused."""
+        return self._paused
+
+    def readiness(self, role: Role) -> Readiness | None:
+        """What a role could learn from, as of the last readiness_changed; None before the first."""
+        return self._readiness.get(role)
 
     # -- what can be done ----------------------------------------------------------------------------------------------
 
     def start(self, role: Role) -> None:
         """Begin to retrain a role; `finished` follows at once where it is refused."""
-        self._begin(role, self._settings.retrain_minimum)
+        self._begin(role)
+
+    def pause(self, paused: bool) -> None:
+        """Let the training rest, or go on."""
+        if self._child is not None and self._stage is _Stage.TRAINING and paused != self._paused:
+            self._paused = paused
+            self._child.pause(paused)
+            self.paused_changed.emit(paused)
 
     def cancel(self) -> None:
         """Stop the training and discard it; without effect where none runs, or it is just ending."""
@@ -150,6 +177,8 @@ class Retraining(QObject):
     def shutdown(self) -> None:
         """Cancel what runs and record its end; called before the session is shut down."""
         self._closing = True
+        self._counting.stop()
+        self._idle.stop()
         self.cancel()
         if self._thread is not None:
             self._thread.join(TERMINATE_SECONDS + EXIT_SECONDS)
@@ -158,13 +187,18 @@ class Retraining(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Count anew how many corrections wait, and begin a training if they are enough."""
+        """Count the corrected patients anew soon, and begin a training that can be judged once the reader pauses."""
         if not self._closing:
-            self._saving.do("Counting corrections", self._records.corrections_waiting, on_done=self._on_counted)
+            self._counting.start()
+
+    @Slot()
+    def _count(self) -> None:
+        if not self._closing:
+            self._saving.do("Counting corrections", self.records.readiness, on_done=self._on_counted)
 
     # -- from beginning to end -----------------------------------------------------------------------------------------
 
-    def _begin(self, role: Role, minimum: int) -> None:
+    def _begin(self, role: Role) -> None:
         if self._closing:
             return
         if self.running:
@@ -174,11 +208,13 @@ class Retraining(QObject):
             )
             return
         self._stage, self._role, self._cancel_wanted, self._result = _Stage.BEGINNING, role, False, None
+        self._paused, self._curve = False, []
+        self._clock.start()
         self.started.emit(role.value)
         self.progressed.emit(0.0, "Looking for accepted corrections")
         self._saving.do(
             "Starting the training",
-            lambda: self._records.begin(role, minimum),
+            lambda: self.records.begin(role),
             on_done=self._on_begun,
             on_failed=partial(self._on_store_failed, End.REFUSED),
             quiet=True,
@@ -214,6 +250,8 @@ class Retraining(QObject):
     @Slot(str, int, float)
     def _on_learned(self, curve: str, batch: int, value: float) -> None:
         if self._stage is _Stage.TRAINING and not self._cancel_wanted:
+            if curve == "loss":
+                self._curve.append((batch, value))
             self.learned.emit(curve, batch, value)
 
     @Slot()
@@ -228,9 +266,10 @@ class Retraining(QObject):
         if run is None:
             return
         self._stage, self._child, self._thread = _Stage.CONCLUDING, None, None
+        result = replace(result, curve=tuple(self._curve), seconds=self._clock.elapsed() / 1000)
         self._saving.do(
             "Saving the result of the training",
-            lambda: self._records.conclude(run, result),
+            lambda: self.records.conclude(run, result),
             on_done=self._end,
             on_failed=partial(self._on_store_failed, End.FAILED),
         )
@@ -241,6 +280,7 @@ class Retraining(QObject):
 
     def _end(self, outcome: Outcome) -> None:
         self._stage, self._role, self._run, self._child = _Stage.IDLE, None, None, None
+        self._paused = False
         log.info("Training of %s: %s.", outcome.role, outcome.end)
         if outcome.end is End.PROMOTED and not self._closing:
             self._models.load()
@@ -249,18 +289,29 @@ class Retraining(QObject):
 
     # -- beginning by itself -------------------------------------------------------------------------------------------
 
-    def _on_counted(self, waiting: dict[Role, int]) -> None:
-        self._waiting = waiting
-        self.waiting_changed.emit()
-        enough = self._settings.auto_retrain_after
-        if enough <= 0 or self.running or self._closing:
-            return
-        for role, count in waiting.items():
-            tried = self._tried.get(role) == count  # it was refused, and nothing has changed since
-            if count >= enough and role.region is not None and not tried:
-                self._tried[role] = count
-                self._begin(role, min(enough, self._settings.retrain_minimum))
-                return
+    def _on_counted(self, found: dict[Role, Readiness]) -> None:
+        self._readiness = found
+        self.readiness_changed.emit()
+        if any(self._is_due(role) for role in found):
+            self._idle.start()
+
+    def _is_due(self, role: Role) -> bool:
+        ready = self._readiness[role]
+        tried = ready.tried or (role, ready.fingerprint) in self._tried  # and nothing has changed since
+        return self._settings.auto_retrain and ready.look is not None and not tried
+
+    @Slot()
+    def note_work(self) -> None:
+        """The reader works: what is due begins later."""
+        if self._idle.isActive():
+            self._idle.start()
+
+    @Slot()
+    def _begin_what_is_due(self) -> None:
+        due = None if self.running or self._closing else next((r for r in self._readiness if self._is_due(r)), None)
+        if due is not None:
+            self._tried.add((due, self._readiness[due].fingerprint))
+            self._begin(due)
 
     def _on_rolled_back(self, done: tuple[str, str]) -> None:
         role, model_id = done

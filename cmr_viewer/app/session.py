@@ -109,6 +109,8 @@ class Session(QObject):
         self.models.not_loaded.connect(self._on_models_not_loaded)
         self.opening.succeeded.connect(self._on_loaded)
         self.study.frames_accepted.connect(self.retraining.refresh)
+        self.study.region_changed.connect(self.retraining.refresh)
+        self.study.labels_changed.connect(self.retraining.note_work)
 
     def start(self) -> None:
         """Load models and worklist, and report what was recovered; call it once the window is shown."""

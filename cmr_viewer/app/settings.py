@@ -64,8 +64,7 @@ class Settings:
         base_ring_percent: Share of the LV blood pool that myocardium surrounds in a basal slice that counts as left
             ventricle; the project's rule.
         key_bindings: Action name to key sequences, where they differ from the table of actions.
-        auto_retrain_after: Newly accepted corrections of a region after which its specialist is retrained; 0 never.
-        retrain_minimum: Accepted frames of a region below which training is refused.
+        auto_retrain: Whether a model is retrained by itself as soon as its corrections can be judged.
         training_device: "auto", "cpu" or "cuda", for the models' training.
         device: "auto", "cpu" or "cuda", for the models' use.
         recent_studies: Folders and files that were opened, as `file_names.text_of_path` writes them, the last first.
@@ -95,8 +94,7 @@ class Settings:
     brush_radius_px: float = 4.0
     base_ring_percent: int = 50
     key_bindings: dict[str, list[str]] = field(default_factory=dict)
-    auto_retrain_after: int = 10
-    retrain_minimum: int = 3
+    auto_retrain: bool = True
     training_device: str = "auto"
     device: str = "auto"
     recent_studies: list[str] = field(default_factory=list)
@@ -147,6 +145,8 @@ class Settings:
         settings = cls(path=path)
         hints = typing.get_type_hints(cls)
         wrong = []
+        if values.get("auto_retrain_after") == 0:  # as earlier versions saved "never"
+            settings.auto_retrain = False
         for name in settings._saved_names():
             if name not in values:
                 continue
@@ -179,8 +179,6 @@ class Settings:
             "outline_width_px": 0.0 <= self.outline_width_px <= 20.0,
             "brush_radius_px": 0.0 < self.brush_radius_px <= 100.0,
             "base_ring_percent": 5 <= self.base_ring_percent <= 100,
-            "auto_retrain_after": self.auto_retrain_after >= 0,
-            "retrain_minimum": self.retrain_minimum >= 1,
             "training_device": self.training_device in ("auto", "cpu", "cuda"),
             "device": self.device in ("auto", "cpu", "cuda"),
             "layout": self.layout in LAYOUTS,

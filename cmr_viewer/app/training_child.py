@@ -82,6 +82,15 @@ class TrainingChild:
         _signal_group(process, kill=False)
         threading.Thread(target=self._kill_later, args=(process,), name="cmr-viewer-kill", daemon=True).start()
 
+    def pause(self, paused: bool) -> None:
+        """Ask the child to rest before its next step, or to go on."""
+        with self._lock:
+            process = self._process
+            if process is not None and process.stdin is not None and not self._ended.is_set():
+                with contextlib.suppress(OSError, ValueError):  # the child is gone, which `run` finds
+                    process.stdin.write("pause\n" if paused else "go on\n")
+                    process.stdin.flush()
+
     def _kill_later(self, process: "subprocess.Popen[str]") -> None:
         if not self._ended.wait(TERMINATE_SECONDS):
             _signal_group(process, kill=True)

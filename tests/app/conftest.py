@@ -20,7 +20,7 @@ from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
 from tests.reading.small import FormulaFlow, small_study
 
-NO_TRAINING = Settings(auto_retrain_after=0)
+NO_TRAINING = Settings(auto_retrain=False)
 
 
 def write_model(folder: Path, model_id: str, role: Role) -> Path:

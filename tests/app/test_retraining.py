@@ -1,7 +1,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from cmr_viewer.app.retraining import Retraining
 from cmr_viewer.app.session import Session
 from cmr_viewer.app.settings import Settings
-from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.promote.records import End, Outcome
@@ -23,6 +23,12 @@ import json, os, pathlib, sys, time
 output, how, role = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 print(json.dumps({"event": "progress", "fraction": 0.5, "text": "Training"}), flush=True)
 print(json.dumps({"event": "curve", "curve": "loss", "batch": 20, "value": 0.5}), flush=True)
+if how == "obey":
+    for word in sys.stdin:
+        print(json.dumps({"event": "progress", "fraction": 0.6, "text": word.strip()}), flush=True)
+        if word.strip() == "go on":
+            break
+    how = "better"
 if how == "hang":
     (output / "half").write_text("half a model")
     time.sleep(60)
@@ -33,8 +39,11 @@ model_id = role + "-22"
 (output / "plan.json").write_text(json.dumps({"model_id": model_id, "role": role}))
 (output / "weights.safetensors").write_bytes(b"0")
 gain = 0.05 if how == "better" else 0.0
-assessment = {"role": role, "candidate_id": model_id, "active_id": role + "-1", "patients": 3, "frames": 6,
-    "measure": "Dice", "active": {"LVBP": 0.8}, "candidate": {"LVBP": 0.8 + gain}, "frame_gains": [gain] * 6}
+frames = [{"patient": str(patient), "stack_id": "s", "phase": 0, "slice_index": 0, "region": "base",
+    "active": {"LVBP": 0.8}, "candidate": {"LVBP": 0.8 + gain}, "active_ml": {}, "candidate_ml": {}}
+    for patient in range(4)]
+assessment = {"role": role, "candidate_id": model_id, "active_id": role + "-1", "measure": "Dice", "frames": frames,
+    "guards": []}
 if how == "mute":
     assessment = None
 print(json.dumps({"event": "done", "model_id": model_id, "folder": str(output), "assessment": assessment}))
@@ -45,7 +54,7 @@ Make = Callable[..., Retraining]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(path=tmp_path / "settings.json", auto_retrain_after=0, retrain_minimum=2)
+    return Settings(path=tmp_path / "settings.json", auto_retrain=False)
 
 
 @pytest.fixture
@@ -68,13 +77,25 @@ def make(session: Session, settings: Settings, tmp_path: Path) -> Iterator[Make]
         one.shutdown()
 
 
-def correct(qtbot: Any, session: Session, count: int = 2) -> None:
-    """Open a study, correct and accept frames of the base."""
-    open_whole(qtbot, session)
-    for phase in range(count):
-        paint(session, FrameIndex(phase, 0), Label.LVM)
-        session.study.accept(FrameIndex(phase, 0))
-    kept(qtbot, session)
+PATIENTS = ("alpha", "beta", "gamma", "delta")
+
+
+def correct(qtbot: Any, session: Session, patients: Sequence[str] = PATIENTS, slice_index: int = 0) -> None:
+    """Open a study of each patient, and correct and accept a frame, by default of the base."""
+    frame = FrameIndex(0, slice_index)
+    for patient in patients:
+        open_whole(qtbot, session, patient)
+        paint(session, frame, Label.LVM)
+        session.study.accept(frame)
+        kept(qtbot, session)
+
+
+def counted(qtbot: Any, retraining: Retraining) -> dict[Role, int]:
+    """How many patients each role has, counted now."""
+    with qtbot.waitSignal(retraining.readiness_changed):
+        retraining.refresh()
+    found = {role: retraining.readiness(role) for role in Role}
+    return {role: one.patients for role, one in found.items() if one is not None}
 
 
 def ended(qtbot: Any, retraining: Retraining, act: Callable[[], None]) -> Outcome:
@@ -99,18 +120,16 @@ def test_a_better_candidate_is_promoted_and_used(
     retraining.learned.connect(lambda *args: told.append(args))
     with qtbot.waitSignal(session.models.changed):
         outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert (
-        outcome.end is End.PROMOTED
-        and outcome.model_id == "base-22"
-        and outcome.reason.startswith("Promoted: Dice +5.0")
-    )
+    assert (outcome.end, outcome.model_id) == (End.PROMOTED, "base-22")
+    assert outcome.reason.startswith("Promoted: Dice 80.0 to 85.0, +5.0 points")
     assert told[0] == "base" and (0.5, "Training") in told and ("loss", 20, 0.5) in told
     assert not retraining.running
     kept(qtbot, session)
     assert session.models.registry.active(Role.BASE).model_id == "base-22" and not staging_left(session)
     assert session.study.frame_state(FrameIndex(PHASES - 1, 0)).prediction.model_id == "base-22"
     (run,) = TrainingRuns(session.workspace).runs()
-    assert (run.role, run.outcome) == (Role.BASE, "promoted")
+    assert (run.role, run.outcome, run.detail["curve"]) == (Role.BASE, "promoted", [[20, 0.5]])
+    assert run.detail["seconds"] > 0
 
 
 def test_a_candidate_that_is_not_better_is_kept_aside_with_the_reason(qtbot: Any, session: Session, make: Make) -> None:
@@ -124,22 +143,21 @@ def test_a_candidate_that_is_not_better_is_kept_aside_with_the_reason(qtbot: Any
     assert (row.kind, row.model_id, row.reason) == ("keep", "base-22", outcome.reason)
 
 
-def test_too_few_corrections_are_refused_before_anything_starts(qtbot: Any, session: Session, make: Make) -> None:
-    correct(qtbot, session, count=1)
+def test_too_few_patients_are_refused_before_anything_starts(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session, PATIENTS[:3])
     retraining = make()
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
-    assert outcome.end is End.REFUSED and outcome.reason.startswith(
-        "Too few accepted corrections of region base for retraining: 1, and 2 are needed."
+    assert outcome.end is End.REFUSED
+    assert outcome.reason == (
+        "The base specialist is not trained now. Needed: 1 more patient with corrected basal frames."
     )
     kept(qtbot, session)
     assert TrainingRuns(session.workspace).runs() == [] and not staging_left(session)
 
 
 def test_the_baseline_learns_from_corrections_of_all_regions(qtbot: Any, session: Session, make: Make) -> None:
-    correct(qtbot, session, count=1)
-    paint(session, FrameIndex(0, 3), Label.LVM)
-    session.study.accept(FrameIndex(0, 3))
-    kept(qtbot, session)
+    correct(qtbot, session, PATIENTS[:2])
+    correct(qtbot, session, PATIENTS[2:], slice_index=3)
     retraining = make("same")
     outcome = ended(qtbot, retraining, lambda: retraining.start(Role.BASELINE))
     assert outcome.end is End.NOT_PROMOTED and outcome.model_id == "baseline-22"
@@ -212,27 +230,131 @@ def test_the_program_ends_while_a_training_is_about_to_begin(qtbot: Any, session
     assert [run.outcome for run in TrainingRuns(session.workspace).runs()] == ["cancelled"]
 
 
-def test_enough_corrections_begin_a_training_by_themselves(
+# -- by itself ---------------------------------------------------------------------------------------------------------
+
+
+def at_once(retraining: Retraining) -> None:
+    """Count at once, and let a training begin in the next turn of the loop."""
+    retraining._counting.setInterval(0)
+    retraining._idle.setInterval(0)
+
+
+def test_enough_patients_begin_a_training_by_themselves_once(
     qtbot: Any, session: Session, make: Make, settings: Settings
 ) -> None:
-    settings.auto_retrain_after = 2
+    settings.auto_retrain = True
     retraining = make("same")
-    correct(qtbot, session, count=1)
-    assert retraining.corrections_waiting(Role.BASE) == 1 and not retraining.running
-    paint(session, FrameIndex(2, 0), Label.LVM)
-    outcome = ended(qtbot, retraining, lambda: session.study.accept(FrameIndex(2, 0)))
-    assert outcome.end is End.NOT_PROMOTED and outcome.role is Role.BASE
+    at_once(retraining)
+    correct(qtbot, session, PATIENTS[:3])
+    found = counted(qtbot, retraining)
+    assert found == {Role.CLASSIFIER: 0, Role.BASELINE: 3, Role.BASE: 3, Role.MIDDLE: 0, Role.APEX: 0}
+    assert not retraining.running and not retraining._idle.isActive()
+    outcomes: list[Outcome] = []
+    retraining.finished.connect(outcomes.append)
+    correct(qtbot, session, PATIENTS[3:])
+    qtbot.waitUntil(lambda: len(outcomes) == 2 and not retraining.running)
+    assert {(one.role, one.end) for one in outcomes} == {
+        (Role.BASELINE, End.NOT_PROMOTED),
+        (Role.BASE, End.NOT_PROMOTED),
+    }
+    counted(qtbot, retraining)
+    assert not retraining._idle.isActive(), "nothing is trained twice on the same corrections"
+    again = make("same")
+    counted(qtbot, again)
+    assert not again._idle.isActive(), "nor after a restart"
     kept(qtbot, session)
-    assert retraining.corrections_waiting(Role.BASE) == 0 and not retraining.running
 
 
-def test_accepted_predictions_are_no_corrections(qtbot: Any, session: Session, make: Make, settings: Settings) -> None:
-    settings.auto_retrain_after = 1
+def test_a_training_that_is_due_waits_until_the_reader_pauses(
+    qtbot: Any, session: Session, make: Make, settings: Settings
+) -> None:
+    settings.auto_retrain = True
+    correct(qtbot, session)
+    retraining = make("same")
+    session.study.labels_changed.connect(retraining.note_work)
+    retraining._idle.setInterval(3_600_000)
+    retraining.note_work()
+    assert not retraining._idle.isActive(), "nothing is due yet"
+    counted(qtbot, retraining)
+    assert retraining._idle.isActive()
+    retraining._idle.setInterval(7_200_000)
+    paint(session, FrameIndex(0, 1), Label.LVM)
+    assert retraining._idle.remainingTime() > 3_600_000, "it waits anew from the stroke on"
+    kept(qtbot, session)
+
+
+def test_a_cancelled_training_does_not_begin_again_by_itself(
+    qtbot: Any, session: Session, make: Make, settings: Settings
+) -> None:
+    correct(qtbot, session)
+    retraining = make("hang")
+    retraining.progressed.connect(lambda fraction, text: retraining.cancel() if text == "Training" else None)
+    ended(qtbot, retraining, lambda: retraining.start(Role.BASE))
+    ended(qtbot, retraining, lambda: retraining.start(Role.BASELINE))
+    settings.auto_retrain = True
+    counted(qtbot, retraining)
+    assert not retraining._idle.isActive()
+    ready = retraining.readiness(Role.BASE)
+    assert ready is not None and ready.look == 4, "the reader may begin it"
+    kept(qtbot, session)
+
+
+def test_nothing_begins_by_itself_where_the_reader_does_not_want_it(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make()
+    assert counted(qtbot, retraining)[Role.BASE] == 4 and not retraining._idle.isActive()
+
+
+def test_accepted_predictions_are_no_corrections(qtbot: Any, session: Session, make: Make) -> None:
     retraining = make()
     open_whole(qtbot, session)
     session.study.accept_all()
     kept(qtbot, session)
-    assert not retraining.running and all(retraining.corrections_waiting(role) == 0 for role in Role)
+    assert set(counted(qtbot, retraining).values()) == {0}
+
+
+def test_a_region_that_is_set_is_counted(qtbot: Any, session: Session) -> None:
+    open_whole(qtbot, session)
+    counted(qtbot, session.retraining)
+    session.study.set_region(FrameIndex(0, 1), Region.MIDDLE)  # which it was found to be
+    session.study.set_region(FrameIndex(0, 0), Region.MIDDLE)
+    assert session.retraining._counting.isActive()
+    kept(qtbot, session)
+    found = counted(qtbot, session.retraining)
+    assert found[Role.CLASSIFIER] == 1 and found[Role.BASE] == 0
+
+
+# -- pause and back ----------------------------------------------------------------------------------------------------
+
+
+def test_a_training_is_paused_and_goes_on(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("obey")
+    told: list[bool] = []
+    retraining.paused_changed.connect(told.append)
+    retraining.pause(True)
+    assert told == [] and not retraining.paused, "nothing runs"
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "Training"):
+        retraining.start(Role.BASE)
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "pause"):
+        retraining.pause(True)
+    retraining.pause(True)
+    assert told == [True] and retraining.paused and retraining.running
+    assert ended(qtbot, retraining, lambda: retraining.pause(False)).end is End.PROMOTED
+    assert told == [True, False] and not retraining.paused
+    kept(qtbot, session)
+
+
+def test_a_paused_training_can_be_cancelled(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("obey")
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "Training"):
+        retraining.start(Role.BASE)
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "pause"):
+        retraining.pause(True)
+    assert ended(qtbot, retraining, retraining.cancel).end is End.CANCELLED
+    assert not retraining.paused
+    kept(qtbot, session)
 
 
 def test_roll_back_puts_the_former_model_in_service(qtbot: Any, session: Session, make: Make) -> None:

@@ -20,6 +20,7 @@ from cmr_viewer.reading.opening import Preview
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.reviewed import read_reviewed
 from tests.app.conftest import NO_TRAINING, make_session, write_model
 from tests.phantom import sax_cine
 from tests.phantom_dicom import brighter, write_frames
@@ -294,8 +295,8 @@ def test_frames_of_unknown_spacing_are_kept_with_the_one_they_are_prepared_with(
     open_whole(qtbot, session)
     with qtbot.waitSignal(session.study.frames_accepted):
         session.study.accept(BASAL)
-    (sample,) = session.saved.annotations.accepted_samples(Region.BASE)
-    assert sample.pixel_spacing_mm == (1.3, 1.3)
+    (stack,) = read_reviewed(session.workspace)
+    assert list(stack.frames) == [BASAL] and stack.pixel_spacing_mm == (1.3, 1.3)
     kept(qtbot, session)
 
 
@@ -306,9 +307,10 @@ def test_accepted_is_told_only_after_it_is_on_disk(qtbot: Any, session: Session)
     with qtbot.waitSignal(session.study.frames_accepted) as told:
         pass
     assert told.args[0] == (BASAL,) and session.study.frame_state(BASAL).status is ReviewStatus.ACCEPTED
-    (sample,) = session.saved.annotations.accepted_samples(Region.BASE)
-    assert np.array_equal(sample.pixels, session.study.stack.frame(BASAL)) and sample.pixel_spacing_mm == (2.0, 2.0)
-    assert sample.provenance is Provenance.AUTOMATIC
+    (stack,) = read_reviewed(session.workspace)
+    assert np.array_equal(stack.pixels[BASAL], session.study.stack.frame(BASAL))
+    assert stack.pixel_spacing_mm == (2.0, 2.0)
+    assert [(frame, one.region, one.corrected) for frame, one in stack.frames.items()] == [(BASAL, Region.BASE, False)]
     kept(qtbot, session)
 
 
@@ -348,7 +350,8 @@ def test_a_slice_and_the_study_are_accepted_at_once(qtbot: Any, session: Session
     assert accepted == [FrameIndex(p, 1) for p in range(PHASES)]
     session.study.accept_all()
     kept(qtbot, session)
-    assert len(session.saved.annotations.accepted_samples()) == PHASES * SLICES
+    (stack,) = read_reviewed(session.workspace)
+    assert len(stack.frames) == PHASES * SLICES
     assert all(
         len(session.saved.annotations.versions(session.study.stack.stack_id, f)) == 1
         for f in session.study.stack.frame_indices

@@ -15,7 +15,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_without_a_file_the_defaults_hold_and_nothing_is_written(path: Path) -> None:
     settings = Settings.load(path)
-    assert settings.warning == "" and settings.reader and settings.auto_retrain_after == 10
+    assert settings.warning == "" and settings.reader and settings.auto_retrain
     assert not path.parent.exists()
 
 
@@ -53,8 +53,8 @@ def test_a_file_that_is_not_understood_is_set_aside_and_never_lost(path: Path, c
         ("overlay_opacity", "dark"),
         ("brush_radius_px", 0),
         ("theme", "pink"),
-        ("auto_retrain_after", True),
-        ("auto_retrain_after", 2.5),
+        ("auto_retrain", 1),
+        ("auto_retrain", "never"),
         ("recent_studies", [1]),
         ("key_bindings", {"brush": "B"}),
         ("label_colours", {"LVM": "green"}),
@@ -68,6 +68,14 @@ def test_a_value_that_does_not_fit_gives_its_default_and_keeps_the_others(path: 
     assert getattr(settings, name) == getattr(Settings(path=path), name)
     assert settings.outline_width_px == 2.0 and name in settings.warning
     assert json.loads(path.with_name("settings.json.broken").read_text("utf-8"))[name] == value
+
+
+@pytest.mark.parametrize(("after", "wanted"), [(0, False), (10, True)])
+def test_never_to_retrain_is_taken_over_from_an_earlier_version(path: Path, after: int, wanted: bool) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"auto_retrain_after": after, "retrain_minimum": 3}), "utf-8")
+    settings = Settings.load(path)
+    assert settings.auto_retrain is wanted and settings.warning == ""
 
 
 def test_names_of_a_newer_program_are_passed_over(path: Path) -> None:

@@ -132,7 +132,7 @@ def knowing(phantom: Phantom) -> KnowingFlow:
 
 @pytest.fixture
 def program(app: QApplication, tmp_path: Path, shipped: Path, knowing: KnowingFlow) -> Iterator[Program]:
-    settings = Settings(reader="R. Eader", path=tmp_path / "settings.json", auto_retrain_after=0)
+    settings = Settings(reader="R. Eader", path=tmp_path / "settings.json", auto_retrain=False)
     opened = open_program(
         settings, workspace_folder=tmp_path / "workspace", shipped_models=shipped, flow=knowing.flow()
     )

@@ -186,7 +186,7 @@ def seat(app: QApplication, tmp_path: Path, shipped: Path, hearts: Hearts, qtbot
     opened: list[Program] = []
 
     def make(name: str) -> Seat:
-        settings = Settings(reader="R. Eader", path=tmp_path / f"{name}.json", auto_retrain_after=0)
+        settings = Settings(reader="R. Eader", path=tmp_path / f"{name}.json", auto_retrain=False)
         folder = tmp_path / f"workspace-{name}"
         program = open_program(settings, workspace_folder=folder, shipped_models=shipped, flow=hearts.flow())
         opened.append(program)

@@ -6,6 +6,7 @@ import PySide6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
+    QCheckBox,
     QColorDialog,
     QComboBox,
     QDialog,
@@ -13,7 +14,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QTabWidget,
     QWidget,
 )
@@ -78,11 +78,9 @@ class SettingsDialog(QDialog):
         self._theme.addItems([THEME_TEXTS[theme] for theme in THEMES])
         self._theme.setCurrentText(THEME_TEXTS[settings.theme])
         self._theme.setToolTip("Light or dark window; images stay on black")
-        self._auto = QSpinBox()
-        self._auto.setToolTip("Newly accepted corrections in a region that start retraining of its specialist")
-        self._auto.setRange(0, 500)
-        self._auto.setSpecialValueText("never")
-        self._auto.setValue(settings.auto_retrain_after)
+        self._auto = QCheckBox("Retrain models by themselves")
+        self._auto.setToolTip("As soon as enough patients are corrected to judge a new model, while you do not draw")
+        self._auto.setChecked(settings.auto_retrain)
         self._labels = {each: ColourButton(STRUCTURE_TEXTS[each], settings.label_colour(each)) for each in STRUCTURES}
         self._regions = {each: ColourButton(each.text, settings.region_colour(each)) for each in REGIONS}
         tabs = QTabWidget()
@@ -107,8 +105,8 @@ class SettingsDialog(QDialog):
         form.addRow("Reader's name", self._reader)
         form.addRow("", label("Recorded with each change that you make. Takes effect at the next start.", "small"))
         form.addRow("Theme", self._theme)
-        form.addRow("Retrain automatically after", self._auto)
-        form.addRow("", label("New accepted corrections in a region; 0 means never.", "small"))
+        form.addRow("Learning", self._auto)
+        form.addRow("", label("As soon as enough patients are corrected to judge a new model.", "small"))
         page = QWidget()
         page.setLayout(form)
         return page
@@ -127,7 +125,7 @@ class SettingsDialog(QDialog):
 
     def _restore(self) -> None:
         default = Settings(reader=self._reader.text() or "reader")
-        self._auto.setValue(default.auto_retrain_after)
+        self._auto.setChecked(default.auto_retrain)
         self._theme.setCurrentText(THEME_TEXTS[default.theme])
         for structure, button in self._labels.items():
             button.set_colour(default.label_colour(structure))
@@ -138,7 +136,7 @@ class SettingsDialog(QDialog):
         """Write the choices into the settings."""
         if self._reader.text().strip():
             self._settings.reader = self._reader.text().strip()
-        self._settings.auto_retrain_after = self._auto.value()
+        self._settings.auto_retrain = self._auto.isChecked()
         for structure, button in self._labels.items():
             self._settings.label_colours[structure.name] = button.colour
         for region, button in self._regions.items():

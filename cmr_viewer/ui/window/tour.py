@@ -328,7 +328,7 @@ def tour_steps(parts: Parts, actions: Mapping[str, QAction]) -> tuple[Step, ...]
         Step(
             "Review",
             f"{keys('next_review')} goes to the frame that most needs review and shows why. {keys('accept')} accepts "
-            "it. Accepted frames are used to retrain the specialist of their region.",
+            "it. Frames that you corrected are used to retrain the models.",
             part=lambda: parts.side,
             before=review_page,
         ),

@@ -83,7 +83,7 @@ class _RoleRow(QWidget):
         self._model.setText(text)
         tip = "" if line.model_id is None else f"{line.model_id}, {origin}"
         corrections = "1 correction" if line.waiting == 1 else f"{line.waiting} corrections"
-        self._model.setToolTip(f"{tip}\n{corrections} accepted since its last training" if tip else "")
+        self._model.setToolTip(f"{tip}\n{corrections} that it has not learned from" if tip else "")
         self._back.setEnabled(line.can_roll_back and idle)
         self._back.setToolTip(
             "Roll back to the previous model" if line.can_roll_back else "No earlier model to roll back to"
@@ -213,7 +213,7 @@ class ModelsFeature(Feature):
             (self.panel.curves.place.message, self.context.show_general_message),
             (retraining.finished, self.show_finished),
             (retraining.rolled_back, self.show_rolled_back),
-            (retraining.waiting_changed, self.show_lines),
+            (retraining.readiness_changed, self.show_lines),
         )
 
     @Slot()
@@ -230,13 +230,15 @@ class ModelsFeature(Feature):
     def show_lines(self) -> None:
         """Show the models in service and the corrections that wait."""
         lines = {
-            role: ModelLine(
-                role, line.model_id, line.shipped, self._retraining.corrections_waiting(role), line.can_roll_back
-            )
+            role: ModelLine(role, line.model_id, line.shipped, self._waiting(role), line.can_roll_back)
             for role, line in self._lines.items()
         }
         idle = not self._retraining.running
         self.panel.show_models(lines, idle=idle, problem=self._session.models.problem)
+
+    def _waiting(self, role: Role) -> int:
+        ready = self._retraining.readiness(role)
+        return 0 if ready is None else ready.corrections
 
     # Training
 

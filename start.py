@@ -69,7 +69,10 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 NEEDED_GB = 3.5
 NEEDED_WITH_CUDA_GB = 12.0
 
-COMMANDS = ("segment", "measure", "export", "report", "compare-reads", "train", "plan", "evaluate", "compare", "models")
+COMMANDS = (
+    *("segment", "measure", "export", "report", "compare-reads"),
+    *("train", "learn", "plan", "evaluate", "compare", "models"),
+)
 
 NO_VENV = "Python's venv module is missing. Install it (Debian, Ubuntu: sudo apt install python3-venv)."
 

@@ -8,6 +8,7 @@ cmr-viewer export STUDY           export a corrected study as NIfTI, DICOM SEG, 
 cmr-viewer report STUDY           write a report as PDF, HTML or CSV: measures, pictures, regions and log
 cmr-viewer compare-reads STUDY    compare the first and a second read of a study, frame by frame
 cmr-viewer train ...              train a model
+cmr-viewer learn --workspace DIR  learn from the corrections of a workspace: train, judge, put better models in use
 cmr-viewer plan --data DATA...    derive a training spec from labelled data
 cmr-viewer evaluate DATA...       evaluate the models against reference label maps: Dice, distances, regions, volumes
 cmr-viewer compare RUN...         compare runs of evaluate with a baseline
@@ -94,6 +95,8 @@ def _run(command: str, arguments: argparse.Namespace) -> int:
         from cmr_viewer.commands.compare_reads import run
     elif command == "train":
         from cmr_viewer.commands.train import run
+    elif command == "learn":
+        from cmr_viewer.commands.learn import run
     elif command == "plan":
         from cmr_viewer.commands.plan import run
     elif command == "evaluate":
@@ -206,6 +209,7 @@ def _segment_options(parser: argparse.ArgumentParser) -> None:
         default="predicted",
         help="segment each frame with the specialist of its region (default), or all frames with the baseline",
     )
+    _path(parser, "--workspace", "DIR", "workspace whose models in use segment; default: those of --models")
     _opening_options(parser)
     _network_options(parser)
 
@@ -234,6 +238,49 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads; fewer leave the window responsive")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="lower the priority by N")
     _network_options(parser)
+
+
+def _learn_options(parser: argparse.ArgumentParser) -> None:
+    _path(parser, "--workspace", "DIR", "workspace with the corrections; made if it does not exist", required=True)
+    _path(
+        parser,
+        "--import-labels",
+        "DIR",
+        "before that, accept the label maps of DIR/<case>/<case>_sa_{ED,ES}_gt.nii.gz as corrections",
+    )
+    parser.add_argument(
+        "--codes",
+        choices=("own", "acdc", "mnms"),
+        default="own",
+        help="numbers in those label maps: own or mnms (1 LVBP, 2 LVM, 3 RVBP), acdc (1 RVBP, 2 LVM, 3 LVBP)",
+    )
+    parser.add_argument(
+        "--roles",
+        type=_roles,
+        default=LEARNING_ROLES,
+        metavar="A,B,...",
+        help=f"models to train, in this order; default: {','.join(LEARNING_ROLES)}",
+    )
+    _path(parser, "--report", "FILE", "page of what was learned, in Markdown")
+    _path(parser, "--json", "FILE", "the same as JSON")
+    parser.add_argument("--iterations", type=int, metavar="N", help="number of batches; default: the recipe's")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
+    _network_options(parser)
+
+
+LEARNING_ROLES = ("base", "middle", "apex", "baseline", "classifier")
+"""A first middle specialist is held beside the baseline, so it goes before it; the classifier listens to the baseline,
+so it goes after it."""
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in LEARNING_ROLES]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)} is not a model; choose from {', '.join(LEARNING_ROLES)}"
+        )
+    return names
 
 
 def _measure_options(parser: argparse.ArgumentParser) -> None:
@@ -421,6 +468,7 @@ COMMANDS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "report": _report_options,
     "compare-reads": _compare_reads_options,
     "train": _train_options,
+    "learn": _learn_options,
     "plan": _plan_options,
     "evaluate": _evaluate_options,
     "compare": _compare_options,

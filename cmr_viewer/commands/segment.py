@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
         CmrViewerError: The models cannot be loaded.
     """
     make_output_folder(arguments.output)
-    models = models_in(arguments.models, arguments.device)
+    models = models_in(arguments.models, arguments.device, arguments.workspace)
     baseline_only, opening = arguments.routing == "baseline", opening_of(arguments)
     failed = 0
     taken: dict[str, Path] = {}

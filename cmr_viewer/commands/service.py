@@ -5,9 +5,9 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from cmr_viewer.analyse import Models, load_models
+from cmr_viewer.analyse import Models, load_models, own_flow
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.measures.ed_es import choose_ed_es
 from cmr_viewer.domain.measures.volumes import Measures
@@ -16,20 +16,30 @@ from cmr_viewer.domain.opening import Opening
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError, StoreError
+from cmr_viewer.pipeline import load_active_models
 from cmr_viewer.reading.volumes import VoxelCounts, measures_at, notes_at
+from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry
 
 _log = logging.getLogger(__name__)
 
 
-def models_in(folder: Path, device: str) -> Models:
-    """Load the models of a models folder that are in use.
+def models_in(folder: Path, device: str, workspace: Path | None = None) -> Models:
+    """Load the models of a models folder that are in use, or of a workspace.
+
+    Args:
+        folder: The shipped models.
+        device: "auto", "cpu" or "cuda".
+        workspace: Its models in use go before those; None for none. Another program may have it open.
 
     Raises:
         ModelError: There is no such folder, or not enough in it.
     """
     if not folder.is_dir():
         raise ModelError(f"The models folder {folder} does not exist. Name another one with --models.")
+    if workspace is not None:
+        with open_workspace_readonly(workspace) as opened:
+            return cast(Models, load_active_models(own_flow(), ModelRegistry(folder, opened), device))
     registry = ModelRegistry(folder, None)
     active = registry.active_all()
     problems = registry.problems()

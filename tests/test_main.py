@@ -9,7 +9,7 @@ import start
 from cmr_viewer import __main__ as program
 from cmr_viewer import __version__
 from cmr_viewer.__main__ import COMMANDS, main
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import TRAINING_ORDER, Role
 from cmr_viewer.errors import LoadError
 
 
@@ -93,6 +93,7 @@ def test_the_start_script_knows_the_commands() -> None:
 
 def test_the_roles_of_the_command_line_are_those_of_the_program() -> None:
     assert tuple(role.value for role in Role) == program.ROLES
+    assert tuple(role.value for role in TRAINING_ORDER) == program.LEARNING_ROLES
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

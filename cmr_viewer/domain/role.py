@@ -34,6 +34,10 @@ class Role(StrEnum):
 SPECIALISTS: tuple[Role, ...] = (Role.BASE, Role.MIDDLE, Role.APEX)
 """Roles of one region each."""
 
+TRAINING_ORDER: tuple[Role, ...] = (*SPECIALISTS, Role.BASELINE, Role.CLASSIFIER)
+"""The order in which roles are trained where several can be. A first middle specialist is judged beside the baseline,
+so it goes before it; the classifier listens to the baseline, so it goes after it."""
+
 
 def role_of(region: Region) -> Role:
     """The role that segments a region: its specialist, and the baseline for non-cardiac frames.

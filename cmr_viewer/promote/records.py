@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cmr_viewer.domain.role import SPECIALISTS, Role
+from cmr_viewer.domain.role import SPECIALISTS, TRAINING_ORDER, Role
 from cmr_viewer.errors import CmrViewerError, ModelError, StoreError, TrainingError
 from cmr_viewer.promote.gate import NO_CHANGE, Assessment, Decision, decide, due_look, missing_patients
 from cmr_viewer.store.database import Workspace
@@ -179,10 +179,10 @@ class Records:
         return TrainingRuns(self.workspace)
 
     def readiness(self) -> dict[Role, Readiness]:
-        """What each role could learn from now."""
+        """What each role could learn from now, in `TRAINING_ORDER`."""
         stacks = list(read_reviewed(self.workspace, pixels=False))
         runs = self.runs.runs()
-        return {role: self._readiness(role, stacks, runs)[0] for role in Role}
+        return {role: self._readiness(role, stacks, runs)[0] for role in TRAINING_ORDER}
 
     def _readiness(
         self, role: Role, stacks: Sequence[ReviewedStack], runs: Sequence[TrainingRun]

@@ -253,10 +253,10 @@ def test_enough_patients_begin_a_training_by_themselves_once(
     retraining.finished.connect(outcomes.append)
     correct(qtbot, session, PATIENTS[3:])
     qtbot.waitUntil(lambda: len(outcomes) == 2 and not retraining.running)
-    assert {(one.role, one.end) for one in outcomes} == {
-        (Role.BASELINE, End.NOT_PROMOTED),
+    assert [(one.role, one.end) for one in outcomes] == [
         (Role.BASE, End.NOT_PROMOTED),
-    }
+        (Role.BASELINE, End.NOT_PROMOTED),
+    ]
     counted(qtbot, retraining)
     assert not retraining._idle.isActive(), "nothing is trained twice on the same corrections"
     again = make("same")

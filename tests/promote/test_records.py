@@ -109,6 +109,7 @@ def test_each_role_counts_the_patients_that_it_could_be_judged_on(workspace: Wor
         Role.BASELINE: (6, 8, 4, 0),
         Role.CLASSIFIER: (0, 0, None, 4),
     }
+    assert list(found) == [Role.BASE, Role.MIDDLE, Role.APEX, Role.BASELINE, Role.CLASSIFIER], "as they are trained"
     assert found[Role.BASE].text == "1 more patient with corrected basal frames"
     assert found[Role.MIDDLE].text == "4 more patients with corrected mid-ventricular frames"
     assert found[Role.CLASSIFIER].text.startswith("4 more patients with corrected regions")

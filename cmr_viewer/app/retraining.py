@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, SignalInstance, Slot
 
 from cmr_viewer.app.models import ModelsInUse
 from cmr_viewer.app.saving import Saving
@@ -59,6 +59,7 @@ class Retraining(QObject):
         learned(str curve, int batch, float value): A value of a curve of the training, see `progress.Follow`.
         finished(object Outcome): It ended, in whatever way; also emitted where it was refused.
         rolled_back(str role, str model_id): An earlier model is in service again.
+        used(str role, str model_id): A model is in service because the reader wanted it.
         readiness_changed(): `readiness` is new.
         paused_changed(bool paused): The training pauses, or goes on.
     """
@@ -68,6 +69,7 @@ class Retraining(QObject):
     learned = Signal(str, int, float)
     finished = Signal(object)
     rolled_back = Signal(str, str)
+    used = Signal(str, str)
     readiness_changed = Signal()
     paused_changed = Signal(bool)
     _child_progressed = Signal(float, str)
@@ -172,7 +174,16 @@ class Retraining(QObject):
         def work() -> tuple[str, str]:
             return role.value, registry.roll_back(role, "Rolled back by the reader.").model_id
 
-        self._saving.do("Rolling back", work, on_done=self._on_rolled_back)
+        self._saving.do("Rolling back", work, on_done=partial(self._on_other_model, self.rolled_back))
+
+    def use(self, role: Role, model_id: str, reason: str) -> None:
+        """Put a model in service that the gate did not promote; the reason is recorded with the reader's name."""
+        registry = self._models.registry
+
+        def work() -> tuple[str, str]:
+            return role.value, registry.promote(role, model_id, reason).model_id
+
+        self._saving.do("Putting the model in use", work, on_done=partial(self._on_other_model, self.used))
 
     def shutdown(self) -> None:
         """Cancel what runs and record its end; called before the session is shut down."""
@@ -313,10 +324,10 @@ class Retraining(QObject):
             self._tried.add((due, self._readiness[due].fingerprint))
             self._begin(due)
 
-    def _on_rolled_back(self, done: tuple[str, str]) -> None:
-        role, model_id = done
+    def _on_other_model(self, signal: SignalInstance, done: tuple[str, str]) -> None:
         self._models.load()
-        self.rolled_back.emit(role, model_id)
+        signal.emit(*done)
+        self.refresh()
 
     def _train_command(self, role: Role, output: Path) -> list[str]:
         command = [

@@ -1,7 +1,9 @@
 """How a training goes: loss and validation score of each batch, live."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cmr_viewer.ui.window.plots import PlotPlace, Table, cosmetic
@@ -24,14 +26,26 @@ class TrainingPlot(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._points: dict[str, list[tuple[int, float]]] = {"loss": [], "validation": []}
         self.place = PlotPlace("Training curves", self, height=_HEIGHT, mouse=False)
+        self.setToolTip(
+            "Loss of each batch. First come the trainings that judge, each without a part of the patients, then the "
+            "new model, which learns from all\nRight-click: save the plot"
+        )
         self.setLayout(column(self.place))
         self.clear()
 
     def clear(self) -> None:
         """Another training begins."""
-        for points in self._points.values():
-            points.clear()
-        self.place.show_text("The curve appears with the first batches")
+        self.show_points({}, "The curve appears with the first batches")
+
+    def show_points(self, points: Mapping[str, Sequence[tuple[int, float]]], text: str) -> None:
+        """Show another training.
+
+        Args:
+            points: (batch, value) by kind.
+            text: What to show where there are none.
+        """
+        self._points = {kind: list(points.get(kind, ())) for kind in ("loss", "validation")}
+        self._show(text)
 
     def add(self, kind: str, batch: int, value: float) -> None:
         """Show another value.
@@ -43,8 +57,15 @@ class TrainingPlot(QWidget):
         """
         if kind in self._points:
             self._points[kind].append((batch, value))
-            self.place.set_height(_HEIGHT + (_SCORE_HEIGHT if self._points["validation"] else 0))
-            self.place.show_text("")
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        self.place.set_height(_HEIGHT + (_SCORE_HEIGHT if self._points["validation"] else 0))
+        self.place.show_text("" if any(self._points.values()) else text)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Save the plot."""
+        self.place.contextMenuEvent(event)
 
     @property
     def points(self) -> dict[str, list[tuple[int, float]]]:

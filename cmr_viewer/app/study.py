@@ -409,8 +409,12 @@ class CurrentStudy(QObject):
     # -- what the reader does ------------------------------------------------------------------------------------------
 
     def look_at(self, frame: FrameIndex) -> None:
-        """Note which frame is shown, so that it is computed first."""
-        self._shown = frame
+        """Note which frame is shown, so that it is computed first; what was new of the one before has been seen."""
+        before, self._shown = self._shown, frame
+        frames = None if self._reading is None else self._reading.frames
+        if frames is not None and before is not None and before != frame and frames[before].renewed:
+            frames.note_seen(before)
+            self.carry_out()
         self._effort.show(frame)
 
     def note_input(self) -> None:

@@ -49,6 +49,7 @@ class FrameState:
         reason: Why this model segments the frame, in words; empty without a region.
         model_id: The model that segments the frame, or None; none does where nothing is to be marked.
         imported: Where the label map was imported from, such as "cvi42 workspace"; empty where it was not.
+        renewed: Whether another model in service brought another label map or region that no reader has seen yet.
     """
 
     region: Region | None
@@ -63,6 +64,7 @@ class FrameState:
     reason: str
     model_id: str | None
     imported: str = ""
+    renewed: bool = False
 
 
 @dataclass(eq=False)
@@ -85,6 +87,7 @@ class FrameRecord:
         dismissed: Models whose proposal the reader declined.
         accepting: Whether an acceptance is on its way to the disk; the label map is held until then.
         edit_number: Counts the changes of what is shown; an acceptance of an older number does not hold any more.
+        renewed: As `FrameState.renewed`.
     """
 
     region_prediction: RegionPrediction | None = None
@@ -102,6 +105,7 @@ class FrameRecord:
     dismissed: set[str] = field(default_factory=set)
     accepting: bool = False
     edit_number: int = 0
+    renewed: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -211,6 +215,7 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
         self._records = {frame: FrameRecord() for frame in stack.frame_indices}
         self._active: Mapping[Role, str] = {}
         self._order_is_due = False
+        self._outdated: set[FrameIndex] = set()
 
     def __getitem__(self, frame: FrameIndex) -> FrameRecord:
         return self._records[frame]
@@ -251,6 +256,7 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
             reason=reason,
             model_id=record.origin if choice is None else None if choice.empty else choice.model_id,
             imported=record.imported,
+            renewed=record.renewed,
         )
 
     def lacks_prediction(self, frame: FrameIndex) -> bool:
@@ -284,15 +290,36 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
     # -- what models make ----------------------------------------------------------------------------------------------
 
     def set_active(self, active: Mapping[Role, str]) -> None:
-        """Other models are in service: show what they made of unedited frames, as far as it is known."""
+        """Other models are in service: show what they made of unedited frames, as far as it is known.
+
+        What such a frame shows from then on is marked as renewed, until it is seen.
+        """
         self._active = dict(active)
+        self._outdated = {frame for frame in self if self._is_outdated(frame)}
         for frame in self:
             self.follow(frame, want=False)
 
+    def _is_outdated(self, frame: FrameIndex) -> bool:
+        """Whether models that are no longer in service gave the label map or the region that is shown."""
+        record, choice, classifier = self[frame], self.route_of(frame), self._active.get(Role.CLASSIFIER)
+        if record.stays or record.base is None:
+            return False
+        predicted = None if record.reader_region is not None else record.region_prediction
+        return (choice is not None and choice.model_id != record.base.model_id) or (
+            predicted is not None and classifier is not None and predicted.model_id != classifier
+        )
+
+    def note_seen(self, frame: FrameIndex) -> None:
+        """The reader has seen what is new of a frame."""
+        if self[frame].renewed:
+            self[frame].renewed = False
+            self.note(frame, Changed.STATUS)
+
     def receive_region(self, frame: FrameIndex, predicted: RegionPrediction) -> None:
         """The classifier has classified a frame."""
-        before = self.route_of(frame)
+        before, region = self.route_of(frame), self[frame].region
         self[frame].region_prediction = predicted
+        self[frame].renewed |= frame in self._outdated and self[frame].region is not region
         self.note(frame, Changed.REGION)
         if self.route_of(frame) != before:
             self.follow(frame, want=False)
@@ -360,6 +387,9 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
         if shown is None or not (record.edited or record.is_held):
             self.offer(frame, None)
             self.effects.shown[frame] = prediction
+            if shown is not None and frame in self._outdated:
+                record.renewed = record.renewed or not np.array_equal(shown, new)
+            self._outdated.discard(frame)
             self.put(frame, Marks(record.reader_region, prediction, prediction.model_id, False), new)
         elif np.array_equal(shown, new) or prediction.model_id in {*record.dismissed, record.origin}:
             self.offer(frame, None)
@@ -394,6 +424,8 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
         """Give a frame marks and label map by the reader's hand, with all that follows."""
         record = self[frame]
         other_region = record.reader_region is not marks.reader_region
+        self._outdated.discard(frame)
+        self.note_seen(frame)
         self.put(frame, marks, labels)
         if record.base is not None and not record.edited:
             self.effects.shown[frame] = record.base
@@ -418,4 +450,5 @@ class Frames(Mapping[FrameIndex, FrameRecord]):
         record = self[frame]
         if record.status is not status:
             record.status = status
+            record.renewed = False
             self.note(frame, Changed.STATUS)

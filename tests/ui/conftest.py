@@ -44,6 +44,8 @@ class KnowingFlow:
 
     phantom: Phantom
     segmented: list[FrameIndex] = field(default_factory=list)
+    moved: dict[str, int] = field(default_factory=dict)
+    """Rows that a model moves its label maps down, by its name, where that is another number."""
 
     def flow(self) -> Flow:
         return Flow(self.load_models, self.analyse, self.segment_frames)  # type: ignore[arg-type]
@@ -60,10 +62,10 @@ class KnowingFlow:
         return RegionPrediction(chances, model_id, region, chances)  # type: ignore[arg-type]
 
     def made(self, models: KnowingModels, frame: FrameIndex, region: Region) -> Prediction:
-        labels = self.phantom.labels[frame.phase, frame.slice_index]
-        if region is not Region.MIDDLE:
-            labels = np.roll(labels, 1, axis=0)
-        return Prediction(labels, models.active[role_of(region)], region, "It knows.")
+        model_id = models.active[role_of(region)]
+        rows = self.moved.get(model_id, 0 if region is Region.MIDDLE else 1)
+        labels = np.roll(self.phantom.labels[frame.phase, frame.slice_index], rows, axis=0)
+        return Prediction(labels, model_id, region, "It knows.")
 
     def analyse(
         self,

@@ -32,6 +32,7 @@ class Cell:
         edited: Whether a reader changed its label map or region.
         offered: Whether a new prediction is offered for it.
         differs: What the frame looks like by itself, in words, where its place in the stack says otherwise.
+        renewed: Whether its label map is new, because another model is in use, and was not looked at yet.
     """
 
     region: Region | None = None
@@ -40,6 +41,7 @@ class Cell:
     edited: bool = False
     offered: bool = False
     differs: str = ""
+    renewed: bool = False
 
 
 def is_large(rect: QRectF) -> bool:
@@ -93,6 +95,10 @@ def paint_state(painter: QPainter, rect: QRectF, cell: Cell) -> None:
         painter.setPen(QPen(image_colour("bright"), 1.8))
         painter.drawLine(at + QPointF(-0.5 * radius, 0), at + QPointF(0.5 * radius, 0))
         painter.drawLine(at + QPointF(0, -0.5 * radius), at + QPointF(0, 0.5 * radius))
+    elif cell.renewed:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(image_colour("accent"), 2.4))
+        painter.drawEllipse(at, radius * 0.7, radius * 0.7)
     elif cell.edited:
         painter.setBrush(image_colour("bright"))
         painter.drawEllipse(at, radius * 0.6, radius * 0.6)
@@ -109,6 +115,7 @@ def tip_of(frame: FrameIndex, cell: Cell) -> str:
         (cell.accepted, "Accepted"),
         (cell.edited, "Corrected"),
         (cell.offered, "A new prediction is available"),
+        (cell.renewed, "New label map: the model in use has changed"),
     ]
     return "\n".join(lines + [text for true, text in states if true])
 

@@ -238,6 +238,8 @@ class Display(QObject):
             words.append(f"Imported from {state.imported}" if state.imported else "Corrected")
         elif state.labels is None and self._session.models.loaded is not None:
             words.append("Label map pending")
+        elif state.renewed:
+            words.append("New label map")
         return FrameNotes(
             place=f"Slice {frame.slice_index + 1} of {stack.slices}",
             time=time if times is None else f"{time} · {times[frame.phase]:.0f} ms",
@@ -408,4 +410,5 @@ def cell_of(state: FrameState) -> Cell:
         edited=state.edited or state.region_by == "reader",
         offered=state.proposal is not None,
         differs=predicted.differs if predicted is not None and state.region_by == "predicted" else "",
+        renewed=state.renewed,
     )

@@ -233,6 +233,7 @@ class RegionFeature(Feature):
             reason=state.reason,
             model_id=state.model_id,
             accepted=state.status is ReviewStatus.ACCEPTED,
+            renewed=state.renewed,
         )
         found = self.context.session.study.findings(self.context.desk.frame)
         self.panel.show_findings(

@@ -354,6 +354,7 @@ class RegionPanel(QWidget):
         reason: str,
         model_id: str | None,
         accepted: bool,
+        renewed: bool = False,
     ) -> None:
         """Show what is known about the frame.
 
@@ -364,6 +365,7 @@ class RegionPanel(QWidget):
             reason: Why the frame goes to its model.
             model_id: The model that segments it.
             accepted: Whether a reader accepted the frame.
+            renewed: Whether its label map is new, because another model is in use.
         """
         for each, button in self._buttons.items():
             probability = None if prediction is None else prediction.of(each)
@@ -374,6 +376,9 @@ class RegionPanel(QWidget):
             self._show_decision(decided_by_reader(region, prediction), reason, model_id or "")
         else:
             self._show_decision(decided_by_classifier(prediction), reason, model_id or "")
+        if renewed:
+            self._model.setText(f"{self._model.text()}. New label map: the model in use has changed.".lstrip(". "))
+            self._model.show()
         self._accept.defaultAction().setIconText("Accepted" if accepted else "Accept frame")
 
     def show_what_if(self, candidates: Sequence[Candidate], at: str, hint: str) -> None:

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from cmr_viewer.app.settings import Settings
 from cmr_viewer.app.startup import Program, open_program
-from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.promote.records import End, Outcome
@@ -216,16 +216,14 @@ def test_after_a_promotion_unseen_frames_are_renewed_and_marked_until_they_are_l
     open_window: MainWindow, program: Program, knowing: KnowingFlow, qtbot: QtBot
 ) -> None:
     window, study = open_window, program.session.study
-    corrected, base = FrameIndex(0, 0), FrameIndex(1, 0)
-    region = study.frame_state(base).region
-    assert region is not None
-    role = Role(region.value)
+    corrected, base = FrameIndex(0, 1), FrameIndex(1, 1)
+    assert study.frame_state(corrected).region is study.frame_state(base).region is Region.BASE
     study.begin_stroke(corrected, Label.RVBP, 3.0, (4.0, 4.0))
     study.end_stroke()
     settle(qtbot, window)
     mine = study.frame_state(corrected).labels.copy()  # type: ignore[union-attr]
-    add(program, role, "promoted", parent=f"{role.value}-1", model_id=f"{role.value}-a")
-    knowing.moved[f"{role.value}-a"] = 3
+    add(program, Role.BASE, "promoted", parent="base-1", model_id="base-a")
+    knowing.moved["base-a"] = 3
     with qtbot.waitSignal(study.analysed, timeout=PATIENCE_MS):
         program.session.models.load()
     settle(qtbot, window)
@@ -233,13 +231,11 @@ def test_after_a_promotion_unseen_frames_are_renewed_and_marked_until_they_are_l
     assert not study.frame_state(corrected).renewed and (study.frame_state(corrected).labels == mine).all()
     window.desk.go(base)
     assert "New label map" in window.display.notes_of(study.stack, base, study.frame_state(base)).state  # type: ignore[arg-type]
-    window.desk.go(FrameIndex(1, 1))
+    window.desk.go(FrameIndex(1, 2))
     settle(qtbot, window)
     assert not study.frame_state(base).renewed and not window.parts.strip.cell(base).renewed
-    feature = window.feature(ModelsFeature)
-    assert (
-        f"{role.value}-a: " in feature.panel.study_text and "corrected or imported: 1 frame" in feature.panel.study_text
-    )
+    text = window.feature(ModelsFeature).panel.study_text
+    assert "base-a: " in text and "Drawn, corrected or imported: 1 frame" in text and "no longer" not in text
 
 
 def test_patients_are_not_named_on_the_page(open_window: MainWindow, program: Program, qtbot: QtBot) -> None:

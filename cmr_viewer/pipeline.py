@@ -35,6 +35,10 @@ tests/test_pipeline.py makes all of them. None needs Qt; torch is imported when 
 6. Promote: the gate (`promote/gate.py`) puts the candidate in service, or the active model stays.
 
     outcome = records.conclude(run, Trained(assessment.as_json()))  -> Outcome, recorded with its reason
+
+7. Renew: what models no longer in service made of other studies is made anew; what readers made stays.
+
+    for _ in renew_study(saved, source, stack_id, flow, models):    -> saved, the new frames marked
 """
 
 import logging
@@ -48,11 +52,13 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import Stack, Study
 from cmr_viewer.errors import ModelError, UnusableModelError
 from cmr_viewer.progress import Progress, silent
-from cmr_viewer.reading.missing import Missing
+from cmr_viewer.reading.missing import Missing, missing_of
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.reading.opening import Loaded, Opener, OpeningRequest, Preview
-from cmr_viewer.reading.saving import SavedStudies
+from cmr_viewer.reading.saving import SavedStudies, put_back
+from cmr_viewer.store.annotations import Work
 from cmr_viewer.store.model_registry import ModelRegistry
+from cmr_viewer.store.worklist import RENEWED_KEY
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +144,51 @@ def load_active_models(
             warn(f"The {role.text.lower()} {model_id} is not used. {why} {instead} is used instead.")
         progress(1.0, "Models loaded")
         return models
+
+
+def renew_study(
+    saved: SavedStudies,
+    source: Path,
+    stack_id: str,
+    flow: Flow,
+    models: LoadedModels,
+    progress: Progress = silent,
+    *,
+    opener: Opener | None = None,
+) -> Iterator[None]:
+    """Let the models in service make anew what others made of a study that is not open; it yields at each frame.
+
+    Only predictions of the first read are saved, at the end and together, with which frames are new by them. Frames
+    that a reader changed or accepted are not segmented.
+
+    Raises:
+        NotAStudyError: There is nothing that could be a study any more.
+        LoadError: There is, and it cannot be read.
+        Cancelled: `progress` asked to stop; nothing is saved.
+    """
+    loaded = open_study(saved, OpeningRequest(source, stack_id=stack_id), progress, opener=opener)
+    if loaded.study.stack.stack_id != stack_id:
+        return
+    reading = OpenStudy(loaded.study)
+    put_back(reading, saved.read(reading))
+    reading.take_effects()
+    reading.frames.set_active(models.active)
+    results = []
+    for result in analyse(flow, reading.stack, models, missing_of(reading, None), progress):
+        results.append(result)
+        yield
+    progress(1.0, "Saving the new label maps")
+    reading.receive(results)
+    effects = reading.take_effects()
+    saved.save(
+        reading,
+        Work(
+            region_predictions=effects.region_predictions,
+            predictions=effects.predictions,
+            shown=effects.shown,
+            facts={RENEWED_KEY: [list(frame) for frame, one in reading.frames.items() if one.renewed]},
+        ),
+    )
 
 
 def analyse(

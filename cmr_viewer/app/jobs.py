@@ -32,6 +32,7 @@ Work = Callable[[Progress], Any]
 class Priority(IntEnum):
     """How urgent a job is; the larger goes first."""
 
+    RENEWAL = 5
     BACKGROUND = 10
     MODELS = 20
     OPEN = 30

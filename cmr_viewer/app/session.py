@@ -15,6 +15,7 @@ from cmr_viewer.app.models import MODELS_KEY, ModelsInUse
 from cmr_viewer.app.opening import OPEN_KEY, StudyOpening
 from cmr_viewer.app.private_log import hide_from_log
 from cmr_viewer.app.reads import Reads
+from cmr_viewer.app.renewal import RENEWAL_KEY, Renewal
 from cmr_viewer.app.retraining import CommandFor, Retraining
 from cmr_viewer.app.saving import Saving
 from cmr_viewer.app.settings import Settings
@@ -53,6 +54,7 @@ class Session(QObject):
         reads: The reads of the open study.
         worklist: The studies of the workspace.
         retraining: Training beside the reader's work.
+        renewal: Studies of the list that older models have segmented.
 
     Signals:
         message(str severity, str text): For the reader; severity is "info", "warning" or "error".
@@ -100,6 +102,17 @@ class Session(QObject):
         self.retraining = Retraining(
             self.saving, self.models, settings, shipped_models=shipped_models, command_for=train_command, parent=self
         )
+        self.renewal = Renewal(
+            self.jobs,
+            self.saving,
+            self.models,
+            self.study,
+            self.opening,
+            self.worklist,
+            self.retraining,
+            opener,
+            self,
+        )
         self._start_timer = QTimer(self, singleShot=True, interval=0)
         self._start_timer.timeout.connect(self.models.load)
         for part in (self.study, self.opening, self.reads):
@@ -132,6 +145,7 @@ class Session(QObject):
     def shutdown(self) -> None:
         """Close the study, write everything that is queued and end the threads; no method may be called after it."""
         self.retraining.shutdown()
+        self.renewal.shutdown()
         self._start_timer.stop()
         self._end_study()
         self.study.stop()
@@ -199,7 +213,7 @@ class Session(QObject):
 
     @Slot(str, str, str)
     def _on_job_failed(self, key: str, message: str, _details: str) -> None:
-        if key not in (OPEN_KEY, MODELS_KEY):
+        if key not in (OPEN_KEY, MODELS_KEY, RENEWAL_KEY):
             self.message.emit("error", message)
 
     @Slot(str)

@@ -27,6 +27,7 @@ from cmr_viewer.reading.saving import Saved, put_back, why_not_acceptable, work_
 from cmr_viewer.review.queue import Next
 from cmr_viewer.store.events import Event, EventLog
 from cmr_viewer.store.reads import Read, ReadKind
+from cmr_viewer.store.worklist import RENEWED_KEY
 
 if TYPE_CHECKING:
     from cmr_viewer.review.checks import Finding
@@ -201,6 +202,9 @@ class CurrentStudy(QObject):
         if reading is not self._reading:
             return
         put_back(reading, saved)
+        if RENEWED_KEY in saved.facts:  # the reader is shown which frames are new, once
+            forget = partial(self._saving.saved.facts.set, reading.stack.stack_id, RENEWED_KEY, None, reading.read_id)
+            self._saving.do("Saving that new label maps are shown", forget, quiet=True)
         self._effort.add_earlier(saved.effort)
         self._begin_work(reading)
         self.facts_changed.emit()

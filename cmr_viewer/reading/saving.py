@@ -29,6 +29,7 @@ from cmr_viewer.store.reads import ReadStore
 from cmr_viewer.store.study_facts import ReaderSettings, StudyFacts
 from cmr_viewer.store.undo_log import UndoLog
 from cmr_viewer.store.versions import Version
+from cmr_viewer.store.worklist import RENEWED_KEY
 
 log = logging.getLogger(__name__)
 
@@ -313,7 +314,12 @@ def put_back(study: OpenStudy, saved: Saved) -> None:
     ed, es = saved.phase_marks
     study.reader_ed = ed if study.reader_ed is None else study.reader_ed
     study.reader_es = es if study.reader_es is None else study.reader_es
-    study.facts = {**saved.facts, **study.facts}
+    study.facts = {**{key: value for key, value in saved.facts.items() if key != RENEWED_KEY}, **study.facts}
+    new = saved.facts.get(RENEWED_KEY)
+    for place in new if isinstance(new, list) else ():
+        one = frames.get(FrameIndex(*place))
+        if one is not None and one.labels is not None and not one.stays:
+            one.renewed = True
     study.put_history_back(saved.lines)
 
 

@@ -34,6 +34,7 @@ from cmr_viewer.store.predictions import (
     Rows,
     last_predictions,
     last_region_predictions,
+    models_of_unreviewed,
     prediction_rows,
     predictions_in_read,
     region_prediction_rows,
@@ -292,6 +293,11 @@ class AnnotationStore:
         """The last prediction of each frame."""
         with self._workspace.read() as connection:
             return last_predictions(connection, stack_id)
+
+    def models_of_unreviewed(self) -> dict[str, set[tuple[Region | None, str]]]:
+        """See `predictions.models_of_unreviewed`."""
+        with self._workspace.read() as connection:
+            return models_of_unreviewed(connection)
 
     def predictions_in_read(
         self, stack_id: str, read_id: int, regions: Mapping[FrameIndex, Region]

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, insert, select
+from sqlalchemy import Connection, RowMapping, Table, and_, func, insert, null, select
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Prediction, Probabilities, RegionPrediction
+from cmr_viewer.domain.annotation import Prediction, Probabilities, Provenance, RegionPrediction, ReviewStatus
 from cmr_viewer.domain.label_codec import decode_label_map, encode_label_map
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store import tables
@@ -127,6 +127,34 @@ def predictions_in_read(
     shown = connection.execute(select(r).where(r.c[READ_COLUMN] == read_id)).mappings().all()
     as_regions = _by_frame([row for row in rows if regions.get(frame_of(row)) == row["region"]])
     return {frame: replace(one, reason=REASON) for frame, one in as_regions.items()} | _by_frame(shown)
+
+
+def models_of_unreviewed(connection: Connection) -> dict[str, set[tuple[Region | None, str]]]:
+    """By stack: the models behind what the first read shows of frames that no reader has changed or accepted.
+
+    Each with the region that its frames were segmented as; None for the classifier. Frames that were segmented as
+    non-cardiac are left out: in most of them nothing is marked, whatever the model.
+    """
+    last = latest_rows(tables.annotations, "version").subquery()
+    made = last.c[tables.IMPORTED_COLUMN].is_not(None) | (last.c.provenance != str(Provenance.AUTOMATIC))
+    reviewed = select(last).where(made | (last.c.status == str(ReviewStatus.ACCEPTED))).subquery()
+    found: dict[str, set[tuple[Region | None, str]]] = {}
+    for table in (tables.predictions, tables.region_predictions):
+        shown = select(func.max(table.c.id)).group_by(table.c.stack_id, table.c.phase, table.c.slice_index)
+        same = [table.c[name] == reviewed.c[name] for name in ("stack_id", "phase", "slice_index")]
+        as_region = table.c.region if table is tables.predictions else null().label("region")
+        statement = (
+            select(table.c.stack_id, as_region, table.c.model_id)
+            .select_from(table.outerjoin(reviewed, and_(*same)))
+            .where(table.c.id.in_(shown), reviewed.c.stack_id.is_(None))
+            .distinct()
+        )
+        if table is tables.predictions:
+            statement = statement.where(table.c.region != str(Region.NON_CARDIAC))
+        for row in connection.execute(statement):
+            region = None if row.region is None else Region(row.region)
+            found.setdefault(row.stack_id, set()).add((region, row.model_id))
+    return found
 
 
 def prediction_of(row: RowMapping) -> Prediction:

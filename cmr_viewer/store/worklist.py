@@ -53,6 +53,10 @@ FAILED_CHECKS_KEY = "worklist.failed_checks"
 """Fact of a study: how many checks failed when it was open last, a whole number."""
 
 
+RENEWED_KEY = "renewed"
+"""Fact of a study: frames that other models in service have segmented anew since it was open, as [phase, slice]."""
+
+
 @dataclass(frozen=True)
 class StudyMarks:
     """Marks of a study in the worklist.
@@ -63,6 +67,7 @@ class StudyMarks:
         reopened: Frames that were accepted and are not any more.
         flag: A reader's word, or empty.
         failed_checks: Checks that failed when it was open last; None where they were not counted.
+        renewed: Frames that have a new label map since it was open.
     """
 
     readers: tuple[str, ...] = ()
@@ -70,6 +75,7 @@ class StudyMarks:
     reopened: int = 0
     flag: str = ""
     failed_checks: int | None = None
+    renewed: int = 0
 
 
 class WorklistMarks:
@@ -95,6 +101,8 @@ class WorklistMarks:
                 found[row.stack_id]["flag"] = value
             elif row.key == FAILED_CHECKS_KEY and isinstance(value, int):
                 found[row.stack_id]["failed_checks"] = value
+            elif row.key == RENEWED_KEY and isinstance(value, list):
+                found[row.stack_id]["renewed"] = len(value)
         return {stack_id: StudyMarks(**values) for stack_id, values in found.items()}
 
 
@@ -126,6 +134,6 @@ def _reopened() -> Select[Any]:
 
 def _facts() -> Select[Any]:
     f = study_facts.c
-    mine = f.key.in_((FLAG_KEY, FAILED_CHECKS_KEY)) & f[READ_COLUMN].is_(None)
+    mine = f.key.in_((FLAG_KEY, FAILED_CHECKS_KEY, RENEWED_KEY)) & f[READ_COLUMN].is_(None)
     last = select(func.max(f.id)).where(mine).group_by(f.stack_id, f.key)
     return select(f.stack_id, f.key, f.value).where(f.id.in_(last))

@@ -17,7 +17,7 @@ from cmr_viewer.ui.frame.thumbnails import window_of
 from cmr_viewer.ui.window.theme import icon, image_colour
 from cmr_viewer.ui.window.widgets import ICON, column, label, row
 
-_SIDE = 250
+_SIDE = 220
 _FILL = 0.35
 _MARGIN = 0.35
 """Of the heart's box, around it."""

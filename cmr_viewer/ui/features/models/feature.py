@@ -51,7 +51,7 @@ class ModelsFeature(Feature):
         super().__init__(context)
         self._session, self._retraining = context.session, context.retraining
         self.panel = ModelsPanel(context.actions)
-        self.page = LearningPage(context.actions, lambda: context.display.label_colours)
+        self.page = LearningPage(lambda: context.display.label_colours)
         self.line = WorkLine()
         context.parts.side.add_section(Page.MODELS, "Models", self.panel)
         context.parts.middle.addWidget(self.page)
@@ -83,6 +83,7 @@ class ModelsFeature(Feature):
             (self.page.roll_back_wanted, retraining.roll_back),
             (self.page.use_wanted, self.use),
             (self.page.run_chosen, self.show_run),
+            (self.page.left, self.leave_learning),
             (self.page.curve.place.message, self.context.show_general_message),
             (self.context.parts.middle.currentChanged, self.show_page),
             (self.line.cancel_wanted, self.cancel),
@@ -243,6 +244,11 @@ class ModelsFeature(Feature):
     def show_learning(self, on: bool) -> None:
         """Show the page of learning in the middle of the window, or what else belongs there."""
         self.context.parts.middle.setCurrentWidget(self.page if on else self._other_page())
+
+    @Slot()
+    def leave_learning(self) -> None:
+        """Go back to the frame."""
+        self.show_learning(False)
 
     def _other_page(self) -> QWidget:
         parts, session = self.context.parts, self._session

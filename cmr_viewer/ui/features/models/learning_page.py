@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -26,7 +25,7 @@ from cmr_viewer.ui.features.models.runs import LearningRun
 from cmr_viewer.ui.features.models.training_plot import TrainingPlot
 from cmr_viewer.ui.window.studies import show_dialog
 from cmr_viewer.ui.window.theme import icon
-from cmr_viewer.ui.window.widgets import DASH, action_button, column, label, row, rule
+from cmr_viewer.ui.window.widgets import DASH, column, label, row, rule
 
 RULE = (
     f"Models that were in use stay on disk, so that you can roll back. Of each kind, the last {CANDIDATES_SAVED} new "
@@ -37,16 +36,15 @@ RULE = (
 _RUN_HEADS = ("Date and time", "Model", "Result", "Corrections", "Duration", "Gain in points (95 % interval)")
 _RUN_WIDTHS = (134, 128, 168, 122, 76)
 _GAIN_HEADS = ("", "Before", "After", "Gain", "95 % interval", "Patients", "Frames")
-_GAIN_WIDTHS = (140, 52, 52, 52, 104, 56, 52)
+_GAIN_WIDTHS = (116, 46, 46, 42, 96, 54, 46)
 _LINE = 26
-_RUNS_SHOWN = 6
+_RUNS_SHOWN = 5
 
 
 class LearningPage(QFrame):
     """The page in the middle of the window that replaces the frame.
 
     Args:
-        actions: What a reader can do, by id.
         colours: Gives the colours of the labels, #rrggbb.
 
     Attributes:
@@ -57,13 +55,15 @@ class LearningPage(QFrame):
         run_chosen(object): Another `LearningRun` is shown; its changed frames are wanted.
         use_wanted(object, str): The new model of a `LearningRun` is to be used all the same, with the reason.
         roll_back_wanted(object): The model before the one in use is wanted again; its `Role`.
+        left(): The reader goes back to the frame.
     """
 
     run_chosen = Signal(object)
     use_wanted = Signal(object, str)
     roll_back_wanted = Signal(object)
+    left = Signal()
 
-    def __init__(self, actions: Mapping[str, QAction], colours: Callable[[], Mapping[Label, str]]) -> None:
+    def __init__(self, colours: Callable[[], Mapping[Label, str]]) -> None:
         super().__init__()
         self.setObjectName("worklist_page")
         self._runs: Sequence[LearningRun] = ()
@@ -72,7 +72,6 @@ class LearningPage(QFrame):
         self.table = _table("Training runs, newest first", _RUN_HEADS, _RUN_WIDTHS)
         self.table.setToolTip("Up and Down choose a training run")
         self.table.currentCellChanged.connect(self._on_row)
-        self.table.setFixedHeight(_LINE * (_RUNS_SHOWN + 1) + 10)
         self._empty = label("", "soft", wrap=True)
         self._title, self._verdict = label("", "title"), label("", wrap=True)
         self.gains = _table("Scores before and after", _GAIN_HEADS, _GAIN_WIDTHS)
@@ -93,9 +92,10 @@ class LearningPage(QFrame):
         self.curve = TrainingPlot()
         self.changed = ChangedFrames(colours)
         self.dialog: QInputDialog | None = None
-        close = action_button(actions["learning"])
-        close.setText("Back")
-        close.setProperty("part", "boxed")
+        close = QPushButton("Close")
+        close.setToolTip("Go back to the frame")
+        close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        close.clicked.connect(self.left)
         head = row(label("Learning", "large"), None, close, spacing=10)
         self._details = self._make_details()
         area = QScrollArea()
@@ -184,6 +184,7 @@ class LearningPage(QFrame):
             if one.run.id == self._chosen:
                 self.table.setCurrentCell(place, 0)
         self.table.blockSignals(False)
+        self.table.setFixedHeight(_height(min(len(runs), _RUNS_SHOWN)))
         self._empty.setText(
             "No model has been trained in this workspace yet. Correct and accept frames of several patients; the panel "
             "Models says what is missing."
@@ -280,7 +281,7 @@ class LearningPage(QFrame):
                 if number:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.gains.setItem(place, number, item)
-        self.gains.setFixedHeight(_LINE * (len(lines) + 1) + 10)
+        self.gains.setFixedHeight(_height(len(lines)))
         measure = "Share of frames with the right region, in %." if one.role is Role.CLASSIFIER else "Dice, in points."
         who = "Each patient is judged by a model that did not learn from that patient."
         self._measure.setText("\n".join(text for text in (f"{measure} {who}", one.false_text) if text) if lines else "")
@@ -322,7 +323,6 @@ def _table(name: str, heads: Sequence[str], widths: Sequence[int]) -> QTableWidg
     table.setAccessibleName(name)
     table.setHorizontalHeaderLabels(list(heads))
     table.setProperty("part", "narrow")
-    table.horizontalHeader().setProperty("part", "narrow")
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -334,6 +334,7 @@ def _table(name: str, heads: Sequence[str], widths: Sequence[int]) -> QTableWidg
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     head = table.horizontalHeader()
+    head.setProperty("part", "narrow")
     head.setHighlightSections(False)
     head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -341,6 +342,11 @@ def _table(name: str, heads: Sequence[str], widths: Sequence[int]) -> QTableWidg
         head.resizeSection(number, width)
     head.setStretchLastSection(True)
     return table
+
+
+def _height(lines: int) -> int:
+    """Of a table with so many lines below its heads."""
+    return _LINE * (lines + 1) + 8
 
 
 def _texts(one: LearningRun) -> tuple[str, ...]:

@@ -44,13 +44,14 @@ class ModelLine:
 
     @property
     def state(self) -> str:
-        """Whether it can be trained, in words."""
+        """Where it comes from and whether it can be trained, in words."""
+        origin = "" if self.model_id is None else "Came with the program. " if self.shipped else "Trained here. "
         if self.missing is None:
-            return ""
+            return origin.strip()
         if self.missing == "":
             new = "1 correction" if self.corrections == 1 else f"{self.corrections} corrections"
-            return f"Can be trained now: {new} of {self.patients} patients"
-        return self.missing if self.missing.endswith(".") else f"Missing: {self.missing}"
+            return f"{origin}Can be trained now: {new} in {self.patients} patients."
+        return f"{origin}Missing: {self.missing}." if not self.missing.endswith(".") else origin + self.missing
 
 
 class _RoleRow(QWidget):
@@ -87,14 +88,13 @@ class _RoleRow(QWidget):
 
     @property
     def texts(self) -> tuple[str, str]:
-        """The model with its origin, and whether it can be trained."""
+        """The model, and where it comes from and whether it can be trained."""
         return self._model.text(), self._state.text()
 
     def show_line(self, line: ModelLine, *, idle: bool) -> None:
-        origin = "came with the program" if line.shipped else "trained here"
         none = "None: baseline is used" if line.role in SPECIALISTS else "No model"
-        self._model.setText(none if line.model_id is None else f"{line.model_id} · {origin}")
-        self._model.setToolTip("" if line.model_id is None else f"{line.model_id}, {origin}")
+        self._model.setText(line.model_id or none)
+        self._model.setToolTip(line.model_id or none)
         self._state.setText(line.state)
         self._state.setVisible(bool(line.state))
         set_part(self._state, "good" if line.missing == "" else "small")
@@ -151,7 +151,7 @@ class ModelsPanel(QWidget):
         self.setLayout(column(*training, *rows, row(learning, None), self._of_study, spacing=5))
 
     def texts(self, role: Role) -> tuple[str, str]:
-        """What is shown of a role: the model with its origin, and whether it can be trained."""
+        """What is shown of a role: the model, and where it comes from and whether it can be trained."""
         return self._rows[role].texts
 
     @property

@@ -188,7 +188,7 @@ class LearningRun:
         if not isinstance(corrections, int) or not isinstance(patients, Sequence):
             return ""
         of = "1 patient" if len(patients) == 1 else f"{len(patients)} patients"
-        return f"{corrections} of {of}"
+        return f"{corrections} in {of}"
 
     @property
     def duration_text(self) -> str:

@@ -62,6 +62,8 @@ class WorklistFeature(Feature):
             (session.study.opened, self._show_study),
             (session.worklist.changed, self.list_studies),
             (session.worklist.changed, self.worklist.refresh),
+            (session.renewal.changed, self.list_studies),
+            (session.renewal.changed, self.worklist.refresh),
             (session.opening.started, self.note_checks),
             (session.study.frames_accepted, self.note_checks),
             (session.study.analysed, self._show_next),
@@ -100,7 +102,8 @@ class WorklistFeature(Feature):
         session = self.context.session
         stack = session.study.stack
         open_stack = "" if stack is None else stack.stack_id
-        self.panel.show_worklist(WorklistLines(session.worklist.waiting, session.worklist.studies, open_stack))
+        older = session.renewal.older
+        self.panel.show_worklist(WorklistLines(session.worklist.waiting, session.worklist.studies, open_stack, older))
 
     @Slot()
     def _show_progress(self) -> None:

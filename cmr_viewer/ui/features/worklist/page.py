@@ -40,6 +40,8 @@ class Flagged(Enum):
     CHECKS = "Checks failed"
     REOPENED = "Reopened"
     IMPORTED = "Imported"
+    OLDER = "Older models"
+    RENEWED = "New label maps"
     NONE = "Without a flag"
 
 
@@ -50,6 +52,8 @@ _FLAGGED: dict[Flagged, Callable[[WorklistEntry], bool]] = {
     Flagged.CHECKS: lambda entry: bool(entry.marks.failed_checks),
     Flagged.REOPENED: lambda entry: bool(entry.marks.reopened),
     Flagged.IMPORTED: lambda entry: bool(entry.marks.imported),
+    Flagged.OLDER: lambda entry: entry.older,
+    Flagged.RENEWED: lambda entry: bool(entry.marks.renewed),
     Flagged.NONE: lambda entry: not entry.flags,
 }
 

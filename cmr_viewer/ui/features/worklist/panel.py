@@ -1,7 +1,7 @@
 """The open study, its review progress, and the studies of the workspace."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +124,17 @@ class WorklistLines:
         waiting: What waits to be opened for the first time; it comes first.
         studies: Studies of the workspace.
         open_stack: Stack of the open study; empty for none.
+        older: Stacks that show unreviewed label maps of models that are no longer in use.
     """
 
-    def __init__(self, waiting: Sequence[Path], studies: Sequence[StudyRow], open_stack: str) -> None:
-        self._waiting, self._studies, self._open = waiting, studies, open_stack
+    def __init__(
+        self,
+        waiting: Sequence[Path],
+        studies: Sequence[StudyRow],
+        open_stack: str,
+        older: Collection[str] = (),
+    ) -> None:
+        self._waiting, self._studies, self._open, self._older = waiting, studies, open_stack, older
         self._times = Counter(each.source for each in studies)
         self._names = waiting_names(waiting)
 
@@ -149,8 +156,14 @@ class WorklistLines:
             row.drafts,
             is_open=row.stack_id == self._open,
             stack_id=row.stack_id,
-            detail=f"{row.slices} slices, {row.phases} phases" if self._times[row.source] > 1 else "",
+            detail=self._detail(row),
         )
+
+    def _detail(self, row: StudyRow) -> str:
+        texts = [f"{row.slices} slices, {row.phases} phases"] if self._times[row.source] > 1 else []
+        if row.stack_id in self._older and row.stack_id != self._open:
+            texts.append("older models")
+        return " · ".join(texts)
 
     def place_of(self, source: Path, stack_id: str) -> int | None:
         """Place of a study's line; None where there is none."""
@@ -190,7 +203,9 @@ class StudyLines(QAbstractListModel):
             return f"{line.name}, {line.state}"
         if role == Qt.ItemDataRole.ToolTipRole:
             more = "" if line.stack_id else ", press Delete to remove it from the worklist"
-            return f"{line.name}\n{readable(str(line.source))}\nClick to open{more}"
+            older = "\nIts unreviewed label maps come from older models; they are renewed when it is opened"
+            about = older if "older models" in line.detail else ""
+            return f"{line.name}\n{readable(str(line.source))}{about}\nClick to open{more}"
         return None
 
 

@@ -1,7 +1,7 @@
 """The worklist of the workspace: studies, those that wait, and what readers have noted beside them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -42,6 +42,7 @@ class WorklistEntry:
         drafts: Frames begun and not accepted.
         opened_at: When it was last opened; None where it was not yet.
         marks: Its marks.
+        older: Whether it shows unreviewed label maps of models that are no longer in use.
     """
 
     name: str
@@ -53,6 +54,7 @@ class WorklistEntry:
     drafts: int = 0
     opened_at: datetime | None = None
     marks: StudyMarks = NO_MARKS
+    older: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -91,6 +93,11 @@ class WorklistEntry:
             flags.append("reopened")
         if marks.imported:
             flags.append("imported")
+        if self.older:
+            flags.append("older models")
+        if marks.renewed:
+            frames = "1 new label map" if marks.renewed == 1 else f"{marks.renewed} new label maps"
+            flags.append(frames)
         return tuple(flags)
 
     @property
@@ -99,7 +106,7 @@ class WorklistEntry:
         return not self.accepted and not self.drafts
 
 
-def entry_of(row: StudyRow, marks: StudyMarks) -> WorklistEntry:
+def entry_of(row: StudyRow, marks: StudyMarks, *, older: bool = False) -> WorklistEntry:
     """A study that was opened, with its marks."""
     return WorklistEntry(
         row.name,
@@ -111,6 +118,7 @@ def entry_of(row: StudyRow, marks: StudyMarks) -> WorklistEntry:
         row.drafts,
         row.opened_at,
         marks,
+        older,
     )
 
 
@@ -121,7 +129,10 @@ def waiting_names(waiting: Sequence[Path]) -> list[str]:
 
 
 def entries_of(
-    studies: Sequence[StudyRow], waiting: Sequence[Path], marks: Mapping[str, StudyMarks]
+    studies: Sequence[StudyRow],
+    waiting: Sequence[Path],
+    marks: Mapping[str, StudyMarks],
+    older: Collection[str] = (),
 ) -> tuple[WorklistEntry, ...]:
     """Studies that wait, and behind them those that were opened, in the order that they come in.
 
@@ -129,9 +140,12 @@ def entries_of(
         studies: Studies of the workspace.
         waiting: Files and folders that wait to be opened for the first time.
         marks: Marks of studies, by stack.
+        older: Stacks that show label maps of models that are no longer in use.
     """
     fresh = tuple(WorklistEntry(name, path) for name, path in zip(waiting_names(waiting), waiting, strict=True))
-    return fresh + tuple(entry_of(row, marks.get(row.stack_id, NO_MARKS)) for row in studies)
+    return fresh + tuple(
+        entry_of(row, marks.get(row.stack_id, NO_MARKS), older=row.stack_id in older) for row in studies
+    )
 
 
 class Worklist(QObject):
@@ -171,7 +185,10 @@ class Worklist(QObject):
     def entries_now(self) -> tuple[WorklistEntry, ...]:
         """As `entries`, also where no one has looked at them: by what the session knows, with the marks read last."""
         return entries_of(
-            self._session.worklist.studies, self._session.worklist.waiting, _without(self._marks, self._unseen())
+            self._session.worklist.studies,
+            self._session.worklist.waiting,
+            _without(self._marks, self._unseen()),
+            self._session.renewal.older,
         )
 
     def look(self, on: bool) -> None:
@@ -210,10 +227,11 @@ class Worklist(QObject):
     def _read(self) -> None:
         self._reading, self._stale = True, False
         studies, waiting, unseen = self._session.worklist.studies, self._session.worklist.waiting, self._unseen()
+        older = self._session.renewal.older
 
         def read() -> tuple[Mapping[str, StudyMarks], tuple[WorklistEntry, ...]]:
             marks = self._stored.all()
-            return marks, entries_of(studies, waiting, _without(marks, unseen))
+            return marks, entries_of(studies, waiting, _without(marks, unseen), older)
 
         self._session.saving.do("Reading the worklist", read, on_done=self._on_read, on_failed=self._on_not_read)
 

@@ -46,9 +46,10 @@ def test_each_role_shows_its_model_its_origin_and_what_is_missing(
         pass
     settle(qtbot, window)
     panel = window.feature(ModelsFeature).panel
-    assert panel.texts(Role.BASE) == ("base-a · trained here", "Missing: 4 more patients with corrected basal frames")
-    assert panel.texts(Role.APEX)[0] == "apex-1 · came with the program"
-    assert panel.texts(Role.CLASSIFIER)[1].startswith("Missing: 4 more patients with corrected regions")
+    missing = "Missing: 4 more patients with corrected"
+    assert panel.texts(Role.BASE) == ("base-a", f"Trained here. {missing} basal frames.")
+    assert panel.texts(Role.APEX) == ("apex-1", f"Came with the program. {missing} apical frames.")
+    assert panel.texts(Role.CLASSIFIER)[1].startswith(f"Came with the program. {missing} regions")
     for role in Role:
         assert window.actions_by_id[f"retrain_{role.value}"].isEnabled()
 
@@ -216,8 +217,7 @@ def test_after_a_promotion_unseen_frames_are_renewed_and_marked_until_they_are_l
     open_window: MainWindow, program: Program, knowing: KnowingFlow, qtbot: QtBot
 ) -> None:
     window, study = open_window, program.session.study
-    corrected, base = FrameIndex(0, 1), FrameIndex(1, 1)
-    assert study.frame_state(corrected).region is study.frame_state(base).region is Region.BASE
+    corrected, base, *_ = (frame for frame, one in study.require().frames.items() if one.region is Region.BASE)
     study.begin_stroke(corrected, Label.RVBP, 3.0, (4.0, 4.0))
     study.end_stroke()
     settle(qtbot, window)
@@ -231,7 +231,7 @@ def test_after_a_promotion_unseen_frames_are_renewed_and_marked_until_they_are_l
     assert not study.frame_state(corrected).renewed and (study.frame_state(corrected).labels == mine).all()
     window.desk.go(base)
     assert "New label map" in window.display.notes_of(study.stack, base, study.frame_state(base)).state  # type: ignore[arg-type]
-    window.desk.go(FrameIndex(1, 2))
+    window.desk.go(FrameIndex(5, 6))
     settle(qtbot, window)
     assert not study.frame_state(base).renewed and not window.parts.strip.cell(base).renewed
     text = window.feature(ModelsFeature).panel.study_text

@@ -48,7 +48,7 @@ def test_gains_are_given_by_label_and_region_with_their_intervals(workspace, reg
     assert one.sentence.startswith("The new model is better: Dice 80.0 to 84.0, +4.0 points")
     assert one.guards == ("On earlier corrections (6 patients): 88.1 before, 87.9 after (\N{MINUS SIGN}0.2 points).",)
     assert one.false_text == "Drawn where your label maps have nothing: 2.1 ml a frame before, 0.8 ml after."
-    assert (one.learned_text, one.duration_text) == ("24 of 8 patients", "2 min")
+    assert (one.learned_text, one.duration_text) == ("24 in 8 patients", "2 min")
     assert one.recipe_text == "Seed 7, 100 batches, 8 frames a batch, learning rate 0.0002, average of weights 0.97"
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 
 from cmr_viewer.domain.anatomy import Region
-from cmr_viewer.domain.annotation import Prediction
+from cmr_viewer.domain.annotation import Prediction, ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.predictions import REASON
 from cmr_viewer.store.reads import ReadKind, ReadStore
-from tests.store.saving import STACK_ID, labels_of
+from tests.store.saving import STACK_ID, labels_of, save
 
 FRAME, OTHER = FrameIndex(0, 0), FrameIndex(0, 1)
 
@@ -51,3 +51,18 @@ def test_what_a_read_is_shown_is_saved_for_it_alone_and_the_last_of_a_frame_hold
     regions = {FRAME: Region.MIDDLE}
     assert store.predictions_in_read(STACK_ID, one, regions)[FRAME].region is Region.BASE
     assert store.predictions_in_read(STACK_ID, other, regions)[FRAME].region is Region.MIDDLE
+
+
+def test_models_behind_unreviewed_frames_are_those_shown_last_by_region(store: AnnotationStore) -> None:
+    labels = labels_of(0)
+    frames = [FrameIndex(0, number) for number in range(4)]
+    regions = (Region.BASE, Region.MIDDLE, Region.APEX, Region.NON_CARDIAC)
+    old = {f: Prediction(labels, "old", r, "By formula.") for f, r in zip(frames, regions, strict=True)}
+    store.save(STACK_ID, Work(shown=old))
+    assert store.models_of_unreviewed() == {
+        STACK_ID: {(Region.BASE, "old"), (Region.MIDDLE, "old"), (Region.APEX, "old")}
+    }
+    save(store, frames[0], status=ReviewStatus.ACCEPTED)
+    save(store, frames[1])  # corrected, and not accepted yet
+    store.save(STACK_ID, Work(shown={frames[2]: Prediction(labels, "new", Region.APEX, "By formula.")}))
+    assert store.models_of_unreviewed() == {STACK_ID: {(Region.APEX, "new")}}

@@ -21,7 +21,7 @@ from cmr_viewer.promote.judge import FrameChange
 from cmr_viewer.promote.records import CANDIDATES_SAVED
 from cmr_viewer.store.model_registry import PromotionRow
 from cmr_viewer.ui.features.models.changed_frames import ChangedFrames
-from cmr_viewer.ui.features.models.runs import LearningRun
+from cmr_viewer.ui.features.models.runs import LearningRun, was_promoted
 from cmr_viewer.ui.features.models.training_plot import TrainingPlot
 from cmr_viewer.ui.window.studies import show_dialog
 from cmr_viewer.ui.window.theme import icon
@@ -382,7 +382,7 @@ def _lineage_lines(one: LearningRun) -> list[str]:
 
 def _decision_text(row: PromotionRow, model_id: str | None) -> str:
     when = f"{row.at.astimezone():%Y-%m-%d %H:%M}"
-    chosen = "" if row.reason.startswith("Promoted:") else f" by {row.who}: {row.reason}"
+    chosen = "" if was_promoted(row) else f" by {row.who}: {row.reason}"
     if row.kind == "keep":
         return f"{when}: not put in use"
     if row.kind == "promote" and row.model_id == model_id:

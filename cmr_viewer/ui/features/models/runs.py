@@ -117,7 +117,8 @@ class LearningRun:
         if self.is_running:
             return "Training now"
         if self.in_use:
-            return "In use" if self.run.outcome == End.PROMOTED else "In use, chosen by a reader"
+            last = next(row for row in reversed(self.decisions) if row.kind != "keep")
+            return "In use" if last.kind == "roll_back" or was_promoted(last) else "In use, chosen by a reader"
         if self.served:
             return "No longer in use"
         return _ENDINGS.get(str(self.run.outcome), str(self.run.outcome))
@@ -142,14 +143,12 @@ class LearningRun:
     @property
     def sentence(self) -> str:
         """The verdict, for a reader."""
-        reason = str(self.run.detail.get("reason") or "")
+        reason = str(self.run.detail.get("reason") or _decision(self.run).get("reason") or "")
         if self.is_running:
             return f"The {self.role.text.lower()} is being trained."
-        if self.run.outcome == INTERRUPTED:
+        if self.run.outcome == INTERRUPTED and not reason:
             return "The program ended before the training did. The models in use are unchanged. You can train again."
-        if self.run.outcome == End.PROMOTED:
-            return reason.replace("Promoted:", "The new model is better:", 1)
-        return reason
+        return reason.replace("Promoted:", "The new model is better:", 1)
 
     @property
     def guards(self) -> tuple[str, ...]:
@@ -210,6 +209,11 @@ class LearningRun:
             ("average", "average of weights {:g}"),
         )
         return ", ".join(text.format(spec[name]) for name, text in known if isinstance(spec.get(name), int | float))
+
+
+def was_promoted(row: PromotionRow) -> bool:
+    """Whether the gate put the model in use, and no reader."""
+    return row.kind == "promote" and row.reason.startswith("Promoted:")
 
 
 def _decision(run: TrainingRun) -> Mapping[str, Any]:

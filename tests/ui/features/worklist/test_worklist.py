@@ -8,7 +8,8 @@ from cmr_viewer.domain.annotation import ReviewStatus
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.worklist import StudyMarks
+from cmr_viewer.store.study_facts import StudyFacts
+from cmr_viewer.store.worklist import RENEWED_KEY, StudyMarks
 from cmr_viewer.ui.features.worklist.worklist import NO_MARKS, ReviewProgress, Worklist, WorklistEntry, waiting_names
 from tests.store.saving import STACK_ID, save, save_study
 
@@ -42,6 +43,7 @@ class Session:
         self.workspace, self.saving = workspace, Keeper()
         self.store = AnnotationStore(workspace)
         self.worklist = SimpleNamespace(studies=(), waiting=(Path("/data/new.nii"),))
+        self.renewal = SimpleNamespace(older=frozenset())
         self.study = SimpleNamespace(stack=None, read=None, is_blinded=False)
 
     def learn(self) -> None:
@@ -138,3 +140,16 @@ def test_a_blinded_reader_is_told_no_marks_of_the_study_that_is_open(session, wo
 def test_studies_that_wait_under_one_name_are_told_apart_by_their_folders():
     paths = [Path("/set/p1/cine.nii.gz"), Path("/set/p2/cine.nii.gz"), Path("/set/other")]
     assert waiting_names(paths) == ["p1/cine.nii.gz", "p2/cine.nii.gz", "other"]
+
+
+def test_label_maps_of_older_models_and_renewed_ones_are_flagged(session, worklist):
+    session.renewal.older = frozenset({STACK_ID})
+    worklist.look(True)
+    assert worklist.entries[1].flags == ("older models",)
+    session.renewal.older = frozenset()
+    StudyFacts(session.workspace).set(STACK_ID, RENEWED_KEY, [[0, 1], [2, 1]])
+    worklist.refresh()
+    assert worklist.entries[1].flags == ("2 new label maps",)
+    StudyFacts(session.workspace).set(STACK_ID, RENEWED_KEY, None)
+    worklist.refresh()
+    assert worklist.entries[1].flags == ()

@@ -11,7 +11,7 @@ from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.outlines import outlines_of
 from cmr_viewer.promote.judge import FrameChange
-from cmr_viewer.ui.features.models.runs import points
+from cmr_viewer.promote.runs import points
 from cmr_viewer.ui.frame.drawing import grey_image, label_image, outline_paths, screen_pen
 from cmr_viewer.ui.frame.thumbnails import window_of
 from cmr_viewer.ui.window.theme import icon, image_colour

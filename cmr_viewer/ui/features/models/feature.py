@@ -15,11 +15,11 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError
 from cmr_viewer.promote.judge import FrameChange, read_changes
 from cmr_viewer.promote.records import End, Outcome
+from cmr_viewer.promote.runs import LearningRun, learning_runs
 from cmr_viewer.reading.open_study import OpenStudy
 from cmr_viewer.store.model_registry import INTERRUPTED
 from cmr_viewer.ui.features.models.learning_page import LearningPage
 from cmr_viewer.ui.features.models.panel import ROLES, ModelLine, ModelsPanel, model_lines
-from cmr_viewer.ui.features.models.runs import LearningRun, learning_runs
 from cmr_viewer.ui.window.actions import ActionSpec, Menu, When
 from cmr_viewer.ui.window.feature import Context, Feature, Wire
 from cmr_viewer.ui.window.layout import Page

@@ -19,9 +19,9 @@ from cmr_viewer.domain.anatomy import Label
 from cmr_viewer.domain.role import Role
 from cmr_viewer.promote.judge import FrameChange
 from cmr_viewer.promote.records import CANDIDATES_SAVED
+from cmr_viewer.promote.runs import LearningRun, was_promoted
 from cmr_viewer.store.model_registry import PromotionRow
 from cmr_viewer.ui.features.models.changed_frames import ChangedFrames
-from cmr_viewer.ui.features.models.runs import LearningRun, was_promoted
 from cmr_viewer.ui.features.models.training_plot import TrainingPlot
 from cmr_viewer.ui.window.studies import show_dialog
 from cmr_viewer.ui.window.theme import icon

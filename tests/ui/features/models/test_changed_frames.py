@@ -3,7 +3,7 @@ import numpy as np
 from cmr_viewer.domain.anatomy import Label, Region
 from cmr_viewer.promote.judge import read_changes
 from cmr_viewer.ui.features.models.changed_frames import ChangedFrames, box_of
-from tests.ui.features.models.made_runs import write_changed_frames
+from tests.promote.made_runs import write_changed_frames
 
 COLOURS = {Label.LVBP: "#ff0000", Label.LVM: "#00ff00", Label.RVBP: "#0000ff"}
 

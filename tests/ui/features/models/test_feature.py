@@ -18,8 +18,8 @@ from cmr_viewer.ui.features.models.feature import ModelsFeature
 from cmr_viewer.ui.features.models.learning_page import RULE
 from cmr_viewer.ui.window.layout import Page
 from cmr_viewer.ui.window.main_window import MainWindow
+from tests.promote.made_runs import PATIENTS, add_run
 from tests.ui.conftest import PATIENCE_MS, KnowingFlow, settle
-from tests.ui.features.models.made_runs import PATIENTS, add_run
 
 
 def add(program: Program, role: Role, outcome: str | None, **values: object) -> int:

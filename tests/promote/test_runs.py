@@ -1,13 +1,30 @@
+"""What is told of each training run."""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cmr_viewer.domain.role import Role
 from cmr_viewer.promote.records import Records
+from cmr_viewer.promote.runs import LearningRun, learning_runs
 from cmr_viewer.store.database import Workspace, open_workspace
-from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.ui.features.models.runs import LearningRun, learning_runs
-from tests.ui.features.models.made_runs import add_run
+from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
+from tests.promote.made_runs import add_run, decision, write_candidate
+from tests.promote.test_records import make_model
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    for role in Role:
+        make_model(tmp_path / "shipped" / f"{role.value}-1", f"{role.value}-1", role)
+    return tmp_path / "shipped"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with open_workspace(tmp_path / "workspace", reader="R. Eader") as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -77,6 +94,19 @@ def test_what_the_rule_removed_is_known_as_removed_with_its_figures(workspace, r
     assert registry.clean_up(3) == ["base-a"]
     *_, oldest = listed(workspace, registry)
     assert oldest.is_removed and not oldest.can_be_used and oldest.total is not None and oldest.recipe_text == ""
+
+
+def test_a_run_that_was_interrupted_after_its_promotion_tells_the_verdict(tmp_path, shipped):
+    with open_workspace(tmp_path / "work", reader="R. Eader") as first:
+        registry = ModelRegistry(shipped, first)
+        run_id = add_run(first, registry, Role.BASE, None, parent="base-1")
+        registry.adopt(write_candidate(first, "base-a", Role.BASE))
+        made = {"model_id": "base-a", "decision": decision(0.04, promote=True)}
+        TrainingRuns(first).note(run_id, made)
+        registry.promote(Role.BASE, "base-a", made["decision"]["reason"])
+    with open_workspace(tmp_path / "work", reader="R. Eader") as again:
+        (one,) = listed(again, ModelRegistry(shipped, again))
+        assert one.ending == "In use" and one.sentence.startswith("The new model is better: Dice 80.0 to 84.0")
 
 
 def test_an_interrupted_run_says_that_it_can_be_trained_again(tmp_path, shipped):

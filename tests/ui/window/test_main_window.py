@@ -358,9 +358,9 @@ def test_exported_label_maps_are_those_on_show_on_the_grid_of_the_input(open_win
 
 
 def test_the_models_in_service_are_named(open_window, qtbot):
-    row = open_window.feature(ModelsFeature).panel._rows[Role.BASE]
-    qtbot.waitUntil(lambda: "base-1" in row._model.text(), timeout=5000)
-    assert "shipped" in row._model.text()
+    panel = open_window.feature(ModelsFeature).panel
+    qtbot.waitUntil(lambda: panel.texts(Role.BASE)[0] == "base-1", timeout=5000)
+    assert panel.texts(Role.BASE)[1].startswith("Came with the program.")
     assert not row._back.isEnabled()
 
 

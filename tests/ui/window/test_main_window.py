@@ -361,7 +361,7 @@ def test_the_models_in_service_are_named(open_window, qtbot):
     panel = open_window.feature(ModelsFeature).panel
     qtbot.waitUntil(lambda: panel.texts(Role.BASE)[0] == "base-1", timeout=5000)
     assert panel.texts(Role.BASE)[1].startswith("Came with the program.")
-    assert not row._back.isEnabled()
+    assert not panel._rows[Role.BASE]._back.isEnabled()
 
 
 def test_a_training_is_seen_and_its_end_is_told_with_its_reason(open_window):
@@ -369,7 +369,7 @@ def test_a_training_is_seen_and_its_end_is_told_with_its_reason(open_window):
     open_window.retraining.started.emit("base")
     open_window.retraining.progressed.emit(0.5, "Iteration 10 of 20")
     assert not models._training.isHidden()
-    assert "Iteration 10 of 20" in line.text
+    assert "Training 50 %" in line.text
     open_window.retraining.finished.emit(Outcome(Role.BASE, End.NOT_PROMOTED, "Too few frames to tell."))
     assert models._training.isHidden()
     assert "Too few frames to tell." in models._outcome.text()

@@ -174,12 +174,13 @@ class Renewal(QObject):
 
     def _on_failed(self, stack_id: str, _message: str) -> None:
         self._tried.add(stack_id)
-        self._idle.start()
+        self.renew_next()
 
     @Slot()
     def _on_opening(self) -> None:
         self._stop()
-        self._idle.start()
+        if self.older - self._tried:
+            self._idle.start()
 
     def _stop(self) -> None:
         self._stopped = True

@@ -50,7 +50,7 @@ from cmr_viewer.promote.gate import decide
 from cmr_viewer.reading.stakes import FrameSnapshot, Memory, Snapshot, stakes_of_frames
 from cmr_viewer.store.database import open_workspace
 from cmr_viewer.store.model_registry import ModelRegistry
-from cmr_viewer.train.retrain import retraining_spec, with_shares_of
+from cmr_viewer.train.retrain import retraining_spec
 from cmr_viewer.train.samples import TrainingData
 from cmr_viewer.train.split import hash_of, read_split
 from cmr_viewer.train.train_model import train_model
@@ -238,7 +238,7 @@ def learn(workspace: Path, role: Role, folder: Path, shipped: Path, changes: dic
     models = load_models({each: entry.folder for each, entry in lesson.in_use.items()})
     plan = replace(read_plan(lesson.active.folder), role=role)
     samples = lesson.samples(retraining_spec(plan, 0), models)
-    spec = with_shares_of(retraining_spec(plan, len(samples), **changes), samples)
+    spec = retraining_spec(plan, len(samples), **changes)
     start, device = lesson.active.folder, choose_device("auto")
     train_model(spec, TrainingData(samples), folder, model_id=folder.name, device=device, start_from=start)
 

@@ -7,19 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from cmr_viewer.analyse import Models, load_models
-from cmr_viewer.domain.anatomy import Label
+from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
 from cmr_viewer.promote.gate import Assessment, GuardScore
-from cmr_viewer.promote.judge import Key, Made, judged, judged_frames, judges, mean_score, with_model, write_changes
+from cmr_viewer.promote.judge import (
+    Key,
+    Made,
+    drawn_by,
+    judged,
+    judged_frames,
+    judges,
+    mean_score,
+    with_model,
+    write_changes,
+)
 from cmr_viewer.promote.records import learned_patients, serving
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry, TrainingRuns
 from cmr_viewer.store.reviewed import ReviewedStack, corrections_of, read_reviewed
-from cmr_viewer.train.retrain import known_structures, retraining_spec, samples_of_reviewed, teaches, with_shares_of
+from cmr_viewer.train.retrain import known_structures, retraining_spec, samples_of_reviewed, teaches
 from cmr_viewer.train.samples import Sample, TrainingData
 from cmr_viewer.train.spec import TrainingSpec
 from cmr_viewer.train.split import hash_of
@@ -67,13 +79,25 @@ class Lesson:
 
     def samples(self, spec: TrainingSpec, models: Models) -> list[Sample]:
         """All that it learns from, each phase around the heart's centre as it is found when the models serve."""
-        return [
-            sample
-            for stack in self.stacks
-            for phase in _phases(stack)
-            if (served := stack.served(phase)) is not None
-            for sample in samples_of_reviewed(stack, phase, spec, models.heart_centre(served[0]))
-        ]
+        samples: list[Sample] = []
+        for stack in self.stacks:
+            for phase in _phases(stack):
+                served = stack.served(phase)
+                if served is not None:
+                    drawn = self._completing(stack, phase, *served, models)
+                    samples += samples_of_reviewed(stack, phase, spec, models.heart_centre(served[0]), drawn)
+        return samples
+
+    def _completing(
+        self, stack: ReviewedStack, phase: int, alone: Stack, slices: Sequence[int], models: Models
+    ) -> dict[FrameIndex, LabelMap]:
+        """Label maps of the active model, of the frames of a phase whose reference lacks structures."""
+        if self.role is Role.CLASSIFIER or self.structures[stack.stack_id][phase] == frozenset(STRUCTURES):
+            return {}
+        at = {
+            FrameIndex(0, n): FrameIndex(phase, s) for n, s in enumerate(slices) if FrameIndex(phase, s) in stack.frames
+        }
+        return dict(zip(at.values(), drawn_by(self.role, models, alone, list(at)), strict=True))
 
 
 def read_lesson(workspace: Path, role: Role, shipped: Path) -> Lesson:
@@ -137,7 +161,7 @@ def retrain(
     models, where, start = load_models(folders, device), choose_device(device), lesson.active.folder
     plan = replace(read_plan(start), role=role)
     samples = lesson.samples(retraining_spec(plan, 0), models)
-    spec = with_shares_of(retraining_spec(plan, len(samples), **(changes or {})), samples)
+    spec = retraining_spec(plan, len(samples), **(changes or {}))
     candidate: dict[Key, Made] = {}
     courses = [*sorted(set(lesson.fold_of.values())), None]  # the last learns from all
     for step, fold in enumerate(courses):

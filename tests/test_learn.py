@@ -171,7 +171,6 @@ def test_frames_accepted_as_predicted_teach_but_neither_judge_nor_count(
     made = learned(folder, shipped, tmp_path / "new")
     assert made.patients == 4 and judged_stacks(made) == stacks_of(range(4))
     assert all(PATIENTS[4] in patients for patients in courses.patients)
-    assert all(spec.set_shares == {"corrected": 0.7} for spec in courses.specs)
 
 
 def test_patients_that_the_active_model_learned_from_guard_and_do_not_judge(

@@ -101,7 +101,7 @@ def judged(
                 for frame, region in regions.items()
             }
             continue
-        for frame, labels in zip(at.values(), _drawn(role, models, alone, list(at)), strict=True):
+        for frame, labels in zip(at.values(), drawn_by(role, models, alone, list(at)), strict=True):
             reference = stack.frames[frame].labels
             if reference is not None:
                 scores, wrong = scores_of(labels, reference, structures[phase], _pixel_ml(stack))
@@ -109,7 +109,8 @@ def judged(
     return made
 
 
-def _drawn(role: Role, models: Models, stack: Stack, frames: Sequence[FrameIndex]) -> list[LabelMap]:
+def drawn_by(role: Role, models: Models, stack: Stack, frames: Sequence[FrameIndex]) -> list[LabelMap]:
+    """Label maps of some frames of a stack by the model that serves a role."""
     segmenter, centre = models.segmenters.get(role, models.segmenters[Role.BASELINE]), models.heart_centre(stack)
     batches = [frames[at : at + SEGMENT_BATCH] for at in range(0, len(frames), SEGMENT_BATCH)]
     return [labels for batch in batches for labels in segmenter.predict_frames(stack, batch, centre)]

@@ -1,13 +1,12 @@
 """What the model of a role learns from the frames that readers of a workspace reviewed, and how."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
-from cmr_viewer.domain.label_map import empty_label_map
+from cmr_viewer.domain.label_map import LabelMap, empty_label_map
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import TrainingError
@@ -21,8 +20,8 @@ from cmr_viewer.train.spec import TrainingSpec, default_spec
 ITERATIONS = 100
 BATCH = 8
 CLASSIFIER_BATCH = 12
-RATE = 2e-4
-"""Of the first batches after the warm-up. With 3e-5 a site gains two thirds as much; from 1e-3 on it forgets."""
+RATE = 3e-4
+"""Of the first batches after the warm-up. With 3e-5 a site gains two thirds as much; from 1e-3 on it forgets more."""
 
 FEW_FRAMES = 20
 FEW_RATE = 1e-4
@@ -32,11 +31,13 @@ WARM_UP = 10
 AVERAGE = 0.97
 """Decay of the running average of the weights, which becomes the model."""
 
-CORRECTED, AGREED = "corrected", "agreed"
-"""Groups of samples: frames whose label map a reader changed, and frames that a reader accepted as predicted."""
+START_SHARE = 0.3
+"""Of the active model's weights in the new one: it holds what the model knew of other scanners, which no reader's
+computer has images of."""
 
-CORRECTED_SHARE = 0.7
-"""Of the batches, where there are frames of both groups. Accepted frames hold the model where it is right already."""
+NON_CARDIAC_SHARE = 0.1
+"""Of the baseline's batches. With all that there are it learns to leave basal frames empty; whether a frame shows the
+heart is decided by the regions."""
 
 
 def teaches(role: Role, one: ReviewedFrame) -> bool:
@@ -90,22 +91,43 @@ def retraining_spec(plan: Plan, frames: int, **changes: Any) -> TrainingSpec:
         "learning_rate": RATE if frames >= FEW_FRAMES else FEW_RATE,
         "warm_up": WARM_UP,
         "average": AVERAGE,
+        "start_share": START_SHARE,
         "focus_share": 1.0,
+        "non_cardiac_share": NON_CARDIAC_SHARE if plan.role is Role.BASELINE else None,
     }
     return default_spec(plan.role, **{**recipe, **like_its_own, **changes})
 
 
-def with_shares_of(spec: TrainingSpec, samples: Iterable[Sample]) -> TrainingSpec:
-    """The spec with a share of the batches for corrected frames, where there are also others.
+def completed(reference: LabelMap, structures: frozenset[Label], drawn: LabelMap) -> tuple[LabelMap, frozenset[Label]]:
+    """A reference that lacks structures, completed by what the active model draws of them around it.
 
-    Not of a classifier, which would take the regions that it confuses for the frequent ones.
+    A model that learned from the cavity alone would forget its wall and the other ventricle. Where the model drew more
+    cavity than the reference has, that is wall. A frame without any label stays as it is.
+
+    Args:
+        reference: (row, col).
+        structures: Those that the reference includes.
+        drawn: (row, col) label map of the active model.
+
+    Returns:
+        (row, col) label map, and the structures that it includes.
     """
-    groups = {one.group for one in samples} if spec.role is not Role.CLASSIFIER else set()
-    return replace(spec, set_shares={CORRECTED: CORRECTED_SHARE}) if {CORRECTED, AGREED} <= groups else spec
+    unknown = sorted(frozenset(STRUCTURES) - structures)
+    if not unknown or not reference.any():
+        return reference, structures
+    free = reference == Label.BACKGROUND
+    found = np.where(free & np.isin(drawn, unknown), drawn, reference)
+    if Label.LVM in unknown:
+        found = np.where(free & (drawn == Label.LVBP), np.uint8(Label.LVM), found)
+    return found, structures | {label for label in unknown if (found == label).any()}
 
 
 def samples_of_reviewed(
-    stack: ReviewedStack, phase: int, spec: TrainingSpec, centre: tuple[float, float]
+    stack: ReviewedStack,
+    phase: int,
+    spec: TrainingSpec,
+    centre: tuple[float, float],
+    drawn: Mapping[FrameIndex, LabelMap],
 ) -> list[Sample]:
     """The frames of a phase that a role learns from, as the model will see them when it serves.
 
@@ -114,6 +136,7 @@ def samples_of_reviewed(
         phase: The phase.
         spec: What is trained.
         centre: (row, col) of the heart, as it is found when the model serves.
+        drawn: (row, col) label maps of the active model, of frames whose reference lacks structures.
     """
     shape = (stack.geometry.rows, stack.geometry.cols)
     place = Placement(sample_grid(spec.grid), shape, stack.pixel_spacing_mm, centre)
@@ -125,18 +148,16 @@ def samples_of_reviewed(
         for s in beside
         if FrameIndex(phase, s) in stack.pixels
     }
-    structures = known_structures(stack, phase)
-    return [
-        Sample(
-            images[s],
-            place.labels_to_grid(empty_label_map(*shape) if one.labels is None else one.labels),
-            one.region,
-            stack.patient_key,
-            f"phase {phase + 1}, slice {s + 1}",
-            {offset: images[s + offset] for offset in offsets(spec.context) if offset and s + offset in images},
-            structures,
-            group=CORRECTED if one.corrected or one.region_corrected else AGREED,
-        )
-        for one in wanted
-        if (s := one.frame.slice_index) in images
-    ]
+    known, empty = known_structures(stack, phase), empty_label_map(*shape)
+    samples = []
+    for one in wanted:
+        if (s := one.frame.slice_index) not in images:
+            continue
+        labels, structures = empty if one.labels is None else one.labels, known
+        if one.frame in drawn:
+            labels, structures = completed(labels, known, drawn[one.frame])
+        beside_it = {o: images[s + o] for o in offsets(spec.context) if o and s + o in images}
+        name = f"phase {phase + 1}, slice {s + 1}"
+        made = place.labels_to_grid(labels)
+        samples.append(Sample(images[s], made, one.region, stack.patient_key, name, beside_it, structures))
+    return samples

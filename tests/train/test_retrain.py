@@ -15,22 +15,21 @@ from cmr_viewer.errors import TrainingError
 from cmr_viewer.prepare.plan import Plan
 from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
 from cmr_viewer.train.retrain import (
-    AGREED,
     AVERAGE,
-    CORRECTED,
-    CORRECTED_SHARE,
     FEW_FRAMES,
     FEW_RATE,
     ITERATIONS,
+    NON_CARDIAC_SHARE,
     RATE,
+    START_SHARE,
     WARM_UP,
+    completed,
     known_structures,
     retraining_spec,
     samples_of_reviewed,
     teaches,
-    with_shares_of,
 )
-from cmr_viewer.train.samples import Sample, sample_grid
+from cmr_viewer.train.samples import sample_grid
 from cmr_viewer.train.train_model import plan_of
 from tests.phantom import Phantom, sax_cine
 from tests.tiny_models import tiny_spec
@@ -95,6 +94,12 @@ def test_a_few_frames_are_learned_more_gently() -> None:
     assert rates == [FEW_RATE, FEW_RATE, RATE]
 
 
+def test_it_stays_close_to_the_active_model_and_the_baseline_draws_what_it_is_shown() -> None:
+    specs = {role: retraining_spec(plan(role), frames=50) for role in (Role.BASELINE, Role.BASE)}
+    assert [one.start_share for one in specs.values()] == [START_SHARE, START_SHARE]
+    assert [one.non_cardiac_share for one in specs.values()] == [NON_CARDIAC_SHARE, None]
+
+
 def test_values_that_are_asked_for_go_before_the_recipe() -> None:
     spec = retraining_spec(plan(), 5, iterations=7, learning_rate=0.5, batch=3, seed=9)
     assert (spec.iterations, spec.learning_rate, spec.batch, spec.seed) == (7, 0.5, 3, 9)
@@ -149,7 +154,7 @@ def test_samples_lie_around_the_centre_that_is_found_with_the_slices_beside(phan
         reviewed(2, Region.BASE, phantom.labels[0, 2], phase=0),
     ]
     spec = tiny_spec(Role.BASE, context=1)
-    (sample,) = samples_of_reviewed(stack_of(frames, phantom, slices=(2, 3, 4)), PHASE, spec, (30.0, 31.0))
+    (sample,) = samples_of_reviewed(stack_of(frames, phantom, slices=(2, 3, 4)), PHASE, spec, (30.0, 31.0), {})
     wide = sample_grid(spec.grid)
     assert sample.image.shape == sample.labels.shape == (wide.rows, wide.cols)
     assert (sample.region, sample.patient_key, sample.name) == (Region.BASE, "smith", "phase 2, slice 3")
@@ -157,28 +162,64 @@ def test_samples_lie_around_the_centre_that_is_found_with_the_slices_beside(phan
     assert set(np.unique(sample.labels)) == {0, *STRUCTURES}
     # moved by two points of the grid, the picture moves by as much
     points = 2 * spec.spacing_mm / phantom.stack.geometry.pixel_spacing_mm[0]
-    (moved,) = samples_of_reviewed(stack_of(frames, phantom), PHASE, spec, (30.0 + points, 31.0))
+    (moved,) = samples_of_reviewed(stack_of(frames, phantom), PHASE, spec, (30.0 + points, 31.0), {})
     assert np.array_equal(moved.labels[:-2], sample.labels[2:])
 
 
-def test_frames_are_learned_in_two_groups(phantom: Phantom) -> None:
-    labels = phantom.labels[PHASE]
+def test_a_frame_whose_region_alone_was_set_teaches_a_region_and_no_label(phantom: Phantom) -> None:
     frames = [
-        reviewed(1, Region.BASE, labels[1]),
-        reviewed(2, Region.MIDDLE, labels[2], corrected=False, predicted=Region.MIDDLE),
+        reviewed(2, Region.MIDDLE, phantom.labels[PHASE, 2], corrected=False, predicted=Region.MIDDLE),
         reviewed(3, Region.MIDDLE, None, corrected=False, predicted=Region.APEX),
     ]
     stack, spec = stack_of(frames, phantom), tiny_spec(Role.CLASSIFIER)
-    samples = samples_of_reviewed(stack, PHASE, spec, (30.0, 31.0))
-    assert [one.group for one in samples] == [CORRECTED, AGREED, CORRECTED]
-    assert not samples[2].labels.any()
-    assert with_shares_of(tiny_spec(Role.BASELINE), samples).set_shares == {CORRECTED: CORRECTED_SHARE}
-    assert with_shares_of(spec, samples) is spec, "a classifier learns how frequent regions are"
+    samples = samples_of_reviewed(stack, PHASE, spec, (30.0, 31.0), {})
+    assert [one.region for one in samples] == [Region.MIDDLE, Region.MIDDLE]
+    assert [bool(one.labels.any()) for one in samples] == [True, False]
 
 
-@pytest.mark.parametrize("group", [CORRECTED, AGREED])
-def test_a_single_group_has_all_of_the_batches(group: str) -> None:
-    blank = np.zeros((2, 2), np.float32)
-    sample = Sample(blank, blank.astype(np.uint8), Region.BASE, "p", "n", group=group)
-    spec = tiny_spec(Role.BASE)
-    assert with_shares_of(spec, [sample]) is spec
+# -- references that lack structures -----------------------------------------------------------------------------------
+
+CAVITY_ALONE = frozenset({Label.LVBP})
+
+
+def row(text: str) -> LabelMap:
+    """A label map of one row."""
+    return np.array([[int(c) for c in text]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("reference", "drawn", "expected", "structures"),
+    [
+        # the wall and the right ventricle are taken over, and the cavity is as the reader drew it
+        ("00011000", "03211230", "03211230", STRUCTURES),
+        # where the model drew more cavity than the reader, that is wall
+        ("00011000", "00111100", "00211200", (Label.LVBP, Label.LVM)),
+        # where the reader drew cavity, nothing else is
+        ("00111100", "02211220", "02111120", (Label.LVBP, Label.LVM)),
+        # what the model did not draw stays unknown
+        ("00011000", "00000000", "00011000", (Label.LVBP,)),
+        # a frame that the reader left empty stays empty
+        ("00000000", "03211230", "00000000", (Label.LVBP,)),
+    ],
+)
+def test_a_reference_of_the_cavity_alone_is_completed_by_the_active_model(
+    reference: str, drawn: str, expected: str, structures: Sequence[Label]
+) -> None:
+    labels, known = completed(row(reference), CAVITY_ALONE, row(drawn))
+    np.testing.assert_array_equal(labels, row(expected))
+    assert known == frozenset(structures)
+
+
+def test_a_whole_reference_is_left_as_it_is() -> None:
+    reference = row("03210")
+    assert completed(reference, frozenset(STRUCTURES), row("11111")) == (reference, frozenset(STRUCTURES))
+
+
+def test_completed_references_become_samples(phantom: Phantom) -> None:
+    whole = phantom.labels[PHASE, 2]
+    cavity = np.where(whole == Label.LVBP, whole, 0).astype(np.uint8)
+    stack, spec = stack_of([reviewed(2, Region.MIDDLE, cavity)], phantom), tiny_spec(Role.MIDDLE)
+    (bare,) = samples_of_reviewed(stack, PHASE, spec, (30.0, 31.0), {})
+    (filled,) = samples_of_reviewed(stack, PHASE, spec, (30.0, 31.0), {FrameIndex(PHASE, 2): whole})
+    assert bare.structures == {Label.LVBP} and set(np.unique(bare.labels)) == {0, Label.LVBP}
+    assert filled.structures == set(STRUCTURES) and set(np.unique(filled.labels)) == {0, *STRUCTURES}

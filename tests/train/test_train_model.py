@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import ModelError, TrainingError
 from cmr_viewer.networks import catalogue
-from cmr_viewer.prepare.plan import Plan, read_plan
+from cmr_viewer.prepare.plan import WEIGHTS_FILE, Plan, read_plan
 from cmr_viewer.progress import Cancelled
 from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.train.fit import Fitted, fit
@@ -54,6 +55,18 @@ def test_training_starts_from_another_models_weights(samples: list[Sample], tmp_
     after = load_segmenter(tmp_path / "b", CPU).probabilities(images)
     np.testing.assert_allclose(after, before, atol=1e-4)
     assert plan.training["started_from"] == "a"
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_part_of_the_way_back_to_the_weights_that_training_started_from(
+    samples: list[Sample], tmp_path: Path, share: float
+) -> None:
+    train(small(), samples, tmp_path / "a")
+    start = load_file(tmp_path / "a" / WEIGHTS_FILE)
+    learned = fit(small(), samples, device=CPU, start_from=tmp_path / "a").network.state_dict()
+    held = fit(small(start_share=share), samples, device=CPU, start_from=tmp_path / "a").network.state_dict()
+    for name, value in learned.items():
+        torch.testing.assert_close(held[name], (1 - share) * value + share * start[name].float())
 
 
 def test_training_cannot_start_from_another_architecture(samples: list[Sample], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from cmr_viewer import learn
 from cmr_viewer.analyse import load_models
-from cmr_viewer.domain.anatomy import Label, Region
+from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
@@ -233,12 +233,14 @@ def test_a_region_without_a_specialist_gets_its_first_from_the_baseline(
     assert (plan.role, plan.training["started_from"], made.active_id) == (Role.APEX, "tiny-baseline", "tiny-baseline")
 
 
-def test_structures_that_were_not_drawn_neither_teach_nor_judge(
+def test_structures_that_were_not_drawn_are_those_of_the_active_model_and_do_not_judge(
     shipped: Path, tmp_path: Path, courses: Courses
 ) -> None:
     folder = make_workspace(tmp_path / "workspace", PATIENTS[:2], structures=LV)
     made = learned(folder, shipped, tmp_path / "new", Role.MIDDLE)
-    assert {one.structures for one in courses.data[-1].samples} == {frozenset(LV)}
+    samples = courses.data[-1].samples
+    assert {one.structures for one in samples} == {frozenset(STRUCTURES)}
+    assert all((one.labels == Label.RVBP).any() for one in samples)
     assert {name for one in made.frames for name in (*one.active, *one.active_ml)} == {"LVBP", "LVM"}
 
 

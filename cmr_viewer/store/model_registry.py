@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import SPECIALISTS, Role
 from cmr_viewer.errors import ModelError, StoreError
 from cmr_viewer.store.atomic import sync_folder
 from cmr_viewer.store.database import STAGING_PREFIX, Workspace
@@ -236,7 +236,7 @@ class ModelRegistry:
     def roll_back(self, role: Role, reason: str = "Rolled back by the reader.") -> ModelEntry:
         """Go back to the model that was in service before the active one; further back each time.
 
-        A model that is now missing is skipped.
+        A model that is now missing is skipped. From the first specialist of a region it goes back to the baseline.
 
         Returns:
             The model that is in service now.
@@ -253,6 +253,8 @@ class ModelRegistry:
             while earlier and not _usable(scan, role, earlier[-1]):
                 earlier.pop()  # one that is missing: the model before it stands in for it already
             target = next((one for one in reversed(earlier[:-1]) if _usable(scan, role, one)), scan.default.get(role))
+            if target is None and role in SPECIALISTS:  # the first of its region: the baseline served it before
+                target = _resolved(scan, Role.BASELINE, _history(connection, Role.BASELINE))
             if target is None:
                 raise StoreError(f"There is no earlier model for the role {role.text} to roll back to.")
             self._note(connection, role, "roll_back", target, _resolved(scan, role, history), reason)

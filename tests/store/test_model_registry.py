@@ -187,6 +187,19 @@ def test_rolling_back_goes_one_model_back_each_time_as_far_as_the_shipped_one(re
     assert kinds == ["promote", "promote", "promote", "keep", "roll_back", "roll_back", "roll_back"]
 
 
+def test_the_first_specialist_of_a_region_is_rolled_back_to_the_baseline(
+    shipped: Path, registry: ModelRegistry
+) -> None:
+    make_model(shipped / "shipped-baseline", "shipped-baseline", "baseline")
+    assert Role.MIDDLE not in registry.active_all()
+    adopt(registry, "first", "middle")
+    registry.promote(Role.MIDDLE, "first", "better")
+    assert registry.roll_back(Role.MIDDLE).model_id == "shipped-baseline"
+    assert Role.MIDDLE not in registry.active_all() and registry.problems() == []
+    registry.promote(Role.MIDDLE, "first", "better after all")
+    assert registry.active(Role.MIDDLE).model_id == "first"
+
+
 def test_a_role_is_rolled_back_alone(registry: ModelRegistry) -> None:
     adopt(registry, "new")
     adopt(registry, "new-classifier", "classifier")

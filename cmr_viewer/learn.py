@@ -11,7 +11,7 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Label
 from cmr_viewer.domain.label_map import LabelMap
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex, Stack
-from cmr_viewer.errors import TrainingError
+from cmr_viewer.errors import ModelError, TrainingError, UnusableModelError
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
@@ -31,6 +31,7 @@ from cmr_viewer.promote.records import learned_patients, serving
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry, TrainingRuns
 from cmr_viewer.store.reviewed import ReviewedStack, corrections_of, read_reviewed
+from cmr_viewer.train.fit import plain_out_of_memory
 from cmr_viewer.train.retrain import known_structures, retraining_spec, samples_of_reviewed, teaches
 from cmr_viewer.train.samples import Sample, TrainingData
 from cmr_viewer.train.spec import TrainingSpec
@@ -153,15 +154,43 @@ def retrain(
         follow: Called with values of the curves of the training; batches count through all folds.
 
     Raises:
-        TrainingError: Nothing is corrected to train on, or the training failed.
+        ModelError: A model in use cannot be loaded.
+        TrainingError: Nothing is corrected to train on, the training failed, memory ran out, or the candidate could not
+            be written.
     """
+    try:
+        with plain_out_of_memory():
+            return _retrained(workspace, role, folder, model_id, shipped, device, changes or {}, progress, follow)
+    except UnusableModelError as error:
+        raise ModelError(
+            f"The {Role(error.role).text.lower()} in use cannot be loaded, so nothing can be trained. {error} Or roll "
+            "back to the model before it."
+        ) from error
+    except OSError as error:
+        raise TrainingError(
+            f"Could not write the trained model to {folder}: {error.strerror or error}. Free some disk space and train "
+            "again."
+        ) from error
+
+
+def _retrained(
+    workspace: Path,
+    role: Role,
+    folder: Path,
+    model_id: str,
+    shipped: Path,
+    device: str,
+    changes: Mapping[str, Any],
+    progress: Progress,
+    follow: Follow,
+) -> Assessment:
     progress(0.0, "Reading reviewed frames")
     lesson = read_lesson(workspace, role, shipped)
     folders = {each: entry.folder for each, entry in lesson.in_use.items()}
     models, where, start = load_models(folders, device), choose_device(device), lesson.active.folder
     plan = replace(read_plan(start), role=role)
     samples = lesson.samples(retraining_spec(plan, 0), models)
-    spec = retraining_spec(plan, len(samples), **(changes or {}))
+    spec = retraining_spec(plan, len(samples), **changes)
     candidate: dict[Key, Made] = {}
     courses = [*sorted(set(lesson.fold_of.values())), None]  # the last learns from all
     for step, fold in enumerate(courses):
@@ -187,13 +216,14 @@ def retrain(
     judging = [s for s in lesson.stacks if s.patient_key in lesson.judging]
     before = lesson.made_by(models, judging)
     write_changes(folder, judging, before, candidate)
+    written = load_models({**folders, role: folder}, device)  # whatever is wrong with its files is found now
     return Assessment(
         role,
         model_id,
         lesson.active.model_id,
         "accuracy" if role is Role.CLASSIFIER else "Dice",
         judged_frames(judging, before, candidate),
-        _guards(lesson, models, folder, device),
+        _guards(lesson, models, written),
     )
 
 
@@ -201,7 +231,7 @@ def _counted_on(follow: Follow, before: int, curve: str, batch: int, value: floa
     follow(curve, before + batch, value)
 
 
-def _guards(lesson: Lesson, models: Models, folder: Path, device: str) -> tuple[GuardScore, ...]:
+def _guards(lesson: Lesson, models: Models, changed: Models) -> tuple[GuardScore, ...]:
     """The candidate and the active model on patients that the active model has learned from."""
     earlier = [
         s
@@ -211,8 +241,6 @@ def _guards(lesson: Lesson, models: Models, folder: Path, device: str) -> tuple[
     if not earlier:
         return ()
     patient_of = {s.stack_id: s.patient_key for s in earlier}
-    folders = {each: entry.folder for each, entry in lesson.in_use.items()}
-    changed = load_models({**folders, lesson.role: folder}, device)
     old, patients, frames = mean_score(lesson.made_by(models, earlier), patient_of)
     new, _, _ = mean_score(lesson.made_by(changed, earlier), patient_of)
     return (GuardScore("earlier corrections", patients, frames, old, new),)

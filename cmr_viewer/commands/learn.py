@@ -6,6 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from cmr_viewer import NOTICE, PROGRAM
@@ -13,7 +14,7 @@ from cmr_viewer.analyse import Models, own_flow
 from cmr_viewer.commands.import_labels import Imported, import_labels
 from cmr_viewer.commands.train import new_model_id, text_progress
 from cmr_viewer.domain.role import Role
-from cmr_viewer.errors import TrainingError, in_one_line
+from cmr_viewer.errors import StoreError, TrainingError, in_one_line
 from cmr_viewer.learn import retrain
 from cmr_viewer.networks.device import use_threads
 from cmr_viewer.pipeline import load_active_models
@@ -71,12 +72,12 @@ def run(arguments: Namespace) -> int:
         "roles": results,
         "models": in_use,
     }
+    for role, result in results.items():
+        print(f"{role}: {result['verdict']}. {result['reason']}", flush=True)
     if arguments.json is not None:
         write_atomically(arguments.json, (json.dumps(values, indent=1) + "\n").encode())
     if arguments.report is not None:
         write_atomically(arguments.report, report(values).encode())
-    for role, result in results.items():
-        print(f"{role}: {result['verdict']}. {result['reason']}", flush=True)
     failed = any(result["verdict"] == VERDICTS[End.FAILED] for result in results.values())
     return 1 if failed or (imported is not None and imported.problems) else 0
 
@@ -88,6 +89,8 @@ def learn_role(records: Records, role: Role, arguments: Namespace) -> dict[str, 
         begun = records.begin(role)
     except TrainingError as error:
         return result_of(role, Outcome(role, End.REFUSED, str(error)), time.monotonic() - began)
+    except StoreError as error:
+        return result_of(role, Outcome(role, End.FAILED, str(error)), time.monotonic() - began)
     curve: list[tuple[int, float]] = []
 
     def note(name: str, batch: int, value: float) -> None:
@@ -96,9 +99,10 @@ def learn_role(records: Records, role: Role, arguments: Namespace) -> dict[str, 
 
     trained = _trained(records, begun, arguments, note)
     seconds = time.monotonic() - began
-    outcome = records.conclude(
-        begun, Trained(trained.assessment, trained.cancelled, trained.reason, curve=curve, seconds=seconds)
-    )
+    try:
+        outcome = records.conclude(begun, replace(trained, curve=curve, seconds=seconds))
+    except StoreError as error:
+        outcome = Outcome(role, End.FAILED, str(error))
     if trained.cancelled:
         raise KeyboardInterrupt
     return result_of(role, outcome, seconds)
@@ -111,7 +115,7 @@ def _trained(records: Records, begun: RetrainingRun, arguments: Namespace, follo
             records.workspace.folder,
             begun.role,
             begun.staging,
-            model_id=new_model_id(begun.role),
+            model_id=new_model_id(begun.role, records.workspace.folder),
             shipped=arguments.models,
             device=arguments.device,
             changes=changes,

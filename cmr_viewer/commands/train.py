@@ -1,5 +1,6 @@
 """`cmr-viewer train`: train a model from data sets or from a workspace's accepted corrections."""
 
+import itertools
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from cmr_viewer.errors import CmrViewerError, TrainingError, in_one_line
 from cmr_viewer.learn import retrain
 from cmr_viewer.networks.device import choose_device, use_threads
 from cmr_viewer.progress import Follow, Progress, not_followed, part
+from cmr_viewer.store.database import MODELS_NAME
 from cmr_viewer.train.checkpoint import CHECKPOINT_FILE
 from cmr_viewer.train.samples import read_training_data
 from cmr_viewer.train.spec import TrainingSpec, default_spec, read_spec
@@ -66,9 +68,11 @@ def text_progress() -> Progress:
     return report
 
 
-def new_model_id(role: Role) -> str:
-    """A name for a new model: role and UTC time."""
-    return f"{role.value}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+def new_model_id(role: Role, workspace: Path) -> str:
+    """A name for a new model: role and UTC time; another one where a clock that was set back gave it before."""
+    name = f"{role.value}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+    names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(one for one in names if not (workspace / MODELS_NAME / one).exists())
 
 
 def run(arguments: Namespace) -> int:
@@ -196,7 +200,7 @@ def _from_workspace(arguments: Namespace, progress: Progress, follow: Follow) ->
         arguments.workspace,
         role,
         folder,
-        model_id=new_model_id(role),
+        model_id=new_model_id(role, arguments.workspace),
         shipped=arguments.models,
         device=arguments.device,
         changes=_given(arguments),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from cmr_viewer.errors import ModelError
@@ -20,6 +21,9 @@ CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "vgg11_bn": Vgg11,
 }
 
+MOST_WEIGHTS = 500_000_000
+"""More than any network here has. A plan that asks for more is damaged or made to harm: it would take all memory."""
+
 
 def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
     """Build a network with fresh weights.
@@ -36,6 +40,11 @@ def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
         known = ", ".join([*SEGMENTERS, *CLASSIFIERS])
         raise ModelError(f"The network {architecture!r} is not known. This version has {known}.")
     try:
+        with torch.device("meta"):  # takes no memory
+            weights = sum(weight.numel() for weight in constructor(**options).parameters())
+        if weights > MOST_WEIGHTS:
+            raise ValueError(f"it would have {weights / 1e6:.0f} million weights, and {MOST_WEIGHTS / 1e6:.0f} may be")
         return constructor(**options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"Could not build the network {architecture!r} with {dict(options)}: {error}.") from error
+    except (TypeError, ValueError, RuntimeError, MemoryError, ArithmeticError) as error:
+        told = f"{dict(options)}"
+        raise ModelError(f"Could not build the network {architecture!r} with {told:.200}: {error}.") from error

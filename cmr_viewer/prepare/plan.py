@@ -7,7 +7,6 @@ needed to run the model.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,9 @@ PLAN_FILE = "plan.json"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.md"
 PLAN_FORMAT = 1
+LARGEST_GRID = 2048
+SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.1, 50.0
+"""A plan beyond these limits is damaged or made to harm: a single frame would take all memory."""
 _NEEDED = ("model_id", "role", "architecture", "options", "spacing_mm", "rows", "cols")
 
 
@@ -80,7 +82,7 @@ def read_plan(folder: Path) -> Plan:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{folder} is not a model folder: it has no {PLAN_FILE}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"The plan of the model in {folder} cannot be read: {error}.") from error
     if not isinstance(values, dict) or values.pop("format", None) != PLAN_FORMAT:
         raise ModelError(f"The plan in {path} has a format that this version does not know. Update CMR Viewer.")
@@ -101,7 +103,7 @@ def _check(plan: Plan, path: Path) -> None:
     mappings = (plan.options, plan.training, plan.figures, plan.preparation)
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, dict) for one in mappings):
         raise ModelError(f"The plan in {path} has a value of the wrong type. Copy the model folder again.")
-    numbers = (plan.spacing_mm, plan.rows, plan.cols)
-    whole = all(type(count) is int and count >= 1 for count in (plan.rows, plan.cols))
-    if not whole or not all(isinstance(n, int | float) and isfinite(n) and n > 0 for n in numbers):
-        raise ModelError(f"The plan in {path} has no usable grid: {plan.rows} x {plan.cols} of {plan.spacing_mm} mm.")
+    spacing = plan.spacing_mm
+    whole = all(type(count) is int and 1 <= count <= LARGEST_GRID for count in (plan.rows, plan.cols))
+    if not whole or not isinstance(spacing, int | float) or not SMALLEST_SPACING_MM <= spacing <= LARGEST_SPACING_MM:
+        raise ModelError(f"The plan in {path} has no usable grid: {plan.rows} x {plan.cols} of {spacing} mm.")

@@ -235,37 +235,48 @@ class Records:
     def conclude(self, run: RetrainingRun, trained: Trained) -> Outcome:
         """Put the candidate in service if the gate lets it, and record the end of the run; it is finished in any case.
 
+        What is in service and what is known of the run change in one transaction: where it cannot be written, or the
+        program ends before, the active model stays and the run counts as interrupted.
+
         Raises:
             StoreError: The end of the run cannot be written.
         """
         try:
-            outcome = self._outcome(run, trained)
+            outcome = self._candidate_concluded(run, trained)
         except CmrViewerError as error:
             log.exception("The candidate could not be registered.")
             outcome = Outcome(run.role, End.FAILED, f"{error} {NO_CHANGE}")
+            self._finish(run, trained, outcome)
         finally:
             shutil.rmtree(run.staging, ignore_errors=True)
-        detail = {
-            "reason": outcome.reason,
-            "model_id": outcome.model_id,
-            "seconds": round(trained.seconds, 1),
-            "curve": [[batch, round(loss, 4)] for batch, loss in trained.curve],
-            **({} if outcome.decision is None else {"decision": outcome.decision.as_json()}),
-            **({} if trained.assessment is None else {"guards": trained.assessment.get("guards", [])}),
-        }
-        self.runs.finish(run.run_id, outcome.end, detail)
         try:
             self.registry.clean_up(CANDIDATES_SAVED)
         except StoreError:  # of no consequence for this run; the next one cleans up
             log.exception("Old candidates could not be removed.")
         return outcome
 
-    def _outcome(self, run: RetrainingRun, trained: Trained) -> Outcome:
+    def _finish(self, run: RetrainingRun, trained: Trained, outcome: Outcome) -> None:
+        decision, guards = outcome.decision, (trained.assessment or {}).get("guards", [])
+        detail = {
+            "reason": outcome.reason,
+            "model_id": outcome.model_id,
+            "seconds": round(trained.seconds, 1),
+            "curve": [[batch, round(loss, 4)] for batch, loss in trained.curve],
+            **({} if decision is None else {"decision": decision.as_json(), "guards": guards}),
+        }
+        self.runs.finish(run.run_id, outcome.end, detail)
+
+    def _candidate_concluded(self, run: RetrainingRun, trained: Trained) -> Outcome:
         if trained.cancelled:
-            return Outcome(run.role, End.CANCELLED, f"Training was cancelled. {NO_CHANGE}")
-        if trained.assessment is None:
-            return Outcome(run.role, End.FAILED, f"{trained.reason} {NO_CHANGE}")
-        assessment = Assessment.from_json(trained.assessment)
+            outcome = Outcome(run.role, End.CANCELLED, f"Training was cancelled. {NO_CHANGE}")
+        elif trained.assessment is None:
+            outcome = Outcome(run.role, End.FAILED, f"{trained.reason} {NO_CHANGE}")
+        else:
+            return self._judged(run, trained, Assessment.from_json(trained.assessment))
+        self._finish(run, trained, outcome)
+        return outcome
+
+    def _judged(self, run: RetrainingRun, trained: Trained, assessment: Assessment) -> Outcome:
         if assessment.role is not run.role:
             raise TrainingError(f"The candidate is for the role {assessment.role.text}, not {run.role.text}.")
         in_use = serving(self.registry, run.role).model_id
@@ -276,12 +287,20 @@ class Records:
                     "again."
                 )
         decision = decide(assessment, run.readiness.earlier)
-        model_id = self.registry.adopt(run.staging).model_id
-        # Before the promotion: if the program ends in between, it is still known what the model learned from, and that
-        # the look is used up.
-        self.runs.note(run.run_id, {"model_id": model_id, "decision": decision.as_json()})
-        if decision.promote:
-            self.registry.promote(run.role, model_id, decision.reason)
-            return Outcome(run.role, End.PROMOTED, decision.reason, model_id, decision)
-        self.registry.decline(run.role, model_id, decision.reason)
-        return Outcome(run.role, End.NOT_PROMOTED, decision.reason, model_id, decision)
+        # Before the candidate is there: if the program ends before the decision is saved, it is known whose it was,
+        # and the next opening removes it.
+        self.runs.note(run.run_id, {"model_id": assessment.candidate_id})
+        model_id = self.registry.adopt(run.staging, assessment.candidate_id).model_id
+        end = End.PROMOTED if decision.promote else End.NOT_PROMOTED
+        outcome = Outcome(run.role, end, decision.reason, model_id, decision)
+        try:
+            with self.workspace.write():
+                if decision.promote:
+                    self.registry.promote(run.role, model_id, decision.reason)
+                else:
+                    self.registry.decline(run.role, model_id, decision.reason)
+                self._finish(run, trained, outcome)
+        except CmrViewerError:
+            self.registry.discard(model_id)
+            raise
+        return outcome

@@ -8,12 +8,13 @@ Each change is one transaction, on disk before the call returns (WAL, synchronou
 the database as it was after the last call that returned; the next one to open the workspace reports what it found.
 """
 
+import json
 import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
 from cmr_viewer.domain.patient_key import identifies_no_one, is_of_generic_name, patient_key_at
+from cmr_viewer.domain.role import Role
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import tables
 from cmr_viewer.store.tables import is_unfinished, now_text
@@ -43,13 +45,13 @@ class Recovery:
 
     Attributes:
         drafts: Frames whose latest version is a draft of a session that did not close.
-        interrupted_training: Training runs that had not finished; marked as interrupted.
-        partial_models: Models in the making that were removed.
+        interrupted_training: Roles of the training runs that had not finished; they are marked as interrupted.
+        partial_models: Models in the making, or of which was not decided yet, that were removed.
         unclean: Whether a session did not close.
     """
 
     drafts: int = 0
-    interrupted_training: int = 0
+    interrupted_training: tuple[Role, ...] = ()
     partial_models: int = 0
     unclean: bool = False
 
@@ -62,9 +64,8 @@ class Recovery:
             frames = "1 frame has" if self.drafts == 1 else f"{self.drafts} frames have"
             parts.append(f"{frames} an unfinished draft; nothing of it is lost.")
         if self.interrupted_training:
-            several = f"{self.interrupted_training} training runs were"
-            runs = "A training run was" if self.interrupted_training == 1 else several
-            parts.append(f"{runs} interrupted; the models in use are unchanged.")
+            what = " and of the ".join(role.text.lower() for role in dict.fromkeys(self.interrupted_training))
+            parts.append(f"The training of the {what} was interrupted; the models in use are unchanged.")
         if self.partial_models:
             several = f"{self.partial_models} unfinished models were"
             parts.append(f"{'1 unfinished model was' if self.partial_models == 1 else several} removed.")
@@ -93,6 +94,7 @@ class Workspace:
         self._file_lock = lock
         self._immediate = engine.execution_options(immediate=True)
         self._write_lock = threading.RLock()
+        self._writing: Connection | None = None
         self._closed = False
 
     @property
@@ -118,7 +120,9 @@ class Workspace:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection in a transaction of its own: all of the block is saved, or nothing of it.
+        """A connection in a transaction: all of the block is saved, or nothing of it.
+
+        A write inside the block of another, on the same thread, belongs to that one's transaction.
 
         Raises:
             StoreError: The workspace is closed or read-only, the disk is full, or the database cannot be written.
@@ -127,8 +131,15 @@ class Workspace:
             raise StoreError(f"The workspace {self.folder} is open for reading only. Nothing was saved.")
         with self._write_lock:
             self._check_open()
+            if self._writing is not None:
+                yield self._writing
+                return
             with _as_store_error(self.folder), self._immediate.begin() as connection:
-                yield connection
+                self._writing = connection
+                try:
+                    yield connection
+                finally:
+                    self._writing = None
 
     def session(self) -> int:
         """Row of this session, to be written next to what is saved.
@@ -347,7 +358,8 @@ def _take_lock(folder: Path) -> filelock.BaseFileLock:
         lock.acquire()
     except filelock.Timeout as error:
         raise WorkspaceInUseError(
-            f"The workspace {folder} is open in another window. Close that one, or choose another workspace."
+            f"The workspace {folder} is open in another window, or cmr-viewer learn works in it. Close that window, "
+            "wait for the command to end, or choose another workspace."
         ) from error
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -465,15 +477,27 @@ def _recover(connection: Connection, folder: Path) -> Recovery:
         _check_whole(connection, folder)
         drafts = _drafts_of(connection, open_ids)
         connection.execute(update(sessions).where(sessions.c.id.in_(open_ids)).values(closed_at=now_text()))
-    interrupted = connection.execute(
-        update(runs).where(runs.c.finished_at.is_(None)).values(finished_at=now_text(), outcome="interrupted")
-    ).rowcount
+    unfinished = runs.c.finished_at.is_(None)
+    rows = connection.execute(select(runs.c.role, runs.c.detail).where(unfinished).order_by(runs.c.id)).all()
+    connection.execute(update(runs).where(unfinished).values(finished_at=now_text(), outcome="interrupted"))
+    _put_aside_undecided(connection, folder / MODELS_NAME, [json.loads(row.detail).get("model_id") for row in rows])
     return Recovery(
         drafts=drafts,
-        interrupted_training=interrupted,
+        interrupted_training=tuple(Role(row.role) for row in rows),
         partial_models=_remove_partial_models(folder / MODELS_NAME),
         unclean=bool(open_ids),
     )
+
+
+def _put_aside_undecided(connection: Connection, models: Path, model_ids: Iterable[object]) -> None:
+    """Make models in the making again of those that were added and of which nothing was decided before the end."""
+    p = tables.promotions
+    for model_id in model_ids:
+        if isinstance(model_id, str) and (models / model_id).is_dir():
+            decided = connection.execute(select(func.count()).where(p.c.model_id == model_id)).scalar_one()
+            if not decided:
+                with suppress(OSError):
+                    (models / model_id).rename(models / f"{STAGING_PREFIX}undecided-{model_id}")
 
 
 def _check_whole(connection: Connection, folder: Path) -> None:

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,15 +163,17 @@ class ModelRegistry:
             return Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=workspace.models_folder))
         except OSError as error:
             raise StoreError(
-                f"Could not create a folder for a new model in {workspace.models_folder}: {error}."
+                f"Could not create a folder for a new model in {workspace.models_folder}: {error}. Free some disk "
+                "space, or make the folder writable, and train again."
             ) from error
 
-    def adopt(self, staging: Path) -> ModelEntry:
+    def adopt(self, staging: Path, expected: str | None = None) -> ModelEntry:
         """Add a finished model to the workspace: completely, under its own name, or not at all.
 
         Args:
             staging: Folder with plan.json and weights.safetensors, from `staging_folder` (then it is moved) or from
                 anywhere else (then it is copied).
+            expected: The name that it must have; None for any.
 
         Returns:
             The model, not in service yet.
@@ -181,6 +184,8 @@ class ModelRegistry:
         """
         workspace = self._writable()
         entry = _read_entry(Path(staging), shipped=False, own_name=False)
+        if expected not in (None, entry.model_id):
+            raise ModelError(f"The folder {staging} has the model {entry.model_id}, not {expected}. Train again.")
         target = workspace.models_folder / entry.model_id
         if target.exists() or entry.model_id in self._scan().found:
             raise StoreError(f"The model {entry.model_id} already exists. Give the new one another name.")
@@ -193,7 +198,10 @@ class ModelRegistry:
             source.replace(target)
             sync_folder(workspace.models_folder)
         except OSError as error:
-            raise StoreError(f"The model {entry.model_id} could not be written to {target}: {error}.") from error
+            raise StoreError(
+                f"The model {entry.model_id} could not be written to {target}: {error}. Free some disk space, or make "
+                "the folder writable, and train again."
+            ) from error
         with workspace.write() as connection:
             write_event(
                 connection, workspace, What.MODEL_ADOPTED, model_id=entry.model_id, detail={"role": str(entry.role)}
@@ -300,6 +308,18 @@ class ModelRegistry:
             shutil.rmtree(aside, ignore_errors=True)
         return list(removed)
 
+    def discard(self, model_id: str) -> None:
+        """Remove a model of the workspace of which nothing was decided; what cannot be deleted is left in the making.
+
+        Args:
+            model_id: Just adopted.
+        """
+        folder = self._writable().models_folder / model_id
+        aside = folder.with_name(f"{STAGING_PREFIX}removed-{model_id}")
+        with suppress(OSError):
+            folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
     def history(self, role: Role) -> list[PromotionRow]:
         """All decisions about a role, oldest first."""
         if self._workspace is None:
@@ -387,14 +407,14 @@ def _read_entry(folder: Path, *, shipped: bool, own_name: bool = True) -> ModelE
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} could not be read ({error}).") from error
     if not isinstance(plan, dict):
         raise ModelError(f"The model folder {folder} is not used: {PLAN_NAME} is not a JSON object.")
     model_id, role = plan.get("model_id"), plan.get("role")
     if not isinstance(model_id, str) or not _MODEL_ID.fullmatch(model_id):
         raise ModelError(
-            f"The model folder {folder} is not used: its model_id {model_id!r} is not a valid folder name."
+            f"The model folder {folder} is not used: its model_id {model_id!r:.100} is not a valid folder name."
         )
     if own_name and model_id != folder.name:
         raise ModelError(f"The model folder {folder} is not used: its plan belongs to another model, {model_id}.")

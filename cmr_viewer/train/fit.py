@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -120,10 +121,24 @@ def fit(
         follow: Called with the loss at each per cent, and with the score at each validation.
 
     Raises:
-        TrainingError: There are no samples, the loss is not a number, memory runs out, or the checkpoint belongs to
-            another training.
+        TrainingError: There are no samples, the loss or a weight is not a number, memory runs out, or the checkpoint
+            belongs to another training.
         Cancelled: From `progress`.
     """
+    with plain_out_of_memory():
+        return _fitted(spec, samples, device, start_from, validation, checkpoints, progress, follow)
+
+
+def _fitted(
+    spec: TrainingSpec,
+    samples: Sequence[Sample],
+    device: torch.device,
+    start_from: Path | None,
+    validation: Sequence[Sample],
+    checkpoints: Path | None,
+    progress: Progress,
+    follow: Follow,
+) -> Fitted:
     torch.manual_seed(spec.seed)
     state = _begin(spec, start_from, device)
     identity = "" if checkpoints is None else identity_of(spec, samples)
@@ -133,31 +148,29 @@ def fit(
         spec, samples, _chances(spec, samples), _augmentation(spec), _class_weights(spec, samples), device
     )
     clock = _Clock(state.done, spec.iterations)
-    try:
-        while state.done < spec.iterations:
-            state.network.train()
-            loss = learn.step(state)
-            if not np.isfinite(loss):
-                raise TrainingError(f"The loss of batch {state.done} is not a number. Try a lower learning rate.")
-            if state.done % spec.validate_every == 0 or state.done == spec.iterations:
-                _validate(state, spec, validation, device)
-                if state.validation and state.validation[-1][0] == state.done:
-                    follow("validation", *state.validation[-1])
-                if checkpoints is not None and state.done < spec.iterations:
-                    state.checkpoint(identity).write(checkpoints)
-            done = state.done / spec.iterations
-            if int(100 * done) > int(100 * (state.done - 1) / spec.iterations):
-                recent = float(np.mean(state.losses[-20:]))
-                _log.info("Batch %d of %d: loss %.3f", state.done, spec.iterations, recent)
-                follow("loss", state.done, recent)
-            progress(done, f"Training {100 * done:.0f} %{clock.left(state.done)}")
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        raise TrainingError("Not enough memory to train. Close other programs or use a smaller batch.") from error
+    while state.done < spec.iterations:
+        state.network.train()
+        loss = learn.step(state)
+        if not np.isfinite(loss):
+            raise TrainingError(f"The loss of batch {state.done} is not a number. Try a lower learning rate.")
+        if state.done % spec.validate_every == 0 or state.done == spec.iterations:
+            _validate(state, spec, validation, device)
+            if state.validation and state.validation[-1][0] == state.done:
+                follow("validation", *state.validation[-1])
+            if checkpoints is not None and state.done < spec.iterations:
+                state.checkpoint(identity).write(checkpoints)
+        done = state.done / spec.iterations
+        if int(100 * done) > int(100 * (state.done - 1) / spec.iterations):
+            recent = float(np.mean(state.losses[-20:]))
+            _log.info("Batch %d of %d: loss %.3f", state.done, spec.iterations, recent)
+            follow("loss", state.done, recent)
+        progress(done, f"Training {100 * done:.0f} %{clock.left(state.done)}")
     fitted = _ended(state, spec, checkpoints)
     if start_from is not None and spec.start_share:
         _blend(fitted.network, _starting_network(spec, start_from), spec.start_share)
+    weights = fitted.network.state_dict().values()
+    if not all(bool(torch.isfinite(one).all()) for one in weights if one.is_floating_point()):
+        raise TrainingError("Weights of the trained network are not numbers. Try a lower learning rate.")
     return fitted
 
 
@@ -270,6 +283,24 @@ def _ended(state: TrainingState, spec: TrainingSpec, checkpoints: Path | None) -
     losses = np.asarray(state.losses, dtype=np.float32)
     best_at = state.best_at if state.best else state.done
     return Fitted(state.network.eval().cpu(), losses, tuple(state.validation), best_at, state.best_by_set)
+
+
+@contextmanager
+def plain_out_of_memory() -> Iterator[None]:
+    """What torch or Python raises where memory runs out becomes an error for a reader.
+
+    Raises:
+        TrainingError: Memory ran out in the block.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        on_gpu = "cuda" in str(error).lower()
+        where = " of the graphics card" if on_gpu else ""
+        do = "Close other programs, train with a smaller batch" + (", or train on the CPU." if on_gpu else ".")
+        raise TrainingError(f"Not enough memory{where} to train. {do}") from error
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -339,7 +339,7 @@ def test_a_run_that_was_cut_off_is_told_and_can_begin_again(tmp_path: Path) -> N
     staging = begun(records_in(workspace)).staging
     abandon(workspace)
     with open_workspace(tmp_path / "workspace", reader="R. Eader") as workspace:
-        assert workspace.recovery.interrupted_training == 1 and not staging.exists()
+        assert workspace.recovery.interrupted_training == (Role.BASE,) and not staging.exists()
         records = records_in(workspace)
         found = records.readiness()[Role.BASE]
         assert (found.look, found.tried) == (4, False)
@@ -347,7 +347,7 @@ def test_a_run_that_was_cut_off_is_told_and_can_begin_again(tmp_path: Path) -> N
         assert ended(records, 0.05).end is End.PROMOTED
 
 
-def test_what_a_model_learned_from_is_known_also_if_the_end_of_its_run_could_not_be_written(
+def test_a_candidate_whose_end_could_not_be_written_is_not_in_service_and_the_look_is_not_used_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
@@ -360,13 +360,33 @@ def test_what_a_model_learned_from_is_known_also_if_the_end_of_its_run_could_not
         patch.setattr(TrainingRuns, "finish", full)
         with pytest.raises(StoreError, match="disk is full"):
             ended(records, 0.05)
+    assert records.registry.history(Role.BASE) == [] and not list(workspace.models_folder.iterdir())
     abandon(workspace)
     with open_workspace(tmp_path / "workspace", reader="R. Eader") as workspace:
         records = records_in(workspace)
         (row,) = records.runs.runs()
         assert row.outcome == INTERRUPTED
-        assert records.registry.active(Role.BASE).model_id == "base-2"
-        assert records.readiness()[Role.BASE].patients == 0, "they have been learned from"
+        assert records.registry.active(Role.BASE).model_id == "base-1"
+        found = records.readiness()[Role.BASE]
+        assert (found.patients, found.look, found.tried) == (4, 4, False)
+
+
+def test_figures_that_are_not_numbers_end_the_run(workspace: Workspace, records: Records) -> None:
+    correct(workspace, some(4))
+    made = assessment(0.05).as_json()
+    made["guards"][0]["candidate"] = float("nan")
+    outcome = records.conclude(begun(records), Trained(made))
+    assert outcome.end is End.FAILED and "Could not read the figures of the new model" in outcome.reason
+    assert [one.outcome for one in records.runs.runs()] == ["failed"]
+
+
+def test_a_candidate_under_another_name_than_that_which_was_judged_is_not_used(
+    workspace: Workspace, records: Records
+) -> None:
+    correct(workspace, some(4))
+    outcome = records.conclude(begun(records, "base-9"), Trained(assessment(0.05).as_json()))
+    assert outcome.end is End.FAILED and "has the model base-9, not base-2" in outcome.reason
+    assert not list(workspace.models_folder.iterdir())
 
 
 def test_a_disk_that_is_full_when_the_candidate_is_registered_ends_the_run(

@@ -13,6 +13,7 @@ from cmr_viewer.domain.annotation import RegionPrediction, ReviewStatus
 from cmr_viewer.domain.change import Change, ChangeKind, FramePart, Move, Verb
 from cmr_viewer.domain.opening import Opening, StackChange
 from cmr_viewer.domain.patient_key import patient_key_at, patient_key_of
+from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import StoreError, WorkspaceInUseError
 from cmr_viewer.store import database, tables
@@ -477,7 +478,11 @@ def test_one_reading_sees_one_state_while_another_thread_saves(store: Annotation
     ("recovery", "text"),
     [
         (Recovery(unclean=True), "The program did not close properly last time. All accepted frames are saved."),
-        (Recovery(interrupted_training=2), "2 training runs were interrupted; the models in use are unchanged."),
+        (
+            Recovery(interrupted_training=(Role.BASE, Role.APEX, Role.BASE)),
+            "The training of the base specialist and of the apex specialist was interrupted; the models in use are "
+            "unchanged.",
+        ),
         (Recovery(partial_models=3), "3 unfinished models were removed."),
         (Recovery(drafts=2), "2 frames have an unfinished draft; nothing of it is lost."),
     ],

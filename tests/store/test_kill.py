@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmr_viewer.domain.role import Role
 from cmr_viewer.store.annotations import AnnotationStore
 from cmr_viewer.store.database import Workspace, open_workspace
 from cmr_viewer.store.model_registry import INTERRUPTED, ModelRegistry, TrainingRuns
@@ -139,11 +140,11 @@ def test_the_next_opening_tells_what_a_killed_program_left_behind(tmp_path: Path
     with open_workspace(folder, reader="parent") as workspace:
         recovery = workspace.recovery
         assert (recovery.unclean, recovery.drafts) == (True, 1)
-        assert (recovery.interrupted_training, recovery.partial_models) == (1, 1)
+        assert (recovery.interrupted_training, recovery.partial_models) == ((Role.BASE,), 1)
         assert recovery.text() == (
             "The program did not close properly last time. All accepted frames are saved. 1 frame has an unfinished "
-            "draft; nothing of it is lost. A training run was interrupted; the models in use are unchanged. 1 "
-            "unfinished model was removed."
+            "draft; nothing of it is lost. The training of the base specialist was interrupted; the models in use are "
+            "unchanged. 1 unfinished model was removed."
         )
         assert [run.outcome for run in TrainingRuns(workspace).runs()] == [INTERRUPTED]
         assert list(workspace.models_folder.iterdir()) == []

@@ -53,7 +53,7 @@ def test_a_run_that_was_cut_off_is_interrupted_at_the_next_opening(tmp_path: Pat
     runs.start(Role.BASE)
     abandon(workspace)
     with open_workspace(tmp_path, reader="reader") as workspace:
-        assert workspace.recovery.interrupted_training == 1
+        assert workspace.recovery.interrupted_training == (Role.BASE,)
         assert [one.outcome for one in TrainingRuns(workspace).runs()] == ["kept", INTERRUPTED]
 
 

@@ -1,7 +1,7 @@
 """A learning that kills itself (SIGKILL) at a stated moment; also run as a program that forks such ones.
 
-python -m tests.killed_learning         for each line "POINT WORKSPACE SHIPPED" on standard input, in a child that is
-                                        forked: `cmr-viewer learn` of the base specialist until it dies; then "dead CODE"
+python -m tests.killed_learning     for each line "POINT WORKSPACE SHIPPED" on standard input, in a child that is
+                                    forked: `cmr-viewer learn` of the base specialist until it dies; then "dead CODE"
 
 At the points of `OF_CONCLUDING`, the training is stood in for by one that takes no time: the candidate is a copy of the
 model in service, with figures of a clear gain, or of none.
@@ -169,7 +169,7 @@ def serve() -> None:
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        print(f"dead {-os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)}", flush=True)
+        os.write(1, f"dead {os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 if __name__ == "__main__":

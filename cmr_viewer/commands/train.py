@@ -1,5 +1,6 @@
 """`cmr-viewer train`: train a model from data sets or from a workspace's accepted corrections."""
 
+import contextlib
 import itertools
 import json
 import logging
@@ -85,7 +86,7 @@ def run(arguments: Namespace) -> int:
         CmrViewerError: What went wrong, unless a JSON line reported it.
     """
     if arguments.nice and hasattr(os, "nice"):
-        os.nice(arguments.nice)
+        give_way(arguments.nice)
     may_go_on = threading.Event()
     may_go_on.set()
     if arguments.end_with_input:
@@ -112,6 +113,22 @@ def run(arguments: Namespace) -> int:
     else:
         print(f"Model {done['model_id']} saved in {done['folder']}.")
     return 0
+
+
+def give_way(by: int) -> None:
+    """Lower the priority of this process; POSIX.
+
+    Linux may share processor's time between sessions first (autogroup), and among the processes of each by `nice`. A
+    child in a session of its own, as the window starts it, would take half of the time whatever its `nice` is, so the
+    session's own is lowered, too.
+
+    Args:
+        by: Added to `nice`.
+    """
+    os.nice(by)
+    if sys.platform == "linux" and os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # there is no such thing in every kernel
+            Path("/proc/self/autogroup").write_text(str(by), encoding="ascii")
 
 
 def resting(progress: Progress, may_go_on: threading.Event) -> Progress:

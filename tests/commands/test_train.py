@@ -203,8 +203,8 @@ def test_what_nobody_thought_of_is_noted_as_json_too(
     assert "No space left on device" in json.loads(capsys.readouterr().out.splitlines()[-1])["message"]
 
 
-def test_a_model_trained_now_is_named_by_role_and_time() -> None:
-    name = train.new_model_id(Role.MIDDLE)
+def test_a_model_trained_now_is_named_by_role_and_time(tmp_path: Path) -> None:
+    name = train.new_model_id(Role.MIDDLE, tmp_path)
     assert name.startswith("middle-2")
     assert len(name) == len("middle-20260102T030405")
 

@@ -46,5 +46,5 @@ def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
             raise ValueError(f"it would have {weights / 1e6:.0f} million weights, and {MOST_WEIGHTS / 1e6:.0f} may be")
         return constructor(**options)
     except (TypeError, ValueError, RuntimeError, MemoryError, ArithmeticError) as error:
-        told = f"{dict(options)}"
-        raise ModelError(f"Could not build the network {architecture!r} with {told:.200}: {error}.") from error
+        options_text = f"{dict(options)}"
+        raise ModelError(f"Could not build the network {architecture!r} with {options_text:.200}: {error}.") from error

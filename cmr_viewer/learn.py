@@ -216,7 +216,10 @@ def _retrained(
     judging = [s for s in lesson.stacks if s.patient_key in lesson.judging]
     before = lesson.made_by(models, judging)
     write_changes(folder, judging, before, candidate)
-    written = load_models({**folders, role: folder}, device)  # whatever is wrong with its files is found now
+    try:
+        written = load_models({**folders, role: folder}, device)
+    except UnusableModelError as error:  # before it can be put in service
+        raise TrainingError(f"The new model was written, but cannot be read back. Train again. {error}") from error
     return Assessment(
         role,
         model_id,

@@ -423,5 +423,5 @@ def test_a_candidate_whose_file_cannot_be_read_back_is_refused(
 
     monkeypatch.setattr(learn, "write_changes", damaged)
     assert learned(workspace, models_folder) == 1
-    assert "base: failed." in capsys.readouterr().out
+    assert "base: failed. The new model was written, but cannot be read back." in capsys.readouterr().out
     assert_unchanged(workspace, models_folder)

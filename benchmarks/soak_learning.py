@@ -64,6 +64,10 @@ MOST_PATIENTS = 16
 
 PATIENCE_S = 120.0
 
+LONGEST_WRITE_S, LONGEST_END_S = 0.03, 0.4
+"""Half of the kills fall at random into so long a time after a patient's correction began to be written, or after the
+training came to its end."""
+
 
 def tell(line: str) -> None:
     """Say something to who reads the standard output; at once."""
@@ -228,7 +232,8 @@ class Soak:
         assert self.server.stdin is not None and self.server.stdout is not None
         self.server.stdin.write("\t".join([kind, str(self.folder), str(self.shipped), *more]).encode() + b"\n")
         began, pid, child = time.perf_counter(), 0, 0
-        at_the_end = kill and self.chance.random() < 0.5
+        at_the_end = kill and (kind == "write" or self.chance.random() < 0.5)
+        writes = self.chance.randrange(1, 7)
         wait = self.chance.uniform(0, self.longest.get(name, 1.0))
         timer: threading.Timer | None = None
         self.tally.rounds[name] += 1
@@ -244,13 +249,14 @@ class Soak:
                     timer = self._later(wait, self._victims(name, pid, child))
             elif word == "doing":
                 stack_id, digest = rest.split()
-                self.doing = stack_id, digest
+                self.doing, writes = (stack_id, digest), writes - 1
             elif word == "kept" and self.doing is not None:
                 self.kept[self.doing[0]], self.doing = self.doing[1], None
             elif word == "raised":
                 raise AssertionError(f"{name}: {rest}")
-            if at_the_end and timer is None and ("Comparing" in line or word in ("concluding", "kept")):
-                timer = self._later(self.chance.uniform(0, 0.4), self._victims(name, pid, child))
+            if at_the_end and timer is None and ("Comparing" in line or word == "concluding" or not writes):
+                longest = LONGEST_WRITE_S if kind == "write" else LONGEST_END_S
+                timer = self._later(self.chance.uniform(0, longest), self._victims(name, pid, child))
         if timer is not None:
             timer.cancel()
             timer.join()

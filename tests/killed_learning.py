@@ -26,6 +26,7 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.promote.gate import Assessment, JudgedFrame
 from cmr_viewer.promote.records import Records
 from cmr_viewer.store import model_registry
+from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 from cmr_viewer.train import train_model
 from tests.tiny_models import tiny_id
@@ -129,8 +130,10 @@ def stand_in(gain: float) -> Callable[..., Assessment]:
     """A training that takes no time."""
 
     def retrain(
-        _workspace: Path, role: Role, folder: Path, *, model_id: str, shipped: Path, **_named: Any
+        workspace: Path, role: Role, folder: Path, *, model_id: str, shipped: Path, **_named: Any
     ) -> Assessment:
+        with open_workspace_readonly(workspace) as opened:
+            active = ModelRegistry(shipped, opened).active(role).model_id
         shutil.copytree(shipped / tiny_id(role), folder, dirs_exist_ok=True)
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         (folder / "plan.json").write_text(json.dumps({**plan, "model_id": model_id}), encoding="utf-8")
@@ -138,7 +141,7 @@ def stand_in(gain: float) -> Callable[..., Assessment]:
             JudgedFrame(f"{n}", "s", 0, 0, Region.BASE, {"LVBP": 0.8}, {"LVBP": 0.8 + gain}, {}, {})
             for n in range(PATIENTS)
         )
-        return Assessment(role, model_id, tiny_id(role), "Dice", frames, ())
+        return Assessment(role, model_id, active, "Dice", frames, ())
 
     return retrain
 

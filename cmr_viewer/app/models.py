@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from cmr_viewer.analyse import Flow, FrameResult, LoadedModels
 from cmr_viewer.app.jobs import Jobs, Priority
@@ -38,12 +38,14 @@ class ModelsInUse(QObject):
             be; the one before it stands in. `changed` follows.
         computed(object OpenStudy, object list of FrameResult): New results of a study; a batch at a time.
         analysed(): Everything that was missing of a study is computed.
+        busy_changed(bool busy): The models begin to compute for the open study, or have come to an end.
     """
 
     changed = Signal()
     not_loaded = Signal(str)
     computed = Signal(object, object)
     analysed = Signal()
+    busy_changed = Signal(bool)
 
     def __init__(
         self, jobs: Jobs, registry: ModelRegistry, flow: Flow, device: str, parent: QObject | None = None
@@ -56,6 +58,9 @@ class ModelsInUse(QObject):
         self._results: list[FrameResult] = []
         self._reading: OpenStudy | None = None
         self._frame_keys: set[str] = set()
+        self._was_busy = False
+        for signal in (jobs.started, jobs.finished, jobs.failed, jobs.cancelled):
+            signal.connect(self._on_jobs_changed)
         self._batch = QTimer(self, singleShot=True, interval=0)
         self._batch.timeout.connect(self._emit_results)
 
@@ -63,6 +68,17 @@ class ModelsInUse(QObject):
     def is_analysing(self) -> bool:
         """Whether regions and label maps of the open study are being computed."""
         return self._jobs.is_busy(ANALYSIS_KEY)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the models compute for the open study, all of it or single frames."""
+        return any(self._jobs.is_busy(key) for key in (ANALYSIS_KEY, *self._frame_keys))
+
+    @Slot()
+    def _on_jobs_changed(self) -> None:
+        if self.is_busy != self._was_busy:
+            self._was_busy = not self._was_busy
+            self.busy_changed.emit(self._was_busy)
 
     @property
     def is_loading(self) -> bool:

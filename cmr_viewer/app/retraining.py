@@ -125,6 +125,7 @@ class Retraining(QObject):
         self._child_progressed.connect(self._on_progress)
         self._child_learned.connect(self._on_learned)
         self._child_ended.connect(self._on_child_ended)
+        models.busy_changed.connect(self._let_rest)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -157,8 +158,14 @@ class Retraining(QObject):
         """Let the training rest, or go on."""
         if self._child is not None and self._stage is _Stage.TRAINING and paused != self._paused:
             self._paused = paused
-            self._child.pause(paused)
+            self._let_rest()
             self.paused_changed.emit(paused)
+
+    @Slot()
+    def _let_rest(self) -> None:
+        """Let the child rest while the reader wants it to, and while the models compute: they share the CPUs."""
+        if self._child is not None and self._stage is _Stage.TRAINING:
+            self._child.pause(self._paused or self._models.is_busy)
 
     def cancel(self) -> None:
         """Stop the training and discard it; without effect where none runs, or it is just ending."""
@@ -242,6 +249,7 @@ class Retraining(QObject):
             target=self._supervise, args=(self._child,), name="cmr-viewer-training", daemon=True
         )
         self._thread.start()
+        self._let_rest()
 
     def _supervise(self, child: TrainingChild) -> None:
         """Follow the child; on the training thread."""

@@ -46,6 +46,7 @@ class TrainingChild:
     command: Sequence[str]
     stderr_file: Path
     _process: "subprocess.Popen[str] | None" = None
+    _paused: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -64,6 +65,8 @@ class TrainingChild:
                     if self._cancelled.is_set():
                         return Trained(cancelled=True)
                     self._process = _start(self.command, stderr)
+                    if self._paused:
+                        self._ask()
             except OSError as error:
                 return Trained(reason=f"Could not start the training process: {error.strerror or error}.")
             try:
@@ -83,13 +86,18 @@ class TrainingChild:
         threading.Thread(target=self._kill_later, args=(process,), name="cmr-viewer-kill", daemon=True).start()
 
     def pause(self, paused: bool) -> None:
-        """Ask the child to rest before its next step, or to go on."""
+        """Ask the child to rest before its next step, or to go on; also before it is started."""
         with self._lock:
-            process = self._process
-            if process is not None and process.stdin is not None and not self._ended.is_set():
-                with contextlib.suppress(OSError, ValueError):  # the child is gone, which `run` finds
-                    process.stdin.write("pause\n" if paused else "go on\n")
-                    process.stdin.flush()
+            if paused != self._paused:
+                self._paused = paused
+                self._ask()
+
+    def _ask(self) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None and not self._ended.is_set():
+            with contextlib.suppress(OSError, ValueError):  # the child is gone, which `run` finds
+                process.stdin.write("pause\n" if self._paused else "go on\n")
+                process.stdin.flush()
 
     def _kill_later(self, process: "subprocess.Popen[str]") -> None:
         if not self._ended.wait(TERMINATE_SECONDS):

@@ -345,6 +345,36 @@ def test_a_training_is_paused_and_goes_on(qtbot: Any, session: Session, make: Ma
     kept(qtbot, session)
 
 
+def test_a_training_rests_while_the_models_compute(qtbot: Any, session: Session, make: Make) -> None:
+    correct(qtbot, session)
+    retraining = make("obey")
+    told: list[bool] = []
+    retraining.paused_changed.connect(told.append)
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "Training"):
+        retraining.start(Role.BASE)
+    words: list[str] = []
+    retraining.progressed.connect(lambda fraction, text: words.append(text))
+    ended(qtbot, retraining, lambda: session.study.set_region(FrameIndex(0, 0), Region.APEX))  # segmented anew
+    assert words == ["pause", "go on"] and told == [], "the reader has not paused it"
+    kept(qtbot, session)
+
+
+def test_a_training_that_the_reader_paused_does_not_go_on_when_the_models_have_computed(
+    qtbot: Any, session: Session, make: Make
+) -> None:
+    correct(qtbot, session)
+    retraining = make("obey")
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "Training"):
+        retraining.start(Role.BASE)
+    with qtbot.waitSignal(retraining.progressed, check_params_cb=lambda fraction, text: text == "pause"):
+        retraining.pause(True)
+    with qtbot.waitSignal(session.models.busy_changed, check_params_cb=lambda busy: not busy):
+        session.study.set_region(FrameIndex(0, 0), Region.APEX)
+    assert retraining.paused and retraining.running
+    assert ended(qtbot, retraining, lambda: retraining.pause(False)).end is End.PROMOTED
+    kept(qtbot, session)
+
+
 def test_a_paused_training_can_be_cancelled(qtbot: Any, session: Session, make: Make) -> None:
     correct(qtbot, session)
     retraining = make("obey")

@@ -8,7 +8,8 @@ measurements, so that both are taken by turns on the same machine:
 
 - painting: from when an event of a brush stroke was due until the window has drawn it;
 - cine: how late a timer of 5 ms is while the player plays;
-- a study: classified and segmented by the shipped models, on two phases of ten slices.
+- a study: classified and segmented by the shipped models, on two phases of ten slices; beside a training that goes on,
+  and as the window does it, which lets the training rest from when it begins to compute.
 
 Other programs on the machine count as well, in both columns.
 """
@@ -34,7 +35,13 @@ from tests.workspaces import make_workspace  # noqa: E402
 BEAT_MS = 5
 CINE_S = 3.0
 PATIENCE_S = 300.0
-AIMS = {"painting": "p99 ≤ 16 ms, max ≤ 100 ms", "cine": "p99 ≤ 16 ms, max ≤ 100 ms", "a study": "≤ 1.5 times"}
+STUDY, AS_IN_WINDOW = "a study, if the training went on", "a study, as the window does it"
+AIMS = {
+    "painting": "p99 ≤ 16 ms, max ≤ 100 ms",
+    "cine": "p99 ≤ 16 ms, max ≤ 100 ms",
+    STUDY: "",
+    AS_IN_WINDOW: "≤ 1.5 times",
+}
 
 
 class Training:
@@ -68,6 +75,10 @@ class Training:
             time.sleep(2.0)
         else:
             self._wait_for(self._steps + 2)
+
+    def give_way(self) -> None:
+        """Let it rest, and do not wait until it does."""
+        self._child.pause(True)
 
     def close(self) -> None:
         """End it."""
@@ -142,12 +153,17 @@ def main() -> None:
             desk.take("move")
             return lateness_of_cine(desk)
 
+        def study_in_window() -> list[float]:
+            training.give_way()
+            return timed()
+
+        jobs = {"painting": strokes, "cine": cine, STUDY: timed, AS_IN_WINDOW: study_in_window}
         found: dict[str, dict[bool, list[float]]] = {name: {True: [], False: []} for name in AIMS}
         try:
             for number in range(asked.repeats):
                 for resting in (True, False) if number % 2 else (False, True):
                     training.rest(resting)
-                    for name, job in (("painting", strokes), ("cine", cine), ("a study", timed)):
+                    for name, job in jobs.items():
                         found[name][resting] += job()
         finally:
             training.close()
@@ -155,11 +171,13 @@ def main() -> None:
     rows = []
     for name, times in found.items():
         cells = [
-            f"{statistics.median(of):.0f}" if name == "a study" else f"{desk.percentile(of, 99):.1f} / {max(of):.0f}"
+            f"{statistics.median(of):.0f}"
+            if name in (STUDY, AS_IN_WINDOW)
+            else f"{desk.percentile(of, 99):.1f} / {max(of):.0f}"
             for of in (times[True], times[False])
         ]
         ratio = statistics.median(times[False]) / statistics.median(times[True])
-        rows.append([f"{name}, ms", *cells, f"{ratio:.2f}" if name == "a study" else "", AIMS[name]])
+        rows.append([f"{name}, ms", *cells, f"{ratio:.2f}" if name in (STUDY, AS_IN_WINDOW) else "", AIMS[name]])
     heads = ["p99 / max; median of a study", "no training", "beside a training", "ratio", "aim"]
     text = markdown_table(heads, rows)
     print(text)

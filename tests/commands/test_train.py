@@ -228,3 +228,12 @@ def test_training_ends_when_the_program_that_asked_for_it_is_gone(data: Path, tm
         child.stdin.close()
         assert child.wait(timeout=60) == 1
     assert not (tmp_path / "m" / "plan.json").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not share time among sessions")
+def test_a_child_in_a_session_of_its_own_gives_way_with_its_session() -> None:
+    script = "from cmr_viewer.commands.train import give_way; give_way(7); print(open('/proc/self/autogroup').read())"
+    made = subprocess.run(
+        [sys.executable, "-c", script], start_new_session=True, capture_output=True, text=True, check=True
+    )
+    assert made.stdout.split()[1:] == ["nice", "7"]

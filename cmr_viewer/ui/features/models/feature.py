@@ -38,7 +38,7 @@ class ModelsFeature(Feature):
         ActionSpec("retrain_base", "Retrain &base specialist", (), _TIP, Menu.MODELS, When.IDLE, "train", short="Retrain"),
         ActionSpec("retrain_middle", "Retrain &middle specialist", (), _TIP, Menu.MODELS, When.IDLE, "train", short="Retrain"),
         ActionSpec("retrain_apex", "Retrain &apex specialist", (), _TIP, Menu.MODELS, When.IDLE, "train", short="Retrain"),
-        ActionSpec("retrain_baseline", "Retrain base&line", (), _TIP, Menu.MODELS, When.IDLE, "train", short="Retrain"),
+        ActionSpec("retrain_baseline", "Retrain bas&eline", (), _TIP, Menu.MODELS, When.IDLE, "train", short="Retrain"),
         ActionSpec("retrain_classifier", "Retrain &region classifier", (), "Train in the background on regions that you set or accepted; a new model is used only if it is measurably better", Menu.MODELS, When.IDLE, "train", short="Retrain"),
         ActionSpec("retrain_again", "&Train again", (), "Train again what was interrupted", Menu.MODELS, When.IDLE, "train", short="Train again"),
         ActionSpec("pause_training", "&Pause training", (), "Let the training rest, or go on", Menu.MODELS, When.TRAINING, "pause", checkable=True, section=1, short="Pause"),

@@ -51,6 +51,13 @@ class Models:
         ids = {role: segmenter.plan.model_id for role, segmenter in self.segmenters.items()}
         return {Role.CLASSIFIER: self.classifier.plan.model_id, **ids}
 
+    def with_model(self, role: Role, model: "RegionClassifier | FrameSegmenter") -> "Models":
+        """The same models with another one in one role; centres of hearts that are known stay, but for a baseline."""
+        if role is Role.CLASSIFIER:
+            return Models(model, self.segmenters, self._centres)  # type: ignore[arg-type]
+        segmenters: dict[Role, Any] = {**self.segmenters, role: model}
+        return Models(self.classifier, segmenters, {} if role is Role.BASELINE else self._centres)
+
     def heart_centre(self, stack: Stack) -> tuple[float, float]:
         """(row, col) of the heart in a stack; computed once per stack."""
         from cmr_viewer.segment.segmenter import heart_centre

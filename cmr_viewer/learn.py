@@ -24,7 +24,6 @@ from cmr_viewer.promote.judge import (
     judged_frames,
     judges,
     mean_score,
-    with_model,
     write_changes,
 )
 from cmr_viewer.promote.records import learned_patients, serving
@@ -92,12 +91,11 @@ class Lesson:
     def _completing(
         self, stack: ReviewedStack, phase: int, alone: Stack, slices: Sequence[int], models: Models
     ) -> dict[FrameIndex, LabelMap]:
-        """Label maps of the active model, of the frames of a phase whose reference lacks structures."""
+        """Label maps of the active model, of the frames of a phase that teach and whose reference lacks structures."""
         if self.role is Role.CLASSIFIER or self.structures[stack.stack_id][phase] == frozenset(STRUCTURES):
             return {}
-        at = {
-            FrameIndex(0, n): FrameIndex(phase, s) for n, s in enumerate(slices) if FrameIndex(phase, s) in stack.frames
-        }
+        every = {FrameIndex(0, n): stack.frames.get(FrameIndex(phase, s)) for n, s in enumerate(slices)}
+        at = {alone_at: one.frame for alone_at, one in every.items() if one is not None and teaches(self.role, one)}
         return dict(zip(at.values(), drawn_by(self.role, models, alone, list(at)), strict=True))
 
 
@@ -211,7 +209,7 @@ def _retrained(
                 fold_spec, data, model_id=model_id, device=where, start_from=start, progress=span, follow=heard
             )
             held = [s for s in lesson.stacks if lesson.fold_of.get(s.patient_key) == fold]
-            candidate |= lesson.made_by(with_model(models, role, model), held)
+            candidate |= lesson.made_by(models.with_model(role, model), held)
     progress(0.96, "Comparing with the current model")
     judging = [s for s in lesson.stacks if s.patient_key in lesson.judging]
     before = lesson.made_by(models, judging)

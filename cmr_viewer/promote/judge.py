@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -24,10 +24,6 @@ from cmr_viewer.errors import GeometryError, ModelError
 from cmr_viewer.prepare.grid import working_spacing_mm
 from cmr_viewer.promote.gate import JudgedFrame
 from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
-
-if TYPE_CHECKING:
-    from cmr_viewer.classify.region_classifier import RegionClassifier
-    from cmr_viewer.segment.segmenter import FrameSegmenter
 
 ASSUMED_SLICE_SPACING_MM = 10.0
 """Taken for millilitres where a stack does not state the distance of its slices."""
@@ -55,13 +51,6 @@ class Made:
     wrong_ml: Mapping[str, float]
     labels: LabelMap | None = None
     region: Region | None = None
-
-
-def with_model(models: Models, role: Role, model: "RegionClassifier | FrameSegmenter") -> Models:
-    """The models in use with another one in one role."""
-    if role is Role.CLASSIFIER:
-        return Models(model, models.segmenters)  # type: ignore[arg-type]
-    return Models(models.classifier, {**models.segmenters, role: model})  # type: ignore[dict-item]
 
 
 def judges(role: Role, one: ReviewedFrame) -> bool:

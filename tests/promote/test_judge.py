@@ -27,9 +27,9 @@ from cmr_viewer.promote.judge import (
     mean_score,
     read_changes,
     scores_of,
-    with_model,
     write_changes,
 )
+from cmr_viewer.segment import segmenter
 from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
 from tests.phantom import Phantom, sax_cine
 
@@ -200,11 +200,19 @@ def test_a_classifier_is_judged_by_the_regions_in_the_order_of_the_stack(phantom
 def test_another_model_takes_one_role_alone() -> None:
     old: Any = {Role.BASELINE: Draws("baseline"), Role.BASE: Draws("base")}
     models, new = Models(Says([]), old, {"a": CENTRE}), Draws("new")  # type: ignore[arg-type]
-    changed = with_model(models, Role.BASE, new)  # type: ignore[arg-type]
+    changed = models.with_model(Role.BASE, new)  # type: ignore[arg-type]
     assert (changed.segmenters[Role.BASE], changed.segmenters[Role.BASELINE]) == (new, old[Role.BASELINE])
     assert changed.classifier is models.classifier and models.segmenters[Role.BASE] is old[Role.BASE]
     classifier: Any = Says([])
-    assert with_model(models, Role.CLASSIFIER, classifier).classifier is classifier
+    assert models.with_model(Role.CLASSIFIER, classifier).classifier is classifier
+
+
+def test_the_centre_of_a_heart_is_found_anew_by_another_baseline_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "heart_centre", lambda stack, baseline: (1.0, 2.0))
+    models = Models(Says([]), {Role.BASELINE: Draws("baseline")}, {"a": CENTRE})  # type: ignore[arg-type,dict-item]
+    stack: Any = SimpleNamespace(stack_id="a")
+    assert models.with_model(Role.BASE, Draws("new")).heart_centre(stack) == CENTRE  # type: ignore[arg-type]
+    assert models.with_model(Role.BASELINE, Draws("new")).heart_centre(stack) == (1.0, 2.0)  # type: ignore[arg-type]
 
 
 # -- side by side ------------------------------------------------------------------------------------------------------

@@ -225,6 +225,7 @@ def _retrained(
         "accuracy" if role is Role.CLASSIFIER else "Dice",
         judged_frames(judging, before, candidate),
         _guards(lesson, models, written),
+        tuple(sorted({one.patient_key for one in samples})),
     )
 
 

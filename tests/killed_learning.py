@@ -28,6 +28,7 @@ from cmr_viewer.promote.records import Records
 from cmr_viewer.store import model_registry
 from cmr_viewer.store.database import open_workspace_readonly
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
+from cmr_viewer.store.reviewed import read_reviewed
 from cmr_viewer.train import train_model
 from tests.tiny_models import tiny_id
 
@@ -134,6 +135,7 @@ def stand_in(gain: float) -> Callable[..., Assessment]:
     ) -> Assessment:
         with open_workspace_readonly(workspace) as opened:
             active = ModelRegistry(shipped, opened).active(role).model_id
+            taught = tuple(sorted({stack.patient_key for stack in read_reviewed(opened, pixels=False)}))
         shutil.copytree(shipped / tiny_id(role), folder, dirs_exist_ok=True)
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         (folder / "plan.json").write_text(json.dumps({**plan, "model_id": model_id}), encoding="utf-8")
@@ -141,7 +143,7 @@ def stand_in(gain: float) -> Callable[..., Assessment]:
             JudgedFrame(f"{n}", "s", 0, 0, Region.BASE, {"LVBP": 0.8}, {"LVBP": 0.8 + gain}, {}, {})
             for n in range(PATIENTS)
         )
-        return Assessment(role, model_id, active, "Dice", frames, ())
+        return Assessment(role, model_id, active, "Dice", frames, (), taught)
 
     return retrain
 

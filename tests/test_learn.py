@@ -119,7 +119,7 @@ def test_each_corrected_patient_is_judged_once_by_a_model_that_did_not_learn_fro
     assert made.patients == len(PATIENTS) and judged_stacks(made) == stacks_of(range(5))
     assert {frame.region for frame in made.frames} == {Region.BASE}
     assert all(frame.active.keys() == frame.candidate.keys() for frame in made.frames)
-    assert made.guards == ()
+    assert made.guards == () and set(made.taught) == set(PATIENTS)
 
     plan = read_plan(tmp_path / "new")
     assert (plan.model_id, plan.role, plan.training["started_from"]) == ("new", Role.BASE, "tiny-base")

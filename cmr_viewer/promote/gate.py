@@ -104,6 +104,7 @@ class Assessment:
         measure: What the scores are: "Dice" or "accuracy".
         frames: Each judged by models that never saw its patient.
         guards: What must not be forgotten.
+        taught: Keys of all patients that the candidate learned from, also of those that do not judge.
     """
 
     role: Role
@@ -112,6 +113,7 @@ class Assessment:
     measure: str
     frames: tuple[JudgedFrame, ...]
     guards: tuple[GuardScore, ...]
+    taught: tuple[str, ...] = ()
 
     @property
     def patients(self) -> int:
@@ -140,6 +142,7 @@ class Assessment:
                 measure=measure,
                 frames=tuple(_frame(frame) for frame in values["frames"]),
                 guards=tuple(_guard(guard) for guard in values["guards"]),
+                taught=tuple(_text(patient) for patient in values["taught"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(

@@ -182,12 +182,9 @@ class Records:
         """What each role could learn from now, in `TRAINING_ORDER`."""
         stacks = list(read_reviewed(self.workspace, pixels=False))
         runs = self.runs.runs()
-        return {role: self._readiness(role, stacks, runs)[0] for role in TRAINING_ORDER}
+        return {role: self._readiness(role, stacks, runs) for role in TRAINING_ORDER}
 
-    def _readiness(
-        self, role: Role, stacks: Sequence[ReviewedStack], runs: Sequence[TrainingRun]
-    ) -> tuple[Readiness, list[str]]:
-        """What a role could learn from, and all patients that it would learn from."""
+    def _readiness(self, role: Role, stacks: Sequence[ReviewedStack], runs: Sequence[TrainingRun]) -> Readiness:
         found = corrections_of(stacks, role)
         try:
             active: str | None = serving(self.registry, role).model_id
@@ -204,7 +201,7 @@ class Records:
         corrections = sum(len(numbers) for numbers in new.values())
         ended = [run for run in against if run.outcome not in (None, INTERRUPTED)]
         tried = any(run.detail.get("fingerprint") == digest for run in ended)
-        return Readiness(role, active, len(new), corrections, earlier, look, missing, digest, tried), sorted(found)
+        return Readiness(role, active, len(new), corrections, earlier, look, missing, digest, tried)
 
     def begin(self, role: Role) -> RetrainingRun:
         """Check that a candidate could be judged, and begin a run.
@@ -214,7 +211,7 @@ class Records:
             StoreError: It cannot be written.
         """
         stacks = list(read_reviewed(self.workspace, pixels=False))
-        readiness, patients = self._readiness(role, stacks, self.runs.runs())
+        readiness = self._readiness(role, stacks, self.runs.runs())
         if readiness.look is None:
             what = f"The {role.text.lower()} is not trained now."
             lacks = f"Needed: {readiness.text}." if readiness.missing else readiness.text
@@ -224,8 +221,8 @@ class Records:
             begun = {
                 "parent": readiness.active_id,
                 "corrections": readiness.corrections,
+                "corrected_patients": readiness.patients,
                 "fingerprint": readiness.fingerprint,
-                "patients": patients,
             }
             return RetrainingRun(role, self.runs.start(role, begun), staging, readiness)
         except CmrViewerError:
@@ -288,8 +285,8 @@ class Records:
                 )
         decision = decide(assessment, run.readiness.earlier)
         # Before the candidate is there: if the program ends before the decision is saved, it is known whose it was,
-        # and the next opening removes it.
-        self.runs.note(run.run_id, {"model_id": assessment.candidate_id})
+        # and the next opening removes it. Only the training knows whom it learned from: readers go on meanwhile.
+        self.runs.note(run.run_id, {"model_id": assessment.candidate_id, "patients": list(assessment.taught)})
         model_id = self.registry.adopt(run.staging, assessment.candidate_id).model_id
         end = End.PROMOTED if decision.promote else End.NOT_PROMOTED
         outcome = Outcome(run.role, end, decision.reason, model_id, decision)

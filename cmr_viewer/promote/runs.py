@@ -183,11 +183,10 @@ class LearningRun:
     @property
     def learned_text(self) -> str:
         """From how many corrections of how many patients it learned; empty where that is not known."""
-        corrections, patients = self.run.detail.get("corrections"), self.run.detail.get("patients")
-        if not isinstance(corrections, int) or not isinstance(patients, Sequence):
+        corrections, patients = self.run.detail.get("corrections"), self.run.detail.get("corrected_patients")
+        if not isinstance(corrections, int) or not isinstance(patients, int):
             return ""
-        of = "1 patient" if len(patients) == 1 else f"{len(patients)} patients"
-        return f"{corrections} in {of}"
+        return f"{corrections} in 1 patient" if patients == 1 else f"{corrections} in {patients} patients"
 
     @property
     def duration_text(self) -> str:

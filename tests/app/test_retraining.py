@@ -43,7 +43,7 @@ frames = [{"patient": str(patient), "stack_id": "s", "phase": 0, "slice_index": 
     "active": {"LVBP": 0.8}, "candidate": {"LVBP": 0.8 + gain}, "active_ml": {}, "candidate_ml": {}}
     for patient in range(4)]
 assessment = {"role": role, "candidate_id": model_id, "active_id": role + "-1", "measure": "Dice", "frames": frames,
-    "guards": []}
+    "guards": [], "taught": ["p1", "p2", "p3", "p4"]}
 if how == "mute":
     assessment = None
 print(json.dumps({"event": "done", "model_id": model_id, "folder": str(output), "assessment": assessment}))

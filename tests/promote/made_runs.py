@@ -133,7 +133,12 @@ def add_run(
 ) -> int:
     """A run from its beginning to its end as `Records` writes it; outcome None leaves it running."""
     runs = TrainingRuns(workspace)
-    begun = {"parent": parent, "corrections": 24, "fingerprint": "0123456789abcdef", "patients": list(PATIENTS)}
+    begun = {
+        "parent": parent,
+        "corrections": 24,
+        "corrected_patients": len(PATIENTS),
+        "fingerprint": "0123456789abcdef",
+    }
     run_id = runs.start(role, begun)
     if outcome is None:
         return run_id

@@ -291,7 +291,7 @@ def test_an_assessment_comes_back_from_json() -> None:
     assert read.role is Role.BASE
 
 
-@pytest.mark.parametrize("name", ["role", "candidate_id", "active_id", "measure", "frames", "guards"])
+@pytest.mark.parametrize("name", ["role", "candidate_id", "active_id", "measure", "frames", "guards", "taught"])
 def test_a_missing_value_is_reported(name: str) -> None:
     with pytest.raises(ModelError, match=f"Could not read the figures of the new model: KeyError\\('{name}'\\)"):
         Assessment.from_json({key: value for key, value in whole().items() if key != name})

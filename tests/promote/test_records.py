@@ -78,7 +78,7 @@ def assessment(
         for n in range(patients)
     )
     guard = GuardScore("earlier corrections", 3, 6, 0.9, 0.9 - forgotten)
-    return Assessment(Role.BASE, model_id, active_id, "Dice", frames, (guard,))
+    return Assessment(Role.BASE, model_id, active_id, "Dice", frames, (guard,), tuple(some(patients)))
 
 
 def begun(records: Records, model_id: str = "base-2") -> RetrainingRun:
@@ -186,7 +186,7 @@ def test_a_run_notes_what_it_begins_with(workspace: Workspace, records: Records)
     assert row.detail == {
         "parent": "base-1",
         "corrections": 4,
-        "patients": some(4),
+        "corrected_patients": 4,
         "fingerprint": run.readiness.fingerprint,
     }
 
@@ -207,6 +207,15 @@ def test_a_better_candidate_is_put_in_service(workspace: Workspace, records: Rec
     assert row.detail["guards"] == [
         {"name": "earlier corrections", "patients": 3, "frames": 6, "active": 0.9, "candidate": 0.9}
     ]
+
+
+def test_patients_who_taught_without_a_correction_count_as_learned_from(workspace: Workspace, records: Records) -> None:
+    correct(workspace, some(4))
+    made = replace(assessment(0.05), taught=("accepted-only", *some(4)))
+    assert records.conclude(begun(records), Trained(made.as_json())).end is End.PROMOTED
+    assert learned_patients(records.runs.runs(), "base-2") == {"accepted-only", *some(4)}
+    correct(workspace, ["accepted-only", *some(1, first=9)])
+    assert records.readiness()[Role.BASE].patients == 1, "only the patient that the model has not seen judges it"
 
 
 def test_a_candidate_that_is_not_better_is_recorded_and_the_active_model_stays(
@@ -307,7 +316,8 @@ def test_what_was_learned_is_that_of_the_model_and_of_those_it_was_grown_from(
     correct(workspace, some(4))
     ended(records, 0.05)
     correct(workspace, some(4, first=4))
-    ended(records, 0.05, model_id="base-3", active_id="base-2")
+    made = replace(assessment(0.05, model_id="base-3", active_id="base-2"), taught=tuple(some(8)))
+    records.conclude(begun(records, "base-3"), Trained(made.as_json()))
     runs = records.runs.runs()
     assert learned_patients(runs, "base-2") == set(some(4))
     assert learned_patients(runs, "base-3") == set(some(8))

@@ -201,9 +201,7 @@ class ModelsFeature(Feature):
     def show_progress(self, fraction: float, text: str) -> None:
         """How far the training is."""
         self.panel.show_progress(fraction, text)
-        role = self._retraining.role
-        head = "" if role is None else f"{role.text}: "
-        self.line.progress(_KEY, fraction, f"{head}{self.panel.left_text}")
+        self._show_line()
         if self.page.isVisible() and not self.page.shows_running:
             self.refresh()
 
@@ -214,6 +212,13 @@ class ModelsFeature(Feature):
         action.setChecked(paused)
         action.setIconText("Go on" if paused else "Pause")
         self.panel.show_paused(paused)
+        self._show_line()
+
+    def _show_line(self) -> None:
+        """How far the training is, in the status bar."""
+        role = self._retraining.role
+        head = "" if role is None else f"{role.text}: "
+        self.line.progress(_KEY, self.panel.fraction, f"{head}{self.panel.left_text}")
 
     @Slot(object)
     def show_finished(self, outcome: Outcome) -> None:

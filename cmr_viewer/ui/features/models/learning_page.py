@@ -370,7 +370,7 @@ def _lineage_lines(one: LearningRun) -> list[str]:
     if one.lineage:
         lines.append("Lineage: " + " \N{RIGHTWARDS ARROW} ".join(one.lineage))
     if one.learned_text:
-        lines.append(f"Learned from corrections: {one.learned_text}")
+        lines.append(f"Corrections: {one.learned_text}")
     if one.recipe_text:
         lines.append(f"How: {one.recipe_text}")
     fingerprint = one.run.detail.get("fingerprint")

@@ -165,6 +165,11 @@ class ModelsPanel(QWidget):
         return self._left.text()
 
     @property
+    def fraction(self) -> float:
+        """How far the training is, 0.0 to 1.0."""
+        return self._how_far.value() / 1000
+
+    @property
     def study_text(self) -> str:
         """The models that the label maps of the open study come from."""
         return self._of_study.text()

@@ -77,7 +77,7 @@ def test_a_training_shows_what_runs_and_can_rest_and_its_curve_counts_on(
     expected = [(batch, 1.0 / batch) for batch in (5, 10, 105, 110)]
     assert feature.panel.curves.points["loss"] == feature.page.curve.points["loss"] == expected
     retraining.paused_changed.emit(True)
-    assert feature.panel.training_text.endswith("Paused")
+    assert feature.panel.training_text.endswith("Paused") and feature.line.text == "Paused"
     assert window.actions_by_id["pause_training"].iconText() == "Go on"
     retraining.paused_changed.emit(False)
     retraining.finished.emit(Outcome(Role.BASE, End.CANCELLED, "Training was cancelled."))

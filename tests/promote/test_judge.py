@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,37 +30,16 @@ from cmr_viewer.promote.judge import (
     write_changes,
 )
 from cmr_viewer.segment import segmenter
-from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
+from cmr_viewer.store.reviewed import ReviewedStack
 from tests.phantom import Phantom, sax_cine
+from tests.reviewed import PHASE, reviewed, stack_of
 
 ALL = frozenset(STRUCTURES)
-PHASE = 1
 CENTRE = (30.0, 31.0)
 
 
 def row_of(*labels: Label) -> LabelMap:
     return np.array([labels], np.uint8)
-
-
-def reviewed(
-    s: int,
-    region: Region,
-    labels: LabelMap | None = None,
-    *,
-    corrected: bool = True,
-    predicted: Region | None = None,
-    phase: int = PHASE,
-) -> ReviewedFrame:
-    return ReviewedFrame(FrameIndex(phase, s), region, predicted, labels, corrected, s + 1)
-
-
-def stack_of(
-    frames: Sequence[ReviewedFrame], phantom: Phantom, stack_id: str = "a", patient: str = "p"
-) -> ReviewedStack:
-    geometry = phantom.stack.geometry
-    pixels = {one: phantom.stack.frame(one) for one in phantom.stack.frame_indices}
-    by_frame = MappingProxyType({one.frame: one for one in frames})
-    return ReviewedStack(stack_id, patient, geometry, geometry.pixel_spacing_mm, by_frame, MappingProxyType(pixels))
 
 
 class Draws:

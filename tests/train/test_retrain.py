@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.prepare.plan import Plan
-from cmr_viewer.store.reviewed import ReviewedFrame, ReviewedStack
 from cmr_viewer.train.retrain import (
     AVERAGE,
     FEW_FRAMES,
@@ -32,9 +30,9 @@ from cmr_viewer.train.retrain import (
 from cmr_viewer.train.samples import sample_grid
 from cmr_viewer.train.train_model import plan_of
 from tests.phantom import Phantom, sax_cine
+from tests.reviewed import PHASE, reviewed, stack_of
 from tests.tiny_models import tiny_spec
 
-PHASE = 1
 LV = frozenset({Label.LVBP, Label.LVM})
 
 
@@ -42,29 +40,10 @@ def plan(role: Role = Role.BASE, **changes: object) -> Plan:
     return plan_of(tiny_spec(role, **changes), "tiny", {})
 
 
-def reviewed(
-    s: int,
-    region: Region,
-    labels: LabelMap | None = None,
-    *,
-    corrected: bool = True,
-    predicted: Region | None = None,
-    phase: int = PHASE,
-) -> ReviewedFrame:
-    return ReviewedFrame(FrameIndex(phase, s), region, predicted, labels, corrected, s + 1)
-
-
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
     """Two phases of six slices, of which the first and the last are not of the heart."""
     return sax_cine(phases=2, slices=6, rows=64, cols=60, seed=5)
-
-
-def stack_of(frames: Sequence[ReviewedFrame], phantom: Phantom, slices: Sequence[int] = range(6)) -> ReviewedStack:
-    geometry = phantom.stack.geometry
-    pixels = {FrameIndex(p, s): phantom.stack.frame(FrameIndex(p, s)) for p in range(2) for s in slices}
-    by_frame = MappingProxyType({one.frame: one for one in frames})
-    return ReviewedStack("a", "smith", geometry, geometry.pixel_spacing_mm, by_frame, MappingProxyType(pixels))
 
 
 # -- the recipe --------------------------------------------------------------------------------------------------------
@@ -157,7 +136,7 @@ def test_samples_lie_around_the_centre_that_is_found_with_the_slices_beside(phan
     (sample,) = samples_of_reviewed(stack_of(frames, phantom, slices=(2, 3, 4)), PHASE, spec, (30.0, 31.0), {})
     wide = sample_grid(spec.grid)
     assert sample.image.shape == sample.labels.shape == (wide.rows, wide.cols)
-    assert (sample.region, sample.patient_key, sample.name) == (Region.BASE, "smith", "phase 2, slice 3")
+    assert (sample.region, sample.patient_key, sample.name) == (Region.BASE, "p", "phase 2, slice 3")
     assert list(sample.neighbours) == [1], "slice 2 is not saved"
     assert set(np.unique(sample.labels)) == {0, *STRUCTURES}
     # moved by two points of the grid, the picture moves by as much

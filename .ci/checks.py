@@ -31,6 +31,7 @@ WITHOUT_QT = [
     *("train", "promote", "evaluate", "commands", "export", "reading"),
     *(
         "test_analyse.py",
+        "test_kill_learning.py",
         "test_learn.py",
         "test_pipeline.py",
         "test_words.py",
@@ -89,7 +90,8 @@ def testing_steps(tests: Path, xvfb_run: str | None) -> list[Step]:
     without_qt = [str(tests / name) for name in WITHOUT_QT if (tests / name).exists()]
     with_qt = [str(tests), *(f"--ignore={path}" for path in without_qt)]
     pytest = [sys.executable, "-m", "pytest", "-o", "faulthandler_timeout=300", "--cov", "--cov-report="]
-    blocked = ["-p", "tests.no_qt", "-p", "no:pytest-qt"]
+    # A file of tests shares what it prepares, so it stays in one process.
+    blocked = ["-p", "tests.no_qt", "-p", "no:pytest-qt", "-n", "auto", "--dist", "loadfile"]
     steps = [
         Step("tests without Qt", [*pytest, *blocked, *without_qt], {}),
         Step(

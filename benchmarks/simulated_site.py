@@ -42,18 +42,19 @@ from cmr_viewer.domain.anatomy import STRUCTURES, Region, reference_regions
 from cmr_viewer.domain.label_map import dice
 from cmr_viewer.domain.role import Role
 from cmr_viewer.domain.study import FrameIndex
-from cmr_viewer.learn import read_lesson, retrain
+from cmr_viewer.learn import Guards, read_lesson, retrain
 from cmr_viewer.load.datasets import LabelledStack, find_labelled
 from cmr_viewer.networks.device import choose_device
 from cmr_viewer.prepare.plan import read_plan
 from cmr_viewer.promote.gate import decide
 from cmr_viewer.reading.stakes import FrameSnapshot, Memory, Snapshot, stakes_of_frames
 from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.guard import GUARD_FILE, read_guard
 from cmr_viewer.store.model_registry import ModelRegistry
 from cmr_viewer.train.retrain import retraining_spec
 from cmr_viewer.train.samples import TrainingData
 from cmr_viewer.train.split import hash_of, read_split
-from cmr_viewer.train.train_model import train_model
+from cmr_viewer.train.train_model import refine_model
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = (Role.BASE, Role.APEX, Role.MIDDLE, Role.BASELINE, Role.CLASSIFIER)
@@ -87,9 +88,10 @@ CHANGES = {"as-is": lambda labelled: labelled, "contrast": with_contrast, "conve
 
 
 def patients_of(folders: Sequence[Path], site: str, models: Path) -> list[tuple[str, list[LabelledStack]]]:
-    """The patients that no model in use has seen, in the order of a hash of their names."""
+    """The patients that no model in use has seen and that do not guard, in the order of a hash of their names."""
     plans = [read_plan(entry.folder).training for entry in ModelRegistry(models, None).active_all().values()]
     seen = {name for plan in plans for part in ("patients", "validation_patients") for name in plan.get(part, ())}
+    seen |= {one.patient_key.removeprefix("guard-") for one in read_guard(models / GUARD_FILE)}
     found: dict[str, list[LabelledStack]] = {}
     for folder in folders:
         for source in find_labelled(folder):
@@ -214,7 +216,7 @@ def run(arguments: argparse.Namespace) -> None:
                     verdict = decide(made, ())
                     judged[role.value] = verdict.as_json()
                 else:
-                    learn(workspace, role, folder, shipped, changes)
+                    learn(workspace, role, folder, shipped, changes, folders)
                 seconds[role.value] = round(time.perf_counter() - began)
                 folders[role] = folder
             served = load_models(folders)
@@ -232,15 +234,26 @@ def run(arguments: argparse.Namespace) -> None:
             print(json.dumps(step), flush=True)
 
 
-def learn(workspace: Path, role: Role, folder: Path, shipped: Path, changes: dict[str, Any]) -> None:
-    """The candidate that `learn.retrain` would make, without its judges."""
+def learn(
+    workspace: Path, role: Role, folder: Path, shipped: Path, changes: dict[str, Any], folders: dict[Role, Path]
+) -> None:
+    """The candidate that `learn.retrain` would make beside those of `folders`, without its judges."""
     lesson = read_lesson(workspace, role, shipped)
-    models = load_models({each: entry.folder for each, entry in lesson.in_use.items()})
+    lesson = replace(lesson, in_use={each: replace(lesson.active, folder=place) for each, place in folders.items()})
+    models = load_models(folders)
     plan = replace(read_plan(lesson.active.folder), role=role)
     samples = lesson.samples(retraining_spec(plan, 0), models)
     spec = retraining_spec(plan, len(samples), **changes)
-    start, device = lesson.active.folder, choose_device("auto")
-    train_model(spec, TrainingData(samples), folder, model_id=folder.name, device=device, start_from=start)
+    made = refine_model(
+        spec,
+        TrainingData(samples),
+        folder,
+        model_id=folder.name,
+        device=choose_device("auto"),
+        start_from=lesson.active.folder,
+        weigh=Guards(lesson, models, changes.get("start_share")).weigh,
+    )
+    print(role.value, len(samples), "samples, share of the active weights", made.training["spec"]["start_share"])
 
 
 def report(arguments: argparse.Namespace) -> None:

@@ -1,15 +1,16 @@
 """Learn from the frames that readers of a workspace reviewed: a candidate, and how it does beside the active model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from cmr_viewer.analyse import Models, load_models
-from cmr_viewer.domain.anatomy import STRUCTURES, Label
+from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.label_map import LabelMap
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex, Stack
 from cmr_viewer.errors import ModelError, TrainingError, UnusableModelError
 from cmr_viewer.networks.device import choose_device
@@ -28,14 +29,26 @@ from cmr_viewer.promote.judge import (
 )
 from cmr_viewer.promote.records import learned_patients, serving
 from cmr_viewer.store.database import open_workspace_readonly
+from cmr_viewer.store.guard import GUARD_FILE, read_guard
 from cmr_viewer.store.model_registry import ModelEntry, ModelRegistry, TrainingRuns
 from cmr_viewer.store.reviewed import ReviewedStack, corrections_of, read_reviewed
 from cmr_viewer.train.fit import plain_out_of_memory
-from cmr_viewer.train.retrain import known_structures, retraining_spec, samples_of_reviewed, teaches
+from cmr_viewer.train.retrain import (
+    GUARD_LOSS,
+    START_SHARE,
+    START_SHARES,
+    known_structures,
+    retraining_spec,
+    samples_of_reviewed,
+    teaches,
+)
 from cmr_viewer.train.samples import Sample, TrainingData
 from cmr_viewer.train.spec import TrainingSpec
 from cmr_viewer.train.split import hash_of
-from cmr_viewer.train.train_model import train_model, trained_model
+from cmr_viewer.train.train_model import Model, refine_model, trained_model
+
+OTHER_SCANNERS = "other scanners"
+"""What the guards are called that come with the program."""
 
 FOLDS = 4
 """Folds of patients: each is judged by a model that learned from three quarters of the others."""
@@ -50,6 +63,7 @@ class Lesson:
         active: The model that training starts from.
         in_use: The models in use.
         stacks: Those with a reviewed frame that teaches the role.
+        guarding: Stacks that guard against forgetting, by what they are.
         judging: Patients with corrections that the active model has not learned from.
         learned: Patients that it has learned from.
     """
@@ -58,6 +72,7 @@ class Lesson:
     active: ModelEntry
     in_use: dict[Role, ModelEntry]
     stacks: Sequence[ReviewedStack]
+    guarding: Mapping[str, Sequence[ReviewedStack]]
     judging: frozenset[str]
     learned: frozenset[str]
 
@@ -69,7 +84,8 @@ class Lesson:
     @cached_property
     def structures(self) -> dict[str, dict[int, frozenset[Label]]]:
         """Structures that the reference includes, by stack and phase."""
-        return {s.stack_id: {phase: known_structures(s, phase) for phase in _phases(s)} for s in self.stacks}
+        every = (*self.stacks, *chain.from_iterable(self.guarding.values()))
+        return {s.stack_id: {phase: known_structures(s, phase) for phase in _phases(s)} for s in every}
 
     def made_by(self, models: Models, stacks: Sequence[ReviewedStack]) -> dict[Key, Made]:
         """What the role's model among `models` makes of the frames of some stacks that judge."""
@@ -117,7 +133,32 @@ def read_lesson(workspace: Path, role: Role, shipped: Path) -> Lesson:
         what = "corrected regions" if role is Role.CLASSIFIER else "corrected frames"
         where = "" if role.region is None else f" of the region {role.region.text.lower()}"
         raise TrainingError(f"There are no {what}{where} to train on. Correct and accept some frames first.")
-    return Lesson(role, active, in_use, stacks, frozenset(corrected) - learned, learned)
+    # Their slices end with the heart's, so they do not show where a classifier sees its ends.
+    guarding = [] if role is Role.CLASSIFIER else read_guard(shipped / GUARD_FILE)
+    earlier = [s for s in stacks if s.patient_key in learned and any(judges(role, one) for one in s.frames.values())]
+    guards = {OTHER_SCANNERS: [_counting(role, in_use, s) for s in guarding], "earlier corrections": earlier}
+    return Lesson(
+        role,
+        active,
+        in_use,
+        stacks,
+        {name: of for name, of in guards.items() if any(one.frames for one in of)},
+        frozenset(corrected) - learned,
+        learned,
+    )
+
+
+def _counting(role: Role, in_use: Mapping[Role, ModelEntry], stack: ReviewedStack) -> ReviewedStack:
+    """A stack with the frames that count for a role.
+
+    For the baseline these are regions that no specialist serves, and the base, where the regions listen to it.
+    """
+    if role is not Role.BASELINE:
+        return stack
+    frames = {
+        f: one for f, one in stack.frames.items() if one.region is Region.BASE or role_of(one.region) not in in_use
+    }
+    return replace(stack, frames=frames)
 
 
 def retrain(
@@ -189,8 +230,9 @@ def _retrained(
     plan = replace(read_plan(start), role=role)
     samples = lesson.samples(retraining_spec(plan, 0), models)
     spec = retraining_spec(plan, len(samples), **changes)
+    guards = Guards(lesson, models, changes.get("start_share"))
     candidate: dict[Key, Made] = {}
-    courses = [*sorted(set(lesson.fold_of.values())), None]  # the last learns from all
+    courses = [None, *sorted(set(lesson.fold_of.values()))]  # the first learns from all
     for step, fold in enumerate(courses):
         chosen = [one for one in samples if fold is None or lesson.fold_of.get(one.patient_key) != fold]
         if not chosen:
@@ -200,13 +242,27 @@ def _retrained(
         span = part(progress, 0.05 + 0.9 * step / len(courses), 0.05 + 0.9 * (step + 1) / len(courses))
         heard = partial(_counted_on, follow, step * spec.iterations)
         if fold is None:
-            train_model(
-                spec, data, folder, model_id=model_id, device=where, start_from=start, progress=span, follow=heard
+            plan = refine_model(
+                spec,
+                data,
+                folder,
+                model_id=model_id,
+                device=where,
+                start_from=start,
+                weigh=guards.weigh,
+                progress=span,
+                follow=heard,
             )
+            spec = replace(spec, start_share=plan.training["spec"]["start_share"])
         else:
-            fold_spec = replace(spec, seed=spec.seed + step + 1)
             model = trained_model(
-                fold_spec, data, model_id=model_id, device=where, start_from=start, progress=span, follow=heard
+                replace(spec, seed=spec.seed + step),
+                data,
+                model_id=model_id,
+                device=where,
+                start_from=start,
+                progress=span,
+                follow=heard,
             )
             held = [s for s in lesson.stacks if lesson.fold_of.get(s.patient_key) == fold]
             candidate |= lesson.made_by(models.with_model(role, model), held)
@@ -224,7 +280,7 @@ def _retrained(
         lesson.active.model_id,
         "accuracy" if role is Role.CLASSIFIER else "Dice",
         judged_frames(judging, before, candidate),
-        _guards(lesson, models, written),
+        guards.of(written),
         tuple(sorted({one.patient_key for one in samples})),
     )
 
@@ -233,19 +289,42 @@ def _counted_on(follow: Follow, before: int, curve: str, batch: int, value: floa
     follow(curve, before + batch, value)
 
 
-def _guards(lesson: Lesson, models: Models, changed: Models) -> tuple[GuardScore, ...]:
-    """The candidate and the active model on patients that the active model has learned from."""
-    earlier = [
-        s
-        for s in lesson.stacks
-        if s.patient_key in lesson.learned and any(judges(lesson.role, one) for one in s.frames.values())
-    ]
-    if not earlier:
-        return ()
-    patient_of = {s.stack_id: s.patient_key for s in earlier}
-    old, patients, frames = mean_score(lesson.made_by(models, earlier), patient_of)
-    new, _, _ = mean_score(lesson.made_by(changed, earlier), patient_of)
-    return (GuardScore("earlier corrections", patients, frames, old, new),)
+class Guards:
+    """The active model and others on frames that must not be forgotten.
+
+    Args:
+        lesson: What is learned.
+        models: The models in use.
+        share: Of the active model's weights in the new one; None for one of `START_SHARES`.
+    """
+
+    def __init__(self, lesson: Lesson, models: Models, share: float | None = None) -> None:
+        self._lesson, self._models = lesson, models
+        unasked = START_SHARES if lesson.guarding else (START_SHARE,)
+        self._shares = unasked if share is None else (share,)
+
+    @cached_property
+    def _active(self) -> dict[str, tuple[float, int, int]]:
+        return self._scores(self._models)
+
+    def _scores(self, models: Models) -> dict[str, tuple[float, int, int]]:
+        return {
+            name: mean_score(self._lesson.made_by(models, stacks), {s.stack_id: s.patient_key for s in stacks})
+            for name, stacks in self._lesson.guarding.items()
+        }
+
+    def of(self, changed: Models) -> tuple[GuardScore, ...]:
+        """How much models forget, on each set of frames that guards."""
+        old, new = self._active, self._scores(changed)
+        return tuple(GuardScore(name, *one[1:], one[0], new[name][0]) for name, one in old.items())
+
+    def weigh(self, model_at: Callable[[float], Model]) -> float:
+        """The least share of the active model's weights with which no guard loses more than `GUARD_LOSS`."""
+        for share in self._shares[:-1]:
+            scores = self.of(self._models.with_model(self._lesson.role, model_at(share)))
+            if all(one.active - one.candidate <= GUARD_LOSS for one in scores):
+                return share
+        return self._shares[-1]
 
 
 def _phases(stack: ReviewedStack) -> list[int]:

@@ -79,13 +79,13 @@ def _half_of_changes(file: Any, **_arrays: Any) -> None:
 
 OF_TRAINING: dict[str, Callable[[], None]] = {
     "reviewed frames are read": lambda: _after(learn, "read_lesson"),
+    "the first course begins": lambda: _before(learn, "refine_model"),
     "the second fold begins": lambda: _before(learn, "trained_model", 2),
-    "the last course begins": lambda: _before(learn, "train_model"),
     "half of the weights are written": lambda: setattr(Path, "write_bytes", _half_of_bytes),
     "the weights are written": lambda: _after(train_model, "save_weights"),
     "half of the plan is written": lambda: setattr(train_model.Plan, "write", _half_of_plan),
     "the changed frames are being written": lambda: setattr(np, "savez_compressed", _half_of_changes),
-    "the candidate is written": lambda: _before(learn, "_guards"),
+    "the candidate is written": lambda: _before(learn, "judged_frames"),
 }
 
 

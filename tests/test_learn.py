@@ -9,24 +9,29 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cmr_viewer import learn
 from cmr_viewer.analyse import load_models
 from cmr_viewer.domain.anatomy import STRUCTURES, Label, Region
 from cmr_viewer.domain.annotation import Provenance, ReviewStatus
-from cmr_viewer.domain.role import Role
+from cmr_viewer.domain.role import Role, role_of
 from cmr_viewer.domain.study import FrameIndex
 from cmr_viewer.errors import TrainingError
 from cmr_viewer.learn import FOLDS, read_lesson, retrain
-from cmr_viewer.prepare.plan import read_plan
+from cmr_viewer.prepare.plan import WEIGHTS_FILE, read_plan
+from cmr_viewer.progress import Follow, Progress, not_followed, silent
 from cmr_viewer.promote.gate import Assessment
 from cmr_viewer.promote.judge import read_changes
 from cmr_viewer.segment.segmenter import load_segmenter
 from cmr_viewer.store.annotations import AnnotationStore, Work
 from cmr_viewer.store.database import open_workspace
+from cmr_viewer.store.guard import GUARD_FILE, read_guard
 from cmr_viewer.store.model_registry import ModelRegistry, TrainingRuns
 from cmr_viewer.store.versions import Version
+from cmr_viewer.train.retrain import START_SHARE
 from cmr_viewer.train.samples import TrainingData
+from tests.phantom import sax_cine
 from tests.tiny_models import calm_torch, tiny_id, write_tiny_models
 from tests.workspaces import PATIENTS, make_workspace, phantom_of, regions_of
 
@@ -62,7 +67,7 @@ class Courses:
         self.patients: list[set[str]] = []
         self.specs: list[Any] = []
         self.data: list[TrainingData] = []
-        for name in ("train_model", "trained_model"):
+        for name in ("refine_model", "trained_model"):
             monkeypatch.setattr(learn, name, self._noted(getattr(learn, name)))
 
     def _noted(self, train: Any) -> Any:
@@ -80,9 +85,19 @@ def courses(monkeypatch: pytest.MonkeyPatch) -> Courses:
     return Courses(monkeypatch)
 
 
-def learned(workspace: Path, shipped: Path, folder: Path, role: Role = Role.BASE, **options: Any) -> Assessment:
-    given: dict[str, Any] = {"changes": {"iterations": 2, "batch": 2}, **options}
-    return retrain(workspace, role, folder, model_id="new", shipped=shipped, device="cpu", **given)
+def learned(
+    workspace: Path,
+    shipped: Path,
+    folder: Path,
+    role: Role = Role.BASE,
+    *,
+    progress: Progress = silent,
+    follow: Follow = not_followed,
+    **options: Any,
+) -> Assessment:
+    changes = {"iterations": 2, "batch": 2, **options}
+    named: dict[str, Any] = {"model_id": "new", "shipped": shipped, "device": "cpu"}
+    return retrain(workspace, role, folder, **named, changes=changes, progress=progress, follow=follow)
 
 
 def judged_stacks(assessment: Assessment) -> list[str]:
@@ -106,10 +121,10 @@ def test_each_corrected_patient_is_judged_once_by_a_model_that_did_not_learn_fro
         shipped,
         tmp_path / "new",
         follow=lambda curve, batch, value: heard.append((curve, batch)),
-        progress=lambda fraction, text: told.append(fraction),
+        progress=lambda fraction, _text: told.append(fraction),
     )
-    assert len(courses.patients) == FOLDS + 1 and courses.patients[-1] == set(PATIENTS)
-    left_out = [set(PATIENTS) - patients for patients in courses.patients[:-1]]
+    assert len(courses.patients) == FOLDS + 1 and courses.patients[0] == set(PATIENTS)
+    left_out = [set(PATIENTS) - patients for patients in courses.patients[1:]]
     assert sorted(len(one) for one in left_out) == [1, 1, 1, 2]
     assert set().union(*left_out) == set(PATIENTS)
     assert len({spec.seed for spec in courses.specs}) == FOLDS + 1
@@ -157,7 +172,7 @@ def test_the_figures_of_the_active_model_are_those_of_what_it_serves(
 
 
 def test_frames_that_change_are_there_to_be_looked_at(workspace: Path, shipped: Path, tmp_path: Path) -> None:
-    made = learned(workspace, shipped, tmp_path / "new", changes={"iterations": 4, "batch": 2, "learning_rate": 0.05})
+    made = learned(workspace, shipped, tmp_path / "new", iterations=4, learning_rate=0.05)
     changes = read_changes(tmp_path / "new")
     assert changes and [one.gain for one in changes] == sorted(one.gain for one in changes)
     judged = {(one.stack_id, FrameIndex(one.phase, one.slice_index)) for one in made.frames}
@@ -187,6 +202,92 @@ def test_patients_that_the_active_model_learned_from_guard_and_do_not_judge(
     assert 0 < guard.active <= 1 and 0 <= guard.candidate <= 1
 
 
+def with_guard(shipped: Path, folder: Path) -> Path:
+    """The shipped models with a phantom that guards."""
+    shutil.copytree(shipped, folder)
+    phantom = sax_cine(phases=1, slices=6, rows=64, cols=60, seed=900)
+    inside = [s for s in range(6) if phantom.labels[0, s].any()]
+    spacing = [*phantom.stack.geometry.pixel_spacing_mm, phantom.stack.geometry.slice_spacing_mm]
+    about = [{"name": "G-ED", "patient": "G", "spacing_mm": spacing}]
+    np.savez_compressed(
+        folder / GUARD_FILE,
+        about=np.array(json.dumps(about)),
+        pixels_0=phantom.stack.pixels[0, inside],
+        labels_0=phantom.labels[0, inside],
+    )
+    return folder
+
+
+def test_frames_that_come_with_the_models_guard_and_do_not_teach(
+    shipped: Path, tmp_path: Path, workspace: Path, courses: Courses
+) -> None:
+    made = learned(workspace, with_guard(shipped, tmp_path / "models"), tmp_path / "new")
+    assert all(patients <= set(PATIENTS) for patients in courses.patients)
+    (guard,) = made.guards
+    assert (guard.name, guard.patients) == ("other scanners", 1) and guard.frames > 0
+    assert guard.active > 0.5, "the tiny models know phantoms"
+    assert made.patients == len(PATIENTS) and judged_stacks(made) == stacks_of(range(5))
+
+
+def test_a_model_holds_the_least_share_of_the_active_one_with_which_the_guard_loses_little(
+    shipped: Path, tmp_path: Path, workspace: Path, courses: Courses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.9, 0.89, 0.894, 0.8951, 0.8951])  # of the active model, with 0, 0.2 and 0.4 of it, and as written
+    real = learn.mean_score
+    monkeypatch.setattr(learn, "mean_score", lambda made, patients: (next(scores), *real(made, patients)[1:]))
+    made = learned(workspace, with_guard(shipped, tmp_path / "models"), tmp_path / "new")
+    assert read_plan(tmp_path / "new").training["spec"]["start_share"] == 0.4
+    assert [spec.start_share for spec in courses.specs[1:]] == [0.4] * FOLDS, "as judged, so used"
+    (guard,) = made.guards
+    assert (guard.active, guard.candidate) == (0.9, 0.8951)
+
+
+def test_a_share_that_is_asked_for_goes_before_the_guards(shipped: Path, tmp_path: Path, workspace: Path) -> None:
+    learned(workspace, with_guard(shipped, tmp_path / "models"), tmp_path / "new", start_share=0.7)
+    assert read_plan(tmp_path / "new").training["spec"]["start_share"] == 0.7
+
+
+def test_the_weights_of_the_new_model_lie_between_those_trained_and_the_active_ones(
+    shipped: Path, tmp_path: Path, workspace: Path
+) -> None:
+    weights = {}
+    for share in (0.0, 0.25, 1.0):
+        learned(workspace, shipped, tmp_path / str(share), start_share=share)
+        weights[share] = load_file(tmp_path / str(share) / WEIGHTS_FILE)
+    for name, found in weights[0.25].items():
+        trained, active = weights[0.0][name].float(), weights[1.0][name].float()
+        assert torch.allclose(found.float(), 0.75 * trained + 0.25 * active, atol=1e-3)
+    start = load_file(shipped / tiny_id(Role.BASE) / WEIGHTS_FILE)
+    assert all(torch.allclose(start[name].float(), one.float(), atol=1e-3) for name, one in weights[1.0].items())
+
+
+@pytest.mark.parametrize(
+    ("served", "guarding"), [((), [Region.BASE]), ((Region.MIDDLE,), [Region.BASE, Region.MIDDLE])]
+)
+def test_the_baseline_is_guarded_at_the_base_and_where_it_serves(
+    shipped: Path,
+    tmp_path: Path,
+    workspace: Path,
+    courses: Courses,
+    served: Sequence[Region],
+    guarding: Sequence[Region],
+) -> None:
+    models = with_guard(shipped, tmp_path / "models")
+    active = json.loads((models / "active.json").read_text(encoding="utf-8"))
+    for region in served:
+        shutil.rmtree(models / active.pop(role_of(region).value))
+    (models / "active.json").write_text(json.dumps(active), encoding="utf-8")
+    made = learned(workspace, models, tmp_path / "new", Role.BASELINE)
+    (stack,) = read_guard(models / GUARD_FILE)
+    (guard,) = made.guards
+    assert guard.frames == sum(one.region in guarding for one in stack.frames.values())
+
+
+def test_no_frames_of_other_scanners_guard_a_classifier(shipped: Path, tmp_path: Path, workspace: Path) -> None:
+    made = learned(workspace, with_guard(shipped, tmp_path / "models"), tmp_path / "new", Role.CLASSIFIER)
+    assert made.guards == () and read_plan(tmp_path / "new").training["spec"]["start_share"] == START_SHARE
+
+
 def promote_one_that_learned_from(folder: Path, shipped: Path, patients: Sequence[str]) -> None:
     """Put a copy of the shipped base specialist in service, as if it had learned from some patients."""
     with open_workspace(folder, reader="reader") as opened:
@@ -214,12 +315,12 @@ def test_a_single_patient_teaches_and_judges_nothing(shipped: Path, tmp_path: Pa
 def test_the_classifier_learns_from_regions_and_is_judged_on_all_of_them(
     workspace: Path, shipped: Path, tmp_path: Path, courses: Courses
 ) -> None:
-    made = learned(workspace, shipped, tmp_path / "new", Role.CLASSIFIER, changes={"iterations": 2, "batch": 4})
+    made = learned(workspace, shipped, tmp_path / "new", Role.CLASSIFIER, batch=4)
     frames = len(PATIENTS) * 12
     assert (made.measure, made.patients, len(made.frames)) == ("accuracy", len(PATIENTS), frames)
     assert {name for frame in made.frames for name in frame.active} == {"region"}
     assert {score for frame in made.frames for score in frame.active.values()} <= {0.0, 1.0}
-    assert len(courses.patients) == FOLDS + 1 and len(courses.data[-1].samples) == frames
+    assert len(courses.patients) == FOLDS + 1 and len(courses.data[0].samples) == frames
 
 
 def test_a_region_without_a_specialist_gets_its_first_from_the_baseline(
@@ -238,7 +339,7 @@ def test_structures_that_were_not_drawn_are_those_of_the_active_model_and_do_not
 ) -> None:
     folder = make_workspace(tmp_path / "workspace", PATIENTS[:2], structures=LV)
     made = learned(folder, shipped, tmp_path / "new", Role.MIDDLE)
-    samples = courses.data[-1].samples
+    samples = courses.data[0].samples
     assert {one.structures for one in samples} == {frozenset(STRUCTURES)}
     assert all((one.labels == Label.RVBP).any() for one in samples)
     assert {name for one in made.frames for name in (*one.active, *one.active_ml)} == {"LVBP", "LVM"}
@@ -275,7 +376,7 @@ def test_what_is_accepted_while_it_trains_does_not_disturb(
 ) -> None:
     folder = make_workspace(tmp_path / "workspace", PATIENTS[:4])
     stack = phantom_of(0).stack
-    train = learn.train_model
+    train = learn.refine_model
 
     def accept_and_train(*args: Any, **options: Any) -> Any:
         with open_workspace(folder, reader="window") as opened:
@@ -284,5 +385,5 @@ def test_what_is_accepted_while_it_trains_does_not_disturb(
             AnnotationStore(opened).save(stack.stack_id, Work([version]))
         return train(*args, **options)
 
-    monkeypatch.setattr(learn, "train_model", accept_and_train)
+    monkeypatch.setattr(learn, "refine_model", accept_and_train)
     assert learned(folder, shipped, tmp_path / "new").patients == 4

@@ -79,7 +79,7 @@ class GuardScore:
     """Both models on frames that must not be forgotten.
 
     Attributes:
-        name: "rehearsal" or "earlier corrections".
+        name: "other scanners" or "earlier corrections".
         patients: Number of patients; with 0 there is nothing to guard.
         frames: Number of their frames.
         active: Mean score over the patients, 0.0 to 1.0.

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -169,20 +170,29 @@ def _fitted(
         progress(done, f"Training {100 * done:.0f} %{clock.left(state.done)}")
     fitted = _ended(state, spec, checkpoints)
     if start_from is not None and spec.start_share:
-        _blend(fitted.network, _starting_network(spec, start_from), spec.start_share)
+        fitted = replace(fitted, network=blended(fitted.network, spec, start_from, spec.start_share))
     weights = fitted.network.state_dict().values()
     if not all(bool(torch.isfinite(one).all()) for one in weights if one.is_floating_point()):
         raise TrainingError("Weights of the trained network are not numbers. Try a lower learning rate.")
     return fitted
 
 
-def _blend(network: nn.Module, other: nn.Module, share: float) -> None:
-    """Move the weights of a network towards those of another, by a share of the way."""
-    theirs = other.state_dict()
+def blended(network: nn.Module, spec: TrainingSpec, start_from: Path, share: float) -> nn.Module:
+    """A copy of a trained network whose weights lie a share of the way back to those that training started from.
+
+    Args:
+        network: On the CPU.
+        spec: The spec of that training.
+        start_from: The model folder that it started from.
+        share: 0 for the network as it is, 1 for the one at the start.
+    """
+    copy = deepcopy(network)
+    theirs = _starting_network(spec, start_from).state_dict()
     with torch.no_grad():
-        for name, value in network.state_dict().items():
+        for name, value in copy.state_dict().items():
             if value.is_floating_point():
                 value.lerp_(theirs[name].to(value.dtype), share)
+    return copy
 
 
 def best_so_far(spec: TrainingSpec, samples: Sequence[Sample], checkpoints: Path) -> Fitted:

@@ -32,8 +32,13 @@ AVERAGE = 0.97
 """Decay of the running average of the weights, which becomes the model."""
 
 START_SHARE = 0.3
-"""Of the active model's weights in the new one: it holds what the model knew of other scanners, which no reader's
-computer has images of."""
+"""Of the active model's weights in a new one that nothing guards: they hold what the model knew of other scanners."""
+
+START_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
+"""Where frames guard, the least of these shares with which they lose no more than `GUARD_LOSS`."""
+
+GUARD_LOSS = 0.005
+"""Half of what refuses a model (`promote.gate.GUARD_MARGIN`)."""
 
 NON_CARDIAC_SHARE = 0.1
 """Of the baseline's batches. With all that there are it learns to leave basal frames empty; whether a frame shows the

@@ -5,7 +5,8 @@ The card is what people should know about a model before they use it.
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,17 @@ from cmr_viewer.networks.weights import save_weights
 from cmr_viewer.prepare.plan import CARD_FILE, PLAN_FILE, WEIGHTS_FILE, Plan
 from cmr_viewer.progress import Follow, Progress, not_followed, part, silent
 from cmr_viewer.segment.segmenter import FrameSegmenter, Segmenter
-from cmr_viewer.train.fit import Fitted, best_so_far, fit
+from cmr_viewer.train.fit import Fitted, best_so_far, blended, fit
 from cmr_viewer.train.samples import TrainingData, fingerprint
 from cmr_viewer.train.spec import TrainingSpec
 
 CURVES_FILE = "curves.json"
+
+Model = FrameSegmenter | RegionClassifier
+"""A model that is ready to run."""
+
+Weigh = Callable[[Callable[[float], Model]], float]
+"""Chooses how much of the weights that training started from stays in a model: it is given the model for each share."""
 
 
 def write_model(folder: Path, plan: Plan, fitted: Fitted) -> None:
@@ -111,6 +118,63 @@ def train_model(
             progress=part(progress, 0.0, 0.99),
             follow=follow,
         )
+    plan = _written(spec, data, fitted, folder, model_id, device, start_from)
+    progress(1.0, "Model saved")
+    return plan
+
+
+def refine_model(
+    spec: TrainingSpec,
+    data: TrainingData,
+    folder: Path,
+    *,
+    model_id: str,
+    device: torch.device,
+    start_from: Path,
+    weigh: Weigh,
+    progress: Progress = silent,
+    follow: Follow = not_followed,
+) -> Plan:
+    """Fit a network, let its `start_share` be chosen, and write its model folder; otherwise as `train_model`.
+
+    Args:
+        spec: What and how; its own `start_share` does not count.
+        data: What to learn from.
+        folder: The new model folder.
+        model_id: The model's name.
+        device: Where to train.
+        start_from: See `fit`.
+        weigh: Chooses the share.
+        progress: 0 to 1 over the whole.
+        follow: See `fit`.
+
+    Returns:
+        The plan that was written, with the share in its spec.
+    """
+    whole = replace(spec, start_share=0.0)
+    fitted = fit(
+        whole, data.samples, device=device, start_from=start_from, progress=part(progress, 0.0, 0.95), follow=follow
+    )
+
+    def blend(share: float) -> Fitted:
+        return replace(fitted, network=blended(fitted.network, spec, start_from, share))
+
+    share = weigh(lambda share: _ready(replace(spec, start_share=share), blend(share), model_id, device))
+    plan = _written(replace(spec, start_share=share), data, blend(share), folder, model_id, device, start_from)
+    progress(1.0, "Model saved")
+    return plan
+
+
+def _written(
+    spec: TrainingSpec,
+    data: TrainingData,
+    fitted: Fitted,
+    folder: Path,
+    model_id: str,
+    device: torch.device,
+    start_from: Path | None,
+) -> Plan:
+    """Write a trained network into its model folder."""
     training = {
         "samples": len(data.samples),
         "data_fingerprint": fingerprint(data.samples),
@@ -127,8 +191,12 @@ def train_model(
     }
     plan = plan_of(spec, model_id, training)
     write_model(folder, plan, fitted)
-    progress(1.0, "Model saved")
     return plan
+
+
+def _ready(spec: TrainingSpec, fitted: Fitted, model_id: str, device: torch.device) -> Model:
+    make = RegionClassifier if spec.role is Role.CLASSIFIER else Segmenter
+    return make(plan_of(spec, model_id, {}), fitted.network, device)
 
 
 def trained_model(
@@ -140,11 +208,10 @@ def trained_model(
     start_from: Path,
     progress: Progress = silent,
     follow: Follow = not_followed,
-) -> FrameSegmenter | RegionClassifier:
+) -> Model:
     """Fit a network and make a model of it that is ready to run, without a folder; see `train_model`."""
     fitted = fit(spec, data.samples, device=device, start_from=start_from, progress=progress, follow=follow)
-    make = RegionClassifier if spec.role is Role.CLASSIFIER else Segmenter
-    return make(plan_of(spec, model_id, {}), fitted.network, device)
+    return _ready(spec, fitted, model_id, device)
 
 
 TERMS: Mapping[str, str] = {

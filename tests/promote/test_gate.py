@@ -228,14 +228,14 @@ def test_a_region_that_loses_keeps_the_active_model() -> None:
 
 
 def test_what_is_forgotten_vetoes_above_one_point() -> None:
-    forgotten = GuardScore("rehearsal", 20, 90, 0.90, 0.888)
+    forgotten = GuardScore("other scanners", 20, 90, 0.90, 0.888)
     decision = decide(judged(even(0.05, 8), forgotten), ())
     assert not decision.promote
     assert (
-        "The new model forgets: 1.2 points are lost on rehearsal (20 patients), and at most 1.0 may be."
+        "The new model forgets: 1.2 points are lost on other scanners (20 patients), and at most 1.0 may be."
         in decision.reason
     )
-    assert decide(judged(even(0.05, 8), GuardScore("rehearsal", 20, 90, 0.90, 0.892)), ()).promote
+    assert decide(judged(even(0.05, 8), GuardScore("other scanners", 20, 90, 0.90, 0.892)), ()).promote
 
 
 def test_a_guard_without_patients_guards_nothing() -> None:
@@ -266,7 +266,7 @@ def test_one_patient_cannot_promote_a_classifier() -> None:
 
 def test_figures_that_are_no_numbers_promote_nothing() -> None:
     assert not decide(judged(even(float("nan"), 8)), ()).promote
-    assert not decide(judged(even(0.05, 8), GuardScore("rehearsal", 3, 9, 0.9, float("nan"))), ()).promote
+    assert not decide(judged(even(0.05, 8), GuardScore("other scanners", 3, 9, 0.9, float("nan"))), ()).promote
 
 
 def test_a_decision_becomes_json() -> None:
@@ -278,7 +278,7 @@ def test_a_decision_becomes_json() -> None:
 
 def whole() -> dict[str, Any]:
     frames = [frame(0, dict.fromkeys(LABELS, 0.05)), frame(1, {"LVM": 0.1}, wrong_ml=(0.5, 0.0), region=Region.APEX)]
-    made = judged(frames, GuardScore("rehearsal", 3, 9, 0.9, 0.89))
+    made = judged(frames, GuardScore("other scanners", 3, 9, 0.9, 0.89))
     values: dict[str, Any] = json.loads(json.dumps(made.as_json()))
     assert Assessment.from_json(values) == made
     return values
